@@ -1,0 +1,1 @@
+"""The manifests that SparkTest ships; `sparktest crd` prints them."""

@@ -1,0 +1,1 @@
+"""The Alembic migrations of the store; `sparktest db upgrade` runs them."""

@@ -1,0 +1,3 @@
+"""SparkTest: runs tests on Kubernetes and never loses one."""
+
+__version__ = "0.1.0"

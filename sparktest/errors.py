@@ -1,0 +1,173 @@
+"""The errors of SparkTest, one class a kind, each with its HTTP status.
+
+SparkTestError                500
+├── InvalidError              422   the input breaks a rule
+│   └── MalformedError        400   the input cannot be read at all
+├── UnauthorizedError         401
+├── ForbiddenError            403
+├── NotFoundError             404
+├── ConflictError             409
+│   └── OffsetError           409   a log chunk that does not join what is stored
+├── GoneError                 410   it was here and was deleted
+├── PreconditionError         412   somebody else changed it first
+├── TooLargeError             413
+├── RateLimitedError          429   retryable
+└── UnavailableError          503   retryable: not reachable, or not able to answer now
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Self, TypedDict
+
+
+class FieldError(TypedDict):
+    """One broken rule: the JSON pointer (RFC 6901) of the field, and what is wrong with it."""
+
+    pointer: str
+    detail: str
+
+
+class SparkTestError(Exception):
+    """Whatever SparkTest can say about a failure: `detail` for a person, `status` for HTTP.
+
+    `retryable`: the same call may succeed later, unchanged. `retry_after`: seconds the other
+    side asked to wait, None where it did not say.
+    """
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> Self:
+        """The error for a single field."""
+        return cls(f"{pointer}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
+
+
+class InvalidError(SparkTestError):
+    """The input breaks a rule; `errors` names every field that does."""
+
+    status = 422
+    title = "Invalid input"
+
+
+class MalformedError(InvalidError):
+    """The input cannot be read: no JSON, an unreadable cursor."""
+
+    status = 400
+    title = "Malformed request"
+
+
+class UnauthorizedError(SparkTestError):
+    """No valid token came with the request."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class ForbiddenError(SparkTestError):
+    """The caller is known and may not do this."""
+
+    status = 403
+    title = "Forbidden"
+
+
+class NotFoundError(SparkTestError):
+    """There is no such thing."""
+
+    status = 404
+    title = "Not found"
+
+
+class ConflictError(SparkTestError):
+    """The state of the thing does not allow this now."""
+
+    status = 409
+    title = "Conflict"
+
+
+class OffsetError(ConflictError):
+    """A log chunk does not join what is stored; `stored` bytes are there."""
+
+    title = "Log offset conflict"
+
+    def __init__(self, detail: str, *, stored: int) -> None:
+        super().__init__(detail)
+        self.stored = stored
+
+
+class GoneError(SparkTestError):
+    """It was here and has been deleted; it will not come back."""
+
+    status = 410
+    title = "Gone"
+
+
+class PreconditionError(SparkTestError):
+    """The thing changed since the caller read it."""
+
+    status = 412
+    title = "Precondition failed"
+
+
+class TooLargeError(SparkTestError):
+    """The request body is larger than the limit."""
+
+    status = 413
+    title = "Request too large"
+
+
+class RateLimitedError(SparkTestError):
+    """Too many requests; `retry_after` says when to come back."""
+
+    status = 429
+    title = "Too many requests"
+    retryable = True
+
+
+class UnavailableError(SparkTestError):
+    """The other side is not reachable or cannot answer now."""
+
+    status = 503
+    title = "Unavailable"
+    retryable = True
+
+
+BY_STATUS: dict[int, type[SparkTestError]] = {
+    error.status: error
+    for error in (
+        MalformedError,
+        UnauthorizedError,
+        ForbiddenError,
+        NotFoundError,
+        ConflictError,
+        GoneError,
+        PreconditionError,
+        TooLargeError,
+        InvalidError,
+        RateLimitedError,
+        UnavailableError,
+    )
+}
+
+
+def for_status(status: int) -> type[SparkTestError]:
+    """The class of error that an HTTP status stands for.
+
+    An unknown 4xx is InvalidError; 502, 504 and other 5xx are UnavailableError, since the same
+    request may succeed later.
+    """
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    return InvalidError if 400 <= status < 500 else UnavailableError

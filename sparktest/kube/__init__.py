@@ -1,0 +1,1 @@
+"""What API and controller both need of Kubernetes."""

@@ -1,0 +1,143 @@
+"""The one builder of Jobs: a run in, a manifest out. Pure: no client, no clock."""
+
+import hashlib
+import re
+from typing import Any
+
+from sparktest.domain import Origin, Run
+
+MAX_NAME = 63
+RUN_ID = "sparktest.dev/run-id"
+STOP = "sparktest.dev/stop"
+FINALIZER = "sparktest.dev/testrun-finalizer"
+CONTAINER = "test"
+# A stopped container gets TERM; a shell as PID 1 ignores it, so this is what a stop costs.
+GRACE_SECONDS = 10
+# The pod's own deadline keeps its log; the Job's, which deletes the pod, is only the backstop.
+BACKSTOP_SECONDS = 120
+MAX_SECONDS = 2**31 - 1
+LABELS = {"app": "sparktest", "component": "test-runner", "managed-by": "sparktest-controller"}
+SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
+
+
+def job_name_of_testrun(name: str, uid: str) -> str:
+    """The Job's name for a TestRun: `testrun-<name…>-<8 of uid>`, at most 63 characters.
+
+    A name that had to be cut or changed carries a hash of the whole one, so that two long names
+    with the same beginning stay apart even where their uids begin alike.
+    """
+    tail = re.sub(r"[^a-z0-9]", "", uid.lower())[:8] or "0"
+    safe = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
+    room = MAX_NAME - len("testrun-") - len(tail) - 1
+    if safe != name or len(safe) > room:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+        safe = f"{safe[: room - 7].rstrip('-')}-{digest}".lstrip("-")
+    return f"testrun-{safe}-{tail}"
+
+
+def job_name_of_api_run(run_id: str) -> str:
+    """The Job's name for an API run: `test-run-<run id>`."""
+    return f"test-run-{run_id}"
+
+
+def build_job(run: Run) -> dict[str, Any]:
+    """The manifest of the run's Job, the same for the same run whenever it is built.
+
+    Without a TTL: a finished Job may only go when its log is stored, so the controller adds one
+    then. A run of origin crd is owned by its TestRun.
+    """
+    metadata: dict[str, Any] = {
+        "name": run.job_name,
+        "namespace": run.namespace,
+        "labels": {**LABELS, RUN_ID: run.id},
+        "annotations": {RUN_ID: run.id},
+    }
+    if run.origin is Origin.CRD and run.k8s_ref and run.k8s_ref.uid:
+        metadata["ownerReferences"] = [_owner(run.k8s_ref.name, run.k8s_ref.uid)]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": min(run.timeout_seconds + BACKSTOP_SECONDS, MAX_SECONDS),
+            "template": {
+                "metadata": {
+                    "labels": {**LABELS, RUN_ID: run.id},
+                    "annotations": {RUN_ID: run.id},
+                },
+                "spec": _pod(run),
+            },
+        },
+    }
+
+
+def _owner(name: str, uid: str) -> dict[str, Any]:
+    # blockOwnerDeletion false: true would need a right on the TestRun's finalizers.
+    return {
+        "apiVersion": "sparktest.dev/v1alpha1",
+        "kind": "TestRun",
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def _pod(run: Run) -> dict[str, Any]:
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": run.timeout_seconds,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "automountServiceAccountToken": bool(run.service_account_name),
+        "containers": [_container(run)],
+    }
+    if run.service_account_name:
+        pod["serviceAccountName"] = run.service_account_name
+    if run.image_pull_secrets:
+        pod["imagePullSecrets"] = [dict(secret) for secret in run.image_pull_secrets]
+    return pod
+
+
+def _container(run: Run) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": run.image,
+        "securityContext": {"allowPrivilegeEscalation": False},
+    }
+    if run.commands:
+        container["command"] = ["sh", "-c", literal(shell(run.commands))]
+    if run.entrypoint:
+        container["command"] = list(run.entrypoint)
+    if run.args:
+        container["args"] = list(run.args)
+    if run.env:
+        container["env"] = [
+            {"name": name, "value": literal(value)} for name, value in run.env.items()
+        ]
+    if run.env_from:
+        container["envFrom"] = [dict(source) for source in run.env_from]
+    if run.resources:
+        container["resources"] = run.resources
+    return container
+
+
+def shell(commands: tuple[str, ...]) -> str:
+    """One shell text that runs the commands in order, each only when the one before ended 0.
+
+    Each stands in braces on lines of its own: joined by a bare `&&`, a comment at the end of
+    one would swallow the next and let a failing test pass.
+    """
+    if len(commands) == 1:
+        return commands[0]
+    return " && ".join(f"{{ {command}\n}}" for command in commands)
+
+
+def literal(text: str) -> str:
+    """The text such that Kubernetes hands it on unchanged.
+
+    Kubernetes reads `$(NAME)` and `$$` in commands and values itself, before any shell does:
+    `echo $$` would arrive as `echo $`.
+    """
+    return text.replace("$", "$$")
