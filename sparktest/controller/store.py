@@ -1,0 +1,109 @@
+"""Store: the objects of one kind by name, never replaced by an older version."""
+
+import threading
+from typing import Any
+
+Object = dict[str, Any]
+Key = tuple[str, str]
+
+
+def key_of(obj: Any) -> Key | None:
+    """The namespace ("" where the kind has none) and name; None for what has no usable one."""
+    metadata = obj.get("metadata") if isinstance(obj, dict) else None
+    if not isinstance(metadata, dict):
+        return None
+    name, namespace = metadata.get("name"), metadata.get("namespace", "")
+    if isinstance(name, str) and name and isinstance(namespace, str):
+        return namespace, name
+    return None
+
+
+class Store:
+    """What a list and its watch said last; threads may share it.
+
+    `version` is the resourceVersion up to which everything has been seen.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._objects: dict[Key, Object] = {}
+        self.version = ""
+
+    def get(self, key: Key) -> Object | None:
+        """The object, None where there is none."""
+        return self._objects.get(key)
+
+    def items(self) -> list[Object]:
+        """All objects."""
+        with self._lock:
+            return list(self._objects.values())
+
+    def put(self, obj: Object) -> bool:
+        """Whether the answer to a write was news.
+
+        One that is not in the store although everything up to its version has been seen was
+        deleted since; keeping it would bring back a ghost.
+        """
+        key = key_of(obj)
+        if key is None:
+            return False
+        with self._lock:
+            old = self._objects.get(key)
+            known = _version(old) if old is not None else _number(self.version)
+            if _version(obj) <= known:
+                return False
+            self._objects[key] = obj
+            return True
+
+    def apply(self, obj: Object, *, deleted: bool) -> bool:
+        """Whether an event of the watch changed anything; `version` moves on in any case."""
+        key = key_of(obj)
+        if key is None:
+            return False
+        with self._lock:
+            self.version = obj["metadata"].get("resourceVersion") or self.version
+            old = self._objects.get(key)
+            if old is not None and not _newer(obj, old):
+                return False
+            if deleted:
+                return self._objects.pop(key, None) is not None
+            self._objects[key] = obj
+            return True
+
+    def replace(self, objects: list[Object], version: str) -> list[Object]:
+        """Take over a whole list; answers the new, the changed, and the last of the deleted.
+
+        What was put after the list was read stays.
+        """
+        listed = {key: obj for obj in objects if (key := key_of(obj)) is not None}
+        with self._lock:
+            changed = []
+            for key, old in list(self._objects.items()):
+                if key not in listed and (not version or _version(old) <= _number(version)):
+                    changed.append(self._objects.pop(key))
+            for key, obj in listed.items():
+                known = self._objects.get(key)
+                if known is None or _newer(obj, known):
+                    self._objects[key] = obj
+                    changed.append(obj)
+            self.version = version
+            return changed
+
+    def advance(self, version: str) -> None:
+        """Everything up to this version has been seen (a bookmark)."""
+        with self._lock:
+            self.version = version or self.version
+
+
+def _newer(obj: Object, old: Object) -> bool:
+    return _version(obj) > _version(old)
+
+
+def _version(obj: Object) -> int:
+    return _number(obj["metadata"].get("resourceVersion"))
+
+
+def _number(version: Any) -> int:
+    # Versions of one kind are integers that grow, for every storage Kubernetes has ever had and
+    # by promise since 1.35.
+    return int(version) if isinstance(version, str) and version.isdecimal() else 0

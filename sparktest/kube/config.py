@@ -1,0 +1,140 @@
+"""Where the cluster is and who we are there: a kubeconfig, or the pod we run in."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from kubernetes.client import Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+
+from sparktest.errors import InvalidError
+from sparktest.settings import Settings
+
+WAYS = (
+    "give --kubeconfig FILE or set KUBECONFIG, put a kubeconfig at ~/.kube/config, "
+    "or run inside a pod with a ServiceAccount"
+)
+# What the official loader lets out when a kubeconfig is not of the expected shape. Their texts
+# may quote a whole user entry with its token, so none of them is ever shown.
+MALFORMED = (ConfigException, ValueError, TypeError, KeyError, AttributeError)
+
+
+def load(settings: Settings, environ: Mapping[str, str] | None = None) -> Configuration:
+    """A configuration of the official client, freshly read.
+
+    The first of these that is there: `settings.kubeconfig`, the files of KUBECONFIG,
+    ~/.kube/config, the ServiceAccount of our pod.
+
+    Raises:
+        InvalidError: none is there, or the one that is cannot be used; the message says why and
+            what to do.
+    """
+    environ = os.environ if environ is None else environ
+    files = _kubeconfigs(settings, environ)
+    configuration = Configuration()
+    if files:
+        _from_kubeconfig(configuration, files, settings.context)
+    elif environ.get("KUBERNETES_SERVICE_HOST") and not settings.context:
+        _from_pod(configuration)
+    else:
+        raise InvalidError(f"no Kubernetes configuration found: {WAYS}")
+    # Assigning the proxy also keeps the client from reading the environment at every call.
+    configuration.proxy = configuration.proxy
+    configuration.retries = False
+    configuration.keep_alive = True
+    return configuration
+
+
+def _kubeconfigs(settings: Settings, environ: Mapping[str, str]) -> list[Path]:
+    if settings.kubeconfig:
+        return _existing(settings.kubeconfig, "kubeconfig")
+    if environ.get("KUBECONFIG"):
+        return _existing(environ["KUBECONFIG"], "KUBECONFIG")
+    default = Path("~/.kube/config").expanduser()
+    return [default] if default.is_file() else []
+
+
+def _existing(paths: str, source: str) -> list[Path]:
+    files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
+    found = [path for path in files if path.is_file()]
+    if not found:
+        raise InvalidError(f"{source}: there is no file {paths}; {WAYS}")
+    return found
+
+
+def _from_kubeconfig(configuration: Configuration, files: list[Path], context: str | None) -> None:
+    named = os.pathsep.join(map(str, files))
+    documents = [_document(path) for path in files]
+    contexts = _entries(documents, "contexts")
+    # As kubectl does: the first file that names a current context decides.
+    current = (str(found) for doc in documents if (found := doc.get("current-context")))
+    name = context or next(current, None)
+    choice = f"choose one with --context: {', '.join(contexts) or 'it has none'}"
+    if not name:
+        raise InvalidError(f"{named}: no current context; {choice}")
+    if name not in contexts:
+        raise InvalidError(f"{named}: no context is called {name!r}; {choice}")
+    cluster = _entries(documents, "clusters").get(_member(contexts[name], "context", "cluster"))
+    if cluster is None:
+        raise InvalidError(f"{named}: context {name!r} names no cluster that is in the file")
+    try:
+        load_kube_config(config_file=named, context=name, client_configuration=configuration)
+    except MALFORMED as error:
+        raise InvalidError(
+            f"{named}: context {name!r} cannot be used, its cluster or user entry is malformed "
+            f"({type(error).__name__}); check it with: kubectl config view --context {name}"
+        ) from None
+    except OSError as error:
+        raise InvalidError(f"{named}: context {name!r}: {error}") from error
+    if not _member(cluster, "cluster", "proxy-url") and _loopback(configuration.host):
+        # kubectl never sends a loopback address to the proxy of the environment.
+        configuration.proxy = None
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise InvalidError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError:
+        # Not chained: the text of the error quotes the file.
+        raise InvalidError(f"{path}: is not YAML") from None
+    if not isinstance(document, dict):
+        raise InvalidError(f"{path}: is empty or no kubeconfig")
+    return document
+
+
+def _entries(documents: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for document in documents:
+        for entry in document.get(kind) or []:
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+                found.setdefault(entry["name"], entry)
+    return found
+
+
+def _member(entry: dict[str, Any], kind: str, field: str) -> Any:
+    inner = entry.get(kind)
+    return inner.get(field) if isinstance(inner, dict) else None
+
+
+def _loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _from_pod(configuration: Configuration) -> None:
+    try:
+        load_incluster_config(client_configuration=configuration)
+    except (ConfigException, OSError) as error:
+        raise InvalidError(
+            f"the ServiceAccount of this pod cannot be used: {error}; set "
+            "automountServiceAccountToken: true, or give a kubeconfig"
+        ) from error
