@@ -1,0 +1,139 @@
+"""Every way in which a run can end, as users meet it."""
+
+import uuid
+
+import pytest
+
+from sparktest.domain import FailureClass, LogState, Status
+from tests.e2e.program import until
+from tests.e2e.stack import IMAGE, Stack, condition
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_failing_command_is_a_failed_test_with_its_exit_code(stack: Stack) -> None:
+    stack.apply("fails", commands=["echo before; exit 7"])
+
+    testrun = stack.finished("fails")
+
+    run = stack.run_of("fails")
+    assert run.status is Status.FAILED
+    assert run.failure is not None
+    assert (run.failure.class_, run.failure.exit_code) == (FailureClass.TEST, 7)
+    assert stack.log_of(run) == "before\n"
+    assert testrun["status"]["phase"] == "Failed"
+    assert testrun["status"]["failure"]["exitCode"] == 7
+    assert testrun["status"]["finishedAt"]
+    assert condition(testrun, "Succeeded") == "False"
+
+
+def test_a_timeout_ends_as_timed_out_and_keeps_the_log(stack: Stack) -> None:
+    stack.apply("slow", commands=["echo started; sleep 300"], timeoutSeconds=3)
+
+    testrun = stack.finished("slow")
+
+    run = stack.run_of("slow")
+    assert testrun["status"]["phase"] == "TimedOut"
+    assert run.status is Status.TIMED_OUT
+    assert run.failure is not None
+    assert run.failure.class_ is FailureClass.TIMEOUT
+    assert stack.log_of(run) == "started\n"
+    assert run.log.state is LogState.COMPLETE
+
+
+def test_an_absent_image_is_a_configuration_failure_not_a_hang(stack: Stack) -> None:
+    stack.apply("no-image", image="localhost:1/not/there:1", commands=["true"])
+
+    testrun = stack.finished("no-image")
+
+    run = stack.run_of("no-image")
+    assert testrun["status"]["phase"] == "Failed"
+    assert run.failure is not None
+    assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "ImagePullBackOff")
+    assert "not/there" in run.failure.message
+    assert run.log.state is LogState.NONE
+
+
+def test_a_missing_service_account_is_a_configuration_failure(stack: Stack) -> None:
+    stack.apply("no-account", commands=["true"], serviceAccountName="nobody-made-it")
+
+    stack.finished("no-account")
+
+    run = stack.run_of("no-account")
+    assert run.failure is not None
+    assert run.failure.class_ is FailureClass.CONFIG
+    assert "nobody-made-it" in run.failure.message
+
+
+def test_an_unknown_definition_fails_with_condition_and_event(stack: Stack) -> None:
+    unknown = str(uuid.uuid4())
+    stack.apply("no-definition", definitionId=unknown)
+
+    testrun = stack.finished("no-definition")
+
+    run = stack.run_of("no-definition")
+    assert run.failure is not None
+    assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "DefinitionNotFound")
+    assert unknown in testrun["status"]["message"]
+    assert stack.jobs_of(run) == []
+    until("an Event says it", lambda: unknown in stack.kubectl("get", "events", "-o", "yaml"))
+
+
+def test_a_definition_by_name_runs_with_its_commands(stack: Stack) -> None:
+    name = f"smoke-{uuid.uuid4().hex[:8]}"
+    made = stack.client.create_definition(
+        {"name": name, "image": IMAGE, "commands": ["echo $WHO"], "env": {"WHO": "definition"}}
+    )
+    stack.apply("by-name", definitionName=name)
+    stack.apply("by-id", definitionId=made.id, env={"WHO": "testrun"})
+
+    stack.finished("by-name")
+    stack.finished("by-id")
+
+    assert stack.log_of(stack.run_of("by-name")) == "definition\n"
+    assert stack.log_of(stack.run_of("by-id")) == "testrun\n"
+
+
+def test_env_values_arrive_as_they_were_written(stack: Stack) -> None:
+    env = {"PLAIN": "a b", "DOLLARS": "$$ $(PLAIN) $PLAIN", "QUOTES": "\"'`", "UNICODE": "äöü ✓"}
+    stack.apply("env", env=env, commands=[f'printf "%s\\n" "${name}"' for name in env])
+
+    stack.finished("env")
+
+    assert stack.log_of(stack.run_of("env")).splitlines() == list(env.values())
+
+
+def test_a_comment_at_the_end_of_a_command_does_not_swallow_the_next(stack: Stack) -> None:
+    stack.apply("comment", commands=["echo one # all well", "echo two; exit 3"])
+
+    stack.finished("comment")
+
+    run = stack.run_of("comment")
+    assert stack.log_of(run) == "one\ntwo\n"
+    assert run.failure is not None
+    assert run.failure.exit_code == 3
+
+
+def test_a_name_of_240_characters_runs(stack: Stack) -> None:
+    name = "n" * 240
+    stack.apply(name, commands=["echo long"])
+
+    stack.finished(name)
+
+    run = stack.run_of(name)
+    assert run.status is Status.SUCCEEDED
+    assert len(stack.jobs_of(run)) == 1
+
+
+def test_a_test_killed_for_memory_is_an_infra_failure(stack: Stack) -> None:
+    stack.apply(
+        "hungry",
+        commands=["tail /dev/zero"],
+        resources={"limits": {"memory": "16Mi"}},
+    )
+
+    stack.finished("hungry")
+
+    run = stack.run_of("hungry")
+    assert run.failure is not None
+    assert (run.failure.class_, run.failure.reason) == (FailureClass.INFRA, "OOMKilled")
