@@ -1,0 +1,128 @@
+"""Makes text from elsewhere safe to show on a terminal.
+
+What a cluster, a client or a test's own output sends may hold bytes that steer a terminal: set
+its clipboard or title, move the cursor, turn the reading direction, hide letters. Nothing of the
+kind gets through here; line breaks and tabs do.
+
+No sequence reaches beyond its line. So lines are independent of each other, a log may come in
+any chunks, and a sequence that is never closed cannot hide more than the rest of one line.
+"""
+
+import codecs
+import re
+from typing import Any
+
+# Deeper than any answer of the API; what lies below is left out instead of exhausting the stack.
+MAX_DEPTH = 64
+# How much of a line that has not ended yet is looked at to show it.
+MAX_PENDING = 64 * 1024
+
+# The C1 introducers DCS, SOS, CSI, OSC, PM, APC, and the two characters that each stands for.
+_C1 = {chr(code): f"\x1b{chr(code - 0x40)}" for code in (0x90, 0x98, 0x9B, 0x9D, 0x9E, 0x9F)}
+_ESCAPES = re.compile(
+    "\x1b(?:"
+    # OSC, DCS, SOS, PM, APC: to ST, BEL, CAN or SUB, or to the end of the line
+    r"[\]PX^_][^\n\x07\x18\x1a\x1b\x9c]*(?:[\x07\x18\x1a\x9c]|\x1b\\)?"
+    r"|\[[ -?]*[@-~]?"  # CSI: parameters, intermediates, a final letter
+    r"|[ -/]*[0-~]?"  # every other escape
+    ")"
+)
+_UNSAFE = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and newline, DEL, C1
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0"  # no width
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb"  # no width, bidi, separators
+    "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # format characters
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\ud800-\udfff"  # lone surrogates cannot be encoded
+    "]+"
+)
+# What ASCII text may not hold, to tell in one pass that there is nothing to do.
+_UNSAFE_ASCII = bytes([*range(9), *range(11, 32), 127])
+
+
+def clean(value: Any) -> Any:
+    """The same decoded JSON with every text in it, keys included, safe to show.
+
+    Numbers, booleans and None come back as they are.
+    """
+    return _clean(value, MAX_DEPTH)
+
+
+def clean_text(text: str) -> str:
+    """The text without terminal sequences, controls, bidi overrides and characters of no width.
+
+    Newlines and tabs stay. Of a line that overwrites itself with carriage returns (a progress
+    bar) the last state stays.
+    """
+    # str.isprintable() knows the controls but not every character of no width: ASCII has none.
+    if text.isascii() and (text.isprintable() or _harmless(text)):
+        return text
+    for introducer, pair in _C1.items():
+        text = text.replace(introducer, pair)
+    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
+    if "\r" in text:
+        text = "\n".join(map(_last_state, text.split("\n")))
+    return text if text.isascii() and _harmless(text) else _UNSAFE.sub("", text)
+
+
+class StreamCleaner:
+    """Turns the bytes of a log, in chunks as they come, into safe text, a whole line at a time.
+
+    The text is the same however the bytes were cut. Bytes that are no UTF-8 become U+FFFD.
+    """
+
+    def __init__(self) -> None:
+        self._tail: list[bytes] = []
+
+    def feed(self, data: bytes) -> str:
+        """The lines that are whole now, each with its newline; "" when none is."""
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._tail += [data] if data else []
+            return ""
+        whole = b"".join([*self._tail, data[:end]])
+        self._tail = [data[end:]] if end < len(data) else []
+        return _decoded(whole)
+
+    def end(self) -> str:
+        """What was left without a newline; the cleaner is empty afterwards."""
+        whole, self._tail = b"".join(self._tail), []
+        return _decoded(whole)
+
+    @property
+    def pending(self) -> str:
+        """The line that has not ended yet as it can be shown now; it will be given again."""
+        tail = b"".join(self._tail)
+        self._tail = [tail] if tail else []
+        if len(tail) > MAX_PENDING:
+            cut = tail.find(b"\r", len(tail) - MAX_PENDING)
+            tail = tail[cut + 1 :] if cut >= 0 else tail[:MAX_PENDING]
+        # A character that is still arriving is left out instead of shown as broken.
+        return clean_text(codecs.getincrementaldecoder("utf-8")("replace").decode(tail))
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {
+            _clean(key, 0): _clean(item, depth - 1) if depth else None
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_clean(item, depth - 1) for item in value] if depth else []
+    return value
+
+
+def _harmless(ascii_text: str) -> bool:
+    data = ascii_text.encode("ascii")
+    return len(data.translate(None, _UNSAFE_ASCII)) == len(data)
+
+
+def _decoded(whole: bytes) -> str:
+    return clean_text(whole.decode("utf-8", "replace"))
+
+
+def _last_state(line: str) -> str:
+    return line.rstrip("\r").rsplit("\r", 1)[-1]
