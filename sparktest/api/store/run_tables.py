@@ -1,0 +1,146 @@
+"""The tables of runs: the run itself, what it is found by, its log, and what is left of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CHAR,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sparktest.api.store.tables import Base, public_id, seq
+from sparktest.api.store.types import BigId, Word
+from sparktest.domain import LogState, Origin, Status
+
+
+def _one_of(column: str, words: type[Status | Origin | LogState]) -> CheckConstraint:
+    quoted = ", ".join(f"'{word.value}'" for word in words)
+    return CheckConstraint(f"{column} IN ({quoted})", name=column)
+
+
+def _run_seq() -> Mapped[int]:
+    return mapped_column(BigId, ForeignKey("test_runs.seq", ondelete="CASCADE"), primary_key=True)
+
+
+class RunRow(Base):
+    """One execution, with its own snapshot of what to run: no foreign key to any parent."""
+
+    __tablename__ = "test_runs"
+    __table_args__ = (
+        _one_of("status", Status),
+        _one_of("log_state", LogState),
+        _one_of("origin", Origin),
+        Index("idx_test_runs_status", "status", "seq"),
+        Index("idx_test_runs_namespace", "namespace", "seq"),
+        Index("idx_test_runs_definition", "test_definition_id", "seq"),
+        Index("idx_test_runs_job", "job_name"),
+        Index("idx_test_runs_created", "created_at"),
+        Index("idx_test_runs_updated", "updated_at"),
+        Index("idx_test_runs_suite_run", "suite_run_id"),
+        Index("idx_test_runs_origin", "origin", "seq"),
+        Index("idx_test_runs_cluster", "cluster", "seq"),
+        Index("idx_test_runs_k8s_ref", "k8s_ref_namespace", "k8s_ref_name"),
+        UniqueConstraint("cluster", "k8s_ref_uid"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = seq()
+    id: Mapped[str] = public_id()
+    name: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(32))
+    status_reason: Mapped[str | None] = mapped_column(Text)
+    status_message: Mapped[str | None] = mapped_column(Text)
+    # What to run.
+    image: Mapped[str] = mapped_column(Text)
+    commands: Mapped[list[Any]]
+    entrypoint: Mapped[list[Any]]
+    args: Mapped[list[Any]]
+    env: Mapped[dict[str, Any]]
+    env_from: Mapped[list[Any]]
+    resources: Mapped[dict[str, Any]]
+    service_account_name: Mapped[str | None] = mapped_column(String(253))
+    image_pull_secrets: Mapped[list[Any]]
+    timeout_seconds: Mapped[int] = mapped_column(Integer)
+    ttl_seconds_after_finished: Mapped[int | None] = mapped_column(Integer)
+    # Where it runs.
+    namespace: Mapped[str] = mapped_column(String(63))
+    job_name: Mapped[str] = mapped_column(String(63))
+    job_uid: Mapped[str | None] = mapped_column(String(128))
+    # Where it comes from.
+    test_definition_id: Mapped[str | None] = mapped_column(CHAR(36))
+    definition_name: Mapped[str | None] = mapped_column(String(200))
+    executor_id: Mapped[str | None] = mapped_column(CHAR(36))
+    suite_run_id: Mapped[str | None] = mapped_column(CHAR(36))
+    rerun_of: Mapped[str | None] = mapped_column(CHAR(36))
+    labels: Mapped[dict[str, Any]]
+    # When, and how it ended.
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+    cancel_requested_at: Mapped[datetime | None]
+    failure: Mapped[dict[str, Any] | None]
+    log_state: Mapped[str] = mapped_column(String(32))
+    log_reason: Mapped[str | None] = mapped_column(Text)
+    log_bytes: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[int] = mapped_column(Integer)
+    # Who asked for it, and in which cluster.
+    origin: Mapped[str] = mapped_column(String(32), server_default=Origin.API.value)
+    cluster: Mapped[str | None] = mapped_column(String(128))
+    k8s_ref_namespace: Mapped[str | None] = mapped_column(String(63))
+    k8s_ref_name: Mapped[str | None] = mapped_column(String(253))
+    k8s_ref_uid: Mapped[str | None] = mapped_column(String(128))
+
+
+class RunLabelRow(Base):
+    """A label of a run, for filtering; the run itself has them all for display."""
+
+    __tablename__ = "test_run_labels"
+
+    key: Mapped[str] = mapped_column(String(253), primary_key=True)
+    value: Mapped[str] = mapped_column(String(253), primary_key=True)
+    run_seq: Mapped[int] = _run_seq()
+    __table_args__ = (Index("idx_test_run_labels_run", "run_seq"),)
+
+
+class RunWordRow(Base):
+    """A word that a run is found by; a search asks for the beginnings of words."""
+
+    __tablename__ = "test_run_words"
+
+    word: Mapped[str] = mapped_column(Word, primary_key=True)
+    run_seq: Mapped[int] = _run_seq()
+    __table_args__ = (Index("idx_test_run_words_run", "run_seq"),)
+
+
+class LogChunkRow(Base):
+    """A piece of a container's log, as it was sent: `start` counts the bytes before it."""
+
+    __tablename__ = "test_run_log_chunks"
+
+    run_seq: Mapped[int] = _run_seq()
+    container: Mapped[str] = mapped_column(String(63), primary_key=True)
+    start: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    size: Mapped[int] = mapped_column(Integer)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TombstoneRow(Base):
+    """What is left of a deleted run: whoever reports or registers it again is told that it went."""
+
+    __tablename__ = "test_run_tombstones"
+    __table_args__ = (UniqueConstraint("cluster", "k8s_ref_uid"),)
+
+    id: Mapped[str] = mapped_column(CHAR(36), primary_key=True)
+    deleted_at: Mapped[datetime]
+    cluster: Mapped[str | None] = mapped_column(String(128))
+    k8s_ref_uid: Mapped[str | None] = mapped_column(String(128))

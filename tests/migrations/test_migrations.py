@@ -1,0 +1,147 @@
+"""The migrations and the tables say the same, and going back and forth loses no child row."""
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from sparktest.api.store import migrate
+from sparktest.api.store.engine import parse_url
+from sparktest.api.store.tables import REVISION, Base
+from sparktest.errors import InvalidError, UnavailableError
+from tests.api import databases
+
+RUN = """
+INSERT INTO test_runs (id, name, status, image, commands, entrypoint, args, env, env_from,
+  resources, image_pull_secrets, timeout_seconds, namespace, job_name, labels, created_at,
+  updated_at, log_state, log_bytes, version)
+VALUES ('00000000-0000-4000-8000-00000000000{n}', 'run {n}', 'pending', 'busybox', '[]', '[]',
+  '[]', '{{}}', '[]', '{{}}', '[]', 60, 'default', 'job', '{{}}', '2026-01-01 00:00:00',
+  '2026-01-01 00:00:00', 'none', 0, 1)
+"""
+CHILDREN = (
+    "INSERT INTO test_run_labels VALUES ({n}, 'team', 'web')",
+    "INSERT INTO test_run_words VALUES ({n}, 'run')",
+    "INSERT INTO test_run_log_chunks VALUES ({n}, 'test', 0, 2, '{data}')",
+)
+
+
+@pytest.fixture(params=databases.ENGINES)
+def url(request, tmp_path) -> str:
+    return databases.empty(request.param, tmp_path)
+
+
+@pytest.fixture
+def connect(url):
+    engine = create_engine(parse_url(url))
+    yield engine.begin
+    engine.dispose()
+
+
+def count(connect, table: str) -> int:
+    with connect() as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def test_the_code_reads_the_newest_revision():
+    assert migrate.head() == REVISION
+
+
+def test_an_empty_database_has_no_revision_and_gets_the_newest(url):
+    assert migrate.current(url) == ""
+    assert migrate.upgrade(url) == REVISION
+    assert migrate.current(url) == REVISION
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(url, connect):
+    migrate.upgrade(url)
+    with connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_back_and_forth_with_data_keeps_every_row(url, connect):
+    migrate.upgrade(url, "0001")
+    with connect() as connection:
+        for n in range(1, 5):
+            connection.execute(text(RUN.format(n=n)))
+            for child in CHILDREN:
+                connection.execute(text(child.format(n=n, data="ab")))
+    migrate.upgrade(url)
+    migrate.downgrade(url, "0001")
+    assert migrate.upgrade(url) == REVISION
+    for table in ("test_runs", "test_run_labels", "test_run_words", "test_run_log_chunks"):
+        assert count(connect, table) == 4, table
+    with connect() as connection:
+        assert connection.execute(text("SELECT DISTINCT origin FROM test_runs")).all() == [("api",)]
+
+
+@pytest.mark.parametrize("bad", ["status = 'done'", "origin = 'ui'", "log_state = 'lost'"])
+def test_constraints_still_hold_after_going_back_and_forth(url, connect, bad):
+    migrate.upgrade(url)
+    migrate.downgrade(url, "0001")
+    migrate.upgrade(url)
+    with connect() as connection:
+        connection.execute(text(RUN.format(n=1)))
+    with pytest.raises(IntegrityError), connect() as connection:
+        connection.execute(text(f"UPDATE test_runs SET {bad}"))
+
+
+def test_everything_can_be_taken_back(url, connect):
+    migrate.upgrade(url)
+    migrate.downgrade(url, "base")
+    with connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() is None
+        left = connection.dialect.get_table_names(connection)
+    assert [table for table in left if table.startswith("test_")] == []
+
+
+def test_four_processes_at_once_migrate_once(url):
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.map(migrate.upgrade, [url] * 4) == [REVISION] * 4
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(url, connect):
+    migrate.upgrade(url, "0001")
+    with connect() as connection:
+        connection.execute(text("CREATE TABLE controllers (cluster TEXT)"))
+    with pytest.raises((UnavailableError, ProgrammingError)):
+        migrate.upgrade(url)
+    assert migrate.current(url) == "0001"
+    with connect() as connection:
+        columns = connection.execute(text("SELECT * FROM test_runs")).keys()
+    assert "origin" not in columns
+
+
+class TestSQLite:
+    """What only a file can do wrong."""
+
+    def test_folder_and_file_are_the_users_alone(self, tmp_path):
+        path = tmp_path / "data" / "sparktest.db"
+        migrate.upgrade(f"sqlite:///{path}")
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert path.stat().st_mode & 0o777 == 0o600
+
+    def test_readers_do_not_block_writers(self, tmp_path):
+        path = tmp_path / "sparktest.db"
+        migrate.upgrade(f"sqlite:///{path}")
+        connection = sqlite3.connect(path)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
+
+    def test_a_percent_sign_in_the_path_is_only_a_name(self, tmp_path):
+        assert migrate.upgrade(f"sqlite:///{tmp_path}/100%25/s.db") == REVISION
+
+    def test_current_creates_no_file(self, tmp_path):
+        assert migrate.current(f"sqlite:///{tmp_path}/none.db") == ""
+        assert list(Path(tmp_path).iterdir()) == []
+
+    def test_a_place_that_cannot_be_written_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(InvalidError, match=r"SPARKTEST_DATABASE_URL: .*/file/s.db: "):
+            migrate.upgrade(f"sqlite:///{tmp_path}/file/s.db")
