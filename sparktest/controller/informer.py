@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -118,8 +117,9 @@ class Informer:
         Without on_change: the caller knows. The watch brings the same version later and changes
         nothing.
         """
-        if key_of(obj) is not None:
-            self._store.put(self._strip(obj))
+        kept = self._kept(obj)
+        if kept is not None:
+            self._store.put(kept)
 
     def healthy(self, now: float) -> bool:
         """Whether the store can be trusted to be recent; `now` as of time.monotonic().
@@ -179,7 +179,7 @@ class Informer:
         )
         self._stream = stream
         events = 0
-        with closing(stream):
+        with stream:
             if self._stopped.is_set():
                 return 0.0
             self._seen()
@@ -196,8 +196,10 @@ class Informer:
             self._store.advance(str((obj.get("metadata") or {}).get("resourceVersion") or ""))
             return
         kept = self._kept(obj)
-        if kept is not None and self._store.apply(kept, deleted=kind == "DELETED"):
-            self._tell(kept)
+        if kept is None:
+            return
+        for changed in self._store.apply(kept, deleted=kind == "DELETED"):
+            self._tell(changed)
 
     def _kept(self, obj: Any) -> Object | None:
         """The stripped object; None, and counted, for one that nothing can be done with."""

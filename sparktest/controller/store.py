@@ -55,39 +55,44 @@ class Store:
             self._objects[key] = obj
             return True
 
-    def apply(self, obj: Object, *, deleted: bool) -> bool:
-        """Whether an event of the watch changed anything; `version` moves on in any case."""
+    def apply(self, obj: Object, *, deleted: bool) -> list[Object]:
+        """What an event of the watch changed, as `replace` does; `version` moves on in any case."""
         key = key_of(obj)
         if key is None:
-            return False
+            return []
         with self._lock:
             self.version = obj["metadata"].get("resourceVersion") or self.version
             old = self._objects.get(key)
-            if old is not None and not _newer(obj, old):
-                return False
-            if deleted:
-                return self._objects.pop(key, None) is not None
-            self._objects[key] = obj
-            return True
+            other = old is not None and _uid(old) != _uid(obj)
+            if old is not None and _version(obj) <= _version(old):
+                return [obj] if deleted and other else []
+            if not deleted:
+                self._objects[key] = obj
+                return [old, obj] if old is not None and other else [obj]
+            return [] if self._objects.pop(key, None) is None else [obj]
 
     def replace(self, objects: list[Object], version: str) -> list[Object]:
         """Take over a whole list; answers the new, the changed, and the last of the deleted.
 
-        What was put after the list was read stays.
+        One that was deleted and made again under its name counts as both. What was put after
+        the list was read stays.
         """
         listed = {key: obj for obj in objects if (key := key_of(obj)) is not None}
+        changed: list[Object] = []
         with self._lock:
-            changed = []
             for key, old in list(self._objects.items()):
                 if key not in listed and (not version or _version(old) <= _number(version)):
                     changed.append(self._objects.pop(key))
             for key, obj in listed.items():
                 known = self._objects.get(key)
-                if known is None or _newer(obj, known):
-                    self._objects[key] = obj
-                    changed.append(obj)
+                if known is not None and _version(obj) <= _version(known):
+                    continue
+                self._objects[key] = obj
+                if known is not None and _uid(known) != _uid(obj):
+                    changed.append(known)
+                changed.append(obj)
             self.version = version
-            return changed
+        return changed
 
     def advance(self, version: str) -> None:
         """Everything up to this version has been seen (a bookmark)."""
@@ -95,12 +100,12 @@ class Store:
             self.version = version or self.version
 
 
-def _newer(obj: Object, old: Object) -> bool:
-    return _version(obj) > _version(old)
-
-
 def _version(obj: Object) -> int:
     return _number(obj["metadata"].get("resourceVersion"))
+
+
+def _uid(obj: Object) -> Any:
+    return obj["metadata"].get("uid")
 
 
 def _number(version: Any) -> int:

@@ -68,19 +68,10 @@ def _existing(paths: str, source: str) -> list[Path]:
 
 def _from_kubeconfig(configuration: Configuration, files: list[Path], context: str | None) -> None:
     named = os.pathsep.join(map(str, files))
-    documents = [_document(path) for path in files]
-    contexts = _entries(documents, "contexts")
-    # As kubectl does: the first file that names a current context decides.
-    current = (str(found) for doc in documents if (found := doc.get("current-context")))
-    name = context or next(current, None)
-    choice = f"choose one with --context: {', '.join(contexts) or 'it has none'}"
-    if not name:
-        raise InvalidError(f"{named}: no current context; {choice}")
-    if name not in contexts:
-        raise InvalidError(f"{named}: no context is called {name!r}; {choice}")
-    cluster = _entries(documents, "clusters").get(_member(contexts[name], "context", "cluster"))
-    if cluster is None:
-        raise InvalidError(f"{named}: context {name!r} names no cluster that is in the file")
+    try:
+        name, cluster = _choice([_document(path) for path in files], context)
+    except InvalidError as error:
+        raise InvalidError(f"{named}: {error.detail}") from None
     try:
         load_kube_config(config_file=named, context=name, client_configuration=configuration)
     except MALFORMED as error:
@@ -90,44 +81,67 @@ def _from_kubeconfig(configuration: Configuration, files: list[Path], context: s
         ) from None
     except OSError as error:
         raise InvalidError(f"{named}: context {name!r}: {error}") from error
-    if not _member(cluster, "cluster", "proxy-url") and _loopback(configuration.host):
+    if "proxy-url" not in cluster and _loopback(configuration.host):
         # kubectl never sends a loopback address to the proxy of the environment.
         configuration.proxy = None
+
+
+def _choice(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
+    """The context's name and its cluster entry."""
+    contexts = _entries(documents, "contexts", "context")
+    # As kubectl does: the first file that names a current context decides.
+    current = (str(found) for doc in documents if (found := doc.get("current-context")))
+    name = context or next(current, None)
+    choose = f"choose one with --context: {', '.join(contexts) or 'there is none'}"
+    if not name:
+        raise InvalidError(f"no current context; {choose}")
+    if name not in contexts:
+        raise InvalidError(f"no context is called {name!r}; {choose}")
+    cluster = _entries(documents, "clusters", "cluster").get(str(contexts[name].get("cluster")))
+    if cluster is None:
+        raise InvalidError(f"context {name!r} names no cluster that is in the file")
+    server = str(cluster.get("server"))
+    if not server.startswith(("http://", "https://")) or not _host(server):
+        raise InvalidError(f"the cluster of context {name!r} has no http(s):// address as server")
+    return name, cluster
 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_bytes())
     except OSError as error:
-        raise InvalidError(f"{path}: {error.strerror}") from error
+        raise InvalidError(f"cannot be read: {error.strerror}") from error
     except yaml.YAMLError:
         # Not chained: the text of the error quotes the file.
-        raise InvalidError(f"{path}: is not YAML") from None
+        raise InvalidError("is not YAML") from None
     if not isinstance(document, dict):
-        raise InvalidError(f"{path}: is empty or no kubeconfig")
+        raise InvalidError("is empty or no kubeconfig")
     return document
 
 
-def _entries(documents: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _entries(documents: list[dict[str, Any]], plural: str, kind: str) -> dict[str, dict[str, Any]]:
+    """By name, the first of a name holds."""
+    found: dict[str, dict[str, Any]] = {}
     for document in documents:
-        for entry in document.get(kind) or []:
-            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-                found.setdefault(entry["name"], entry)
+        entries = document.get(plural)
+        for entry in entries if isinstance(entries, list) else []:
+            if isinstance(entry, dict) and isinstance(entry.get(kind), dict):
+                found.setdefault(str(entry.get("name")), entry[kind])
     return found
 
 
-def _member(entry: dict[str, Any], kind: str, field: str) -> Any:
-    inner = entry.get(kind)
-    return inner.get(field) if isinstance(inner, dict) else None
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(_host(url)).is_loopback
     except ValueError:
-        return host == "localhost"
+        return _host(url) == "localhost"
 
 
 def _from_pod(configuration: Configuration) -> None:

@@ -119,7 +119,7 @@ def _container(run: Run) -> dict[str, Any]:
     if run.env_from:
         container["envFrom"] = [dict(source) for source in run.env_from]
     if run.resources:
-        container["resources"] = run.resources
+        container["resources"] = dict(run.resources)
     return container
 
 

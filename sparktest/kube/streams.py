@@ -76,33 +76,40 @@ class ByteStream:
 
 
 class WatchStream:
-    """The events of a watch; it ends when the server ends it or when it is closed."""
+    """The events of a watch, in a `with`; it ends when the server ends it or when it is closed."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._events = self._decoded()
+        self._decode = msgspec.json.Decoder(WatchEvent).decode
+        self._lines = lines(stream)
 
-    def __iter__(self) -> Iterator[WatchEvent]:
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> WatchEvent:
-        return next(self._events)
+        line = next(self._lines)
+        try:
+            event = self._decode(line)
+        except msgspec.MsgspecError as error:
+            raise UnavailableError("a watch was cut in the middle of an event") from error
+        if event.type == "ERROR":
+            raise status_error(event.object)
+        return event
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """End the watch, now; from any thread."""
         self._stream.close()
-
-    def _decoded(self) -> Iterator[WatchEvent]:
-        decode = msgspec.json.Decoder(WatchEvent).decode
-        with self._stream:
-            for line in lines(self._stream):
-                try:
-                    event = decode(line)
-                except msgspec.MsgspecError as error:
-                    raise UnavailableError("a watch was cut in the middle of an event") from error
-                if event.type == "ERROR":
-                    raise status_error(event.object)
-                yield event
 
 
 def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:

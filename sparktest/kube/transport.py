@@ -18,7 +18,13 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from sparktest import __version__
-from sparktest.errors import SparkTestError, TooLargeError, UnavailableError
+from sparktest.errors import (
+    InvalidError,
+    SparkTestError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from sparktest.kube.answers import cause_of, error_of
 from sparktest.kube.streams import ByteStream
 
@@ -105,7 +111,14 @@ class Transport:
     def _client(self) -> ApiClient:
         configuration = self._load()
         configuration.connection_pool_maxsize = self._pool
-        client = ApiClient(configuration)
+        try:
+            client = ApiClient(configuration)
+        except (HTTPError, ValueError, ImportError) as error:
+            # Not quoted: the address of a proxy may hold a password.
+            raise InvalidError(
+                f"the proxy for the Kubernetes API at {configuration.host} cannot be used "
+                f"({type(error).__name__}); see proxy-url in the kubeconfig and HTTPS_PROXY"
+            ) from None
         client.user_agent = f"sparktest/{__version__}"
         return client
 
@@ -134,6 +147,7 @@ class Transport:
         with self._answering():
             with self._lock:  # a token that ran out is fetched once, not once a thread
                 api.update_params_for_auth(headers, [], ["BearerToken"], target, method, None)
+            _check_token(headers)
             url = api.configuration.host + target
             answer = api.call_api(method, url, headers, body, _request_timeout=timeout)
             response: BaseHTTPResponse = answer.response
@@ -143,7 +157,13 @@ class Transport:
         """A client with credentials read after the refused one's; threads share it."""
         with self._lock:
             if self._api is refused:
-                self._api = self._client()
+                try:
+                    self._api = self._client()
+                except InvalidError as error:
+                    raise UnauthorizedError(
+                        "the Kubernetes API refuses our credentials, and they cannot be read "
+                        f"anew: {error.detail}"
+                    ) from error
             return self._api
 
     def _error(self, response: BaseHTTPResponse) -> SparkTestError:
@@ -160,3 +180,16 @@ class Transport:
             raise UnavailableError(
                 f"the Kubernetes API at {self.host} does not answer: {cause_of(error)}"
             ) from error
+
+
+def _check_token(headers: dict[str, str]) -> None:
+    token = headers.get("authorization")
+    if token is None:
+        return
+    # A token file often ends with a newline. What else cannot stand in a header is said here:
+    # http.client would quote the whole token in its error.
+    headers["authorization"] = token = token.strip()
+    if not (token.isascii() and token.isprintable()):
+        raise UnauthorizedError(
+            "the token of the Kubernetes configuration holds characters that no header can carry"
+        )

@@ -1,0 +1,291 @@
+"""A Kubernetes API on a loopback port: TestRuns in memory, and any fault on demand."""
+
+import json
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import yaml
+
+from sparktest.kube.cluster import Cluster, Timeouts
+from sparktest.settings import Settings
+
+FAST = Timeouts(connect=1.0, read=0.4, watch=0.4)
+
+
+class Request(NamedTuple):
+    """What came in: header names in lower case; `port` is the client's, one a connection."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+    port: int
+
+
+Fault = Callable[["Handler"], None]
+
+
+def refuse(
+    status: int, message: str = "", *, headers: dict[str, str] | None = None, **details: Any
+) -> Fault:
+    """Answers with a Status object."""
+    given = {"kind": "Status", "code": status, "message": message, "details": details}
+    return reply(json.dumps(given).encode(), status=status, headers=headers)
+
+
+def reply(
+    body: bytes,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    length: int | None = None,
+) -> Fault:
+    """Answers with this body; a `length` beyond it means a connection that dies half-way."""
+
+    def answer(handler: "Handler") -> None:
+        handler.send_response(status)
+        for name, value in (headers or {}).items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body) if length is None else length))
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.close_connection = length is not None
+
+    return answer
+
+
+def chunks(*parts: bytes, end: bool = True, hang: bool = False) -> Fault:
+    """Streams the parts; without `end` the connection dies, with `hang` it falls silent."""
+
+    def answer(handler: "Handler") -> None:
+        handler.begin_chunks()
+        for part in parts:
+            handler.chunk(part)
+        if hang:
+            handler.api.closing.wait()
+        if end:
+            handler.chunk(b"")
+        handler.close_connection = hang or not end
+
+    return answer
+
+
+def hang(handler: "Handler") -> None:
+    """Never answers."""
+    handler.api.closing.wait()
+    handler.close_connection = True
+
+
+def drop(handler: "Handler") -> None:
+    """Closes the connection instead of an answer."""
+    handler.close_connection = True
+
+
+class Apiserver:
+    """The server. `requests` is what came in; `faults` meet the next requests, one each."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.faults: deque[Fault] = deque()
+        self.closing = threading.Event()
+        self.installed = True
+        self._changed = threading.Condition()
+        self._objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self._log: list[tuple[int, str, dict[str, Any]]] = []
+        self._version = 100
+        self._oldest = 0
+        self._cuts = 0
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server.api = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def stop(self) -> None:
+        """End the server and every open answer."""
+        self.closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def kubeconfig(self, path: Path, *, user: dict[str, Any] | None = None) -> Path:
+        """The path, now of a kubeconfig for this server."""
+        document = {
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+            "clusters": [{"name": "here", "cluster": {"server": self.url}}],
+            "users": [{"name": "me", "user": user or {"token": "first"}}],
+        }
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    # --- what is in it ---------------------------------------------------------------------------
+
+    def put(self, name: str, namespace: str = "default", **metadata: Any) -> dict[str, Any]:
+        """The object, created or changed."""
+        with self._changed:
+            known = (namespace, name) in self._objects
+            self._version += 1
+            obj = {
+                "apiVersion": "sparktest.dev/v1alpha1",
+                "kind": "TestRun",
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "uid": f"uid-{name}",
+                    "resourceVersion": str(self._version),
+                    **metadata,
+                },
+            }
+            self._objects[namespace, name] = obj
+            self._record("MODIFIED" if known else "ADDED", obj)
+            return obj
+
+    def remove(self, name: str, namespace: str = "default") -> None:
+        """Delete the object."""
+        with self._changed:
+            obj = self._objects.pop((namespace, name))
+            self._version += 1
+            last = obj["metadata"] | {"resourceVersion": str(self._version)}
+            self._record("DELETED", obj | {"metadata": last})
+
+    def send(self, kind: str, obj: Any) -> None:
+        """Send an event to every watch, whatever it is."""
+        with self._changed:
+            self._version += 1
+            self._record(kind, obj)
+
+    def forget(self) -> None:
+        """Versions until now are too old to watch from: 410."""
+        with self._changed:
+            self._version += 1
+            self._oldest = self._version
+
+    def cut(self) -> None:
+        """Break the connection of every open watch."""
+        with self._changed:
+            self._cuts += 1
+            self._changed.notify_all()
+
+    def _record(self, kind: str, obj: Any) -> None:
+        self._log.append((self._version, kind, obj))
+        self._changed.notify_all()
+
+    def answer(self, handler: "Handler", request: Request) -> None:
+        """What an API server without faults answers."""
+        if not self.installed or "testruns" not in request.path:
+            refuse(404, "the server could not find the requested resource")(handler)
+        elif request.query.get("watch"):
+            self._watch(handler, int(request.query["resourceVersion"]))
+        else:
+            self._list(handler, request.query)
+
+    def _list(self, handler: "Handler", query: dict[str, str]) -> None:
+        with self._changed:
+            objects = list(self._objects.values())
+            version = self._version
+        start = int(query.get("continue") or 0)
+        end = start + int(query["limit"])
+        more = {"continue": str(end)} if end < len(objects) else {}
+        page = {"metadata": {"resourceVersion": str(version), **more}, "items": objects[start:end]}
+        reply(json.dumps(page).encode())(handler)
+
+    def _watch(self, handler: "Handler", version: int) -> None:
+        if version < self._oldest:
+            refuse(410, "too old resource version")(handler)
+            return
+        handler.begin_chunks()
+        with self._changed:
+            cuts, position = self._cuts, 0
+            while not self.closing.is_set():
+                for at, kind, obj in self._log[position:]:
+                    if at > version:
+                        handler.chunk(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
+                position = len(self._log)
+                if self._cuts > cuts:
+                    break
+                self._changed.wait()
+        handler.close_connection = True
+
+
+class Server(ThreadingHTTPServer):
+    """Threads that are gone with the test, silent about clients that are."""
+
+    api: Apiserver
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    @property
+    def api(self) -> Apiserver:
+        return self.server.api
+
+    def log_message(self, *_: Any) -> None:
+        """Not on stderr."""
+
+    def begin_chunks(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        data = self.rfile.read(length)
+        parts = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            path=parts.path,
+            query=dict(parse_qsl(parts.query)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=json.loads(data) if data else None,
+            port=self.client_address[1],
+        )
+        self.api.requests.append(request)
+        if self.api.faults:
+            self.api.faults.popleft()(self)
+        else:
+            self.api.answer(self, request)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815
+
+
+@contextmanager
+def apiserver() -> Iterator[Apiserver]:
+    """A running server."""
+    server = Apiserver()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def cluster_of(kubeconfig: Path, timeouts: Timeouts = FAST) -> Cluster:
+    """The door to the cluster of a kubeconfig, with short timeouts."""
+    return Cluster.connect(Settings(kubeconfig=str(kubeconfig)), workers=2, timeouts=timeouts)

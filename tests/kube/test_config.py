@@ -1,0 +1,198 @@
+"""Where the configuration of the cluster comes from, and what is said when it is of no use."""
+
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes.config import incluster_config
+
+from sparktest.errors import InvalidError
+from sparktest.kube import config
+from sparktest.kube.cluster import Cluster
+from sparktest.settings import Settings
+
+IN_POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+CONTEXT = "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _a_home_without_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def kubeconfig(path: Path, *names: str, **cluster: Any) -> str:
+    """The path of a kubeconfig whose contexts have these names, the first being current."""
+    document = {
+        "current-context": names[0],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in names],
+        "clusters": [
+            {"name": name, "cluster": {"server": f"https://{name}:6443", **cluster}}
+            for name in names
+        ],
+        "users": [{"name": "u", "user": {"token": "very-secret"}}],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return str(path)
+
+
+def cluster(field: str) -> str:
+    """A kubeconfig whose cluster has this field, which breaks it."""
+    return CONTEXT + (
+        f"clusters: [{{name: c, cluster: {{server: 'https://c', {field}}}}}]\n"
+        "users: [{name: u, user: {token: very-secret}}]"
+    )
+
+
+def host(environ: dict[str, str], **settings: Any) -> str:
+    return str(config.load(Settings(**settings), environ).host)
+
+
+def test_the_setting_goes_before_the_variable_and_that_before_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = kubeconfig(tmp_path / "given", "given")
+    variable = {"KUBECONFIG": kubeconfig(tmp_path / "variable", "variable")}
+    kubeconfig(tmp_path / "home" / ".kube" / "config", "home")
+    assert host(variable, kubeconfig=given) == "https://given:6443"
+    assert host(variable) == "https://variable:6443"
+    assert host({}) == "https://home:6443"
+    assert host({"KUBECONFIG": "", **IN_POD}) == "https://home:6443"
+
+
+def test_a_context_is_chosen_by_its_name(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "c", "one", "two")
+    assert host({}, kubeconfig=file, context="two") == "https://two:6443"
+
+
+def test_several_files_count_as_one_and_the_first_current_context_holds(tmp_path: Path) -> None:
+    first = kubeconfig(tmp_path / "1", "one")
+    second = kubeconfig(tmp_path / "2", "two")
+    absent = str(tmp_path / "absent")
+    environ = {"KUBECONFIG": os.pathsep.join([absent, first, second])}
+    assert host(environ) == "https://one:6443"
+    assert host(environ, context="two") == "https://two:6443"
+
+
+def test_the_client_neither_retries_by_itself_nor_lets_connections_die_unseen(
+    tmp_path: Path,
+) -> None:
+    loaded = config.load(Settings(kubeconfig=kubeconfig(tmp_path / "c", "one")), {})
+    assert loaded.retries is False
+    assert loaded.keep_alive is True
+
+
+def test_without_any_configuration_the_ways_out_are_named() -> None:
+    with pytest.raises(InvalidError, match=r"--kubeconfig .*KUBECONFIG.*inside a pod"):
+        config.load(Settings(), {})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent")
+    with pytest.raises(InvalidError, match=f"kubeconfig: there is no file {absent}"):
+        config.load(Settings(kubeconfig=absent), {})
+    with pytest.raises(InvalidError, match=f"KUBECONFIG: there is no file {absent}"):
+        config.load(Settings(), {"KUBECONFIG": absent, **IN_POD})
+
+
+def test_an_unknown_context_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "c", "one", "two")
+    with pytest.raises(InvalidError, match=r"no context is called 'three'.*--context: one, two"):
+        config.load(Settings(kubeconfig=file, context="three"), {})
+
+
+def test_a_context_alone_never_means_the_cluster_of_our_pod() -> None:
+    with pytest.raises(InvalidError, match="no Kubernetes configuration found"):
+        config.load(Settings(context="one"), IN_POD)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty or no kubeconfig"),
+        ("- a", "is empty or no kubeconfig"),
+        ("a: [", "is not YAML"),
+        ("a: \x00", "is not YAML"),
+        ("current-context: a", "no context is called 'a'"),
+        ("contexts: 7\ncurrent-context: a", "no context is called 'a'"),
+        ("{}", "no current context"),
+        (CONTEXT, "names no cluster"),
+        (CONTEXT.replace("cluster: c", "cluster: [c]"), "names no cluster"),
+        (CONTEXT + "clusters: [{name: c}, 7, {name: d, cluster: {}}]", "names no cluster"),
+        (CONTEXT + "clusters: [{name: c, cluster: {}}]", "no http.* address as server"),
+        (CONTEXT + "clusters: [{name: c, cluster: {server: 7}}]", "no http.* address as server"),
+        (cluster("x: 1").replace("https://c", "https://[c"), "no http.* address as server"),
+        (cluster("certificate-authority: absent"), "context 'a' cannot be used"),
+        (cluster("certificate-authority-data: a"), "context 'a' cannot be used"),
+        (cluster("x: 1") + "}, 7", "is not YAML"),
+        (cluster("x: 1").replace("name: u", "nome: u"), "context 'a' cannot be used"),
+        (cluster("x: 1").replace("token", "client-key-data"), "context 'a' cannot be used"),
+    ],
+)
+def test_a_malformed_kubeconfig_is_refused_without_quoting_it(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "config"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidError, match=message) as caught:
+        config.load(Settings(kubeconfig=str(file)), {})
+    assert str(file) in str(caught.value)
+    assert "very-secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("proxy", ["ftp://user:very-secret@proxy", "http://[very-secret"])
+def test_a_proxy_that_cannot_be_is_refused_without_quoting_its_password(
+    tmp_path: Path, proxy: str
+) -> None:
+    file = kubeconfig(tmp_path / "c", "one", **{"proxy-url": proxy})
+    with pytest.raises(InvalidError, match="proxy-url") as caught:
+        Cluster.connect(Settings(kubeconfig=file))
+    assert "very-secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_in_a_pod_its_service_account_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("pod-token", encoding="utf-8")
+    (tmp_path / "ca.crt").write_text("certificate", encoding="utf-8")
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    for name, value in IN_POD.items():
+        monkeypatch.setenv(name, value)
+    loaded = config.load(Settings())
+    assert loaded.host == "https://10.0.0.1:443"
+    assert loaded.auth_settings()["BearerToken"]["value"] == "bearer pod-token"
+
+
+def test_a_pod_without_service_account_is_told_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "absent"))
+    for name, value in IN_POD.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidError, match="automountServiceAccountToken"):
+        config.load(Settings())
+
+
+def test_the_proxy_of_the_environment_is_used_but_not_for_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+
+    def proxy(*names: str, **cluster: Any) -> str | None:
+        file = kubeconfig(tmp_path / "c", *names, **cluster)
+        found: str | None = config.load(Settings(kubeconfig=file), {}).proxy
+        return found
+
+    assert proxy("remote") == "http://proxy:3128"
+    assert proxy("127.0.0.1") is None
+    assert proxy("localhost") is None
+    assert proxy("[::1]") is None
+    assert proxy("127.0.0.1", **{"proxy-url": "http://tunnel:1"}) == "http://tunnel:1"
