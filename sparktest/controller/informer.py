@@ -193,7 +193,7 @@ class Informer:
     def _apply(self, kind: str, obj: Object) -> None:
         self._contact = time.monotonic()
         if kind == "BOOKMARK":
-            self._store.advance(str((obj.get("metadata") or {}).get("resourceVersion") or ""))
+            self._store.advance(obj)
             return
         kept = self._kept(obj)
         if kept is None:

@@ -94,10 +94,12 @@ class Store:
             self.version = version
         return changed
 
-    def advance(self, version: str) -> None:
-        """Everything up to this version has been seen (a bookmark)."""
-        with self._lock:
-            self.version = version or self.version
+    def advance(self, bookmark: Object) -> None:
+        """Everything up to the version of this bookmark has been seen."""
+        metadata = bookmark.get("metadata")
+        if isinstance(metadata, dict):
+            with self._lock:
+                self.version = metadata.get("resourceVersion") or self.version
 
 
 def _version(obj: Object) -> int:

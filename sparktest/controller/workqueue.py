@@ -89,7 +89,7 @@ class WorkQueue(Generic[K]):
         """Give the key back; if it was added meanwhile it is next in line again."""
         with self._changed:
             self._working.discard(key)
-            if key in self._dirty and not self._closed:
+            if key in self._dirty:
                 self._ready.append(key)
                 self._changed.notify()
 

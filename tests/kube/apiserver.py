@@ -90,14 +90,17 @@ def drop(handler: "Handler") -> None:
 
 
 class Apiserver:
-    """The server. `requests` is what came in; `faults` meet the next requests, one each."""
+    """The server. `requests` is what came in; `faults` meet the next requests, one each.
+
+    Who holds `lock` stops time: no watch moves on and nothing is answered.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.faults: deque[Fault] = deque()
         self.closing = threading.Event()
         self.installed = True
-        self._changed = threading.Condition()
+        self.lock = threading.Condition()
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
         self._log: list[tuple[int, str, dict[str, Any]]] = []
         self._version = 100
@@ -116,8 +119,8 @@ class Apiserver:
     def stop(self) -> None:
         """End the server and every open answer."""
         self.closing.set()
-        with self._changed:
-            self._changed.notify_all()
+        with self.lock:
+            self.lock.notify_all()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -137,7 +140,7 @@ class Apiserver:
 
     def put(self, name: str, namespace: str = "default", **metadata: Any) -> dict[str, Any]:
         """The object, created or changed."""
-        with self._changed:
+        with self.lock:
             known = (namespace, name) in self._objects
             self._version += 1
             obj = {
@@ -157,7 +160,7 @@ class Apiserver:
 
     def remove(self, name: str, namespace: str = "default") -> None:
         """Delete the object."""
-        with self._changed:
+        with self.lock:
             obj = self._objects.pop((namespace, name))
             self._version += 1
             last = obj["metadata"] | {"resourceVersion": str(self._version)}
@@ -165,25 +168,34 @@ class Apiserver:
 
     def send(self, kind: str, obj: Any) -> None:
         """Send an event to every watch, whatever it is."""
-        with self._changed:
+        with self.lock:
             self._version += 1
             self._record(kind, obj)
 
     def forget(self) -> None:
         """Versions until now are too old to watch from: 410."""
-        with self._changed:
+        with self.lock:
             self._version += 1
             self._oldest = self._version
 
     def cut(self) -> None:
         """Break the connection of every open watch."""
-        with self._changed:
+        with self.lock:
             self._cuts += 1
-            self._changed.notify_all()
+            self.lock.notify_all()
+
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """What changes inside is sent to no watch: those that are open are cut."""
+        with self.lock:
+            self._cuts += 1
+            yield
+            self._log.clear()
+            self.lock.notify_all()
 
     def _record(self, kind: str, obj: Any) -> None:
         self._log.append((self._version, kind, obj))
-        self._changed.notify_all()
+        self.lock.notify_all()
 
     def answer(self, handler: "Handler", request: Request) -> None:
         """What an API server without faults answers."""
@@ -195,7 +207,7 @@ class Apiserver:
             self._list(handler, request.query)
 
     def _list(self, handler: "Handler", query: dict[str, str]) -> None:
-        with self._changed:
+        with self.lock:
             objects = list(self._objects.values())
             version = self._version
         start = int(query.get("continue") or 0)
@@ -209,7 +221,7 @@ class Apiserver:
             refuse(410, "too old resource version")(handler)
             return
         handler.begin_chunks()
-        with self._changed:
+        with self.lock:
             cuts, position = self._cuts, 0
             while not self.closing.is_set():
                 for at, kind, obj in self._log[position:]:
@@ -218,7 +230,7 @@ class Apiserver:
                 position = len(self._log)
                 if self._cuts > cuts:
                     break
-                self._changed.wait()
+                self.lock.wait()
         handler.close_connection = True
 
 

@@ -25,7 +25,7 @@ from sparktest.kube import cluster as door
 from sparktest.kube import transport
 from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster, Timeouts
 from sparktest.settings import Settings
-from tests.kube.apiserver import Apiserver, chunks, cluster_of, drop, hang, refuse, reply
+from tests.kube.apiserver import Apiserver, Handler, chunks, cluster_of, drop, hang, refuse, reply
 
 OBJECT = b'{"metadata": {"name": "a"}}'
 
@@ -129,6 +129,29 @@ def test_credentials_are_read_anew_once_when_the_cluster_refuses_them(
     cluster.get(JOBS, "default", "a")
     tokens = [request.headers["authorization"] for request in api.requests]
     assert tokens == ["Bearer first", "Bearer second", "Bearer second"]
+
+
+def test_threads_that_are_refused_together_read_the_credentials_once(
+    api: Apiserver, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Settings] = []
+    load = door.config.load
+    monkeypatch.setattr(door.config, "load", lambda given: (read.append(given), load(given))[1])
+    shared = cluster_of(kubeconfig)
+    refused = threading.Barrier(4)
+
+    def refuse_together(handler: Handler) -> None:
+        refused.wait(5)
+        refuse(401, "Unauthorized")(handler)
+
+    api.faults += [refuse_together] * 4
+    threads = [threading.Thread(target=shared.list, args=(TESTRUNS,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert len(api.requests) == 8
+    assert len(read) == 2
 
 
 def test_credentials_that_stay_refused_are_an_error_after_two_requests(
