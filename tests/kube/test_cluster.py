@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client import Configuration
 
 from sparktest.errors import (
     ConflictError,
@@ -22,7 +23,7 @@ from sparktest.errors import (
     UnavailableError,
 )
 from sparktest.kube import cluster as door
-from sparktest.kube import transport
+from sparktest.kube import config, transport
 from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster, Timeouts
 from sparktest.settings import Settings
 from tests.kube.apiserver import Apiserver, Handler, chunks, cluster_of, drop, hang, refuse, reply
@@ -135,8 +136,13 @@ def test_threads_that_are_refused_together_read_the_credentials_once(
     api: Apiserver, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Settings] = []
-    load = door.config.load
-    monkeypatch.setattr(door.config, "load", lambda given: (read.append(given), load(given))[1])
+    load = config.load
+
+    def counted(settings: Settings) -> Configuration:
+        read.append(settings)
+        return load(settings)
+
+    monkeypatch.setattr(config, "load", counted)
     shared = cluster_of(kubeconfig)
     refused = threading.Barrier(4)
 

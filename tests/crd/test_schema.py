@@ -1,0 +1,126 @@
+"""Every rule of the TestRun's schema, as the API server of a real cluster applies it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from sparktest.errors import InvalidError
+from sparktest.kube.cluster import TESTRUNS, Cluster
+from tests.crd.conftest import IMAGE, UUID, manifest
+from tests.real import dry_create
+
+pytestmark = pytest.mark.e2e
+
+ACCEPTED: list[dict[str, Any]] = [
+    {"definitionId": UUID},
+    {"definitionId": UUID.upper()},
+    {"definitionName": "My smoke test (ü)"},
+    {"definitionName": "n" * 200, "env": {"A": "b"}, "timeoutSeconds": 1},
+    IMAGE,
+    {"image": "registry.example:5000/team/image@sha256:" + "0" * 64},
+    IMAGE | {"commands": ["echo $$ # comment", "a\nb", "x" * 65536]},
+    IMAGE | {"command": ["/bin/sh", ""], "args": ["", "-c"]},
+    IMAGE | {"args": ["-v"]},
+    IMAGE | {"env": {"A": "", "_b1": "$(X) $$ ünï", "PATH": "x" * 32768}},
+    IMAGE | {"env": {}},
+    IMAGE | {"env": {f"V{number}": "v" for number in range(512)}},
+    IMAGE | {"envFrom": [{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "a.b-c"}}]},
+    IMAGE | {"envFrom": [{"prefix": "P_", "secretRef": {"name": "s", "optional": True}}]},
+    IMAGE | {"resources": {"requests": {"cpu": 1, "memory": "64Mi"}, "limits": {"cpu": "1.5"}}},
+    IMAGE | {"resources": {"limits": {"nvidia.com/gpu": 1, "memory": "1e3", "cpu": "100m"}}},
+    IMAGE | {"serviceAccountName": "tester.team", "imagePullSecrets": [{"name": "pull"}]},
+    IMAGE | {"timeoutSeconds": 2147483647, "ttlSecondsAfterFinished": 2147483647},
+    IMAGE | {"ttlSecondsAfterFinished": 0, "cancelled": False},
+    IMAGE | {"cancelled": True},
+]
+
+REFUSED: list[tuple[Any, str]] = [
+    (None, "spec"),
+    ({}, "must validate one and only one schema"),
+    (IMAGE | {"definitionName": "a"}, "one and only one .* 2 valid alternatives"),
+    (IMAGE | {"definitionId": UUID}, "one and only one"),
+    ({"definitionId": UUID, "definitionName": "a"}, "one and only one"),
+    ({"definitionId": "not-a-uuid"}, "spec.definitionId"),
+    ({"definitionId": UUID.replace("-", "")}, "spec.definitionId"),
+    ({"definitionId": ""}, "spec.definitionId"),
+    ({"definitionName": ""}, "spec.definitionName"),
+    ({"definitionName": "  "}, "spec.definitionName"),
+    ({"definitionName": "n" * 201}, "spec.definitionName"),
+    ({"definitionName": 7}, "spec.definitionName"),
+    ({"image": ""}, "spec.image"),
+    ({"image": "busy box"}, "spec.image"),
+    ({"image": "i" * 1025}, "spec.image"),
+    (IMAGE | {"commands": []}, "spec.commands"),
+    (IMAGE | {"commands": [""]}, "spec.commands"),
+    (IMAGE | {"commands": [" \n"]}, "spec.commands"),
+    (IMAGE | {"commands": "echo"}, "spec.commands"),
+    (IMAGE | {"commands": ["x" * 65537]}, "spec.commands"),
+    (IMAGE | {"commands": ["x"] * 257}, "spec.commands"),
+    (IMAGE | {"commands": ["a"], "command": ["b"]}, "commands .* or command and args .* not both"),
+    (IMAGE | {"commands": ["a"], "args": ["b"]}, "not both"),
+    (IMAGE | {"command": []}, "spec.command"),
+    ({"definitionName": "a", "commands": ["b"]}, "go with image only"),
+    ({"definitionId": UUID, "command": ["b"]}, "go with image only"),
+    ({"definitionName": "a", "args": ["b"]}, "go with image only"),
+    (IMAGE | {"env": {"1A": ""}}, "names must be letters, digits and underscores"),
+    (IMAGE | {"env": {"A-B": ""}}, "names must be"),
+    (IMAGE | {"env": {"A": "", "": ""}}, "names must be"),
+    (IMAGE | {"env": {"ü": ""}}, "names must be"),
+    (IMAGE | {"env": {"A\nB": ""}}, "names must be"),
+    (IMAGE | {"env": {"A\n": ""}}, "names must be"),
+    (IMAGE | {"env": {"A": 1}}, "spec.env.A"),
+    (IMAGE | {"env": [{"name": "A", "value": "b"}]}, "spec.env"),
+    (IMAGE | {"env": {"A": "x" * 32769}}, "spec.env"),
+    (IMAGE | {"env": {f"V{number}": "v" for number in range(513)}}, "spec.env"),
+    (IMAGE | {"envFrom": [{}]}, "spec.envFrom"),
+    (IMAGE | {"envFrom": [{"secretRef": {}}]}, "spec.envFrom"),
+    (IMAGE | {"envFrom": [{"secretRef": {"name": "Bad_Name"}}]}, "spec.envFrom"),
+    (
+        IMAGE | {"envFrom": [{"secretRef": {"name": "a"}, "configMapRef": {"name": "b"}}]},
+        "one and only one",
+    ),
+    (IMAGE | {"envFrom": [{"prefix": "1", "secretRef": {"name": "a"}}]}, "prefix"),
+    (IMAGE | {"resources": {"limits": {"cpu": "much"}}}, "spec.resources.limits.cpu"),
+    (IMAGE | {"resources": {"limits": {"cpu": "-1"}}}, "spec.resources.limits.cpu"),
+    (IMAGE | {"resources": {"limit": {"cpu": "1"}}}, "unknown field .*spec.resources.limit"),
+    (IMAGE | {"serviceAccountName": "Tester"}, "spec.serviceAccountName"),
+    (IMAGE | {"serviceAccountName": ""}, "spec.serviceAccountName"),
+    (IMAGE | {"imagePullSecrets": [{}]}, "spec.imagePullSecrets"),
+    (IMAGE | {"timeoutSeconds": 0}, "spec.timeoutSeconds"),
+    (IMAGE | {"timeoutSeconds": 2147483648}, "spec.timeoutSeconds"),
+    (IMAGE | {"timeoutSeconds": 1.5}, "spec.timeoutSeconds"),
+    (IMAGE | {"timeoutSeconds": "60"}, "spec.timeoutSeconds"),
+    (IMAGE | {"ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
+    (IMAGE | {"ttlSecondsAfterFinished": 2147483648}, "spec.ttlSecondsAfterFinished"),
+    (IMAGE | {"cancelled": "yes"}, "spec.cancelled"),
+    (IMAGE | {"parallelism": 2}, "unknown field .*spec.parallelism"),
+]
+
+
+@pytest.mark.parametrize("spec", ACCEPTED)
+def test_a_spec_that_keeps_the_rules_is_accepted_as_it_is(
+    cluster: Cluster, namespace: str, spec: dict[str, Any]
+) -> None:
+    assert dry_create(cluster, TESTRUNS, namespace, manifest(spec))["spec"] == spec
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSED)
+def test_a_spec_that_breaks_a_rule_is_refused_and_the_message_names_it(
+    cluster: Cluster, namespace: str, spec: Any, message: str
+) -> None:
+    with pytest.raises(InvalidError) as caught:
+        dry_create(cluster, TESTRUNS, namespace, manifest(spec))
+    assert re.search(message, caught.value.detail), caught.value.detail
+
+
+def test_a_testrun_without_spec_is_refused(cluster: Cluster, namespace: str) -> None:
+    bare = manifest(None)
+    del bare["spec"]
+    with pytest.raises(InvalidError, match="spec: Required value"):
+        dry_create(cluster, TESTRUNS, namespace, bare)
+
+
+def test_a_name_of_253_characters_is_accepted(cluster: Cluster, namespace: str) -> None:
+    made = dry_create(cluster, TESTRUNS, namespace, manifest(IMAGE, name="n" * 253))
+    assert len(made["metadata"]["name"]) == 253

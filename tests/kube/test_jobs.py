@@ -1,0 +1,243 @@
+"""The builder of Jobs: names, literal text, and what Kubernetes is told."""
+
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kubernetes.client import V1Job
+
+from sparktest.domain import K8sRef, Origin, Run, Status
+from sparktest.kube.jobs import (
+    RUN_ID,
+    build_job,
+    job_name_of_api_run,
+    job_name_of_testrun,
+    literal,
+    shell,
+)
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+ID = "0b0e6a4c-1d7e-4c57-9b6a-6b1f3a0d9e11"
+UIDS = st.uuids().map(str)
+NAMES = st.one_of(
+    st.from_regex(r"\A[a-z0-9]([-.a-z0-9]{0,250}[a-z0-9])?\Z"),  # what Kubernetes allows
+    st.text(max_size=300),
+    st.sampled_from(["", "-", "a" * 300, "a" * 46, "a" * 47, "a.b", "a-b", "A", "a", "ß", "--a--"]),
+)
+
+
+def a_run(**given: Any) -> Run:
+    base: dict[str, Any] = {
+        "id": ID,
+        "name": "check",
+        "status": Status.PENDING,
+        "origin": Origin.API,
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "image": "busybox:1.35",
+        "namespace": "team",
+        "job_name": job_name_of_api_run(ID),
+    }
+    return Run(**(base | given))
+
+
+def pod_of(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = build_job(run)["spec"]["template"]["spec"]
+    return found
+
+
+def container_of(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = pod_of(run)["containers"][0]
+    return found
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+@given(name=NAMES, uid=st.one_of(UIDS, st.text(max_size=40)))
+def test_the_name_of_a_job_is_always_a_label_and_always_the_same(name: str, uid: str) -> None:
+    made = job_name_of_testrun(name, uid)
+    assert LABEL.fullmatch(made), made
+    assert made.startswith("testrun-")
+    assert made == job_name_of_testrun(name, uid)
+
+
+@given(first=NAMES, second=NAMES, uid=UIDS, other=UIDS)
+def test_testruns_that_differ_have_jobs_that_differ(
+    first: str, second: str, uid: str, other: str
+) -> None:
+    if first != second:
+        assert job_name_of_testrun(first, uid) != job_name_of_testrun(second, uid)
+    if uid[:8] != other[:8]:
+        assert job_name_of_testrun(first, uid) != job_name_of_testrun(first, other)
+        assert job_name_of_testrun(first, uid) != job_name_of_testrun(second, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("hello", "testrun-hello-0b0e6a4c"),
+        ("a" * 46, "testrun-a{46}-0b0e6a4c"),
+        ("a" * 47, "testrun-a{39}-[0-9a-f]{6}-0b0e6a4c"),
+        ("v1.2", "testrun-v1-2-[0-9a-f]{6}-0b0e6a4c"),
+    ],
+)
+def test_a_name_stays_readable_and_one_that_had_to_change_carries_a_hash(
+    name: str, pattern: str
+) -> None:
+    assert re.fullmatch(pattern, job_name_of_testrun(name, ID))
+
+
+def test_the_job_of_an_api_run_carries_its_whole_id() -> None:
+    assert job_name_of_api_run(ID) == f"test-run-{ID}"
+    assert len(job_name_of_api_run(ID)) <= 63
+
+
+# --- text -----------------------------------------------------------------------------------------
+
+
+def expanded(text: str) -> str:
+    """What Kubernetes makes of a command or value when no variable is known.
+
+    `$$` is a dollar; `$(NAME)` of an unknown variable and any other dollar stay.
+    """
+    return re.sub(r"\$(\$|\([^)]*\))?", lambda found: "$" if found[1] == "$" else found[0], text)
+
+
+@given(text=st.text(alphabet="$()aB_ ", max_size=20))
+def test_any_text_reaches_the_container_as_it_was_written(text: str) -> None:
+    assert expanded(literal(text)) == text
+
+
+@given(text=st.text(max_size=50))
+def test_no_variable_reference_is_left_for_kubernetes(text: str) -> None:
+    assert "$(" not in literal(text).replace("$$", "")
+
+
+def sh(commands: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("sh") or "sh"
+    return subprocess.run([program, "-c", shell(commands)], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("commands", "output", "code"),
+    [
+        (("echo a", "echo b"), "a\nb\n", 0),
+        (("echo a # says a", "echo b # says b"), "a\nb\n", 0),
+        (("false # comment", "echo b"), "", 1),
+        (("echo a; exit 3", "echo b"), "a\n", 3),
+        (("false || true", "echo b"), "b\n", 0),
+        (("true && false", "echo b"), "", 1),
+        (("X=1", "cd /", "echo $X $PWD"), "1 /\n", 0),
+        (("cat <<E\nin\nE", "echo b"), "in\nb\n", 0),
+        (("sleep 0 &", "echo b"), "b\n", 0),
+        (("exit 4",), "", 4),
+    ],
+)
+def test_each_command_runs_only_when_the_one_before_ended_well(
+    commands: tuple[str, ...], output: str, code: int
+) -> None:
+    done = sh(commands)
+    assert (done.stdout, done.returncode) == (output, code), done.stderr
+
+
+# --- manifests ------------------------------------------------------------------------------------
+
+
+def test_a_job_runs_once_and_says_whose_it_is() -> None:
+    job = build_job(a_run())
+    assert job["metadata"]["name"] == f"test-run-{ID}"
+    assert job["metadata"]["namespace"] == "team"
+    assert job["spec"]["backoffLimit"] == 0
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    assert "ttlSecondsAfterFinished" not in job["spec"]
+    for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
+        assert metadata["labels"] == {
+            "app": "sparktest",
+            "component": "test-runner",
+            "managed-by": "sparktest-controller",
+            RUN_ID: ID,
+        }
+        assert metadata["annotations"] == {RUN_ID: ID}
+
+
+def test_the_job_of_a_testrun_is_owned_by_it_and_that_of_an_api_run_by_nobody() -> None:
+    ref = K8sRef(namespace="team", name="hello", uid="u-1")
+    job = build_job(a_run(origin=Origin.CRD, k8s_ref=ref))
+    assert job["metadata"]["ownerReferences"] == [
+        {
+            "apiVersion": "sparktest.dev/v1alpha1",
+            "kind": "TestRun",
+            "name": "hello",
+            "uid": "u-1",
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+    ]
+    assert "ownerReferences" not in build_job(a_run())["metadata"]
+
+
+@pytest.mark.parametrize(("timeout", "backstop"), [(1, 121), (2**31 - 1, 2**31 - 1)])
+def test_the_pod_has_the_deadline_and_the_job_only_a_later_one(timeout: int, backstop: int) -> None:
+    job = build_job(a_run(timeout_seconds=timeout))
+    assert job["spec"]["template"]["spec"]["activeDeadlineSeconds"] == timeout
+    assert job["spec"]["activeDeadlineSeconds"] == backstop
+
+
+def test_a_pod_gets_a_token_only_with_a_service_account_that_was_asked_for() -> None:
+    assert pod_of(a_run())["automountServiceAccountToken"] is False
+    asked = pod_of(a_run(service_account_name="tester"))
+    assert asked["automountServiceAccountToken"] is True
+    assert asked["serviceAccountName"] == "tester"
+
+
+def test_commands_go_to_a_shell_and_command_and_args_do_not() -> None:
+    assert container_of(a_run(commands=("echo $HOME",)))["command"] == ["sh", "-c", "echo $$HOME"]
+    exec_form = container_of(a_run(entrypoint=("echo",), args=("$(A)", "$$")))
+    assert exec_form["command"] == ["echo"]
+    assert exec_form["args"] == ["$(A)", "$$"]
+    assert not {"command", "args"} & container_of(a_run()).keys()
+
+
+def test_values_of_env_are_not_expanded() -> None:
+    assert container_of(a_run(env={"A": "$(B) $$ $"}))["env"] == [
+        {"name": "A", "value": "$$(B) $$$$ $$"}
+    ]
+
+
+def test_all_that_a_run_asks_for_is_in_its_pod() -> None:
+    run = a_run(
+        env_from=({"secretRef": {"name": "s"}},),
+        resources={"limits": {"memory": "64Mi"}},
+        image_pull_secrets=({"name": "pull"},),
+    )
+    assert container_of(run)["envFrom"] == [{"secretRef": {"name": "s"}}]
+    assert container_of(run)["resources"] == {"limits": {"memory": "64Mi"}}
+    assert pod_of(run)["imagePullSecrets"] == [{"name": "pull"}]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"commands": ("a", "b"), "env": {"A": "ü"}, "timeout_seconds": 2**31 - 1},
+        {"entrypoint": ("a",), "args": ("b",), "service_account_name": "tester"},
+        {"origin": Origin.CRD, "k8s_ref": K8sRef(namespace="team", name="a", uid="u")},
+        {
+            "env_from": ({"configMapRef": {"name": "c"}},),
+            "resources": {"limits": {"cpu": "1"}},
+            "image_pull_secrets": ({"name": "pull"},),
+        },
+    ],
+)
+def test_a_manifest_is_read_whole_by_the_official_client_and_built_the_same_again(
+    fields: dict[str, Any],
+) -> None:
+    run = a_run(**fields)
+    job = build_job(run)
+    assert build_job(run) == job
+    assert V1Job.model_validate(job).model_dump(by_alias=True, exclude_none=True) == job

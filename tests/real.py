@@ -1,0 +1,59 @@
+"""The cluster of KUBECONFIG for tests: the door to it, namespaces of their own, dry runs."""
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+from sparktest.kube.cluster import NAMESPACES, TESTRUNS, Cluster, Resource
+from sparktest.settings import Settings
+from tests.need import need_cluster, need_program
+
+DRY = {"dryRun": "All", "fieldValidation": "Strict"}
+
+
+def real_cluster() -> Cluster:
+    """The door; skips or fails where there is no cluster."""
+    return Cluster.connect(Settings(kubeconfig=need_cluster()))
+
+
+def kubectl(*args: str, stdin: bytes | None = None) -> str:
+    """What kubectl prints; a failure of it fails the test."""
+    command = [need_program("kubectl"), *args]
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def install_crd() -> None:
+    """Have the kind TestRun of this tree in the cluster."""
+    kubectl("apply", "-f", "-", stdin=(files("sparktest.crd") / "testrun.yaml").read_bytes())
+    kubectl("wait", "--for=condition=Established", "crd/testruns.sparktest.dev")
+
+
+@contextmanager
+def namespace_in(cluster: Cluster, stem: str) -> Iterator[str]:
+    """A namespace that is there as long as the test."""
+    name = f"{stem}-{uuid.uuid4().hex[:8]}"
+    cluster.create(NAMESPACES, None, {"metadata": {"name": name}})
+    try:
+        yield name
+    finally:
+        cluster.delete(NAMESPACES, None, name)
+
+
+def dry_create(
+    cluster: Cluster, resource: Resource, namespace: str, manifest: dict[str, Any]
+) -> dict[str, Any]:
+    """What the API server would create."""
+    return cluster._transport.call("POST", resource.path(namespace), query=DRY, body=manifest)
+
+
+def dry_patch(cluster: Cluster, namespace: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What the API server would make of a TestRun with this merge patch."""
+    return cluster._transport.call(
+        "PATCH", TESTRUNS.path(namespace, name), query=DRY, body=body,
+        content_type="application/merge-patch+json",
+    )  # fmt: skip
