@@ -1,1 +1,5 @@
 """The HTTP API: a Flask application over the store."""
+
+from sparktest.api.application import create_app
+
+__all__ = ["create_app"]

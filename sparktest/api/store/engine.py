@@ -62,6 +62,13 @@ class Store:
         with translated(), self._writes.begin() as connection:
             yield connection
 
+    def revision(self) -> str:
+        """The revision the database has; raises UnavailableError when it does not answer."""
+        # Not by alembic, which weighs as much as all the rest of a worker.
+        with self.reading() as connection:
+            found = connection.execute(text("SELECT version_num FROM alembic_version"))
+            return str(found.scalar())
+
     @property
     def sqlite(self) -> bool:
         """Whether this is SQLite: one writer at a time, one machine."""

@@ -1,0 +1,42 @@
+"""Routes of health: is the process there, can it work, does its database answer."""
+
+from flask import Response
+
+from sparktest.api.answer_schemas import HealthSchema
+from sparktest.api.answers import answer
+from sparktest.api.arguments import Blueprint
+from sparktest.api.doors import doors
+from sparktest.api.store.tables import REVISION
+from sparktest.errors import UnavailableError
+
+blueprint = Blueprint("health", __name__, description="Health of the service.")
+
+
+@blueprint.route("/api/health")
+@blueprint.response(200, HealthSchema)
+def health() -> Response:
+    """Whether the service and its database answer."""
+    here = doors()
+    here.store.revision()
+    return answer({"status": "healthy", "timestamp": here.clock()})
+
+
+@blueprint.route("/livez")
+@blueprint.response(200, HealthSchema)
+def livez() -> Response:
+    """Whether the process answers; a restart would not help a database that is away."""
+    return answer({"status": "healthy", "timestamp": doors().clock()})
+
+
+@blueprint.route("/readyz")
+@blueprint.response(200, HealthSchema)
+def readyz() -> Response:
+    """Whether requests can be answered: the database is there, and as new as the code."""
+    here = doors()
+    revision = here.store.revision()
+    if revision != REVISION:
+        raise UnavailableError(
+            f"the database is at revision {revision}, this version needs {REVISION}; "
+            "run: sparktest db upgrade"
+        )
+    return answer({"status": "healthy", "timestamp": here.clock()})

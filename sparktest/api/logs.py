@@ -1,0 +1,92 @@
+"""Routes of logs: read what is stored, follow what comes, append."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, request
+from sqlalchemy import Connection
+from werkzeug.exceptions import UnsupportedMediaType
+
+from sparktest.api import runs, streams
+from sparktest.api.answer_schemas import StoredLogSchema
+from sparktest.api.answers import answer
+from sparktest.api.arguments import Blueprint
+from sparktest.api.doors import MAX_STREAMS, Doors, doors
+from sparktest.api.fields import DNS_LABEL
+from sparktest.api.schemas import AppendSchema, LogQuerySchema
+from sparktest.api.store import logs as store
+from sparktest.api.store import runs as run_store
+from sparktest.api.store.rows import Row
+from sparktest.domain import Status
+from sparktest.errors import InvalidError, NotFoundError, UnavailableError
+from sparktest.kube.jobs import CONTAINER
+
+MAX_CHUNK = 8 * 1024 * 1024
+BINARY = "application/octet-stream"
+TEXT = {"text/plain": {"schema": {"type": "string"}}}
+
+blueprint = Blueprint("logs", __name__, description="Logs of runs, a stream a container.")
+
+
+@blueprint.route("/<uuid:run_id>/logs")
+@blueprint.arguments(LogQuerySchema, location="query")
+@blueprint.doc(responses={"200": {"description": "The log", "content": TEXT}})
+def get_log(query: dict[str, Any], run_id: Any) -> Response:
+    """The stored log as text; with follow=true all that comes, until the run has ended."""
+    here = doors()
+    with here.store.reading() as connection:
+        run = run_store.find(connection, str(run_id))
+        if run is None:
+            raise NotFoundError(f"there is no run {run_id}")
+        container = query.get("container") or CONTAINER
+        end = store.length(connection, run["seq"], container)
+        if not end and "container" in query:
+            _check_container(connection, run, container)
+        start = query.get("offset", 0)
+        if "tail" in query:
+            start = store.start_of_tail(connection, run["seq"], container, query["tail"])
+    if query["follow"]:
+        return _followed(here, run, container, start)
+    response = _text(streams.stored(here, run, container, start, end))
+    response.content_length = max(0, end - start)
+    return response
+
+
+@blueprint.route("/<uuid:run_id>/logs/<container>", methods=["PUT"])
+@blueprint.arguments(AppendSchema, location="query")
+@blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
+@blueprint.response(200, StoredLogSchema)
+def append_log(query: dict[str, Any], run_id: Any, container: str) -> Response:
+    """Append bytes to the log of a container; what is stored already may be sent again."""
+    if not DNS_LABEL.match(container):
+        raise InvalidError.at("/container", f"{container[:64]!r} is no name of a container")
+    if request.mimetype != BINARY:
+        raise UnsupportedMediaType(f"send bytes, with Content-Type: {BINARY}")
+    request.max_content_length = MAX_CHUNK
+    data = request.get_data(cache=False)
+    with doors().store.writing() as connection:
+        run = runs.existing(connection, str(run_id))
+        stored = store.append(connection, run["seq"], container, query["offset"], data)
+    return answer({"bytes": stored})
+
+
+def _check_container(connection: Connection, run: Row, container: str) -> None:
+    """While a run is not final, any container may still write."""
+    if Status(run["status"]).final:
+        there = ", ".join(store.containers(connection, run["seq"])) or "none"
+        raise NotFoundError(f"the run has no log of container {container!r}; stored are: {there}")
+
+
+def _followed(here: Doors, run: Row, container: str, start: int) -> Response:
+    if not here.streams.acquire(blocking=False):
+        raise UnavailableError(f"{MAX_STREAMS} logs are followed already", retry_after=5)
+    wait = streams.hang_up(request.environ.get("gunicorn.socket"))
+    response = _text(streams.follow(here, run, container, start, wait))
+    response.call_on_close(here.streams.release)
+    return response
+
+
+def _text(chunks: Iterator[bytes]) -> Response:
+    # A log is what a test printed: a browser must not take it for a page.
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return Response(chunks, mimetype="text/plain", headers=headers)

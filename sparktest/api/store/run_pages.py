@@ -1,0 +1,70 @@
+"""Pages of runs, newest first; every filter has an index that gives it in that order."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+
+from sparktest.api.store.rows import Row, every
+from sparktest.api.store.run_tables import RunLabelRow, RunRow, RunWordRow
+from sparktest.api.store.runs import DOCUMENT
+from sparktest.api.store.words import words
+
+# The last character there is: a prefix with it behind is above every word with that prefix.
+LAST = "\U0010ffff"
+BEGINNING_OF_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{0,27}\Z")
+ANY_OF = {
+    "status": RunRow.status,
+    "origin": RunRow.origin,
+    "namespace": RunRow.namespace,
+    "cluster": RunRow.cluster,
+    "definition_id": RunRow.test_definition_id,
+}
+
+
+def page(
+    connection: Connection, query: Mapping[str, Any], below: int | None, limit: int
+) -> Sequence[Row]:
+    """At most `limit` runs with a number below `below`, with their JSON columns as text."""
+    return every(connection, statement(query, below, limit))
+
+
+def statement(query: Mapping[str, Any], below: int | None, limit: int) -> Select[Any]:
+    """The statement of a page."""
+    found = select(*DOCUMENT).where(*_conditions(query))
+    if below is not None:
+        found = found.where(RunRow.seq < below)
+    return found.order_by(RunRow.seq.desc()).limit(limit)
+
+
+def _conditions(query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
+    for name, column in ANY_OF.items():
+        if query.get(name):
+            yield column.in_(query[name])
+    if query.get("since"):
+        yield RunRow.created_at >= query["since"]
+    if query.get("updated_since"):
+        yield RunRow.updated_at >= query["updated_since"]
+    for label in query.get("label") or ():
+        yield _has_label(label)
+    for term in (query.get("q") or "").casefold().split():
+        yield from _found_by(term)
+
+
+def _has_label(label: str) -> ColumnElement[bool]:
+    """`key=value`, or `key` with any value."""
+    key, equals, value = label.partition("=")
+    with_label = select(RunLabelRow.run_seq).where(RunLabelRow.key == key)
+    return RunRow.seq.in_(with_label.where(RunLabelRow.value == value) if equals else with_label)
+
+
+def _found_by(term: str) -> Iterator[ColumnElement[bool]]:
+    """The words of the term each begin a word of the run; or the term begins its id."""
+    if BEGINNING_OF_ID.match(term):
+        # The first group of the id is one of the run's words: an index finds the few with it.
+        yield func.substr(RunRow.id, 1, len(term)) == term
+        term = term[:8]
+    for word in words(term):
+        between = RunWordRow.word.between(word, word + LAST)
+        yield RunRow.seq.in_(select(RunWordRow.run_seq).where(between))
