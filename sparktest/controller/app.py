@@ -1,0 +1,138 @@
+"""The controller as a program: everything made, started, and stopped in order."""
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import FrameType
+
+from sparktest.client import ApiClient
+from sparktest.controller.actions import Actions
+from sparktest.controller.backend import Backend
+from sparktest.controller.book import Book
+from sparktest.controller.known import finished
+from sparktest.controller.reconcile import Reconciler
+from sparktest.controller.reporter import Reporter
+from sparktest.controller.testruns import Key
+from sparktest.controller.views import Views
+from sparktest.controller.workers import Workers
+from sparktest.controller.workqueue import WorkQueue
+from sparktest.errors import UnavailableError
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.pods import section
+from sparktest.settings import Settings
+
+log = logging.getLogger(__name__)
+
+WORKERS = 12
+DRAIN_SECONDS = 25.0
+CLUSTER_RETRY_SECONDS = 2.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Controller:
+    """One controller of one cluster."""
+
+    def __init__(self, settings: Settings, cluster: Cluster, client: ApiClient) -> None:
+        uid = cluster.uid()
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._book = Book()
+        self._views = Views(cluster, settings.namespaces, self._queue.add)
+        self._reporter = Reporter(
+            cluster, client, state=self._views.pod_state, on_done=self._queue.add
+        )
+        self._backend = Backend(
+            client, self._book, cluster=uid, namespaces=settings.namespaces,
+            on_key=self._queue.add, on_sweep=self._audit,
+        )  # fmt: skip
+        actions = Actions(
+            cluster, client, self._views, self._reporter, self._backend,
+            later=self._queue.add_after, clock=_now,
+        )  # fmt: skip
+        reconciler = Reconciler(
+            settings, uid, self._views, self._book, self._reporter, self._backend, actions,
+            clock=_now,
+        )  # fmt: skip
+        self._workers = Workers(self._queue, reconciler.reconcile, WORKERS)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Work until told to stop, then finish what is at work."""
+        self._views.start()
+        self._backend.start()
+        while not stopping.is_set() and not self._views.synced(1.0):
+            for problem in self._views.problems():
+                log.warning("waiting for the cluster error=%s", problem)
+        # Not before: a TestRun that has not been seen yet would look like one that is gone.
+        self._workers.start()
+        log.info("controller works workers=%d", WORKERS)
+        stopping.wait()
+        log.info("controller stops")
+        drained = self._workers.drain(DRAIN_SECONDS)
+        self._reporter.stop()
+        self._backend.stop()
+        self._views.stop()
+        log.info("controller stopped drained=%s", drained)
+
+    def _audit(self) -> None:
+        """Look for finished Jobs whose run was deleted: nothing else tells of that."""
+        for job in self._views.jobs():
+            if finished(job):
+                metadata = section(job, "metadata")
+                key = (metadata["namespace"], metadata["name"])
+                self._book.audit(key)
+                self._queue.add(key)
+
+
+def run(settings: Settings) -> int:
+    """Be the controller until SIGTERM or SIGINT; answers the exit code.
+
+    Raises:
+        InvalidError: there is no usable configuration of a cluster.
+    """
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    cluster = Cluster.connect(settings, workers=WORKERS)
+    with _stopped_by_signals() as stopping:
+        uid = _uid(cluster, stopping)
+        if uid is None:
+            return 0
+        client = ApiClient(settings.backend_url, settings.token, cluster=uid)
+        log.info("controller starts cluster=%s host=%s api=%s", uid, cluster.host, client.url)
+        with client:
+            Controller(settings, cluster, client).run(stopping)
+    cluster.close()
+    return 0
+
+
+def _uid(cluster: Cluster, stopping: threading.Event) -> str | None:
+    """The uid of the cluster, waiting for it to answer; None when told to stop meanwhile."""
+    while True:
+        try:
+            return cluster.uid()
+        except UnavailableError as error:
+            log.warning("cluster away error=%s", error.detail)
+        if stopping.wait(CLUSTER_RETRY_SECONDS):
+            return None
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; what they did before comes back afterwards."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

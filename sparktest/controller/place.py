@@ -1,0 +1,140 @@
+"""Where in a container's log a reader is, so that it can go on there through another stream."""
+
+import re
+
+# The kubelet puts one in front of every line that it was asked for with timestamps.
+STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d) ")
+STAMPS = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ", re.MULTILINE)
+# A line longer than this is handed on before its end is known.
+LONG_LINE = 2**16
+GAP = b"[sparktest] part of the log is missing here: it was rotated away before it could be read\n"
+
+
+class Place:
+    """Takes the chunks of a log with timestamps, gives the text, and remembers where it is.
+
+    A place is the timestamp of the last line and how many bytes of text of lines with that
+    timestamp have been taken: exact even where many lines share one.
+
+    Attributes:
+        gaps: how often part of the log was missing; the text says so at each place.
+    """
+
+    def __init__(self) -> None:
+        self.gaps = 0
+        self._carry = b""
+        self._inside = False
+        self._stamp = b""
+        self._taken = 0
+        # While catching up: bytes still to pass over, and lines that may turn out to be new.
+        self._behind: int | None = None
+        self._doubtful: list[bytes] = []
+
+    @property
+    def since(self) -> str | None:
+        """The second to read from to find the place again; None for the beginning."""
+        found = STAMP.match(self._stamp)
+        return (found[1] + found[2]).decode() if found else None
+
+    def resume(self) -> None:
+        """The next chunk is from a new stream that was opened with `since`."""
+        self._carry = b""
+        self._doubtful = []
+        self._behind = self._taken if self._stamp else None
+        self._inside = False
+
+    def next_file(self, *, whole: bool) -> bytes:
+        """What the last file still has; the next chunk is the beginning of the next file.
+
+        `whole`: the last file has been read to its end.
+        """
+        rest = self.finish()
+        self._carry, self._inside, self._behind = b"", False, None
+        return rest if whole else rest + self._lost()
+
+    def feed(self, data: bytes) -> bytes:
+        """The text that is new."""
+        data = self._carry + data
+        cut = data.rfind(b"\n") + 1
+        if not cut and len(data) >= LONG_LINE:
+            cut = len(data)
+        whole, self._carry = data[:cut], data[cut:]
+        if not whole:
+            return b""
+        if self._behind is not None:
+            return self._catch_up(whole)
+        return self._text(whole)
+
+    def finish(self) -> bytes:
+        """What is left when a stream has ended: a last line without an end, or doubtful ones."""
+        rest, self._carry = self._carry, b""
+        if self._behind is None:
+            return self._text(rest) if rest else b""
+        if rest:
+            self._doubtful.append(rest)
+        return self._lost() if self._doubtful or self._behind else b""
+
+    def _text(self, whole: bytes) -> bytes:
+        head = b""
+        if self._inside:
+            head, newline, whole = whole.partition(b"\n")
+            head += newline
+            self._taken += len(head)
+        self._inside = not (whole or head).endswith(b"\n")
+        if whole:
+            self._remember(whole)
+        return head + STAMPS.sub(b"", whole)
+
+    def _remember(self, whole: bytes) -> None:
+        begin = whole.rfind(b"\n", 0, len(whole) - 1) + 1
+        found = STAMP.match(whole, begin)
+        if not found:
+            return
+        stamp = found[0]
+        if stamp != self._stamp:
+            self._stamp, self._taken = stamp, 0
+        alike = re.compile(rb"^" + re.escape(stamp) + rb"(.*\n?)", re.MULTILINE)
+        self._taken += sum(len(text) for text in alike.findall(whole))
+
+    def _catch_up(self, whole: bytes) -> bytes:
+        """The text after the place, once it has been found."""
+        lines = _lines(whole)
+        for number, line in enumerate(lines):
+            found = STAMP.match(line)
+            if found and found[0] == self._stamp:
+                fresh = self._pass_over(line[found.end() :])
+                if self._behind is None:
+                    return fresh + self._rest(lines[number + 1 :])
+            elif found and found[0] > self._stamp:
+                self._doubtful.append(line)
+                if found[1] > self._stamp[:19]:
+                    # A whole second later and the place was not there: it is gone.
+                    return self._lost() + self._rest(lines[number + 1 :])
+        return b""
+
+    def _pass_over(self, text: bytes) -> bytes:
+        behind = self._behind or 0
+        self._behind = behind - len(text)
+        if self._behind > 0:
+            return b""
+        fresh = text[behind:]
+        self._behind, self._doubtful = None, []
+        self._taken += len(fresh)
+        self._inside = not text.endswith(b"\n")
+        return fresh
+
+    def _rest(self, lines: list[bytes]) -> bytes:
+        return self._text(b"".join(lines)) if lines else b""
+
+    def _lost(self) -> bytes:
+        doubtful, self._doubtful = b"".join(self._doubtful), []
+        self._behind, self._inside = None, False
+        self.gaps += 1
+        return GAP + (self._text(doubtful) if doubtful else b"")
+
+
+def _lines(whole: bytes) -> list[bytes]:
+    # bytes.splitlines also splits at \r, which a progress bar is full of.
+    parts = whole.split(b"\n")
+    lines = [part + b"\n" for part in parts[:-1]]
+    return [*lines, parts[-1]] if parts[-1] else lines
