@@ -1,0 +1,320 @@
+"""The app: it alone talks to the API and the clipboard; screens show the store and ask."""
+
+import os
+import random
+import sys
+from asyncio import get_running_loop
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from rich.text import Text
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+from textual.theme import Theme
+from textual.timer import Timer
+from textual.worker import Worker, WorkerState, get_current_worker
+
+from sparktest.client import ApiClient
+from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
+from sparktest.sanitize import clean, clean_text
+from sparktest.settings import Settings
+from sparktest.tui import actions, clipboard, crash, questions, text
+from sparktest.tui.clock import Clock
+from sparktest.tui.feed import BLURRED_SECONDS, POLL_SECONDS, Ask, Feed
+from sparktest.tui.messages import (
+    CancelAsked,
+    Copied,
+    CopyAsked,
+    DeleteAsked,
+    Fetched,
+    NotFetched,
+    Refused,
+    RunGone,
+    RunKnown,
+    TextAsked,
+)
+from sparktest.tui.screens.confirm import ConfirmScreen
+from sparktest.tui.screens.copying import Choice, CopyScreen, TextScreen
+from sparktest.tui.screens.help import HelpScreen
+from sparktest.tui.screens.live import LiveScreen
+from sparktest.tui.screens.run import RunScreen
+from sparktest.tui.screens.runs import RunsScreen
+from sparktest.tui.state import RunStore
+from sparktest.tui.threads import DaemonThreads
+from sparktest.tui.widgets.log_pane import LogPane
+from sparktest.tui.widgets.run_list import RunList
+
+NO_TERMINAL = "sparktest tui needs a terminal; `sparktest runs` prints the list\n"
+USAGE = 2
+MAX_TOAST = 160
+THEME = Theme(
+    name="sparktest",
+    primary="#4c8dff",
+    secondary="#7a88a8",
+    accent="#5ec8d8",
+    success="#4cc38a",
+    warning="#e2b340",
+    error="#f0616d",
+    foreground="#d6dbe6",
+    background="#12151c",
+    surface="#181c25",
+    panel="#222836",
+    dark=True,
+)
+
+
+class SparkTestApp(App[None]):
+    """The terminal UI over one API.
+
+    Args:
+        api: the API; every text it answers has been made safe to show.
+        address: the API as people know it.
+        context: the kubeconfig context that commands name, None for the current one.
+        environ: where the terminal says what it is.
+    """
+
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar = [*actions.bindings(actions.EVERYWHERE)]
+
+    def __init__(
+        self, api: ApiClient, *, address: str = "", context: str | None = None,
+        clock: Clock | None = None, environ: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.store = RunStore()
+        self.clock = clock or Clock()
+        self.feed = Feed(random.random)
+        self._api = api
+        self._address = address
+        self._kube_context = context
+        self._environ = os.environ if environ is None else environ
+        self._timer: Timer | None = None
+
+    def on_mount(self) -> None:
+        """Show the list, empty as yet, and begin to read."""
+        get_running_loop().set_default_executor(DaemonThreads())
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.push_screen(RunsScreen(self.store, self.feed, self.clock, self._address))
+        self.set_interval(1.0, self._sync)
+        self._ask()
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        self._fetch(self.feed.ask(self.clock.ticks(), self.store.ids()))
+
+    @work(thread=True, exclusive=True, group="feed", exit_on_error=False)
+    def _fetch(self, ask: Ask) -> None:
+        worker = get_current_worker()
+        try:
+            page = self._api.list_runs(
+                cursor=ask.cursor, updated_since=ask.updated_since, limit=ask.limit
+            )
+        except SparkTestError as error:
+            told: Fetched | NotFetched = NotFetched(error)
+        else:
+            told = Fetched(ask, page)
+        if not worker.is_cancelled:
+            self.post_message(told)
+
+    @on(Fetched)
+    def _fetched(self, message: Fetched) -> None:
+        gone = self.feed.answered(message.ask, message.page, self.clock.ticks())
+        self.store.apply(message.page.runs)
+        self.store.remove(gone)
+        self._go_on()
+
+    @on(NotFetched)
+    def _not_fetched(self, message: NotFetched) -> None:
+        self.feed.failed(message.error, self.clock.ticks())
+        self._go_on()
+
+    @on(Worker.StateChanged)
+    def _worker_changed(self, message: Worker.StateChanged) -> None:
+        """A worker that failed by a fault of its own is said, and reading goes on."""
+        if message.state is not WorkerState.ERROR:
+            return
+        error = UnavailableError(f"{type(message.worker.error).__name__} in {message.worker.group}")
+        if message.worker.group == "feed":
+            self.post_message(NotFetched(error))
+        else:
+            self.post_message(Refused("Something went wrong", error))
+
+    def _go_on(self) -> None:
+        self._sync()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(max(self.feed.due(self.clock.ticks()), 0.001), self._ask)
+
+    def _sync(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen) and screen.is_mounted:
+                screen.sync()
+
+    def on_app_blur(self) -> None:
+        """Ask less often while nobody looks."""
+        self.feed.pace(BLURRED_SECONDS, self.clock.ticks())
+
+    def on_app_focus(self) -> None:
+        """Ask often again."""
+        self.feed.pace(POLL_SECONDS, self.clock.ticks())
+        self._go_on()
+
+    # --- one run ---------------------------------------------------------------------------------
+
+    @on(RunList.Opened)
+    def _open(self, message: RunList.Opened) -> None:
+        run = message.run
+        self.push_screen(
+            RunScreen(self._api, run, self.store, self.feed, self.clock, context=self._kube_context)
+        )
+        self._call("The run", run.id, "")
+
+    @on(CancelAsked)
+    def _ask_cancel(self, message: CancelAsked) -> None:
+        self._confirm(questions.cancel(message.run), message.run.id, "cancel")
+
+    @on(DeleteAsked)
+    def _ask_delete(self, message: DeleteAsked) -> None:
+        self._confirm(questions.delete(message.run, self._kube_context), message.run.id, "delete")
+
+    def _confirm(self, question: questions.Question | str, run_id: str, verb: str) -> None:
+        """Ask, and do it to the run with this id, whatever the cursor is on by then."""
+        if isinstance(question, str):
+            self.say(question, "warning")
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._call(question.facts[0], run_id, verb)
+
+        self.push_screen(ConfirmScreen(question), answered)
+
+    @work(thread=True, group="calls", exit_on_error=False)
+    def _call(self, name: str, run_id: str, verb: str) -> None:
+        try:
+            if verb == "cancel":
+                run = self._api.cancel_run(run_id)
+                self.post_message(RunKnown(run, f"{name} was asked to stop"))
+            elif verb == "delete":
+                left = self._api.delete_run(run_id)
+                note = f"\nThe TestRun is still there: {clean_text(left)}" if left else ""
+                self.post_message(RunGone(run_id, f"{name} was deleted{note}"))
+            else:
+                self.post_message(RunKnown(self._api.get_run(run_id)))
+        except (NotFoundError, GoneError):
+            self.post_message(RunGone(run_id, f"{name} had been deleted"))
+        except SparkTestError as error:
+            self.post_message(Refused(f"{name}: {verb or 'read'} did not work", error))
+
+    @on(RunKnown)
+    def _known(self, message: RunKnown) -> None:
+        self.store.apply([message.run])
+        self._sync()
+        self.say(message.note)
+
+    @on(RunGone)
+    def _gone(self, message: RunGone) -> None:
+        self.store.remove([message.run_id])
+        self._sync()
+        self.say(message.note, "warning")
+
+    @on(Refused)
+    def _refused(self, message: Refused) -> None:
+        self.say(f"{message.what}\n{message.error.detail}", "error")
+
+    # --- the clipboard ---------------------------------------------------------------------------
+
+    @on(CopyAsked)
+    def _choose(self, message: CopyAsked) -> None:
+        def chosen(choice: Choice) -> None:
+            if choice is not None:
+                self._copy(TextAsked(*choice))
+
+        self.push_screen(CopyScreen(message.run, context=self._kube_context), chosen)
+
+    @on(TextAsked)
+    def _copy(self, message: TextAsked) -> None:
+        found = clipboard.ways(self._environ, len(message.text.encode()))
+        if found.osc52:
+            self.copy_to_clipboard(message.text)
+        self._pipe(found, message.label, message.text)
+
+    @work(thread=True, group="clipboard", exit_on_error=False)
+    def _pipe(self, found: clipboard.Ways, label: str, text: str) -> None:
+        self.post_message(Copied(label, text, clipboard.copy(found, text)))
+
+    @on(Copied)
+    def _copied(self, message: Copied) -> None:
+        if message.took:
+            self.say(f"Copied {message.label} through {' and '.join(message.took)}\n{message.text}")
+        else:
+            self.push_screen(TextScreen(message.label, message.text))
+
+    @on(LogPane.Saved)
+    def _saved(self, message: LogPane.Saved) -> None:
+        if message.error:
+            self.say(f"{message.path} cannot be written: {message.error}", "error")
+        else:
+            self.say(f"Saved the log to {message.path}")
+
+    # --- everywhere ------------------------------------------------------------------------------
+
+    def say(self, words: str, severity: str = "information") -> None:
+        """Show a toast; never read as markup, and nothing for no words."""
+        if words:
+            safe = text.cut(clean_text(words), MAX_TOAST)
+            self.notify(safe, severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def action_help(self) -> None:
+        """Show every key."""
+        self.push_screen(HelpScreen())
+
+    def action_retry(self) -> None:
+        """Ask the API now."""
+        self.feed.hurry(self.clock.ticks())
+        self._sync()
+        self._ask()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the command palette offers on this screen: its keys' actions, and the themes."""
+        groups: list[tuple[object, tuple[actions.Act, ...]]] = [(self, actions.EVERYWHERE)]
+        if isinstance(screen, RunsScreen):
+            groups += [(screen, actions.RUNS), (screen.query_one(RunList), actions.LIST)]
+        if isinstance(screen, RunScreen):
+            groups += [(screen, actions.RUN), (screen.log_view, actions.LOG)]
+        for target, acts in groups:
+            for act in acts:
+                if act.palette:
+                    call = partial(self.run_action, act.action, target)  # type: ignore[arg-type]
+                    yield SystemCommand(act.help, f"key {act.shown_as}", call)
+        yield SystemCommand(
+            "Choose a theme", "dark, light and the terminal's own", self.search_themes
+        )
+
+    def _fatal_error(self) -> None:
+        # Textual would print a trace with the values of all variables, the token among them.
+        error = self._exception or RuntimeError("unknown")
+        self.panic(Text(crash.report(error)))
+
+
+def run(settings: Settings) -> int:
+    """The exit code of the terminal UI: 0, or 2 where there is no terminal to show it on."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        sys.stderr.write(NO_TERMINAL)
+        return USAGE
+    with ApiClient.from_settings(settings, clean=clean) as api:
+        app = SparkTestApp(api, address=_address(settings.backend_url), context=settings.context)
+        app.run()
+        return app.return_code or 0
+
+
+def _address(url: str) -> str:
+    """Host and port, without a password that the URL may hold."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

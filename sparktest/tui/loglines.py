@@ -1,0 +1,129 @@
+"""The lines of a log: what arrived, where matches are, which row is which line. Pure."""
+
+import re
+from bisect import bisect_right
+from itertools import accumulate
+from typing import NamedTuple
+
+from rich.cells import cell_len, chop_cells
+
+# What is shown of one line; the file that it is saved to has all of it.
+MAX_SHOWN = 20_000
+TAB = 8
+
+
+class Match(NamedTuple):
+    """A match: the line it is in and where it starts and ends there."""
+
+    line: int
+    start: int
+    end: int
+
+
+class LogLines:
+    """The lines so far and the one that has not ended yet, wrapped at a width or not at all."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.pending = ""
+        self.widest = 0
+        self._wrap_width: int | None = None
+        # With wrapping: the row after the last of each line.
+        self._ends: list[int] = []
+
+    def __len__(self) -> int:
+        """How many lines there are, the one that has not ended included."""
+        return len(self.lines) + bool(self.pending)
+
+    def add(self, whole: str, pending: str = "") -> None:
+        """Add whole lines, each with its newline, and put what follows them in place."""
+        added = whole.split("\n")[:-1]
+        self.lines += added
+        self.pending = pending
+        self.widest = max(self.widest, max(map(_cells, [*added, pending])))
+        self._index(len(self.lines) - len(added))
+
+    def line(self, number: int) -> str:
+        """The line as it is shown: tabs expanded, and cut where it is far too long to show."""
+        whole = self.lines[number] if number < len(self.lines) else self.pending
+        shown = whole if len(whole) <= MAX_SHOWN else f"{whole[:MAX_SHOWN]} …"
+        return shown.expandtabs(TAB) if "\t" in shown else shown
+
+    def text(self) -> str:
+        """The whole log."""
+        return "".join(f"{line}\n" for line in self.lines) + self.pending
+
+    # --- wrapping --------------------------------------------------------------------------------
+
+    def wrap(self, width: int | None) -> None:
+        """Wrap at this width from now on; None: each line is one row."""
+        if width != self._wrap_width:
+            self._wrap_width = width
+            self._ends = []
+            self._index(0)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the lines take."""
+        if self._wrap_width is None:
+            return len(self)
+        last = len(self._parts(self.pending)) if self.pending else 0
+        return (self._ends[-1] if self._ends else 0) + last
+
+    def row(self, number: int) -> tuple[int, int, str]:
+        """The line a row belongs to, where in the line it starts, and its text."""
+        if self._wrap_width is None:
+            return number, 0, self.line(number)
+        line = bisect_right(self._ends, number)
+        parts = self._parts(self.line(line))
+        part = number - (self._ends[line - 1] if line else 0)
+        return line, sum(map(len, parts[:part])), parts[part]
+
+    def row_of(self, line: int, at: int = 0) -> int:
+        """The row that shows this character of this line."""
+        if self._wrap_width is None:
+            return line
+        first = self._ends[line - 1] if line else 0
+        seen = 0
+        for part, chunk in enumerate(self._parts(self.line(line))):
+            seen += len(chunk)
+            if at < seen:
+                return first + part
+        return first
+
+    # --- searching -------------------------------------------------------------------------------
+
+    def find(self, pattern: re.Pattern[str], start: int = 0) -> list[Match]:
+        """Every match in the log as it is shown, from the line `start` on."""
+        return [
+            Match(number, *found.span())
+            for number in range(start, len(self))
+            for found in pattern.finditer(self.line(number))
+        ]
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _index(self, start: int) -> None:
+        if self._wrap_width is None:
+            return
+        base = self._ends[start - 1] if start else 0
+        counts = (len(self._parts(self.line(number))) for number in range(start, len(self.lines)))
+        self._ends[start:] = list(accumulate(counts, initial=base))[1:]
+
+    def _parts(self, line: str) -> list[str]:
+        width = self._wrap_width or 1
+        if line.isascii():
+            return [line[at : at + width] for at in range(0, len(line), width)] or [""]
+        return chop_cells(line, width) or [""]
+
+
+def needle(words: str) -> re.Pattern[str]:
+    """What a search for these words looks for: exactly them, in either case."""
+    return re.compile(re.escape(words), re.IGNORECASE)
+
+
+def _cells(line: str) -> int:
+    shown = line[:MAX_SHOWN]
+    if "\t" in shown:
+        shown = shown.expandtabs(TAB)
+    return len(shown) if shown.isascii() else cell_len(shown)

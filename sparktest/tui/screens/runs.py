@@ -1,0 +1,168 @@
+"""RunsScreen: the list of runs."""
+
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Footer, Input, Static
+
+from sparktest.domain import Origin, Status
+from sparktest.tui import actions, summary
+from sparktest.tui.clock import Clock
+from sparktest.tui.feed import Feed
+from sparktest.tui.messages import AboutRun, CancelAsked, CopyAsked, DeleteAsked
+from sparktest.tui.screens.live import LiveScreen
+from sparktest.tui.state import Filter, RunStore
+from sparktest.tui.widgets.banner import Banner
+from sparktest.tui.widgets.heading import Heading
+from sparktest.tui.widgets.run_list import RunList
+
+ORIGINS = (None, Origin.API, Origin.CRD)
+STATUSES = (None, *Status)
+
+T = TypeVar("T")
+
+
+class RunsScreen(LiveScreen):
+    """All runs, newest first, with counts, search and filters.
+
+    Args:
+        store: the runs.
+        feed: whether they are whole and live.
+        clock: the time.
+        address: the API they come from, as people know it.
+    """
+
+    CSS_PATH = "runs.tcss"
+    BINDINGS: ClassVar = [*actions.bindings(actions.RUNS)]
+
+    def __init__(self, store: RunStore, feed: Feed, clock: Clock, address: str) -> None:
+        super().__init__()
+        self._store = store
+        self._feed = feed
+        self._clock = clock
+        self._address = address
+        self._shown: dict[str, Content] = {}
+
+    def compose(self) -> ComposeResult:
+        """Two lines of summary, the search, the list or why there is none, the keys."""
+        yield Static(id="counts")
+        with Horizontal(id="filters"):
+            yield Static(id="filter")
+            yield Static(id="link")
+        yield Banner()
+        yield Input(placeholder="search every column", compact=True, id="search")
+        yield Heading()
+        yield RunList(self._store, self._clock.now)
+        yield Static(id="nothing")
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """The keys go to the list."""
+        self.query_one(Input).display = False
+        self._list.focus()
+        self.sync()
+
+    def on_resize(self) -> None:
+        """Say when the terminal is too narrow for all columns."""
+        self.sync()
+
+    def sync(self) -> None:
+        """Show what the store holds now."""
+        counts, feed = self._store.counts, self._feed
+        self._say("counts", summary.counts(counts, whole=feed.loaded, width=self.size.width))
+        self._say("filter", summary.filters(self._store.filter, counts))
+        self._say("link", summary.link(feed, self._address, self.size.width))
+        nothing = summary.nothing(counts, feed, self._store.filter, self._address)
+        self._list.display = nothing is None
+        self.query_one("#nothing").display = nothing is not None
+        if nothing is not None:
+            self._say("nothing", nothing)
+        self.query_one(Banner).tell(feed.outage, self._clock.ticks())
+        self._list.sync()
+
+    # --- search and filters ----------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Open the search."""
+        search = self.query_one(Input)
+        search.display = True
+        search.focus()
+
+    @on(Input.Changed)
+    def _searched(self, message: Input.Changed) -> None:
+        message.stop()
+        self._limit(search=message.value)
+
+    @on(Input.Submitted)
+    def _done(self, message: Input.Submitted) -> None:
+        message.stop()
+        self._close_search()
+
+    def action_origin(self) -> None:
+        """Show runs of the next origin: all, api, crd."""
+        self._limit(origin=_after(self._store.filter.origin, ORIGINS))
+
+    def action_status(self) -> None:
+        """Show runs of the next status."""
+        self._limit(status=_after(self._store.filter.status, STATUSES))
+
+    def action_namespace(self) -> None:
+        """Show runs of the next namespace."""
+        namespaces = (None, *self._store.namespaces)
+        self._limit(namespace=_after(self._store.filter.namespace, namespaces))
+
+    def action_clear(self) -> None:
+        """Show all runs again."""
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = ""
+        self._close_search()
+        self._store.show(Filter())
+        self.sync()
+
+    def _limit(self, **changes: object) -> None:
+        current = self._store.filter
+        fields = {name: getattr(current, name) for name in current.__struct_fields__}
+        self._store.show(Filter(**(fields | changes)))
+        self.sync()
+
+    def _close_search(self) -> None:
+        self.query_one(Input).display = False
+        self._list.focus()
+
+    # --- about the run under the cursor ----------------------------------------------------------
+
+    def action_copy(self) -> None:
+        """Choose what to copy of the run."""
+        self._ask(CopyAsked)
+
+    def action_cancel(self) -> None:
+        """Stop the run, after a question."""
+        self._ask(CancelAsked)
+
+    def action_delete(self) -> None:
+        """Delete the run, after a question."""
+        self._ask(DeleteAsked)
+
+    def _ask(self, kind: type[AboutRun]) -> None:
+        if (run := self._store.current) is not None:
+            self.post_message(kind(run))
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _say(self, where: str, content: Content) -> None:
+        if where not in self._shown or not self._shown[where].is_same(content):
+            self._shown[where] = content
+            self.query_one(f"#{where}", Static).update(content)
+
+    @property
+    def _list(self) -> RunList:
+        return self.query_one(RunList)
+
+
+def _after(current: T, choices: tuple[T, ...]) -> T:
+    """The choice after the current one, the first after the last or after one that is gone."""
+    at = choices.index(current) if current in choices else -1
+    return choices[(at + 1) % len(choices)]

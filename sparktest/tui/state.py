@@ -1,0 +1,215 @@
+"""What the terminal UI knows of the runs: one store outside the widgets. Pure, of one thread.
+
+Runs lie newest first. The cursor is a run, not a row: it stays on its run whatever comes, goes,
+is sorted in or filtered out around it.
+"""
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from sparktest.domain import Origin, Run, Status
+from sparktest.tui import text
+
+# Where a run stands in the list: newest first, equal times by id. It never changes for a run.
+Key = tuple[float, str]
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs are shown. `search`: all of its words must be found, in any column."""
+
+    search: str = ""
+    origin: Origin | None = None
+    status: Status | None = None
+    namespace: str | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it may hide anything."""
+        return bool(self.search.split() or self.origin or self.status or self.namespace)
+
+    def admits(self, run: Run, searchable: str) -> bool:
+        """Whether the run is shown; `searchable` is text.searchable of it."""
+        return (
+            (self.origin is None or run.origin is self.origin)
+            and (self.status is None or run.status is self.status)
+            and (self.namespace is None or text.namespace(run) == self.namespace)
+            and all(word in searchable for word in self.search.casefold().split())
+        )
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs there are; `rated` have passed or not, so cancelled ones are not among them."""
+
+    total: int
+    shown: int
+    passed: int
+    rated: int
+    failed: int
+    timed_out: int
+    running: int
+    pending: int
+    cancelled: int
+
+
+class RunStore:
+    """The runs, the filter and the cursor."""
+
+    def __init__(self) -> None:
+        self.filter = Filter()
+        self._runs: dict[str, Run] = {}
+        self._texts: dict[str, str] = {}
+        self._order: list[Key] = []
+        self._shown: list[Key] = []
+        self._statuses: Counter[Status] = Counter()
+        self._namespaces: Counter[str] = Counter()
+        # Where the cursor is, and where the person put it: a filter may hide that for a while.
+        self._cursor: Key | None = None
+        self._chosen: Key | None = None
+
+    def __len__(self) -> int:
+        """How many runs are shown."""
+        return len(self._shown)
+
+    def at(self, row: int) -> Run:
+        """The run shown in this row, 0 the newest. IndexError when there is no such row."""
+        return self._runs[self._shown[row][1]]
+
+    def get(self, run_id: str) -> Run | None:
+        """The run with this id, shown or not."""
+        return self._runs.get(run_id)
+
+    def ids(self) -> frozenset[str]:
+        """The ids of all runs, shown or not."""
+        return frozenset(self._runs)
+
+    def row_of(self, key: Key) -> int:
+        """The row of this place in the list, or of the first run shown after it."""
+        return bisect_left(self._shown, key)
+
+    def key_at(self, row: int) -> Key | None:
+        """The place in the list of the run in this row, None when there is no such row."""
+        return self._shown[row] if 0 <= row < len(self._shown) else None
+
+    # --- what the API says -----------------------------------------------------------------------
+
+    def apply(self, runs: Iterable[Run]) -> bool:
+        """Whether anything changed by these runs; an older version than the known one does not."""
+        changed = False
+        for run in runs:
+            known = self._runs.get(run.id)
+            if known is None or (known.version <= run.version and known != run):
+                self._put(run, known)
+                changed = True
+        self._settle(self._cursor)
+        return changed
+
+    def remove(self, ids: Iterable[str]) -> bool:
+        """Whether any of these runs was there; none is now."""
+        gone = [run for run in map(self._runs.get, ids) if run is not None]
+        for run in gone:
+            self._count(run, -1)
+            self._leave(run)
+            del self._runs[run.id], self._texts[run.id]
+        self._settle(self._cursor)
+        return bool(gone)
+
+    # --- what the person does --------------------------------------------------------------------
+
+    def show(self, wanted: Filter) -> None:
+        """Show what this filter admits; the cursor goes back to the run it was put on if it can."""
+        self.filter = wanted
+        self._shown = [key for key in self._order if self._admits(key[1])]
+        self._settle(self._chosen)
+
+    def move_to(self, row: int) -> None:
+        """Put the cursor on this row, or on the nearest that there is."""
+        if self._shown:
+            self._cursor = self._chosen = self._shown[max(0, min(row, len(self._shown) - 1))]
+
+    @property
+    def cursor(self) -> int:
+        """The row of the cursor, -1 when nothing is shown."""
+        return bisect_left(self._shown, self._cursor) if self._shown and self._cursor else -1
+
+    @property
+    def current(self) -> Run | None:
+        """The run under the cursor."""
+        return self.at(self.cursor) if self._shown else None
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of all runs, whatever the filter shows."""
+        by = self._statuses
+        failed, timed_out = by[Status.FAILED], by[Status.TIMED_OUT]
+        return Counts(
+            total=len(self._runs),
+            shown=len(self._shown),
+            passed=by[Status.SUCCEEDED],
+            rated=by[Status.SUCCEEDED] + failed + timed_out,
+            failed=failed,
+            timed_out=timed_out,
+            running=by[Status.RUNNING],
+            pending=by[Status.PENDING],
+            cancelled=by[Status.CANCELLED],
+        )
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces that runs are in, sorted."""
+        return sorted(name for name, count in self._namespaces.items() if count)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _put(self, run: Run, known: Run | None) -> None:
+        key = _key(run)
+        if known is not None:
+            self._count(known, -1)
+            if _key(known) != key:
+                self._leave(known)
+        if not _has(self._order, key):
+            insort(self._order, key)
+        self._runs[run.id] = run
+        self._texts[run.id] = text.searchable(run)
+        self._count(run, 1)
+        if self._admits(run.id) != _has(self._shown, key):
+            (_drop if _has(self._shown, key) else insort)(self._shown, key)
+
+    def _leave(self, run: Run) -> None:
+        for keys in (self._order, self._shown):
+            if _has(keys, _key(run)):
+                _drop(keys, _key(run))
+
+    def _count(self, run: Run, by: int) -> None:
+        self._statuses[run.status] += by
+        self._namespaces[text.namespace(run)] += by
+
+    def _admits(self, run_id: str) -> bool:
+        return not self.filter.active or self.filter.admits(self._runs[run_id], self._texts[run_id])
+
+    def _settle(self, wish: Key | None) -> None:
+        """Put the cursor on `wish`, else leave it, else on what now is where it was."""
+        if not self._shown:
+            return
+        for key in (wish, self._cursor):
+            if key is not None and _has(self._shown, key):
+                self._cursor = key
+                return
+        row = bisect_left(self._shown, self._cursor) if self._cursor else 0
+        self._cursor = self._shown[min(row, len(self._shown) - 1)]
+        self._chosen = self._chosen or self._cursor
+
+
+def _key(run: Run) -> Key:
+    return (-run.created_at.timestamp(), run.id)
+
+
+def _has(keys: list[Key], key: Key) -> bool:
+    row = bisect_left(keys, key)
+    return row < len(keys) and keys[row] == key
+
+
+def _drop(keys: list[Key], key: Key) -> None:
+    del keys[bisect_left(keys, key)]

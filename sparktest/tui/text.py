@@ -1,0 +1,119 @@
+"""How values read on the screen: words, spans of time, texts cut to cells. Pure."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from sparktest.domain import Origin, Run, Status
+
+ELLIPSIS = "…"
+NOTHING = "–"
+
+
+class Look(NamedTuple):
+    """How a status is told apart: a glyph of one cell and a word; colour only comes on top."""
+
+    glyph: str
+    word: str
+    style: str
+
+
+LOOKS = {
+    Status.PENDING: Look("○", "pending", "pending"),
+    Status.RUNNING: Look("●", "running", "running"),
+    Status.SUCCEEDED: Look("✓", "succeeded", "succeeded"),
+    Status.FAILED: Look("✗", "failed", "failed"),
+    Status.TIMED_OUT: Look("◷", "timed out", "timed-out"),
+    Status.CANCELLED: Look("⊘", "cancelled", "cancelled"),
+}
+
+
+def one_line(text: str) -> str:
+    """The text on one line: breaks, tabs and runs of blanks become one blank."""
+    return text if text.isprintable() and "  " not in text else " ".join(text.split())
+
+
+def fit(text: str, width: int) -> str:
+    """The text in exactly `width` terminal cells: filled with blanks, or cut with an ellipsis."""
+    if text.isascii():
+        if len(text) <= width:
+            return text.ljust(width)
+        return text[: width - 1] + ELLIPSIS if width else ""
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - 1) + ELLIPSIS if width else ""
+
+
+def cut(text: str, length: int) -> str:
+    """The text, or its beginning with an ellipsis where it is longer than `length`."""
+    return text if len(text) <= length else text[: length - 1] + ELLIPSIS
+
+
+def span(seconds: float) -> str:
+    """How long something took: `0.4s`, `12s`, `1m12s`, `2h05m`, `3d04h`; never negative."""
+    if seconds < 0.95:
+        return f"{max(seconds, 0.0):.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
+
+
+def age(seconds: float) -> str:
+    """How long ago something was, in its largest unit: `5s`, `12m`, `3h`, `4d`."""
+    whole = max(int(seconds), 0)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def moment(at: datetime | None, now: datetime) -> str:
+    """When it was, in the reader's own time zone, and how long ago."""
+    if at is None:
+        return NOTHING
+    ago = age((now - at).total_seconds())
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({ago} ago)"
+
+
+def duration(run: Run, now: datetime) -> str:
+    """How long the run took, or has been running; a dash before its container started."""
+    if run.status.final and run.duration is not None:
+        return span(run.duration)
+    if run.started_at is None:
+        return NOTHING
+    return span(((run.finished_at or now) - run.started_at).total_seconds())
+
+
+def definition(run: Run) -> str:
+    """The name of the run's definition, its id where the name is not known, or a dash."""
+    return one_line(run.definition_name or run.test_definition_id or NOTHING)
+
+
+def namespace(run: Run) -> str:
+    """The namespace that the run's Job is in."""
+    return one_line(run.k8s_ref.namespace if run.k8s_ref else run.namespace)
+
+
+def searchable(run: Run) -> str:
+    """What a search looks through, in lower case: every column, the ids and the TestRun's name."""
+    parts = [
+        LOOKS[run.status].word,
+        "crd" if run.origin is Origin.CRD else "api",
+        run.name,
+        definition(run),
+        namespace(run),
+        duration(run, run.created_at) if run.status.final else "",
+        f"{run.created_at:%Y-%m-%d}",
+        run.id,
+        run.job_name,
+        run.k8s_ref.name if run.k8s_ref else "",
+        run.image,
+        run.failure.reason if run.failure else run.status_reason or "",
+    ]
+    return "\n".join(parts).casefold()

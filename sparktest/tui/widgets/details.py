@@ -1,0 +1,96 @@
+"""Details: what is known of one run, and the commands to look further."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from sparktest import kubectl
+from sparktest.domain import Origin, Run
+from sparktest.tui import facts
+from sparktest.tui.widgets.command_line import CommandLine
+
+LABEL = 10
+STARTED_FROM = "Started from TestRun CRD"
+
+
+class Details(VerticalScroll):
+    """Overview, failure and source of a run; `show` says what became of it.
+
+    Args:
+        context: the kubeconfig context that the commands name, None for the current one.
+    """
+
+    BINDINGS: ClassVar = [
+        Binding("j", "scroll_down", "Down", show=False),
+        Binding("k", "scroll_up", "Up", show=False),
+        Binding("g", "scroll_home", "To the top", show=False),
+        Binding("G", "scroll_end", "To the bottom", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar = {"details--label", "details--value"}
+
+    def __init__(self, run: Run, *, context: str | None = None) -> None:
+        super().__init__()
+        self._run = run
+        self._kube_context = context
+        self._rows: list[tuple[str, str]] = []
+
+    def compose(self) -> ComposeResult:
+        """The sections, the failure only where there is one."""
+        yield Static(id="failure")
+        with Container(id="columns"):
+            yield Static(id="overview")
+            with Vertical(id="source"):
+                yield Static(_source(self._run), id="source-facts")
+                for label, command in kubectl.commands(self._run, context=self._kube_context):
+                    yield CommandLine(label, command)
+
+    def show(self, run: Run, now: datetime) -> None:
+        """Say what became of the run."""
+        self._run = run
+        rows = facts.overview(run, now)
+        if rows != self._rows:
+            self._rows = rows
+            self.query_one("#overview", Static).update(self._table(rows))
+        failed = self.query_one("#failure", Static)
+        why = facts.failure(run)
+        failed.display = why is not None
+        if why is not None:
+            failed.update(_failure(why))
+        commands = kubectl.commands(run, context=self._kube_context)
+        for line, (_, command) in zip(self.query(CommandLine), commands, strict=True):
+            if line.command != command:
+                line.say(command)
+
+    def _table(self, rows: list[tuple[str, str]]) -> Table:
+        label = self.get_component_rich_style("details--label", partial=True)
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=LABEL)
+        table.add_column(overflow="fold")
+        for name, value in rows:
+            table.add_row(Text(name, style=label), Text(value))
+        return table
+
+
+def _failure(why: facts.Failed) -> Content:
+    parts = [("✗ ", "bold"), (why.headline, "bold")]
+    if why.meaning:
+        parts.append((f"\n{why.meaning}", "$text-muted"))
+    if why.message:
+        parts.append((f"\n{why.message}", ""))
+    return Content.assemble(*parts)
+
+
+def _source(run: Run) -> Content:
+    if run.origin is not Origin.CRD:
+        return Content.assemble(("Kubernetes", "bold"), "  the commands for its Job")
+    parts: list[tuple[str, str]] = [("Source", "bold"), (f"  {STARTED_FROM}", "$text-muted")]
+    for label, value in facts.source(run):
+        parts += [(f"\n{label.ljust(LABEL)}", "$text-muted"), (value, "")]
+    return Content.assemble(*parts)

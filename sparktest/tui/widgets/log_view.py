@@ -1,0 +1,190 @@
+"""LogView: a log of any length; follows its end, searches, wraps."""
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from sparktest.tui import actions
+from sparktest.tui.loglines import LogLines, Match, needle
+
+
+class LogView(ScrollView, can_focus=True):
+    """Shows the lines it is given; `following` means that the last one stays in sight."""
+
+    BINDINGS: ClassVar = [*actions.bindings(actions.LOG)]
+    COMPONENT_CLASSES: ClassVar = {"log-view--match", "log-view--current", "log-view--quiet"}
+
+    class Asked(Message):
+        """The person wants something of the log that its pane does: `find` or `save`."""
+
+        def __init__(self, wish: str) -> None:
+            super().__init__()
+            self.wish = wish
+
+    class Changed(Message):
+        """What the heading of the log says may read otherwise now."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.log_lines = LogLines()
+        self.following = True
+        self.wrapped = False
+        self.searched = ""
+        self.matches: list[Match] = []
+        self.match = -1
+        self.when_empty = ""
+
+    # --- what it shows ---------------------------------------------------------------------------
+
+    def append(self, whole: str, pending: str) -> None:
+        """Show these whole lines after those that are there, then the one that has not ended."""
+        painted_until, known = self.log_lines.rows, len(self.log_lines.lines)
+        self.log_lines.add(whole, pending)
+        if self.searched:
+            self.matches = [match for match in self.matches if match.line < known]
+            self.matches += self.log_lines.find(needle(self.searched), known)
+        self._measure()
+        if self.following:
+            self._to_end()
+        if painted_until <= self.scroll_offset.y + self.size.height:
+            self.refresh()
+        self.post_message(self.Changed())
+
+    def search(self, words: str) -> None:
+        """Mark every match, and show the first one below the top of the view."""
+        self.searched = words
+        self.matches = self.log_lines.find(needle(words)) if words else []
+        top = self.log_lines.row(self.scroll_offset.y)[0] if len(self.log_lines) else 0
+        below = (number for number, match in enumerate(self.matches) if match.line >= top)
+        self.match = next(below, len(self.matches) - 1)
+        self._show_match()
+
+    def render_line(self, y: int) -> Strip:
+        """The strip of the line `y` of the view."""
+        row, width, style = self.scroll_offset.y + y, self.size.width, self.rich_style
+        if y == 0 and not len(self.log_lines):
+            quiet = self.get_component_rich_style("log-view--quiet")
+            return Strip([Segment(self.when_empty, quiet)]).crop_extend(0, width, style)
+        if row >= self.log_lines.rows:
+            return Strip.blank(width, style)
+        line, start, shown = self.log_lines.row(row)
+        strip = Strip(self._segments(line, start, shown, style))
+        left = self.scroll_offset.x
+        return strip.crop_extend(left, left + width, style)
+
+    def _segments(self, line: int, start: int, shown: str, style: Style) -> list[Segment]:
+        if not self.searched:
+            return [Segment(shown, style)]
+        segments, at = [], 0
+        current = self.matches[self.match] if 0 <= self.match < len(self.matches) else None
+        # On the whole line: a match may run over the end of a row.
+        for found in needle(self.searched).finditer(self.log_lines.line(line)):
+            first, last = (min(max(end - start, at), len(shown)) for end in found.span())
+            here = current is not None and current == (line, *found.span())
+            look = self.get_component_rich_style(f"log-view--{'current' if here else 'match'}")
+            segments += [Segment(shown[at:first], style), Segment(shown[first:last], look)]
+            at = last
+        return [*segments, Segment(shown[at:], style)]
+
+    def _measure(self) -> None:
+        width = self.size.width if self.wrapped else max(self.log_lines.widest, 1)
+        self.virtual_size = Size(width, self.log_lines.rows)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap anew at the new width."""
+        self.log_lines.wrap(max(event.size.width, 1) if self.wrapped else None)
+        self._measure()
+        if self.following:
+            self._to_end()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Stop following when the person scrolls up; begin again at the end."""
+        super().watch_scroll_y(old_value, new_value)
+        at_end = new_value >= self.max_scroll_y
+        if self.following != at_end and (at_end or new_value < old_value):
+            self._follow(at_end)
+
+    def _follow(self, on: bool) -> None:
+        self.following = on
+        self.post_message(self.Changed())
+
+    def _to_end(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False)
+
+    def _show_match(self) -> None:
+        if 0 <= self.match < len(self.matches):
+            found = self.matches[self.match]
+            row = self.log_lines.row_of(found.line, found.start)
+            self._follow(False)
+            self.scroll_to(y=max(row - self.size.height // 2, 0), animate=False)
+            if not self.wrapped:
+                self._show_column(found)
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def _show_column(self, found: Match) -> None:
+        left, width = self.scroll_offset.x, self.size.width
+        if not left <= found.start < left + width:
+            self.scroll_to(x=max(found.start - width // 2, 0), animate=False)
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def action_find(self) -> None:
+        """Ask the pane for words to search."""
+        self.post_message(self.Asked("find"))
+
+    def action_save(self) -> None:
+        """Ask the pane to save the log."""
+        self.post_message(self.Asked("save"))
+
+    def action_next(self, by: int) -> None:
+        """Show the match after or before this one, over the ends."""
+        if self.matches:
+            self.match = (self.match + by) % len(self.matches)
+            self._show_match()
+        else:
+            self.search(self.searched)
+
+    def action_follow(self) -> None:
+        """Follow the end, or stop."""
+        self._follow(not self.following)
+        if self.following:
+            self._to_end()
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or show each as one row; the top line stays."""
+        rows = self.log_lines
+        top = rows.row(self.scroll_offset.y)[0] if len(rows) else 0
+        self.wrapped = not self.wrapped
+        rows.wrap(max(self.size.width, 1) if self.wrapped else None)
+        self._measure()
+        at = self.max_scroll_y if self.following else rows.row_of(top) if len(rows) else 0
+        self.scroll_to(x=0, y=at, animate=False)
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def action_move(self, across: int, down: int) -> None:
+        """Scroll by so many cells and rows."""
+        self.scroll_to(
+            x=self.scroll_offset.x + across, y=self.scroll_offset.y + down, animate=False
+        )
+
+    def action_page(self, by: int) -> None:
+        """Scroll by so many pages."""
+        self.action_move(0, by * max(self.size.height - 1, 1))
+
+    def action_first(self) -> None:
+        """Show the first line."""
+        self._follow(False)
+        self.scroll_to(y=0, animate=False)
+
+    def action_last(self) -> None:
+        """Show the last line, and follow."""
+        self._follow(True)
+        self._to_end()
