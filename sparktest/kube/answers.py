@@ -47,8 +47,7 @@ def cause_of(error: BaseException) -> str:
     """The innermost thing that went wrong, on one line."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
-    reason = getattr(error, "reason", None) or error
-    return " ".join(str(reason).split())[:300] or type(error).__name__
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _causes(causes: Any) -> list[FieldError]:

@@ -12,8 +12,9 @@ from sparktest.controller.informer import LAST_APPLIED, Informer, Pace, strip_no
 from sparktest.kube import cluster as door
 from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts
 from tests.e2e.program import until
-from tests.kube.apiserver import Apiserver, Fault, apiserver, chunks, cluster_of, drop, hang, refuse
-from tests.kube.apiserver import reply as answer
+from tests.kube.apiserver import Apiserver, apiserver, cluster_of
+from tests.kube.faults import Fault, chunks, drop, hang, refuse
+from tests.kube.faults import reply as answer
 
 FAST = Pace(backoff=Backoff(first=0.01, cap=0.05), absent=0.02, stale=5.0)
 Changes = list[tuple[str, str]]

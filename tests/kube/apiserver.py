@@ -4,9 +4,9 @@ import json
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -15,6 +15,7 @@ import yaml
 
 from sparktest.kube.cluster import Cluster, Timeouts
 from sparktest.settings import Settings
+from tests.kube.faults import Exchange, Fault, refuse, reply
 
 FAST = Timeouts(connect=1.0, read=0.4, watch=0.4)
 
@@ -28,65 +29,6 @@ class Request(NamedTuple):
     headers: dict[str, str]
     body: Any
     port: int
-
-
-Fault = Callable[["Handler"], None]
-
-
-def refuse(
-    status: int, message: str = "", *, headers: dict[str, str] | None = None, **details: Any
-) -> Fault:
-    """Answers with a Status object."""
-    given = {"kind": "Status", "code": status, "message": message, "details": details}
-    return reply(json.dumps(given).encode(), status=status, headers=headers)
-
-
-def reply(
-    body: bytes,
-    *,
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-    length: int | None = None,
-) -> Fault:
-    """Answers with this body; a `length` beyond it means a connection that dies half-way."""
-
-    def answer(handler: "Handler") -> None:
-        handler.send_response(status)
-        for name, value in (headers or {}).items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body) if length is None else length))
-        handler.end_headers()
-        handler.wfile.write(body)
-        handler.close_connection = length is not None
-
-    return answer
-
-
-def chunks(*parts: bytes, end: bool = True, hang: bool = False) -> Fault:
-    """Streams the parts; without `end` the connection dies, with `hang` it falls silent."""
-
-    def answer(handler: "Handler") -> None:
-        handler.begin_chunks()
-        for part in parts:
-            handler.chunk(part)
-        if hang:
-            handler.api.closing.wait()
-        if end:
-            handler.chunk(b"")
-        handler.close_connection = hang or not end
-
-    return answer
-
-
-def hang(handler: "Handler") -> None:
-    """Never answers."""
-    handler.api.closing.wait()
-    handler.close_connection = True
-
-
-def drop(handler: "Handler") -> None:
-    """Closes the connection instead of an answer."""
-    handler.close_connection = True
 
 
 class Apiserver:
@@ -197,7 +139,7 @@ class Apiserver:
         self._log.append((self._version, kind, obj))
         self.lock.notify_all()
 
-    def answer(self, handler: "Handler", request: Request) -> None:
+    def answer(self, handler: Exchange, request: Request) -> None:
         """What an API server without faults answers."""
         if not self.installed or "testruns" not in request.path:
             refuse(404, "the server could not find the requested resource")(handler)
@@ -206,7 +148,7 @@ class Apiserver:
         else:
             self._list(handler, request.query)
 
-    def _list(self, handler: "Handler", query: dict[str, str]) -> None:
+    def _list(self, handler: Exchange, query: dict[str, str]) -> None:
         with self.lock:
             objects = list(self._objects.values())
             version = self._version
@@ -216,7 +158,7 @@ class Apiserver:
         page = {"metadata": {"resourceVersion": str(version), **more}, "items": objects[start:end]}
         reply(json.dumps(page).encode())(handler)
 
-    def _watch(self, handler: "Handler", version: int) -> None:
+    def _watch(self, handler: Exchange, version: int) -> None:
         if version < self._oldest:
             refuse(410, "too old resource version")(handler)
             return
@@ -245,7 +187,7 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Exchange):
     """One request."""
 
     server: Server
@@ -256,16 +198,12 @@ class Handler(BaseHTTPRequestHandler):
     def api(self) -> Apiserver:
         return self.server.api
 
+    @property
+    def closing(self) -> threading.Event:  # type: ignore[override]
+        return self.server.api.closing
+
     def log_message(self, *_: Any) -> None:
         """Not on stderr."""
-
-    def begin_chunks(self) -> None:
-        self.send_response(200)
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-
-    def chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)

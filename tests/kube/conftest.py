@@ -1,4 +1,4 @@
-"""A server for each test, and the door to it."""
+"""A server for each test and the door to it; the door to a real cluster and a namespace there."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from sparktest.kube.cluster import Cluster
+from tests.e2e.program import until
 from tests.kube.apiserver import Apiserver, apiserver, cluster_of
+from tests.kube.real_runs import exists
+from tests.real import install_crd, namespace_in, real_cluster
 
 
 @pytest.fixture
@@ -25,3 +28,19 @@ def cluster(kubeconfig: Path) -> Iterator[Cluster]:
     door = cluster_of(kubeconfig)
     yield door
     door.close()
+
+
+@pytest.fixture(scope="session")
+def real() -> Cluster:
+    found = real_cluster()
+    install_crd()
+    return found
+
+
+@pytest.fixture(scope="module")
+def namespace(real: Cluster) -> Iterator[str]:
+    with namespace_in(real, "kube") as name:
+        # Pods are refused until the controllers have made it.
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        until("the ServiceAccount is there", lambda: exists(real, account))
+        yield name

@@ -1,0 +1,166 @@
+"""The door and the informer on a real real."""
+
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sparktest.controller.informer import Informer
+from sparktest.errors import (
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    MalformedError,
+    NotFoundError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from sparktest.kube import cluster as door
+from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster
+from sparktest.kube.jobs import build_job
+from sparktest.settings import Settings
+from tests.e2e.program import until
+from tests.kube.real_runs import a_run, named
+from tests.need import need_cluster
+from tests.real import namespace_in
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_cluster_is_known_by_the_uid_of_kube_system(real: Cluster) -> None:
+    assert str(uuid.UUID(real.uid())) == real.uid()
+
+
+def test_it_knows_which_kinds_are_served(real: Cluster) -> None:
+    assert real.served(TESTRUNS)
+    assert real.served(PODS)
+    assert not real.served(TESTRUNS._replace(version="v9"))
+    assert not real.served(JOBS._replace(plural="nojobs"))
+
+
+def test_refusals_of_the_api_server_are_our_errors(real: Cluster, namespace: str) -> None:
+    with pytest.raises(NotFoundError, match='"none" not found'):
+        real.get(TESTRUNS, namespace, "none")
+    uid = real.create(TESTRUNS, namespace, named("refusals"))["metadata"]["uid"]
+    with pytest.raises(ConflictError, match="already exists"):
+        real.create(TESTRUNS, namespace, named("refusals"))
+    with pytest.raises(ConflictError, match="the UID in the precondition"):
+        real.delete(TESTRUNS, namespace, "refusals", uid=str(uuid.uuid4()))
+    stale = [{"op": "test", "path": "/metadata/uid", "value": "other"}]
+    with pytest.raises(InvalidError):
+        real.patch(TESTRUNS, namespace, "refusals", stale)
+    with pytest.raises(ConflictError, match="the object has been modified"):
+        real.patch(TESTRUNS, namespace, "refusals", {"metadata": {"resourceVersion": "1"}})
+    with pytest.raises(InvalidError) as caught:
+        real.create(JOBS, namespace, {"metadata": {"name": "empty"}})
+    assert "/spec/template/spec/containers" in {found["pointer"] for found in caught.value.errors}
+    with pytest.raises(MalformedError, match="unknown field"):
+        real.create(TESTRUNS, namespace, named("strict") | {"spce": {}})
+    real.delete(TESTRUNS, namespace, "refusals", uid=uid)
+    with pytest.raises(NotFoundError):
+        real.get(TESTRUNS, namespace, "refusals")
+
+
+def test_a_finalizer_is_set_by_json_patch_and_removed_by_one(real: Cluster, namespace: str) -> None:
+    real.create(TESTRUNS, namespace, named("finalizer"))
+    add = [{"op": "add", "path": "/metadata/finalizers", "value": ["sparktest.dev/x"]}]
+    real.patch(TESTRUNS, namespace, "finalizer", add)
+    real.delete(TESTRUNS, namespace, "finalizer")
+    assert real.get(TESTRUNS, namespace, "finalizer")["metadata"]["deletionTimestamp"]
+    remove = [{"op": "remove", "path": "/metadata/finalizers/0"}]
+    real.patch(TESTRUNS, namespace, "finalizer", remove)
+    with pytest.raises(NotFoundError):
+        real.get(TESTRUNS, namespace, "finalizer")
+
+
+def test_a_namespace_that_is_going_refuses_and_says_so(real: Cluster) -> None:
+    with namespace_in(real, "going") as name:
+        held = named("held")
+        held["metadata"]["finalizers"] = ["sparktest.dev/x"]
+        real.create(TESTRUNS, name, held)
+        real.delete(NAMESPACES, None, name)
+        with pytest.raises(ForbiddenError, match="being terminated") as caught:
+            real.create(JOBS, name, build_job(a_run(name)))
+        assert "/metadata/namespace" in {found["pointer"] for found in caught.value.errors}
+        real.patch(TESTRUNS, name, "held", {"metadata": {"finalizers": None}})
+
+
+def test_a_list_in_pages_is_the_list(
+    real: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "PAGE", 2)
+    for number in range(5):
+        manifest = named(f"page-{number}")
+        manifest["metadata"]["labels"] = {"page": "yes"}
+        real.create(TESTRUNS, namespace, manifest)
+    listing = real.list(TESTRUNS, namespace, label_selector="page=yes")
+    assert [item["metadata"]["name"] for item in listing.items] == [f"page-{n}" for n in range(5)]
+    assert listing.resource_version.isdecimal()
+
+
+def test_a_watch_tells_of_changes_and_ends_when_closed(real: Cluster, namespace: str) -> None:
+    version = real.list(TESTRUNS, namespace).resource_version
+    with real.watch(TESTRUNS, namespace, resource_version=version, timeout_seconds=300) as events:
+        real.create(TESTRUNS, namespace, named("watched"))
+        event = next(events)
+        assert (event.type, event.object["metadata"]["name"]) == ("ADDED", "watched")
+        closer = threading.Timer(0.2, events.close)
+        closer.start()
+        began = time.monotonic()
+        assert [event for event in events if event.type != "BOOKMARK"] == []
+        assert time.monotonic() - began < 10
+        closer.join()
+
+
+def test_a_version_of_long_ago_is_gone(real: Cluster) -> None:
+    with (
+        pytest.raises(GoneError),
+        real.watch(PODS, resource_version="1", timeout_seconds=5) as events,
+    ):
+        list(events)
+
+
+def test_a_wrong_token_and_a_wrong_authority_are_told_apart(real: Cluster, tmp_path: Path) -> None:
+    document = yaml.safe_load(Path(need_cluster()).read_text(encoding="utf-8"))
+    for user in document["users"]:
+        user["user"] = {"token": "wrong"}
+    path = tmp_path / "kubeconfig"
+    settings = Settings(kubeconfig=str(path))
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with pytest.raises(UnauthorizedError):
+        Cluster.connect(settings).uid()
+    for entry in document["clusters"]:
+        entry["cluster"].pop("certificate-authority", None)
+        entry["cluster"].pop("certificate-authority-data", None)
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with pytest.raises(UnavailableError, match="certificate verify failed"):
+        Cluster.connect(settings).uid()
+
+
+def test_an_informer_follows_the_cluster(real: Cluster, namespace: str) -> None:
+    told: list[str] = []
+    informer = Informer(
+        real, TESTRUNS, namespace=namespace,
+        on_change=lambda obj: told.append(obj["metadata"]["name"]),
+    )  # fmt: skip
+    real.create(TESTRUNS, namespace, named("before"))
+    informer.start()
+    try:
+        assert informer.synced.wait(10)
+        assert informer.get(namespace, "before")
+        written = real.create(TESTRUNS, namespace, named("during"))
+        informer.put(written)
+        assert informer.get(namespace, "during")
+        real.delete(TESTRUNS, namespace, "before")
+        until("the deletion is seen", lambda: not informer.get(namespace, "before"), 10, 0.01)
+        assert "managedFields" not in informer.items()[0]["metadata"]
+        assert informer.healthy(time.monotonic())
+        assert told.count("before") == 2
+    finally:
+        began = time.monotonic()
+        informer.stop()
+    assert time.monotonic() - began < 2
