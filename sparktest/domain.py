@@ -83,7 +83,7 @@ class Failure(Wire, frozen=True, kw_only=True):
     exit_code: int | None = None
 
 
-class Log(Wire, frozen=True, kw_only=True):
+class Log(Wire, frozen=True, kw_only=True, omit_defaults=False):
     """What is stored of a run's log: `reason` says why it is not complete."""
 
     state: LogState = LogState.NONE

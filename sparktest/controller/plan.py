@@ -10,8 +10,8 @@ from itertools import takewhile
 
 import msgspec
 
-from sparktest.controller import notices
-from sparktest.controller.known import Known, Standing, belongs, finished, name_conflict, run_id_of
+from sparktest.controller import ending, notices
+from sparktest.controller.known import Known, Standing, finished, name_conflict
 from sparktest.controller.steps import (
     AddFinalizer,
     Claim,
@@ -20,16 +20,13 @@ from sparktest.controller.steps import (
     FetchRun,
     Follow,
     LookAgain,
-    PatchTtl,
     ReadEvents,
     Register,
-    ReleaseFinalizer,
-    Remove,
     Report,
     Step,
     Stop,
 )
-from sparktest.domain import Failure, FailureClass, Log, LogState, Run, RunReport, Status
+from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
 from sparktest.kube import outcome, patience
 from sparktest.kube import pods as podstate
 from sparktest.kube.pods import section
@@ -40,7 +37,7 @@ def plan(known: Known, now: datetime) -> list[Step]:
 
     While the API is away, what needs no API is still done: a test is stopped, a log is read.
     """
-    steps = list(_steps(known, now))
+    steps = list(_until_confirmed(_steps(known, now)))
     if known.away is None:
         return steps
     free = list(takewhile(lambda step: not step.asks_api, steps))
@@ -65,17 +62,25 @@ def settled(known: Known) -> bool:
     )
 
 
+def _until_confirmed(steps: Iterator[Step]) -> Iterator[Step]:
+    """The steps up to a Confirm: what comes after it is planned on what that has found."""
+    for step in steps:
+        yield step
+        if isinstance(step, Confirm):
+            return
+
+
 def _steps(known: Known, now: datetime) -> Iterator[Step]:
     if settled(known):
         return
     if known.audit and known.run_id and not known.fresh:
         yield FetchRun(known.run_id)
     elif known.standing is Standing.GONE:
-        yield from _deleted(known, now)
+        yield from ending.deleted(known, now)
     elif known.run is None:
         yield from _without_run(known, now)
     elif known.run.status.final:
-        yield from _final(known, known.run, now)
+        yield from ending.final(known, known.run, now)
     elif known.run.cluster is None:
         yield Claim()
     elif known.run.cluster == known.cluster:
@@ -92,57 +97,14 @@ def _without_run(known: Known, now: datetime) -> Iterator[Step]:
             yield FetchRun(known.run_id)
     elif known.standing is Standing.REFUSED:
         yield from notices.tell(known, now)
-        yield from _release(known)
+        yield from ending.release(known)
     elif known.recorded:
-        yield from _ttl(known)
-        yield from _release(known)
+        yield from ending.ttl(known)
+        yield from ending.release(known)
     elif known.held:
         yield Register()
     elif not known.deleting:
         yield AddFinalizer()
-
-
-def _deleted(known: Known, now: datetime) -> Iterator[Step]:
-    if run_id_of(known.job):
-        yield Remove()
-    if not known.recorded:
-        yield from notices.tell(known, now)
-    yield from _release(known)
-
-
-# --- a run that has ended ------------------------------------------------------------------------
-
-
-def _final(known: Known, run: Run, now: datetime) -> Iterator[Step]:
-    yield from notices.tell(known, now)
-    yield from _leftover(known, run)
-    yield from _ttl(known)
-    yield from _release(known)
-
-
-def _leftover(known: Known, run: Run) -> Iterator[Step]:
-    """End a pod that goes on although its run has ended: a container beside the test, for one."""
-    pod = podstate.current(known.pods)
-    if known.job is None or not belongs(known.job, run) or pod is None:
-        return
-    if podstate.phase(pod) in ("Pending", "Running") and podstate.deletion_asked_at(pod) is None:
-        yield Remove() if known.live else Confirm()
-
-
-def _ttl(known: Known) -> Iterator[Step]:
-    spec = section(known.job, "spec")
-    if known.job is None or known.ttl_seconds is None or "ttlSecondsAfterFinished" in spec:
-        return
-    if spec.get("suspend") and not finished(known.job):
-        # It was stopped before it had a node, and a TTL never takes a Job that did not finish.
-        yield Remove()
-    else:
-        yield PatchTtl(known.ttl_seconds)
-
-
-def _release(known: Known) -> Iterator[Step]:
-    if known.held:
-        yield ReleaseFinalizer()
 
 
 # --- a run that has not ended --------------------------------------------------------------------
@@ -159,12 +121,15 @@ def _unfinished(known: Known, run: Run, now: datetime) -> Iterator[Step]:
 
 def _without_job(known: Known, run: Run, now: datetime) -> Iterator[Step]:
     if known.stop_wanted:
-        yield from _close(known, run, _ended(known.stop_wanted, now))
+        yield from ending.close(known, run, ending.ended(known.stop_wanted, now))
     elif known.orphaned or known.job is not None:
         # Neither an absent TestRun nor a Job of somebody else is believed from a cache.
-        yield from _close(known, run, _ended(_never(known), now)) if known.live else [Confirm()]
+        if known.live:
+            yield from ending.close(known, run, ending.ended(_never(known), now))
+        else:
+            yield Confirm()
     elif known.refusal:
-        yield from _close(known, run, _ended(known.refusal, now))
+        yield from ending.close(known, run, ending.ended(known.refusal, now))
     elif known.held_up:
         yield from _waiting(known, run, known.held_up, now)
     else:
@@ -188,7 +153,7 @@ def _job_gone(known: Known, run: Run, now: datetime) -> Iterator[Step]:
         failure = outcome.failure_of(FailureClass.INFRA, "ObjectGone", gone)
         ended = failure if known.orphaned else known.stop_wanted or report.failure
         report = msgspec.structs.replace(report, status=outcome.status_of(ended), failure=ended)
-    yield from _close(known, run, report)
+    yield from ending.close(known, run, report)
 
 
 def _with_job(known: Known, run: Run, now: datetime) -> Iterator[Step]:
@@ -196,7 +161,7 @@ def _with_job(known: Known, run: Run, now: datetime) -> Iterator[Step]:
     report = outcome.observe(run, job, known.own_pods, now)
     if report.status.final:
         certain = known.live or podstate.terminal(known.pod)
-        yield from _close(known, run, report) if certain else [Confirm()]
+        yield from ending.close(known, run, report) if certain else [Confirm()]
         return
     wait = _wait(known, run, now)
     failure = outcome.stop_of(job) or known.stop_wanted or _in_vain(wait, now)
@@ -238,7 +203,7 @@ def _waiting(known: Known, run: Run, wait: patience.Wait, now: datetime) -> Iter
     """Stay pending without a Job until it can be created or the time is up."""
     failure = _in_vain(wait, now)
     if failure:
-        yield from _close(known, run, _ended(failure, now))
+        yield from ending.close(known, run, ending.ended(failure, now))
         return
     report = RunReport(status=Status.PENDING)
     yield from _progress(known, run, report, wait, now)
@@ -262,33 +227,8 @@ def _progress(
 def _news(run: Run, report: RunReport) -> bool:
     if report.status.rank < run.status.rank:
         return False
-    if (report.status_reason, report.status_message) != (run.status_reason, run.status_message):
+    if report.status_reason != run.status_reason:
         return True
     said = (report.status, report.job_uid, report.started_at)
     had = (run.status, run.job_uid, run.started_at)
     return any(value is not None and value != old for value, old in zip(said, had, strict=True))
-
-
-# --- the end -------------------------------------------------------------------------------------
-
-
-def _ended(failure: Failure, now: datetime) -> RunReport:
-    return RunReport(status=outcome.status_of(failure), finished_at=now, failure=failure)
-
-
-def _close(known: Known, run: Run, report: RunReport) -> Iterator[Step]:
-    """Report the end, but not before the log is stored as far as it can be."""
-    if known.following:
-        return
-    if known.log is None and podstate.has_log(known.pod):
-        yield Follow()
-        return
-    yield Report(msgspec.structs.replace(report, log=known.log or _no_log(run, report)))
-
-
-def _no_log(run: Run, report: RunReport) -> Log:
-    if run.log.bytes:
-        reason = report.failure.reason if report.failure else "PodDeleted"
-        return Log(state=LogState.PARTIAL, reason=reason, bytes=run.log.bytes)
-    reason = "NotStarted" if report.started_at is None else "PodDeleted"
-    return Log(state=LogState.NONE, reason=reason)

@@ -79,9 +79,11 @@ def wait_of(
         return None
     if kind:
         state = podstate.container_state(pod)[1]
-        reason, message = str(state.get("reason")), str(state.get("message") or "")
+        # ErrImagePull and ImagePullBackOff take turns; that is one wait, with one word.
+        reason = PULL[0] if state.get("reason") == "ErrImagePull" else str(state.get("reason"))
         seconds = pull_seconds if kind == "pull" else CONFIG_SECONDS
-        return _failing(reason, message, since + timedelta(seconds=seconds), FailureClass.CONFIG)
+        until = since + timedelta(seconds=seconds)
+        return _failing(reason, str(state.get("message") or ""), until, FailureClass.CONFIG)
     unscheduled = condition_of(pod, "PodScheduled")
     if unscheduled and unscheduled.get("status") == "False":
         reason = str(unscheduled.get("reason") or "Unschedulable")

@@ -112,6 +112,16 @@ def terminal(pod: Object | None) -> bool:
     return container_state(pod)[0] == "terminated" or phase(pod) in ("Succeeded", "Failed")
 
 
+def goes_on(pod: Object | None) -> bool:
+    """Whether a container of the pod still runs or is about to.
+
+    The phase does not tell: it says Running for a moment after the last container has ended.
+    """
+    statuses = section(pod, "status").get("containerStatuses") or []
+    states = {_state(status)[0] for status in statuses}
+    return phase(pod) in ("Pending", "Running") and not states <= {"terminated"}
+
+
 def phase(pod: Object | None) -> str:
     """The pod's phase, "" where it has none."""
     return str(section(pod, "status").get("phase") or "")
