@@ -1,7 +1,6 @@
 """Carries out the steps of a plan: each is one or two calls, and may be repeated after a crash."""
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -156,14 +155,14 @@ class Actions:
             memo.refusal = failure_of(FailureClass.CONFIG, "Invalid", error.detail)
             log.warning("testrun refused key=%s/%s error=%s", *known.key, error.detail)
         else:
-            memo.take(run, time.monotonic())
+            memo.take(run, self._clock())
             log.info("testrun registered run_id=%s key=%s/%s", run.id, *known.key)
         return True
 
     def _fetch_run(self, step: steps.FetchRun, known: Known, memo: Memo) -> bool:
         memo.audit = False
         try:
-            memo.take(self._client.get_run(step.run_id), time.monotonic())
+            memo.take(self._client.get_run(step.run_id), self._clock())
         except NotFoundError:
             self._ask_for_tombstone(step.run_id, known, memo)
         except GoneError:
@@ -173,7 +172,7 @@ class Actions:
     def _ask_for_tombstone(self, run_id: str, known: Known, memo: Memo) -> None:
         # A read answers 404 whether the run was deleted or never was; a write tells which.
         try:
-            memo.take(self._client.claim_run(run_id, known.cluster), time.monotonic())
+            memo.take(self._client.claim_run(run_id, known.cluster), self._clock())
         except GoneError:
             memo.no_run(Standing.GONE)
         except (NotFoundError, ConflictError):
@@ -182,7 +181,7 @@ class Actions:
     def _claim(self, step: steps.Claim, known: Known, memo: Memo) -> bool:
         run = _run(known)
         try:
-            memo.take(self._client.claim_run(run.id, known.cluster), time.monotonic())
+            memo.take(self._client.claim_run(run.id, known.cluster), self._clock())
             log.info("run claimed run_id=%s", run.id)
         except ConflictError:
             memo.no_run(Standing.ABSENT)
@@ -201,7 +200,7 @@ class Actions:
             memo.no_run(Standing.GONE)
             return True
         memo.reported = report
-        memo.take(after, time.monotonic())
+        memo.take(after, self._clock())
         log.info("run reported run_id=%s status=%s", run.id, report.status.value)
         if report.status.final and not after.status.final:
             raise ConflictError(f"the API did not take the end of run {run.id}")

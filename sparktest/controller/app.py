@@ -45,7 +45,7 @@ class Controller:
         )
         self._backend = Backend(
             client, self._book, cluster=uid, namespaces=settings.namespaces,
-            on_key=self._queue.add, on_sweep=self._audit,
+            on_key=self._queue.add, on_sweep=self._audit, clock=_now,
         )  # fmt: skip
         actions = Actions(
             cluster, client, self._views, self._reporter, self._backend,

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -36,6 +36,7 @@ class Backend:
         namespaces: runs elsewhere are not looked at; none means all.
         on_key: called with the key of every run that is news, or has to be looked at again.
         on_sweep: called after each full sweep.
+        clock: the time now.
 
     Attributes:
         away: what hinders the API from answering, None while it answers.
@@ -51,6 +52,7 @@ class Backend:
         namespaces: Collection[str],
         on_key: Callable[[Key], None],
         on_sweep: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime],
         pace: Pace | None = None,
     ) -> None:
         self.away: str | None = None
@@ -61,6 +63,7 @@ class Backend:
         self._namespaces = namespaces
         self._on_key = on_key
         self._on_sweep = on_sweep
+        self._clock = clock
         self._pace = pace or Pace()
         self._lock = threading.Lock()
         self._parked: set[Key] = set()
@@ -104,7 +107,7 @@ class Backend:
         found = set()
         for run in self._list(None if sweep else since):
             found.add(run.id)
-            if self._book.offer(run, now):
+            if self._book.offer(run, self._clock()):
                 self._on_key((run.namespace, run.job_name))
         if sweep:
             self._swept_at = now
@@ -159,7 +162,7 @@ class Backend:
         if self.away is None:
             log.warning("api away error=%s", problem)
         with self._lock:
-            self.away_since = self.away_since or datetime.now(UTC)
+            self.away_since = self.away_since or self._clock()
             self.away = problem
 
     def _works(self) -> None:

@@ -18,19 +18,19 @@ from sparktest.kube.pods import Object
 class Memo:
     """What is remembered of one run; only the worker that has its key writes it.
 
-    The run is the exception: the poll offers newer ones. `until` and `at` are monotonic seconds.
+    The run is the exception: the poll offers newer ones.
     """
 
     def __init__(self) -> None:
         self.run: Run | None = None
-        self.run_at = float("-inf")
+        self.run_at: datetime | None = None
         self.standing = Standing.UNASKED
         self.job_uid: str | None = None
         self.refusal: Failure | None = None
         self.held_up: Wait | None = None
-        self.held_up_until = 0.0
+        self.held_up_until: datetime | None = None
         self.events: list[Object] | None = None
-        self.events_until = 0.0
+        self.events_until: datetime | None = None
         self.trouble: str | None = None
         self.trouble_since: datetime | None = None
         self.reported: RunReport | None = None
@@ -38,7 +38,7 @@ class Memo:
         self.live: Seen | None = None
         self.audit = False
 
-    def take(self, run: Run, at: float) -> None:
+    def take(self, run: Run, at: datetime) -> None:
         """Remember what the API answered, unless something newer is known."""
         if self.run is not None and self.run.id == run.id and self.run.version > run.version:
             return
@@ -70,8 +70,8 @@ class Book:
         with self._lock:
             return self._memos.setdefault(key, Memo())
 
-    def offer(self, run: Run, at: float) -> bool:
-        """Whether a run, read at that monotonic second, is news."""
+    def offer(self, run: Run, at: datetime) -> bool:
+        """Whether a run, read at that time, is news."""
         key = (run.namespace, run.job_name)
         with self._lock:
             memo = self._memos.setdefault(key, Memo())

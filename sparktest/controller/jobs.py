@@ -1,9 +1,8 @@
 """What is done to Jobs and pods: create, stop, remove, let go in time."""
 
 import logging
-import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sparktest.controller import steps
@@ -28,7 +27,7 @@ from sparktest.kube.pods import Object, uid_of
 log = logging.getLogger(__name__)
 
 # How long a refusal to create a Job, or what its Events said, is believed before asking again.
-ASK_AGAIN_SECONDS = 10.0
+ASK_AGAIN = timedelta(seconds=10)
 
 
 class JobActions:
@@ -115,14 +114,14 @@ class JobActions:
         """Learn why the Job has no pod."""
         selector = f"involvedObject.kind=Job,involvedObject.uid={uid_of(known.job)}"
         memo.events = self._cluster.list(EVENTS, known.key[0], field_selector=selector).items
-        memo.events_until = time.monotonic() + ASK_AGAIN_SECONDS
-        self._later(known.key, ASK_AGAIN_SECONDS)
+        memo.events_until = self._clock() + ASK_AGAIN
+        self._later(known.key, ASK_AGAIN.total_seconds())
         return True
 
     def _held_up(self, message: str, run: Run, known: Known, memo: Memo) -> None:
         memo.held_up = patience.refused(message, patience.time_is_up(run, None), self._clock())
-        memo.held_up_until = time.monotonic() + ASK_AGAIN_SECONDS
-        self._later(known.key, ASK_AGAIN_SECONDS)
+        memo.held_up_until = self._clock() + ASK_AGAIN
+        self._later(known.key, ASK_AGAIN.total_seconds())
         log.warning("job not created run_id=%s error=%s", run.id, message)
 
     def _end(self, pod: Object) -> None:

@@ -1,9 +1,8 @@
 """Reconciler: brings one run as far as it can go now."""
 
 import logging
-import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sparktest.controller.actions import Actions
 from sparktest.controller.backend import Backend
@@ -22,7 +21,7 @@ log = logging.getLogger(__name__)
 # A run needs about ten passes from its beginning to its end.
 MAX_PASSES = 20
 # How long what the API said of a run counts as said just now, before a Job is created on it.
-FRESH_SECONDS = 2.0
+FRESH = timedelta(seconds=2)
 
 
 class Reconciler:
@@ -78,22 +77,21 @@ class Reconciler:
     def known(self, key: Key, memo: Memo, now: datetime) -> Known:
         """All that is known of the run now."""
         seen = memo.live or self._views.seen(key)
-        monotonic = time.monotonic()
         return Known(
             key=key,
             cluster=self._cluster,
             testrun=seen.testrun,
             run=memo.run,
             standing=memo.standing,
-            fresh=monotonic - memo.run_at < FRESH_SECONDS,
+            fresh=_fresh(memo.run_at, now),
             job=seen.job,
             job_uid=memo.job_uid,
             pods=seen.pods,
-            events=memo.events if monotonic < memo.events_until else None,
+            events=memo.events if _before(now, memo.events_until) else None,
             log=self._reporter.log(key),
             following=self._reporter.following(key),
             refusal=memo.refusal,
-            held_up=memo.held_up if monotonic < memo.held_up_until else None,
+            held_up=memo.held_up if _before(now, memo.held_up_until) else None,
             reported=memo.reported,
             told=memo.told,
             trouble_since=memo.trouble_began(patience.trouble(seen.pods), now),
@@ -109,3 +107,12 @@ class Reconciler:
         if settled(known):
             self._reporter.forget(known.key)
             self._book.drop(known.key)
+
+
+def _fresh(at: datetime | None, now: datetime) -> bool:
+    # Not before: a clock that was set back would keep an old answer fresh.
+    return at is not None and at <= now < at + FRESH
+
+
+def _before(now: datetime, until: datetime | None) -> bool:
+    return until is not None and now < until
