@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy.orm import aliased
 
 from sparktest.api.store.rows import Row, every
 from sparktest.api.store.run_tables import RunLabelRow, RunRow, RunWordRow
@@ -13,6 +15,7 @@ from sparktest.api.store.words import words
 
 # The last character there is: a prefix with it behind is above every word with that prefix.
 LAST = "\U0010ffff"
+CLOCKS_DIFFER = timedelta(hours=1)
 BEGINNING_OF_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{0,27}\Z")
 ANY_OF = {
     "status": RunRow.status,
@@ -43,13 +46,22 @@ def _conditions(query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
         if query.get(name):
             yield column.in_(query[name])
     if query.get("since"):
-        yield RunRow.created_at >= query["since"]
+        yield from _created_since(query["since"])
     if query.get("updated_since"):
-        yield RunRow.updated_at >= query["updated_since"]
+        updated = select(RunRow.seq).where(RunRow.updated_at >= query["updated_since"])
+        yield RunRow.seq.in_(updated)
     for label in query.get("label") or ():
         yield _has_label(label)
     for term in (query.get("q") or "").casefold().split():
         yield from _found_by(term)
+
+
+def _created_since(since: datetime) -> Iterator[ColumnElement[bool]]:
+    """Numbers grow as time does, but for clocks that were set back: the index finds the place."""
+    yield RunRow.created_at >= since
+    runs = aliased(RunRow)
+    first = select(runs.seq).where(runs.created_at >= since - CLOCKS_DIFFER)
+    yield RunRow.seq >= first.order_by(runs.created_at).limit(1).scalar_subquery()
 
 
 def _has_label(label: str) -> ColumnElement[bool]:
