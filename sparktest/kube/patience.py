@@ -20,14 +20,7 @@ CONFIG_SECONDS = 15
 # A Job whose pods are refused has no condition that says so; by then its Events do.
 NO_POD_SECONDS = 20
 # Words of the refusal of a pod that no waiting will heal.
-NEVER = (
-    "serviceaccount",
-    "service account",
-    "PodSecurity",
-    "violates",
-    "is invalid",
-    "Invalid value",
-)
+NEVER = ("service account ", "PodSecurity", "violates", "is invalid", "denied the request")
 QUOTA = "exceeded quota"
 TERMINATING = "being terminated"
 

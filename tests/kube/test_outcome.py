@@ -1,0 +1,424 @@
+"""What became of a run, for everything that Kubernetes can do to it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparktest.domain import Failure, FailureClass, RunReport, Status
+from sparktest.kube.jobs import STOP
+from sparktest.kube.outcome import note, observe, stop_of
+from tests.kube.objects import (
+    JOB_UID,
+    a_condition,
+    a_job,
+    a_pod,
+    a_run,
+    at,
+    being_deleted,
+    exited,
+    running,
+    text,
+    waiting,
+)
+
+NOW = at(30)
+NEVER_LOCATED = {
+    "terminated": {
+        "exitCode": 137,
+        "reason": "ContainerStatusUnknown",
+        "message": "The container could not be located when the pod was terminated",
+        "startedAt": None,
+        "finishedAt": None,
+    }
+}
+CANCEL = Failure(class_=FailureClass.CANCELLED, reason="Cancelled", message="by Ann")
+
+
+def stopped(job: dict[str, Any], failure: Failure = CANCEL) -> dict[str, Any]:
+    job["metadata"]["annotations"][STOP] = note(failure)
+    return job
+
+
+def out_of_time(pod: dict[str, Any], deadline: int = 60) -> dict[str, Any]:
+    pod["spec"]["activeDeadlineSeconds"] = deadline
+    pod["status"] |= {"phase": "Failed", "reason": "DeadlineExceeded"}
+    return pod
+
+
+def seen(job: dict[str, Any] | None, *pods: dict[str, Any], **run: Any) -> RunReport:
+    return observe(a_run(**run), job, list(pods), NOW)
+
+
+def ended(report: RunReport) -> tuple[str, str | None, str | None]:
+    failure = report.failure
+    return (
+        report.status.value,
+        failure.class_.value if failure else None,
+        failure.reason if failure else None,
+    )
+
+
+# --- while it goes on ----------------------------------------------------------------------------
+
+
+def test_a_job_without_a_pod_is_pending():
+    assert seen(a_job()) == RunReport(status=Status.PENDING, job_uid=JOB_UID)
+
+
+def test_a_container_that_waits_is_pending():
+    assert seen(a_job(), a_pod(waiting("ContainerCreating"))).status is Status.PENDING
+
+
+def test_a_container_that_runs_is_running_since_it_started():
+    report = seen(a_job(), a_pod(running(2), phase="Running"))
+    assert (report.status, report.started_at, report.finished_at) == (Status.RUNNING, at(2), None)
+
+
+def test_a_running_run_does_not_go_back_when_its_pod_is_not_seen():
+    report = seen(a_job(), status=Status.RUNNING, started_at=at(2))
+    assert (report.status, report.started_at) == (Status.RUNNING, at(2))
+
+
+def test_a_stop_that_has_not_taken_effect_changes_nothing():
+    assert seen(stopped(a_job()), a_pod(running(), phase="Running")).status is Status.RUNNING
+
+
+# --- ends of its own -----------------------------------------------------------------------------
+
+
+def test_exit_0_is_success_with_the_containers_own_times():
+    report = seen(a_job(), a_pod(exited(0, seconds=9), phase="Succeeded"))
+    assert ended(report) == ("succeeded", None, None)
+    assert (report.started_at, report.finished_at) == (at(2), at(9))
+
+
+def test_any_other_exit_code_is_the_tests_failure():
+    report = seen(a_job(), a_pod(exited(3), phase="Failed"))
+    assert ended(report) == ("failed", "test", "Error")
+    assert report.failure is not None
+    assert report.failure.exit_code == 3
+    assert report.failure.message == "exit code 3"
+
+
+def test_the_termination_message_is_part_of_the_failure():
+    report = seen(a_job(), a_pod(exited(1, message="2 of 9 checks failed"), phase="Failed"))
+    assert report.failure is not None
+    assert report.failure.message == "exit code 1: 2 of 9 checks failed"
+
+
+def test_the_test_has_ended_when_its_container_has_whatever_the_phase_says():
+    pod = a_pod(exited(0), phase="Running")
+    pod["status"]["containerStatuses"].append({"name": "istio-proxy", "state": running()})
+    assert ended(seen(a_job(), pod)) == ("succeeded", None, None)
+
+
+def test_a_test_that_ended_before_a_stop_took_effect_keeps_its_result():
+    assert ended(seen(stopped(a_job()), a_pod(exited(0), phase="Succeeded")))[0] == "succeeded"
+    assert ended(seen(stopped(a_job()), a_pod(exited(3), phase="Failed")))[2] == "Error"
+
+
+def test_a_test_that_timed_out_before_a_stop_reached_its_pod_has_timed_out():
+    pod = out_of_time(a_pod(exited(137)), deadline=60)
+    assert ended(seen(stopped(a_job()), pod)) == ("timed_out", "timeout", "DeadlineExceeded")
+
+
+# --- timeouts ------------------------------------------------------------------------------------
+
+
+def test_a_pod_past_its_deadline_has_timed_out():
+    report = seen(a_job(), out_of_time(a_pod(exited(137, seconds=62))))
+    assert ended(report) == ("timed_out", "timeout", "DeadlineExceeded")
+    assert (report.started_at, report.finished_at) == (at(2), at(62))
+    assert report.failure is not None
+    assert "longer than its timeout of 60 s" in report.failure.message
+
+
+def test_a_timeout_tells_what_a_test_that_never_started_waited_for():
+    pod = out_of_time(a_pod(NEVER_LOCATED))
+    report = seen(a_job(), pod, status_reason="ImagePullBackOff", status_message="no such host")
+    assert report.status is Status.TIMED_OUT
+    assert report.started_at is None
+    assert report.failure is not None
+    assert report.failure.message.endswith("ImagePullBackOff: no such host")
+
+
+def test_the_jobs_own_deadline_is_a_timeout_too():
+    job = a_job(a_condition("Failed", seconds=20, reason="DeadlineExceeded"))
+    report = seen(job)
+    assert ended(report) == ("timed_out", "timeout", "DeadlineExceeded")
+    assert report.finished_at == at(20)
+
+
+# --- stops ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (CANCEL, "cancelled"),
+        (Failure(class_=FailureClass.CONFIG, reason="ImagePullBackOff"), "failed"),
+        (Failure(class_=FailureClass.TIMEOUT, reason="Unschedulable"), "timed_out"),
+        (Failure(class_=FailureClass.INFRA, reason="NamespaceTerminating"), "failed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.reason,
+)
+@pytest.mark.parametrize("state", [exited(143), NEVER_LOCATED], ids=["ran", "never ran"])
+def test_a_pod_that_a_stop_ended_has_the_stops_reason(failure, status, state):
+    report = seen(stopped(a_job(), failure), out_of_time(a_pod(state), deadline=1))
+    assert ended(report) == (status, failure.class_.value, failure.reason)
+
+
+def test_a_test_that_ends_well_on_term_was_still_stopped():
+    pod = out_of_time(a_pod(exited(0)), deadline=1)
+    assert ended(seen(stopped(a_job()), pod)) == ("cancelled", "cancelled", "Cancelled")
+
+
+def test_a_job_suspended_by_a_stop_ends_once_it_has_no_pod():
+    job = stopped(a_job(a_condition("Suspended", seconds=15), suspend=True))
+    pod = a_pod(conditions=[a_condition("PodScheduled", "False", reason="Unschedulable")])
+    assert seen(job, being_deleted(pod, 14)).status is Status.PENDING
+    report = seen(job)
+    assert ended(report) == ("cancelled", "cancelled", "Cancelled")
+    assert report.finished_at == at(15)
+
+
+def test_a_job_that_somebody_else_suspended_has_not_ended():
+    assert seen(a_job(a_condition("Suspended"), suspend=True)).status is Status.PENDING
+
+
+def test_a_job_that_failed_after_a_stop_without_a_pod_left_was_stopped():
+    job = stopped(a_job(a_condition("Failed", reason="BackoffLimitExceeded")))
+    assert ended(seen(job)) == ("cancelled", "cancelled", "Cancelled")
+
+
+def test_a_reason_comes_back_from_the_annotation_as_it_was_noted():
+    assert stop_of(stopped(a_job())) == CANCEL
+    assert stop_of(a_job()) is None
+
+
+@pytest.mark.parametrize("note_", ["", "stop!", "[]", '{"class": "whim"}', "null", "1"])
+def test_an_annotation_that_cannot_be_read_is_a_cancel(note_):
+    job = a_job()
+    job["metadata"]["annotations"][STOP] = note_
+    found = stop_of(job)
+    assert found is not None
+    assert (found.class_, found.reason) == (FailureClass.CANCELLED, "Cancelled")
+
+
+# --- the cluster's fault -------------------------------------------------------------------------
+
+
+def test_out_of_memory_is_not_the_tests_failure():
+    report = seen(a_job(), a_pod(exited(137, reason="OOMKilled"), phase="Failed"))
+    assert ended(report) == ("failed", "infra", "OOMKilled")
+    assert report.failure is not None
+    assert report.failure.exit_code == 137
+
+
+def test_an_evicted_pod():
+    pod = a_pod(phase="Failed", reason="Evicted", message="The node was low on memory")
+    report = seen(a_job(), pod)
+    assert ended(report) == ("failed", "infra", "Evicted")
+    assert report.failure is not None
+    assert report.failure.message == "The node was low on memory"
+
+
+@pytest.mark.parametrize("reason", ["NodeLost", "NodeShutdown", "Preempting", "OutOfcpu"])
+def test_a_reason_of_the_pod_is_the_failures_reason(reason):
+    assert ended(seen(a_job(), a_pod(phase="Failed", reason=reason))) == ("failed", "infra", reason)
+
+
+@pytest.mark.parametrize(
+    ("disruption", "reason"),
+    [
+        ("EvictionByEvictionAPI", "Evicted"),
+        ("PreemptionByScheduler", "Preempted"),
+        ("DeletionByTaintManager", "NodeLost"),
+        ("DeletionByPodGC", "NodeLost"),
+        ("SomethingNew", "SomethingNew"),
+    ],
+)
+def test_a_pod_that_was_taken_away_says_by_what(disruption, reason):
+    conditions = [a_condition("DisruptionTarget", reason=disruption, message="why")]
+    pod = being_deleted(a_pod(exited(143), phase="Failed", conditions=conditions), 8)
+    assert ended(seen(a_job(), pod)) == ("failed", "infra", reason)
+
+
+def test_a_pod_deleted_by_hand():
+    pod = being_deleted(a_pod(exited(137, seconds=18), phase="Failed"), 8)
+    assert ended(seen(a_job(), pod)) == ("failed", "infra", "PodDeleted")
+
+
+def test_a_clean_exit_after_the_pod_was_deleted_is_no_success():
+    pod = being_deleted(a_pod(exited(0, seconds=8), phase="Succeeded"), 8)
+    assert ended(seen(a_job(), pod)) == ("failed", "infra", "PodDeleted")
+
+
+def test_a_pod_deleted_after_its_test_ended_keeps_the_result():
+    pod = being_deleted(a_pod(exited(3, seconds=7), phase="Failed"), 8)
+    assert ended(seen(a_job(), pod)) == ("failed", "test", "Error")
+
+
+def test_a_pod_that_outlives_its_grace_has_lost_its_node():
+    pod = being_deleted(a_pod(running(), phase="Running"), 0, grace=10)
+    assert observe(a_run(), a_job(), [pod], at(69)).status is Status.RUNNING
+    assert ended(observe(a_run(), a_job(), [pod], at(71))) == ("failed", "infra", "NodeLost")
+
+
+def test_a_stopped_run_on_a_lost_node_was_still_stopped():
+    pod = being_deleted(a_pod(running(), phase="Running"), 0)
+    report = observe(a_run(), stopped(a_job()), [pod], at(100))
+    assert ended(report) == ("cancelled", "cancelled", "Cancelled")
+
+
+def test_a_job_that_failed_without_a_pod_left_lost_its_pod():
+    report = seen(a_job(a_condition("Failed", seconds=20, reason="BackoffLimitExceeded")))
+    assert ended(report) == ("failed", "infra", "PodDeleted")
+    assert report.finished_at == at(20)
+
+
+def test_a_job_that_completed_without_a_pod_left_succeeded():
+    job = a_job(a_condition("Complete", seconds=21))
+    job["status"]["completionTime"] = text(20)
+    assert ended(seen(job)) == ("succeeded", None, None)
+    assert seen(job).finished_at == at(20)
+
+
+def test_a_job_that_is_gone_was_deleted():
+    report = seen(None)
+    assert ended(report) == ("failed", "infra", "JobDeleted")
+    assert (report.job_uid, report.finished_at) == (JOB_UID, NOW)
+
+
+def test_a_pod_that_outlives_its_job_still_tells_the_result():
+    assert ended(seen(None, a_pod(exited(3), phase="Failed"))) == ("failed", "test", "Error")
+
+
+def test_a_pod_that_failed_and_does_not_say_why():
+    assert ended(seen(a_job(), a_pod(phase="Failed"))) == ("failed", "infra", "PodFailed")
+
+
+# --- wrong from the start ------------------------------------------------------------------------
+
+
+def test_a_command_that_is_not_in_the_image():
+    state = exited(128, reason="StartError", message='exec: "pytset": not found')
+    state["terminated"]["startedAt"] = "1970-01-01T00:00:00Z"
+    report = seen(a_job(), a_pod(state, phase="Failed"))
+    assert ended(report) == ("failed", "config", "StartError")
+    assert report.started_at is None
+    assert report.failure is not None
+    assert "pytset" in report.failure.message
+
+
+def test_a_container_the_kubelet_lost():
+    assert ended(seen(a_job(), a_pod(NEVER_LOCATED, phase="Failed"))) == (
+        "failed",
+        "infra",
+        "ContainerStatusUnknown",
+    )
+
+
+# --- times ---------------------------------------------------------------------------------------
+
+
+def test_where_the_container_has_no_end_the_pods_last_change_is_the_end():
+    pod = out_of_time(a_pod(NEVER_LOCATED), deadline=1)
+    pod["status"]["conditions"] += [a_condition("Ready", "False", seconds=12)]
+    assert seen(stopped(a_job()), pod).finished_at == at(12)
+
+
+def test_a_run_never_ends_before_it_starts():
+    state = exited(0, seconds=1)
+    assert seen(a_job(), a_pod(state, phase="Succeeded")).finished_at == at(2)
+
+
+# --- which pod speaks ----------------------------------------------------------------------------
+
+
+def test_the_pod_that_is_not_being_deleted_speaks_for_the_run():
+    old = being_deleted(a_pod(running(), phase="Running"), 5)
+    new = a_pod(waiting("ContainerCreating"))
+    new["metadata"] |= {"name": "test-run-1-y", "creationTimestamp": text(4)}
+    assert seen(a_job(), old, new).status is Status.PENDING
+
+
+# --- anything at all -----------------------------------------------------------------------------
+
+SCALARS = st.none() | st.booleans() | st.integers(-5, 300) | st.sampled_from(
+    ["", "True", "False", "Failed", "Succeeded", "Complete", "Error", "DeadlineExceeded", text(3)]
+)  # fmt: skip
+STATES = st.dictionaries(
+    st.sampled_from(["waiting", "running", "terminated"]),
+    st.dictionaries(
+        st.sampled_from(["reason", "message", "exitCode", "startedAt", "finishedAt"]), SCALARS
+    ),
+)
+CONDITIONS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(["Complete", "Failed", "Suspended", "DisruptionTarget", "x"]),
+            "status": st.sampled_from(["True", "False", "Unknown"]),
+        },
+        optional={"reason": SCALARS, "message": SCALARS, "lastTransitionTime": SCALARS},
+    ),
+    max_size=3,
+)
+PODS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "metadata": st.dictionaries(
+                st.sampled_from(
+                    ["name", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"]
+                ),
+                SCALARS,
+            ),
+            "spec": st.dictionaries(
+                st.sampled_from(["nodeName", "activeDeadlineSeconds"]), SCALARS
+            ),
+            "status": st.fixed_dictionaries(
+                {},
+                optional={
+                    "phase": SCALARS,
+                    "reason": SCALARS,
+                    "conditions": CONDITIONS,
+                    "containerStatuses": st.lists(
+                        st.fixed_dictionaries({"name": st.just("test"), "state": STATES}),
+                        max_size=2,
+                    ),
+                },
+            ),
+        },
+    ),
+    max_size=3,
+)
+JOBS = st.none() | st.builds(
+    lambda conditions, annotation: (
+        a_job(*conditions) | {"metadata": {"uid": JOB_UID, "annotations": annotation}}
+    ),
+    CONDITIONS,
+    st.none() | st.just({STOP: json.dumps({"class": "config", "reason": "x"})}),
+)
+
+
+@given(JOBS, PODS)
+def test_whatever_a_cluster_says_the_answer_is_a_whole_report(job, pods):
+    report = observe(a_run(), job, pods, NOW)
+    if report.status.final:
+        assert report.finished_at is not None
+        assert (report.failure is None) == (report.status is Status.SUCCEEDED)
+        assert report.started_at is None or report.started_at <= report.finished_at
+    else:
+        assert report.finished_at is None
+        assert report.failure is None
+
+
+@given(JOBS, PODS)
+def test_an_end_does_not_change_as_time_goes_by(job, pods):
+    first = observe(a_run(), job, pods, NOW)
+    if first.status.final:
+        assert observe(a_run(), job, pods, at(4000)).status is first.status
