@@ -1,0 +1,309 @@
+"""Runs as people ask for them: create, see, filter, cancel, delete, run again."""
+
+import msgspec
+import pytest
+
+from sparktest.api.answer_schemas import RunSchema
+from sparktest.domain import Run
+from tests.api.requests import (
+    CLUSTER,
+    adhoc,
+    answered,
+    create,
+    define,
+    get,
+    ids,
+    pointers,
+    register,
+    report,
+)
+
+
+class TestCreate:
+    def test_a_new_run_is_pending_with_the_name_of_its_job(self, client):
+        run = create(client, env={"A": "$HOME 'x'"})
+        assert run["status"] == "pending"
+        assert run["jobName"] == f"test-run-{run['id']}"
+        assert run["jobCreated"] is False
+        assert (run["origin"], run["namespace"]) == ("api", "tests")
+        assert run["command"] == run["commands"] == ["true"]
+        assert run["env"] == {"A": "$HOME 'x'"}
+        assert run["timeoutSeconds"] == 3600
+
+    def test_the_answer_names_where_the_run_is(self, client):
+        response = client.post("/api/test-runs", json=adhoc())
+        run = answered(response, 201)
+        assert response.headers["Location"] == f"/api/test-runs/{run['id']}"
+        assert answered(client.get(response.headers["Location"]), 200) == run
+
+    def test_the_alias_is_the_same(self, client):
+        run = answered(client.post("/api/runs", json=adhoc()), 201)
+        assert answered(client.get(f"/api/runs/{run['id']}"), 200) == get(client, run["id"])
+        assert [listed["id"] for listed in answered(client.get("/api/runs"), 200)] == [run["id"]]
+
+    def test_our_clients_read_the_answer(self, client):
+        run = msgspec.convert(create(client, command=["a"], args=["b"], commands=None), Run)
+        assert (run.entrypoint, run.args, run.command) == (("a",), ("b",), ("a", "b"))
+        assert run.created_at.tzinfo is not None
+
+    def test_every_field_of_an_answer_is_documented(self, client):
+        documented = {field.data_key for field in RunSchema().fields.values()}
+        run = register(client, definitionName="nowhere", image=None)
+        assert set(run) <= documented
+
+    def test_every_wrong_field_is_named_at_once(self, client):
+        body = {
+            "name": "", "env": {"1A": "x", "B": 5, "a/b": "x"}, "timeoutSeconds": 2**31,
+            "commands": "ls", "labels": {"": "x"},
+        }  # fmt: skip
+        assert pointers(client.post("/api/test-runs", json=body)) == {
+            "/name", "/image", "/env/1A", "/env/B", "/env/a~1b", "/timeoutSeconds", "/commands",
+            "/labels/",
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("field", ["serviceAccountName", "envFrom", "imagePullSecrets"])
+    def test_rights_of_pods_are_not_for_api_runs(self, client, field):
+        value = {
+            "serviceAccountName": "robot",
+            "envFrom": [{"secretRef": {"name": "s"}}],
+            "imagePullSecrets": [{"name": "s"}],
+        }[field]
+        response = client.post("/api/test-runs", json=adhoc(**{field: value}))
+        assert pointers(response) == {f"/{field}"}
+
+    @pytest.mark.parametrize("field", ["k8sRef", "cluster"])
+    def test_an_api_run_has_no_testrun_behind_it(self, client, field):
+        value = {"k8sRef": {"namespace": "a", "name": "b", "uid": "c"}, "cluster": "c"}[field]
+        assert f"/{field}" in pointers(client.post("/api/test-runs", json=adhoc(**{field: value})))
+
+    def test_commands_and_an_exec_form_exclude_each_other(self, client):
+        assert pointers(client.post("/api/test-runs", json=adhoc(args=["x"]))) == {"/commands"}
+
+    def test_an_unknown_field_is_ignored_and_named(self, client):
+        response = client.post("/api/test-runs", json=adhoc(**{'colour\n"': 1, "k8s": {"x": 1}}))
+        assert answered(response, 201)["name"] == "login"
+        assert response.headers["Warning"] == (
+            '299 - "unknown fields were ignored: /colour\\n\\", /k8s"'
+        )
+
+    def test_an_unknown_definition_is_named(self, client):
+        missing = "00000000-0000-4000-8000-000000000000"
+        body = {"definitionId": missing}
+        assert pointers(client.post("/api/test-runs", json=body)) == {"/definitionId"}
+
+    def test_a_definition_may_be_given_by_name(self, client):
+        definition = define(client, name="by name", timeoutSeconds=7)
+        run = answered(client.post("/api/test-runs", json={"definitionName": "by name"}), 201)
+        assert run["testDefinitionId"] == definition["id"]
+        assert (run["name"], run["timeoutSeconds"]) == ("by name", 7)
+
+    def test_a_name_of_two_definitions_is_refused(self, client):
+        define(client, name="twice")
+        define(client, name="twice")
+        body = {"definitionName": "twice"}
+        assert pointers(client.post("/api/test-runs", json=body)) == {"/definitionName"}
+
+
+class TestList:
+    def test_the_newest_is_first(self, client):
+        made = [create(client, name=str(n))["id"] for n in range(3)]
+        assert ids(client) == made[::-1]
+
+    def test_pages_are_linked(self, client):
+        made = [create(client)["id"] for _ in range(5)]
+        seen, link = [], "</api/test-runs?limit=2&status=pending>"
+        while link:
+            response = client.get(link.partition(">")[0].lstrip("<"))
+            seen += [run["id"] for run in answered(response, 200)]
+            link = response.headers.get("Link", "")
+            assert link in ("", link.partition(">")[0] + '>; rel="next"')
+        assert seen == made[::-1]
+
+    def test_filters_find_what_they_name(self, client, clock):
+        first = create(client, name="Login über web", labels={"team": "shop", "tier": "1"})
+        clock.pass_seconds(60)
+        second = register(client, labels={"team": "bank"})
+        report(client, second["id"], "running", jobUid="j")
+        third = create(client, name="other", labels={"team": "shop"})
+        a, b, c = first["id"], second["id"], third["id"]
+        for query, found in {
+            "status=running": [b],
+            "status=running&status=pending": [c, b, a],
+            "status=cancelled": [],
+            "origin=crd": [b],
+            "origin=api&status=pending": [c, a],
+            "namespace=shop": [b],
+            "namespace=shop&namespace=tests": [c, b, a],
+            f"cluster={CLUSTER}": [b],
+            "label=team=shop": [c, a],
+            "label=team": [c, b, a],
+            "label=team=shop&label=tier=1": [a],
+            "label=team=": [],
+            "q=log": [b, a],
+            "q=ÜBER LOG": [a],
+            "q=ogin": [],
+            f"q={a}": [a],
+            f"q={a[:20]}": [a],
+            f"q={b[:6].upper()}": [b],
+            "q=%20": [c, b, a],
+            "since=2026-05-01T12:00:30Z": [c, b],
+            "since=2026-05-01T14:00:30%2B02:00": [c, b],
+            "since=2027-01-01T00:00:00Z": [],
+            "updatedSince=2026-05-01T12:00:30Z": [c, b],
+        }.items():
+            assert ids(client, query) == found, query
+
+    def test_a_filter_by_definition_finds_its_runs(self, client):
+        definition = define(client)
+        create(client)
+        run = answered(client.post(f"/api/test-definitions/{definition['id']}/run"), 201)
+        assert ids(client, f"definitionId={definition['id'].upper()}") == [run["id"]]
+
+    @pytest.mark.parametrize(
+        ("query", "pointer"),
+        [
+            ("colour=red", "/colour"),
+            ("status=done", "/status/0"),
+            ("status=pending&status=done", "/status/1"),
+            ("limit=0", "/limit"),
+            ("limit=1001", "/limit"),
+            ("limit=" + "9" * 5000, "/limit"),
+            ("since=yesterday", "/since"),
+            ("since=2026-05-01T12:00:00", "/since"),
+            ("since=0001-01-01T00:00:00%2B14:00", "/since"),
+            ("definitionId=1", "/definitionId/0"),
+            ("q=%00", "/q"),
+        ],
+    )
+    def test_a_wrong_filter_is_named(self, client, query, pointer):
+        assert pointers(client.get(f"/api/test-runs?{query}")) == {pointer}
+
+    @pytest.mark.parametrize("cursor", ["", "x", "AQ", "ÿ", "AQAAAAAAAAAA", "A" * 5000])
+    def test_a_cursor_that_no_list_gave_is_named(self, client, cursor):
+        assert pointers(client.get(f"/api/test-runs?cursor={cursor}"), 400) == {"/cursor"}
+
+
+class TestWaitingForController:
+    def test_a_pending_run_says_that_nobody_takes_it_up(self, client):
+        run = create(client)
+        assert run["statusReason"] == "WaitingForController"
+        assert "sparktest controller" in run["statusMessage"]
+
+    def test_any_controller_may_take_up_a_run_of_no_cluster(self, client, clock):
+        client.get("/api/test-runs", headers={"SparkTest-Controller": "far-away"})
+        run = create(client)
+        assert "statusReason" not in run
+        clock.pass_seconds(16)
+        assert get(client, run["id"])["statusReason"] == "WaitingForController"
+        assert answered(client.get("/api/test-runs"), 200)[0]["statusReason"]
+
+    def test_only_its_own_controller_takes_up_a_run_of_a_cluster(self, client):
+        client.get("/api/test-runs", headers={"SparkTest-Controller": "far-away"})
+        run = register(client)
+        assert run["statusReason"] == "WaitingForController"
+        assert CLUSTER in run["statusMessage"]
+        client.get("/api/test-runs", headers={"SparkTest-Controller": CLUSTER})
+        assert "statusReason" not in get(client, run["id"])
+
+    def test_a_run_with_a_job_goes_on_by_itself(self, client):
+        run = create(client)
+        reported = report(client, run["id"], "pending", jobUid="j", statusReason="Unschedulable")
+        assert reported["statusReason"] == "Unschedulable"
+
+    @pytest.mark.parametrize("cluster", ["", "x" * 129, "\x7f"])
+    def test_a_controller_of_no_cluster_is_refused(self, client, cluster):
+        response = client.get("/api/test-runs", headers={"SparkTest-Controller": cluster})
+        assert answered(response, 422)["detail"].startswith("SparkTest-Controller")
+
+
+class TestCancel:
+    def test_a_cancel_is_noted_and_changes_nothing_else(self, client, clock):
+        run = create(client)
+        clock.pass_seconds(1)
+        cancelled = answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 202)
+        assert cancelled["status"] == "pending"
+        assert cancelled["cancelRequestedAt"] == "2026-05-01T12:00:01Z"
+
+    def test_a_second_cancel_changes_nothing(self, client, clock):
+        run = create(client)
+        first = answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 202)
+        clock.pass_seconds(1)
+        assert answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 202) == first
+
+    def test_what_has_ended_cannot_be_cancelled(self, client):
+        run = create(client)
+        report(client, run["id"], "succeeded")
+        answer = answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 409)
+        assert "succeeded" in answer["detail"]
+
+
+class TestDelete:
+    def test_a_live_run_is_cancelled_first(self, client):
+        run = create(client)
+        assert "cancel" in answered(client.delete(f"/api/test-runs/{run['id']}"), 409)["detail"]
+        assert get(client, run["id"])["status"] == "pending"
+
+    def test_a_deleted_run_is_gone_for_ever(self, client):
+        run = create(client)
+        url = f"/api/test-runs/{run['id']}"
+        report(client, run["id"], "succeeded")
+        response = client.delete(url)
+        assert (response.status_code, response.data) == (204, b"")
+        assert "SparkTest-Remaining" not in response.headers
+        answered(client.get(url), 404)
+        answered(client.delete(url), 404)
+        answered(client.get(f"{url}/logs"), 404)
+        answered(client.put(f"{url}/report", json={"status": "failed"}), 410)
+        answered(client.put(f"{url}/claim", json={"cluster": "c"}), 410)
+        answered(client.post(f"{url}/cancel"), 410)
+        data = {"data": b"x", "content_type": "application/octet-stream"}
+        answered(client.put(f"{url}/logs/test?offset=0", **data), 410)
+        assert ids(client) == []
+
+    def test_what_stays_in_the_cluster_is_named(self, client):
+        run = register(client)
+        report(client, run["id"], "succeeded")
+        response = client.delete(f"/api/test-runs/{run['id']}")
+        assert response.headers["SparkTest-Remaining"] == (
+            "kubectl delete testruns.sparktest.dev login -n shop"
+        )
+
+    def test_a_run_that_never_was_is_not_found(self, client):
+        missing = "00000000-0000-4000-8000-000000000000"
+        for answer in (
+            client.get(f"/api/test-runs/{missing}"),
+            client.delete(f"/api/test-runs/{missing}"),
+            client.post(f"/api/test-runs/{missing}/cancel"),
+            client.put(f"/api/test-runs/{missing}/report", json={"status": "failed"}),
+            client.get("/api/test-runs/not-an-id"),
+        ):
+            answered(answer, 404)
+
+
+class TestRerun:
+    def test_a_rerun_runs_the_same_as_a_new_api_run(self, client):
+        run = register(client, commands=["a", "b"], env={"A": "1"}, timeoutSeconds=5)
+        again = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
+        assert again["id"] != run["id"]
+        assert (again["rerunOf"], again["origin"], again["namespace"]) == (
+            run["id"],
+            "api",
+            "tests",
+        )
+        same = ("name", "image", "commands", "env", "timeoutSeconds", "labels")
+        assert [again[key] for key in same] == [run[key] for key in same]
+        assert "k8sRef" not in again
+
+    def test_rights_of_another_namespace_do_not_come_along(self, client):
+        run = register(client, serviceAccountName="robot")
+        answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 409)
+
+    def test_rights_of_a_definition_do(self, client):
+        definition = define(client, serviceAccountName="robot")
+        run = answered(client.post(f"/api/test-definitions/{definition['id']}/run"), 201)
+        again = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
+        assert again["serviceAccountName"] == "robot"
+
+    def test_a_run_that_had_nothing_to_run_has_no_rerun(self, client):
+        run = register(client, image=None, definitionName="nowhere")
+        answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 409)
