@@ -24,28 +24,36 @@ class Failed(NamedTuple):
 
 
 def overview(run: Run, now: datetime) -> list[tuple[str, str]]:
-    """The labels and values of a run, in the order to read; only what there is to say."""
+    """The labels and values that tell what the run is and how it stands; only what there is."""
+    created = "" if run.job_created or run.job_uid else " (not created yet)"
     rows = [
         ("Status", status(run, now)),
         ("Waits for", waits_for(run)),
         ("Run id", run.id),
         ("Definition", text.definition(run)),
-        ("Job", f"{text.namespace(run)}/{run.job_name or text.NOTHING}"
-                f"{'' if run.job_created or run.job_uid else ' (not created yet)'}"),
+        ("Job", f"{text.namespace(run)}/{run.job_name or text.NOTHING}{created}"),
+    ]
+    return _said(rows)
+
+
+def more(run: Run, now: datetime) -> list[tuple[str, str]]:
+    """The labels and values of what was to be run, and when it was; only what there is."""
+    rows = [
         ("Image", run.image),
         ("Commands", "\n".join(run.commands)),
         ("Command", " ".join(run.entrypoint)),
         ("Args", " ".join(run.args)),
+        # Names only: a value may be a secret.
         ("Env", ", ".join(sorted(run.env))),
         ("Env from", ", ".join(map(_source, run.env_from))),
         ("Account", run.service_account_name or ""),
         ("Timeout", text.span(run.timeout_seconds)),
         ("Created", text.moment(run.created_at, now)),
         ("Started", text.moment(run.started_at, now)),
-        ("Finished", text.moment(run.finished_at, now) if run.status.final else ""),
+        ("Finished", text.moment(run.finished_at, now)),
         ("Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items())),
-    ]  # fmt: skip
-    return [(label, value) for label, value in rows if value not in ("", text.NOTHING)]
+    ]
+    return _said(rows)
 
 
 def status(run: Run, now: datetime) -> str:
@@ -105,6 +113,10 @@ def empty_log(run: Run) -> str:
     if run.log.state is LogState.NONE and run.log.reason:
         return f"No log was stored: {run.log.reason}"
     return "The log is empty."
+
+
+def _said(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(label, value) for label, value in rows if value not in ("", text.NOTHING)]
 
 
 def _source(source: dict[str, object]) -> str:

@@ -18,9 +18,9 @@ def counts(counted: Counts, *, whole: bool, width: int) -> Content:
     `whole`: the whole list has been read.
     """
     total = f"{counted.total:,}{'' if whole else '+'} run{'' if counted.total == 1 else 's'}"
-    passed = _count(Status.SUCCEEDED, f"{counted.passed:,} of {counted.rated:,} passed", "success")
-    failed = _count(Status.FAILED, f"{counted.failed:,} failed", "error" if counted.failed else "")
-    running = _count(Status.RUNNING, f"{counted.running:,} running", "primary")
+    passed = _count(Status.SUCCEEDED, f"{counted.passed:,} of {counted.rated:,} passed")
+    failed = _count(Status.FAILED, f"{counted.failed:,} failed")
+    running = _count(Status.RUNNING, f"{counted.running:,} running")
     parts = [Content.styled("SparkTest", "bold $text-primary"), passed, failed, running]
     parts.append(Content.styled(total, "bold"))
     more = (
@@ -29,7 +29,7 @@ def counts(counted: Counts, *, whole: bool, width: int) -> Content:
         (Status.CANCELLED, counted.cancelled, -1),
     )
     for status, number, place in more:
-        count = _count(status, f"{number:,} {text.LOOKS[status].word}", "")
+        count = _count(status, f"{number:,} {text.LOOKS[status].word}")
         if number and sum(len(part) + len(GAP) for part in [*parts, count]) <= width:
             parts.insert(place, count)
     return Content(GAP).join(parts)
@@ -79,11 +79,11 @@ def _away(outage: Outage, address: str) -> Content:
 
 
 def _say(headline: str, why: str, command: str, rest: str) -> Content:
-    parts = [(headline, "bold"), (f"\n\n{why}", "$text-muted")]
+    parts = [(headline, "bold"), (f"\n\n{why}", text.QUIET)]
     if command:
         parts.append((f"\n\n{command}", "$text-primary"))
     if rest:
-        parts.append((f"\n\n{rest}", "$text-muted"))
+        parts.append((f"\n\n{rest}", text.QUIET))
     return Content.assemble(*parts)
 
 
@@ -97,12 +97,12 @@ def _described(wanted: Filter) -> str:
     return ", ".join(filter(None, said))
 
 
-def _count(status: Status, words: str, style: str) -> Content:
+def _count(status: Status, words: str) -> Content:
     look = text.LOOKS[status]
-    return Content.styled(f"{look.glyph} {words}", f"$text-{style}" if style else "")
+    return Content.styled(f"{look.glyph} {words}", look.colour)
 
 
 def _filter(label: str, value: str | None) -> Content:
     return Content.assemble(
-        (f"{label} ", "$text-muted"), (value or "all", "bold $text-accent" if value else "")
+        (f"{label} ", text.QUIET), (value or "all", "bold $text-accent" if value else "")
     )

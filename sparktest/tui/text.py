@@ -9,6 +9,9 @@ from sparktest.domain import Origin, Run, Status
 
 ELLIPSIS = "…"
 NOTHING = "–"
+# Not $text-muted: inside a text that is as bright as the rest.
+QUIET = "$foreground 60%"
+BADGE = "bold white on #1f6feb"
 
 
 class Look(NamedTuple):
@@ -17,15 +20,16 @@ class Look(NamedTuple):
     glyph: str
     word: str
     style: str
+    colour: str
 
 
 LOOKS = {
-    Status.PENDING: Look("○", "pending", "pending"),
-    Status.RUNNING: Look("●", "running", "running"),
-    Status.SUCCEEDED: Look("✓", "succeeded", "succeeded"),
-    Status.FAILED: Look("✗", "failed", "failed"),
-    Status.TIMED_OUT: Look("◷", "timed out", "timed-out"),
-    Status.CANCELLED: Look("⊘", "cancelled", "cancelled"),
+    Status.PENDING: Look("○", "pending", "pending", QUIET),
+    Status.RUNNING: Look("●", "running", "running", "$text-primary"),
+    Status.SUCCEEDED: Look("✓", "succeeded", "succeeded", "$text-success"),
+    Status.FAILED: Look("✗", "failed", "failed", "$text-error"),
+    Status.TIMED_OUT: Look("◷", "timed out", "timed-out", "$text-error"),
+    Status.CANCELLED: Look("⊘", "cancelled", "cancelled", "$text-warning"),
 }
 
 

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from sparktest import kubectl
 from sparktest.domain import Run
-from sparktest.tui.text import one_line
+from sparktest.tui.text import QUIET, one_line
 
 LABEL = 10
 # The whole label, then a text; None: nothing was chosen.
@@ -94,7 +94,7 @@ def _prompt(label: str, text: str) -> Content:
     """A command speaks for itself; anything else needs its label."""
     if text.startswith("kubectl "):
         return Content(text)
-    return Content.assemble((label.ljust(LABEL), "$text-muted"), one_line(text))
+    return Content.assemble((label.ljust(LABEL), QUIET), one_line(text))
 
 
 def choices(run: Run, context: str | None) -> list[tuple[str, str]]:

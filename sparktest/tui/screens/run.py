@@ -114,10 +114,13 @@ class RunScreen(LiveScreen):
 
 def _title(run: Run, *, deleted: bool) -> Content:
     look = text.LOOKS[run.status]
-    parts = [("SparkTest ", "bold $text-primary"), ("› runs › ", "$text-muted")]
-    parts += [(text.one_line(run.name), "bold"), (f"   {look.glyph} {look.word}", "bold")]
+    parts = [("SparkTest ", "bold $text-primary"), ("› runs › ", text.QUIET)]
+    parts += [
+        (text.one_line(run.name), "bold"),
+        (f"   {look.glyph} {look.word}", f"bold {look.colour}"),
+    ]
     if run.origin is Origin.CRD:
-        parts += [("   ", ""), (" CRD ", "bold white on $primary")]
+        parts += [("   ", ""), (" CRD ", text.BADGE)]
     if deleted:
         parts.append(("   deleted from SparkTest", "$text-warning"))
     return Content.assemble(*parts)

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Footer, Input, Static
 
 from sparktest.domain import Origin, Status
+from sparktest.sanitize import clean_text
 from sparktest.tui import actions, summary
 from sparktest.tui.clock import Clock
 from sparktest.tui.feed import Feed
@@ -76,7 +77,7 @@ class RunsScreen(LiveScreen):
         self._say("filter", summary.filters(self._store.filter, counts))
         self._say("link", summary.link(feed, self._address, self.size.width))
         nothing = summary.nothing(counts, feed, self._store.filter, self._address)
-        self._list.display = nothing is None
+        self._list.display = self.query_one(Heading).display = nothing is None
         self.query_one("#nothing").display = nothing is not None
         if nothing is not None:
             self._say("nothing", nothing)
@@ -94,7 +95,7 @@ class RunsScreen(LiveScreen):
     @on(Input.Changed)
     def _searched(self, message: Input.Changed) -> None:
         message.stop()
-        self._limit(search=message.value)
+        self._limit(search=clean_text(message.value))
 
     @on(Input.Submitted)
     def _done(self, message: Input.Submitted) -> None:

@@ -8,6 +8,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from sparktest.tui import text
+
 
 class CommandLine(Static, can_focus=True):
     """A command; Enter or a click copies it."""
@@ -30,7 +32,7 @@ class CommandLine(Static, can_focus=True):
     def say(self, command: str) -> None:
         """Hold this command from now on."""
         self.command = command
-        self.update(Content.assemble(("$ ", "$text-muted"), command))
+        self.update(Content.assemble(("$ ", text.QUIET), command))
 
     def action_copy(self) -> None:
         """Ask for the command to be copied."""

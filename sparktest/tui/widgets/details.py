@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from sparktest import kubectl
 from sparktest.domain import Origin, Run
-from sparktest.tui import facts
+from sparktest.tui import facts, text
 from sparktest.tui.widgets.command_line import CommandLine
 
 LABEL = 10
@@ -33,31 +33,37 @@ class Details(VerticalScroll):
         Binding("g", "scroll_home", "To the top", show=False),
         Binding("G", "scroll_end", "To the bottom", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar = {"details--label", "details--value"}
+    COMPONENT_CLASSES: ClassVar = {"details--label"}
 
     def __init__(self, run: Run, *, context: str | None = None) -> None:
         super().__init__()
         self._run = run
         self._kube_context = context
-        self._rows: list[tuple[str, str]] = []
+        self._shown: tuple[object, object] | None = None
 
     def compose(self) -> ComposeResult:
         """The sections, the failure only where there is one."""
         yield Static(id="failure")
         with Container(id="columns"):
-            yield Static(id="overview")
+            with Vertical(id="facts"):
+                yield Static(id="overview")
+                yield Static(id="more-beside", classes="more")
             with Vertical(id="source"):
                 yield Static(_source(self._run), id="source-facts")
                 for label, command in kubectl.commands(self._run, context=self._kube_context):
                     yield CommandLine(label, command)
+            # The same again: in a narrow terminal the source comes before it.
+            yield Static(id="more-below", classes="more")
 
     def show(self, run: Run, now: datetime) -> None:
         """Say what became of the run."""
         self._run = run
-        rows = facts.overview(run, now)
-        if rows != self._rows:
-            self._rows = rows
-            self.query_one("#overview", Static).update(self._table(rows))
+        overview, more = facts.overview(run, now), facts.more(run, now)
+        if (overview, more) != self._shown:
+            self._shown = (overview, more)
+            self.query_one("#overview", Static).update(self._table(overview))
+            for static in self.query(".more").results(Static):
+                static.update(self._table(more))
         failed = self.query_one("#failure", Static)
         why = facts.failure(run)
         failed.display = why is not None
@@ -69,7 +75,7 @@ class Details(VerticalScroll):
                 line.say(command)
 
     def _table(self, rows: list[tuple[str, str]]) -> Table:
-        label = self.get_component_rich_style("details--label", partial=True)
+        label = self.get_visual_style("details--label").rich_style
         table = Table.grid(padding=(0, 1))
         table.add_column(width=LABEL)
         table.add_column(overflow="fold")
@@ -81,7 +87,7 @@ class Details(VerticalScroll):
 def _failure(why: facts.Failed) -> Content:
     parts = [("✗ ", "bold"), (why.headline, "bold")]
     if why.meaning:
-        parts.append((f"\n{why.meaning}", "$text-muted"))
+        parts.append((f"\n{why.meaning}", text.QUIET))
     if why.message:
         parts.append((f"\n{why.message}", ""))
     return Content.assemble(*parts)
@@ -90,7 +96,7 @@ def _failure(why: facts.Failed) -> Content:
 def _source(run: Run) -> Content:
     if run.origin is not Origin.CRD:
         return Content.assemble(("Kubernetes", "bold"), "  the commands for its Job")
-    parts: list[tuple[str, str]] = [("Source", "bold"), (f"  {STARTED_FROM}", "$text-muted")]
+    parts: list[tuple[str, str]] = [("Source", "bold"), (f"  {STARTED_FROM}", text.QUIET)]
     for label, value in facts.source(run):
-        parts += [(f"\n{label.ljust(LABEL)}", "$text-muted"), (value, "")]
+        parts += [(f"\n{label.ljust(LABEL)}", text.QUIET), (value, "")]
     return Content.assemble(*parts)

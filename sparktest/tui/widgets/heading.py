@@ -4,9 +4,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from sparktest.tui import columns, text
-from sparktest.tui.widgets.run_list import MARGIN
-
-SCROLLBAR = 1
+from sparktest.tui.widgets.run_list import MARGIN, room
 
 
 class Heading(Widget):
@@ -14,11 +12,11 @@ class Heading(Widget):
 
     def render(self) -> Content:
         """The titles, each over its column."""
-        room = self.size.width - 2 * MARGIN - SCROLLBAR
+        cells = room(self.size.width)
         titles = (
             column.title.rjust(column.width)
             if column.field in ("duration", "age")
             else text.fit(column.title, column.width)
-            for column in columns.plan(room)
+            for column in columns.plan(cells)
         )
-        return Content(" " * MARGIN + (" " * columns.gap(room)).join(titles))
+        return Content(" " * MARGIN + (" " * columns.gap(cells)).join(titles))

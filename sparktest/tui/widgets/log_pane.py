@@ -16,7 +16,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.sanitize import StreamCleaner, clean_text
-from sparktest.tui import facts
+from sparktest.tui import facts, text
 from sparktest.tui.widgets.log_view import LogView
 
 AGAIN_SECONDS = 2.0
@@ -172,7 +172,7 @@ class LogPane(Vertical):
         if title != self._title:
             self._title = title
             self.query_one("#log-title", Static).update(
-                Content.assemble(("Log  ", "bold"), (title, "$text-muted"))
+                Content.assemble(("Log  ", "bold"), (title, text.QUIET))
             )
 
     @property

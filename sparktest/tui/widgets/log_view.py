@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -12,6 +11,9 @@ from textual.strip import Strip
 
 from sparktest.tui import actions
 from sparktest.tui.loglines import LogLines, Match, needle
+
+# It is always there, so that the text does not jump to another width when it appears.
+SCROLLBAR = 1
 
 
 class LogView(ScrollView, can_focus=True):
@@ -69,7 +71,7 @@ class LogView(ScrollView, can_focus=True):
         """The strip of the line `y` of the view."""
         row, width, style = self.scroll_offset.y + y, self.size.width, self.rich_style
         if y == 0 and not len(self.log_lines):
-            quiet = self.get_component_rich_style("log-view--quiet")
+            quiet = self.get_visual_style("log-view--quiet").rich_style
             return Strip([Segment(self.when_empty, quiet)]).crop_extend(0, width, style)
         if row >= self.log_lines.rows:
             return Strip.blank(width, style)
@@ -87,18 +89,23 @@ class LogView(ScrollView, can_focus=True):
         for found in needle(self.searched).finditer(self.log_lines.line(line)):
             first, last = (min(max(end - start, at), len(shown)) for end in found.span())
             here = current is not None and current == (line, *found.span())
-            look = self.get_component_rich_style(f"log-view--{'current' if here else 'match'}")
+            name = f"log-view--{'current' if here else 'match'}"
+            look = self.get_visual_style(name).rich_style
             segments += [Segment(shown[at:first], style), Segment(shown[first:last], look)]
             at = last
         return [*segments, Segment(shown[at:], style)]
 
+    @property
+    def _wrap_at(self) -> int | None:
+        return max(self.size.width - SCROLLBAR, 1) if self.wrapped else None
+
     def _measure(self) -> None:
-        width = self.size.width if self.wrapped else max(self.log_lines.widest, 1)
+        width = self._wrap_at or max(self.log_lines.widest, 1)
         self.virtual_size = Size(width, self.log_lines.rows)
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Wrap anew at the new width."""
-        self.log_lines.wrap(max(event.size.width, 1) if self.wrapped else None)
+        self.log_lines.wrap(self._wrap_at)
         self._measure()
         if self.following:
             self._to_end()
@@ -162,7 +169,7 @@ class LogView(ScrollView, can_focus=True):
         rows = self.log_lines
         top = rows.row(self.scroll_offset.y)[0] if len(rows) else 0
         self.wrapped = not self.wrapped
-        rows.wrap(max(self.size.width, 1) if self.wrapped else None)
+        rows.wrap(self._wrap_at)
         self._measure()
         at = self.max_scroll_y if self.following else rows.row_of(top) if len(rows) else 0
         self.scroll_to(x=0, y=at, animate=False)

@@ -17,8 +17,14 @@ from sparktest.tui import actions, columns, text
 from sparktest.tui.state import Key, RunStore
 
 MARGIN = 1
+SCROLLBAR = 1
 BADGE = " CRD "
 TOOLTIP = "Started from TestRun CRD"
+
+
+def room(width: int) -> int:
+    """The cells for columns in a list of this width, which always has its scrollbar."""
+    return width - 2 * MARGIN - SCROLLBAR
 
 
 class Line(NamedTuple):
@@ -63,7 +69,7 @@ class RunList(ScrollView, can_focus=True):
         self._store = store
         self._clock = clock
         self._columns: tuple[columns.Column, ...] = ()
-        self._styles: dict[str, Style] = {}
+        self._styles: dict[tuple[str, ...], Style] = {}
         self._painted: dict[int, Line | None] = {}
         self._hovered = -1
         # Where things were when they were last shown, so that they can stay there.
@@ -113,32 +119,28 @@ class RunList(ScrollView, can_focus=True):
         return Line(cells, text.LOOKS[run.status].style, run.origin is Origin.CRD, style)
 
     def _cell_style(self, field: str, line: Line) -> Style:
-        base = self._style(line.row_style)
         match field:
             case "status":
-                return base + self._style(line.status, partial=True)
+                return self._style(line.row_style, line.status)
             case "origin" if line.badge:
-                return base + self._style("badge", partial=True)
+                return self._style(line.row_style, "badge")
             case "name":
-                return base + self._style("name", partial=True)
+                return self._style(line.row_style, "name")
             case _:
-                return base + self._style("quiet", partial=True)
+                return self._style(line.row_style, "quiet")
 
-    def _style(self, name: str, *, partial: bool = False) -> Style:
-        style = self._styles.get(name)
+    def _style(self, *names: str) -> Style:
+        style = self._styles.get(names)
         if style is None:
-            style = self._styles[name] = (
-                self.get_component_rich_style(f"run-list--{name}", partial=partial)
-                if name
-                else self.rich_style
-            )
+            classes = [f"run-list--{name}" for name in names if name]
+            style = self._styles[names] = self.get_visual_style(*classes).rich_style
         return style
 
     # --- place -----------------------------------------------------------------------------------
 
     @property
     def _room(self) -> int:
-        return self.size.width - 2 * MARGIN
+        return room(self.size.width)
 
     def on_resize(self) -> None:
         """Choose the columns anew, and keep the cursor in sight."""
