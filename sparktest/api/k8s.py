@@ -143,7 +143,8 @@ def _stored_tail(here: Doors, run: Row) -> str:
     with here.store.reading() as connection:
         end = logs.length(connection, run["seq"], CONTAINER)
         start = logs.start_of_tail(connection, run["seq"], CONTAINER, TAIL_LINES)
-        data = logs.read(connection, run["seq"], CONTAINER, max(start, end - TAIL_BYTES), end)
+        start = max(start, end - TAIL_BYTES)
+        data = logs.read_all(connection, run["seq"], CONTAINER, start, end)
     return data.decode(errors="replace")
 
 

@@ -9,6 +9,7 @@ from sparktest.errors import OffsetError
 PIECE = 256 * 1024
 # What one read brings, so that a log of any size passes through little memory.
 READ = 1024 * 1024
+PIECES = 1024
 
 
 def append(connection: Connection, run_seq: int, container: str, offset: int, data: bytes) -> int:
@@ -26,7 +27,7 @@ def append(connection: Connection, run_seq: int, container: str, offset: int, da
         return stored + len(data)
     if offset + len(data) > stored:
         raise OffsetError(f"{stored} bytes are stored; go on from there", stored=stored)
-    if not _same(connection, run_seq, container, offset, data):
+    if read_all(connection, run_seq, container, offset, offset + len(data)) != data:
         raise OffsetError(
             f"other bytes are stored at {offset}; {stored} bytes are stored", stored=stored
         )
@@ -51,14 +52,17 @@ def containers(connection: Connection, run_seq: int) -> list[str]:
 
 
 def read(connection: Connection, run_seq: int, container: str, start: int, end: int) -> bytes:
-    """Bytes from `start` on, at most up to `end` and about READ of them; empty at the end."""
+    """Some bytes from `start` on, to `end` at most; empty only where nothing more is stored.
+
+    About READ of them, and no more than PIECES pieces hold.
+    """
     log = (LogChunkRow.run_seq == run_seq, LogChunkRow.container == container)
     first = select(func.max(LogChunkRow.start)).where(*log, LogChunkRow.start <= start)
     sizes = connection.execute(
         select(LogChunkRow.start, LogChunkRow.size)
         .where(*log, LogChunkRow.start >= first.scalar_subquery(), LogChunkRow.start < end)
         .order_by(LogChunkRow.start)
-        .limit(READ // 1024)
+        .limit(PIECES)
     ).all()
     if not sizes:
         return b""
@@ -72,6 +76,15 @@ def read(connection: Connection, run_seq: int, container: str, start: int, end: 
     return b"".join(pieces)[start - beginning : end - beginning]
 
 
+def read_all(connection: Connection, run_seq: int, container: str, start: int, end: int) -> bytes:
+    """All stored bytes from `start` to `end`; for a range that fits into memory."""
+    parts = []
+    while part := read(connection, run_seq, container, start, end):
+        parts.append(part)
+        start += len(part)
+    return b"".join(parts)
+
+
 def start_of_tail(connection: Connection, run_seq: int, container: str, lines: int) -> int:
     """The offset at which the last `lines` lines begin, 0 where there are fewer."""
     end = length(connection, run_seq, container)
@@ -81,7 +94,7 @@ def start_of_tail(connection: Connection, run_seq: int, container: str, lines: i
     block_end = end
     while block_end > 0:
         block_start = max(0, block_end - READ)
-        block = read(connection, run_seq, container, block_start, block_end)
+        block = read_all(connection, run_seq, container, block_start, block_end)
         # The newline at the very end finishes the last line, it does not begin another one.
         at = len(block) - 1 if block_end == end and block.endswith(b"\n") else len(block)
         while (at := block.rfind(b"\n", 0, at)) >= 0:
@@ -115,13 +128,3 @@ def _store(connection: Connection, run_seq: int, container: str, offset: int, da
         .where(RunRow.seq == run_seq, RunRow.log_state == LogState.NONE)
         .values(log_state=LogState.PARTIAL)
     )
-
-
-def _same(connection: Connection, run_seq: int, container: str, offset: int, data: bytes) -> bool:
-    end = offset + len(data)
-    while offset < end:
-        stored = read(connection, run_seq, container, offset, end)
-        if data[-(end - offset) :][: len(stored)] != stored:
-            return False
-        offset += len(stored)
-    return True

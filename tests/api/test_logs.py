@@ -1,0 +1,254 @@
+"""Logs: appended in any way, read whole, from an offset, from the end, and followed."""
+
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from sparktest.api import streams
+from sparktest.api.store import logs as store_logs
+from sparktest.errors import UnavailableError
+from tests.api.requests import answered, create, get, report
+
+BYTES = {"content_type": "application/octet-stream"}
+
+
+@pytest.fixture
+def run(client):
+    return create(client)["id"]
+
+
+@pytest.fixture(autouse=True)
+def quick_polls(monkeypatch):
+    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
+
+
+def put(client, run, data: bytes, offset: int, container: str = "test"):
+    url = f"/api/test-runs/{run}/logs/{container}?offset={offset}"
+    return client.put(url, data=data, **BYTES)
+
+
+def read(client, run, query: str = "") -> bytes:
+    response = client.get(f"/api/test-runs/{run}/logs?{query}")
+    assert response.status_code == 200, response.data
+    assert response.mimetype == "text/plain"
+    return bytes(response.data)
+
+
+class TestAppend:
+    def test_what_joins_is_stored(self, client, run):
+        assert answered(put(client, run, b"one\n", 0), 200) == {"bytes": 4}
+        assert answered(put(client, run, b"\xff\x00two", 4), 200) == {"bytes": 9}
+        assert read(client, run) == b"one\n\xff\x00two"
+        assert get(client, run)["log"] == {"state": "partial", "bytes": 9}
+
+    def test_the_same_bytes_again_change_nothing(self, client, run):
+        put(client, run, b"onetwo", 0)
+        for data, offset in ((b"one", 0), (b"two", 3), (b"et", 2), (b"", 6), (b"", 2)):
+            assert answered(put(client, run, data, offset), 200) == {"bytes": 6}
+        assert read(client, run) == b"onetwo"
+
+    @pytest.mark.parametrize(
+        ("data", "offset"), [(b"x", 7), (b"", 7), (b"One", 0), (b"twothree", 3), (b"x", 2**62)]
+    )
+    def test_what_does_not_join_is_told_where_to_go_on(self, client, run, data, offset):
+        put(client, run, b"onetwo", 0)
+        assert answered(put(client, run, data, offset), 409)["stored"] == 6
+        assert read(client, run) == b"onetwo"
+
+    def test_the_log_may_come_after_the_end(self, client, run):
+        report(client, run, "succeeded", log={"state": "complete"})
+        assert answered(put(client, run, b"late", 0), 200) == {"bytes": 4}
+        assert get(client, run)["log"] == {"state": "complete", "bytes": 4}
+
+    def test_lines_of_a_log_are_no_changes_of_the_run(self, client, run):
+        before = get(client, run)
+        put(client, run, b"line\n", 0)
+        after = get(client, run)
+        assert (after["version"], after["updatedAt"]) == (before["version"], before["updatedAt"])
+
+    @pytest.mark.parametrize("container", ["Test", "-", "a" * 64, "%00", "a%2Fb", "ü"])
+    def test_a_name_that_no_container_has_is_refused(self, client, run, container):
+        assert put(client, run, b"x", 0, container).status_code in (404, 422)
+
+    def test_only_bytes_are_a_log(self, client, run):
+        url = f"/api/test-runs/{run}/logs/test?offset=0"
+        assert client.put(url, data=b"{}", content_type="text/html").status_code == 415
+        assert client.put(url, data=b"{}").status_code == 415
+
+    @pytest.mark.parametrize("query", ["", "offset=-1", "offset=x", "offset=9" + "9" * 30])
+    def test_an_offset_is_needed(self, client, run, query):
+        url = f"/api/test-runs/{run}/logs/test?{query}"
+        assert client.put(url, data=b"x", **BYTES).status_code == 422
+
+    def test_a_piece_that_is_too_large_is_refused(self, client, run):
+        assert put(client, run, b"x" * (8 * 1024 * 1024 + 1), 0).status_code == 413
+        assert answered(put(client, run, b"x" * (2 * 1024 * 1024), 0), 200)
+
+    @settings(
+        max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(data=st.binary(max_size=60), cuts=st.lists(st.integers(0, 60)), seed=st.randoms())
+    def test_in_any_pieces_and_with_any_repeats_the_bytes_are_the_same(
+        self, client, monkeypatch, data, cuts, seed
+    ):
+        monkeypatch.setattr(store_logs, "PIECE", 7)
+        run = create(client)["id"]
+        stored = 0
+        for cut in sorted({cut for cut in cuts if cut < len(data)} | {len(data)}):
+            # A lost answer makes the sender repeat anything that it sent before.
+            again = seed.randint(0, stored)
+            answered(put(client, run, data[again:stored], again), 200)
+            stored = answered(put(client, run, data[stored:cut], stored), 200)["bytes"]
+        assert read(client, run) == data
+        assert get(client, run)["log"]["bytes"] == len(data)
+
+
+class TestRead:
+    def test_without_a_log_there_is_nothing_to_read(self, client, run):
+        assert read(client, run) == b""
+
+    def test_containers_have_streams_of_their_own(self, client, run):
+        put(client, run, b"main", 0)
+        put(client, run, b"side", 0, "sidecar")
+        assert read(client, run) == b"main"
+        assert read(client, run, "container=sidecar") == b"side"
+        assert read(client, run, "container=later") == b""
+        report(client, run, "succeeded")
+        response = client.get(f"/api/test-runs/{run}/logs?container=later")
+        assert "sidecar, test" in answered(response, 404)["detail"]
+        assert get(client, run)["log"]["bytes"] == 8
+
+    def test_reading_goes_on_at_an_offset(self, client, run):
+        put(client, run, b"0123456789", 0)
+        assert read(client, run, "offset=4") == b"456789"
+        assert read(client, run, "offset=10") == read(client, run, "offset=99") == b""
+
+    @pytest.mark.parametrize("query", ["tail=-1", "tail=x", "tail=1&offset=2", "follow=maybe"])
+    def test_a_wrong_part_is_refused(self, client, run, query):
+        answered(client.get(f"/api/test-runs/{run}/logs?{query}"), 422)
+
+    def test_a_browser_does_not_take_a_log_for_a_page(self, client, run):
+        put(client, run, b"<script>", 0)
+        response = client.get(f"/api/test-runs/{run}/logs")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Content-Length"] == "8"
+
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(text=st.text(alphabet="ab\n", max_size=40), lines=st.integers(0, 12))
+    @example(text="a\n\nb\n", lines=2)
+    def test_a_tail_is_the_last_lines(self, client, monkeypatch, text, lines):
+        monkeypatch.setattr(store_logs, "PIECE", 3)
+        monkeypatch.setattr(store_logs, "READ", 8)
+        monkeypatch.setattr(store_logs, "PIECES", 2)
+        run = create(client)["id"]
+        put(client, run, text.encode(), 0)
+        kept = text.splitlines(keepends=True)[-lines:] if lines else []
+        assert read(client, run, f"tail={lines}").decode() == "".join(kept)
+
+    def test_thirty_megabytes_pass_through_little_memory(self, client, run):
+        chunk = bytes(range(256)) * 16 * 1024
+        for n in range(8):
+            assert put(client, run, chunk, n * len(chunk)).status_code == 200
+        tracemalloc.start()
+        response = client.get(f"/api/test-runs/{run}/logs", buffered=False)
+        size = sum(len(part) for part in response.iter_encoded())
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert size == 8 * len(chunk) > 30_000_000
+        assert peak < 8_000_000
+
+    def test_a_log_that_cannot_be_read_on_is_cut_not_ended(self, client, doors, run, monkeypatch):
+        monkeypatch.setattr(store_logs, "PIECE", 40)
+        monkeypatch.setattr(store_logs, "READ", 40)
+        put(client, run, b"x" * 100, 0)
+        response = client.get(f"/api/test-runs/{run}/logs", buffered=False)
+        monkeypatch.setattr(doors.store, "reading", away)
+        with pytest.raises(ConnectionResetError):
+            list(response.iter_encoded())
+
+
+class TestFollow:
+    def follow(self, client, run, query: str = ""):
+        """The open answer; the test client waits for its first bytes."""
+        url = f"/api/test-runs/{run}/logs?follow=true{query}"
+        response = client.get(url, buffered=False)
+        assert response.status_code == 200
+        return response
+
+    def test_what_comes_is_sent_until_the_run_has_ended(self, client, run):
+        put(client, run, b"one", 0)
+        parts = self.follow(client, run).iter_encoded()
+        assert next(parts) == b"one"
+        put(client, run, b"two", 3)
+        assert next(parts) == b"two"
+        put(client, run, b"end", 6)
+        report(client, run, "failed")
+        assert list(parts) == [b"end"]
+
+    def test_a_follower_that_was_cut_comes_back_at_its_offset(self, client, run):
+        put(client, run, b"onetwo", 0)
+        report(client, run, "succeeded")
+        assert b"".join(self.follow(client, run, "&offset=3").iter_encoded()) == b"two"
+
+    def test_following_an_ended_run_gives_its_log(self, client, run):
+        put(client, run, b"one", 0)
+        report(client, run, "succeeded")
+        assert list(self.follow(client, run, "&tail=1").iter_encoded()) == [b"one"]
+
+    def test_a_follower_of_a_deleted_run_ends(self, client, run):
+        put(client, run, b"one", 0)
+        parts = self.follow(client, run).iter_encoded()
+        assert next(parts) == b"one"
+        report(client, run, "succeeded")
+        assert client.delete(f"/api/test-runs/{run}").status_code == 204
+        assert list(parts) == []
+
+    def test_a_waiting_follower_holds_no_connection(self, client, store, run):
+        put(client, run, b"one", 0)
+        parts = self.follow(client, run).iter_encoded()
+        assert next(parts) == b"one"
+        assert store._engine.pool.checkedout() == 0
+
+    def test_a_database_that_is_away_for_a_while_is_waited_for(
+        self, client, doors, run, monkeypatch
+    ):
+        put(client, run, b"one", 0)
+        parts = self.follow(client, run).iter_encoded()
+        assert next(parts) == b"one"
+        put(client, run, b"two", 3)
+        with monkeypatch.context() as patched:
+            patched.setattr(doors.store, "reading", away)
+            patched.setattr(time, "sleep", lambda seconds: patched.undo())
+            assert next(parts) == b"two"
+
+    def test_a_server_that_ends_cuts_its_followers(self, client, doors, run):
+        put(client, run, b"one", 0)
+        parts = self.follow(client, run).iter_encoded()
+        assert next(parts) == b"one"
+        doors.closing.set()
+        with pytest.raises(ConnectionResetError):
+            next(parts)
+
+    def test_one_follower_too_many_is_told_to_come_back(self, client, doors, run):
+        while doors.streams.acquire(blocking=False):
+            pass
+        response = client.get(f"/api/test-runs/{run}/logs?follow=true")
+        assert answered(response, 503)["detail"].startswith("64 logs")
+        assert response.headers["Retry-After"] == "5"
+
+    def test_a_follower_that_goes_makes_room(self, client, doors, run):
+        put(client, run, b"one", 0)
+        before = doors.streams._value
+        response = self.follow(client, run)
+        assert doors.streams._value == before - 1
+        response.close()
+        assert doors.streams._value == before
+
+
+def away():
+    raise UnavailableError("away")
