@@ -1,26 +1,26 @@
 """ApiClient: the only caller of the HTTP API."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 import requests
 
 from sparktest.domain import Definition, Run, RunPage, RunReport
-from sparktest.errors import OffsetError, SparkTestError, UnavailableError, for_status
+from sparktest.errors import UnavailableError
+from sparktest.replies import Clean, Warn, cursor_of, error_of, warnings_of
 from sparktest.settings import Settings
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 30.0
-# A follower hears at least a keep-alive within this; silence beyond it means a dead connection.
-FOLLOW_SECONDS = 75.0
+# A test may be silent for as long as it likes, and a dead connection is silent too: after this
+# long a follower asks again from where it is.
+SILENT_SECONDS = 60.0
 
 T = TypeVar("T")
-Clean = Callable[[Any], Any]
 
 
 class ApiClient:
@@ -33,8 +33,9 @@ class ApiClient:
         url: the API's address, with /api.
         token: the bearer token, None for none.
         cluster: the uid of the cluster that the caller controls; None for people.
-        clean: applied to every decoded JSON answer before it becomes a value: the place where a
-            program that shows text to people removes terminal escapes.
+        clean: applied to every decoded JSON answer and every text of a header before it becomes a
+            value: the place where a program that shows text to people removes terminal escapes.
+        warn: called with every warning that comes with an answer.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class ApiClient:
         *,
         cluster: str | None = None,
         clean: Clean | None = None,
+        warn: Warn | None = None,
     ) -> None:
         self.url = url
-        self._clean = clean
+        self._clean = clean or (lambda value: value)
+        self._warn = warn or (lambda text: None)
         self._session = requests.Session()
         # No proxies and no .netrc from the environment: both would see or replace the token.
         self._session.trust_env = False
@@ -56,19 +59,16 @@ class ApiClient:
             self._session.headers["SparkTest-Controller"] = cluster
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, clean: Clean | None = None) -> Self:
-        """A client of the API that the settings name."""
-        return cls(settings.backend_url, settings.token, clean=clean)
+    def from_settings(
+        cls, settings: Settings, *, clean: Clean | None = None, warn: Warn | None = None
+    ) -> Self:
+        """A client of the API that the settings name, for a program that people use."""
+        return cls(settings.backend_url, settings.token, clean=clean, warn=warn)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -92,14 +92,11 @@ class ApiClient:
         """A page of runs, newest first."""
         params: dict[str, Any] = {
             "status": list(status), "origin": list(origin), "namespace": list(namespace),
-            "q": q, "since": _time(since), "updatedSince": _time(updated_since),
-            "cursor": cursor, "limit": limit,
+            "q": q, "since": since, "updatedSince": updated_since, "cursor": cursor, "limit": limit,
         }  # fmt: skip
-        response = self._call("GET", "/test-runs", params=params)
+        response = self._call("GET", "/test-runs", params=msgspec.to_builtins(params))
         runs = self._value(response, tuple[Run, ...])
-        following = response.links.get("next", {}).get("url")
-        found = parse_qs(urlsplit(following).query).get("cursor") if following else None
-        return RunPage(runs=runs, next=found[0] if found else None)
+        return RunPage(runs=runs, next=cursor_of(response.links.get("next", {}).get("url")))
 
     def get_run(self, run_id: str) -> Run:
         """The run with this id."""
@@ -111,12 +108,16 @@ class ApiClient:
 
     def delete_run(self, run_id: str) -> str | None:
         """What is left to delete by hand (a kubectl command), None where nothing is."""
-        response = self._call("DELETE", _run(run_id))
-        return response.headers.get("SparkTest-Remaining")
+        remaining = self._call("DELETE", _run(run_id)).headers.get("SparkTest-Remaining")
+        return str(self._clean(remaining)) if remaining else None
 
     def cancel_run(self, run_id: str) -> Run:
         """The run, now asked to stop; its status follows when the controller has stopped it."""
         return self._value(self._call("POST", f"{_run(run_id)}/cancel"), Run)
+
+    def rerun_run(self, run_id: str) -> Run:
+        """A new API run that runs what this one ran."""
+        return self._value(self._call("POST", f"{_run(run_id)}/rerun"), Run)
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
         """The run, now of this cluster. ConflictError when another cluster has it."""
@@ -142,7 +143,7 @@ class ApiClient:
             params={"offset": offset}, data=data,
             headers={"Content-Type": "application/octet-stream"},
         )  # fmt: skip
-        return int(response.json()["bytes"])
+        return self._value(response, _Stored).bytes
 
     def get_log(
         self, run_id: str, *, container: str | None = None, tail: int | None = None
@@ -151,17 +152,23 @@ class ApiClient:
         params = {"container": container, "tail": tail}
         return self._call("GET", f"{_run(run_id)}/logs", params=params).content
 
-    def follow_log(self, run_id: str, *, container: str | None = None) -> Iterator[bytes]:
-        """The log from its beginning, in chunks as they come, until the run has ended."""
-        params = {"container": container, "follow": "true"}
-        with self._answering():
-            response = self._session.get(
-                f"{self.url}{_run(run_id)}/logs", params=params, stream=True,
-                timeout=(CONNECT_SECONDS, FOLLOW_SECONDS),
-            )  # fmt: skip
-            with response:
-                _raise(response)
-                yield from response.iter_content(chunk_size=None)
+    def follow_log(
+        self, run_id: str, *, container: str | None = None, offset: int = 0
+    ) -> Iterator[bytes]:
+        """The log from a byte on, in chunks as they come, until the run has ended.
+
+        Raises:
+            UnavailableError: it was cut; what came so far tells where to go on.
+        """
+        while True:
+            params = {"container": container, "follow": "true", "offset": offset}
+            try:
+                for chunk in self._stream(f"{_run(run_id)}/logs", params):
+                    offset += len(chunk)
+                    yield chunk
+            except _SilentError:
+                continue
+            return
 
     # --- definitions -----------------------------------------------------------------------------
 
@@ -172,10 +179,9 @@ class ApiClient:
         while True:
             response = self._call("GET", "/test-definitions", params=params)
             found += self._value(response, tuple[Definition, ...])
-            following = response.links.get("next", {}).get("url")
-            if not following:
+            params["cursor"] = cursor_of(response.links.get("next", {}).get("url"))
+            if params["cursor"] is None:
                 return tuple(found)
-            params["cursor"] = parse_qs(urlsplit(following).query)["cursor"][0]
 
     def get_definition(self, definition_id: str) -> Definition:
         """The definition with this id."""
@@ -216,12 +222,32 @@ class ApiClient:
 
     def _call(self, method: str, path: str, **kw: Any) -> requests.Response:
         with self._answering():
-            response = self._session.request(
-                method, f"{self.url}{path}", timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False, **kw,
-            )  # fmt: skip
-            _raise(response)
+            return self._send(method, path, READ_SECONDS, **kw)
+
+    def _stream(self, path: str, params: dict[str, Any]) -> Iterator[bytes]:
+        request = {"params": params, "stream": True}
+        with self._answering(), self._send("GET", path, SILENT_SECONDS, **request) as response:
+            try:
+                yield from response.iter_content(chunk_size=None)
+            except requests.ConnectionError as error:
+                if _timed_out(error):
+                    raise _SilentError(_cause(error)) from error
+                raise
+
+    def _send(self, method: str, path: str, silence: float, **kw: Any) -> requests.Response:
+        response = self._session.request(
+            method, f"{self.url}{path}", timeout=(CONNECT_SECONDS, silence),
+            allow_redirects=False, **kw,
+        )  # fmt: skip
+        for text in warnings_of(response.headers, self._clean):
+            self._warn(text)
+        if response.status_code < 300:
             return response
+        with response:
+            raise error_of(
+                response.status_code, response.reason, response.headers, response.content,
+                self._clean,
+            )  # fmt: skip
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -234,12 +260,19 @@ class ApiClient:
 
     def _value(self, response: requests.Response, kind: type[T]) -> T:
         try:
-            decoded = msgspec.json.decode(response.content)
-            return msgspec.convert(self._clean(decoded) if self._clean else decoded, kind)
-        except msgspec.MsgspecError as error:
+            return msgspec.convert(self._clean(msgspec.json.decode(response.content)), kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UnavailableError(
                 f"{self.url} answered something that SparkTest's API would not: {error}"
             ) from error
+
+
+class _SilentError(UnavailableError):
+    """Nothing came for so long that the connection may be dead."""
+
+
+class _Stored(msgspec.Struct):
+    bytes: int
 
 
 def _run(run_id: str) -> str:
@@ -250,41 +283,17 @@ def _definition(definition_id: str) -> str:
     return f"/test-definitions/{quote(definition_id, safe='')}"
 
 
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _timed_out(error: requests.RequestException) -> bool:
+    # Of a stream requests says so in words only.
+    return isinstance(error, requests.Timeout) or "Read timed out" in str(error)
 
 
 def _cause(error: requests.RequestException) -> str:
     """One line without the layers that requests and urllib3 wrap around it."""
-    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
+    if _timed_out(error):
         return "timed out"
     if isinstance(error, requests.exceptions.SSLError):
         return "its TLS certificate is not trusted"
-    if isinstance(error, requests.ConnectionError):
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return "connection refused or cut"
     return type(error).__name__
-
-
-def _raise(response: requests.Response) -> None:
-    """Raise the class of error that the server raised; nothing below 400.
-
-    A redirect counts as an error: the API sends none, and to follow one would hand on the token.
-    """
-    if response.status_code < 300:
-        return
-    problem: dict[str, Any] = {}
-    if "json" in response.headers.get("Content-Type", ""):
-        try:
-            decoded = msgspec.json.decode(response.content)
-        except msgspec.MsgspecError:
-            decoded = None
-        problem = decoded if isinstance(decoded, dict) else {}
-    detail = str(problem.get("detail") or f"HTTP {response.status_code} {response.reason}")
-    if "stored" in problem:
-        raise OffsetError(detail, stored=int(problem["stored"]))
-    after = response.headers.get("Retry-After", "")
-    kind: type[SparkTestError] = for_status(response.status_code)
-    raise kind(
-        detail, errors=problem.get("errors") or (),
-        retry_after=float(after) if after.isdecimal() else None,
-    )  # fmt: skip

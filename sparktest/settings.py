@@ -6,10 +6,11 @@ the default.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,7 +19,10 @@ from sparktest.errors import InvalidError
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 ALIASES = {"database_url": "DATABASE_URL", "port": "PORT"}
+TOKEN_FILE = "SPARKTEST_TOKEN_FILE"  # noqa: S105 - the name of a variable
+DEFAULT = "default"
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,15 +48,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(backend_url={self.backend_url!r}, host={self.host!r}, port={self.port})"
 
 
+class Given(NamedTuple):
+    """A value as somebody gave it, and who did: a flag, a variable, a file or the default."""
+
+    value: Any
+    source: str
+
+
 def config_file(environ: Mapping[str, str]) -> Path:
     """Where the config file is, whether or not it exists."""
-    home = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    home = environ.get("XDG_CONFIG_HOME") or str(_home(environ) / ".config")
     return Path(home) / "sparktest" / "config.toml"
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
     """Where the database and the session file are kept, whether or not it exists."""
-    home = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    home = environ.get("XDG_DATA_HOME") or str(_home(environ) / ".local" / "share")
     return Path(home) / "sparktest"
 
 
@@ -73,43 +84,75 @@ def load(
     Raises:
         InvalidError: a setting that is unknown or cannot be; the message names it and its source.
     """
+    return explain(environ, overrides)[0]
+
+
+def explain(
+    environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """The settings as they hold now, and for each field where its value comes from.
+
+    Raises:
+        InvalidError: as `load`.
+    """
     environ = os.environ if environ is None else environ
-    config = _toml(config_file(environ))
-    given = _from_file(config, config_file(environ))
-    given.update(_from_environment(environ))
-    given.update({key: value for key, value in (overrides or {}).items() if value is not None})
-    session = _toml(session_file(environ))
-    if "backend_url" not in given:
-        # The token belongs to the address beside it and is never sent anywhere else.
-        given = {key: session[key] for key in ("backend_url", "token") if key in session} | given
-    given.setdefault("database_url", f"sqlite:///{data_folder(environ) / 'sparktest.db'}")
+    config = config_file(environ)
+    given = _from_file(_toml(config), config)
+    given |= _from_environment(environ)
+    given |= {
+        field: Given(value, f"--{field.replace('_', '-')}")
+        for field, value in (overrides or {}).items()
+        if value is not None
+    }
+    given = _from_session(environ, given) | given
+    given.setdefault(
+        "database_url", Given(f"sqlite:///{data_folder(environ)}/sparktest.db", DEFAULT)
+    )
     given.setdefault("namespace", _own_namespace())
-    if "backend_url" in given:
-        given["backend_url"] = api_url(str(given["backend_url"]))
-    return _checked(given)
+    settings = _checked(given)
+    sources = {field: given[field].source if field in given else DEFAULT for field in FIELDS}
+    return settings, sources
 
 
 def api_url(url: str) -> str:
     """The URL of the API: `/api` is appended unless the path already ends with it.
 
     Raises:
-        InvalidError: no http(s) URL with a host.
+        InvalidError: no http(s) URL with a host, or one with more than host, port and path.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        plain = False
+    if not plain:
+        # Not quoted where it may hold a password.
+        shown = "this" if "@" in url else repr(url)
         raise InvalidError(
-            f"SPARKTEST_BACKEND_URL: {url!r} is no http:// or https:// URL; "
-            "it looks like http://127.0.0.1:8080"
+            f"{shown} is no http:// or https:// URL; it looks like http://127.0.0.1:8080"
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise InvalidError(
+            "must be scheme, host, port and path only; a token belongs into SPARKTEST_TOKEN"
         )
     trimmed = url.rstrip("/")
     return trimmed if trimmed.endswith("/api") else f"{trimmed}/api"
 
 
-def _own_namespace() -> str:
+def _home(environ: Mapping[str, str]) -> Path:
     try:
-        return IN_POD_NAMESPACE.read_text(encoding="utf-8").strip() or "default"
+        return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    except RuntimeError:
+        # A user without an entry in passwd, as in a container with a random uid.
+        return Path("/")
+
+
+def _own_namespace() -> Given:
+    try:
+        name = IN_POD_NAMESPACE.read_text(encoding="utf-8").strip()
     except OSError:
-        return "default"
+        return Given("default", DEFAULT)
+    return Given(name or "default", str(IN_POD_NAMESPACE))
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -123,51 +166,103 @@ def _toml(path: Path) -> dict[str, Any]:
         raise InvalidError(f"{path}: {error.strerror}") from error
 
 
-def _from_file(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    known = Settings.__struct_fields__
+def _from_file(config: dict[str, Any], path: Path) -> dict[str, Given]:
     for key in config:
-        if key not in known:
+        if key not in FIELDS:
             raise InvalidError(
-                f"{path}: no setting is called {key!r}; there are {', '.join(known)}"
+                f"{path}: no setting is called {key!r}; there are {', '.join(FIELDS)}"
             )
-    return dict(config)
+    return {key: Given(value, f"{path}: {key}") for key, value in config.items()}
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    for field in Settings.__struct_fields__:
-        value = environ.get(f"SPARKTEST_{field.upper()}") or environ.get(ALIASES.get(field, ""))
-        if value:
-            given[field] = value
-    token_file = environ.get("SPARKTEST_TOKEN_FILE")
-    if token_file and "token" not in given:
-        try:
-            given["token"] = Path(token_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise InvalidError(f"SPARKTEST_TOKEN_FILE: {token_file}: {error.strerror}") from error
-    if isinstance(given.get("namespaces"), str):
-        names = given["namespaces"].split(",")
-        given["namespaces"] = [name.strip() for name in names if name.strip()]
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
+    given: dict[str, Given] = {}
+    for field in FIELDS:
+        for name in (f"SPARKTEST_{field.upper()}", ALIASES.get(field, "")):
+            value = environ.get(name, "").strip()
+            # Kubernetes gives pods SPARKTEST_PORT=tcp://… for a Service that is called sparktest.
+            if value and not (field == "port" and value.startswith("tcp://")):
+                given.setdefault(field, Given(value, name))
+    if environ.get(TOKEN_FILE) and "token" not in given:
+        given["token"] = Given(_token_of(Path(environ[TOKEN_FILE])), TOKEN_FILE)
+    if "namespaces" in given:
+        names, source = given["namespaces"]
+        given["namespaces"] = Given(
+            [name.strip() for name in names.split(",") if name.strip()], source
+        )
     return given
 
 
-def _checked(given: dict[str, Any]) -> Settings:
+def _token_of(path: Path) -> str:
     try:
-        settings = msgspec.convert(given, Settings, strict=False)
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise InvalidError(f"{TOKEN_FILE}: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidError(f"{TOKEN_FILE}: {path}: is no text in ASCII") from error
+
+
+def _from_session(environ: Mapping[str, str], given: Mapping[str, Given]) -> dict[str, Given]:
+    """The address and token of a running `sparktest up`, where no address is given.
+
+    The token belongs to the address beside it and is never sent anywhere else.
+    """
+    if "backend_url" in given:
+        return {}
+    path = session_file(environ)
+    session = _toml(path)
+    return {
+        key: Given(session[key], str(path)) for key in ("backend_url", "token") if key in session
+    }
+
+
+def _checked(given: Mapping[str, Given]) -> Settings:
+    values: dict[str, Any] = {}
+    for field, (value, source) in given.items():
+        if field not in FIELDS:
+            raise InvalidError(f"{source}: no setting is called {field!r}")
+        values[field] = _value(field, value, source)
+    return Settings(**values)
+
+
+def _value(field: str, value: Any, source: str) -> Any:
+    rule = RULES.get(field)
+    try:
+        converted = msgspec.convert(value, FIELDS[field], strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidError(f"settings: {error}") from error
-    for field, holds, rule in RULES:
-        if not holds(getattr(settings, field)):
-            raise InvalidError(f"SPARKTEST_{field.upper()}: must be {rule}")
-    return settings
+        raise InvalidError(f"{source}: {f'must be {rule.text}' if rule else error}") from error
+    if rule and not rule.holds(converted):
+        raise InvalidError(f"{source}: must be {rule.text}")
+    if field != "backend_url":
+        return converted
+    try:
+        return api_url(converted)
+    except InvalidError as error:
+        raise InvalidError(f"{source}: {error.detail}") from error
 
 
-Rule = tuple[str, Callable[[Any], bool], str]
-RULES: tuple[Rule, ...] = (
-    ("log_level", lambda value: value in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
-    ("port", lambda value: 0 <= value <= 65535, "a port, 0 to 65535"),
-    ("default_timeout_seconds", lambda value: 1 <= value < 2**31, "1 to 2147483647 seconds"),
-    ("job_ttl_seconds", lambda value: 0 <= value < 2**31, "0 to 2147483647 seconds"),
-    ("image_pull_patience_seconds", lambda value: value >= 1, "at least 1 second"),
-    ("token", lambda value: value is None or value.isascii(), "ASCII, as in an HTTP header"),
-)
+class Rule(NamedTuple):
+    """What holds of a setting beside its type, and how to say it."""
+
+    holds: Callable[[Any], object]
+    text: str
+
+
+def _seconds(least: int) -> Rule:
+    return Rule(lambda value: least <= value < 2**31, f"{least} to 2147483647 seconds")
+
+
+FIELDS = get_type_hints(Settings)
+RULES = {
+    "log_level": Rule(lambda value: value in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
+    "port": Rule(lambda value: 0 <= value <= 65535, "a port, 0 to 65535"),
+    "namespace": Rule(NAMESPACE.fullmatch, "the name of a namespace"),
+    "namespaces": Rule(lambda names: all(map(NAMESPACE.fullmatch, names)), "names of namespaces"),
+    "default_timeout_seconds": _seconds(1),
+    "job_ttl_seconds": _seconds(0),
+    "image_pull_patience_seconds": _seconds(1),
+    "token": Rule(
+        lambda value: value is None or re.fullmatch(r"[!-~]+", value),
+        "printable ASCII without blanks, as in an HTTP header",
+    ),
+}
