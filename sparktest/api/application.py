@@ -48,6 +48,12 @@ class _Api(flask_smorest.Api):  # type: ignore[misc]
 
     ERROR_SCHEMA = ProblemSchema
 
+    def _register_responses(self) -> None:
+        # The shared responses are the errors; all others are documented at their route.
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MIMETYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
     def handle_http_exception(self, error: Any) -> Response:
         """The error as a problem."""
         return problems.of_http(error)

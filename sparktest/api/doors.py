@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app
 
 from sparktest.api.store import Store
+from sparktest.errors import InvalidError, UnavailableError
 from sparktest.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,14 +47,18 @@ class Doors:
         """The cluster that the settings name; configured at the first call.
 
         Raises:
-            InvalidError: there is no configuration, or it cannot be used.
+            UnavailableError: there is no configuration, or it cannot be used.
         """
         # The client weighs 36 MiB and half a second: only who asks for the cluster pays.
         from sparktest.kube.cluster import Cluster
 
         with self._lock:
             if self._cluster is None:
-                self._cluster = Cluster.connect(self.settings)
+                try:
+                    self._cluster = Cluster.connect(self.settings)
+                except InvalidError as error:
+                    # Not the fault of whoever asks.
+                    raise UnavailableError(f"this API has no cluster: {error.detail}") from error
             return self._cluster
 
     def worth_noting(self, cluster: str) -> bool:

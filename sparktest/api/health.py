@@ -13,6 +13,7 @@ blueprint = Blueprint("health", __name__, description="Health of the service.")
 
 
 @blueprint.route("/api/health")
+@blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
 def health() -> Response:
     """Whether the service and its database answer."""
@@ -22,6 +23,7 @@ def health() -> Response:
 
 
 @blueprint.route("/livez")
+@blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
 def livez() -> Response:
     """Whether the process answers; a restart would not help a database that is away."""
@@ -29,6 +31,7 @@ def livez() -> Response:
 
 
 @blueprint.route("/readyz")
+@blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
 def readyz() -> Response:
     """Whether requests can be answered: the database is there, and as new as the code."""

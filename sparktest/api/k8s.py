@@ -5,7 +5,7 @@ Only SparkTest's own Jobs are ever shown, and nothing in the cluster is changed.
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from sparktest.api import runs
 from sparktest.api.answer_schemas import (
@@ -18,6 +18,7 @@ from sparktest.api.answer_schemas import (
 from sparktest.api.answers import answer
 from sparktest.api.arguments import Blueprint
 from sparktest.api.doors import Doors, doors
+from sparktest.api.fields import DNS_LABEL
 from sparktest.api.store import logs
 from sparktest.api.store import runs as store
 from sparktest.api.store.rows import Row
@@ -33,6 +34,16 @@ TAIL_BYTES = 1024 * 1024
 OF_STATUS = {Status.PENDING: "pending", Status.RUNNING: "running", Status.SUCCEEDED: "completed"}
 
 blueprint = Blueprint("k8s", __name__, description="Jobs by name, as earlier clients ask.")
+
+
+def _check_name() -> None:
+    """Only what can be the name of a Job is looked for."""
+    job = (request.view_args or {}).get("job")
+    if job is not None and not DNS_LABEL.match(job):
+        raise NotFoundError(f"SparkTest has no Job called {job!r}")
+
+
+blueprint.before_request(_check_name)
 
 
 @blueprint.route("/health")

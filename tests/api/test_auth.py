@@ -1,0 +1,88 @@
+"""Who is let in, and who is not."""
+
+import pytest
+
+from sparktest.api import create_app
+from sparktest.api.auth import is_loopback
+from sparktest.settings import Settings
+from tests.api.requests import adhoc, answered
+
+TOKEN = "spt_canary_0123456789"
+
+
+@pytest.fixture
+def guarded(database_url):
+    app = create_app(Settings(database_url=database_url, token=TOKEN))
+    yield app.test_client()
+    app.extensions["sparktest"].store.close()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+class TestToken:
+    def test_the_token_lets_in(self, guarded):
+        answered(guarded.get("/api/test-runs", headers=bearer(TOKEN)), 200)
+        answered(guarded.post("/api/test-runs", json=adhoc(), headers=bearer(TOKEN)), 201)
+        basic = {"Authorization": f"bearer  {TOKEN} ", "Host": "api.example:8080"}
+        answered(guarded.get("/api/test-runs", headers=basic), 200)
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{}, bearer(""), bearer("wrong"), bearer(TOKEN[:-1]), bearer(TOKEN + "x"), bearer("é"),
+         {"Authorization": TOKEN}, {"Authorization": f"Basic {TOKEN}"}],
+    )  # fmt: skip
+    @pytest.mark.parametrize("path", ["/api/test-runs", "/api/openapi.json", "/nowhere"])
+    def test_nothing_else_does(self, guarded, headers, path):
+        response = guarded.get(path, headers=headers)
+        assert TOKEN not in str(answered(response, 401))
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+    @pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/health"])
+    def test_health_is_open(self, guarded, path):
+        answered(guarded.get(path), 200)
+
+
+class TestWithoutToken:
+    @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"])
+    def test_this_machine_is_let_in(self, client, host):
+        answered(client.get("/api/test-runs", headers={"Host": host}), 200)
+
+    @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1:80"])
+    @pytest.mark.parametrize("path", ["/api/test-runs", "/api/health"])
+    def test_a_name_that_could_be_anybodys_is_not(self, client, host, path):
+        answered(client.get(path, headers={"Host": host}), 403)
+
+
+class TestWebPages:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Origin": "https://evil.example"},
+            {"Origin": "http://localhost:3000"},
+            {"Origin": "null"},
+            {"Origin": ""},
+            {"Origin": "http://["},
+            {"Sec-Fetch-Site": "cross-site"},
+        ],
+    )
+    def test_a_foreign_page_changes_nothing(self, client, headers):
+        answered(client.post("/api/test-runs", json=adhoc(), headers=headers), 403)
+        assert answered(client.get("/api/test-runs", headers=headers), 200) == []
+
+    def test_a_page_of_our_own_may(self, client):
+        headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+        answered(client.post("/api/test-runs", json=adhoc(), headers=headers), 201)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("[::1]", True),
+        ("localhost", True), ("localhost.", True), ("0.0.0.0", False), ("::", False), ("", False),
+        ("127.0.0.1.nip.io", False), ("2130706433", False),
+    ],
+)  # fmt: skip
+def test_loopback_is_only_what_cannot_be_elsewhere(host, loopback):
+    assert is_loopback(host) is loopback

@@ -1,0 +1,220 @@
+"""Definitions: create, see, change, delete, run with overrides."""
+
+import msgspec
+import pytest
+from sqlalchemy import insert
+
+from sparktest.api.answer_schemas import StoredDefinitionSchema
+from sparktest.api.definitions import merge_patch
+from sparktest.api.store import tables
+from sparktest.domain import Definition
+from tests.api.requests import answered, define, pointers
+
+WHOLE = {
+    "name": "smoke", "description": "all of it", "image": "busybox", "command": ["a"],
+    "args": ["b"], "env": {"A": "1"}, "envFrom": [{"configMapRef": {"name": "c"}}],
+    "resources": {"requests": {"cpu": "1m"}}, "serviceAccountName": "robot",
+    "imagePullSecrets": [{"name": "p"}], "timeoutSeconds": 5, "labels": ["x"],
+}  # fmt: skip
+EXECUTOR = "11111111-1111-4111-8111-111111111111"
+
+
+def url(definition) -> str:
+    return f"/api/test-definitions/{definition['id']}"
+
+
+@pytest.fixture
+def executor(store, clock):
+    row = insert(tables.ExecutorRow).values(
+        id=EXECUTOR, name="k6", description="", image="grafana/k6", default_command="k6 run",
+        command=[], supported_file_types=[], environment_variables=[],
+        env={"A": "executor", "E": "executor"}, icon="", created_at=clock(), version=1,
+    )  # fmt: skip
+    with store.writing() as connection:
+        connection.execute(row)
+    return EXECUTOR
+
+
+class TestKeep:
+    def test_what_is_given_comes_back(self, client):
+        definition = define(client, **WHOLE, commands=None)
+        assert {key: definition[key] for key in WHOLE} == WHOLE
+        assert answered(client.get(url(definition)), 200) == definition
+        assert msgspec.convert(definition, Definition).args == ("b",)
+
+    def test_every_field_of_an_answer_is_documented(self, client):
+        documented = {field.data_key for field in StoredDefinitionSchema().fields.values()}
+        assert set(define(client, **WHOLE, commands=None)) <= documented
+
+    def test_the_newest_is_first_and_names_are_searched(self, client):
+        made = [define(client, name=name)["id"] for name in ("Login", "log_out", "pay%")]
+        found = {
+            query: [
+                one["id"] for one in answered(client.get(f"/api/test-definitions?{query}"), 200)
+            ]
+            for query in ("", "q=LOG", "q=%25", "q=_", "q=x")
+        }
+        assert found == {
+            "": made[::-1], "q=LOG": made[1::-1], "q=%25": made[2:], "q=_": made[1:2], "q=x": [],
+        }  # fmt: skip
+
+    def test_pages_are_linked(self, client):
+        made = [define(client)["id"] for _ in range(3)]
+        response = client.get("/api/test-definitions?limit=2")
+        first = [one["id"] for one in answered(response, 200)]
+        following = response.headers["Link"].partition(">")[0].lstrip("<")
+        response = client.get(following)
+        assert first + [one["id"] for one in answered(response, 200)] == made[::-1]
+        assert "Link" not in response.headers
+
+    @pytest.mark.parametrize(
+        ("body", "named"),
+        [
+            ({}, {"/name", "/image"}),
+            ({"name": "x" * 201, "image": "i"}, {"/name"}),
+            ({"name": None, "image": ""}, {"/name", "/image"}),
+            ({"name": "x", "image": "i", "env": {"A-B": "1"}}, {"/env/A-B"}),
+            ({"name": "x", "image": "i", "env": {"A": None}}, {"/env/A"}),
+            ({"name": "x", "image": "i", "timeoutSeconds": "5"}, {"/timeoutSeconds"}),
+            ({"name": "x", "image": "i", "timeoutSeconds": True}, {"/timeoutSeconds"}),
+            ({"name": "x", "image": "i", "timeoutSeconds": 10**25}, {"/timeoutSeconds"}),
+            ({"name": "x", "image": "i", "labels": [1]}, {"/labels/0"}),
+            ({"name": "x", "image": "i", "executorId": "e"}, {"/executorId"}),
+            ({"name": "x", "image": "i", "executorId": EXECUTOR}, {"/executorId"}),
+        ],
+    )
+    def test_a_broken_rule_is_named(self, client, body, named):
+        assert pointers(client.post("/api/test-definitions", json=body)) == named
+        assert answered(client.get("/api/test-definitions"), 200) == []
+
+
+class TestChange:
+    def test_put_replaces_the_whole(self, client):
+        definition = define(client, **WHOLE, commands=None)
+        replaced = answered(client.put(url(definition), json={"name": "n", "image": "i"}), 200)
+        assert (replaced["name"], replaced["image"], replaced["version"]) == ("n", "i", 2)
+        assert replaced["env"] == {}
+        assert "timeoutSeconds" not in replaced
+        assert replaced["createdAt"] == definition["createdAt"]
+        assert answered(client.get(url(definition)), 200) == replaced
+
+    def test_what_was_read_can_be_put_back_without_a_warning(self, client):
+        definition = define(client, **WHOLE, commands=None)
+        response = client.put(url(definition), json=definition)
+        assert answered(response, 200) == definition | {"version": 2}
+        assert "Warning" not in response.headers
+
+    def test_a_patch_changes_only_what_it_names(self, client):
+        definition = define(client, **WHOLE, commands=None)
+        patch = {"env": {"A": None, "B": "2"}, "labels": ["y"], "timeoutSeconds": None}
+        patched = answered(client.patch(url(definition), json=patch), 200)
+        assert (patched["env"], patched["labels"]) == ({"B": "2"}, ["y"])
+        assert "timeoutSeconds" not in patched
+        assert patched["args"] == definition["args"]
+
+    def test_a_patch_comes_as_json(self, client):
+        definition = define(client)
+        merge = {"content_type": "application/merge-patch+json"}
+        answered(client.patch(url(definition), data=b'{"name": "n"}', **merge), 200)
+        answered(client.patch(url(definition), data=b"name: n", content_type="text/yaml"), 415)
+        answered(client.patch(url(definition), data=b"[]", **merge), 422)
+
+    def test_the_result_of_a_patch_is_validated_as_a_whole(self, client):
+        definition = define(client)
+        assert pointers(client.patch(url(definition), json={"command": ["x"]})) == {"/commands"}
+        assert pointers(client.patch(url(definition), json={"name": None})) == {"/name"}
+        response = client.patch(url(definition), json={"colour": 1})
+        assert answered(response, 200)["name"] == "smoke"
+        assert "/colour" in response.headers["Warning"]
+
+    def test_a_stale_change_is_refused(self, client):
+        definition = define(client)
+        tag = client.get(url(definition)).headers["ETag"]
+        body = {"name": "n", "image": "i"}
+        answered(client.put(url(definition), json=body, headers={"If-Match": tag}), 200)
+        answered(client.put(url(definition), json=body, headers={"If-Match": tag}), 412)
+        answered(client.patch(url(definition), json={}, headers={"If-Match": tag}), 412)
+        answered(client.delete(url(definition), headers={"If-Match": tag}), 412)
+        assert client.delete(url(definition), headers={"If-Match": "*"}).status_code == 204
+
+    def test_an_unchanged_definition_is_not_sent_again(self, client):
+        response = client.get(url(define(client)))
+        path, tag = response.request.path, response.headers["ETag"]
+        again = client.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
+        client.patch(path, json={"name": "n"})
+        assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+    def test_a_deleted_definition_is_not_found(self, client):
+        definition = define(client)
+        assert client.delete(url(definition)).status_code == 204
+        body = {"name": "n", "image": "i"}
+        for answer in (
+            client.get(url(definition)),
+            client.put(url(definition), json=body),
+            client.patch(url(definition), json={}),
+            client.delete(url(definition)),
+            client.post(f"{url(definition)}/run"),
+        ):
+            answered(answer, 404)
+
+    @pytest.mark.parametrize(
+        ("target", "patch", "result"),
+        [
+            ({"a": 1}, {"a": None, "b": 2}, {"b": 2}),
+            ({"a": {"b": 1}}, {"a": {"c": 2}}, {"a": {"b": 1, "c": 2}}),
+            ({"a": [1]}, {"a": [2, None]}, {"a": [2, None]}),
+            ({"a": 1}, {"a": {"b": None}}, {"a": {}}),
+        ],
+    )
+    def test_a_merge_patch_merges(self, target, patch, result):
+        assert merge_patch(target, patch) == result
+
+
+class TestRun:
+    def test_without_a_body_it_runs_as_it_is(self, client):
+        definition = define(client, **WHOLE, commands=None)
+        run = answered(client.post(f"{url(definition)}/run"), 201)
+        assert run["name"] == "smoke - Manual Run"
+        assert (run["entrypoint"], run["args"], run["command"]) == (["a"], ["b"], ["a", "b"])
+        assert (run["testDefinitionId"], run["definitionName"]) == (definition["id"], "smoke")
+        same = ("image", "env", "envFrom", "resources", "serviceAccountName", "imagePullSecrets")
+        assert [run[key] for key in same] == [definition[key] for key in same]
+        assert run["timeoutSeconds"] == 5
+
+    def test_a_run_may_do_otherwise(self, client):
+        definition = define(client, **WHOLE, commands=None)
+        body = {
+            "name": "mine", "image": "alpine", "commands": ["c"], "env": {"A": "9", "B": "1"},
+            "timeoutSeconds": 9, "labels": {"by": "me"},
+        }  # fmt: skip
+        run = answered(client.post(f"{url(definition)}/run", json=body), 201)
+        assert {key: run[key] for key in body} == body
+        assert run["command"] == ["c"]
+        assert (run["entrypoint"], run["args"]) == ([], [])
+
+    @pytest.mark.parametrize("field", ["serviceAccountName", "envFrom", "imagePullSecrets"])
+    def test_rights_are_the_definitions_alone(self, client, field):
+        response = client.post(f"{url(define(client))}/run", json={field: WHOLE[field]})
+        assert pointers(response) == {f"/{field}"}
+
+    def test_a_run_keeps_its_snapshot(self, client):
+        definition = define(client)
+        run = answered(client.post(f"{url(definition)}/run"), 201)
+        client.patch(url(definition), json={"image": "other"})
+        client.delete(url(definition))
+        assert answered(client.get(f"/api/test-runs/{run['id']}"), 200)["image"] == "busybox:1.35"
+
+    def test_what_nobody_else_says_the_executor_says(self, client, executor):
+        definition = define(
+            client, image=None, commands=None, env={"A": "definition"}, executorId=executor
+        )
+        run = answered(client.post(f"{url(definition)}/run"), 201)
+        assert (run["image"], run["commands"], run["executorId"]) == (
+            "grafana/k6", ["k6 run"], executor,
+        )  # fmt: skip
+        assert run["env"] == {"A": "definition", "E": "executor"}
+
+    def test_a_long_name_still_makes_a_name(self, client):
+        definition = define(client, name="n" * 200)
+        assert answered(client.post(f"{url(definition)}/run"), 201)["name"] == "n" * 200

@@ -1,0 +1,22 @@
+"""Health of the process and of what it stands on."""
+
+from tests.api.requests import answered
+
+
+def test_a_healthy_service_says_so_and_when(client):
+    for path in ("/api/health", "/livez", "/readyz"):
+        assert answered(client.get(path), 200) == {
+            "status": "healthy",
+            "timestamp": "2026-05-01T12:00:00Z",
+        }
+
+
+def test_an_older_database_is_not_ready_and_says_what_to_do(client, store):
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    problem = answered(client.get("/readyz"), 503)
+    assert "0001" in problem["detail"]
+    assert "sparktest db upgrade" in problem["detail"]
+    answered(client.get("/api/health"), 200)
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")

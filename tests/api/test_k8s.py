@@ -1,0 +1,188 @@
+"""Jobs by name: from the store where the run is known, else from the cluster; ours only."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from sparktest.errors import NotFoundError, UnavailableError
+from sparktest.kube.cluster import Listing
+from sparktest.kube.jobs import LABELS, RUN_ID, SELECTOR
+from tests.api.requests import answered, create, get, report
+
+NOW = "2026-05-01T12:00:00Z"
+
+
+class Cluster:
+    """A cluster with these Jobs, each with a pod that has said something."""
+
+    def __init__(self, *jobs):
+        self.jobs = list(jobs)
+
+    def served(self, resource):
+        return True
+
+    def list(self, resource, namespace=None, *, label_selector=None, field_selector=None):
+        if resource.kind == "Pod":
+            uid = label_selector.partition("controller-uid=")[2]
+            return Listing([{"metadata": {"name": f"pod-of-{uid}"}}] * (uid != "no-pod"), "1")
+        assert label_selector == SELECTOR
+        name = (field_selector or "").partition("metadata.name=")[2]
+        return Listing(
+            [
+                job
+                for job in self.jobs
+                if job["metadata"]["labels"].items() >= LABELS.items()
+                and name in ("", job["metadata"]["name"])
+                and namespace in (None, job["metadata"]["namespace"])
+            ],
+            "1",
+        )
+
+    @contextmanager
+    def pod_log(self, namespace, pod, container, *, tail_lines=None):
+        yield iter([f"log of {pod}\n".encode(), b"\xff\n"])
+
+
+def job(name="job-1", labels=LABELS, uid="u", **status):
+    metadata = {"name": name, "namespace": "shop", "uid": uid, "creationTimestamp": NOW}
+    return {"metadata": metadata | {"labels": {**labels, RUN_ID: "r"}}, "status": status}
+
+
+@pytest.fixture
+def cluster(doors):
+    doors._cluster = Cluster()
+    return doors._cluster
+
+
+class TestHealth:
+    def test_a_cluster_that_answers(self, client, cluster):
+        assert answered(client.get("/api/k8s/health"), 200) == {
+            "kubernetes_connected": True,
+            "timestamp": NOW,
+        }
+
+    def test_a_cluster_that_does_not_is_told_with_the_reason(self, client, cluster, monkeypatch):
+        def away(resource):
+            raise UnavailableError("connection refused")
+
+        monkeypatch.setattr(cluster, "served", away)
+        said = answered(client.get("/api/k8s/health"), 200)
+        assert (said["kubernetes_connected"], said["error"]) == (False, "connection refused")
+
+    def test_without_a_cluster_the_way_out_is_told(self, client, tmp_path, monkeypatch):
+        monkeypatch.setenv("KUBECONFIG", "")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        said = answered(client.get("/api/k8s/health"), 200)
+        assert said["kubernetes_connected"] is False
+        assert "KUBECONFIG" in said["error"]
+        assert "KUBECONFIG" in answered(client.get("/api/k8s/jobs"), 503)["detail"]
+
+
+def test_only_our_jobs_are_listed(client, cluster):
+    cluster.jobs = [job(active=1), job("foreign", labels={"app": "other"})]
+    assert answered(client.get("/api/k8s/jobs"), 200) == {
+        "jobs": [
+            {"name": "job-1", "namespace": "shop", "run_id": "r", "status": "running",
+             "created_at": NOW},
+        ],
+        "count": 1,
+        "timestamp": NOW,
+    }  # fmt: skip
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        ("status", "word"),
+        [
+            ("pending", "pending"),
+            ("running", "running"),
+            ("succeeded", "completed"),
+            ("failed", "failed"),
+            ("timed_out", "failed"),
+            ("cancelled", "failed"),
+        ],
+    )
+    def test_a_known_run_is_told_from_the_store(self, client, status, word):
+        run = create(client)
+        report(client, run["id"], status)
+        for url in (f"/api/k8s/status/{run['jobName']}", f"/api/k8s/jobs/{run['jobName']}/status"):
+            said = answered(client.get(url), 200)
+            assert said == {"job_name": run["jobName"], "status": word, "timestamp": NOW}
+
+    @pytest.mark.parametrize(
+        ("status", "word"),
+        [
+            ({}, "pending"),
+            ({"active": 1}, "running"),
+            ({"conditions": [{"type": "Complete", "status": "True"}]}, "completed"),
+            ({"conditions": [{"type": "Failed", "status": "True"}]}, "failed"),
+            ({"conditions": [{"type": "Failed", "status": "False"}], "active": 1}, "running"),
+        ],
+    )
+    def test_an_unknown_job_of_ours_is_told_from_the_cluster(self, client, cluster, status, word):
+        cluster.jobs = [job(**status)]
+        assert answered(client.get("/api/k8s/status/job-1"), 200)["status"] == word
+
+    @pytest.mark.parametrize("path", ["status/foreign", "logs/foreign", "jobs/foreign/status"])
+    def test_a_foreign_job_is_not_found(self, client, cluster, path):
+        cluster.jobs = [job("foreign", labels={"app": "other"})]
+        answered(client.get(f"/api/k8s/{path}"), 404)
+
+    @pytest.mark.parametrize("name", ["a,b=c", "x%00", "..", "%20", "A"])
+    def test_what_is_no_name_of_a_job_never_reaches_the_cluster(self, client, doors, name):
+        doors._cluster = None
+        answered(client.get(f"/api/k8s/status/{name}"), 404)
+
+
+class TestLogs:
+    def test_a_known_run_is_told_from_the_store(self, client):
+        run = create(client)
+        lines = b"".join(b"line %d\n" % n for n in range(1200))
+        client.put(
+            f"/api/test-runs/{run['id']}/logs/test?offset=0", data=lines,
+            content_type="application/octet-stream",
+        )  # fmt: skip
+        said = answered(client.get(f"/api/k8s/logs/{run['jobName']}"), 200)
+        assert said["logs"].splitlines()[0] == "line 200"
+        assert said["logs"].endswith("line 1199\n")
+        assert (said["job_name"], said["status"]) == (run["jobName"], "pending")
+
+    def test_an_unknown_job_of_ours_is_told_from_its_pod(self, client, cluster):
+        cluster.jobs = [job(active=1)]
+        said = answered(client.get("/api/k8s/logs/job-1"), 200)
+        assert said == {
+            "job_name": "job-1", "pod_name": "pod-of-u", "logs": "log of pod-of-u\n�\n",
+            "status": "running", "timestamp": NOW,
+        }  # fmt: skip
+
+    def test_a_job_without_a_pod_has_no_log_yet(self, client, cluster):
+        cluster.jobs = [job(uid="no-pod")]
+        said = answered(client.get("/api/k8s/logs/job-1"), 200)
+        assert (said["pod_name"], said["logs"]) == ("", "")
+
+
+class TestDelete:
+    def test_a_live_run_is_cancelled(self, client):
+        run = create(client)
+        said = answered(client.delete(f"/api/k8s/jobs/{run['jobName']}"), 200)
+        assert run["id"] in said["message"]
+        assert get(client, run["id"])["cancelRequestedAt"] == NOW
+
+    def test_a_run_that_has_ended_is_left_alone(self, client):
+        run = create(client)
+        report(client, run["id"], "succeeded")
+        answered(client.delete(f"/api/k8s/jobs/{run['jobName']}"), 409)
+
+    def test_nothing_in_the_cluster_is_deleted(self, client, cluster):
+        cluster.jobs = [job()]
+        answered(client.delete("/api/k8s/jobs/job-1"), 404)
+        assert len(cluster.jobs) == 1
+
+
+def test_errors_of_the_cluster_keep_their_status(client, cluster, monkeypatch):
+    def lost(*args, **kw):
+        raise NotFoundError("the server could not find the requested resource")
+
+    monkeypatch.setattr(cluster, "list", lost)
+    answered(client.get("/api/k8s/jobs"), 404)

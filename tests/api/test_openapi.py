@@ -1,0 +1,66 @@
+"""The OpenAPI document says what is served."""
+
+import re
+
+import pytest
+
+from tests.api.requests import answered
+
+
+@pytest.fixture
+def document(client):
+    return answered(client.get("/api/openapi.json"), 200)
+
+
+def test_it_is_a_document_of_version_3_1(document):
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["title"] == "SparkTest"
+
+
+def test_every_route_is_in_it(app, document):
+    served = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if not rule.rule.startswith("/api/runs") and rule.endpoint != "api-docs.openapi_json"
+    }
+    documented = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method != "parameters"
+    }
+    assert served == documented
+
+
+def test_every_reference_leads_somewhere(document):
+    for reference in set(re.findall(r"'\$ref': '#/([^']+)'", str(document))):
+        place = document
+        for part in reference.split("/"):
+            place = place[part]
+
+
+def test_every_operation_says_what_it_is_for_and_how_it_fails(document):
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            assert operation["summary"], (path, method)
+            assert "default" in operation["responses"], (path, method)
+    problem = document["components"]["responses"]["DEFAULT_ERROR"]
+    assert list(problem["content"]) == ["application/problem+json"]
+
+
+def test_what_needs_no_token_says_so(document):
+    assert document["security"] == [{"token": []}]
+    for path in ("/livez", "/readyz", "/api/health"):
+        assert document["paths"][path]["get"]["security"] == []
+
+
+def test_the_schemas_are_named_for_what_they_are(document):
+    schemas = document["components"]["schemas"]
+    assert {"Run", "RunCreate", "Definition", "Problem", "Report"} <= set(schemas)
+    run = schemas["Run"]["properties"]
+    assert run["status"]["enum"][0] == "pending"
+    assert run["k8sRef"] == {"$ref": "#/components/schemas/K8sRef"}
+    assert set(run["finishedAt"]["type"]) == {"string", "null"}
