@@ -1,0 +1,144 @@
+"""Pages of runs: every filter by index, every run once, few statements however many there are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from sparktest.api import paging
+from sparktest.api.store import run_pages
+from tests.api.requests import answered, create, define, ids
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+ID = "00000000-0000-4000-8000-000000000000"
+FILTERS = {
+    "status": {"status": ["running"]},
+    "statuses": {"status": ["running", "pending"]},
+    "origin": {"origin": ["crd"]},
+    "namespace": {"namespace": ["shop"]},
+    "cluster": {"cluster": ["c"]},
+    "definition": {"definition_id": [ID]},
+    "label": {"label": ["team=shop"]},
+    "label key": {"label": ["team"]},
+    "labels": {"label": ["team=shop", "tier"]},
+    "q": {"q": "log"},
+    "q of words": {"q": "log in"},
+    "q of an id": {"q": ID},
+    "since": {"since": NOW},
+    "updated since": {"updated_since": NOW},
+    "all": {
+        "status": ["running"], "origin": ["crd"], "namespace": ["shop"], "cluster": ["c"],
+        "definition_id": [ID], "label": ["team=shop"], "q": "log", "since": NOW,
+        "updated_since": NOW,
+    },
+}  # fmt: skip
+
+
+@contextmanager
+def statements(store) -> Iterator[list[str]]:
+    """The statements that are sent while the block runs."""
+    sent: list[str] = []
+
+    def note(connection, cursor, statement, *rest):
+        sent.append(statement)
+
+    event.listen(store._engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(store._engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("below", [None, 1000], ids=["first page", "later page"])
+@pytest.mark.parametrize("query", FILTERS.values(), ids=FILTERS)
+def test_no_filter_scans_all_runs(store, query, below):
+    with store.reading() as connection:
+        plan = explain(connection, run_pages.statement(query, below, 101))
+    scans = [step for step in plan if "SCAN test_runs" in step or "Seq Scan on test_runs" in step]
+    assert scans == [], plan
+
+
+def test_the_first_page_of_all_runs_is_read_in_the_order_of_the_table(store):
+    with store.reading() as connection:
+        plan = explain(connection, run_pages.statement({}, None, 101))
+    assert not any("SORT" in step.upper() or "TEMP B-TREE" in step for step in plan), plan
+
+
+def explain(connection, statement) -> list[str]:
+    compiled = statement.compile(
+        connection, compile_kwargs={"literal_binds": False, "render_postcompile": True}
+    )
+    if connection.dialect.name == "sqlite":
+        values = tuple(compiled.params[name] for name in compiled.positiontup)
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
+        return [row[3] for row in rows]
+    # A small table is always scanned; without that choice it shows whether there is another way.
+    connection.exec_driver_sql("SET enable_seqscan = off")
+    rows = connection.exec_driver_sql(f"EXPLAIN {compiled}", compiled.params).all()
+    connection.exec_driver_sql("RESET enable_seqscan")
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("/api/test-runs", 2), ("/api/test-definitions", 1)]
+)
+def test_a_list_takes_the_same_statements_however_long_it_is(client, store, path, expected):
+    for rows in (0, 3, 12):
+        for _ in range(rows):
+            create(client, labels={"a": "b"})
+            define(client)
+        with statements(store) as sent:
+            answered(client.get(f"{path}?limit=10"), 200)
+        assert len(sent) == expected, sent
+
+
+def test_one_run_takes_few_statements(client, store):
+    run = create(client)
+    with statements(store) as sent:
+        answered(client.get(f"/api/test-runs/{run['id']}"), 200)
+    assert len(sent) == 2
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    before=st.integers(0, 9),
+    limit=st.integers(1, 4),
+    between=st.lists(st.integers(0, 2), max_size=5),
+)
+def test_every_run_is_seen_once_while_others_are_added(client, before, limit, between):
+    label = f"round={len(ids(client, 'limit=1000'))}"
+    labels = dict([label.split("=")])
+    there = [create(client, labels=labels)["id"] for _ in range(before)]
+    seen: list[str] = []
+    link = f"</api/test-runs?limit={limit}&label={label}>"
+    while link:
+        response = client.get(link.partition(">")[0].lstrip("<"))
+        page = [run["id"] for run in answered(response, 200)]
+        assert len(page) <= limit
+        seen += page
+        for _ in range(between.pop() if between else 0):
+            create(client, labels=labels)
+        link = response.headers.get("Link", "")
+    assert seen == there[::-1]
+
+
+@given(seq=st.integers(1, 2**63 - 1))
+def test_a_cursor_says_where_the_page_ended(seq):
+    assert paging.decode(paging.encode(seq)) == seq
+
+
+def test_runs_since_a_time_are_found_though_clocks_were_set_back(client, clock):
+    early = create(client)["id"]
+    clock.pass_seconds(600)
+    late = create(client)["id"]
+    clock.pass_seconds(-300)
+    between = create(client)["id"]
+    moment = (NOW + timedelta(seconds=200)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert ids(client, f"since={moment}") == [between, late]
+    assert ids(client, "since=2026-05-01T12:00:00Z") == [between, late, early]

@@ -1,0 +1,176 @@
+"""The server as a process: what it prints, refuses, streams, and how it ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from sparktest.api import server
+from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
+from sparktest.settings import Settings
+from tests.api import databases
+from tests.api.requests import adhoc
+
+PROGRAM = """
+from sparktest.api.server import serve
+from sparktest.settings import load
+serve(load())
+"""
+PATIENCE = 20
+
+
+@contextmanager
+def running(database_url: str, **environment: str):
+    """The process and its address, once it serves."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env={
+            "PATH": os.environ["PATH"], "HOME": "/nonexistent", "SPARKTEST_PORT": "0",
+            "SPARKTEST_DATABASE_URL": database_url, **environment,
+        },
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        yield process, line.rpartition(" ")[2].strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(holds):
+    """Wait until it holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    with running(f"sqlite:///{folder}/new/sparktest.db") as (_, address):
+        yield address
+
+
+def raw(address: str, data: bytes) -> bytes:
+    host, _, port = address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+        client.sendall(data)
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+    return answer
+
+
+def test_it_serves_over_a_database_that_it_made_itself(address):
+    assert address.startswith("http://127.0.0.1:")
+    assert requests.get(f"{address}/readyz", timeout=PATIENCE).json()["status"] == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"), [(b"NONSENSE", 400), (b"GET /" + b"a" * 9000 + b" HTTP/1.1", 414)]
+)
+def test_what_is_no_request_gets_a_problem_too(address, request_line, status):
+    head, _, body = raw(address, request_line + b"\r\nHost: x\r\n\r\n").partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head
+    assert json.loads(body)["status"] == status
+
+
+def test_a_follower_hears_a_line_while_the_run_goes_on(address):
+    runs = f"{address}/api/test-runs"
+    run = requests.post(runs, json=adhoc(), timeout=PATIENCE).json()["id"]
+    heard: list[bytes] = []
+
+    def follow():
+        url = f"{runs}/{run}/logs?follow=true"
+        with requests.get(url, stream=True, timeout=PATIENCE) as response:
+            heard.extend(response.iter_content(chunk_size=None))
+        heard.append(b"END")
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    log = f"{runs}/{run}/logs/test"
+    kind = {"Content-Type": "application/octet-stream"}
+    requests.put(f"{log}?offset=0", data=b"one\n", headers=kind, timeout=PATIENCE)
+    until(lambda: heard == [b"one\n"])
+    requests.put(f"{log}?offset=4", data=b"two\n", headers=kind, timeout=PATIENCE)
+    requests.put(f"{runs}/{run}/report", json={"status": "succeeded"}, timeout=PATIENCE)
+    follower.join(PATIENCE)
+    assert heard == [b"one\n", b"two\n", b"END"]
+
+
+def test_followers_that_go_away_make_room_for_others(address):
+    runs = f"{address}/api/test-runs"
+    run = requests.post(runs, json=adhoc(), timeout=PATIENCE).json()["id"]
+    kind = {"Content-Type": "application/octet-stream"}
+    requests.put(f"{runs}/{run}/logs/test?offset=0", data=b"x", headers=kind, timeout=PATIENCE)
+    url = f"{runs}/{run}/logs?follow=true"
+    followers = [requests.get(url, stream=True, timeout=PATIENCE) for _ in range(64)]
+    assert {follower.status_code for follower in followers} == {200}
+    assert requests.get(url, timeout=PATIENCE).status_code == 503
+    assert requests.get(f"{address}/livez", timeout=PATIENCE).status_code == 200
+    for follower in followers:
+        follower.close()
+
+    def has_room() -> bool:
+        with requests.get(url, stream=True, timeout=PATIENCE) as response:
+            return response.status_code == 200
+
+    until(has_room)
+
+
+@pytest.mark.parametrize("kind", databases.ENGINES)
+def test_a_stop_cuts_followers_and_ends_the_process_well(kind, tmp_path):
+    with running(databases.empty(kind, tmp_path)) as (process, address):
+        runs = f"{address}/api/test-runs"
+        run = requests.post(runs, json=adhoc(), timeout=PATIENCE).json()["id"]
+        log = {"Content-Type": "application/octet-stream"}
+        url = f"{runs}/{run}/logs"
+        requests.put(f"{url}/test?offset=0", data=b"one", headers=log, timeout=PATIENCE)
+        with requests.get(f"{url}?follow=true", stream=True, timeout=PATIENCE) as response:
+            parts = response.iter_content(chunk_size=None)
+            assert next(parts) == b"one"
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(requests.exceptions.ChunkedEncodingError):
+                list(parts)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_port_that_is_taken_is_told_with_the_setting():
+    with (
+        server.listen("127.0.0.1", 0) as listener,
+        pytest.raises(ConflictError, match=r"port \d+ on 127.0.0.1 is taken.*SPARKTEST_PORT"),
+    ):
+        server.listen("127.0.0.1", listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["no such host", "203.0.113.7"])
+def test_an_address_that_is_not_ours_is_told_with_the_setting(host):
+    with pytest.raises(InvalidError, match="SPARKTEST_HOST"):
+        server.listen(host, 0)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "api.example"])
+def test_without_a_token_only_this_machine_is_served(host):
+    with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN"):
+        server.serve(Settings(host=host, port=0))
+    server.refuse_exposure(Settings(host=host, token="t"))
+    server.refuse_exposure(Settings(host="localhost"))
+
+
+def test_a_database_that_does_not_answer_keeps_it_from_starting(capsys):
+    url = "postgresql://u:canary@127.0.0.1:1/none?connect_timeout=1"
+    with pytest.raises(UnavailableError) as raised:
+        server.serve(Settings(port=0, database_url=url))
+    assert "canary" not in str(raised.value) + capsys.readouterr().out
