@@ -31,7 +31,7 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         """The decoded body, `{}` for none."""
-        data = read_json(req)
+        data = read_json(req, replace=getattr(schema, "from_cluster", False))
         g.unknown_fields = list(unknown_fields(schema, data))
         return data
 
@@ -83,8 +83,12 @@ def install(app: Flask) -> None:
     app.after_request(_warn)
 
 
-def read_json(req: Request) -> dict[str, Any]:
+def read_json(req: Request, *, replace: bool = False) -> dict[str, Any]:
     """The body of the request, a JSON object; `{}` where it is empty.
+
+    Args:
+        req: the request.
+        replace: put U+FFFD where the character NUL is, instead of refusing it.
 
     Raises:
         UnsupportedMediaType: the body says that it is something else.
@@ -98,6 +102,7 @@ def read_json(req: Request) -> dict[str, Any]:
         raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
     try:
         data = msgspec.json.decode(body)
+        data = _without_nul(data) if replace else data
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedError(f"the body is no JSON: {error}") from error
     except RecursionError as error:
@@ -126,6 +131,14 @@ def invalid(trees: list[Any]) -> InvalidError:
     errors = [found for tree in trees for found in field_errors(tree)]
     detail = "; ".join(f"{at['pointer']}: {at['detail']}".lstrip(": ") for at in errors)
     return InvalidError(detail, errors=errors)
+
+
+def _without_nul(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.replace("\0", "\ufffd")
+    if isinstance(data, dict):
+        return {_without_nul(key): _without_nul(value) for key, value in data.items()}
+    return [_without_nul(value) for value in data] if isinstance(data, list) else data
 
 
 def _refuse_unstorable(data: Any, path: list[str]) -> None:

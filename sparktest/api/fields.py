@@ -3,18 +3,28 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 from marshmallow import fields
 from marshmallow.validate import Length, Range, Regexp
 
 MAX_SECONDS = 2**31 - 1
-ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
-DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
-QUANTITY = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?\Z")
+ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+DNS_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+QUANTITY = re.compile(r"^[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?$")
+
+
+class Pattern(Regexp):
+    """A rule for the whole text: in Python, `$` alone would let a newline at the end pass."""
+
+    def __call__(self, value: Any) -> Any:
+        """The text, if the whole of it matches."""
+        if value.endswith("\n"):
+            raise ma.ValidationError(self._format_error(value))
+        return super().__call__(value)
 
 
 def camel(name: str) -> str:
@@ -24,7 +34,13 @@ def camel(name: str) -> str:
 
 
 class Schema(ma.Schema):
-    """A schema with camelCase names on the wire, in which null is the same as not given."""
+    """A schema with camelCase names on the wire, in which null is the same as not given.
+
+    `from_cluster`: whoever sends it hands on what a cluster said and cannot send anything else,
+    so what no database can store is replaced, where others are refused.
+    """
+
+    from_cluster: ClassVar[bool] = False
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Name the field on the wire."""
@@ -62,7 +78,7 @@ class Id(fields.String):
     """A UUID with dashes; lower case after loading."""
 
     def __init__(self, **kw: Any) -> None:
-        super().__init__(validate=Regexp(UUID, error="must be a UUID"), **kw)
+        super().__init__(validate=Pattern(UUID, error="must be a UUID"), **kw)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
@@ -74,7 +90,7 @@ class Quantity(fields.String):
     """An amount as Kubernetes writes it; a plain number is one too."""
 
     def __init__(self, **kw: Any) -> None:
-        rule = Regexp(QUANTITY, error="must be a quantity such as 500m or 64Mi")
+        rule = Pattern(QUANTITY, error="must be a quantity such as 500m or 64Mi")
         super().__init__(validate=[Length(max=64), rule], **kw)
 
     def _deserialize(
@@ -113,14 +129,24 @@ def name(**kw: Any) -> fields.String:
 
 def dns_label(**kw: Any) -> fields.String:
     """A name as Kubernetes wants it for namespaces and containers."""
-    rule = Regexp(DNS_LABEL, error="must be lower case letters, digits and '-', at most 63")
+    rule = Pattern(DNS_LABEL, error="must be lower case letters, digits and '-', at most 63")
     return fields.String(validate=rule, **kw)
 
 
 def dns_name(**kw: Any) -> fields.String:
     """A name as Kubernetes wants it for most objects."""
-    rule = Regexp(DNS_NAME, error="must be lower case letters, digits, '-' and '.', at most 253")
+    rule = Pattern(DNS_NAME, error="must be lower case letters, digits, '-' and '.', at most 253")
     return fields.String(validate=rule, **kw)
+
+
+def path_name(parameter: str) -> dict[str, Any]:
+    """How the OpenAPI document says that a part of a path is such a name."""
+    return {
+        "name": parameter,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": DNS_LABEL.pattern},
+    }
 
 
 def texts(longest: int, most: int, **kw: Any) -> fields.List[str]:
@@ -140,7 +166,7 @@ def seconds(shortest: int, **kw: Any) -> Whole:
 
 def env(**kw: Any) -> fields.Dict:
     """Environment variables, name to value."""
-    rule = Regexp(ENV_NAME, error="must be letters, digits and '_', not a digit first")
+    rule = Pattern(ENV_NAME, error="must be letters, digits and '_', not a digit first")
     return fields.Dict(
         keys=fields.String(validate=rule),
         values=text(131_072),

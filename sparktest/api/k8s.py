@@ -18,7 +18,7 @@ from sparktest.api.answer_schemas import (
 from sparktest.api.answers import answer
 from sparktest.api.arguments import Blueprint
 from sparktest.api.doors import Doors, doors
-from sparktest.api.fields import DNS_LABEL
+from sparktest.api.fields import DNS_LABEL, path_name
 from sparktest.api.store import logs
 from sparktest.api.store import runs as store
 from sparktest.api.store.rows import Row
@@ -32,6 +32,7 @@ Job = dict[str, Any]
 TAIL_LINES = 1000
 TAIL_BYTES = 1024 * 1024
 OF_STATUS = {Status.PENDING: "pending", Status.RUNNING: "running", Status.SUCCEEDED: "completed"}
+JOB = [path_name("job")]
 
 blueprint = Blueprint("k8s", __name__, description="Jobs by name, as earlier clients ask.")
 
@@ -39,7 +40,7 @@ blueprint = Blueprint("k8s", __name__, description="Jobs by name, as earlier cli
 def _check_name() -> None:
     """Only what can be the name of a Job is looked for."""
     job = (request.view_args or {}).get("job")
-    if job is not None and not DNS_LABEL.match(job):
+    if job is not None and not DNS_LABEL.fullmatch(job):
         raise NotFoundError(f"SparkTest has no Job called {job!r}")
 
 
@@ -79,7 +80,7 @@ def list_jobs() -> Response:
     return answer({"jobs": found, "count": len(found), "timestamp": here.clock()})
 
 
-@blueprint.route("/jobs/<job>", methods=["DELETE"])
+@blueprint.route("/jobs/<job>", methods=["DELETE"], parameters=JOB)
 @blueprint.response(200, MessageSchema)
 def cancel_job(job: str) -> Response:
     """Ask for the run of this Job to be stopped; the controller does it."""
@@ -93,8 +94,8 @@ def cancel_job(job: str) -> Response:
     return answer({"message": message, "timestamp": here.clock()})
 
 
-@blueprint.route("/jobs/<job>/status")
-@blueprint.route("/status/<job>")
+@blueprint.route("/jobs/<job>/status", parameters=JOB)
+@blueprint.route("/status/<job>", parameters=JOB)
 @blueprint.response(200, JobStatusSchema)
 def job_status(job: str) -> Response:
     """The status of a Job."""
@@ -104,7 +105,7 @@ def job_status(job: str) -> Response:
     return answer({"job_name": job, "status": status, "timestamp": here.clock()})
 
 
-@blueprint.route("/logs/<job>")
+@blueprint.route("/logs/<job>", parameters=JOB)
 @blueprint.response(200, JobLogsSchema)
 def job_logs(job: str) -> Response:
     """The last 1000 lines of a Job's log."""

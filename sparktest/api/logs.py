@@ -12,7 +12,7 @@ from sparktest.api.answer_schemas import StoredLogSchema
 from sparktest.api.answers import answer
 from sparktest.api.arguments import Blueprint
 from sparktest.api.doors import MAX_STREAMS, Doors, doors
-from sparktest.api.fields import DNS_LABEL
+from sparktest.api.fields import DNS_LABEL, path_name
 from sparktest.api.schemas import AppendSchema, LogQuerySchema
 from sparktest.api.store import logs as store
 from sparktest.api.store import runs as run_store
@@ -52,13 +52,15 @@ def get_log(query: dict[str, Any], run_id: Any) -> Response:
     return response
 
 
-@blueprint.route("/<uuid:run_id>/logs/<container>", methods=["PUT"])
+@blueprint.route(
+    "/<uuid:run_id>/logs/<container>", methods=["PUT"], parameters=[path_name("container")]
+)
 @blueprint.arguments(AppendSchema, location="query")
 @blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
 @blueprint.response(200, StoredLogSchema)
 def append_log(query: dict[str, Any], run_id: Any, container: str) -> Response:
     """Append bytes to the log of a container; what is stored already may be sent again."""
-    if not DNS_LABEL.match(container):
+    if not DNS_LABEL.fullmatch(container):
         raise InvalidError.at("/container", f"{container[:64]!r} is no name of a container")
     if request.mimetype != BINARY:
         raise UnsupportedMediaType(f"send bytes, with Content-Type: {BINARY}")

@@ -177,6 +177,8 @@ class LogStateSchema(our.Schema):
 class ReportSchema(our.Schema):
     """What the controller saw of a run."""
 
+    from_cluster = True
+
     status = fields.String(required=True, validate=OneOf(STATUSES))
     status_reason = fields.String()
     status_message = fields.String()

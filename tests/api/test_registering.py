@@ -217,6 +217,8 @@ class TestReport:
         run = create(client)
         answer = report(client, run["id"], "pending", jobUid="j", statusMessage="x" * 100_000)
         assert len(answer["statusMessage"]) == 4096
+        answer = report(client, run["id"], "pending", jobUid="j", statusMessage="a\0b")
+        assert answer["statusMessage"] == "a\ufffdb"
 
     @pytest.mark.parametrize(
         ("body", "named"),
