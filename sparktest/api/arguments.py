@@ -62,6 +62,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
         """Give the view what the request brings, as its first argument."""
+        # An instance: given the class, a new one would be made for every request.
+        schema = schema() if isinstance(schema, type) else schema
         return cast("Callable[[View], View]", super().arguments(schema, **options))
 
     def response(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]:

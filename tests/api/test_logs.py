@@ -212,7 +212,7 @@ class TestFollow:
         put(client, run, b"one", 0)
         parts = self.follow(client, run).iter_encoded()
         assert next(parts) == b"one"
-        assert store._engine.pool.checkedout() == 0
+        assert store.engine.pool.checkedout() == 0
 
     def test_a_database_that_is_away_for_a_while_is_waited_for(
         self, client, doors, run, monkeypatch

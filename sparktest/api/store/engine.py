@@ -36,7 +36,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         listen(engine)
-        self._engine = engine
+        self.engine = engine
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writes = engine.execution_options(**{WRITES: True})
 
@@ -48,7 +48,7 @@ class Store:
             UnavailableError: the database does not answer, or all connections are taken.
         """
         # SQLite is in autocommit as long as nobody says BEGIN (see `listen`).
-        engine = self._engine if self.sqlite else self._reads
+        engine = self.engine if self.sqlite else self._reads
         with translated(), engine.connect() as connection:
             yield connection
 
@@ -72,11 +72,11 @@ class Store:
     @property
     def sqlite(self) -> bool:
         """Whether this is SQLite: one writer at a time, one machine."""
-        return self._engine.dialect.name == "sqlite"
+        return self.engine.dialect.name == "sqlite"
 
     def close(self) -> None:
         """Close all connections; the store opens new ones when it is used again."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 @contextmanager

@@ -69,8 +69,8 @@ class TestTransactions:
 
 class TestUnavailable:
     def test_when_all_connections_are_taken(self, store, monkeypatch):
-        monkeypatch.setattr(store._engine.pool, "_timeout", 0.01)
-        held = [store._engine.connect() for _ in range(engine.POOL_SIZE)]
+        monkeypatch.setattr(store.engine.pool, "_timeout", 0.01)
+        held = [store.engine.connect() for _ in range(engine.POOL_SIZE)]
         with pytest.raises(UnavailableError) as raised, store.reading():
             pass
         assert raised.value.retry_after

@@ -46,11 +46,11 @@ def statements(store) -> Iterator[list[str]]:
     def note(connection, cursor, statement, *rest):
         sent.append(statement)
 
-    event.listen(store._engine, "before_cursor_execute", note)
+    event.listen(store.engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        event.remove(store._engine, "before_cursor_execute", note)
+        event.remove(store.engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("below", [None, 1000], ids=["first page", "later page"])
