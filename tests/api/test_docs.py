@@ -1,0 +1,43 @@
+"""docs/api.md names every route, filter and limit that there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sparktest.api import doors, logs, paging
+from sparktest.api.schemas import RunQuerySchema
+from tests.api.requests import answered
+
+DOCS = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return DOCS.read_text(encoding="utf-8")
+
+
+def test_it_names_every_route_and_no_other(client, text):
+    paths = answered(client.get("/api/openapi.json"), 200)["paths"]
+    served = {
+        (method.upper(), path)
+        for path, operations in paths.items()
+        for method in operations
+        if method != "parameters"
+    }
+    documented = set()
+    for methods, path in re.findall(r"((?:`?[A-Z]+`?,? )+)(/[\w/{}-]+)`", text):
+        documented |= {(method, path) for method in re.findall(r"[A-Z]+", methods)}
+    assert documented == served
+
+
+def test_it_names_every_filter(text):
+    paragraph = text.partition("Filters of the list of runs:")[2].partition("\n\n")[0]
+    filters = {field.data_key for field in RunQuerySchema().fields.values()}
+    assert filters - {"limit", "cursor"} <= set(re.findall(r"`(\w+)`", paragraph))
+
+
+def test_its_limits_are_those_of_the_code(text):
+    assert f"`limit` ({paging.LIMIT}; up to {paging.MAX_LIMIT})" in text
+    assert f"At most {doors.MAX_STREAMS} logs" in text
+    assert f"a piece of a log: {logs.MAX_CHUNK // 2**20} MiB" in text
