@@ -1,1 +1,95 @@
-"""The command line: `main` is the console script `sparktest`."""
+"""The command line: `main` is the console script `sparktest`.
+
+Every command imports the room that it needs when it is called, so `sparktest --help` loads none.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sparktest import __version__
+from sparktest.cli.config import config
+from sparktest.cli.crd import crd
+from sparktest.cli.definitions import definitions
+from sparktest.cli.door import say
+from sparktest.cli.exits import Exit, ExitError, of_error, text_of
+from sparktest.cli.logs import logs
+from sparktest.cli.runs import cancel, delete, rerun, runs
+from sparktest.cli.services import api, controller, db, tui
+from sparktest.cli.start import run
+from sparktest.cli.up import up
+from sparktest.cli.waiting import wait
+from sparktest.errors import SparkTestError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """Run tests on Kubernetes and never lose one."""
+
+
+COMMANDS = (
+    up, api, controller, tui, crd, db, config,
+    run, wait, logs, runs, cancel, delete, rerun, definitions,
+)  # fmt: skip
+for command in COMMANDS:
+    program.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the command that the arguments name; sys.argv where there are none given."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter gets a question mark, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _ended(sys.argv[1:] if argv is None else argv)
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has enough. Nothing may complain when Python flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    return code
+
+
+def _ended(argv: Sequence[str]) -> int:
+    try:
+        return _called(argv)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help(), err=True)
+        return Exit.USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "sparktest"
+        return _said(f"{error.format_message()} See: {path} --help", Exit.USAGE)
+    except ExitError as error:
+        for line in error.before:
+            click.echo(line, err=True)
+        return _said(error.text, error.code)
+    except SparkTestError as error:
+        return _said(text_of(error), of_error(error))
+    except (KeyboardInterrupt, click.Abort):
+        return _said("interrupted", Exit.INTERRUPTED)
+
+
+def _called(argv: Sequence[str]) -> int:
+    for arg in argv:
+        if not arg.isprintable() and _undecodable(arg):
+            raise click.UsageError(f"{arg!r} is not UTF-8.")
+    try:
+        with program.make_context("sparktest", list(argv)) as context:
+            return program.invoke(context) or Exit.PASSED
+    except click.exceptions.Exit as end:
+        return end.exit_code
+
+
+def _undecodable(arg: str) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for letter in arg)
+
+
+def _said(text: str, code: Exit) -> int:
+    say(text)
+    return code

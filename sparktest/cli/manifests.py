@@ -1,0 +1,71 @@
+"""YAML that a person wrote, as the body of a request. The API validates; here it is only read."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+KIND = "TestRun"
+GROUP = "sparktest.dev/"
+TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(yaml.SafeLoader):
+    """As kubectl reads YAML: 2026-01-02 is a text, not a date."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def of_testrun(path: Path) -> dict[str, Any]:
+    """The body of a new run from a file with one TestRun; `-` is stdin.
+
+    Raises:
+        UsageError: the file holds something else.
+    """
+    document = of_file(path)
+    api_version = str(document.get("apiVersion", ""))
+    if document.get("kind") != KIND or not api_version.startswith(GROUP):
+        raise click.UsageError(f"{path}: is no {KIND} of {GROUP}v1alpha1.")
+    metadata, spec = document.get("metadata"), document.get("spec")
+    if not isinstance(metadata, dict) or not isinstance(spec, dict):
+        raise click.UsageError(f"{path}: metadata and spec must be objects.")
+    body = {key: value for key, value in spec.items() if key != "cancelled"}
+    name = metadata.get("name") or str(metadata.get("generateName", "")).rstrip("-")
+    return {"name": name, "labels": metadata.get("labels")} | body
+
+
+def of_file(path: Path) -> dict[str, Any]:
+    """The only document of a YAML or JSON file; `-` is stdin.
+
+    Raises:
+        UsageError: it cannot be read, or holds something else than one object.
+    """
+    try:
+        documents = list(yaml.load_all(_text(path), Loader=_Loader))
+        # What JSON cannot say, the API cannot be told.
+        documents = json.loads(json.dumps(documents, allow_nan=False))
+    except yaml.YAMLError as error:
+        raise click.UsageError(f"{path}: is no YAML: {error}") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise click.UsageError(f"{path}: holds what JSON cannot: {error}") from error
+    found = [document for document in documents if document is not None]
+    if len(found) != 1 or not isinstance(found[0], dict):
+        raise click.UsageError(f"{path}: must hold exactly one object, not {len(found)}.")
+    return found[0]
+
+
+def _text(path: Path) -> str:
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return data.decode("utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{path}: is no text in UTF-8.") from error

@@ -1,0 +1,91 @@
+"""Waiting for a run: what becomes of it as lines on stderr, its outcome as exit code."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from sparktest.cli.door import say, uses_api
+from sparktest.cli.exits import Exit, of_run
+from sparktest.cli.references import find_run
+from sparktest.cli.runs import took
+from sparktest.errors import SparkTestError
+
+if TYPE_CHECKING:
+    from sparktest.client import ApiClient
+    from sparktest.domain import Run
+
+POLL_SECONDS = 0.5
+# An API that restarts is back within this; a wait of hours should not end for it.
+PATIENCE_SECONDS = 30.0
+
+T = TypeVar("T")
+
+
+@click.command("wait")
+@click.argument("reference", metavar="RUN")
+@uses_api
+def wait(client: "ApiClient", reference: str) -> Exit:
+    """Wait until a run has ended.
+
+    The exit code says how: 0 passed, 1 the test failed, 3 infrastructure or configuration failed,
+    4 timed out, 5 cancelled, 6 the API is not reachable.
+    """
+    return outcome(until(client, find_run(client, reference), lambda run: run.status.final))
+
+
+def outcome(run: "Run") -> Exit:
+    """The exit code of a run that has ended, after a line that says how it ended."""
+    text = f"{run.name} {run.status.value.replace('_', ' ')}"
+    duration = took(run, datetime.now(UTC))
+    if duration:
+        text += f" in {duration}"
+    if run.failure:
+        text += f": {run.failure.class_.value}, {run.failure.reason}"
+        text += f": {run.failure.message}" if run.failure.message else ""
+    say(text)
+    return of_run(run)
+
+
+def until(client: "ApiClient", run: "Run", reached: Callable[["Run"], bool]) -> "Run":
+    """The run once it has reached something; every change of it until then is said."""
+    said = ""
+    try:
+        while True:
+            told = _progress(run)
+            if told != said and not run.status.final:
+                say(told)
+            if reached(run):
+                return run
+            said = told
+            time.sleep(POLL_SECONDS)
+            run = patiently(partial(client.get_run, run.id))
+    except KeyboardInterrupt:
+        say(f"{run.name} goes on; see: sparktest wait {run.id}, sparktest cancel {run.id}")
+        raise
+
+
+def patiently(call: Callable[[], T], patience_seconds: float = PATIENCE_SECONDS) -> T:
+    """What the call answers, called again while it fails in a way that may pass.
+
+    Raises:
+        SparkTestError: what it raised last, after so many seconds or if it cannot pass.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return call()
+        except SparkTestError as error:
+            if not error.retryable or time.monotonic() > deadline:
+                raise
+        time.sleep(POLL_SECONDS)
+
+
+def _progress(run: "Run") -> str:
+    text = f"{run.name} {run.status.value}"
+    if run.status_reason:
+        text += f": {run.status_reason}"
+    return f"{text}: {run.status_message}" if run.status_message else text
