@@ -110,7 +110,7 @@ def _clean(value: Any, depth: int) -> Any:
             _clean(key, 0): _clean(item, depth - 1) if depth else None
             for key, item in value.items()
         }
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_clean(item, depth - 1) for item in value] if depth else []
     return value
 

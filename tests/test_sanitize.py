@@ -111,6 +111,10 @@ def test_json_is_cleaned_at_every_depth_keys_included():
     assert clean(value) == {"name": ["a", {"b": "c"}], "n": 1, "f": None, "t": True, "d": 0.5}
 
 
+def test_a_tuple_is_cleaned_as_a_list_is():
+    assert clean(("a\x07", "b")) == ["a", "b"]
+
+
 def test_json_that_is_nested_without_end_is_cut_and_does_not_crash():
     value: object = "x"
     for _ in range(5000):

@@ -54,7 +54,9 @@ RUN = (
     Act("copy", "y", "Copy the command in focus, or choose what to copy", "copy", "y"),
     Act("cancel", "c", "Cancel the run, after a question", "cancel", "c"),
     Act("delete", "D", "Delete a finished run and its log, after a question", shown_as="D"),
-    Act("focus_next", "tab", "To the next command, or to the log", shown_as="tab", palette=False),
+    Act(
+        "app.focus_next", "tab", "To the next command, or to the log", shown_as="tab", palette=False
+    ),
 )
 LOG = (
     Act("find", "slash", "Search in the log", "find", "/"),

@@ -2,18 +2,17 @@
 
 import os
 import random
+import signal
 import sys
 from asyncio import get_running_loop
 from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from rich.text import Text
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.screen import Screen
-from textual.theme import Theme
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState, get_current_worker
 
@@ -21,7 +20,7 @@ from sparktest.client import ApiClient
 from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.sanitize import clean, clean_text
 from sparktest.settings import Settings
-from sparktest.tui import actions, clipboard, crash, questions, text
+from sparktest.tui import actions, clipboard, crash, palette, questions, text, theme
 from sparktest.tui.clock import Clock
 from sparktest.tui.feed import BLURRED_SECONDS, POLL_SECONDS, Ask, Feed
 from sparktest.tui.messages import (
@@ -50,20 +49,6 @@ from sparktest.tui.widgets.run_list import RunList
 NO_TERMINAL = "sparktest tui needs a terminal; `sparktest runs` prints the list\n"
 USAGE = 2
 MAX_TOAST = 160
-THEME = Theme(
-    name="sparktest",
-    primary="#4c8dff",
-    secondary="#7a88a8",
-    accent="#5ec8d8",
-    success="#4cc38a",
-    warning="#e2b340",
-    error="#f0616d",
-    foreground="#d6dbe6",
-    background="#12151c",
-    surface="#181c25",
-    panel="#222836",
-    dark=True,
-)
 
 
 class SparkTestApp(App[None]):
@@ -96,8 +81,10 @@ class SparkTestApp(App[None]):
     def on_mount(self) -> None:
         """Show the list, empty as yet, and begin to read."""
         get_running_loop().set_default_executor(DaemonThreads())
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        # Whoever ends the process wants the terminal back as it was.
+        get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+        self.register_theme(theme.DARK)
+        self.theme = theme.DARK.name
         self.push_screen(RunsScreen(self.store, self.feed, self.clock, self._address))
         self.set_interval(1.0, self._sync)
         self._ask()
@@ -151,7 +138,8 @@ class SparkTestApp(App[None]):
         self._timer = self.set_timer(max(self.feed.due(self.clock.ticks()), 0.001), self._ask)
 
     def _sync(self) -> None:
-        for screen in self.screen_stack:
+        # While it ends the app takes its screens apart, and may still hear timers and workers.
+        for screen in self.screen_stack if self.is_running else ():
             if isinstance(screen, LiveScreen) and screen.is_mounted:
                 screen.sync()
 
@@ -280,21 +268,9 @@ class SparkTestApp(App[None]):
         self._sync()
         self._ask()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the command palette offers on this screen: its keys' actions, and the themes."""
-        groups: list[tuple[object, tuple[actions.Act, ...]]] = [(self, actions.EVERYWHERE)]
-        if isinstance(screen, RunsScreen):
-            groups += [(screen, actions.RUNS), (screen.query_one(RunList), actions.LIST)]
-        if isinstance(screen, RunScreen):
-            groups += [(screen, actions.RUN), (screen.log_view, actions.LOG)]
-        for target, acts in groups:
-            for act in acts:
-                if act.palette:
-                    call = partial(self.run_action, act.action, target)  # type: ignore[arg-type]
-                    yield SystemCommand(act.help, f"key {act.shown_as}", call)
-        yield SystemCommand(
-            "Choose a theme", "dark, light and the terminal's own", self.search_themes
-        )
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the command palette offers over this screen."""
+        return palette.commands(self, screen)
 
     def _fatal_error(self) -> None:
         # Textual would print a trace with the values of all variables, the token among them.

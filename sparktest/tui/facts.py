@@ -14,6 +14,9 @@ MEANINGS = {
     FailureClass.CANCELLED: "somebody stopped it",
 }
 
+# What the panel shows of them; the copy menu has the whole.
+MAX_REASON, MAX_MESSAGE = 100, 600
+
 
 class Failed(NamedTuple):
     """Why a run did not succeed: one line of headline, one of meaning, Kubernetes' own words."""
@@ -81,11 +84,12 @@ def failure(run: Run) -> Failed | None:
         if not run.status.final or run.status is Status.SUCCEEDED:
             return None
         message = ": ".join(filter(None, (run.status_reason, run.status_message)))
-        return Failed(text.LOOKS[run.status].word, "", message)
-    headline = f"{run.failure.class_} · {run.failure.reason}"
+        return Failed(text.LOOKS[run.status].word, "", text.cut(message, MAX_MESSAGE))
+    headline = f"{run.failure.class_} · {text.cut(run.failure.reason, MAX_REASON)}"
     if run.failure.exit_code is not None:
         headline += f" · exit code {run.failure.exit_code}"
-    return Failed(headline, MEANINGS[run.failure.class_], run.failure.message)
+    message = text.cut(run.failure.message, MAX_MESSAGE)
+    return Failed(headline, MEANINGS[run.failure.class_], message)
 
 
 def source(run: Run) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sparktest.domain import Run, RunPage
 from sparktest.errors import ForbiddenError, SparkTestError, UnauthorizedError
 from sparktest.sanitize import clean_text
+from sparktest.tui import text
 
 FIRST_PAGE = 100
 PAGE = 1000
@@ -24,6 +25,7 @@ MAX_BACK_OFF_SECONDS = 30.0
 # A change may become visible a little later than its time says: so long ask from before it.
 OVERLAP = timedelta(seconds=5)
 OVERLAP_SECONDS = 10.0
+MAX_CAUSE = 150
 TICK = timedelta(microseconds=1)
 
 
@@ -104,7 +106,8 @@ class Feed:
         self._restart_sweep(now)
         back_off = min(2.0 ** (self._failures - 1), MAX_BACK_OFF_SECONDS)
         delay = max(back_off * (0.5 + 0.5 * self._dice()), error.retry_after or 0.0)
-        self.outage = Outage(clean_text(error.detail), advice(error), now + delay)
+        cause = text.cut(text.one_line(clean_text(error.detail)), MAX_CAUSE)
+        self.outage = Outage(cause, advice(error), now + delay)
         return self.outage
 
     def hurry(self, now: float) -> None:

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import NamedTuple
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len, get_character_cell_size
 
 # What is shown of one line; the file that it is saved to has all of it.
 MAX_SHOWN = 20_000
@@ -114,12 +114,24 @@ class LogLines:
         width = self._wrap_width or 1
         if line.isascii():
             return [line[at : at + width] for at in range(0, len(line), width)] or [""]
-        return chop_cells(line, width) or [""]
+        return _chop(line, width)
 
 
 def needle(words: str) -> re.Pattern[str]:
     """What a search for these words looks for: exactly them, in either case."""
     return re.compile(re.escape(words), re.IGNORECASE)
+
+
+def _chop(line: str, width: int) -> list[str]:
+    """The line in pieces of at most `width` cells; rich's own loses characters of no width."""
+    parts, start, used = [], 0, 0
+    for at, character in enumerate(line):
+        cells = get_character_cell_size(character)
+        if used + cells > width and at > start:
+            parts.append(line[start:at])
+            start, used = at, 0
+        used += cells
+    return [*parts, line[start:]]
 
 
 def _cells(line: str) -> int:

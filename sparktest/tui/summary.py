@@ -9,7 +9,7 @@ from sparktest.tui.state import Counts, Filter
 
 APPLY = "kubectl apply -f crd/examples/testrun.yaml"
 GAP = "  "
-RUN = "sparktest run --image busybox:1.35 'echo hello'"
+RUN = "sparktest run --image busybox:1.35 -- echo hello"
 
 
 def counts(counted: Counts, *, whole: bool, width: int) -> Content:

@@ -19,7 +19,9 @@ from sparktest.tui.widgets.banner import Banner
 from sparktest.tui.widgets.command_line import CommandLine
 from sparktest.tui.widgets.details import Details
 from sparktest.tui.widgets.log_pane import LogPane
-from sparktest.tui.widgets.log_view import LogView
+
+# Of the line that holds the title, on both sides together.
+PADDING = 2
 
 
 class RunScreen(LiveScreen):
@@ -40,20 +42,22 @@ class RunScreen(LiveScreen):
         *, context: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._api = api
         self._run = run
         self._store = store
         self._feed = feed
         self._clock = clock
-        self._kube_context = context
+        self._heading = Static(id="title")
         self._title: Content | None = None
+        self._banner = Banner()
+        self._details = Details(run, context=context)
+        self._pane = LogPane(api, run)
 
     def compose(self) -> ComposeResult:
         """The name, the facts, the log, the keys."""
-        yield Static(id="title")
-        yield Banner()
-        yield Details(self._run, context=self._kube_context)
-        yield LogPane(self._api, self._run)
+        yield self._heading
+        yield self._banner
+        yield self._details
+        yield self._pane
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -63,33 +67,27 @@ class RunScreen(LiveScreen):
     def sync(self) -> None:
         """Show what became of the run."""
         known = self._store.get(self._run.id)
-        title = _title(known or self._run, deleted=known is None)
+        title = _title(known or self._run, self.size.width, deleted=known is None)
         if self._title is None or not self._title.is_same(title):
             self._title = title
-            self.query_one("#title", Static).update(title)
+            self._heading.update(title)
         self._run = known or self._run
-        self.query_one(Details).show(self._run, self._clock.now())
-        self.query_one(LogPane).show(self._run)
-        self.query_one(Banner).tell(self._feed.outage, self._clock.ticks())
-
-    @property
-    def log_view(self) -> LogView:
-        """The log."""
-        return self.query_one(LogView)
+        self._details.show(self._run, self._clock.now())
+        self._pane.show(self._run)
+        self._banner.tell(self._feed.outage, self._clock.ticks())
 
     # --- keys ------------------------------------------------------------------------------------
 
     def action_back(self) -> None:
         """Close the search of the log if it is open, else go back to the list."""
-        if not self.query_one(LogPane).close_search():
+        if not self._pane.close_search():
             self.dismiss()
 
     def action_zoom(self) -> None:
         """Show only the log, or the facts too."""
-        details = self.query_one(Details)
-        details.display = not details.display
-        if not details.display:
-            self.query_one(LogPane).close_search()
+        self._details.display = not self._details.display
+        if not self._details.display:
+            self._pane.close_search()
 
     def action_copy(self) -> None:
         """Copy the command in focus, or choose what to copy."""
@@ -112,15 +110,15 @@ class RunScreen(LiveScreen):
         self.post_message(TextAsked(message.label, message.command))
 
 
-def _title(run: Run, *, deleted: bool) -> Content:
+def _title(run: Run, width: int, *, deleted: bool) -> Content:
+    """The name, cut so that all of the rest can be seen, the status, the badge."""
     look = text.LOOKS[run.status]
-    parts = [("SparkTest ", "bold $text-primary"), ("› runs › ", text.QUIET)]
-    parts += [
-        (text.one_line(run.name), "bold"),
-        (f"   {look.glyph} {look.word}", f"bold {look.colour}"),
-    ]
+    before = Content.assemble(("SparkTest ", "bold $text-primary"), ("› runs › ", text.QUIET))
+    after = Content.assemble((f"   {look.glyph} {look.word}", f"bold {look.colour}"))
     if run.origin is Origin.CRD:
-        parts += [("   ", ""), (" CRD ", text.BADGE)]
+        after = Content.assemble(after, "   ", (" CRD ", text.BADGE))
     if deleted:
-        parts.append(("   deleted from SparkTest", "$text-warning"))
-    return Content.assemble(*parts)
+        after = Content.assemble(after, ("   deleted", "$text-warning"))
+    room = max(width - PADDING - len(before) - len(after), 10)
+    name = text.fit(text.one_line(run.name), room).rstrip()
+    return Content.assemble(before, (name, "bold"), after)

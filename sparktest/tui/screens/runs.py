@@ -45,24 +45,29 @@ class RunsScreen(LiveScreen):
         self._feed = feed
         self._clock = clock
         self._address = address
+        self._banner = Banner()
+        self._search = Input(placeholder="search every column", compact=True, id="search")
+        self._heading = Heading()
+        self._list = RunList(store, clock.now)
+        self._said = {name: Static(id=name) for name in ("counts", "filter", "link", "nothing")}
         self._shown: dict[str, Content] = {}
 
     def compose(self) -> ComposeResult:
         """Two lines of summary, the search, the list or why there is none, the keys."""
-        yield Static(id="counts")
+        yield self._said["counts"]
         with Horizontal(id="filters"):
-            yield Static(id="filter")
-            yield Static(id="link")
-        yield Banner()
-        yield Input(placeholder="search every column", compact=True, id="search")
-        yield Heading()
-        yield RunList(self._store, self._clock.now)
-        yield Static(id="nothing")
+            yield self._said["filter"]
+            yield self._said["link"]
+        yield self._banner
+        yield self._search
+        yield self._heading
+        yield self._list
+        yield self._said["nothing"]
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """The keys go to the list."""
-        self.query_one(Input).display = False
+        self._search.display = False
         self._list.focus()
         self.sync()
 
@@ -77,20 +82,19 @@ class RunsScreen(LiveScreen):
         self._say("filter", summary.filters(self._store.filter, counts))
         self._say("link", summary.link(feed, self._address, self.size.width))
         nothing = summary.nothing(counts, feed, self._store.filter, self._address)
-        self._list.display = self.query_one(Heading).display = nothing is None
-        self.query_one("#nothing").display = nothing is not None
+        self._list.display = self._heading.display = nothing is None
+        self._said["nothing"].display = nothing is not None
         if nothing is not None:
             self._say("nothing", nothing)
-        self.query_one(Banner).tell(feed.outage, self._clock.ticks())
+        self._banner.tell(feed.outage, self._clock.ticks())
         self._list.sync()
 
     # --- search and filters ----------------------------------------------------------------------
 
     def action_search(self) -> None:
         """Open the search."""
-        search = self.query_one(Input)
-        search.display = True
-        search.focus()
+        self._search.display = True
+        self._search.focus()
 
     @on(Input.Changed)
     def _searched(self, message: Input.Changed) -> None:
@@ -118,7 +122,7 @@ class RunsScreen(LiveScreen):
     def action_clear(self) -> None:
         """Show all runs again."""
         with self.prevent(Input.Changed):
-            self.query_one(Input).value = ""
+            self._search.value = ""
         self._close_search()
         self._store.show(Filter())
         self.sync()
@@ -130,7 +134,7 @@ class RunsScreen(LiveScreen):
         self.sync()
 
     def _close_search(self) -> None:
-        self.query_one(Input).display = False
+        self._search.display = False
         self._list.focus()
 
     # --- about the run under the cursor ----------------------------------------------------------
@@ -156,11 +160,7 @@ class RunsScreen(LiveScreen):
     def _say(self, where: str, content: Content) -> None:
         if where not in self._shown or not self._shown[where].is_same(content):
             self._shown[where] = content
-            self.query_one(f"#{where}", Static).update(content)
-
-    @property
-    def _list(self) -> RunList:
-        return self.query_one(RunList)
+            self._said[where].update(content)
 
 
 def _after(current: T, choices: tuple[T, ...]) -> T:

@@ -39,21 +39,29 @@ class Details(VerticalScroll):
         super().__init__()
         self._run = run
         self._kube_context = context
+        self._failure = Static(id="failure")
+        self._overview = Static(id="overview")
+        # Twice: in a narrow terminal the source comes before it.
+        self._more = (
+            Static(id="more-beside", classes="more"),
+            Static(id="more-below", classes="more"),
+        )
+        self._commands = [
+            CommandLine(label, command) for label, command in kubectl.commands(run, context=context)
+        ]
         self._shown: tuple[object, object] | None = None
 
     def compose(self) -> ComposeResult:
         """The sections, the failure only where there is one."""
-        yield Static(id="failure")
+        yield self._failure
         with Container(id="columns"):
             with Vertical(id="facts"):
-                yield Static(id="overview")
-                yield Static(id="more-beside", classes="more")
+                yield self._overview
+                yield self._more[0]
             with Vertical(id="source"):
                 yield Static(_source(self._run), id="source-facts")
-                for label, command in kubectl.commands(self._run, context=self._kube_context):
-                    yield CommandLine(label, command)
-            # The same again: in a narrow terminal the source comes before it.
-            yield Static(id="more-below", classes="more")
+                yield from self._commands
+            yield self._more[1]
 
     def show(self, run: Run, now: datetime) -> None:
         """Say what became of the run."""
@@ -61,16 +69,15 @@ class Details(VerticalScroll):
         overview, more = facts.overview(run, now), facts.more(run, now)
         if (overview, more) != self._shown:
             self._shown = (overview, more)
-            self.query_one("#overview", Static).update(self._table(overview))
-            for static in self.query(".more").results(Static):
+            self._overview.update(self._table(overview))
+            for static in self._more:
                 static.update(self._table(more))
-        failed = self.query_one("#failure", Static)
         why = facts.failure(run)
-        failed.display = why is not None
+        self._failure.display = why is not None
         if why is not None:
-            failed.update(_failure(why))
+            self._failure.update(_failure(why))
         commands = kubectl.commands(run, context=self._kube_context)
-        for line, (_, command) in zip(self.query(CommandLine), commands, strict=True):
+        for line, (_, command) in zip(self._commands, commands, strict=True):
             if line.command != command:
                 line.say(command)
 

@@ -10,11 +10,11 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
+from textual.worker import Worker, WorkerState, get_current_worker
 
 from sparktest.client import ApiClient
 from sparktest.domain import Run
-from sparktest.errors import GoneError, NotFoundError, SparkTestError
+from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.sanitize import StreamCleaner, clean_text
 from sparktest.tui import facts, text
 from sparktest.tui.widgets.log_view import LogView
@@ -61,18 +61,21 @@ class LogPane(Vertical):
         self._cleaner = StreamCleaner()
         self._received = 0
         self._trouble = ""
+        self._heading = Static(id="log-title")
         self._title = ""
+        self._search_for = Input(placeholder="search the log", compact=True, id="log-search")
+        self._view = LogView(id="log")
 
     def compose(self) -> ComposeResult:
         """The line over the log, the search, the log."""
-        yield Static(id="log-title")
-        yield Input(placeholder="search the log", compact=True, id="log-search")
-        yield LogView(id="log")
+        yield self._heading
+        yield self._search_for
+        yield self._view
 
     def on_mount(self) -> None:
         """Begin to read."""
         self._view.focus()
-        self.query_one(Input).display = False
+        self._search_for.display = False
         self._retitle()
         self._read()
 
@@ -116,16 +119,22 @@ class LogPane(Vertical):
             self.set_timer(AGAIN_SECONDS, self._read)
         self._retitle()
 
+    @on(Worker.StateChanged)
+    def _failed(self, message: Worker.StateChanged) -> None:
+        """A fault of the reader's own cuts the log as one of the API does."""
+        if message.state is WorkerState.ERROR and message.worker.group == "log":
+            fault = type(message.worker.error).__name__
+            self.post_message(self.Ended(UnavailableError(f"{fault} in the reader")))
+
     # --- searching and saving --------------------------------------------------------------------
 
     @on(LogView.Asked)
     def _answer(self, message: LogView.Asked) -> None:
         message.stop()
         if message.wish == "find":
-            search = self.query_one(Input)
-            search.display = True
-            search.value = self._view.searched
-            search.focus()
+            self._search_for.display = True
+            self._search_for.value = self._view.searched
+            self._search_for.focus()
         else:
             self._save(self._view.log_lines.text())
 
@@ -137,17 +146,15 @@ class LogPane(Vertical):
 
     def close_search(self) -> bool:
         """Whether the search was open; it is closed now."""
-        search = self.query_one(Input)
-        was_open, search.display = search.display, False
+        was_open, self._search_for.display = self._search_for.display, False
         self._view.focus()
         return was_open
 
     @work(thread=True, exclusive=True, group="save", exit_on_error=False)
     def _save(self, text: str) -> None:
-        path = Path.cwd() / f"{_file_name(self._run)}.log"
-        error = None
+        path, error = Path(f"{_file_name(self._run)}.log"), None
         try:
-            path = write_new(path, text)
+            path = write_new(path.absolute(), text)
         except OSError as raised:
             error = raised.strerror or type(raised).__name__
         self.post_message(self.Saved(path, error))
@@ -171,13 +178,7 @@ class LogPane(Vertical):
         title = " · ".join(filter(None, said))
         if title != self._title:
             self._title = title
-            self.query_one("#log-title", Static).update(
-                Content.assemble(("Log  ", "bold"), (title, text.QUIET))
-            )
-
-    @property
-    def _view(self) -> LogView:
-        return self.query_one(LogView)
+            self._heading.update(Content.assemble(("Log  ", "bold"), (title, text.QUIET)))
 
 
 def write_new(path: Path, text: str) -> Path:

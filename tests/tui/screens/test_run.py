@@ -1,0 +1,484 @@
+import stat
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from textual.widgets import Button
+
+from sparktest import kubectl
+from sparktest.domain import Log, LogState, Run, Status
+from sparktest.errors import ConflictError, UnavailableError
+from sparktest.tui.screens.copying import TextScreen, choices
+from sparktest.tui.widgets import log_pane
+from sparktest.tui.widgets.log_view import LogView
+from tests.tui.driver import Seat, drive
+from tests.tui.fakes import FakeApi, changed, make_run, make_runs
+
+XTERM = {"TERM": "xterm-256color"}
+
+
+async def opened(seat: Seat, run: Run) -> None:
+    """The details of this run, opened from the list."""
+    await seat.until(lambda: seat.app.store.get(run.id))
+    seat.app.store.move_to(seat.app.store.row_of((-run.created_at.timestamp(), run.id)))
+    await seat.press("enter")
+    await seat.sees(f"› runs › {run.name}")
+
+
+def log_of(run: Run, text: str) -> dict[str, list[bytes]]:
+    return {run.id: [text.encode()]}
+
+
+# --- facts and source --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_details_tell_what_the_run_is_and_where_it_came_from(size):
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees(run.id, run.job_name, "✓ succeeded", "after 1m55s", "CRD",
+                        "Source", "Started from TestRun CRD", "qa", run.name,
+                        kubectl.get(run), "kubectl describe testruns.sparktest.dev")  # fmt: skip
+
+    drive(scenario, api=FakeApi(make_runs(6)), size=size)
+
+
+def test_a_wide_terminal_shows_everything_at_once():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("Image", run.image, "SUITE=payments-contract", "BASE_URL, TOKEN",
+                        "Timeout", "Created", "Started", "Finished", kubectl.logs(run))  # fmt: skip
+        assert seat.screen().count("Image") == 1
+        assert "do-not-show" not in seat.screen()
+
+    drive(scenario, api=FakeApi(make_runs(6)), size=(140, 40))
+
+
+def test_a_failed_run_says_why_first():
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(2))
+        seen = await seat.sees("✗ test · Error · exit code 3", "the test itself failed",
+                               "the container ended with exit code 3")  # fmt: skip
+        assert seen.index("exit code 3") < seen.index("Run id")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_a_pending_run_says_what_it_waits_for():
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(0))
+        await seat.sees("Waits for", "Unschedulable: 0/3 nodes", "the container has not started")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_an_api_run_has_no_source_and_the_commands_of_its_job():
+    run = make_run(1)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees(f"kubectl get job {run.job_name}")
+        assert "Source" not in seat.screen()
+        assert "CRD" not in seat.screen()
+
+    drive(scenario, api=FakeApi(make_runs(6)), size=(140, 40))
+
+
+def test_the_details_follow_the_run_to_its_end():
+    run = make_run(1)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("● running for 1m04s")
+        seat.api.put(changed(run, status=Status.FAILED, failure=make_run(2).failure, duration=70.0))
+        await seat.polled()
+        await seat.sees("✗ failed after 1m10s", "exit code 3")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_a_run_that_was_deleted_meanwhile_stays_readable_and_says_so():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        del seat.api.runs[run.id]
+        await seat.polled()
+        await seat.sees("   deleted", run.id)
+        await seat.press("escape")
+        await seat.until(lambda: run.name not in seat.screen())
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_a_run_that_is_gone_when_it_is_opened_is_said_to_be():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await seat.sees(run.name)
+        del seat.api.runs[run.id]
+        await opened(seat, run)
+        await seat.sees("had been deleted")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+# --- copying -----------------------------------------------------------------------------------
+
+
+def test_the_copy_menu_begins_with_kubectl_get():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.press("y")
+        await seat.sees("Copy", kubectl.get(run), kubectl.describe(run), run.id)
+        await seat.press("enter")
+        await seat.sees("Copied get through the terminal (OSC 52)")
+        assert seat.app.clipboard == kubectl.get(run)
+
+    drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
+
+
+def test_the_menu_offers_the_commands_the_ids_and_the_failure():
+    run = make_run(2)
+    offered = choices(run, "prod")
+    assert offered[:5] == kubectl.commands(run, context="prod")
+    assert dict(offered[5:]) == {
+        "run id": run.id, "name": run.name, "job": run.job_name, "image": run.image,
+        "TestRun": run.name, "failure": "Error: the container ended with exit code 3",
+    }  # fmt: skip
+
+
+def test_what_is_chosen_in_the_menu_is_copied():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.press("y", "j", "k", *["j"] * 5, "y")
+        await seat.sees("Copied run id")
+        assert seat.app.clipboard == run.id
+
+    drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
+
+
+def test_a_command_in_focus_is_copied_by_itself():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        # From the log over its end to the facts, then to the commands.
+        await seat.press("tab", "tab", "tab", "y")
+        await seat.until(lambda: seat.app.clipboard == kubectl.describe(run))
+        await seat.press("tab", "enter")
+        await seat.until(lambda: seat.app.clipboard == kubectl.logs(run))
+
+    drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
+
+
+def test_a_command_is_copied_by_a_click():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        rows = seat.screen().splitlines()
+        y = next(number for number, row in enumerate(rows) if "kubectl describe" in row)
+        await seat.pilot.click(offset=(10, y))
+        await seat.until(lambda: seat.app.clipboard == kubectl.describe(run))
+
+    drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
+
+
+def test_where_no_clipboard_takes_it_the_text_is_shown():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.press("y", "enter")
+        await seat.until(lambda: isinstance(seat.app.screen, TextScreen))
+        await seat.sees("no clipboard took it", kubectl.get(run))
+        await seat.press("escape")
+        await seat.sees("› runs ›")
+
+    drive(scenario, api=FakeApi(make_runs(6)), environ={"TERM": "dumb"})
+
+
+# --- cancel and delete -------------------------------------------------------------------------
+
+
+def test_a_cancel_asks_first_and_enter_alone_is_no():
+    run = make_run(1)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.press("c")
+        await seat.sees("Cancel this run?", run.name, f"sparktest cancel {run.id}")
+        focused = seat.app.focused
+        assert isinstance(focused, Button)
+        assert focused.id == "no"
+        await seat.press("enter")
+        assert seat.api.runs[run.id].cancel_requested_at is None
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+@pytest.mark.parametrize("key", ["escape", "n"])
+def test_a_cancel_can_be_left(key):
+    async def scenario(seat: Seat) -> None:
+        await seat.sees("login-flow-1")
+        await seat.press("j", "c")
+        await seat.sees("Cancel this run?")
+        await seat.press(key)
+        await seat.until(lambda: "Cancel this run?" not in seat.screen())
+        assert seat.api.runs[make_run(1).id].cancel_requested_at is None
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_yes_stops_the_run_that_was_asked_about_whatever_the_list_does_meanwhile():
+    run = make_run(1)
+
+    async def scenario(seat: Seat) -> None:
+        await seat.sees(run.name)
+        await seat.press("j", "c")
+        await seat.sees("Cancel this run?")
+        seat.api.put(make_run(100, created_at=run.created_at, status=Status.RUNNING))
+        seat.app.store.remove([run.id])
+        await seat.polled()
+        await seat.press("right", "enter")
+        await seat.sees("was asked to stop")
+        asked = [r.id for r in seat.api.runs.values() if r.cancel_requested_at]
+        assert asked == [run.id]
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_a_run_that_has_ended_is_not_asked_about():
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(3))
+        await seat.press("c")
+        await seat.sees("has ended: succeeded")
+        assert "Cancel this run?" not in seat.screen()
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_what_the_api_refuses_is_said_with_its_reason():
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(1))
+        await seat.press("c")
+        await seat.sees("Cancel this run?")
+
+        def refuse(run_id: str) -> Run:
+            raise ConflictError("the run [/] has ended")
+
+        seat.api.cancel_run = refuse  # type: ignore[method-assign]
+        await seat.press("right", "enter")
+        await seat.sees("cancel did not work", "the run [/] has ended")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_a_finished_run_is_deleted_after_a_question_and_the_testrun_is_named():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.press("D")
+        await seat.sees("Delete this run?", "The TestRun object stays.", kubectl.delete(run))
+        await seat.press("right", "enter")
+        await seat.sees("was deleted", "The TestRun is still there")
+        assert run.id not in seat.api.runs
+        await seat.press("escape")
+        await seat.sees("2 failed")
+        assert run.name not in seat.line("STATUS")
+        assert seat.app.store.get(run.id) is None
+
+    drive(scenario, api=FakeApi(make_runs(10)))
+
+
+def test_a_run_that_goes_on_is_not_deleted():
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(1))
+        await seat.press("D")
+        await seat.sees("cancel it first")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+# --- the log -----------------------------------------------------------------------------------
+
+
+def view(seat: Seat) -> LogView:
+    return seat.app.screen.query_one(LogView)
+
+
+def test_the_log_is_shown_and_followed_while_the_run_goes_on():
+    run, more = make_run(1), Event()
+
+    def rest(run_id: str) -> Iterator[bytes]:
+        yield b"10 %\r20 %"
+        more.wait(10)
+        yield "\r100 % ä".encode()[:-1] + b"\xa4"[:0]
+        yield "ä".encode()[1:] + b"\nlast\n"
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("first", "20 %", "2 lines", "following")
+        assert "10 %" not in seat.screen()
+        more.set()
+        await seat.sees("100 % ä", "last", "3 lines")
+        assert "20 %" not in seat.screen()
+
+    api = FakeApi(make_runs(6), {run.id: [b"first\n"]})
+    api.more = rest
+    drive(scenario, api=api)
+
+
+def test_the_end_stays_in_sight_until_the_person_scrolls_up():
+    run = make_run(1)
+    lines = "".join(f"line {number}\n" for number in range(500))
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("line 499")
+        await seat.press("k")
+        assert not view(seat).following
+        view(seat).append("more\n", "")
+        await seat.pilot.pause()
+        assert "more" not in seat.screen()
+        await seat.press("G")
+        await seat.sees("more")
+        assert view(seat).following
+        await seat.press("g")
+        await seat.sees("line 0")
+
+    drive(scenario, api=FakeApi(make_runs(6), log_of(run, lines)))
+
+
+def test_a_search_counts_its_matches_and_goes_round():
+    run = make_run(3)
+    lines = "".join(f"step {n} {'FAIL' if n % 50 == 7 else 'ok'}\n" for n in range(200))
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("step 199")
+        await seat.press("g", "slash", *"fail", "enter")
+        await seat.sees("“fail” 1 of 4", "step 7 FAIL")
+        seen = []
+        for key in ("n", "n", "n", "n", "N"):
+            await seat.press(key)
+            seen.append(view(seat).match)
+        assert seen == [1, 2, 3, 0, 3]
+        await seat.sees("“fail” 4 of 4", "step 157 FAIL")
+        await seat.press("slash", *["backspace"] * 4, *"zzz", "enter")
+        await seat.sees("“zzz” 0 of 0")
+
+    drive(scenario, api=FakeApi(make_runs(6), log_of(run, lines)))
+
+
+def test_escape_closes_the_search_before_the_details():
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(3))
+        await seat.press("slash", *"q")
+        await seat.press("escape")
+        await seat.sees("› runs ›")
+        await seat.press("escape")
+        await seat.sees("STATUS")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_long_lines_are_reached_by_scrolling_or_by_wrapping():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("start")
+        assert "the end" not in seat.screen()
+        await seat.press("w")
+        await seat.sees("wrapped", "the end")
+        await seat.press("w", *["right"] * 20)
+        await seat.sees("the end")
+
+    drive(scenario, api=FakeApi(make_runs(6), log_of(run, f"start {'x' * 150} the end\n")))
+
+
+def test_the_log_alone_fills_the_screen_and_comes_back():
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(3))
+        await seat.sees("Run id")
+        await seat.press("l")
+        await seat.until(lambda: "Run id" not in seat.screen())
+        await seat.press("l")
+        await seat.sees("Run id")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_a_log_is_saved_whole_and_only_for_its_owner(tmp_path, monkeypatch):
+    run = make_run(3)
+    monkeypatch.chdir(tmp_path)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("two")
+        await seat.press("S")
+        await seat.sees("Saved the log to")
+        await seat.press("S")
+        await seat.until(lambda: len(list(tmp_path.iterdir())) == 2)
+
+    drive(scenario, api=FakeApi(make_runs(6), log_of(run, "\x1b[1mone\x1b[0m\ntwo")))
+    saved = sorted(tmp_path.iterdir())
+    assert [path.name for path in saved] == [f"{run.job_name}-1.log", f"{run.job_name}.log"]
+    assert all(path.read_text() == "one\ntwo" for path in saved)
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in saved)
+
+
+def test_a_log_that_cannot_be_saved_says_why(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, make_run(3))
+        folder.rmdir()
+        await seat.press("S")
+        await seat.sees("No such file or directory")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_a_log_that_breaks_off_goes_on_where_it_was(monkeypatch):
+    run, breaks = make_run(1), iter([True, False])
+    monkeypatch.setattr(log_pane, "AGAIN_SECONDS", 0.01)
+
+    def rest(run_id: str) -> Iterator[bytes]:
+        yield b"one\ntwo\n"
+        if next(breaks):
+            raise UnavailableError("the connection was cut")
+        yield b"three\n"
+        Event().wait(0.5)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("three", "3 lines")
+        assert view(seat).log_lines.text() == "one\ntwo\nthree\n"
+
+    api = FakeApi(make_runs(6))
+    api.more = rest
+    drive(scenario, api=api)
+
+
+def test_a_log_that_was_not_stored_says_why():
+    run = make_run(3, log=Log(state=LogState.NONE, reason="NodeLost"))
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        await seat.sees("No log was stored: NodeLost")
+
+    drive(scenario, api=FakeApi([run]))

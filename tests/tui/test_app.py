@@ -1,0 +1,81 @@
+import io
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparktest.settings import Settings
+from sparktest.tui import app, crash
+from tests.tui.driver import Seat, drive
+from tests.tui.fakes import FakeApi, make_runs
+
+HEAVY = ("flask", "sqlalchemy", "kubernetes", "marshmallow", "alembic", "gunicorn")
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
+def test_without_a_terminal_it_says_so_in_one_line_and_ends_with_two(monkeypatch, name):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    streams = {each: Terminal() for each in ("stdin", "stdout", "stderr")}
+    streams[name] = io.StringIO()  # type: ignore[assignment]
+    for each, stream in streams.items():
+        monkeypatch.setattr(sys, each, stream)
+    assert app.run(Settings()) == 2
+    said = streams["stderr"].getvalue()
+    assert said.count("\n") == 1
+    assert "sparktest runs" in said
+
+
+def test_the_ui_loads_nothing_of_the_other_rooms():
+    code = (
+        "import json, sys, sparktest.tui.app;"
+        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert json.loads(answer.stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://127.0.0.1:8080/api", "127.0.0.1:8080"),
+        ("https://user:secret@tests.example/api", "tests.example"),
+    ],
+)
+def test_the_address_shown_holds_no_password(url, address):
+    assert app._address(url) == address
+
+
+def test_a_fault_of_its_own_is_one_line_and_a_file_without_values(capsys):
+    async def scenario(seat: Seat) -> None:
+        await seat.sees("login-flow-1")
+        token = "spt_secret_value"  # noqa: F841 - a trace with locals would show it
+
+        def broken() -> None:
+            raise LookupError("broken")
+
+        seat.app.call_later(broken)
+        await seat.until(lambda: not seat.app.is_running)
+
+    with pytest.raises(LookupError):
+        drive(scenario, api=FakeApi(make_runs(3)))
+    said = capsys.readouterr().err
+    path = Path(said.split("report it")[1].split("with")[1].strip())
+    assert "Traceback" not in said
+    assert "(LookupError)" in said
+    assert "broken" in path.read_text()
+    assert "spt_secret_value" not in path.read_text()
+    path.unlink()
+
+
+def test_the_file_of_a_fault_is_readable_by_its_owner_only():
+    path = Path(crash.report(ValueError("é\ud800")).split()[-1])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.unlink()

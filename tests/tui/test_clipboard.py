@@ -1,0 +1,84 @@
+import os
+import stat
+import time
+
+import pytest
+
+from sparktest.tui import clipboard
+from sparktest.tui.clipboard import MAX_OSC52_BYTES, TMUX, copy, pipe, ways
+
+XTERM = {"TERM": "xterm-256color"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "programs", "osc52"),
+    [
+        (XTERM, [], True),
+        (XTERM | {"TMUX": "/tmp/tmux-0/default,1,0"}, ["tmux"], False),
+        (XTERM | {"DISPLAY": ":0"}, ["xclip", "xsel"], True),
+        (XTERM | {"WAYLAND_DISPLAY": "wayland-0"}, ["wl-copy", "xclip"], True),
+        (XTERM | {"DISPLAY": ":10", "SSH_TTY": "/dev/pts/1"}, [], True),
+        (XTERM | {"TERM_PROGRAM": "Apple_Terminal"}, ["pbcopy"], True),
+        (XTERM | {"STY": "1.pts"}, [], False),
+        ({"TERM": "linux"}, [], False),
+        ({}, [], False),
+    ],
+)
+def test_the_ways_are_those_that_the_terminal_has(environ, programs, osc52):
+    found = ways(environ, 10)
+    assert [command[0] for command in found.programs] == programs
+    assert found.osc52 is osc52
+
+
+def test_a_text_that_terminals_drop_is_not_sent_to_one():
+    assert ways(XTERM, MAX_OSC52_BYTES).osc52
+    assert not ways(XTERM, MAX_OSC52_BYTES + 1).osc52
+
+
+def test_the_first_program_that_takes_it_is_enough():
+    asked = []
+
+    def second_works(command, text):
+        asked.append((command[0], text))
+        return len(asked) == 2
+
+    found = clipboard.Ways((("one",), ("two",), ("three",)), osc52=True)
+    assert copy(found, "words", second_works) == ["the terminal (OSC 52)", "two"]
+    assert asked == [("one", "words"), ("two", "words")]
+
+
+def test_where_nothing_works_nothing_is_said_to_have_taken_it():
+    assert copy(clipboard.Ways((TMUX,), osc52=False), "words", lambda command, text: False) == []
+
+
+def program(folder, body):
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return (str(path),)
+
+
+def test_a_program_gets_the_text_as_it_is(tmp_path):
+    command = program(tmp_path, f"cat > {tmp_path}/got")
+    assert pipe(command, "kubectl get 'ä b'\n")
+    assert (tmp_path / "got").read_text() == "kubectl get 'ä b'\n"
+
+
+def test_a_program_that_is_not_there_or_fails_did_not_take_it(tmp_path):
+    assert not pipe((str(tmp_path / "absent"),), "words")
+    assert not pipe(program(tmp_path, "cat > /dev/null; exit 1"), "words")
+
+
+def test_a_program_that_hangs_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(clipboard, "PATIENCE_SECONDS", 0.2)
+    started = time.monotonic()
+    assert not pipe(program(tmp_path, "exec sleep 30"), "words")
+    assert time.monotonic() - started < 5
+
+
+def test_a_child_that_a_program_leaves_behind_does_not_hold_it_up(tmp_path):
+    command = program(tmp_path, f"cat > /dev/null; sleep 30 & echo $! > {tmp_path}/pid")
+    started = time.monotonic()
+    assert pipe(command, "words")
+    assert time.monotonic() - started < 5
+    os.kill(int((tmp_path / "pid").read_text()), 15)
