@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 PAGE = 500
+# Connections kept beside those of the workers, for watches and logs; opened only when needed.
+STREAMS = 96
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -82,7 +84,7 @@ class Cluster:
             InvalidError: there is no configuration, or it cannot be used.
         """
         transport = Transport(
-            lambda: config.load(settings), pool=workers + 8, timeouts=timeouts or Timeouts()
+            lambda: config.load(settings), pool=workers + STREAMS, timeouts=timeouts or Timeouts()
         )
         return cls(transport, uid=settings.cluster)
 

@@ -1,5 +1,6 @@
 """Credentials, refusals and silence, against a server that misbehaves on demand."""
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -39,6 +40,48 @@ def test_credentials_are_read_anew_once_when_the_cluster_refuses_them(
     cluster.get(JOBS, "default", "a")
     tokens = [request.headers["authorization"] for request in api.requests]
     assert tokens == ["Bearer first", "Bearer second", "Bearer second"]
+
+
+def plugin(path: Path, expires: str | None) -> dict[str, Any]:
+    """A kubeconfig user whose exec plugin gives token-1, token-2, … one a run."""
+    status = {"token": "token-$N"} | ({"expirationTimestamp": expires} if expires else {})
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": status,
+    }
+    script = f"echo x >> {path}; N=$(grep -c x {path}); cat <<E\n{json.dumps(credential)}\nE\n"
+    given = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}
+    return {"exec": given | {"command": "sh", "args": ["-c", script]}}
+
+
+@pytest.mark.parametrize(
+    ("expires", "sent"),
+    [
+        (None, ["token-1", "token-1"]),
+        ("2999-01-01T00:00:00Z", ["token-1", "token-1"]),
+        ("2001-01-01T00:00:00Z", ["token-2", "token-3"]),
+    ],
+)
+def test_a_plugin_is_asked_again_when_its_token_has_run_out(
+    api: Apiserver, kubeconfig: Path, tmp_path: Path, expires: str | None, sent: list[str]
+) -> None:
+    api.kubeconfig(kubeconfig, user=plugin(tmp_path / "runs", expires))
+    cluster = cluster_of(kubeconfig)
+    cluster.list(TESTRUNS)
+    cluster.list(TESTRUNS)
+    tokens = [request.headers["authorization"] for request in api.requests]
+    assert tokens == [f"Bearer {token}" for token in sent]
+
+
+def test_a_plugin_is_asked_again_when_the_cluster_refuses_its_token(
+    api: Apiserver, kubeconfig: Path, tmp_path: Path
+) -> None:
+    api.kubeconfig(kubeconfig, user=plugin(tmp_path / "runs", None))
+    api.faults.append(refuse(401, "Unauthorized"))
+    cluster_of(kubeconfig).list(TESTRUNS)
+    tokens = [request.headers["authorization"] for request in api.requests]
+    assert tokens == ["Bearer token-1", "Bearer token-2"]
 
 
 def test_threads_that_are_refused_together_read_the_credentials_once(
