@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import cast
 
 import pytest
 from flask import Flask
@@ -28,16 +28,15 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    migrate.upgrade(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(params=databases.ENGINES)
-def database_url(request, tmp_path, template) -> str:
-    return databases.migrated(request.param, tmp_path, template)
+@pytest.fixture(scope="session", params=databases.ENGINES)
+def served(request, tmp_path_factory) -> Iterator[Flask]:
+    """One application a database for all tests; each test finds it as new (see `app`)."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with databases.empty(request.param, folder) as url:
+        migrate.upgrade(url)
+        app = create_app(Settings(database_url=url, namespace="tests"))
+        yield app
+        app.extensions["sparktest"].store.close()
 
 
 @pytest.fixture
@@ -46,16 +45,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def app(database_url, clock) -> Iterator[Flask]:
-    app = create_app(Settings(database_url=database_url, namespace="tests"), clock=clock)
-    yield app
-    app.extensions["sparktest"].store.close()
+def app(served, clock) -> Flask:
+    before: Doors = served.extensions["sparktest"]
+    databases.clear(before.store)
+    served.extensions["sparktest"] = Doors(before.settings, before.store, clock)
+    return cast(Flask, served)
 
 
 @pytest.fixture
 def doors(app: Flask) -> Doors:
-    doors: Doors = app.extensions["sparktest"]
-    return doors
+    return cast(Doors, app.extensions["sparktest"])
 
 
 @pytest.fixture

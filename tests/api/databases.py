@@ -1,45 +1,45 @@
 """Databases for tests: SQLite in a folder of the test, PostgreSQL where the machine has one."""
 
-import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, delete, make_url, text
 
-from sparktest.api.store import migrate
+from sparktest.api.store import Store
 from sparktest.api.store.engine import parse_url
 from sparktest.api.store.run_tables import RunRow
-from sparktest.api.store.tables import REVISION
 from tests.need import need_postgres
 
 ENGINES = ("sqlite", "postgresql")
 
 
-def empty(kind: str, folder: Path) -> str:
-    """The URL of a database without a single table."""
+@contextmanager
+def empty(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of a database without a single table; on PostgreSQL a schema of its own."""
     if kind == "sqlite":
-        return f"sqlite:///{folder / 'empty.db'}"
-    url = need_postgres()
-    _execute(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-    return url
+        yield f"sqlite:///{folder / 'empty.db'}"
+        return
+    server = make_url(need_postgres())
+    schema = f"test_{uuid.uuid4().hex[:12]}"
+    _execute(server.render_as_string(hide_password=False), f"CREATE SCHEMA {schema}")
+    url = server.update_query_dict({"options": f"-csearch_path={schema}"})
+    try:
+        yield url.render_as_string(hide_password=False)
+    finally:
+        _execute(server.render_as_string(hide_password=False), f"DROP SCHEMA {schema} CASCADE")
 
 
-def migrated(kind: str, folder: Path, template: Path) -> str:
-    """The URL of a database with all tables, all empty; `template` is a migrated SQLite file."""
-    if kind == "sqlite":
-        copy = folder / "sparktest.db"
-        shutil.copyfile(template, copy)
-        return f"sqlite:///{copy}"
-    url = need_postgres()
-    if migrate.current(url) != REVISION:
-        migrate.upgrade(empty(kind, folder))
-    tables = ", ".join(RunRow.metadata.tables)
-    _execute(url, f"TRUNCATE {tables} RESTART IDENTITY")
-    return url
+def clear(store: Store) -> None:
+    """Delete all rows."""
+    with store.writing() as connection:
+        for table in reversed(RunRow.metadata.sorted_tables):
+            connection.execute(delete(table))
 
 
-def _execute(url: str, *statements: str) -> None:
+def _execute(url: str, statement: str) -> None:
     engine = create_engine(parse_url(url))
     with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
+        connection.execute(text(statement))
     engine.dispose()

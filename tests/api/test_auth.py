@@ -2,7 +2,6 @@
 
 import pytest
 
-from sparktest.api import create_app
 from sparktest.api.auth import is_loopback
 from sparktest.settings import Settings
 from tests.api.requests import adhoc, answered
@@ -11,10 +10,10 @@ TOKEN = "spt_canary_0123456789"
 
 
 @pytest.fixture
-def guarded(database_url):
-    app = create_app(Settings(database_url=database_url, token=TOKEN))
-    yield app.test_client()
-    app.extensions["sparktest"].store.close()
+def guarded(client, doors):
+    doors.settings = Settings(token=TOKEN)
+    yield client
+    doors.settings = Settings(namespace="tests")
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -131,7 +131,7 @@ def test_followers_that_go_away_make_room_for_others(address):
 
 @pytest.mark.parametrize("kind", databases.ENGINES)
 def test_a_stop_cuts_followers_and_ends_the_process_well(kind, tmp_path):
-    with running(databases.empty(kind, tmp_path)) as (process, address):
+    with databases.empty(kind, tmp_path) as url, running(url) as (process, address):
         runs = f"{address}/api/test-runs"
         run = requests.post(runs, json=adhoc(), timeout=PATIENCE).json()["id"]
         log = {"Content-Type": "application/octet-stream"}

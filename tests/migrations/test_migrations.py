@@ -35,8 +35,9 @@ CHILDREN = (
 
 
 @pytest.fixture(params=databases.ENGINES)
-def url(request, tmp_path) -> str:
-    return databases.empty(request.param, tmp_path)
+def url(request, tmp_path):
+    with databases.empty(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

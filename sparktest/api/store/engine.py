@@ -124,10 +124,12 @@ def engine_options(url: URL) -> dict[str, Any]:
         "pool_timeout": POOL_SECONDS,
     }
     if url.get_backend_name() == "postgresql":
+        # What the address says (a search_path, say) would be lost to what is said here.
+        given = f"{url.query.get('options', '')} "
         options["connect_args"] = {
             "connect_timeout": POOL_SECONDS,
             "application_name": "sparktest",
-            "options": "-c timezone=utc -c lock_timeout=5s -c statement_timeout=30s",
+            "options": f"{given}-c timezone=utc -c lock_timeout=5s -c statement_timeout=30s",
         }
     return options
 

@@ -73,7 +73,8 @@ def explain(connection, statement) -> list[str]:
         connection, compile_kwargs={"literal_binds": False, "render_postcompile": True}
     )
     if connection.dialect.name == "sqlite":
-        values = tuple(compiled.params[name] for name in compiled.positiontup)
+        given = [compiled.params[name] for name in compiled.positiontup]
+        values = tuple(str(one) if isinstance(one, datetime) else one for one in given)
         rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
         return [row[3] for row in rows]
     # A small table is always scanned; without that choice it shows whether there is another way.
