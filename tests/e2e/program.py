@@ -14,7 +14,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(what: str, check: Callable[[], T], seconds: float = 60.0, every: float = 0.1) -> T:
+def until(what: str, check: Callable[[], T | None], seconds: float = 60.0, every: float = 0.1) -> T:
     """What `check` answers once it is truthy; fails the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

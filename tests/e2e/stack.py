@@ -114,7 +114,7 @@ class Stack:
             testrun = self.testrun(name)
             return testrun if condition(testrun, "Finished") == "True" else None
 
-        return until(f"TestRun {name} is finished", done, seconds)  # type: ignore[return-value]
+        return until(f"TestRun {name} is finished", done, seconds)
 
     def check_alive(self) -> None:
         """Fail with the program's last lines when one has ended by itself."""
@@ -140,7 +140,7 @@ class Stack:
             run = self.client.get_run(run_id)
             return run if run.status.final else None
 
-        return until(f"run {run_id} is final", done, seconds)  # type: ignore[return-value]
+        return until(f"run {run_id} is final", done, seconds)
 
     def log_of(self, run: Run) -> str:
         """The stored log."""
