@@ -1,0 +1,258 @@
+"""The API: a request in, an answer out."""
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from sparktest.devcluster import discovery, openapi, patches
+from sparktest.devcluster.deletion import DeleteOptions, delete
+from sparktest.devcluster.entries import Entry, Object
+from sparktest.devcluster.faults import Call, Faults, LostReplyError
+from sparktest.devcluster.forms import Form, form_name
+from sparktest.devcluster.kinds import Kinds
+from sparktest.devcluster.requests import Answer, Request, Target, answered, call, target
+from sparktest.devcluster.resources import Options, Resources
+from sparktest.devcluster.selectors import selector
+from sparktest.devcluster.status import bad_request, expired, no_such_route
+from sparktest.devcluster.watch import WatchOptions, version_of, watch
+
+HEALTH = ("/healthz", "/livez", "/readyz")
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+Log = Callable[[Request, str, str], Iterator[bytes | None]]
+
+
+class Api:
+    """Everything that can be asked of the dev cluster; `log` answers for the logs of pods."""
+
+    def __init__(self, resources: Resources, kinds: Kinds, faults: Faults, log: Log) -> None:
+        self.resources = resources
+        self.kinds = kinds
+        self.faults = faults
+        self.log = log
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to a request.
+
+        Raises:
+            StatusError: whatever is wrong with it.
+            LostReplyError: a test wants the answer lost.
+        """
+        fixed = self._about(request)
+        if fixed is not None:
+            return fixed
+        aim = target(request.path, self.kinds)
+        wish = call(request, aim)
+        fault = self.faults.take(wish)
+        if fault is None:
+            return self._carry_out(request, aim, wish)
+        if fault.seconds:
+            time.sleep(fault.seconds)
+        if fault.error:
+            raise fault.error
+        done = self._carry_out(request, aim, wish)
+        if fault.lose:
+            raise LostReplyError
+        return done
+
+    def _about(self, request: Request) -> Answer | None:
+        """What there is to know about the API itself; None for a path to a resource."""
+        path = request.path.rstrip("/") or "/"
+        if path in HEALTH:
+            return Answer(b"ok", media_type="text/plain")
+        if path == "/version":
+            return answered(discovery.VERSION)
+        if path.startswith("/openapi/"):
+            return self._openapi(path)
+        steps = path.strip("/").split("/")
+        if steps[0] not in ("api", "apis") or len(steps) > (2 if steps[0] == "api" else 3):
+            return None
+        document = self._discovery(request, steps)
+        if document is None:
+            raise no_such_route()
+        found = answered(document)
+        if document["kind"] == "APIGroupDiscoveryList":
+            found.media_type = AGGREGATED
+        return found
+
+    def _openapi(self, path: str) -> Answer:
+        kinds = self.kinds.all()
+        if path == "/openapi/v2":
+            return answered(openapi.v2(kinds))
+        if path == "/openapi/v3":
+            return answered(openapi.index(kinds))
+        document = openapi.document(path.removeprefix("/openapi/v3/"), kinds)
+        if document is None:
+            raise no_such_route()
+        return answered(document)
+
+    def _discovery(self, request: Request, steps: list[str]) -> dict[str, Any] | None:
+        kinds = self.kinds.all()
+        wants_all = "as=APIGroupDiscoveryList" in request.headers.get("accept", "")
+        match steps:
+            case ["api" | "apis"] if wants_all and "v=v2;" in f"{request.headers['accept']};":
+                return discovery.aggregated(kinds, core=steps[0] == "api")
+            case ["api"]:
+                return discovery.core_versions(request.headers.get("host", ""))
+            case ["apis"]:
+                return discovery.groups(kinds)
+            case ["api", version]:
+                return discovery.resources("", version, kinds)
+            case ["apis", group]:
+                return discovery.group(group, kinds)
+            case ["apis", group, version]:
+                return discovery.resources(group, version, kinds)
+        return None
+
+    def _carry_out(self, request: Request, aim: Target, wish: Call) -> Answer:
+        if aim.subresource == "log":
+            stream = self.log(request, aim.namespace, aim.name)
+            return Answer(stream=stream, media_type="text/plain")
+        include = request.query.get("includeObject", "Metadata")
+        name = form_name(request.headers.get("accept", ""))
+        form = Form(aim.kind, name, include, self.resources.clock)
+        verbs: dict[str, Callable[[Request, Target, Form], Answer]] = {
+            "get": self._get,
+            "list": self._list,
+            "watch": self._watch,
+            "create": self._create,
+            "update": self._update,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_all,
+        }
+        return verbs[wish.verb](request, aim, form)
+
+    def _get(self, request: Request, aim: Target, form: Form) -> Answer:
+        return Answer(form.one(self.resources.entry(aim.kind, aim.namespace, aim.name)))
+
+    def _list(self, request: Request, aim: Target, form: Form) -> Answer:
+        store = self.resources.store
+        with store.lock:
+            version = store.version
+            entries = store.entries(aim.kind.key, aim.namespace)
+        if request.query.get("continue"):
+            version, after = _continued(
+                request.query["continue"], store.history(aim.kind.key).floor
+            )
+            entries = [entry for entry in entries if (entry.namespace, entry.name) > after]
+        test = _selector(request, aim)
+        if test:
+            entries = [entry for entry in entries if test(entry)]
+        meta: dict[str, Any] = {"resourceVersion": str(version)}
+        limit = request.number("limit") or 0
+        if 0 < limit < len(entries):
+            if not test:
+                meta["remainingItemCount"] = len(entries) - limit
+            entries = entries[:limit]
+            meta["continue"] = _continue(version, entries[-1])
+        return Answer(form.many(entries, meta))
+
+    def _watch(self, request: Request, aim: Target, form: Form) -> Answer:
+        options = WatchOptions(
+            namespace=aim.namespace,
+            version=version_of(request.query.get("resourceVersion", "")),
+            test=_selector(request, aim),
+            timeout_seconds=request.number("timeoutSeconds"),
+            bookmarks=request.flag("allowWatchBookmarks"),
+            mark_initial=request.flag("sendInitialEvents"),
+        )
+        if options.mark_initial:
+            options = msgspec.structs.replace(options, version=None)
+        return Answer(stream=watch(self.resources.store, aim.kind, options, form.one))
+
+    def _create(self, request: Request, aim: Target, form: Form) -> Answer:
+        options = _options(request)
+        obj = request.json()
+        if aim.kind.verbs == ("create",):  # a question, not a thing: SelfSubjectAccessReview
+            answer = {**obj, "status": {"allowed": True, "reason": "the token may do everything"}}
+            return answered(answer, 201)
+        made = self.resources.create(aim.kind, aim.namespace, obj, options)
+        return _warned(Answer(form.change(made), 201), options.warnings)
+
+    def _update(self, request: Request, aim: Target, form: Form) -> Answer:
+        body = request.json()
+        return self._changed(request, aim, form, lambda current: body)
+
+    def _patch(self, request: Request, aim: Target, form: Form) -> Answer:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip()
+        patches.check(media_type, strategic_too=not aim.kind.custom)
+        patch, schema = request.json(), aim.kind.schema
+        return self._changed(
+            request, aim, form, lambda obj: patches.patched(obj, patch, media_type, schema)
+        )
+
+    def _changed(
+        self, request: Request, aim: Target, form: Form, change: Callable[[Object], Object]
+    ) -> Answer:
+        options = _options(request)
+        where = (aim.kind, aim.namespace, aim.name)
+        obj = self.resources.update(*where, change, options, aim.subresource)
+        return _warned(Answer(form.change(obj)), options.warnings)
+
+    def _delete(self, request: Request, aim: Target, form: Form) -> Answer:
+        warnings: list[str] = []
+        entry = self.resources.entry(aim.kind, aim.namespace, aim.name)
+        gone = delete(self.resources, aim.kind, entry, _delete_options(request), warnings)
+        return _warned(answered(gone), warnings)
+
+    def _delete_all(self, request: Request, aim: Target, form: Form) -> Answer:
+        options, test = _delete_options(request), _selector(request, aim)
+        entries = self.resources.store.entries(aim.kind.key, aim.namespace)
+        chosen = [entry for entry in entries if not test or test(entry)]
+        for entry in chosen:
+            if self.resources.store.get(*entry.place):
+                delete(self.resources, aim.kind, entry, options)
+        return Answer(form.many(chosen, {"resourceVersion": str(self.resources.store.version)}))
+
+
+def _selector(request: Request, aim: Target) -> Callable[[Entry], bool] | None:
+    query = request.query
+    return selector(aim.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+
+
+def _options(request: Request) -> Options:
+    dry_run = request.query.get("dryRun", "")
+    if dry_run not in ("", "All"):
+        raise bad_request(f'dryRun: Unsupported value: "{dry_run}": supported values: "All"')
+    return Options(dry_run=bool(dry_run), validation=request.query.get("fieldValidation", "Warn"))
+
+
+def _delete_options(request: Request) -> DeleteOptions:
+    given = request.json() if request.body else {}
+    query = request.query
+    for name in ("gracePeriodSeconds", "propagationPolicy", "orphanDependents"):
+        if query.get(name):
+            given.setdefault(name, query[name])
+    if query.get("dryRun"):
+        given.setdefault("dryRun", [query["dryRun"]])
+    try:
+        return msgspec.convert(given, DeleteOptions, strict=False)
+    except msgspec.ValidationError as error:
+        raise bad_request(f"DeleteOptions: {error}") from error
+
+
+def _continue(version: int, last: Entry) -> str:
+    place = msgspec.json.encode([version, last.namespace, last.name])
+    return base64.urlsafe_b64encode(place).decode()
+
+
+def _continued(token: str, floor: int) -> tuple[int, tuple[str, str]]:
+    """The version of the list that goes on, and the last place of the page before."""
+    try:
+        place = base64.urlsafe_b64decode(token.encode())
+        version, namespace, name = msgspec.json.decode(place, type=tuple[int, str, str])
+    except (ValueError, msgspec.DecodeError) as error:
+        raise bad_request("continue key is not valid") from error
+    if version < floor:
+        raise expired("The provided continue parameter is too old: list again from the start")
+    return version, (namespace, name)
+
+
+def _warned(answer: Answer, warnings: list[str]) -> Answer:
+    if warnings:
+        text = " ".join(warnings).replace('"', r"\"")
+        answer.headers["Warning"] = f'299 - "{text}"'
+    return answer

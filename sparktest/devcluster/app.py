@@ -1,0 +1,141 @@
+"""The dev cluster as one thing: started on a folder, stopped again."""
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sparktest.devcluster import bootstrap, kubeconfig, tls
+from sparktest.devcluster.api import Api
+from sparktest.devcluster.clock import Clock
+from sparktest.devcluster.faults import Faults
+from sparktest.devcluster.kinds import NAMESPACES, Kinds
+from sparktest.devcluster.resources import Resources
+from sparktest.devcluster.server import Server
+from sparktest.devcluster.store import Store
+from sparktest.errors import ConflictError, UnavailableError
+
+
+class DevCluster:
+    """A dev cluster that runs: `kubeconfig` is the file that leads to it, `url` its address.
+
+    Only one runs on a folder at a time. What it kept there, it has again after a restart.
+
+    Raises:
+        ConflictError: another one runs on this folder.
+        UnavailableError: the port is taken.
+    """
+
+    def __init__(self, folder: Path, port: int, faults: Faults, clock: Clock) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        self._lock = _locked(folder / "lock")
+        self.kubeconfig = folder / "kubeconfig"
+        self.faults = faults
+        self.clock = clock
+        self.store = Store(folder / "state.db")
+        self.kinds = Kinds()
+        self.resources = Resources(self.store, clock)
+        bootstrap.open_up(self.store, self.kinds, self.resources)
+        faults.on_change = self.store.wake
+        api = Api(self.resources, self.kinds, faults, lambda *_: iter(()))
+        ca, certificate = tls.certificates(folder)
+        token = kubeconfig.token(folder)
+        self._server = _bound(
+            folder / "port", port, lambda at: Server(at, certificate, token, api.answer, faults)
+        )
+        self.url = f"https://127.0.0.1:{self._server.port}"
+        kubeconfig.write(self.kubeconfig, self.url, ca, token)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        port: int = 0,
+        *,
+        faults: Faults | None = None,
+        clock: Clock | None = None,
+    ) -> Self:
+        """A running dev cluster.
+
+        Args:
+            folder: where it keeps everything; made if it is not there, readable by its owner only.
+            port: 0 for the one that it had before, or a free one.
+            faults: what shall go wrong; for tests.
+            clock: a clock that can be moved; for tests.
+        """
+        return cls(folder, port, faults or Faults(), clock or Clock())
+
+    @property
+    def uid(self) -> str:
+        """The cluster's uid: that of the namespace kube-system."""
+        entry = self.store.get(NAMESPACES.key, "", "kube-system")
+        return entry.uid if entry else ""
+
+    def stop(self) -> None:
+        """End every process and let go of the folder."""
+        self._server.stop()
+        self.store.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | None = None) -> int:
+    """0, after SIGTERM or SIGINT; until then a dev cluster runs. For a process of its own.
+
+    Args:
+        folder: where it keeps everything.
+        port: 0 for the one that it had before, or a free one.
+        ready: called once it answers.
+    """
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    with DevCluster.start(folder, port) as cluster:
+        if ready:
+            ready(cluster)
+        done.wait()
+    return 0
+
+
+def _locked(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ConflictError(
+            f"{path.parent}: another dev cluster runs on this folder; stop it or name another"
+        ) from error
+    return descriptor
+
+
+def _bound(path: Path, port: int, serve: Callable[[int], Server]) -> Server:
+    """A server on the port: on the one it had before if any will do, so that clients find it."""
+    before = int(path.read_text(encoding="ascii")) if path.exists() and not port else port
+    with suppress(OSError):
+        return _noted(path, serve(before))
+    if port:
+        raise UnavailableError(f"port {port} is taken; name another, or 0 for a free one")
+    return _noted(path, serve(0))
+
+
+def _noted(path: Path, server: Server) -> Server:
+    path.write_text(str(server.port), encoding="ascii")
+    return server

@@ -1,0 +1,129 @@
+"""The verb delete: preconditions, grace, finalizers, and what becomes of the dependents."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from sparktest.devcluster.clock import stamp
+from sparktest.devcluster.entries import Entry, Object
+from sparktest.devcluster.kinds import JOBS, PODS, Kind
+from sparktest.devcluster.objects import ended
+from sparktest.devcluster.resources import Resources, released
+from sparktest.devcluster.status import bad_request, conflict
+
+FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+FINALIZERS = {"Foreground": [FOREGROUND], "Orphan": [ORPHAN], "Background": []}
+# Kinds whose DELETE answers the object, not a Status.
+ANSWER_OBJECT = ("Pod", "ServiceAccount")
+ORPHANED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
+    "to remove them or set propagationPolicy=Orphan to suppress this warning"
+)
+
+
+class DeleteOptions(msgspec.Struct, rename="camel"):
+    """What a DELETE may say, in its body or its query."""
+
+    grace_period_seconds: int | None = None
+    propagation_policy: str | None = None
+    orphan_dependents: bool | None = None
+    preconditions: dict[str, Any] | None = None
+    dry_run: list[str] | None = None
+
+
+def delete(
+    resources: Resources,
+    kind: Kind,
+    entry: Entry,
+    options: DeleteOptions,
+    warnings: list[str] | None = None,
+) -> Object:
+    """The object, when it is not gone at once, else a Status that says so.
+
+    Raises:
+        StatusError: 400 or 409.
+    """
+    with resources.store.lock:
+        obj = resources.get(kind, entry.namespace, entry.name)
+        _check(kind, obj, options)
+        policy = _policy(kind, options, warnings)
+        if options.dry_run:
+            return obj if kind.kind in ANSWER_OBJECT else _success(kind, obj)
+        before = msgspec.json.encode(obj)
+        _mark(resources, kind, obj, options, policy)
+        if released(obj):
+            resources.remove(kind, obj)
+            return obj if kind.kind in ANSWER_OBJECT else _success(kind, obj)
+        if msgspec.json.encode(obj) != before:
+            resources.set_status(kind, entry, lambda current: current.update(obj))
+        return resources.get(kind, entry.namespace, entry.name)
+
+
+def _check(kind: Kind, obj: Object, options: DeleteOptions) -> None:
+    meta = obj["metadata"]
+    for key, name in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        wanted = (options.preconditions or {}).get(key)
+        if wanted is not None and wanted != meta[key]:
+            why = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta:"
+            raise conflict(kind.plural, kind.group, meta["name"], f"{why} {meta[key]}")
+
+
+def _policy(kind: Kind, options: DeleteOptions, warnings: list[str] | None) -> str:
+    if options.orphan_dependents is not None:
+        return "Orphan" if options.orphan_dependents else "Background"
+    if options.propagation_policy is None:
+        if kind is not JOBS:
+            return "Background"
+        if warnings is not None:
+            warnings.append(ORPHANED)
+        return "Orphan"
+    if options.propagation_policy not in FINALIZERS:
+        raise bad_request(
+            f"propagationPolicy: {options.propagation_policy!r} is none of Background, "
+            "Foreground, Orphan"
+        )
+    return options.propagation_policy
+
+
+def _mark(
+    resources: Resources, kind: Kind, obj: Object, options: DeleteOptions, policy: str
+) -> None:
+    """Note in the object that it is being deleted, and who has to let go of it first."""
+    meta = obj["metadata"]
+    seconds = _grace(kind, obj, options)
+    left = meta.get("deletionGracePeriodSeconds")
+    if "deletionTimestamp" not in meta or (left is not None and seconds < left):
+        moment = resources.clock.now() + timedelta(seconds=seconds)
+        meta["deletionTimestamp"] = stamp(moment)
+        meta["deletionGracePeriodSeconds"] = seconds
+    if kind.kind == "Namespace":
+        obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
+    names = [name for name in meta.get("finalizers") or () if name not in (FOREGROUND, ORPHAN)]
+    added = FINALIZERS[policy]
+    if added and resources.store.dependents(meta["uid"]):
+        names += added
+    meta.pop("finalizers", None)
+    if names:
+        meta["finalizers"] = names
+
+
+def _grace(kind: Kind, obj: Object, options: DeleteOptions) -> int:
+    """Seconds that a pod has to end; other kinds, and pods without a process, have none."""
+    if kind is not PODS or ended(obj) or not obj["spec"].get("nodeName"):
+        return 0
+    if options.grace_period_seconds is not None:
+        return max(0, options.grace_period_seconds)
+    return int(obj["spec"].get("terminationGracePeriodSeconds", 30))
+
+
+def _success(kind: Kind, obj: Object) -> Object:
+    meta = obj["metadata"]
+    details = {"name": meta["name"], "group": kind.group, "kind": kind.plural, "uid": meta["uid"]}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {key: value for key, value in details.items() if value},
+    }

@@ -1,0 +1,223 @@
+"""The kinds that the dev cluster serves: the built-in ones, and one for each version of a CRD."""
+
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import yaml
+
+from sparktest.devcluster.schemas import Schema
+from sparktest.devcluster.status import Cause, cause, no_such_route, qualified
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+CRD = "apiextensions.k8s.io/customresourcedefinitions"
+AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
+
+
+class Column(msgspec.Struct, frozen=True, rename="camel"):
+    """A column that a CRD asks for; `priority` above 0 means with -o wide only."""
+
+    name: str
+    type: str
+    json_path: str
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True):
+    """One kind in one version. `fields` are what a field selector may name beside the usual."""
+
+    group: str = ""
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+    singular: str = ""
+    list_kind: str = ""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = VERBS
+    subresources: frozenset[str] = frozenset()
+    fields: tuple[str, ...] = ()
+    generation: bool = False
+    custom: bool = False
+    storage_version: str = ""
+    columns: tuple[Column, ...] = ()
+    schema: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Compiled once, here: an object is checked on every write.
+        self.__dict__["rules"] = Schema(self.schema)
+
+    @property
+    def rules(self) -> Schema:
+        """The compiled schema."""
+        compiled: Schema = self.__dict__["rules"]
+        return compiled
+
+    @property
+    def key(self) -> str:
+        """Where the store keeps objects of this kind, whatever the version."""
+        return f"{self.group}/{self.plural}"
+
+    @property
+    def api_version(self) -> str:
+        """`batch/v1`, or `v1` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def stored_as(self) -> str:
+        """The apiVersion that stored objects carry."""
+        version = self.storage_version or self.version
+        return f"{self.group}/{version}" if self.group else version
+
+    @property
+    def resource(self) -> str:
+        """`jobs.batch`, as kubectl names it."""
+        return qualified(self.plural, self.group)
+
+    def served_subresources(self) -> list[str]:
+        """The subresources in a stable order."""
+        return sorted(self.subresources)
+
+
+class Kinds:
+    """All kinds. Readers need no lock: a change replaces the table as a whole."""
+
+    def __init__(self) -> None:
+        self._table = {(kind.group, kind.version, kind.plural): kind for kind in BUILT_IN}
+
+    def find(self, group: str, version: str, plural: str) -> Kind:
+        """The kind behind a path.
+
+        Raises:
+            StatusError: 404, none is.
+        """
+        kind = self._table.get((group, version, plural))
+        if kind is None:
+            raise no_such_route()
+        return kind
+
+    def all(self) -> list[Kind]:
+        """Every kind, the built-in ones first."""
+        return list(self._table.values())
+
+    def stored(self) -> list[Kind]:
+        """One version of every kind."""
+        return list({kind.key: kind for kind in self._table.values()}.values())
+
+    def by_key(self, key: str) -> Kind | None:
+        """A version of the kind that the store keeps under this key."""
+        return next((kind for kind in self._table.values() if kind.key == key), None)
+
+    def put(self, crd: dict[str, Any]) -> None:
+        """Serve what a CRD describes, in place of what it described before."""
+        key = _crd_key(crd)
+        others = {where: kind for where, kind in self._table.items() if kind.key != key}
+        served = {(kind.group, kind.version, kind.plural): kind for kind in kinds_of(crd)}
+        self._table = others | served
+
+    def drop(self, crd: dict[str, Any]) -> None:
+        """No longer serve what a CRD describes."""
+        key = _crd_key(crd)
+        self._table = {where: kind for where, kind in self._table.items() if kind.key != key}
+
+
+def _crd_key(crd: dict[str, Any]) -> str:
+    return f"{crd['spec']['group']}/{crd['spec']['names']['plural']}"
+
+
+def kinds_of(crd: dict[str, Any]) -> list[Kind]:
+    """The served versions of a CRD.
+
+    Raises:
+        ValueError: a schema or a rule in it cannot be compiled.
+    """
+    spec = crd["spec"]
+    storage = next(version["name"] for version in spec["versions"] if version["storage"])
+    return [
+        _custom(spec, version, storage) for version in spec["versions"] if version.get("served")
+    ]
+
+
+def _custom(spec: dict[str, Any], version: dict[str, Any], storage: str) -> Kind:
+    names = spec["names"]
+    return Kind(
+        group=spec["group"],
+        version=version["name"],
+        plural=names["plural"],
+        kind=names["kind"],
+        singular=names.get("singular") or names["kind"].lower(),
+        list_kind=names.get("listKind") or f"{names['kind']}List",
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        namespaced=spec["scope"] == "Namespaced",
+        subresources=frozenset(key for key in version.get("subresources") or () if key == "status"),
+        fields=tuple(
+            field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()
+        ),
+        generation=True,
+        custom=True,
+        storage_version=storage,
+        columns=tuple(msgspec.convert(version.get("additionalPrinterColumns") or [AGE], _COLUMNS)),
+        schema=(version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"},
+    )
+
+
+_COLUMNS = list[Column]
+
+
+def crd_causes(crd: dict[str, Any]) -> list[Cause]:
+    """What is wrong with a CRD beyond its own schema."""
+    spec = crd["spec"]
+    name = f"{spec['names']['plural']}.{spec['group']}"
+    found = []
+    if crd["metadata"].get("name") != name:
+        text = f'Invalid value: "{crd["metadata"].get("name")}": must be spec.names.plural+"."+'
+        found.append(cause("Invalid", "metadata.name", f"{text}spec.group"))
+    if sum(bool(version["storage"]) for version in spec["versions"]) != 1:
+        text = "Invalid value: must have exactly one version marked as storage version"
+        found.append(cause("Invalid", "spec.versions", text))
+        return found
+    try:
+        kinds_of(crd)
+    except (ValueError, AttributeError, TypeError) as error:
+        where = "spec.versions.schema.openAPIV3Schema"
+        found.append(cause("Invalid", where, f"Invalid value: {error}"))
+    return found
+
+
+def _built_in(documents: Iterable[dict[str, Any]]) -> tuple[Kind, ...]:
+    return tuple(
+        msgspec.convert(
+            {
+                "singular": document["kind"].lower(),
+                "listKind": f"{document['kind']}List",
+                **document,
+            },
+            Kind,
+        )
+        for document in documents
+    )
+
+
+def _load() -> tuple[Kind, ...]:
+    text = (files("sparktest.devcluster") / "kinds.yaml").read_text(encoding="utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return _built_in(yaml.load(text, Loader=loader)["kinds"])  # noqa: S506 (a safe loader)
+
+
+BUILT_IN = _load()
+
+
+def built_in(kind: str) -> Kind:
+    """A built-in kind by its name."""
+    return next(candidate for candidate in BUILT_IN if candidate.kind == kind)
+
+
+PODS, JOBS, NAMESPACES = built_in("Pod"), built_in("Job"), built_in("Namespace")
+EVENTS, SECRETS, CONFIGMAPS = built_in("Event"), built_in("Secret"), built_in("ConfigMap")
+ACCOUNTS, NODES = built_in("ServiceAccount"), built_in("Node")
+CRDS = built_in("CustomResourceDefinition")

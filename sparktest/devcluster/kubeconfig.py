@@ -1,0 +1,37 @@
+"""The kubeconfig and the token in it: the only way in."""
+
+import base64
+import json
+import secrets
+from pathlib import Path
+
+from sparktest.devcluster.tls import private
+
+NAME = "sparktest-devcluster"
+
+
+def token(folder: Path) -> str:
+    """The bearer token of this dev cluster, made once and kept in a file of its own."""
+    path = folder / "token"
+    if not path.exists():
+        private(path, secrets.token_urlsafe(32).encode())
+    return path.read_text(encoding="ascii")
+
+
+def write(path: Path, url: str, ca: Path, secret: str) -> None:
+    """Write a kubeconfig with everything in it; readable by its owner only."""
+    cluster = {
+        "server": url,
+        "certificate-authority-data": base64.b64encode(ca.read_bytes()).decode(),
+    }
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": NAME,
+        "clusters": [{"name": NAME, "cluster": cluster}],
+        "users": [{"name": NAME, "user": {"token": secret}}],
+        "contexts": [
+            {"name": NAME, "context": {"cluster": NAME, "user": NAME, "namespace": "default"}}
+        ],
+    }
+    private(path, (json.dumps(document, indent=2) + "\n").encode())

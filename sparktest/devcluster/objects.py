@@ -1,0 +1,177 @@
+"""What every object has: its metadata, checked and completed. Pure, but for new names and uids."""
+
+import re
+import secrets
+import uuid
+from typing import Any
+
+from sparktest.devcluster.entries import Object
+from sparktest.devcluster.status import Cause, cause
+
+# Without vowels, so that no word comes about.
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN = rf"{LABEL}(\.{LABEL})*"
+QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+SAYS = {
+    LABEL: "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+    "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc'",
+    SUBDOMAIN: "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+    "characters, '-' or '.', and must start and end with an alphanumeric character (e.g. "
+    "'example.com'",
+    QUALIFIED: "name part must consist of alphanumeric characters, '-', '_' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc'",
+    f"({QUALIFIED})?": "a valid label must be an empty string or consist of alphanumeric "
+    "characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
+    "'MyValue',  or 'my_value',  or '12345'",
+}
+TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "name": (str, "string"),
+    "generateName": (str, "string"),
+    "namespace": (str, "string"),
+    "uid": (str, "string"),
+    "resourceVersion": (str, "string"),
+    "labels": (dict, "object of strings"),
+    "annotations": (dict, "object of strings"),
+    "finalizers": (list, "array of strings"),
+    "ownerReferences": (list, "array of objects"),
+}
+OWNER = ("apiVersion", "kind", "name", "uid")
+# What a client cannot set, and what it cannot change once it is set.
+SERVER_SET = (
+    "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
+    "namespace", "resourceVersion",
+)  # fmt: skip
+FIXED = (*SERVER_SET, "name", "generateName")
+METADATA_SCHEMA: dict[str, Any] = {
+    "properties": {
+        "finalizers": {"x-kubernetes-patch-strategy": "merge"},
+        "ownerReferences": {"x-kubernetes-patch-merge-key": "uid"},
+    }
+}
+
+
+def new_uid() -> str:
+    """A uid that no other object has."""
+    return str(uuid.uuid4())
+
+
+def generated(prefix: str) -> str:
+    """A name from a prefix, with five letters of chance behind it."""
+    return prefix[:58] + "".join(secrets.choice(ALPHABET) for _ in range(5))
+
+
+def type_fault(meta: Any) -> str | None:
+    """What makes the metadata unreadable: the field and the type it must have; None if nothing."""
+    if not isinstance(meta, dict):
+        return "metadata must be an object"
+    for key, (kind, name) in TYPES.items():
+        value = meta.get(key)
+        if value is not None and not isinstance(value, kind):
+            return f"metadata.{key} must be of type {name}"
+    for key in ("labels", "annotations"):
+        if any(not isinstance(value, str) for value in (meta.get(key) or {}).values()):
+            return f"the values of metadata.{key} must be of type string"
+    if any(not isinstance(name, str) for name in meta.get("finalizers") or ()):
+        return "metadata.finalizers must be of type array of strings"
+    if any(not isinstance(owner, dict) for owner in meta.get("ownerReferences") or ()):
+        return "metadata.ownerReferences must be of type array of objects"
+    return None
+
+
+def tidied(meta: dict[str, Any]) -> dict[str, Any]:
+    """The metadata without empty parts and without what the dev cluster does not keep."""
+    dropped = ("managedFields", "selfLink", "clusterName")
+    return {
+        key: value
+        for key, value in meta.items()
+        if key not in dropped and value is not None and value not in ({}, [], "")
+    }
+
+
+def metadata_causes(meta: dict[str, Any], *, label_name: bool = False) -> list[Cause]:
+    """What is wrong with the metadata; `label_name`: the name may hold no dots (namespaces)."""
+    name = meta.get("name", "")
+    found: list[Cause] = []
+    if not name:
+        text = "Required value: name or generateName is required"
+        found.append(cause("Required", "metadata.name", text))
+    else:
+        pattern, limit = (LABEL, 63) if label_name else (SUBDOMAIN, 253)
+        found += _named("metadata.name", name, pattern, limit)
+    found += label_causes("metadata.labels", meta.get("labels") or {})
+    for key in meta.get("annotations") or ():
+        found += _key("metadata.annotations", key)
+    for index, owner in enumerate(meta.get("ownerReferences") or ()):
+        for field in OWNER:
+            if not owner.get(field):
+                path = f"metadata.ownerReferences[{index}].{field}"
+                found.append(cause("Required", path, "Required value"))
+    return found
+
+
+def label_causes(path: str, labels: dict[str, str]) -> list[Cause]:
+    """What is wrong with labels: their keys and values."""
+    found = []
+    for key, value in labels.items():
+        found += _key(path, key)
+        found += _named(path, value, f"({QUALIFIED})?", 63)
+    return found
+
+
+def _key(path: str, key: str) -> list[Cause]:
+    prefix, slash, name = key.rpartition("/")
+    found = _named(path, prefix, SUBDOMAIN, 253, shown=key) if slash else []
+    return found + _named(path, name, QUALIFIED, 63, shown=key)
+
+
+def _named(
+    path: str, value: str, pattern: str, limit: int, *, shown: str | None = None
+) -> list[Cause]:
+    shown = value if shown is None else shown
+    if len(value) > limit:
+        text = f'Invalid value: "{shown}": must be no more than {limit} characters'
+        return [cause("Invalid", path, text)]
+    if not re.fullmatch(pattern, value):
+        text = f'Invalid value: "{shown}": {SAYS[pattern]}, regex used for validation is \''
+        return [cause("Invalid", path, f"{text}{pattern}')")]
+    return []
+
+
+def controller_of(obj: Object) -> dict[str, Any] | None:
+    """The owner that manages the object."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            found: dict[str, Any] = owner
+            return found
+    return None
+
+
+def condition(obj: Object, kind: str) -> dict[str, Any] | None:
+    """A condition of the object's status by its type."""
+    for found in (obj.get("status") or {}).get("conditions") or ():
+        if found.get("type") == kind:
+            known: dict[str, Any] = found
+            return known
+    return None
+
+
+def is_true(obj: Object, kind: str) -> bool:
+    """Whether a condition of the object holds."""
+    found = condition(obj, kind)
+    return bool(found and found.get("status") == "True")
+
+
+def finished(job: Object) -> bool:
+    """Whether a Job came to an end, good or bad."""
+    return is_true(job, "Complete") or is_true(job, "Failed")
+
+
+def phase(pod: Object) -> str:
+    """A pod's phase."""
+    return str((pod.get("status") or {}).get("phase", "Pending"))
+
+
+def ended(pod: Object) -> bool:
+    """Whether a pod came to an end, good or bad."""
+    return phase(pod) in ("Succeeded", "Failed")

@@ -1,0 +1,130 @@
+"""OpenAPI, as much as kubectl needs to validate on the server and to explain. Pure."""
+
+import hashlib
+from typing import Any
+
+from sparktest.devcluster.discovery import VERSION
+from sparktest.devcluster.kinds import Kind
+
+Document = dict[str, Any]
+INFO = {"title": "SparkTest dev cluster", "version": VERSION["gitVersion"]}
+API_VERSION = {"type": "string", "description": "The group and version of this kind."}
+KIND = {"type": "string", "description": "The name of this kind."}
+STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
+METADATA = {
+    "type": "object",
+    "description": "What every object has: name, namespace, labels, owners.",
+    "properties": {
+        "name": {"type": "string", "description": "The name, once a namespace and kind."},
+        "generateName": {"type": "string", "description": "A name to which chance is added."},
+        "namespace": {"type": "string", "description": "The room that the name is unique in."},
+        "labels": STRINGS | {"description": "Words to select by."},
+        "annotations": STRINGS | {"description": "Notes of any kind."},
+        "finalizers": {"type": "array", "items": {"type": "string"}},
+        "ownerReferences": {
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": True},
+        },
+        "uid": {"type": "string"},
+        "resourceVersion": {"type": "string"},
+        "generation": {"type": "integer", "format": "int64"},
+        "creationTimestamp": {"type": "string", "format": "date-time"},
+        "deletionTimestamp": {"type": "string", "format": "date-time"},
+        "deletionGracePeriodSeconds": {"type": "integer", "format": "int64"},
+    },
+}
+STRICT = {"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}
+DRY_RUN = {"name": "dryRun", "in": "query", "schema": {"type": "string"}}
+
+
+def index(kinds: list[Kind]) -> Document:
+    """The answer of /openapi/v3: a document for each group and version."""
+    paths = {}
+    for path in dict.fromkeys(_path(kind) for kind in kinds):
+        schemas = [str(kind.schema) for kind in kinds if _path(kind) == path]
+        digest = hashlib.sha256("".join(schemas).encode()).hexdigest()[:32]
+        paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
+    return {"paths": paths}
+
+
+def document(path: str, kinds: list[Kind]) -> Document | None:
+    """The OpenAPI 3 document of a group and version; None where there is nothing."""
+    here = [kind for kind in kinds if _path(kind) == path]
+    if not here:
+        return None
+    paths: Document = {}
+    for kind in here:
+        paths |= _paths(kind)
+    return {
+        "openapi": "3.0.0",
+        "info": INFO,
+        "paths": paths,
+        "components": {"schemas": {_name(kind): _schema(kind) for kind in here}},
+    }
+
+
+def v2(kinds: list[Kind]) -> Document:
+    """The answer of /openapi/v2, for those who still ask for it."""
+    definitions = {_name(kind): _schema(kind) for kind in kinds}
+    return {"swagger": "2.0", "info": INFO, "paths": {}, "definitions": definitions}
+
+
+def _path(kind: Kind) -> str:
+    return f"apis/{kind.api_version}" if kind.group else f"api/{kind.version}"
+
+
+def _name(kind: Kind) -> str:
+    parts = [*reversed((kind.group or "core.k8s.io").split(".")), kind.version, kind.kind]
+    return ".".join(parts)
+
+
+def _gvk(kind: Kind) -> Document:
+    return {"group": kind.group, "kind": kind.kind, "version": kind.version}
+
+
+def _schema(kind: Kind) -> Document:
+    own = dict(kind.schema)
+    head = {"apiVersion": API_VERSION, "kind": KIND, "metadata": METADATA}
+    own["properties"] = {**own.get("properties", {}), **head}
+    own["x-kubernetes-group-version-kind"] = [_gvk(kind)]
+    return own
+
+
+def _paths(kind: Kind) -> Document:
+    root = f"/{_path(kind)}"
+    scope = "/namespaces/{namespace}" if kind.namespaced else ""
+    answer = {
+        "description": "OK",
+        "content": {
+            "application/json": {"schema": {"$ref": f"#/components/schemas/{_name(kind)}"}}
+        },
+    }
+
+    def operation(action: str, *media_types: str) -> Document:
+        entry: Document = {
+            "x-kubernetes-action": action,
+            "x-kubernetes-group-version-kind": _gvk(kind),
+            "parameters": [STRICT, DRY_RUN],
+            "responses": {"200": answer},
+        }
+        if media_types:
+            content = {media_type: {"schema": {"type": "object"}} for media_type in media_types}
+            entry["requestBody"] = {"content": content}
+        return entry
+
+    patches = ("application/json-patch+json", "application/merge-patch+json")
+    paths = {
+        f"{root}{scope}/{kind.plural}": {
+            "get": operation("list"),
+            "post": operation("post", "application/json"),
+        },
+        f"{root}{scope}/{kind.plural}/{{name}}": {
+            "get": operation("get"),
+            "put": operation("put", "application/json"),
+            "patch": operation("patch", *patches),
+            "delete": operation("delete"),
+        },
+    }
+    if kind.namespaced:
+        paths[f"{root}/{kind.plural}"] = {"get": operation("list")}
+    return paths

@@ -1,0 +1,136 @@
+"""A request and its answer, apart from HTTP; and what a path means."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from sparktest.devcluster import protobuf
+from sparktest.devcluster.faults import Call
+from sparktest.devcluster.kinds import Kind, Kinds
+from sparktest.devcluster.status import StatusError, bad_request, no_such_route
+
+METHODS = {
+    "GET": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+
+
+class Request(msgspec.Struct):
+    """What came in; `query` keeps the last value of each name, headers are lower case."""
+
+    method: str
+    path: str
+    query: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    body: bytes = b""
+
+    def flag(self, name: str) -> bool:
+        """Whether a query parameter is set and not false."""
+        return self.query.get(name, "false") not in ("", "0", "false", "False")
+
+    def number(self, name: str) -> int | None:
+        """A query parameter that is a number; None where it is absent; 400 if it is none."""
+        text = self.query.get(name)
+        if text is None or text == "":
+            return None
+        try:
+            return int(text)
+        except ValueError as error:
+            raise bad_request(f"{name}: Invalid value: {text!r}: must be a number") from error
+
+    def json(self) -> Any:
+        """The decoded body; 400 if it is no JSON, 415 if it is in a form that is not read."""
+        media_type = self.headers.get("content-type", "application/json")
+        if media_type.startswith("application/vnd.kubernetes.protobuf"):
+            return protobuf.decode(self.body)
+        if "json" not in media_type:
+            text = f"{media_type} cannot be read; send application/json"
+            raise StatusError(415, "UnsupportedMediaType", text)
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise bad_request(f"the body of the request is no JSON: {error}") from error
+
+
+class Answer(msgspec.Struct):
+    """What goes out: a body, or a stream whose pieces may be None (nothing happened lately)."""
+
+    body: bytes = b""
+    code: int = 200
+    headers: dict[str, str] = {}
+    media_type: str = "application/json"
+    stream: Iterator[bytes | None] | None = None
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The resource that a path leads to; `name` is empty for the collection."""
+
+    kind: Kind
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+def answered(document: Any, code: int = 200) -> Answer:
+    """An answer with a JSON document."""
+    return Answer(msgspec.json.encode(document), code)
+
+
+def refused(error: StatusError) -> Answer:
+    """The answer for an error."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return Answer(msgspec.json.encode(error.document()), error.code, headers)
+
+
+def target(path: str, kinds: Kinds) -> Target:
+    """What a path under /api/v1 or /apis/{group}/{version} leads to.
+
+    Raises:
+        StatusError: 404, to nothing.
+    """
+    steps = path.strip("/").split("/")
+    if steps[0] == "api" and len(steps) > 2:
+        group, version, rest = "", steps[1], steps[2:]
+    elif steps[0] == "apis" and len(steps) > 3:
+        group, version, rest = steps[1], steps[2], steps[3:]
+    else:
+        raise no_such_route()
+    namespace = ""
+    # /namespaces/x is the namespace itself; with `status` behind it still is.
+    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in ("status", "finalize"):
+        namespace, rest = rest[1], rest[2:]
+    kind = kinds.find(group, version, rest[0])
+    name, subresource = (*rest[1:3], "", "")[:2]
+    scoped = kind.namespaced == bool(namespace) or not (name or namespace)
+    if len(rest) > 3 or not scoped or (subresource and subresource not in kind.subresources):
+        raise no_such_route()
+    return Target(kind, namespace, name, subresource)
+
+
+def call(request: Request, aim: Target) -> Call:
+    """What the request asks for.
+
+    Raises:
+        StatusError: 405, this resource does not know the verb.
+    """
+    verb = METHODS.get(request.method, request.method.lower())
+    if not aim.name:
+        verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
+        if verb == "list" and request.flag("watch"):
+            verb = "watch"
+    collective = verb in ("list", "watch", "create", "deletecollection")
+    if collective == bool(aim.name) or (verb not in aim.kind.verbs and not aim.subresource):
+        raise StatusError(
+            405,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+    plural = aim.kind.plural
+    resource = f"{plural}/{aim.subresource}" if aim.subresource else plural
+    return Call(verb, resource, aim.namespace, aim.name)

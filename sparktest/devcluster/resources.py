@@ -1,0 +1,281 @@
+"""The verbs that make and change objects, the same for every kind."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from sparktest.devcluster import admission
+from sparktest.devcluster.clock import Clock
+from sparktest.devcluster.entries import Entry, Object
+from sparktest.devcluster.kinds import NAMESPACES, Kind
+from sparktest.devcluster.objects import (
+    FIXED,
+    SERVER_SET,
+    generated,
+    metadata_causes,
+    new_uid,
+    tidied,
+    type_fault,
+)
+from sparktest.devcluster.status import (
+    MODIFIED,
+    already_exists,
+    bad_request,
+    cause,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+)
+from sparktest.devcluster.store import Store
+
+Change = Callable[[Object], Object]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a write is meant: kept or only tried, and what to do about unknown fields."""
+
+    dry_run: bool = False
+    validation: str = "Warn"
+    warnings: list[str] = msgspec.field(default_factory=list)
+
+
+class Resources:
+    """Objects of every kind: made, changed, read. Deletion is a thing of its own (deletion.py)."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+
+    def entry(self, kind: Kind, namespace: str, name: str) -> Entry:
+        """An object's last version.
+
+        Raises:
+            StatusError: 404, it is not there.
+        """
+        entry = self.store.get(kind.key, namespace, name)
+        if entry is None:
+            raise not_found(kind.plural, kind.group, name)
+        return entry
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        """An object as a version of its kind shows it; 404 if it is not there."""
+        obj = self.entry(kind, namespace, name).decode()
+        obj["apiVersion"] = kind.api_version
+        return obj
+
+    def create(self, kind: Kind, namespace: str, obj: Any, options: Options) -> Object:
+        """The new object, as it was stored.
+
+        Raises:
+            StatusError: 400, 403, 404 (no such namespace), 409 or 422.
+        """
+        obj = self._readable(kind, namespace, obj)
+        meta = obj["metadata"]
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = generated(meta["generateName"])
+        stamp = self.clock.stamp()
+        obj["metadata"] = self._new_metadata(kind, namespace, meta, stamp)
+        self._pruned(kind, obj, options)
+        if "status" in kind.subresources:
+            obj.pop("status", None)
+        self._check_names(kind, obj)
+        self._check_schema(kind, obj, None)
+        with self.store.lock:
+            if kind.namespaced:
+                self._check_namespace(kind, namespace, obj["metadata"]["name"])
+            admission.complete(kind, obj, self.store, stamp)
+            self._refuse(kind, obj, admission.causes(kind, obj, None))
+            if self.store.get(kind.key, namespace, obj["metadata"]["name"]):
+                raise already_exists(kind.plural, kind.group, obj["metadata"]["name"])
+            return obj if options.dry_run else self._stored(kind, obj)
+
+    def update(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        change: Change,
+        options: Options,
+        subresource: str = "",
+    ) -> Object:
+        """The object after a change, which gets the current one and answers what it should be.
+
+        Without a difference nothing is written. An object that is being deleted and lost its last
+        finalizer is gone.
+
+        Raises:
+            StatusError: 400, 404, 409 or 422, or what the change raises.
+        """
+        with self.store.lock:
+            current = self.get(kind, namespace, name)
+            wanted = self._readable(kind, namespace, change(current))
+            self._preconditions(kind, current, wanted["metadata"])
+            obj = self._carried(kind, current, wanted, subresource)
+            self._pruned(kind, obj, options)
+            if kind.kind == "Secret" and not kind.custom:
+                admission.plain_text(obj)
+            self._check_names(kind, obj)
+            self._check_finalizers(kind, obj, current)
+            self._check_schema(kind, obj, current)
+            self._refuse(kind, obj, admission.causes(kind, obj, current))
+            if obj == current:
+                return current
+            if kind.generation and _intent(kind, obj) != _intent(kind, current):
+                obj["metadata"]["generation"] = current["metadata"].get("generation", 1) + 1
+            if options.dry_run:
+                return obj
+            return self._removed(kind, obj) if released(obj) else self._stored(kind, obj)
+
+    def set_status(self, kind: Kind, entry: Entry, change: Callable[[Object], None]) -> Object:
+        """The object after a change of ours, which is not checked; what is gone stays gone."""
+        with self.store.lock:
+            current = self.store.get(*entry.place)
+            if current is None or current.uid != entry.uid:
+                return entry.decode()
+            obj = current.decode()
+            change(obj)
+            if obj == current.decode():
+                return obj
+            return self._removed(kind, obj) if released(obj) else self._stored(kind, obj)
+
+    def remove(self, kind: Kind, obj: Object) -> Object:
+        """The object's last state; it is gone."""
+        return self._removed(kind, obj)
+
+    def _stored(self, kind: Kind, obj: Object) -> Object:
+        obj["apiVersion"] = kind.stored_as
+        self.store.put(kind.key, obj)
+        obj["apiVersion"] = kind.api_version
+        return obj
+
+    def _removed(self, kind: Kind, obj: Object) -> Object:
+        obj["apiVersion"] = kind.stored_as
+        self.store.remove(kind.key, obj)
+        obj["apiVersion"] = kind.api_version
+        return obj
+
+    def _readable(self, kind: Kind, namespace: str, obj: Any) -> Object:
+        """The object with its parts in their usual order, if it is of this kind at all."""
+        if not isinstance(obj, dict):
+            raise bad_request("the body must be an object")
+        given = (obj.get("apiVersion", kind.api_version), obj.get("kind", kind.kind))
+        if given != (kind.api_version, kind.kind):
+            raise bad_request(
+                f"{given[1]} in version {given[0]!r} cannot be handled as a {kind.kind} of "
+                f"{kind.api_version}"
+            )
+        meta = obj.get("metadata") or {}
+        fault = type_fault(meta)
+        if fault:
+            raise bad_request(_unreadable(kind, fault))
+        if meta.get("namespace", namespace) != namespace and kind.namespaced:
+            raise bad_request(
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request"
+            )
+        head = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": tidied(meta)}
+        return head | {key: value for key, value in obj.items() if key not in head}
+
+    def _new_metadata(
+        self, kind: Kind, namespace: str, meta: dict[str, Any], stamp: str
+    ) -> dict[str, Any]:
+        fresh = {key: value for key, value in meta.items() if key not in SERVER_SET}
+        fresh |= {"uid": new_uid(), "creationTimestamp": stamp}
+        if kind.generation:
+            fresh["generation"] = 1
+        if kind.namespaced:
+            fresh["namespace"] = namespace
+        return fresh
+
+    def _pruned(self, kind: Kind, obj: Object, options: Options) -> None:
+        unknown = kind.rules.prune(obj)
+        if unknown and options.validation == "Strict":
+            fields = ", ".join(f'unknown field "{field}"' for field in unknown)
+            raise bad_request(_unreadable(kind, f"strict decoding error: {fields}"))
+        if options.validation == "Warn":
+            options.warnings.extend(f'unknown field "{field}"' for field in unknown)
+        kind.rules.default(obj)
+
+    def _check_names(self, kind: Kind, obj: Object) -> None:
+        label_name = kind is NAMESPACES
+        self._refuse(kind, obj, metadata_causes(obj["metadata"], label_name=label_name))
+
+    def _check_schema(self, kind: Kind, obj: Object, old: Object | None) -> None:
+        causes = kind.rules.causes(obj, old)
+        if not kind.custom and any(c["reason"] == "FieldValueTypeInvalid" for c in causes):
+            raise bad_request(_unreadable(kind, causes[0]["message"]))
+        self._refuse(kind, obj, causes)
+
+    def _check_finalizers(self, kind: Kind, obj: Object, current: Object) -> None:
+        if not current["metadata"].get("deletionTimestamp"):
+            return
+        had = current["metadata"].get("finalizers") or []
+        new = [name for name in obj["metadata"].get("finalizers") or [] if name not in had]
+        if new:
+            text = "Forbidden: no new finalizers can be added if the object is being deleted, found"
+            broken = cause("Forbidden", "metadata.finalizers", f"{text} new finalizers {new}")
+            self._refuse(kind, obj, [broken])
+
+    def _refuse(self, kind: Kind, obj: Object, causes: list[Any]) -> None:
+        if causes:
+            raise invalid(kind.kind, kind.group, obj["metadata"].get("name", ""), causes)
+
+    def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
+        entry = self.store.get(NAMESPACES.key, "", namespace)
+        if entry is None:
+            raise not_found("namespaces", "", namespace)
+        if entry.decode()["metadata"].get("deletionTimestamp"):
+            why = f"unable to create new content in namespace {namespace} because it is being"
+            error = forbidden(kind.plural, kind.group, name, f"{why} terminated")
+            causes = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]
+            error.details = {**(error.details or {}), "causes": causes}
+            raise error
+
+    def _preconditions(self, kind: Kind, current: Object, meta: dict[str, Any]) -> None:
+        name = current["metadata"]["name"]
+        if meta.get("name", name) != name:
+            raise bad_request("the name of the object does not match the name on the URL")
+        version = meta.get("resourceVersion")
+        if version and version != current["metadata"]["resourceVersion"]:
+            raise conflict(kind.plural, kind.group, name, MODIFIED)
+        uid = current["metadata"]["uid"]
+        if meta.get("uid", uid) != uid:
+            why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta:"
+            raise conflict(kind.plural, kind.group, name, f"{why} {uid}")
+
+    def _carried(self, kind: Kind, current: Object, wanted: Object, subresource: str) -> Object:
+        """The wanted object with what this route cannot change as it was."""
+        if subresource == "status":
+            kept = {key: value for key, value in current.items() if key != "status"}
+            return kept | ({"status": wanted["status"]} if wanted.get("status") else {})
+        system = {key: value for key, value in current["metadata"].items() if key in FIXED}
+        meta = {key: value for key, value in wanted["metadata"].items() if key not in FIXED}
+        obj = wanted | {"metadata": meta | system}
+        if "status" in kind.subresources:
+            obj.pop("status", None)
+            if "status" in current:
+                obj["status"] = current["status"]
+        return obj
+
+
+def _unreadable(kind: Kind, why: str) -> str:
+    return f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
+
+
+def _intent(kind: Kind, obj: Object) -> Object:
+    """The part of an object that says what somebody wants: a change of it is a new generation."""
+    without = {"metadata", "apiVersion"} | ({"status"} & kind.subresources)
+    return {key: value for key, value in obj.items() if key not in without}
+
+
+def released(obj: Object) -> bool:
+    """Whether nothing holds an object that is being deleted any more."""
+    meta = obj["metadata"]
+    return bool(
+        meta.get("deletionTimestamp")
+        and not meta.get("finalizers")
+        and not meta.get("deletionGracePeriodSeconds")
+        and not (obj["kind"] == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
+    )

@@ -1,0 +1,150 @@
+"""Structural schemas: what an object may hold. Pruning, defaulting, validation."""
+
+from copy import deepcopy
+from typing import Any, cast
+
+import jsonschema_rs
+
+from sparktest.devcluster.breaches import breach
+from sparktest.devcluster.rules import RuleTree
+from sparktest.devcluster.status import Cause, cause
+
+# What JSON Schema checks as it stands. Everything else is Kubernetes' own or only describes.
+PLAIN = (
+    "enum", "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum", "multipleOf",
+    "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems",
+    "maxProperties", "minProperties", "required",
+)  # fmt: skip
+FORMATS = ("date-time", "date", "uuid", "ipv4", "ipv6", "uri", "email", "hostname")
+BOUNDS = {"int32": 2**31, "int64": 2**63}
+PRESERVE = "x-kubernetes-preserve-unknown-fields"
+INT_OR_STRING = "x-kubernetes-int-or-string"
+ROOT = ("apiVersion", "kind", "metadata")
+# After one of these a rule could meet a value of a type that it does not expect.
+BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueTooLong", "FieldValueTooMany")
+UNCHECKED = (
+    "Invalid value: null: some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation"
+)
+Tree = dict[str, Any]
+
+
+class Schema:
+    """A compiled schema.
+
+    Raises:
+        ValueError: the document is no schema; the message says why.
+    """
+
+    def __init__(self, document: Tree) -> None:
+        self.document = document
+        self._rules = RuleTree.of(document)
+        try:
+            self._validator = jsonschema_rs.Draft4Validator(
+                plain(document), pattern_options=jsonschema_rs.RegexOptions()
+            )
+        except (ValueError, jsonschema_rs.ValidationError) as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+
+    def prune(self, obj: Tree) -> list[str]:
+        """The paths of the unknown fields, which are taken out of the object.
+
+        So are nulls where null is no value.
+        """
+        unknown: list[str] = []
+        root = {key: obj.pop(key) for key in ROOT if key in obj}
+        _prune(obj, self.document, "", unknown)
+        rest = dict(obj)
+        obj.clear()
+        obj.update(root | rest)
+        return unknown
+
+    def default(self, obj: Tree) -> None:
+        """Fill in what is absent and has a default."""
+        _default(obj, self.document)
+
+    def causes(self, obj: Tree, old: Tree | None) -> list[Cause]:
+        """Every rule that the object breaks, in a stable order; `old` is what it replaces."""
+        found = [broken for error in self._validator.iter_errors(obj) for broken in breach(error)]
+        found.sort(key=lambda broken: broken["field"] == "<nil>", reverse=True)
+        if not self._rules:
+            return found
+        if any(broken["reason"] in BLOCKING for broken in found):
+            return [*found, cause("Invalid", "<nil>", UNCHECKED)]
+        return found + self._rules.causes(obj, old)
+
+
+def _prune(value: Any, schema: Tree, path: str, unknown: list[str]) -> None:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _prune(item, schema.get("items") or {}, f"{path}[{index}]", unknown)
+    if not isinstance(value, dict):
+        return
+    for key in list(value):
+        where = f"{path}.{key}" if path else key
+        below = _below(schema, key)
+        if below is None:
+            del value[key]
+            unknown.append(where)
+        elif value[key] is None and below and not below.get("nullable"):
+            del value[key]
+        else:
+            _prune(value[key], below, where, unknown)
+
+
+def _below(schema: Tree, key: str) -> Tree | None:
+    """The schema of a field; empty where anything goes, None where the field is unknown."""
+    properties = schema.get("properties") or {}
+    if key in properties:
+        return cast(Tree, properties[key])
+    extra = schema.get("additionalProperties")
+    if isinstance(extra, dict):
+        return extra
+    embedded = schema.get("x-kubernetes-embedded-resource") and key in ROOT
+    # An empty schema came from inside a part that is kept as it is.
+    keep = extra is True or schema.get(PRESERVE) or embedded or not schema
+    return {} if keep else None
+
+
+def _default(value: Any, schema: Tree) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _default(item, schema.get("items") or {})
+    if not isinstance(value, dict):
+        return
+    for key, below in (schema.get("properties") or {}).items():
+        if key not in value and "default" in below:
+            value[key] = deepcopy(below["default"])
+    for key, part in value.items():
+        _default(part, _below(schema, key) or {})
+
+
+def plain(schema: Tree) -> Tree:
+    """The JSON Schema (draft 4, as Kubernetes means it) of a structural schema."""
+    found = {key: schema[key] for key in PLAIN if key in schema} | _types(schema)
+    if "properties" in schema:
+        found["properties"] = {name: plain(below) for name, below in schema["properties"].items()}
+    for key in ("items", "additionalProperties", "not"):
+        if isinstance(schema.get(key), dict):
+            found[key] = plain(schema[key])
+    for key in ("oneOf", "anyOf", "allOf"):
+        if key in schema:
+            found[key] = [plain(below) for below in schema[key]]
+    return found
+
+
+def _types(schema: Tree) -> Tree:
+    """What a schema says of the type, and what follows from its format."""
+    found: Tree = {}
+    types = ["integer", "string"] if schema.get(INT_OR_STRING) else [schema.get("type")]
+    if types != [None]:
+        found["type"] = [*types, "null"] if schema.get("nullable") else types
+    if schema.get("nullable") and "enum" in schema:
+        found["enum"] = [*schema["enum"], None]
+    kind = schema.get("format")
+    if kind in BOUNDS:
+        found["minimum"] = schema.get("minimum", -BOUNDS[kind])
+        found["maximum"] = schema.get("maximum", BOUNDS[kind] - 1)
+    elif kind in FORMATS:
+        found["format"] = kind
+    return found

@@ -1,0 +1,133 @@
+"""The errors of the Kubernetes API: a code, a reason, and the Status object that says so."""
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+from sparktest.errors import SparkTestError
+
+
+class Cause(TypedDict):
+    """One broken rule: Kubernetes' word for it, what is wrong, and the path of the field."""
+
+    reason: str
+    message: str
+    field: str
+
+
+class StatusError(SparkTestError):
+    """An answer other than success; `document()` is its body."""
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        details: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.code = code
+        self.reason = reason
+        self.details = details
+
+    def document(self) -> dict[str, Any]:
+        """The Status object."""
+        document: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.detail,
+            "reason": self.reason,
+        }
+        details = dict(self.details or {})
+        if self.retry_after is not None:
+            details["retryAfterSeconds"] = max(1, round(self.retry_after))
+        if details:
+            document["details"] = details
+        document["code"] = self.code
+        return document
+
+
+def qualified(plural_or_kind: str, group: str) -> str:
+    """`jobs.batch`, or `pods` for the core group, which has no name."""
+    return f"{plural_or_kind}.{group}" if group else plural_or_kind
+
+
+def bad_request(message: str) -> StatusError:
+    """The error for a request that makes no sense."""
+    return StatusError(400, "BadRequest", message)
+
+
+def no_such_route() -> StatusError:
+    """The error for a path that the API does not serve."""
+    message = "the server could not find the requested resource"
+    return StatusError(404, "NotFound", message, details={})
+
+
+def not_found(plural: str, group: str, name: str) -> StatusError:
+    """The error for an object that is not there."""
+    return StatusError(
+        404,
+        "NotFound",
+        f'{qualified(plural, group)} "{name}" not found',
+        details={"name": name, "group": group, "kind": plural},
+    )
+
+
+def already_exists(plural: str, group: str, name: str) -> StatusError:
+    """The error for a second object of the same name."""
+    return StatusError(
+        409,
+        "AlreadyExists",
+        f'{qualified(plural, group)} "{name}" already exists',
+        details={"name": name, "group": group, "kind": plural},
+    )
+
+
+def conflict(plural: str, group: str, name: str, why: str) -> StatusError:
+    """The error for a write to an object that is no longer what the writer thinks."""
+    return StatusError(
+        409,
+        "Conflict",
+        f'Operation cannot be fulfilled on {qualified(plural, group)} "{name}": {why}',
+        details={"name": name, "group": group, "kind": plural},
+    )
+
+
+MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def forbidden(plural: str, group: str, name: str, why: str) -> StatusError:
+    """The error for what may not be done now."""
+    return StatusError(
+        403,
+        "Forbidden",
+        f'{qualified(plural, group)} "{name}" is forbidden: {why}',
+        details={"name": name, "group": group, "kind": plural},
+    )
+
+
+def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> StatusError:
+    """The error for an object that breaks rules; it names every one."""
+    texts = [f"{cause['field']}: {cause['message']}" for cause in causes]
+    text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    return StatusError(
+        422,
+        "Invalid",
+        f'{qualified(kind, group)} "{name}" is invalid: {text}',
+        details={"name": name, "group": group, "kind": kind, "causes": list(causes)},
+    )
+
+
+def expired(message: str) -> StatusError:
+    """The error for a resource version or a list that is no longer kept."""
+    return StatusError(410, "Expired", message)
+
+
+def cause(reason: str, field: str, message: str) -> Cause:
+    """A broken rule; `reason` without its `FieldValue` in front."""
+    return {"reason": f"FieldValue{reason}", "message": message, "field": field}
