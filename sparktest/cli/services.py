@@ -35,6 +35,8 @@ def api(**flags: Any) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    # It tells of every step at every start.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from sparktest.api.server import serve
 
     with as_infra():

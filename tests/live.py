@@ -1,0 +1,34 @@
+"""The real API over real HTTP, in a thread of the test."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from werkzeug.serving import make_server
+
+from sparktest.api import create_app
+from sparktest.api.store import migrate
+from sparktest.settings import Settings
+
+TOKEN = "spt_test_for-the-tests-only"
+
+
+@contextmanager
+def live_api(folder: Path) -> Iterator[str]:
+    """The URL of an API with an empty store in the folder."""
+    database_url = f"sqlite:///{folder / 'live.db'}"
+    migrate.upgrade(database_url)
+    app = create_app(Settings(database_url=database_url, token=TOKEN, namespace="tests"))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/api"
+    finally:
+        doors = app.extensions["sparktest"]
+        doors.closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        doors.store.close()
