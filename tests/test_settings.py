@@ -1,0 +1,247 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparktest import settings
+from sparktest.errors import InvalidError
+from sparktest.settings import Settings, api_url, config_file, explain, load, session_file
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment with a home of its own, outside of any pod."""
+    monkeypatch.setattr(settings, "IN_POD_NAMESPACE", tmp_path / "no-such-file")
+    return {"HOME": str(tmp_path)}
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_with_nothing_said_the_defaults_hold(home: dict[str, str]) -> None:
+    found, sources = explain(home)
+
+    assert found == Settings(
+        database_url=f"sqlite:///{home['HOME']}/.local/share/sparktest/sparktest.db"
+    )
+    assert set(sources) == set(Settings.__struct_fields__)
+    assert set(sources.values()) == {"default"}
+
+
+def test_the_first_that_says_something_wins(home: dict[str, str]) -> None:
+    write(
+        config_file(home), 'port = 1\nhost = "c"\nlog_level = "debug"\nbackend_url = "http://c"\n'
+    )
+    environ = home | {"SPARKTEST_PORT": "2", "SPARKTEST_HOST": "e"}
+
+    found, sources = explain(environ, {"port": 3, "host": None})
+
+    assert (found.port, sources["port"]) == (3, "--port")
+    assert (found.host, sources["host"]) == ("e", "SPARKTEST_HOST")
+    assert found.log_level == "debug"
+    assert sources["log_level"] == f"{config_file(home)}: log_level"
+
+
+@pytest.mark.parametrize("field", Settings.__struct_fields__)
+def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
+    value = {
+        "backend_url": "https://sparktest.example/api", "log_level": "error",
+        "namespaces": "a, b,",
+    }.get(field, "17")  # fmt: skip
+    expected: Any = {"namespaces": ("a", "b")}.get(field, value)
+    variable = f"SPARKTEST_{field.upper()}"
+
+    found, sources = explain(home | {variable: f" {value} "})
+
+    assert str(getattr(found, field)) == str(expected)
+    assert sources[field] == variable
+
+
+@pytest.mark.parametrize(("field", "alias"), settings.ALIASES.items())
+def test_aliases_count_where_the_variable_itself_is_not_set(
+    home: dict[str, str], field: str, alias: str
+) -> None:
+    assert explain(home | {alias: "1"})[1][field] == alias
+    assert str(getattr(load(home | {alias: "1", f"SPARKTEST_{field.upper()}": "2"}), field)) == "2"
+
+
+def test_an_empty_variable_is_not_set(home: dict[str, str]) -> None:
+    assert load(home | {"SPARKTEST_PORT": "", "SPARKTEST_TOKEN": " "}) == load(home)
+
+
+def test_the_variable_that_kubernetes_makes_for_a_service_is_no_port(home: dict[str, str]) -> None:
+    assert load(home | {"SPARKTEST_PORT": "tcp://10.0.0.7:8080"}).port == 8080
+    assert load(home | {"SPARKTEST_PORT": "tcp://10.0.0.7:8080", "PORT": "81"}).port == 81
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "rule"),
+    [
+        ("SPARKTEST_PORT", "65536", "must be a port"),
+        ("PORT", "http", "must be a port"),
+        ("SPARKTEST_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+        ("SPARKTEST_DEFAULT_TIMEOUT_SECONDS", "0", "must be 1 to 2147483647 seconds"),
+        ("SPARKTEST_JOB_TTL_SECONDS", "-1", "must be 0 to 2147483647 seconds"),
+        ("SPARKTEST_JOB_TTL_SECONDS", "2147483648", "must be 0 to 2147483647 seconds"),
+        ("SPARKTEST_IMAGE_PULL_PATIENCE_SECONDS", "0", "must be 1 to"),
+        ("SPARKTEST_NAMESPACE", "Team_A", "must be the name of a namespace"),
+        ("SPARKTEST_NAMESPACES", "a,../b", "must be names of namespaces"),
+        ("SPARKTEST_TOKEN", "two words", "must be printable ASCII"),
+        ("SPARKTEST_TOKEN", "line\nbreak", "must be printable ASCII"),
+        ("SPARKTEST_BACKEND_URL", "localhost:8080", "is no http:// or https:// URL"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_its_name(
+    home: dict[str, str], variable: str, value: str, rule: str
+) -> None:
+    with pytest.raises(InvalidError, match=f"^{variable}: .*{rule}"):
+        load(home | {variable: value})
+
+
+def test_a_flag_that_cannot_be_is_refused_by_its_name(home: dict[str, str]) -> None:
+    with pytest.raises(InvalidError, match=r"^--job-ttl-seconds: must be"):
+        load(home, {"job_ttl_seconds": -5})
+    with pytest.raises(InvalidError, match="no setting is called 'prot'"):
+        load(home, {"prot": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("prot = 1", "no setting is called 'prot'; there are backend_url, token"),
+        ("port = 'x", "Illegal character|Expected"),
+        ("host = 7", "Expected `str`, got `int`"),
+        ("namespaces = 7", "must be names of namespaces"),
+    ],
+)
+def test_a_config_file_that_cannot_be_is_named(
+    home: dict[str, str], text: str, problem: str
+) -> None:
+    write(config_file(home), text)
+
+    with pytest.raises(InvalidError, match=problem) as raised:
+        load(home)
+
+    assert str(config_file(home)) in raised.value.detail
+
+
+def test_a_config_file_that_is_no_text_or_no_file_is_named(home: dict[str, str]) -> None:
+    write(config_file(home), "")
+    config_file(home).write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidError, match=re.escape(str(config_file(home)))):
+        load(home)
+
+    config_file(home).unlink()
+    config_file(home).mkdir()
+    with pytest.raises(InvalidError, match=f"{re.escape(str(config_file(home)))}: Is a directory"):
+        load(home)
+
+
+def test_folders_follow_the_xdg_variables(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d")}
+
+    assert config_file(environ) == tmp_path / "c" / "sparktest" / "config.toml"
+    assert session_file(environ) == tmp_path / "d" / "sparktest" / "session.toml"
+
+
+def test_a_user_without_a_home_still_gets_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+
+    assert load({"DATABASE_URL": "sqlite:///x.db"}).database_url == "sqlite:///x.db"
+
+
+# --- the token and its session --------------------------------------------------------------------
+
+
+def test_a_token_can_lie_in_a_file(home: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("spt_a_b\n")
+    environ = home | {"SPARKTEST_TOKEN_FILE": str(tmp_path / "token")}
+
+    assert load(environ).token == "spt_a_b"
+    assert explain(environ)[1]["token"] == "SPARKTEST_TOKEN_FILE"
+    assert load(environ | {"SPARKTEST_TOKEN": "spt_c_d"}).token == "spt_c_d"
+
+
+def test_a_token_file_that_cannot_be_read_is_named(home: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff")
+    for path, problem in ((tmp_path / "no", "No such file"), (tmp_path / "token", "no text")):
+        with pytest.raises(InvalidError, match=f"SPARKTEST_TOKEN_FILE: {path}: .*{problem}"):
+            load(home | {"SPARKTEST_TOKEN_FILE": str(path)})
+
+
+def test_the_session_of_up_gives_address_and_token_together(home: dict[str, str]) -> None:
+    write(session_file(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
+
+    found, sources = explain(home)
+
+    assert (found.backend_url, found.token) == ("http://127.0.0.1:9/api", "spt_s_s")
+    assert sources["backend_url"] == sources["token"] == str(session_file(home))
+
+
+def test_the_token_of_the_session_goes_to_no_other_address(home: dict[str, str]) -> None:
+    write(session_file(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
+
+    assert load(home | {"SPARKTEST_BACKEND_URL": "http://elsewhere"}).token is None
+    assert load(home, {"backend_url": "http://elsewhere"}).token is None
+
+
+@given(token=st.text(), password=st.text(min_size=1))
+def test_neither_token_nor_password_is_in_a_repr_or_an_error(token: str, password: str) -> None:
+    canary = "canary-1f0c"
+    environ = {
+        "SPARKTEST_TOKEN": f"{token}{canary}",
+        "SPARKTEST_DATABASE_URL": f"postgresql://u:{password}{canary}@h/db",
+        "SPARKTEST_BACKEND_URL": f"http://u:{password}{canary}@h",
+    }
+    for names in (list(environ), ["SPARKTEST_TOKEN", "SPARKTEST_DATABASE_URL"]):
+        try:
+            said = repr(load({"HOME": "/nowhere"} | {name: environ[name] for name in names}))
+        except InvalidError as error:
+            said = f"{error!r} {error.detail}"
+        assert canary not in said
+
+
+# --- where it runs --------------------------------------------------------------------------------
+
+
+def test_in_a_pod_the_namespace_is_its_own(
+    home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "namespace", "team-a\n")
+    monkeypatch.setattr(settings, "IN_POD_NAMESPACE", tmp_path / "namespace")
+
+    assert load(home).namespace == "team-a"
+    assert load(home | {"SPARKTEST_NAMESPACE": "team-b"}).namespace == "team-b"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://h", "http://h/api"),
+        ("http://h:8080/", "http://h:8080/api"),
+        ("https://h/base/api/", "https://h/base/api"),
+        ("http://[::1]:8080", "http://[::1]:8080/api"),
+    ],
+)
+def test_api_is_appended_unless_it_is_there(url: str, expected: str) -> None:
+    assert api_url(url) == api_url(api_url(url)) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "h", "ftp://h", "http://", "http://[::1", "http://h:port", "http://h:0", "http://h:99999",
+     "http://h/?x=1", "http://h/#x", "http://user:pass@h"],
+)  # fmt: skip
+def test_what_is_no_plain_url_is_refused(url: str) -> None:
+    with pytest.raises(InvalidError) as raised:
+        api_url(url)
+
+    assert "pass" not in raised.value.detail
