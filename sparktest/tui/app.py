@@ -6,6 +6,7 @@ import signal
 import sys
 from asyncio import get_running_loop
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -61,7 +62,8 @@ class SparkTestApp(App[None]):
         environ: where the terminal says what it is.
     """
 
-    CSS_PATH = "app.tcss"
+    # Absolute: a subclass elsewhere would look beside itself.
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     BINDINGS: ClassVar = [*actions.bindings(actions.EVERYWHERE)]
 
     def __init__(

@@ -46,8 +46,9 @@ class Seat:
             event.set_sender(self.app)
             self.app._driver.send_message(event)  # type: ignore[union-attr]
             # Through the queues of the app, the screen and the widget.
-            for _ in range(3):
-                await self.pilot.pause(0)
+            for _ in range(2):
+                await self.pilot._wait_for_screen()
+            await self.pilot.pause(0)
 
     async def until(self, check: Callable[[], object], what: str = "") -> None:
         """Wait until the check holds; fails with the screen when it never does."""

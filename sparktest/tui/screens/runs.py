@@ -160,7 +160,8 @@ class RunsScreen(LiveScreen):
     def _say(self, where: str, content: Content) -> None:
         if where not in self._shown or not self._shown[where].is_same(content):
             self._shown[where] = content
-            self._said[where].update(content)
+            # Only the link is as wide as what it says.
+            self._said[where].update(content, layout=where == "link")
 
 
 def _after(current: T, choices: tuple[T, ...]) -> T:

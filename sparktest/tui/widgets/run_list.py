@@ -96,11 +96,13 @@ class RunList(ScrollView, can_focus=True):
         if line is None:
             return Strip.blank(width, self._style(""))
         base = self._style(line.row_style)
-        gap = Segment(" " * columns.gap(self._room), base)
+        gap = " " * columns.gap(self._room)
         segments = [Segment(" " * MARGIN, base)]
         for column, cell in zip(self._columns, line.cells, strict=True):
-            segments += [Segment(cell, self._cell_style(column.field, line)), gap]
-        return Strip(segments).adjust_cell_length(width, base)
+            style = self._cell_style(column.field, line)
+            # A gap has no ink, so it may be of the style before it, unless that has a background.
+            segments += [Segment(cell, style), Segment(gap, base if cell == BADGE else style)]
+        return Strip(segments).adjust_cell_length(width, base).simplify()
 
     def notify_style_update(self) -> None:
         """Forget the styles when the theme or the focus changes."""
@@ -115,8 +117,8 @@ class RunList(ScrollView, can_focus=True):
         style = "hover" if row == self._hovered else ""
         if row == self._store.cursor:
             style = "cursor" if self.has_focus else "cursor-blurred"
-        cells = tuple(_cell(run, column, now) for column in self._columns)
-        return Line(cells, text.LOOKS[run.status].style, run.origin is Origin.CRD, style)
+        shown = cells(run, self._columns, now)
+        return Line(shown, text.LOOKS[run.status].style, run.origin is Origin.CRD, style)
 
     def _cell_style(self, field: str, line: Line) -> Style:
         match field:
@@ -253,6 +255,11 @@ class RunList(ScrollView, can_focus=True):
     def _refresh_row(self, row: int) -> None:
         if 0 <= row - self.scroll_offset.y < self.size.height:
             self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
+
+
+def cells(run: Run, shown: tuple[columns.Column, ...], now: datetime) -> tuple[str, ...]:
+    """The texts of a run, one a column, each as wide as its column."""
+    return tuple(_cell(run, column, now) for column in shown)
 
 
 def _cell(run: Run, column: columns.Column, now: datetime) -> str:
