@@ -165,8 +165,13 @@ def unknown_fields(schema: ma.Schema, data: Any, path: tuple[str, ...] = ()) -> 
     for key, value in data.items():
         if key not in known:
             yield pointer([*path, key])
-        elif isinstance(nested := known[key], ma.fields.Nested):
-            yield from unknown_fields(nested.schema, value, (*path, key))
+            continue
+        field, items = known[key], [((*path, key), value)]
+        if isinstance(field, ma.fields.List) and isinstance(value, list):
+            field, items = field.inner, [((*path, key, str(n)), one) for n, one in enumerate(value)]
+        if isinstance(field, ma.fields.Nested):
+            for place, item in items:
+                yield from unknown_fields(field.schema, item, place)
 
 
 def field_errors(messages: Any, path: tuple[str, ...] = ()) -> Iterator[FieldError]:
@@ -190,7 +195,11 @@ def _warn(response: Response) -> Response:
     unknown: list[str] = g.get("unknown_fields", [])
     if unknown:
         names = ", ".join(name[:64] for name in unknown[:NAMED_IN_WARNING])
-        more = "" if len(unknown) <= NAMED_IN_WARNING else f" and {len(unknown) - 10} more"
+        more = (
+            ""
+            if len(unknown) <= NAMED_IN_WARNING
+            else f" and {len(unknown) - NAMED_IN_WARNING} more"
+        )
         # json.dumps: ASCII in quotes, whatever the client called its fields.
         text = json.dumps(f"unknown fields were ignored: {names}{more}")
         response.headers.add("Warning", f"299 - {text}")

@@ -42,6 +42,11 @@ class Schema(ma.Schema):
 
     from_cluster: ClassVar[bool] = False
 
+    class Meta:
+        """Nested schemas go by this; who reads the request says it for the outermost."""
+
+        unknown = ma.EXCLUDE
+
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Name the field on the wire."""
         field_obj.data_key = camel(field_obj.data_key or field_name)

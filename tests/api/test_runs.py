@@ -86,6 +86,19 @@ class TestCreate:
             '299 - "unknown fields were ignored: /colour\\n\\", /k8s"'
         )
 
+    def test_unknown_parts_of_known_fields_are_named_too(self, client):
+        sources = [{"configMapRef": {"name": "c", "x": 1}, "y": 2}]
+        body = {"name": "n", "image": "i", "envFrom": sources, "resources": {"z": {}}}
+        response = client.post("/api/test-definitions", json=body)
+        assert answered(response, 201)["resources"] == {}
+        assert response.headers["Warning"].endswith(
+            'ignored: /envFrom/0/configMapRef/x, /envFrom/0/y, /resources/z"'
+        )
+
+    def test_many_unknown_fields_are_counted(self, client):
+        response = client.post("/api/test-runs", json=adhoc(**{f"x{n}": n for n in range(25)}))
+        assert "/x17 and 15 more" in response.headers["Warning"]
+
     def test_an_unknown_definition_is_named(self, client):
         missing = "00000000-0000-4000-8000-000000000000"
         body = {"definitionId": missing}
@@ -149,6 +162,8 @@ class TestList:
             "since=2026-05-01T12:00:30Z": [c, b],
             "since=2026-05-01T14:00:30%2B02:00": [c, b],
             "since=2027-01-01T00:00:00Z": [],
+            "since=0001-01-01T00:00:00Z": [c, b, a],
+            "since=9999-12-31T23:59:59Z": [],
             "updatedSince=2026-05-01T12:00:30Z": [c, b],
         }.items():
             assert ids(client, query) == found, query

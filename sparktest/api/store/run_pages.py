@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
@@ -15,6 +15,7 @@ from sparktest.api.store.words import words
 
 # The last character there is: a prefix with it behind is above every word with that prefix.
 LAST = "\U0010ffff"
+EPOCH = datetime.fromtimestamp(0, UTC)
 CLOCKS_DIFFER = timedelta(hours=1)
 BEGINNING_OF_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{0,27}\Z")
 # Made once: to make a statement of forty columns costs as much as to run it.
@@ -69,7 +70,8 @@ def _conditions(query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
 def _created_since(since: datetime) -> Iterator[ColumnElement[bool]]:
     """Numbers grow as time does, but for clocks that were set back: the index finds the place."""
     yield RunRow.created_at >= since
-    first = select(OLDER.seq).where(OLDER.created_at >= since - CLOCKS_DIFFER)
+    place = max(since, EPOCH) - CLOCKS_DIFFER
+    first = select(OLDER.seq).where(OLDER.created_at >= place)
     yield RunRow.seq >= first.order_by(OLDER.created_at).limit(1).scalar_subquery()
 
 
