@@ -117,7 +117,7 @@ def test_a_namespace_and_a_selector_narrow_what_it_asks_for(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     make(namespace="team", label_selector="app=sparktest")
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     for request in api.requests:
         assert request.path == "/apis/sparktest.dev/v1alpha1/namespaces/team/testruns"
         assert request.query["labelSelector"] == "app=sparktest"
@@ -141,7 +141,7 @@ def test_a_bookmark_moves_the_point_to_resume_from(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     informer = make()
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     api.send("BOOKMARK", {"metadata": {"resourceVersion": "4711"}})
     api.cut()
     soon("it watches again", lambda: watches(api) >= 2)
@@ -181,7 +181,7 @@ def test_one_deleted_and_made_again_unseen_is_told_as_both(
     told: list[str] = []
     api.put("a", uid="old")
     informer = make(on_change=lambda obj: told.append(obj["metadata"]["uid"]))
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     with api.unseen():
         api.remove("a")
         api.put("a", uid="new")
@@ -210,7 +210,7 @@ def test_a_failing_watch_is_opened_again_and_nothing_is_lost(
 ) -> None:
     api.put("a")
     informer = make()
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     api.faults += [fault] * 3
     api.cut()
     api.put("b")
@@ -242,7 +242,7 @@ def test_a_server_that_is_away_is_a_problem_and_later_none(
 
 def test_refusals_are_met_with_growing_waits(api: Apiserver, make: Callable[..., Informer]) -> None:
     informer = make(pace=Pace(backoff=Backoff(first=0.02, cap=10.0)))
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     api.faults += [refuse(500, "etcd")] * 1000
     began = time.monotonic()
     api.cut()
@@ -254,7 +254,7 @@ def test_the_wait_that_the_server_asks_for_is_kept(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     informer = make()
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     api.faults += [refuse(429, "slow down", headers={"Retry-After": "30"})]
     api.cut()
     soon("it is refused", lambda: informer.problem == "slow down")
@@ -300,7 +300,7 @@ def test_malformed_objects_are_skipped_and_counted(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     informer = make()
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     malformed: list[Any] = [
         {},
         {"metadata": None},
@@ -396,7 +396,7 @@ def test_a_stop_ends_a_silent_watch_at_once_and_keeps_what_is_known(
 ) -> None:
     api.put("a")
     informer = make()
-    soon("it watches", lambda: watches(api) == 1)
+    soon("it watches", lambda: api.watching == 1)
     began = time.monotonic()
     informer.stop()
     assert time.monotonic() - began < 2

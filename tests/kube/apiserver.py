@@ -34,6 +34,7 @@ class Request(NamedTuple):
 class Apiserver:
     """The server. `requests` is what came in; `faults` meet the next requests, one each.
 
+    `watching` watches are open, so that a cut or an event now reaches them.
     Who holds `lock` stops time: no watch moves on and nothing is answered.
     """
 
@@ -42,6 +43,7 @@ class Apiserver:
         self.faults: deque[Fault] = deque()
         self.closing = threading.Event()
         self.installed = True
+        self.watching = 0
         self.lock = threading.Condition()
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
         self._log: list[tuple[int, str, dict[str, Any]]] = []
@@ -163,17 +165,24 @@ class Apiserver:
             refuse(410, "too old resource version")(handler)
             return
         handler.begin_chunks()
-        with self.lock:
-            cuts, position = self._cuts, 0
-            while not self.closing.is_set():
-                for at, kind, obj in self._log[position:]:
-                    if at > version:
-                        handler.chunk(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
-                position = len(self._log)
-                if self._cuts > cuts:
-                    break
-                self.lock.wait()
         handler.close_connection = True
+        with self.lock:
+            self.watching += 1
+            try:
+                self._send_events(handler, version)
+            finally:
+                self.watching -= 1
+
+    def _send_events(self, handler: Exchange, version: int) -> None:
+        cuts, position = self._cuts, 0
+        while not self.closing.is_set():
+            for at, kind, obj in self._log[position:]:
+                if at > version:
+                    handler.chunk(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
+            position = len(self._log)
+            if self._cuts > cuts:
+                return
+            self.lock.wait()
 
 
 class Server(ThreadingHTTPServer):
