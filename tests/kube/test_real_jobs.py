@@ -128,12 +128,17 @@ def test_a_container_that_waits_has_no_log_yet(real: Cluster, namespace: str) ->
     run = a_run(namespace, image="registry.invalid/none:1")
     real.create(JOBS, namespace, build_job(run))
     selector = f"{RUN_ID}={run.id}"
-    pods = until("a pod", lambda: real.list(PODS, namespace, label_selector=selector).items)
+
+    def pulling() -> str:
+        # Before that the kubelet may not know the pod, and says 404.
+        for pod in real.list(PODS, namespace, label_selector=selector).items:
+            if pod["status"].get("containerStatuses"):
+                return str(pod["metadata"]["name"])
+        return ""
+
+    pod = until("the kubelet tries to pull", pulling)
     with pytest.raises(MalformedError):
-        until(
-            "a refusal",
-            lambda: real.pod_log(namespace, pods[0]["metadata"]["name"], "test").close(),
-        )
+        real.pod_log(namespace, pod, "test")
 
 
 def test_a_follower_of_a_silent_log_can_be_ended(real: Cluster, namespace: str) -> None:
