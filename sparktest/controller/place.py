@@ -31,6 +31,11 @@ class Place:
         self._doubtful: list[bytes] = []
 
     @property
+    def stamp(self) -> bytes:
+        """The timestamp of the last line, as the kubelet wrote it; empty before the first."""
+        return self._stamp
+
+    @property
     def since(self) -> str | None:
         """The second to read from to find the place again; None for the beginning."""
         found = STAMP.match(self._stamp)

@@ -73,7 +73,7 @@ def _until_confirmed(steps: Iterator[Step]) -> Iterator[Step]:
 def _steps(known: Known, now: datetime) -> Iterator[Step]:
     if settled(known):
         return
-    if known.audit and known.run_id and not known.fresh:
+    if known.audit and known.run_id:
         yield FetchRun(known.run_id)
     elif known.standing is Standing.GONE:
         yield from ending.deleted(known, now)
@@ -220,8 +220,8 @@ def _progress(
         yield Report(report)
         return
     yield from notices.tell(known, now)
-    if wait and wait.until:
-        yield LookAgain(wait.until)
+    times = (wait.until if wait else None, outcome.lost_at(known.pod))
+    yield from (LookAgain(at) for at in times if at and now < at)
 
 
 def _news(run: Run, report: RunReport) -> bool:

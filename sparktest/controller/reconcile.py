@@ -77,13 +77,16 @@ class Reconciler:
     def known(self, key: Key, memo: Memo, now: datetime) -> Known:
         """All that is known of the run now."""
         seen = memo.live or self._views.seen(key)
+        fresh = _fresh(memo.run_at, now)
+        # What the API said just now needs no audit.
+        memo.audit = memo.audit and not fresh
         return Known(
             key=key,
             cluster=self._cluster,
             testrun=seen.testrun,
             run=memo.run,
             standing=memo.standing,
-            fresh=_fresh(memo.run_at, now),
+            fresh=fresh,
             job=seen.job,
             job_uid=memo.job_uid,
             pods=seen.pods,

@@ -76,6 +76,7 @@ class Tail:
         self._newest = b""
         self._looked_at = time.monotonic()
         self._since_look = 0
+        self._total = 0
         self._broken = False
         self._retry = self._pace.first_retry
         self._failing_since: float | None = None
@@ -119,7 +120,8 @@ class Tail:
         stream = self._open(None)
         first = next(stream, b"")
         stamp = _stamp(first)
-        if stamp in (b"", self._newest):
+        # A file that begins no later than where we are is the one that is being read.
+        if stamp <= max(self._newest, self._place.stamp):
             with stream:
                 return
         self._newest = stamp
@@ -137,7 +139,7 @@ class Tail:
         self._retry = self._pace.first_retry
         with stream:
             yield from self._read(stream, first)
-        return not self._files and self._ended()
+        return not self._files and self._ended() and not self._another()
 
     def _read(self, stream: ByteStream, first: bytes) -> Iterator[bytes]:
         chunk = first or next(stream, b"")
@@ -145,6 +147,7 @@ class Tail:
         while chunk:
             self._failing_since = None
             self._since_look += len(chunk)
+            self._total += len(chunk)
             yield self._place.feed(chunk)
             self.look_ahead()
             chunk = next(stream, b"")
@@ -153,6 +156,19 @@ class Tail:
         return self._cluster.pod_log(
             self._namespace, self._pod, CONTAINER, follow=True, since_time=since, timestamps=True
         )
+
+    def _another(self) -> bool:
+        """Whether the log of a container that has ended goes on in a file not looked into yet.
+
+        The kubelet ends the stream on an old file without a word about the new one.
+        """
+        if self._total < self._pace.look_bytes:
+            return False
+        try:
+            self._secure()
+        except NotFoundError:  # the pod is gone: what was open has been read
+            return False
+        return bool(self._files)
 
     def _ended(self) -> bool:
         """Whether the container has ended, as is known a little after its log did."""

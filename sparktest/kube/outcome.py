@@ -63,6 +63,12 @@ def status_of(failure: Failure | None) -> Status:
     return others.get(failure.class_, Status.FAILED)
 
 
+def lost_at(pod: Object | None) -> datetime | None:
+    """When a pod that is being deleted counts as lost with its node; None for any other pod."""
+    deadline = moment(section(pod, "metadata").get("deletionTimestamp"))
+    return deadline + LOST if deadline and not podstate.terminal(pod) else None
+
+
 def failure_of(kind: FailureClass, reason: str, message: str, **more: Any) -> Failure:
     """A failure whose texts are short enough to be stored."""
     return Failure(class_=kind, reason=reason[:200], message=message[:MAX_TEXT].strip(), **more)
@@ -92,7 +98,8 @@ def _end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> End
     stop = stop_of(job)
     if podstate.terminal(pod):
         return _pod_end(run, pod, stop, now)
-    if _lost(pod, now):
+    lost = lost_at(pod)
+    if lost and lost <= now:
         reason, message = podstate.disruption(pod) or ("NodeLost", "")
         message = message or "its node stopped answering, and the pod could not be ended"
         return End(stop or failure_of(FailureClass.INFRA, reason, message), now)
@@ -163,11 +170,6 @@ def _exit(state: Object) -> Failure | None:
         return failure_of(FailureClass.CONFIG, reason, message)
     text = f"exit code {code}" + (f": {message}" if message else "")
     return failure_of(FailureClass.TEST, reason, text, exit_code=code)
-
-
-def _lost(pod: Object | None, now: datetime) -> bool:
-    deadline = moment(section(pod, "metadata").get("deletionTimestamp"))
-    return deadline is not None and now - deadline > LOST
 
 
 def _job_end(

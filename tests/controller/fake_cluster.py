@@ -1,0 +1,203 @@
+"""A fake at the cluster's door, with the rules of the API server that the controller relies on."""
+
+import copy
+import itertools
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sparktest.errors import ConflictError, InvalidError, NotFoundError
+from sparktest.kube.cluster import JOBS, PODS, Listing, Resource
+from tests.controller.faults import Faults
+
+Object = dict[str, Any]
+Objects = list[Object]
+Names = list[str]
+Patch = Object | Objects
+
+
+class FakeCluster:
+    """Objects by resource, namespace and name; writes as the API server does them.
+
+    Attributes:
+        changed: all versions of all objects in order; a deleted one has None as object.
+        refuse: an error for creates of a resource, while it is there.
+        on_write: told of every write before it is done: verb, resource, namespace, name.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], faults: Faults) -> None:
+        self.objects: dict[tuple[Resource, str, str], Object] = {}
+        self.changed: list[tuple[Resource, str, str, Object | None]] = []
+        self.refuse: dict[Resource, Exception] = {}
+        self.writes: list[tuple[str, Resource, str]] = []
+        self._clock = clock
+        self._faults = faults
+        self._versions = itertools.count(1)
+        self._uids = itertools.count(1)
+
+    def uid(self) -> str:
+        return "here"
+
+    def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
+        found = self.objects.get((resource, namespace or "", name))
+        if found is None:
+            raise NotFoundError(f'{resource.plural} "{name}" not found')
+        return copy.deepcopy(found)
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> Listing:
+        wanted = dict(part.split("=") for part in (label_selector or "").split(",") if part)
+        involved = dict(part.split("=") for part in (field_selector or "").split(",") if part)
+        uid = involved.get("involvedObject.uid")
+        items = [
+            copy.deepcopy(obj)
+            for (kind, where, _), obj in self.objects.items()
+            if kind == resource
+            and namespace in (None, where)
+            and wanted.items() <= obj["metadata"].get("labels", {}).items()
+            and (uid is None or obj["involvedObject"].get("uid") == uid)
+        ]
+        return Listing(items, "1")
+
+    def create(self, resource: Resource, namespace: str | None, manifest: Object) -> Object:
+        name = manifest["metadata"]["name"]
+        with self._faults.around():
+            self.writes.append(("create", resource, name))
+            if resource in self.refuse:
+                raise self.refuse[resource]
+            if (resource, namespace or "", name) in self.objects:
+                raise ConflictError(f'{resource.plural} "{name}" already exists')
+            return self.put(resource, manifest)
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        body: Patch,
+        *,
+        subresource: str | None = None,
+    ) -> Object:
+        with self._faults.around():
+            self.writes.append(("patch", resource, name))
+            obj = self.get(resource, namespace, name)
+            before = copy.deepcopy(obj)
+            if isinstance(body, list):
+                _json_patch(obj, body)
+            else:
+                _merge(obj, body)
+            if obj["metadata"]["uid"] != before["metadata"]["uid"]:
+                raise ConflictError("the uid is that of another object")
+            if subresource is None and "status" in before:
+                obj["status"] = before["status"]
+            _check_finalizers(before, obj)
+            return obj if obj == before else self.put(resource, obj)
+
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str | None = None,
+        propagation: str = "Background",
+    ) -> None:
+        with self._faults.around():
+            self.writes.append(("delete", resource, name))
+            if uid is not None and self.get(resource, namespace, name)["metadata"]["uid"] != uid:
+                raise ConflictError("the uid is that of another object")
+            self.remove(resource, namespace or "", name)
+
+    # --- the world's own hand --------------------------------------------------------------------
+
+    def put(self, resource: Resource, obj: Object) -> Object:
+        """Store the object as its next version; without finalizers a deleted one goes."""
+        obj = copy.deepcopy(obj)
+        metadata = obj["metadata"]
+        metadata.setdefault("uid", f"{next(self._uids):08x}-0000-4000-8000-000000000000")
+        metadata.setdefault("creationTimestamp", self._clock().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        metadata["resourceVersion"] = str(next(self._versions))
+        key = (resource, metadata.get("namespace", ""), metadata["name"])
+        gone = "deletionTimestamp" in metadata and not metadata.get("finalizers")
+        if gone and resource not in (PODS,):
+            self.objects.pop(key, None)
+            self.changed.append((*key, None))
+        else:
+            self.objects[key] = obj
+            self.changed.append((*key, copy.deepcopy(obj)))
+        return copy.deepcopy(obj)
+
+    def remove(self, resource: Resource, namespace: str, name: str) -> None:
+        """Delete the object: at once, or when its finalizers are off."""
+        obj = self.get(resource, namespace, name)
+        if obj["metadata"].get("finalizers"):
+            if "deletionTimestamp" not in obj["metadata"]:
+                obj["metadata"]["deletionTimestamp"] = self._clock().isoformat()
+                self.put(resource, obj)
+            return
+        del self.objects[(resource, namespace, name)]
+        self.changed.append((resource, namespace, name, None))
+
+    def all(self, resource: Resource) -> Objects:
+        """Copies of all objects of the kind."""
+        return [copy.deepcopy(obj) for key, obj in self.objects.items() if key[0] == resource]
+
+    def jobs_created(self) -> Names:
+        """The names of the Jobs that were created, in order."""
+        seen: dict[str, str] = {}
+        for resource, _, name, obj in self.changed:
+            if resource == JOBS and obj is not None:
+                seen.setdefault(obj["metadata"]["uid"], name)
+        return list(seen.values())
+
+
+def _merge(target: Object, patch: Object) -> None:
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict):
+            if not isinstance(target.get(key), dict):
+                target[key] = {}
+            _merge(target[key], value)
+        else:
+            target[key] = value
+
+
+def _json_patch(obj: Object, patch: list[Object]) -> None:
+    for step in patch:
+        *path, last = step["path"].strip("/").split("/")
+        target: Any = obj
+        for part in path:
+            target = target[int(part)] if isinstance(target, list) else target.get(part, {})
+        if step["op"] == "add" and isinstance(target, list):
+            target.insert(len(target) if last == "-" else int(last), step["value"])
+        elif step["op"] == "add":
+            target[last] = copy.deepcopy(step["value"])
+        elif step["op"] == "remove":
+            target.pop(int(last) if isinstance(target, list) else last)
+        elif not _equals(target, last, step["value"]):
+            raise InvalidError(f"test of {step['path']} failed")
+
+
+def _equals(target: Any, last: str, value: Any) -> bool:
+    if isinstance(target, list):
+        return int(last) < len(target) and bool(target[int(last)] == value)
+    return bool(target.get(last) == value)
+
+
+def _check_finalizers(before: Object, after: Object) -> None:
+    new = set(after["metadata"].get("finalizers", [])) - set(
+        before["metadata"].get("finalizers", [])
+    )
+    if new and "deletionTimestamp" in before["metadata"]:
+        raise ForbiddenOrInvalidError("no new finalizers can be added if the object is deleting")
+
+
+class ForbiddenOrInvalidError(InvalidError):
+    """What the API server answers to a finalizer on an object that is being deleted."""

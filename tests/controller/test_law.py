@@ -1,0 +1,236 @@
+"""The six laws, whatever happens in whatever order: people, Kubernetes, faults and crashes."""
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from sparktest.controller import testruns
+from sparktest.domain import Run, Status
+from sparktest.kube.cluster import JOBS, PODS, TESTRUNS
+from tests.controller.faults import CrashError
+from tests.controller.world import NAMESPACE, World
+
+KINDS = st.sampled_from([TESTRUNS, JOBS, PODS])
+NAMES = st.sampled_from(["one", "two"])
+PICK = st.integers(0, 3)
+
+
+class Law(RuleBasedStateMachine):
+    """Every rule moves one part of the world; after each of them the laws hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.finals: dict[str, Run] = {}
+        self.jobs_seen = 0
+        self.deleted_jobs: set[str] = set()
+
+    @initialize(crd=st.booleans(), ttl=st.none() | st.just(0))
+    def begin(self, crd: bool, ttl: int | None) -> None:
+        if crd:
+            self.apply("one", ttl)
+        else:
+            self.ask_for_run()
+
+    # --- people ----------------------------------------------------------------------------------
+
+    @rule(name=NAMES, ttl=st.none() | st.just(0))
+    def apply(self, name: str, ttl: int | None) -> None:
+        if self.world.testrun(name) is None:
+            spec: dict[str, Any] = {} if ttl is None else {"ttlSecondsAfterFinished": ttl}
+            self.world.apply(name, timeoutSeconds=60, **spec)
+
+    @rule()
+    def ask_for_run(self) -> None:
+        if len(self.world.api.runs) < 4:
+            self.world.api.add(timeout_seconds=60)
+
+    @rule(name=NAMES)
+    def set_cancelled(self, name: str) -> None:
+        if self.world.testrun(name) is not None:
+            self.world.edit(name, cancelled=True)
+
+    @rule(name=NAMES)
+    def delete_testrun(self, name: str) -> None:
+        if self.world.testrun(name) is not None:
+            self.world.delete_testrun(name)
+
+    @rule(pick=PICK)
+    def cancel_in_api(self, pick: int) -> None:
+        runs = [run for run in self.world.api.runs.values() if not run.status.final]
+        if pick < len(runs) and runs[pick].cancel_requested_at is None:
+            self.world.api.change(runs[pick].id, cancel_requested_at=self.world.now)
+
+    @rule(pick=PICK)
+    def delete_run(self, pick: int) -> None:
+        runs = [run for run in self.world.api.runs.values() if run.status.final]
+        if pick < len(runs):
+            self.world.api.delete(runs[pick].id)
+
+    @rule(pick=PICK)
+    def delete_job_by_hand(self, pick: int) -> None:
+        jobs = self.world.cluster.all(JOBS)
+        if pick < len(jobs):
+            self.world.delete_job(jobs[pick]["metadata"]["name"])
+
+    # --- Kubernetes ------------------------------------------------------------------------------
+
+    @rule()
+    def job_controller(self) -> None:
+        self.world.job_controller()
+
+    @rule(pick=PICK)
+    def start_container(self, pick: int) -> None:
+        for pod in self.world.pods()[pick : pick + 1]:
+            if "containerStatuses" not in pod["status"]:
+                self.world.start_container(pod)
+
+    @rule(pick=PICK, code=st.sampled_from([0, 3]))
+    def end_container(self, pick: int, code: int) -> None:
+        for pod in self.world.pods()[pick : pick + 1]:
+            self.world.end_container(pod, code)
+
+    @rule(pick=PICK)
+    def evict(self, pick: int) -> None:
+        for pod in self.world.pods()[pick : pick + 1]:
+            self.world.end_container(pod, 137, reason="Evicted")
+
+    @rule(pick=PICK)
+    def fail_to_pull(self, pick: int) -> None:
+        for pod in self.world.pods()[pick : pick + 1]:
+            if "containerStatuses" not in pod["status"]:
+                waiting = {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}
+                self.world.container(pod, waiting, "Pending")
+
+    @rule()
+    def kubelet_enforces_deadlines(self) -> None:
+        self.world.enforce_deadlines()
+
+    @rule(seconds=st.sampled_from([1, 3, 25, 120]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.pass_time(seconds)
+
+    # --- the controller and what comes between it and the others ---------------------------------
+
+    @rule(kind=KINDS)
+    def deliver(self, kind: Any) -> None:
+        self.world.views.deliver(kind)
+
+    @rule(sweep=st.booleans())
+    def poll(self, sweep: bool) -> None:
+        self.world.poll(sweep=sweep)
+
+    @rule()
+    def logs_come(self) -> None:
+        self.world.reporter.read()
+
+    @rule(faults=st.lists(
+        st.sampled_from([None, None, "before", "after", "crash before", "crash after"]),
+        max_size=4,
+    ))  # fmt: skip
+    def work(self, faults: list[str | None]) -> None:
+        self.world.faults.next = faults
+        try:
+            self.world.work()
+        except CrashError:
+            self.world.faults.next = []
+            self.world.start()
+        self.world.faults.next = []
+
+    @rule()
+    def api_goes_away(self) -> None:
+        self.world.api.down = True
+
+    @rule()
+    def api_comes_back(self) -> None:
+        self.world.api.down = False
+
+    # --- the laws --------------------------------------------------------------------------------
+
+    @invariant()
+    def one_run_is_one_job(self) -> None:
+        created = self.world.cluster.jobs_created()
+        assert len(created) == len(set(created)), created
+
+    @invariant()
+    def a_final_run_stays_as_it_ended(self) -> None:
+        for run in self.world.api.runs.values():
+            if run.status.final:
+                assert self.finals.setdefault(run.id, run).status is run.status
+                assert run.finished_at is not None
+                assert (run.failure is None) == (run.status is Status.SUCCEEDED)
+
+    @invariant()
+    def a_testrun_says_only_what_is_recorded(self) -> None:
+        for testrun in self.world.cluster.all(TESTRUNS):
+            status = testrun.get("status", {})
+            run = self.world.api.runs.get(status.get("runId", ""))
+            if testruns.recorded(testrun) and run is not None:
+                assert run.status.phase == status["phase"]
+
+    @invariant()
+    def a_testrun_is_let_go_only_when_its_end_is_recorded(self) -> None:
+        held: set[str] = set()
+        for resource, _, _, obj in self.world.cluster.changed:
+            if resource != TESTRUNS or obj is None:
+                continue
+            uid = obj["metadata"]["uid"]
+            if testruns.held(obj):
+                held.add(uid)
+            elif uid in held:
+                assert testruns.recorded(obj)
+
+    @invariant()
+    def a_job_gets_a_ttl_only_when_its_run_has_ended(self) -> None:
+        unfinished = {run.job_name for run in self.world.api.runs.values() if not run.status.final}
+        for job in self.world.cluster.all(JOBS):
+            if job["metadata"]["name"] in unfinished:
+                assert "ttlSecondsAfterFinished" not in job["spec"]
+
+    def teardown(self) -> None:
+        """Once nothing goes wrong any more, everything comes to its end and stays there."""
+        world = self.world
+        world.faults.next = []
+        world.api.down = False
+        for _ in range(6):
+            world.settle()
+            for pod in world.pods():
+                if "containerStatuses" not in pod["status"] or (
+                    pod["status"]["phase"] == "Pending"
+                ):
+                    world.start_container(pod)
+            world.settle()
+            world.enforce_deadlines()
+            for pod in world.pods():
+                world.end_container(pod, 0)
+            world.pass_time(1)
+        world.settle()
+        self.one_run_is_one_job()
+        self.a_final_run_stays_as_it_ended()
+        assert all(run.status.final for run in world.api.runs.values())
+        for testrun in world.cluster.all(TESTRUNS):
+            assert testruns.recorded(testrun), testrun
+            assert not testruns.held(testrun)
+            assert not testruns.deleting(testrun)
+        assert world.plans() == {}
+        jobs = {(NAMESPACE, job["metadata"]["name"]) for job in world.cluster.all(JOBS)}
+        assert {key for key in world.book._memos if key not in jobs} == set()
+        self.a_new_controller_changes_nothing()
+
+    def a_new_controller_changes_nothing(self) -> None:
+        before = len(self.world.cluster.changed)
+        self.world.start()
+        self.world.settle()
+        assert len(self.world.cluster.changed) == before
+
+
+Law.TestCase.settings = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    deadline=timedelta(seconds=5),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestLaw = Law.TestCase

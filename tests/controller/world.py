@@ -1,0 +1,163 @@
+"""A small world: a cluster, an API, people, time, and a controller that can die."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sparktest.client import ApiClient
+from sparktest.controller import testruns
+from sparktest.controller.actions import Actions
+from sparktest.controller.backend import Backend
+from sparktest.controller.book import Book, Memo
+from sparktest.controller.plan import plan
+from sparktest.controller.reconcile import Reconciler
+from sparktest.controller.reporter import Reporter
+from sparktest.controller.testruns import Key
+from sparktest.controller.views import Views
+from sparktest.errors import SparkTestError
+from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster
+from sparktest.settings import Settings
+from tests.controller.fake_api import FakeApi
+from tests.controller.fake_cluster import FakeCluster
+from tests.controller.faults import Faults
+from tests.controller.lagging import LaggingViews, PromptReporter
+from tests.controller.machinery import NAMESPACE, Machinery
+
+Object = dict[str, Any]
+
+
+class World(Machinery):
+    """Everything, with hands to move each part one step."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+        self.faults = Faults()
+        self.cluster = FakeCluster(lambda: self.now, self.faults)
+        self.api = FakeApi(lambda: self.now, self.faults)
+        self.settings = Settings(job_ttl_seconds=600)
+        self.start()
+
+    def start(self) -> None:
+        """A new controller that knows nothing."""
+        self.queue: dict[Key, None] = {}
+        self.later: dict[Key, datetime] = {}
+        self.book = Book()
+        self.views = LaggingViews(self.cluster, self.add)
+        self.reporter = PromptReporter(self.cluster, self.add)
+        client = cast("ApiClient", self.api)
+        self.backend = Backend(
+            client, self.book, cluster="here", namespaces=(), on_key=self.add,
+            on_sweep=self._audit, clock=lambda: self.now,
+        )  # fmt: skip
+        views, reporter = cast("Views", self.views), cast("Reporter", self.reporter)
+        actions = Actions(
+            cast("Cluster", self.cluster), client, views, reporter, self.backend,
+            later=self._add_later, clock=lambda: self.now,
+        )  # fmt: skip
+        self.reconciler = Reconciler(
+            self.settings, "here", views, self.book, reporter, self.backend, actions,
+            clock=lambda: self.now,
+        )  # fmt: skip
+
+    # --- the controller --------------------------------------------------------------------------
+
+    def add(self, key: Key) -> None:
+        self.queue[key] = None
+
+    def work(self) -> None:
+        """Bring every key in the queue on once; one that fails stays in it."""
+        keys, self.queue = list(self.queue), {}
+        for key in keys:
+            try:
+                self.reconciler.reconcile(key)
+            except SparkTestError:
+                self.add(key)
+
+    def poll(self, *, sweep: bool = False) -> None:
+        """Have the API's runs looked at."""
+        if sweep:
+            self.backend._swept_at = float("-inf")
+        try:
+            self.backend.poll()
+        except SparkTestError as error:
+            self.backend._failed(error.detail)
+        else:
+            self.backend._works()
+
+    def deliver(self) -> None:
+        """Have all watches bring what is new."""
+        for resource in (TESTRUNS, JOBS, PODS):
+            self.views.deliver(resource)
+
+    def settle(self, rounds: int = 60) -> None:
+        """Let everything go on until nothing moves any more; time passes only when nothing else
+        does.
+        """
+        for _ in range(rounds):
+            before = (len(self.cluster.changed), dict(self.api.runs))
+            self.job_controller()
+            self.deliver()
+            self.poll(sweep=True)
+            self.reporter.read()
+            for _ in range(10):
+                self.work()
+            if before == (len(self.cluster.changed), dict(self.api.runs)):
+                if not self.later:
+                    return
+                self.pass_time(max((min(self.later.values()) - self.now).total_seconds(), 1))
+        raise AssertionError(f"no end in {rounds} rounds: {self.queue} {self.later}")
+
+    def plans(self) -> dict[Key, list[Any]]:
+        """What the controller would still do."""
+        keys = {testruns.key_of(obj) for obj in self.cluster.all(TESTRUNS)}
+        keys |= {(job["metadata"]["namespace"], job["metadata"]["name"])
+                 for job in self.cluster.all(JOBS)}  # fmt: skip
+        keys |= {(run.namespace, run.job_name) for run in self.api.runs.values()}
+        found = {}
+        for key in keys:
+            known = self.reconciler.known(key, self.book._memos.get(key) or Memo(), self.now)
+            if steps := plan(known, self.now):
+                found[key] = steps
+        return found
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        for key, at in list(self.later.items()):
+            if at <= self.now:
+                del self.later[key]
+                self.add(key)
+
+    def _add_later(self, key: Key, seconds: float) -> None:
+        at = self.now + timedelta(seconds=seconds)
+        self.later[key] = min(at, self.later.get(key, at))
+
+    def _audit(self) -> None:
+        for job in self.views.jobs():
+            key = (job["metadata"]["namespace"], job["metadata"]["name"])
+            self.book.audit(key)
+            self.add(key)
+
+    # --- people ----------------------------------------------------------------------------------
+
+    def apply(self, name: str = "smoke", **spec: Any) -> Object:
+        """Create a TestRun."""
+        testrun = {
+            "metadata": {"name": name, "namespace": NAMESPACE, "generation": 1},
+            "spec": {"image": "busybox:1.35", **spec},
+        }
+        return self.cluster.put(TESTRUNS, testrun)
+
+    def testrun(self, name: str = "smoke") -> Object | None:
+        return self.cluster.objects.get((TESTRUNS, NAMESPACE, name))
+
+    def edit(self, name: str = "smoke", **spec: Any) -> None:
+        testrun = self.cluster.get(TESTRUNS, NAMESPACE, name)
+        testrun["spec"] |= spec
+        testrun["metadata"]["generation"] += 1
+        self.cluster.put(TESTRUNS, testrun)
+
+    def delete_testrun(self, name: str = "smoke") -> None:
+        self.cluster.remove(TESTRUNS, NAMESPACE, name)
+
+    def delete_job(self, name: str) -> None:
+        self.cluster.remove(JOBS, NAMESPACE, name)
+        self.job_controller()
