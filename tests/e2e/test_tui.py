@@ -68,6 +68,7 @@ def test_details_show_the_source_and_copy_its_kubectl_commands(
     tmux = terminal(120, 40)
     tmux.shows("the run", lambda text: "tui-crd" in text)
     tmux.type("/")
+    tmux.shows("the search", lambda text: "search every column" in text)
     tmux.text("tui-crd")
     tmux.type("Enter")
     tmux.shows("only the run", lambda text: "tui-crd" in text and "tui-api" not in text)

@@ -94,7 +94,8 @@ class RunsScreen(LiveScreen):
     def action_search(self) -> None:
         """Open the search."""
         self._search.display = True
-        self._search.focus()
+        # At once: Widget.focus() comes a moment later, and keys typed until then would be commands.
+        self.set_focus(self._search)
 
     @on(Input.Changed)
     def _searched(self, message: Input.Changed) -> None:
@@ -135,7 +136,7 @@ class RunsScreen(LiveScreen):
 
     def _close_search(self) -> None:
         self._search.display = False
-        self._list.focus()
+        self.set_focus(self._list)
 
     # --- about the run under the cursor ----------------------------------------------------------
 
