@@ -1,5 +1,7 @@
 """The real API over real HTTP, in a thread of the test."""
 
+import functools
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +19,8 @@ TOKEN = "spt_test_for-the-tests-only"
 @contextmanager
 def live_api(folder: Path) -> Iterator[str]:
     """The URL of an API with an empty store in the folder."""
+    (folder / "live.db").write_bytes(_empty_store())
     database_url = f"sqlite:///{folder / 'live.db'}"
-    migrate.upgrade(database_url)
     app = create_app(Settings(database_url=database_url, token=TOKEN, namespace="tests"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
@@ -32,3 +34,12 @@ def live_api(folder: Path) -> Iterator[str]:
         server.server_close()
         thread.join()
         doors.store.close()
+
+
+@functools.cache
+def _empty_store() -> bytes:
+    """A migrated database: migrating takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template.db"
+        migrate.upgrade(f"sqlite:///{path}")
+        return path.read_bytes()

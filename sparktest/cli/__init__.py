@@ -6,22 +6,26 @@ Every command imports the room that it needs when it is called, so `sparktest --
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from sparktest import __version__
-from sparktest.cli.config import config
-from sparktest.cli.crd import crd
-from sparktest.cli.definitions import definitions
+from sparktest.cli import (
+    config,
+    crd,
+    definitions,
+    logs,
+    runs,
+    services,
+    start,
+    up,
+    waiting,
+)
 from sparktest.cli.door import say
 from sparktest.cli.exits import Exit, ExitError, of_error, text_of
-from sparktest.cli.logs import logs
-from sparktest.cli.runs import cancel, delete, rerun, runs
-from sparktest.cli.services import api, controller, db, tui
-from sparktest.cli.start import run
-from sparktest.cli.up import up
-from sparktest.cli.waiting import wait
 from sparktest.errors import SparkTestError
 
 
@@ -32,8 +36,9 @@ def program() -> None:
 
 
 COMMANDS = (
-    up, api, controller, tui, crd, db, config,
-    run, wait, logs, runs, cancel, delete, rerun, definitions,
+    up.up, services.api, services.controller, services.tui, services.db, crd.crd, config.config,
+    start.run, waiting.wait, logs.logs, runs.runs, runs.cancel, runs.delete, runs.rerun,
+    definitions.definitions,
 )  # fmt: skip
 for command in COMMANDS:
     program.add_command(command)
@@ -53,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has enough. Nothing may complain when Python flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
+    except OSError as error:
+        return _said(str(error), Exit.INFRA)
+    except Exception as error:  # noqa: BLE001 - the top: nobody sees a traceback
+        return _said(f"this is a bug in SparkTest, please report it: {_where(error)}", Exit.INFRA)
     return code
 
 
@@ -84,6 +93,12 @@ def _called(argv: Sequence[str]) -> int:
             return program.invoke(context) or Exit.PASSED
     except click.exceptions.Exit as end:
         return end.exit_code
+
+
+def _where(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})"
+    return f"{type(error).__name__}: {error} at {place}"
 
 
 def _undecodable(arg: str) -> bool:

@@ -67,5 +67,6 @@ def of_error(error: SparkTestError) -> Exit:
 
 def text_of(error: SparkTestError) -> str:
     """The error on one line: every field that is wrong, or what there is to say."""
-    fields = "; ".join(f"{at['pointer'].lstrip('/')}: {at['detail']}" for at in error.errors)
+    found = [(at["pointer"].lstrip("/"), at["detail"]) for at in error.errors]
+    fields = "; ".join(f"{field}: {detail}" if field else detail for field, detail in found)
     return " ".join((fields or error.detail).split())

@@ -1,0 +1,57 @@
+"""The command line in this process, over the real API in a thread of it."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sparktest.cli import main, waiting
+from sparktest.client import ApiClient
+from tests.live import TOKEN, live_api
+
+
+class Result(NamedTuple):
+    """How a command ended, and what it said on stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine counts, and nobody waits for long."""
+    for name in ("SPARKTEST_BACKEND_URL", "SPARKTEST_TOKEN", "DATABASE_URL", "PORT", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """`cli("runs", "-o", "json")`, with `stdin=` where the command reads it."""
+
+    def call(*args: str, stdin: str = "") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        capsys.readouterr()
+        code = main(args)
+        said = capsys.readouterr()
+        return Result(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
+    """A client of a real API that the command line finds too."""
+    with live_api(tmp_path) as url, ApiClient(url, TOKEN) as client:
+        monkeypatch.setenv("SPARKTEST_BACKEND_URL", url)
+        monkeypatch.setenv("SPARKTEST_TOKEN", TOKEN)
+        yield client

@@ -1,0 +1,184 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from sparktest import __version__
+from sparktest import cli as cli_module
+from sparktest.cli.exits import Exit, ExitError
+from sparktest.client import ApiClient
+from tests.cli.conftest import Cli
+from tests.scripted import answer, problem, scripted_api
+
+
+def one_line(text: str) -> bool:
+    return text.startswith("sparktest: ") and text.count("\n") == 1 and text.endswith("\n")
+
+
+def program(*args: str, stdout: int = subprocess.PIPE, **environ: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "sparktest", *args], stdin=subprocess.DEVNULL, stdout=stdout,
+        stderr=subprocess.PIPE, env=os.environ | environ,
+    )  # fmt: skip
+
+
+def test_version_and_help_end_well(cli: Cli) -> None:
+    assert cli("--version") == (0, f"sparktest {__version__}\n", "")
+    assert cli("--help").code == 0
+    assert cli("-h").out == cli("--help").out
+
+
+def test_every_command_has_a_help_with_a_line_for_the_list(cli: Cli) -> None:
+    for name, command in cli_module.program.commands.items():
+        assert cli(name, "--help").code == 0
+        assert command.get_short_help_str(120).endswith(".")
+        assert f"  {name}" in cli("--help").out
+
+
+def test_nothing_to_do_shows_the_help_and_is_wrong_usage(cli: Cli) -> None:
+    result = cli()
+
+    assert (result.code, result.out) == (2, "")
+    assert "Usage: sparktest" in result.err
+    assert cli("definitions").code == 2
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["rnus"], ["runs", "--statsu", "failed"], ["runs", "--limit", "0"], ["wait"],
+     ["runs", "--backend-url", "ftp://h"], ["run", "--timeout", "soon"]],
+)  # fmt: skip
+def test_wrong_usage_is_one_line_that_says_where_to_look(cli: Cli, args: list[str]) -> None:
+    result = cli(*args)
+
+    assert (result.code, result.out) == (2, "")
+    assert one_line(result.err)
+    assert "--help" in result.err
+
+
+def test_an_argument_that_is_no_text_is_wrong_usage(cli: Cli) -> None:
+    result = cli("runs", "-q", os.fsdecode(b"\xff"))
+
+    assert result.code == 2
+    assert one_line(result.err)
+
+
+def test_an_api_that_is_not_there_is_6(cli: Cli) -> None:
+    with scripted_api() as gone:
+        url = gone.url
+
+    result = cli("runs", "--backend-url", url)
+
+    assert result.code == 6
+    assert one_line(result.err)
+    assert url in result.err
+
+
+def test_a_missing_token_is_3(cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPARKTEST_TOKEN")
+
+    result = cli("runs")
+
+    assert result.code == 3
+    assert one_line(result.err)
+    assert "SPARKTEST_TOKEN" in result.err
+
+
+def test_a_setting_that_cannot_be_is_3(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARKTEST_PORT", "many")
+    for args in (["runs"], ["config"], ["up"], ["api"]):
+        result = cli(*args)
+
+        assert result.code == 3
+        assert result.err == "sparktest: SPARKTEST_PORT: must be a port, 0 to 65535\n"
+
+
+def test_every_wrong_field_is_named_on_one_line(cli: Cli) -> None:
+    errors = [{"pointer": "/name", "detail": "too\nlong"}, {"pointer": "/env/A", "detail": "no"}]
+    with scripted_api() as api:
+        api.scripts = [problem(422, detail="2 fields", errors=errors)]
+        result = cli("run", "--image", "i", "--backend-url", api.url)
+
+    assert result == (2, "", "sparktest: name: too long; env/A: no\n")
+
+
+def test_warnings_of_the_api_are_shown_and_harmless(cli: Cli) -> None:
+    with scripted_api() as api:
+        api.scripts = [answer([], headers={"Warning": '299 - "old\\u001b[2J client"'})]
+        result = cli("runs", "-o", "json", "--backend-url", api.url)
+
+    assert result == (0, "[]\n", "sparktest: old client\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ExitError("so\nit is", Exit.CANCELLED), 5, "so it is"),
+        (OSError(28, "No space left on device"), 3, "[Errno 28] No space left on device"),
+        (TypeError("odd"), 3, "this is a bug in SparkTest, please report it: TypeError: odd at "),
+    ],
+    ids=["interrupt", "exit", "disk", "bug"],
+)
+def test_whatever_happens_is_one_line_and_no_traceback(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, text: str
+) -> None:
+    def fail(**kw: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli_module.program.commands["config"], "callback", fail)
+
+    result = cli("config")
+
+    assert (result.code, result.out) == (code, "")
+    assert one_line(result.err)
+    assert result.err.startswith(f"sparktest: {text}")
+
+
+# --- as a process ---------------------------------------------------------------------------------
+
+
+def test_the_exit_code_reaches_the_shell() -> None:
+    process = program("runs", "--nonsense")
+
+    assert process.communicate()[0] == b""
+    assert process.returncode == 2
+
+
+@pytest.mark.parametrize("args", [["crd"], ["--help"], ["--version"]], ids=" ".join)
+def test_a_reader_that_goes_away_hears_no_complaint(args: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = program(*args, stdout=writing)
+    os.close(writing)
+
+    assert process.communicate()[1] == b""
+    assert process.returncode == 141
+
+
+def test_a_terminal_that_cannot_show_a_letter_gets_a_question_mark(api: ApiClient) -> None:
+    api.create_run({"name": "naïve ✓", "image": "i"})
+
+    process = program("runs", PYTHONIOENCODING="latin-1")
+    out, err = process.communicate()
+
+    assert (process.returncode, err) == (0, b"")
+    assert b"na\xefve ?" in out
+
+
+def test_ctrl_c_is_130_without_a_traceback(api: ApiClient) -> None:
+    run = api.create_run({"name": "endless", "image": "i"})
+    process = program("wait", run.id, stdout=subprocess.DEVNULL)
+    assert process.stderr is not None
+    # It says what the run waits for once it waits.
+    assert b"endless pending" in process.stderr.readline()
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(10) == 130
+    said = process.stderr.read().decode().splitlines()
+    process.stderr.close()
+    assert said[0].startswith("sparktest: endless goes on; see: sparktest wait")
+    assert said[1:] == ["sparktest: interrupted"]

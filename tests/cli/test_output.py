@@ -1,0 +1,120 @@
+import json
+from datetime import UTC, datetime
+
+import click
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparktest.cli import output
+from sparktest.cli.output import FORMATS, Column, plain, show
+from sparktest.domain import K8sRef, Log, Origin, Run, Status
+
+ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+COLUMNS: list[Column[Run]] = [
+    Column("ID", lambda run: run.id),
+    Column("STATUS", lambda run: run.status.value, colour=lambda run: "green"),
+    Column("JOB", lambda run: run.job_name, wide=True),
+    Column("NAME", lambda run: run.name),
+]
+
+
+def named(name: str, run_id: str = "1") -> Run:
+    return Run(id=run_id, name=name, status=Status.PENDING, origin=Origin.API, created_at=ASK)
+
+
+def test_a_table_has_a_title_and_a_line_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    show([named("one"), named("two", "1234")], COLUMNS, "table")
+
+    assert capsys.readouterr().out == (
+        "ID     STATUS    NAME\n"
+        "1      pending   one\n"
+        "1234   pending   two\n"
+    )  # fmt: skip
+
+
+def test_no_values_are_a_table_with_a_title(capsys: pytest.CaptureFixture[str]) -> None:
+    show([], COLUMNS, "table")
+
+    assert capsys.readouterr().out == "ID   STATUS   NAME\n"
+
+
+def test_wide_shows_every_column_and_cuts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "n" * 200
+
+    show([named(long)], COLUMNS, "wide")
+    assert capsys.readouterr().out == f"ID   STATUS    JOB   NAME\n1    pending   -     {long}\n"
+
+    show([named(long)], COLUMNS, "table")
+    assert capsys.readouterr().out.splitlines()[1] == f"1    pending   {'n' * 47}…"
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
+def test_whatever_the_names_are_a_value_is_one_line(names: list[str]) -> None:
+    rows = [output._cell(name, 48) for name in names]
+    widths = [max(map(output._width, rows))]
+
+    for row in rows:
+        assert len(row) <= 48
+        assert len(row.splitlines()) == 1
+        assert output._width(output._line([row, ""], [*widths, 0])) == widths[0] + 3
+
+
+def test_wide_letters_take_two_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    columns: list[Column[Run]] = [Column("NAME", lambda run: run.name), COLUMNS[0]]
+
+    show([named("스파크"), named("cafe\u0301x")], columns, "table")
+
+    assert capsys.readouterr().out == "NAME     ID\n스파크   1\ncafe\u0301x    1\n"
+
+
+def test_json_and_yaml_hold_every_field_by_its_name_on_the_wire(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = Run(
+        id="1", name="n", status=Status.FAILED, origin=Origin.CRD, created_at=ASK,
+        k8s_ref=K8sRef(namespace="a", name="b"), log=Log(bytes=3),
+    )  # fmt: skip
+
+    show([run], COLUMNS, "json", one=True)
+    document = json.loads(capsys.readouterr().out)
+    show([run], COLUMNS, "yaml", one=True)
+
+    assert yaml.safe_load(capsys.readouterr().out) == document == plain(run)
+    assert set(document) == set(Run.__struct_encode_fields__)
+    assert document["k8sRef"] == {"namespace": "a", "name": "b", "uid": None}
+    assert document["timeoutSeconds"] == 3600
+    assert document["log"] == {"state": "none", "reason": None, "bytes": 3}
+    assert document["createdAt"] == "2026-01-02T03:04:05Z"
+
+
+def test_a_list_is_a_list_also_of_one_and_of_none(capsys: pytest.CaptureFixture[str]) -> None:
+    show([named("n")], COLUMNS, "json")
+    assert len(json.loads(capsys.readouterr().out)) == 1
+    show([], COLUMNS, "yaml")
+    assert capsys.readouterr().out == "[]\n"
+
+
+def test_names_are_ids_for_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    show([named("a", "17"), named("b", "18")], COLUMNS, "name")
+
+    assert capsys.readouterr().out == "17\n18\n"
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_colour_is_for_terminals_that_want_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_color: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(click.utils, "should_strip_ansi", lambda stream, color: color is False)
+
+    show([named("n")], COLUMNS, "table")
+
+    assert ("\x1b[32mpending" in capsys.readouterr().out) == (no_color == "")
+
+
+def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
+    for form in FORMATS:
+        show([named("n")], COLUMNS, form)
+        assert "\x1b" not in capsys.readouterr().out

@@ -1,0 +1,162 @@
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from sparktest.cli import runs as runs_module
+from sparktest.cli.runs import ORIGINS, STATUSES, took
+from sparktest.client import ApiClient
+from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
+from tests.cli.conftest import Cli
+
+ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def made(api: ApiClient, name: str, status: Status = Status.PENDING) -> Run:
+    run = api.create_run({"name": name, "image": "busybox"})
+    return run if status is Status.PENDING else api.report_run(run.id, RunReport(status=status))
+
+
+def registered(api: ApiClient, name: str) -> Run:
+    return api.create_run({
+        "name": name, "image": "busybox", "origin": "crd", "cluster": "c",
+        "k8sRef": {"namespace": "team", "name": name, "uid": str(uuid.uuid4())},
+    })  # fmt: skip
+
+
+def names(out: str) -> list[str]:
+    return [run["name"] for run in json.loads(out)]
+
+
+def test_the_words_of_the_options_are_those_of_the_domain() -> None:
+    assert tuple(Status) == STATUSES
+    assert tuple(Origin) == ORIGINS
+    assert set(runs_module.COLOURS) < set(STATUSES)
+
+
+def test_runs_are_listed_newest_first(cli: Cli, api: ApiClient) -> None:
+    made(api, "one")
+    made(api, "two", Status.RUNNING)
+
+    result = cli("runs")
+
+    assert (result.code, result.err) == (0, "")
+    title, *lines = result.out.splitlines()
+    assert title.split() == [
+        "ID", "STATUS", "REASON", "ORIGIN", "NAMESPACE", "NAME", "DURATION", "AGE",
+    ]  # fmt: skip
+    assert [line.split()[5] for line in lines] == ["two", "one"]
+    assert lines[0].split()[1] == "running"
+    assert lines[1].split()[2] == "WaitingForController"
+
+
+def test_filters_reach_the_api(cli: Cli, api: ApiClient) -> None:
+    made(api, "one")
+    made(api, "two words", Status.RUNNING)
+    made(api, "three", Status.SUCCEEDED)
+    registered(api, "four")
+
+    assert names(cli("runs", "--status", "running", "--status", "succeeded", "-o", "json").out) == [
+        "three", "two words",
+    ]  # fmt: skip
+    assert names(cli("runs", "--origin", "crd", "-o", "json").out) == ["four"]
+    assert names(cli("runs", "-n", "team", "-o", "json").out) == ["four"]
+    assert names(cli("runs", "-q", "wor", "-o", "json").out) == ["two words"]
+
+
+def test_more_than_a_page_is_read_until_the_limit(
+    cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_module, "PAGE", 2)
+    ids = [made(api, f"r{n}").id for n in range(5)][::-1]
+
+    everything = cli("runs", "-o", "name")
+    some = cli("runs", "-o", "name", "--limit", "3")
+
+    assert everything.out.split() == ids
+    assert everything.err == ""
+    assert some.out.split() == ids[:3]
+    assert some.err == "sparktest: there are more than these 3; see --limit\n"
+
+
+def test_named_runs_are_shown_in_the_order_given(cli: Cli, api: ApiClient) -> None:
+    first, second = made(api, "one"), made(api, "two")
+
+    assert cli("runs", "one", second.id[:8], "-o", "name").out.split() == [first.id, second.id]
+    assert json.loads(cli("runs", "two", "-o", "json").out)["id"] == second.id
+    assert names(cli("runs", "two", "one", "-o", "json").out) == ["two", "one"]
+
+
+def test_the_reason_of_a_failure_is_in_the_table(cli: Cli, api: ApiClient) -> None:
+    failure = Failure(class_=FailureClass.CONFIG, reason="ImagePullBackOff")
+    run = made(api, "broken")
+    api.report_run(run.id, RunReport(status=Status.FAILED, failure=failure))
+
+    assert cli("runs").out.splitlines()[1].split()[1:3] == ["failed", "ImagePullBackOff"]
+
+
+def test_cancel_asks_for_every_run_to_stop(cli: Cli, api: ApiClient) -> None:
+    runs = [made(api, "one"), made(api, "two")]
+
+    result = cli("cancel", "one", "two")
+
+    assert (result.code, result.out) == (0, "")
+    assert result.err.count("is being stopped") == 2
+    assert all(api.get_run(run.id).cancel_requested_at for run in runs)
+
+
+def test_what_has_ended_cannot_be_cancelled(cli: Cli, api: ApiClient) -> None:
+    made(api, "over", Status.SUCCEEDED)
+
+    result = cli("cancel", "over")
+
+    assert (result.code, result.out) == (2, "")
+    assert "already ended" in result.err
+
+
+def test_delete_removes_ended_runs_only(cli: Cli, api: ApiClient) -> None:
+    made(api, "over", Status.SUCCEEDED)
+    made(api, "busy", Status.RUNNING)
+
+    assert cli("delete", "over").code == 0
+    assert cli("delete", "over").code == 2
+    refused = cli("delete", "busy")
+
+    assert refused.code == 2
+    assert "cancel" in refused.err
+    assert names(cli("runs", "-o", "json").out) == ["busy"]
+
+
+def test_deleting_the_run_of_a_testrun_names_what_is_left(cli: Cli, api: ApiClient) -> None:
+    run = registered(api, "smoke")
+    api.report_run(run.id, RunReport(status=Status.SUCCEEDED))
+
+    result = cli("delete", "smoke")
+
+    assert result.code == 0
+    assert "kubectl delete testruns.sparktest.dev smoke -n team" in result.err
+
+
+def test_rerun_prints_the_id_of_the_new_run(cli: Cli, api: ApiClient) -> None:
+    run = made(api, "again", Status.FAILED)
+
+    result = cli("rerun", "again")
+
+    assert (result.code, result.err) == (0, "")
+    assert api.get_run(result.out.strip()).rerun_of == run.id
+
+
+def test_how_long_a_run_took_counts_until_its_end_or_now() -> None:
+    run = Run(id="1", name="n", status=Status.RUNNING, origin=Origin.API, created_at=ASK)
+    later = ASK + timedelta(seconds=72)
+
+    assert took(run, later) is None
+    assert took(_with(run, started_at=ASK), later) == "1m12s"
+    assert took(_with(run, started_at=ASK, finished_at=ASK + timedelta(seconds=2)), later) == "2s"
+    assert took(_with(run, duration=0.4), later) == "0.4s"
+
+
+def _with(run: Run, **fields: object) -> Run:
+    return msgspec.structs.replace(run, **fields)
