@@ -79,6 +79,7 @@ def test_details_show_the_source_and_copy_its_kubectl_commands(
     assert stack.namespace in screen
 
     tmux.type("y")
+    tmux.shows("the menu", lambda text: "⏎ copy" in text)
     tmux.type("Enter")
 
     tmux.shows("it says that it was copied", lambda text: "opied" in text)
