@@ -68,13 +68,13 @@ def until(client: "ApiClient", run: "Run", reached: Callable[["Run"], bool]) -> 
         raise
 
 
-def patiently(call: Callable[[], T], patience_seconds: float = PATIENCE_SECONDS) -> T:
+def patiently(call: Callable[[], T]) -> T:
     """What the call answers, called again while it fails in a way that may pass.
 
     Raises:
-        SparkTestError: what it raised last, after so many seconds or if it cannot pass.
+        SparkTestError: what it raised last, after `PATIENCE_SECONDS` or if it cannot pass.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return call()

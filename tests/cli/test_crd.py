@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+import sparktest
+from sparktest.cli.crd import EXAMPLES
+from tests.cli.conftest import Cli
+
+CRD = Path(sparktest.__file__).parents[1] / "crd"
+
+
+def test_the_crd_is_printed_as_it_lies_in_the_tree(cli: Cli) -> None:
+    result = cli("crd")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (CRD / "testrun.yaml").read_text()
+    assert yaml.safe_load(result.out)["metadata"]["name"] == "testruns.sparktest.dev"
+
+
+def test_the_rights_are_printed_too(cli: Cli) -> None:
+    assert cli("crd", "--rbac").out == (CRD / "rbac.yaml").read_text()
+
+
+def test_every_example_can_be_printed(cli: Cli) -> None:
+    assert {path.stem for path in (CRD / "examples").iterdir()} == set(EXAMPLES)
+    for name in EXAMPLES:
+        assert yaml.safe_load(cli("crd", "--example", name).out)["kind"] == "TestRun"
+
+
+@pytest.mark.parametrize("args", [["--example", "nope"], ["--rbac", "--example", "exec"]])
+def test_anything_else_is_wrong_usage(cli: Cli, args: list[str]) -> None:
+    assert cli("crd", *args).code == 2

@@ -1,0 +1,130 @@
+import io
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sparktest.cli import main
+from sparktest.cli.logs import followed, write_log
+from sparktest.client import ApiClient
+from sparktest.domain import Run, RunReport, Status
+from sparktest.errors import NotFoundError, RateLimitedError, SparkTestError, UnavailableError
+from tests.cli.conftest import Cli
+
+LOG = b"one\ntwo \x1b[31mred\xff\nthree"
+
+
+class Terminal(io.TextIOWrapper):
+    """A stdout that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def run(api: ApiClient) -> Run:
+    run = api.create_run({"name": "logged", "image": "i"})
+    api.append_log(run.id, "test", 0, LOG)
+    return api.report_run(run.id, RunReport(status=Status.SUCCEEDED))
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("args", [["logged"], ["logged", "-f"], ["logged", "-c", "test"]])
+def test_a_pipe_gets_every_byte(
+    api: ApiClient, capfdbinary: pytest.CaptureFixture[bytes], args: list[str]
+) -> None:
+    assert main(["logs", *args]) == 0
+    assert capfdbinary.readouterr() == (LOG, b"")
+
+
+@pytest.mark.usefixtures("run")
+def test_the_last_lines_are_enough_with_tail(cli: Cli) -> None:
+    assert cli("logs", "logged", "--tail", "1").out == "three"
+    assert cli("logs", "logged", "--tail", "0").out == ""
+
+
+@pytest.mark.usefixtures("run")
+def test_tail_and_follow_exclude_each_other(cli: Cli) -> None:
+    assert cli("logs", "logged", "-f", "--tail", "1").code == 2
+
+
+@pytest.mark.usefixtures("run")
+def test_a_container_that_is_not_there_is_said(cli: Cli) -> None:
+    result = cli("logs", "logged", "-c", "sidecar")
+
+    assert (result.code, result.out) == (2, "")
+    assert "sidecar" in result.err
+
+
+def test_a_terminal_gets_text_that_cannot_steer_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", terminal)
+
+    write_log(iter([b"one\n\x1b]0;ti", b"tle\x07two \x1b[2J\xff", b"three"]))
+
+    terminal.seek(0)
+    assert terminal.read() == "one\ntwo �three\n"
+
+
+# --- going on after cuts --------------------------------------------------------------------------
+
+
+class FakeClient:
+    """Follows a log by a script: chunks that come, errors that are raised, times that pass."""
+
+    def __init__(self, *script: Any) -> None:
+        self.script = list(script)
+        self.offsets: list[int] = []
+        self.now = 0.0
+
+    def follow_log(self, run_id: str, *, container: str | None, offset: int) -> Iterator[bytes]:
+        self.offsets.append(offset)
+        for step in self.script.pop(0) if len(self.script) > 1 else self.script[0]:
+            if isinstance(step, SparkTestError):
+                raise step
+            if isinstance(step, bytes):
+                yield step
+            else:
+                self.now += step
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+    def read(self) -> bytes:
+        came = followed(self, "1", clock=lambda: self.now, pause=self.pause)  # type: ignore[arg-type]
+        return b"".join(came)
+
+
+CUT = UnavailableError("cut")
+
+
+def test_a_cut_log_goes_on_where_it_was() -> None:
+    client = FakeClient([b"one", CUT], [CUT], [b"two", RateLimitedError("later")], [b"three"])
+
+    assert client.read() == b"onetwothree"
+    assert client.offsets == [0, 3, 3, 6]
+
+
+def test_patience_ends_when_the_api_stays_away() -> None:
+    client = FakeClient([b"one", 5.0, CUT], [CUT])
+
+    with pytest.raises(UnavailableError):
+        client.read()
+
+    assert 35.0 <= client.now <= 36.0
+
+
+def test_patience_begins_anew_after_every_answer() -> None:
+    cuts = [[b"x", 20.0, CUT] for _ in range(10)]
+
+    assert FakeClient(*cuts, [b"end"]).read() == b"x" * 10 + b"end"
+
+
+def test_a_refusal_ends_it_at_once() -> None:
+    client = FakeClient([b"one", NotFoundError("gone")])
+
+    with pytest.raises(NotFoundError):
+        client.read()
+
+    assert client.offsets == [0]

@@ -1,0 +1,95 @@
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from sparktest.cli.crd import EXAMPLES
+from sparktest.cli.manifests import of_file, of_testrun
+
+HEAD = "apiVersion: sparktest.dev/v1alpha1\nkind: TestRun\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "file.yaml"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_is_a_run(name: str) -> None:
+    body = of_testrun(Path(str(files("sparktest.crd") / "examples" / f"{name}.yaml")))
+
+    assert body["name"]
+    assert "image" in body or "definitionName" in body
+
+
+def test_a_manifest_says_what_to_run(path: Path) -> None:
+    path.write_text(
+        f"{HEAD}metadata: {{generateName: nightly-, labels: {{a: b}}}}\n"
+        "spec: {image: i, cancelled: true, timeoutSeconds: 3}\n---\n"
+    )
+
+    assert of_testrun(path) == {
+        "name": "nightly", "labels": {"a": "b"}, "image": "i", "timeoutSeconds": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a: 2026-01-02", {"a": "2026-01-02"}),
+        ("a: 2026-01-02T03:04:05Z", {"a": "2026-01-02T03:04:05Z"}),
+        ('{"a": [1, true, null, "x"]}', {"a": [1, True, None, "x"]}),
+        ("1: a", {"1": "a"}),
+    ],
+)
+def test_yaml_is_read_as_kubectl_reads_it(path: Path, text: str, found: Any) -> None:
+    path.write_text(text)
+
+    assert of_file(path) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"", "exactly one object, not 0"),
+        (b"a: 1\n---\nb: 2", "exactly one object, not 2"),
+        (b"- a", "exactly one object"),
+        (b"a: [", "is no YAML"),
+        (b"a: \x00", "is no YAML"),
+        (b"\xff\xfe\xfa", "no text in UTF-8"),
+        (b"a: .nan", "what JSON cannot"),
+        (b"a: !!binary aGk=", "what JSON cannot"),
+        (b"a: &b [*b]", "what JSON cannot"),
+        (b"? [a]\n: b", "is no YAML|what JSON cannot"),
+        (b"a: !!python/object/apply:os.system [x]", "is no YAML"),
+        (b"[" * 5000, "is no YAML|what JSON cannot"),
+    ],
+)
+def test_a_file_that_cannot_be_sent_is_named(path: Path, text: bytes, problem: str) -> None:
+    path.write_bytes(text)
+
+    with pytest.raises(click.UsageError, match=problem) as raised:
+        of_file(path)
+
+    assert str(path) in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kind: TestRun", f"apiVersion: k6.io/v1alpha1\n{HEAD.splitlines()[1]}", HEAD,
+     f"{HEAD}metadata: x\nspec: {{}}", f"{HEAD}metadata: {{}}\nspec: []"],
+)  # fmt: skip
+def test_what_is_no_testrun_is_refused(path: Path, text: str) -> None:
+    path.write_text(text)
+
+    with pytest.raises(click.UsageError, match=r"is no TestRun|must be objects"):
+        of_testrun(path)
+
+
+def test_a_file_that_is_not_there_is_named(path: Path) -> None:
+    with pytest.raises(click.UsageError, match="No such file"):
+        of_file(path)
+    with pytest.raises(click.UsageError, match="Is a directory"):
+        of_file(path.parent)

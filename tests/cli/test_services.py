@@ -1,0 +1,93 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sparktest.api.store.tables import REVISION
+from sparktest.cli import services
+from sparktest.client import ApiClient
+from sparktest.settings import LOG_LEVELS
+from tests.cli.conftest import Cli
+
+
+@contextmanager
+def program(*args: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "sparktest", *args], stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | environ,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_levels_of_the_option_are_those_of_the_setting() -> None:
+    assert services.LOG_LEVELS == LOG_LEVELS
+
+
+def test_the_api_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    with program("api", "--port", "0", "--database-url", url) as process:
+        assert process.stdout is not None
+        words = process.stdout.readline().split()
+        assert words[:-1] == ["SparkTest", "API", "at"]
+        with ApiClient(f"{words[-1]}/api") as client:
+            assert client.health()["status"] == "healthy"
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(20) == 0
+
+
+def test_a_taken_port_is_3_and_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with program("api", "--port", port, DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as process:
+            _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 3
+    assert err.startswith(f"sparktest: port {port} on 127.0.0.1 is taken")
+    assert err.count("\n") == 1
+
+
+def test_a_controller_without_a_cluster_is_3_and_one_line(cli: Cli, tmp_path: Path) -> None:
+    result = cli("controller", "--kubeconfig", str(tmp_path / "nope"))
+
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("sparktest: kubeconfig: there is no file")
+    assert result.err.count("\n") == 1
+
+
+def test_a_terminal_ui_without_a_terminal_is_wrong_usage(cli: Cli) -> None:
+    result = cli("tui")
+
+    assert (result.code, result.out) == (2, "")
+    assert "needs a terminal" in result.err
+
+
+def test_the_store_is_brought_up_to_date(cli: Cli, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+
+    assert cli("db", "current", "--database-url", url).code == 0
+    upgraded = cli("db", "upgrade", "--database-url", url)
+
+    assert (upgraded.code, upgraded.out) == (0, f"{REVISION}\n")
+    assert cli("db", "current", "--database-url", url).out == f"{REVISION}\n"
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "mysql://h/db", "sqlite:////dev/null/x.db"], ids=lambda url: url[:6]
+)
+def test_a_store_that_cannot_be_is_3_and_one_line(cli: Cli, url: str) -> None:
+    result = cli("db", "upgrade", "--database-url", url)
+
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("sparktest: ")
+    assert result.err.count("\n") == 1

@@ -1,0 +1,199 @@
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparktest.client import ApiClient
+from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
+from tests.cli.conftest import Cli
+
+TESTRUN = """
+apiVersion: sparktest.dev/v1alpha1
+kind: TestRun
+metadata: {name: hello, labels: {team: a}}
+spec:
+  image: busybox:1.35
+  commands: [echo hello]
+  env: {DAY: 2026-01-02, WHO: me}
+  timeoutSeconds: 30
+"""
+
+
+@pytest.fixture
+def controller(api: ApiClient) -> Iterator[Callable[..., None]]:
+    """`controller(report, log=b"…")`: what happens to the next run as soon as it is there."""
+    threads: list[threading.Thread] = []
+
+    def act(report: RunReport, log: bytes) -> None:
+        while not (runs := api.list_runs(status=["pending"]).runs):
+            pass
+        api.report_run(runs[0].id, RunReport(status=Status.RUNNING))
+        if log:
+            api.append_log(runs[0].id, "test", 0, log)
+        api.report_run(runs[0].id, report)
+
+    def start(report: RunReport, log: bytes = b"") -> None:
+        threads.append(threading.Thread(target=act, args=(report, log)))
+        threads[-1].start()
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+def failed(kind: FailureClass, status: Status = Status.FAILED) -> RunReport:
+    return RunReport(status=status, failure=Failure(class_=kind, reason="Because", message="of it"))
+
+
+def started(api: ApiClient, out: str) -> Run:
+    return api.get_run(out.strip())
+
+
+# --- what is run ----------------------------------------------------------------------------------
+
+
+def test_an_image_runs_a_program_without_a_shell(cli: Cli, api: ApiClient) -> None:
+    result = cli(
+        "run", "--image", "ghcr.io/team/busybox:1.35", "-e", "A=b=c", "-e", "D=", "--timeout", "9",
+        "--", "printenv", "-0", "A B",
+    )  # fmt: skip
+
+    assert (result.code, result.err) == (0, "")
+    run = started(api, result.out)
+    assert (run.name, run.image) == ("busybox", "ghcr.io/team/busybox:1.35")
+    assert run.entrypoint == ("printenv", "-0", "A B")
+    assert run.env == {"A": "b=c", "D": ""}
+    assert run.timeout_seconds == 9
+
+
+def test_an_image_runs_lines_in_a_shell(cli: Cli, api: ApiClient) -> None:
+    result = cli(
+        "run", "--image", "busybox", "--command", "echo 'a b' | wc", "--command", "true",
+        "--name", "shell lines",
+    )  # fmt: skip
+
+    run = started(api, result.out)
+    assert run.commands == ("echo 'a b' | wc", "true")
+    assert run.name == "shell lines"
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [("r:5000/a/b", "b"), ("a@sha256:0123", "a"), ("r:5000/a/b:1@sha256:01", "b")],
+)
+def test_the_name_of_an_image_is_the_name_of_the_run(
+    cli: Cli, api: ApiClient, image: str, name: str
+) -> None:
+    assert started(api, cli("run", "--image", image).out).name == name
+
+
+def test_a_definition_runs_by_its_name_with_overrides(cli: Cli, api: ApiClient) -> None:
+    definition = api.create_definition(
+        {"name": "smoke", "image": "busybox", "commands": ["true"], "env": {"A": "1", "B": "2"}}
+    )
+
+    plain = started(api, cli("run", "smoke").out)
+    other = started(api, cli("run", "smoke", "-e", "A=3", "--name", "mine", "--", "false").out)
+
+    assert plain.test_definition_id == other.test_definition_id == definition.id
+    assert plain.commands == ("true",)
+    assert (other.commands, other.entrypoint) == ((), ("false",))
+    assert other.env == {"A": "3", "B": "2"}
+    assert other.name == "mine"
+
+
+def test_a_manifest_runs_without_a_testrun_object(cli: Cli, api: ApiClient, tmp_path: Path) -> None:
+    path = tmp_path / "testrun.yaml"
+    path.write_text(TESTRUN)
+
+    by_file = started(api, cli("run", "-f", str(path)).out)
+    by_stdin = started(
+        api, cli("run", "-f", "-", "-e", "WHO=you", "--timeout", "5", stdin=TESTRUN).out
+    )
+
+    assert (by_file.name, by_file.labels, by_file.origin) == ("hello", {"team": "a"}, "api")
+    assert by_file.commands == ("echo hello",)
+    assert by_file.env == {"DAY": "2026-01-02", "WHO": "me"}
+    assert by_file.timeout_seconds == 30
+    assert by_stdin.env == {"DAY": "2026-01-02", "WHO": "you"}
+    assert by_stdin.timeout_seconds == 5
+
+
+@pytest.mark.parametrize(
+    "args",
+    [[], ["smoke", "--image", "i", "-f", "x"], ["--image", "i", "-f", "x"],
+     ["--image", "i", "--command", "a", "--", "b"], ["--image", "i", "-e", "A"],
+     ["--image", "i", "-e", "=b"], ["--image", ""], ["--image", "i", "--timeout", "0"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_not_clear_is_wrong_usage(cli: Cli, api: ApiClient, args: list[str]) -> None:
+    result = cli("run", *args)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err.count("\n") == 1
+    assert api.list_runs().runs == ()
+
+
+def test_a_definition_that_is_not_there_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
+    result = cli("run", "nope", "--wait")
+
+    assert (result.code, result.out) == (2, "")
+    assert "no definition has the id or name 'nope'" in result.err
+
+
+# --- how it ends ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "text"),
+    [
+        (RunReport(status=Status.SUCCEEDED), 0, "busybox succeeded"),
+        (failed(FailureClass.TEST), 1, "busybox failed: test, Because: of it"),
+        (failed(FailureClass.CONFIG), 3, "busybox failed: config, Because: of it"),
+        (failed(FailureClass.TIMEOUT, Status.TIMED_OUT), 4, "busybox timed out: timeout"),
+        (failed(FailureClass.CANCELLED, Status.CANCELLED), 5, "busybox cancelled: cancelled"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_waiting_ends_with_the_outcome_as_code_and_as_line(
+    cli: Cli, controller: Callable[..., None], report: RunReport, code: int, text: str
+) -> None:
+    controller(report)
+
+    result = cli("run", "--image", "busybox", "--wait")
+
+    assert result.code == code
+    assert len(result.out.strip()) == 36
+    assert result.err.splitlines()[-1].startswith(f"sparktest: {text}")
+
+
+def test_following_prints_the_log_and_nothing_else_on_stdout(
+    cli: Cli, controller: Callable[..., None]
+) -> None:
+    controller(failed(FailureClass.TEST), log=b"one\ntwo \x1b[31mred\n")
+
+    result = cli("run", "--image", "busybox", "--follow")
+
+    assert result.code == 1
+    assert result.out == "one\ntwo \x1b[31mred\n"
+    first, *_, last = result.err.splitlines()
+    assert len(first) == 36
+    assert last == "sparktest: busybox failed: test, Because: of it"
+
+
+def test_ctrl_c_while_following_says_how_to_go_on(
+    cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch, controller: Callable[..., None]
+) -> None:
+    def interrupted(*args: Any, **kw: Any) -> Iterator[bytes]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ApiClient, "follow_log", interrupted)
+    controller(RunReport(status=Status.SUCCEEDED))
+
+    result = cli("run", "--image", "busybox", "--follow")
+
+    assert result.code == 130
+    (run,) = api.list_runs().runs
+    assert f"busybox goes on; see: sparktest logs -f {run.id}" in result.err
