@@ -33,4 +33,3 @@ def test_first(world: World) -> None:
     assert testrun["metadata"]["finalizers"] == []
     assert world.cluster.jobs_created() == [run.job_name]
     assert world.plans() == {}
-    print([w for w in world.cluster.writes])

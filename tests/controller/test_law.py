@@ -11,7 +11,8 @@ from sparktest.controller import testruns
 from sparktest.domain import Run, Status
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS
 from tests.controller.faults import CrashError
-from tests.controller.world import NAMESPACE, World
+from tests.controller.machinery import NAMESPACE
+from tests.controller.world import World
 
 KINDS = st.sampled_from([TESTRUNS, JOBS, PODS])
 NAMES = st.sampled_from(["one", "two"])
