@@ -48,12 +48,12 @@ class Child:
         with self.log.open(encoding="utf-8", errors="replace") as lines:
             return any(words in line for line in lines)
 
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
+    def stop(self) -> None:
         """End it: SIGTERM, time to finish its work, then SIGKILL for what is left of its group."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+            self._process.wait(STOP_SECONDS)
         with contextlib.suppress(ProcessLookupError):
             if self.log is None:
                 self._process.kill()

@@ -1,0 +1,33 @@
+"""Which processes are there, and waiting for what becomes of them."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+from tests.need import need_program
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits for its parent does not."""
+    return any(found == pid and not state.startswith("Z") for found, _, state in _table())
+
+
+def children_of(pid: int) -> list[int]:
+    """The process ids of its children."""
+    return [found for found, parent, _ in _table() if parent == pid]
+
+
+def _table() -> Iterator[tuple[int, int, str]]:
+    columns = [need_program("ps"), "-A", "-o", "pid=", "-o", "ppid=", "-o", "stat="]
+    answer = subprocess.run(columns, capture_output=True, text=True, check=True)
+    for line in answer.stdout.splitlines():
+        pid, parent, state = line.split()
+        yield int(pid), int(parent), state
+
+
+def until(what: str, check: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Return once it holds; fails the test after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.02)

@@ -1,0 +1,112 @@
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sparktest.cli import preflight
+from sparktest.cli.exits import Exit, ExitError
+from sparktest.cli.preflight import check_cluster, install_command
+from sparktest.errors import ForbiddenError, UnavailableError
+from sparktest.settings import Settings
+from tests.scripted import ScriptedApi, answer, scripted_api
+
+KUBE_SYSTEM = answer({"metadata": {"name": "kube-system", "uid": "uid-1"}})
+SERVED = answer({"resources": [{"name": "testruns"}, {"name": "testruns/status"}]})
+NOT_SERVED = answer({"kind": "Status", "code": 404}, 404)
+CONFLICT = answer({"kind": "Status", "code": 409, "reason": "AlreadyExists"}, 409)
+CREATED = answer({}, 201)
+
+
+@pytest.fixture
+def cluster() -> Iterator[ScriptedApi]:
+    with scripted_api() as api:
+        yield api
+
+
+@pytest.fixture
+def settings(cluster: ScriptedApi, tmp_path: Path) -> Settings:
+    path = tmp_path / "kubeconfig"
+    document = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "clusters": [{"name": "here", "cluster": {"server": cluster.url.removesuffix("/api")}}],
+        "users": [{"name": "me", "user": {"token": "t"}}],
+    }
+    path.write_text(yaml.safe_dump(document))
+    return Settings(kubeconfig=str(path))
+
+
+def test_a_cluster_with_the_crd_is_ready(cluster: ScriptedApi, settings: Settings) -> None:
+    cluster.scripts = [KUBE_SYSTEM, SERVED]
+    told: list[str] = []
+
+    check_cluster(settings, install_crd=True, tell=told.append)
+
+    assert told == [f"cluster at {cluster.url.removesuffix('/api')} answers"]
+    assert [request.method for request in cluster.requests] == ["GET", "GET"]
+
+
+def test_without_the_crd_the_command_that_installs_it_is_told(
+    cluster: ScriptedApi, settings: Settings
+) -> None:
+    cluster.scripts = [KUBE_SYSTEM, NOT_SERVED]
+    told: list[str] = []
+
+    check_cluster(settings, install_crd=False, tell=told.append)
+
+    assert install_command(settings) in told[1]
+    assert "--install-crd" in told[2]
+    assert {request.method for request in cluster.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("created", [CREATED, CONFLICT], ids=["new", "installed meanwhile"])
+def test_the_crd_is_installed_where_it_is_wanted(
+    cluster: ScriptedApi, settings: Settings, created: object
+) -> None:
+    cluster.scripts = [KUBE_SYSTEM, NOT_SERVED, created, NOT_SERVED, SERVED]  # type: ignore[list-item]
+    told: list[str] = []
+
+    check_cluster(settings, install_crd=True, tell=told.append)
+
+    (post,) = [request for request in cluster.requests if request.method == "POST"]
+    assert post.path == "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    assert json.loads(post.body)["metadata"]["name"] == "testruns.sparktest.dev"
+    assert told[1:] == ["the custom resource TestRun is installed"]
+
+
+def test_a_crd_that_is_never_served_is_an_error_with_a_way_out(
+    cluster: ScriptedApi, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "ESTABLISHED_SECONDS", 0.0)
+    cluster.scripts = [KUBE_SYSTEM, NOT_SERVED, CREATED, NOT_SERVED]
+
+    with pytest.raises(ExitError, match="kubectl describe crd") as raised:
+        check_cluster(settings, install_crd=True, tell=lambda text: None)
+
+    assert raised.value.code is Exit.INFRA
+
+
+def test_a_cluster_that_refuses_or_is_away_is_an_error(
+    cluster: ScriptedApi, settings: Settings
+) -> None:
+    cluster.scripts = [answer({"kind": "Status", "code": 403}, 403)]
+    with pytest.raises(ForbiddenError):
+        check_cluster(settings, install_crd=False, tell=lambda text: None)
+    cluster.scripts = [answer({}, 503)]
+    with pytest.raises(UnavailableError):
+        check_cluster(settings, install_crd=False, tell=lambda text: None)
+
+
+def test_the_command_to_paste_is_quoted() -> None:
+    settings = Settings(kubeconfig="/a b/c", context="$(x)")
+
+    words = shlex.split(install_command(settings))
+
+    assert words == [
+        "sparktest", "crd", "|", "kubectl", "--kubeconfig", "/a b/c", "--context", "$(x)",
+        "apply", "-f", "-",
+    ]  # fmt: skip
+    assert install_command(Settings()) == "sparktest crd | kubectl apply -f -"

@@ -1,0 +1,89 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from sparktest.cli.exits import Exit, ExitError
+from sparktest.cli.session import announced, free_port, new_token, only_one
+from sparktest.settings import data_folder, load, session_file
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"HOME": str(tmp_path)}
+
+
+def test_who_is_up_is_found_by_the_others(environ: dict[str, str]) -> None:
+    old_mask = os.umask(0)
+    try:
+        with only_one(environ), announced(environ, "http://127.0.0.1:9/api", 'q"\\t') as path:
+            settings = load(environ)
+            assert (settings.backend_url, settings.token) == ("http://127.0.0.1:9/api", 'q"\\t')
+            assert path == session_file(environ)
+            assert path.stat().st_mode & 0o777 == 0o600
+            assert data_folder(environ).stat().st_mode & 0o777 == 0o700
+    finally:
+        os.umask(old_mask)
+
+    assert [entry.name for entry in data_folder(environ).iterdir()] == ["up.lock"]
+    assert load(environ).token is None
+
+
+def test_a_session_that_was_left_behind_is_replaced(environ: dict[str, str]) -> None:
+    data_folder(environ).mkdir(parents=True)
+    session_file(environ).write_text("nonsense")
+    left = session_file(environ).with_suffix(f".{os.getpid()}")
+    left.write_text("half")
+
+    with announced(environ, "http://127.0.0.1:9/api", "t"):
+        assert load(environ).token == "t"
+
+
+def test_the_session_goes_also_when_something_fails(environ: dict[str, str]) -> None:
+    data_folder(environ).mkdir(parents=True)
+    with pytest.raises(KeyError), announced(environ, "http://h/api", "t"):
+        raise KeyError
+
+    assert not session_file(environ).exists()
+
+
+def test_only_one_can_be_up(environ: dict[str, str]) -> None:
+    with only_one(environ), announced(environ, "http://127.0.0.1:9/api", "t"):
+        with (
+            pytest.raises(ExitError, match=r"running already, .* http://127.0.0.1:9/api") as raised,
+            only_one(environ),
+        ):
+            pass
+        assert raised.value.code is Exit.INFRA
+
+    with only_one(environ):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with (
+        pytest.raises(ExitError, match=f"{tmp_path}/file/sparktest: Not a directory"),
+        only_one({"XDG_DATA_HOME": str(tmp_path / "file")}),
+    ):
+        pass
+
+
+def test_a_taken_port_is_replaced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        other = free_port(port)
+
+        assert other != port
+        assert other > 0
+    assert free_port(port) == port
+
+
+def test_tokens_are_long_and_never_the_same() -> None:
+    tokens = {new_token() for _ in range(100)}
+
+    assert len(tokens) == 100
+    assert all(len(token) > 40 and token.startswith("spt_") for token in tokens)
+    assert all(token.isascii() and token.isprintable() for token in tokens)

@@ -1,0 +1,209 @@
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sparktest.client import ApiClient
+from sparktest.settings import load, session_file
+from tests.cli.conftest import Cli
+from tests.cli.process_table import alive, children_of, until
+
+API = ["--serve", "--say", "API"]
+CONTROLLER = ["--say", "controller works"]
+
+
+class Up:
+    """A `sparktest up` of stand-ins in a process of its own."""
+
+    def __init__(self, folder: Path, *programs: list[str], port: int = 0) -> None:
+        self.out = folder / "out"
+        self.err = folder / "err"
+        environ = os.environ | {"SPARKTEST_PORT": str(port)} if port else dict(os.environ)
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.cli.up_driver", *map(json.dumps, programs)],
+                env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def says(self, words: str) -> None:
+        """Wait for the words on stdout."""
+        until(f"it says {words!r}", lambda: words in self.out.read_text() or self._failed())
+
+    def ends(self) -> int:
+        """Its exit code."""
+        return self.process.wait(20)
+
+    def children(self) -> list[int]:
+        """The process ids of its children, the first started first."""
+        return sorted(children_of(self.process.pid))
+
+    def _failed(self) -> bool:
+        assert self.process.poll() is None, self.err.read_text()
+        return False
+
+
+@pytest.fixture
+def ups(tmp_path: Path) -> Iterator[list[Up]]:
+    """Put what was started here; it is killed afterwards."""
+    started: list[Up] = []
+    yield started
+    for up in started:
+        up.process.kill()
+        up.process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_and_leaves_nothing(
+    ups: list[Up], tmp_path: Path, number: signal.Signals
+) -> None:
+    ups.append(up := Up(tmp_path, API, CONTROLLER))
+    up.says("ready")
+    children = up.children()
+    settings = load()
+    with ApiClient.from_settings(settings) as client:
+        assert client.health()["status"] == "healthy"
+    assert session_file(os.environ).stat().st_mode & 0o777 == 0o600
+
+    up.process.send_signal(number)
+
+    assert up.ends() == 0
+    assert len(children) == 2
+    assert not any(map(alive, children))
+    assert not session_file(os.environ).exists()
+    assert up.err.read_text() == ""
+    assert up.out.read_text().splitlines()[-1] == "stopping"
+
+
+def test_a_signal_while_it_starts_ends_it_too(ups: list[Up], tmp_path: Path) -> None:
+    ups.append(up := Up(tmp_path, API, ["--say", "not yet"]))
+    up.says("controller starts")
+    children = up.children()
+
+    up.process.send_signal(signal.SIGTERM)
+
+    assert up.ends() == 0
+    assert not any(map(alive, children))
+    assert "ready" not in up.out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("programs", "name"),
+    [
+        (([*API, "--code", "7"], CONTROLLER), "api"),
+        ((API, ["--say", "first\nlast \x1b[2Jwords", "--code", "7"]), "controller"),
+        ((API, CONTROLLER, ["--code", "7"]), "terminal UI"),
+    ],
+    ids=["api", "controller", "tui"],
+)
+def test_a_program_that_ends_by_itself_is_said_and_ends_all(
+    ups: list[Up], tmp_path: Path, programs: tuple[list[str], ...], name: str
+) -> None:
+    ups.append(up := Up(tmp_path, *programs))
+
+    assert up.ends() == 3
+    *lines, last = up.err.read_text().splitlines()
+    assert last.startswith(f"sparktest: the {name} ended by itself with code 7, so all stop")
+    if name == "controller":
+        assert lines == ["controller: first", "controller: last words"]
+        assert last.endswith(f"its log: {tmp_path}/data/sparktest/logs/controller.log")
+    assert not session_file(os.environ).exists()
+
+
+def test_a_terminal_ui_that_is_closed_ends_all_well(ups: list[Up], tmp_path: Path) -> None:
+    ups.append(up := Up(tmp_path, API, CONTROLLER, ["--code", "0"]))
+
+    assert up.ends() == 0
+    assert up.err.read_text() == ""
+
+
+def test_a_program_that_dies_later_ends_all(ups: list[Up], tmp_path: Path) -> None:
+    ups.append(up := Up(tmp_path, API, CONTROLLER))
+    up.says("ready")
+    api, controller = up.children()
+
+    os.kill(api, signal.SIGKILL)
+
+    assert up.ends() == 3
+    assert "the api ended by itself with code -9" in up.err.read_text()
+    assert not alive(controller)
+
+
+def test_kill_9_leaves_no_child_either(ups: list[Up], tmp_path: Path) -> None:
+    ups.append(up := Up(tmp_path, API, [*CONTROLLER, "--stubborn"]))
+    up.says("ready")
+    children = up.children()
+
+    up.process.kill()
+
+    until("all are gone", lambda: not any(map(alive, children)))
+    assert len(children) == 2
+    ups.append(again := Up(tmp_path, API, CONTROLLER))
+    again.says("ready")
+
+
+def test_a_child_that_does_not_listen_is_killed(ups: list[Up], tmp_path: Path) -> None:
+    ups.append(up := Up(tmp_path, API, [*CONTROLLER, "--stubborn"]))
+    up.says("ready")
+    children = up.children()
+
+    up.process.terminate()
+
+    assert up.ends() == 0
+    assert not any(map(alive, children))
+
+
+def test_a_second_one_says_that_the_first_is_up(ups: list[Up], tmp_path: Path) -> None:
+    ups.append(up := Up(tmp_path, API, CONTROLLER))
+    up.says("ready")
+    (tmp_path / "second").mkdir()
+    ups.append(second := Up(tmp_path / "second", API, CONTROLLER))
+
+    assert second.ends() == 3
+    assert re.match(
+        r"sparktest: sparktest up is running already, with its API at http://127\.0\.0\.1:\d+/api; "
+        r"open it with: sparktest tui\n$",
+        second.err.read_text(),
+    )
+    assert up.process.poll() is None
+    assert session_file(os.environ).exists()
+
+
+def test_a_taken_port_is_replaced_and_said(ups: list[Up], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ups.append(up := Up(tmp_path, API, CONTROLLER, port=port))
+        up.says("ready")
+
+    said = re.fullmatch(
+        rf"sparktest: port {port} is taken; the API listens on (\d+)\n", up.err.read_text()
+    )
+    assert said
+    assert load().backend_url == f"http://127.0.0.1:{said[1]}/api"
+
+
+def test_without_a_cluster_named_nothing_is_started(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "by-accident"))
+
+    result = cli("up")
+
+    assert (result.code, result.out) == (2, "")
+    assert "--context NAME or --kubeconfig FILE" in result.err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_cluster_that_cannot_be_used_is_3(cli: Cli, tmp_path: Path) -> None:
+    result = cli("up", "--kubeconfig", str(tmp_path / "nope"))
+
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("sparktest: kubeconfig: there is no file")
+    assert not session_file(os.environ).exists()
