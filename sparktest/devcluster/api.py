@@ -21,6 +21,7 @@ from sparktest.devcluster.watch import WatchOptions, version_of, watch
 
 HEALTH = ("/healthz", "/livez", "/readyz")
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 Log = Callable[[Request, str, str], Iterator[bytes | None]]
 
 
@@ -65,7 +66,7 @@ class Api:
         if path == "/version":
             return answered(discovery.VERSION)
         if path.startswith("/openapi/"):
-            return self._openapi(path)
+            return self._openapi(request, path)
         steps = path.strip("/").split("/")
         if steps[0] not in ("api", "apis") or len(steps) > (2 if steps[0] == "api" else 3):
             return None
@@ -77,9 +78,12 @@ class Api:
             found.media_type = AGGREGATED
         return found
 
-    def _openapi(self, path: str) -> Answer:
+    def _openapi(self, request: Request, path: str) -> Answer:
         kinds = self.kinds.all()
         if path == "/openapi/v2":
+            if OPENAPI_PROTOBUF in request.headers.get("accept", ""):
+                # Nothing is a valid description too: kubectl then leaves checking to the server.
+                return Answer(media_type=OPENAPI_PROTOBUF.replace("@", "."))
             return answered(openapi.v2(kinds))
         if path == "/openapi/v3":
             return answered(openapi.index(kinds))

@@ -14,7 +14,11 @@ from sparktest.devcluster import bootstrap, kubeconfig, tls
 from sparktest.devcluster.api import Api
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.faults import Faults
+from sparktest.devcluster.garbage import Garbage
+from sparktest.devcluster.jobs import JobController
 from sparktest.devcluster.kinds import NAMESPACES, Kinds
+from sparktest.devcluster.kubelet import Kubelet
+from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.server import Server
 from sparktest.devcluster.store import Store
@@ -42,8 +46,15 @@ class DevCluster:
         self.kinds = Kinds()
         self.resources = Resources(self.store, clock)
         bootstrap.open_up(self.store, self.kinds, self.resources)
+        recorder = Recorder(self.resources)
+        self._kubelet = Kubelet(self.resources, recorder, clock, folder / "pods", self.uid)
+        self._jobs = JobController(self.resources, recorder, clock)
+        self._garbage = Garbage(self.resources, self.kinds, clock)
+        self._kubelet.start()
+        self._jobs.start()
+        self._garbage.start()
         faults.on_change = self.store.wake
-        api = Api(self.resources, self.kinds, faults, lambda *_: iter(()))
+        api = Api(self.resources, self.kinds, faults, self._kubelet.log)
         ca, certificate = tls.certificates(folder)
         token = kubeconfig.token(folder)
         self._server = _bound(
@@ -81,6 +92,9 @@ class DevCluster:
     def stop(self) -> None:
         """End every process and let go of the folder."""
         self._server.stop()
+        self._jobs.stop()
+        self._kubelet.stop()
+        self._garbage.stop()
         self.store.close()
         os.close(self._lock)
 

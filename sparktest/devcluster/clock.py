@@ -60,3 +60,8 @@ def after(text: str, seconds: float) -> datetime:
         return moment(text) + timedelta(seconds=seconds)
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
+
+
+def stamp_of(seconds: float) -> str:
+    """A time in seconds since 1970 as Kubernetes writes it."""
+    return stamp(datetime.fromtimestamp(seconds, UTC))

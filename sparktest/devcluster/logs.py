@@ -1,0 +1,159 @@
+"""The logs of containers: read from their files as `kubectl logs` wants them."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from sparktest.devcluster.clock import moment
+from sparktest.devcluster.requests import Request
+from sparktest.devcluster.status import bad_request
+
+# How often a follower looks for more.
+LOOK_SECONDS = 0.05
+# How long a silent follower goes on before its writer sees whether anybody still listens.
+LOOK_UP_SECONDS = 5.0
+BLOCK = 1 << 16
+STAMP = len("2026-01-01T00:00:00.000000000Z")
+TEXT = STAMP + len(" F ")
+
+
+class LogOptions(msgspec.Struct, frozen=True):
+    """What to show of a log: `since` is a time to the second, as text that sorts."""
+
+    follow: bool = False
+    timestamps: bool = False
+    since: str = ""
+    tail: int | None = None
+    limit: int | None = None
+
+    @classmethod
+    def of(cls, request: Request, now: float) -> "LogOptions":
+        """The options of a request; 400 for one that cannot be."""
+        since = ""
+        seconds = request.number("sinceSeconds")
+        if seconds is not None:
+            since = _second(now - seconds)
+        if text := request.query.get("sinceTime", ""):
+            try:
+                since = _second(moment(text).timestamp())
+            except ValueError as error:
+                raise bad_request(
+                    f"sinceTime: Invalid value: {text!r}: no RFC 3339 time"
+                ) from error
+        tail, limit = request.number("tailLines"), request.number("limitBytes")
+        for name, value, least in (("tailLines", tail, 0), ("limitBytes", limit, 1)):
+            if value is not None and value < least:
+                raise bad_request(f"{name}: Invalid value: {value}: must be at least {least}")
+        return cls(request.flag("follow"), request.flag("timestamps"), since, tail, limit)
+
+
+def _second(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def read(path: Path, options: LogOptions, over: Callable[[], bool]) -> Iterator[bytes | None]:
+    """The log in pieces; None now and then while a follower waits.
+
+    The file is opened before the first piece is asked for, so a follower reads to the end even
+    where the pod is deleted meanwhile.
+
+    Args:
+        path: the file, which need not be there yet.
+        options: what of it.
+        over: whether nothing more will be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    return _limited(_pieces(path.open("rb"), options, over), options.limit)
+
+
+def _limited(pieces: Iterator[bytes | None], limit: int | None) -> Iterator[bytes | None]:
+    if limit is None:
+        yield from pieces
+        return
+    for piece in pieces:
+        if piece is None:
+            yield None
+            continue
+        yield piece[:limit]
+        limit -= len(piece)
+        if limit <= 0:
+            return
+
+
+def _pieces(
+    file: BinaryIO, options: LogOptions, over: Callable[[], bool]
+) -> Iterator[bytes | None]:
+    with file:
+        if options.tail is not None:
+            file.seek(_tail(file, options.tail))
+        whole, silent = True, time.monotonic()
+        while True:
+            ending = over()  # asked first: what is written before the end is read after it
+            shown, whole = _shown(file, options, whole)
+            if shown:
+                silent = time.monotonic()
+                yield shown
+            elif ending or not options.follow:
+                return
+            elif time.monotonic() - silent > LOOK_UP_SECONDS:
+                silent = time.monotonic()
+                yield None
+            else:
+                time.sleep(LOOK_SECONDS)
+
+
+def _shown(file: BinaryIO, options: LogOptions, whole: bool) -> tuple[bytes, bool]:
+    """The next lines as they are shown, and whether the last of them was a whole one."""
+    start = file.tell()
+    data = file.read(BLOCK)
+    end = data.rfind(b"\n") + 1
+    while data and not end:  # a single line longer than a block
+        more = file.read(BLOCK)
+        if not more:
+            break
+        data += more
+        end = data.rfind(b"\n") + 1
+    file.seek(start + end)
+    since, shown = options.since.encode(), []
+    for line in data[:end].split(b"\n")[:-1]:
+        if line[: len(since)] < since:
+            continue
+        if options.timestamps and whole:
+            shown.append(line[: STAMP + 1])
+        whole = line[STAMP + 1 : STAMP + 2] == b"F"
+        shown.append(line[TEXT:] + b"\n" if whole else line[TEXT:])
+    return b"".join(shown), whole
+
+
+def _tail(file: BinaryIO, lines: int) -> int:
+    """Where the last so many lines begin; what has no end of line is one too."""
+    position = file.seek(0, os.SEEK_END)
+    data, kept = b"", 0
+    while position > 0:
+        step = min(BLOCK, position)
+        position -= step
+        file.seek(position)
+        data = file.read(step) + data
+        # Whatever stands before the first end of line in here may be part of a line.
+        begin = data.find(b"\n") + 1 if position else 0
+        records = data[begin:].split(b"\n")[:-1]
+        kept = _whole(records, lines)
+        if kept < len(records):
+            return position + begin + sum(len(record) + 1 for record in records[: -kept or None])
+    return 0
+
+
+def _whole(records: list[bytes], lines: int) -> int:
+    """How many of the last records make up so many lines; all of them where they are fewer."""
+    found = 0
+    for index in range(len(records) - 1, -1, -1):
+        if records[index][STAMP + 1 : STAMP + 2] == b"F" or index == len(records) - 1:
+            found += 1
+            if found > lines:
+                return len(records) - 1 - index
+    return len(records)
