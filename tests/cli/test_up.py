@@ -25,7 +25,7 @@ class Up:
     def __init__(self, folder: Path, *programs: list[str], port: int = 0) -> None:
         self.out = folder / "out"
         self.err = folder / "err"
-        environ = os.environ | {"SPARKTEST_PORT": str(port)} if port else dict(os.environ)
+        environ = os.environ | {"SPARKTEST_PORT": str(port)}
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.cli.up_driver", *map(json.dumps, programs)],
