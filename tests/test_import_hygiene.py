@@ -1,0 +1,77 @@
+"""What a command loads: the room that it needs, and no other."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sparktest
+
+HEAVY = {
+    "alembic", "flask", "flask_smorest", "gunicorn", "kubernetes", "marshmallow", "requests",
+    "rich", "sqlalchemy", "textual", "urllib3", "werkzeug", "yaml",
+}  # fmt: skip
+PROBE = """
+import io, json, sys
+sys.stdout, kept = io.StringIO(), sys.stdout
+{statement}
+names = {{name.partition(".")[0] for name in sys.modules}}
+print(json.dumps(sorted(names)), file=kept)
+"""
+MOST_LINES = 300
+# Not finished yet.
+GROWING = {"devcluster"}
+
+
+def loaded_by(statement: str, tmp_path: Path) -> set[str]:
+    """The top-level packages that are loaded after the statement, in a fresh interpreter."""
+    answer = subprocess.run(
+        [sys.executable, "-c", PROBE.format(statement=statement)],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+        env={"HOME": str(tmp_path), "SPARKTEST_BACKEND_URL": "http://127.0.0.1:9"},
+    )  # fmt: skip
+    return set(json.loads(answer.stdout))
+
+
+def main(*args: str) -> str:
+    return f"from sparktest.cli import main; main({list(args)!r})"
+
+
+def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
+    statements = [
+        "import sparktest.cli, sparktest.settings, sparktest.domain, sparktest.kubectl",
+        main("--help"), main("--version"), main("runs", "--help"), main("up", "--help"),
+        main("crd"), main("config"), main("nonsense"),
+    ]  # fmt: skip
+
+    assert loaded_by("; ".join(statements), tmp_path) & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ("import sparktest.kube.jobs, sparktest.kube.outcome", set()),
+        (main("runs"), {"requests", "urllib3"}),
+        ("import sparktest.controller.app", HEAVY & {"kubernetes", "requests", "urllib3", "yaml"}),
+        ("import sparktest.api.server", HEAVY - {"kubernetes", "requests", "rich", "textual"}),
+        ("import sparktest.tui.app", {"requests", "urllib3", "rich", "textual"}),
+    ],
+)
+def test_a_room_loads_its_own_libraries_only(
+    statement: str, allowed: set[str], tmp_path: Path
+) -> None:
+    assert loaded_by(statement, tmp_path) & HEAVY <= allowed
+
+
+def test_every_module_fits_in_one_reading() -> None:
+    tree = Path(sparktest.__file__).parent
+    long = {
+        str(path.relative_to(tree)): lines
+        for path in tree.rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > MOST_LINES
+        and path.relative_to(tree).parts[0] not in GROWING
+    }
+
+    assert long == {}

@@ -1,0 +1,187 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from sparktest.client import ApiClient
+from sparktest.errors import (
+    BY_STATUS,
+    ConflictError,
+    InvalidError,
+    OffsetError,
+    SparkTestError,
+    UnavailableError,
+)
+from sparktest.sanitize import clean
+from tests.scripted import ScriptedApi, answer, problem, scripted_api
+
+RUN = {
+    "id": "1", "name": "n", "status": "running", "origin": "api",
+    "createdAt": "2026-01-02T03:04:05Z",
+}  # fmt: skip
+
+
+@pytest.fixture
+def api() -> Iterator[ScriptedApi]:
+    with scripted_api() as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: ScriptedApi) -> Iterator[ApiClient]:
+    with ApiClient(api.url, "secret") as client:
+        yield client
+
+
+@pytest.mark.parametrize(("status", "kind"), BY_STATUS.items(), ids=lambda value: str(value))
+def test_the_class_that_the_server_raised_comes_back(
+    api: ScriptedApi, client: ApiClient, status: int, kind: type[SparkTestError]
+) -> None:
+    errors = [{"pointer": "/name", "detail": "is too long"}]
+    api.scripts = [problem(status, {"Retry-After": "7"}, detail="because", errors=errors)]
+
+    with pytest.raises(SparkTestError) as raised:
+        client.get_run("1")
+
+    assert type(raised.value) is kind
+    assert raised.value.detail == "because"
+    assert raised.value.errors == ({"pointer": "/name", "detail": "is too long"},)
+    assert raised.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (418, InvalidError),
+        (302, UnavailableError),
+        (500, UnavailableError),
+        (504, UnavailableError),
+    ],
+)
+def test_a_status_without_a_class_of_its_own_says_what_it_was(
+    api: ScriptedApi, client: ApiClient, status: int, kind: type[SparkTestError]
+) -> None:
+    api.scripts = [answer(body=b"<html>", status=status, headers={"Content-Type": "text/html"})]
+
+    with pytest.raises(kind, match=f"^HTTP {status} "):
+        client.get_run("1")
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000, b'{"detail": 1}', b'{"errors": [1]}']
+)
+def test_a_problem_that_is_none_is_still_the_error_of_its_status(
+    api: ScriptedApi, client: ApiClient, body: bytes
+) -> None:
+    api.scripts = [
+        answer(body=body, status=409, headers={"Content-Type": "application/problem+json"})
+    ]
+
+    with pytest.raises(ConflictError, match=r"^HTTP 409 Conflict$"):
+        client.cancel_run("1")
+
+
+def test_a_conflict_with_the_stored_length_is_an_offset_error(
+    api: ScriptedApi, client: ApiClient
+) -> None:
+    api.scripts = [problem(409, detail="does not join", stored=17)]
+
+    with pytest.raises(OffsetError, match="does not join") as raised:
+        client.append_log("1", "test", 5, b"x")
+
+    assert raised.value.stored == 17
+
+
+@pytest.mark.parametrize("value", ["soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", "9" * 400])
+def test_a_retry_after_that_is_no_number_of_seconds_is_none(
+    api: ScriptedApi, client: ApiClient, value: str
+) -> None:
+    api.scripts = [problem(429, {"Retry-After": value}, detail="slow down")]
+
+    with pytest.raises(SparkTestError) as raised:
+        client.get_run("1")
+
+    assert raised.value.retry_after is None
+
+
+# --- beside the document --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "texts"),
+    [
+        ('299 - "unknown fields were ignored: /imgae"', ["unknown fields were ignored: /imgae"]),
+        ('299 - "one", 299 - "two, \\"three\\""', ["one", 'two, "three"']),
+        ('299 - "broken \\escape"', ["broken \\escape"]),
+        ('199 - "not ours"', []),
+        ("299 - no quotes", []),
+    ],
+)
+def test_warnings_are_handed_on(api: ScriptedApi, header: str, texts: list[str]) -> None:
+    api.scripts = [answer(RUN, headers={"Warning": header})]
+    said: list[str] = []
+
+    with ApiClient(api.url, warn=said.append) as client:
+        client.create_run({})
+
+    assert said == texts
+
+
+def test_every_text_is_cleaned_wherever_it_comes_from(api: ScriptedApi) -> None:
+    bad = "a\x1b]0;title\x07b"
+    api.scripts = [
+        answer(RUN | {"name": bad}, headers={"Warning": '299 - "a\\u001b[31mb"'}),
+        problem(422, detail=bad, errors=[{"pointer": bad, "detail": bad}]),
+        answer(status=204, body=b"", headers={"SparkTest-Remaining": "kubectl \x1b[2Jdelete"}),
+    ]
+    said: list[str] = []
+
+    with ApiClient(api.url, clean=clean, warn=said.append) as client:
+        run = client.get_run("1")
+        with pytest.raises(InvalidError) as raised:
+            client.create_run({})
+        remaining = client.delete_run("1")
+
+    assert run.name == "ab"
+    assert said == ["ab"]
+    assert raised.value.detail == "ab"
+    assert raised.value.errors == ({"pointer": "ab", "detail": "ab"},)
+    assert remaining == "kubectl delete"
+
+
+def test_a_page_knows_the_cursor_of_the_next(api: ScriptedApi, client: ApiClient) -> None:
+    api.scripts = [
+        answer([RUN], headers={"Link": '</api/test-runs?limit=1&cursor=a%2Fb>; rel="next"'}),
+        answer([RUN]),
+    ]
+
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    first = client.list_runs(
+        status=["failed", "timed_out"], q="two words", updated_since=at, limit=1
+    )
+    last = client.list_runs(cursor=first.next)
+
+    assert first.next == "a/b"
+    assert last.next is None
+    assert api.requests[0].query == {
+        "status": ["failed", "timed_out"], "q": ["two words"],
+        "updatedSince": ["2026-01-02T00:00:00Z"], "limit": ["1"],
+    }  # fmt: skip
+    assert api.requests[1].query["cursor"] == ["a/b"]
+
+
+@pytest.mark.parametrize("link", ['<http://[>; rel="next"', '<?page=2>; rel="next"', "nonsense"])
+def test_a_next_page_that_cannot_be_is_none(api: ScriptedApi, client: ApiClient, link: str) -> None:
+    api.scripts = [answer([], headers={"Link": link})]
+
+    assert client.list_runs().next is None
+    assert client.list_definitions() == ()
+
+
+def test_an_id_cannot_lead_to_another_route(api: ScriptedApi, client: ApiClient) -> None:
+    api.scripts = [answer(RUN)]
+
+    client.get_run("../test-definitions/1?x=1#y")
+
+    assert api.requests[0].path == "/api/test-runs/..%2Ftest-definitions%2F1%3Fx%3D1%23y"
+    assert api.requests[0].query == {}
