@@ -38,7 +38,8 @@ class Machinery:
             return
         if job["spec"].get("suspend"):
             for pod in pods:
-                self.cluster.remove(PODS, NAMESPACE, pod["metadata"]["name"])
+                if not podstate.terminal(pod):
+                    self.cluster.remove(PODS, NAMESPACE, pod["metadata"]["name"])
             self._condition(job, "Suspended", "JobSuspended")
         elif pods and podstate.phase(pods[0]) == "Succeeded":
             self._condition(job, "Complete", "CompletionsReached")

@@ -32,4 +32,4 @@ def test_first(world: World) -> None:
     assert testrun["status"]["phase"] == "Succeeded"
     assert testrun["metadata"]["finalizers"] == []
     assert world.cluster.jobs_created() == [run.job_name]
-    assert world.plans() == {}
+    assert world.controller.plans() == {}

@@ -25,40 +25,30 @@ from tests.controller.machinery import NAMESPACE, Machinery
 Object = dict[str, Any]
 
 
-class World(Machinery):
-    """Everything, with hands to move each part one step."""
+class Controller:
+    """A controller that knows nothing yet, with its own delayed view of everything."""
 
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-        self.faults = Faults()
-        self.cluster = FakeCluster(lambda: self.now, self.faults)
-        self.api = FakeApi(lambda: self.now, self.faults)
-        self.settings = Settings(job_ttl_seconds=600)
-        self.start()
-
-    def start(self) -> None:
-        """A new controller that knows nothing."""
+    def __init__(self, world: "World") -> None:
+        self.world = world
         self.queue: dict[Key, None] = {}
         self.later: dict[Key, datetime] = {}
         self.book = Book()
-        self.views = LaggingViews(self.cluster, self.add)
-        self.reporter = PromptReporter(self.cluster, self.add)
-        client = cast("ApiClient", self.api)
+        self.views = LaggingViews(world.cluster, self.add)
+        self.reporter = PromptReporter(world.cluster, self.add)
+        client = cast("ApiClient", world.api)
         self.backend = Backend(
             client, self.book, cluster="here", namespaces=(), on_key=self.add,
-            on_sweep=self._audit, clock=lambda: self.now,
+            on_sweep=self._audit, clock=lambda: world.now,
         )  # fmt: skip
         views, reporter = cast("Views", self.views), cast("Reporter", self.reporter)
         actions = Actions(
-            cast("Cluster", self.cluster), client, views, reporter, self.backend,
-            later=self._add_later, clock=lambda: self.now,
+            cast("Cluster", world.cluster), client, views, reporter, self.backend,
+            later=self._add_later, clock=lambda: world.now,
         )  # fmt: skip
         self.reconciler = Reconciler(
-            self.settings, "here", views, self.book, reporter, self.backend, actions,
-            clock=lambda: self.now,
+            world.settings, "here", views, self.book, reporter, self.backend, actions,
+            clock=lambda: world.now,
         )  # fmt: skip
-
-    # --- the controller --------------------------------------------------------------------------
 
     def add(self, key: Key) -> None:
         self.queue[key] = None
@@ -88,46 +78,29 @@ class World(Machinery):
         for resource in (TESTRUNS, JOBS, PODS):
             self.views.deliver(resource)
 
-    def settle(self, rounds: int = 60) -> None:
-        """Let everything go on until nothing moves any more; time passes only when nothing else
-        does.
-        """
-        for _ in range(rounds):
-            before = (len(self.cluster.changed), dict(self.api.runs))
-            self.job_controller()
-            self.deliver()
-            self.poll(sweep=True)
-            self.reporter.read()
-            for _ in range(10):
-                self.work()
-            if before == (len(self.cluster.changed), dict(self.api.runs)):
-                if not self.later:
-                    return
-                self.pass_time(max((min(self.later.values()) - self.now).total_seconds(), 1))
-        raise AssertionError(f"no end in {rounds} rounds: {self.queue} {self.later}")
-
-    def plans(self) -> dict[Key, list[Any]]:
-        """What the controller would still do."""
-        keys = {testruns.key_of(obj) for obj in self.cluster.all(TESTRUNS)}
-        keys |= {(job["metadata"]["namespace"], job["metadata"]["name"])
-                 for job in self.cluster.all(JOBS)}  # fmt: skip
-        keys |= {(run.namespace, run.job_name) for run in self.api.runs.values()}
-        found = {}
-        for key in keys:
-            known = self.reconciler.known(key, self.book._memos.get(key) or Memo(), self.now)
-            if steps := plan(known, self.now):
-                found[key] = steps
-        return found
-
-    def pass_time(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+    def time_passed(self) -> None:
+        """Have the keys worked on whose time has come."""
         for key, at in list(self.later.items()):
-            if at <= self.now:
+            if at <= self.world.now:
                 del self.later[key]
                 self.add(key)
 
+    def plans(self) -> dict[Key, list[Any]]:
+        """What it would still do."""
+        world = self.world
+        keys = {testruns.key_of(obj) for obj in world.cluster.all(TESTRUNS)}
+        keys |= {(job["metadata"]["namespace"], job["metadata"]["name"])
+                 for job in world.cluster.all(JOBS)}  # fmt: skip
+        keys |= {(run.namespace, run.job_name) for run in world.api.runs.values()}
+        found = {}
+        for key in keys:
+            memo = self.book._memos.get(key) or Memo()
+            if steps := plan(self.reconciler.known(key, memo, world.now), world.now):
+                found[key] = steps
+        return found
+
     def _add_later(self, key: Key, seconds: float) -> None:
-        at = self.now + timedelta(seconds=seconds)
+        at = self.world.now + timedelta(seconds=seconds)
         self.later[key] = min(at, self.later.get(key, at))
 
     def _audit(self) -> None:
@@ -135,6 +108,51 @@ class World(Machinery):
             key = (job["metadata"]["namespace"], job["metadata"]["name"])
             self.book.audit(key)
             self.add(key)
+
+
+class World(Machinery):
+    """Everything, with hands to move each part one step."""
+
+    def __init__(self, controllers: int = 1) -> None:
+        self.now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+        self.faults = Faults()
+        self.cluster = FakeCluster(lambda: self.now, self.faults)
+        self.api = FakeApi(lambda: self.now, self.faults)
+        self.settings = Settings(job_ttl_seconds=600)
+        self.controllers = [Controller(self) for _ in range(controllers)]
+
+    @property
+    def controller(self) -> Controller:
+        """The first of them."""
+        return self.controllers[0]
+
+    def restart(self, which: int = 0) -> None:
+        """Replace a controller by one that knows nothing."""
+        self.controllers[which] = Controller(self)
+
+    def settle(self, rounds: int = 60) -> None:
+        """Let everything go on until nothing moves; time passes when nothing else does."""
+        for _ in range(rounds):
+            before = (len(self.cluster.changed), dict(self.api.runs))
+            self.job_controller()
+            for controller in self.controllers:
+                controller.deliver()
+                controller.poll(sweep=True)
+                controller.reporter.read()
+                for _ in range(10):
+                    controller.work()
+            if before == (len(self.cluster.changed), dict(self.api.runs)):
+                times = [at for controller in self.controllers for at in controller.later.values()]
+                if not times:
+                    return
+                self.pass_time(max((min(times) - self.now).total_seconds(), 1))
+        queues = [(controller.queue, controller.later) for controller in self.controllers]
+        raise AssertionError(f"no end in {rounds} rounds: {queues}")
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        for controller in self.controllers:
+            controller.time_passed()
 
     # --- people ----------------------------------------------------------------------------------
 
