@@ -95,8 +95,7 @@ def together(
         if _started(programs, children, news, signals):
             click.echo(f"ready: API at {backend_url}; in another terminal: sparktest runs")
             _watch(programs, children, news, signals)
-        if not programs.tui:
-            click.echo("stopping")
+        click.echo("stopping")
     return Exit.PASSED
 
 

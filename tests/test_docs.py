@@ -1,0 +1,120 @@
+"""README, CONTRIBUTING and docs/ are held to the code."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from sparktest.cli import program
+from sparktest.cli.exits import Exit
+from sparktest.cli.manifests import of_testrun
+from sparktest.client import ApiClient
+from sparktest.settings import ALIASES, TOKEN_FILE, Settings
+from tests.live import TOKEN, live_api
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Between backquotes, and the lines of blocks; what a shell sees before `|`, `&&` or `)`.
+INLINE = re.compile(r"`(sparktest [^`\n]+)`")
+IN_BLOCK = re.compile(r"(?:^|[ (/])(sparktest [a-z][^|&)\n]*)")
+BLOCK = re.compile(r"^```(?:sh|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Page and text of every command of ours in the documentation."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in INLINE.findall(text):
+            # `a|b` names alternatives: the first stands for all.
+            yield page.name, found.split("|")[0]
+        for block in BLOCK.findall(text):
+            for line in block.splitlines():
+                for found in IN_BLOCK.findall(line.partition(" #")[0]):
+                    yield page.name, found
+
+
+@pytest.mark.parametrize(("page", "text"), sorted(set(commands())))
+def test_a_command_in_the_documentation_exists_with_its_options(page: str, text: str) -> None:
+    _, *words = shlex.split(text)
+    command: click.Command = program
+    while words and isinstance(command, click.Group):
+        assert words[0] in command.commands, f"{page}: {text}"
+        command = command.commands[words.pop(0)]
+    words = words[: words.index("--")] if "--" in words else words
+    known = {name for option in command.params for name in option.opts}
+
+    for word in words:
+        if word.startswith("-") and word != "-":
+            assert word.partition("=")[0] in known, f"{page}: {text}"
+
+
+def test_the_documentation_names_every_command() -> None:
+    named = {text.split()[1] for _, text in commands()}
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    for name in program.commands:
+        assert name in named or f"`{name}`" in changelog, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_exit_codes_of_the_readme_are_those_of_the_program() -> None:
+    table = [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)]
+
+    assert table == [code for code in Exit if code < 128]
+
+
+def test_the_settings_table_has_every_setting_with_its_default() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(SPARKTEST_\w+)` \| (.*?) \|", text, re.MULTILINE))
+    nothing = Settings()
+
+    assert set(rows) == {f"SPARKTEST_{name.upper()}" for name in nothing.__struct_fields__} | {
+        TOKEN_FILE
+    }
+    for name in nothing.__struct_fields__:
+        default = getattr(nothing, name)
+        if default and name != "namespace":
+            assert rows[f"SPARKTEST_{name.upper()}"] == f"`{default}`"
+    for field, alias in ALIASES.items():
+        assert re.search(rf"SPARKTEST_{field.upper()}.*`{alias}`", text)
+
+
+def test_the_two_commands_of_the_readme_make_their_own_environment() -> None:
+    lines = [line for line in README.splitlines() if "venv .venv" in line]
+
+    assert len(lines) == 2
+    assert all(line.startswith("python3 -m venv .venv && .venv/bin/pip install") for line in lines)
+    assert "sparktest up --kubeconfig" in lines[0]
+    assert lines[1].endswith(".venv/bin/python -m pytest")
+    # CI runs the first line that has it.
+    assert next(line for line in README.splitlines() if "-m pytest" in line) == lines[1]
+
+
+def test_the_testrun_of_the_readme_can_run(tmp_path: Path) -> None:
+    (manifest,) = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "testrun.yaml"
+    path.write_text(manifest)
+
+    with live_api(tmp_path) as url, ApiClient(url, TOKEN) as client:
+        run = client.create_run(of_testrun(path))
+
+    spec = yaml.safe_load(manifest)["spec"]
+    assert run.commands == tuple(spec["commands"])
+    assert run.timeout_seconds == spec["timeoutSeconds"]
+
+
+def test_the_changelog_has_a_place_for_what_is_new() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert re.search(r"^## \[Unreleased\]\n\n### \w+\n\n- ", text, re.MULTILINE)
