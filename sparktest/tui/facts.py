@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sparktest.domain import FailureClass, LogState, Origin, Run, Status
+from sparktest.spans import span
 from sparktest.tui import text
 
 MEANINGS = {
@@ -50,7 +51,7 @@ def more(run: Run, now: datetime) -> list[tuple[str, str]]:
         ("Env", ", ".join(sorted(run.env))),
         ("Env from", ", ".join(map(_source, run.env_from))),
         ("Account", run.service_account_name or ""),
-        ("Timeout", text.span(run.timeout_seconds)),
+        ("Timeout", span(run.timeout_seconds)),
         ("Created", text.moment(run.created_at, now)),
         ("Started", text.moment(run.started_at, now)),
         ("Finished", text.moment(run.finished_at, now)),

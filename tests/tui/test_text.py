@@ -24,22 +24,6 @@ def test_what_is_cut_says_so(words, width, fitted):
     assert text.fit(words, width) == fitted
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(-3, "0.0s"), (0.42, "0.4s"), (0.97, "1s"), (12, "12s"), (59.7, "1m00s"), (72, "1m12s"),
-     (7500, "2h05m"), (273_600, "3d04h")],
-)  # fmt: skip
-def test_spans_read_like_kubectl(seconds, words):
-    assert text.span(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(-9, "0s"), (5.9, "5s"), (720, "12m"), (10_800, "3h"), (400_000, "4d")]
-)
-def test_ages_have_one_unit(seconds, words):
-    assert text.age(seconds) == words
-
-
 def test_a_running_run_counts_on_and_an_ended_one_stands_still():
     running = make_run(1)
     assert text.duration(running, NOW) == "1m04s"

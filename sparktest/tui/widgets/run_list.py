@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from sparktest.domain import Origin, Run
+from sparktest.spans import age
 from sparktest.tui import actions, columns, text
 from sparktest.tui.state import Key, RunStore
 
@@ -278,4 +279,4 @@ def _cell(run: Run, column: columns.Column, now: datetime) -> str:
         case "duration":
             return text.duration(run, now).rjust(column.width)
         case _:
-            return text.age((now - run.created_at).total_seconds()).rjust(column.width)
+            return age((now - run.created_at).total_seconds()).rjust(column.width)
