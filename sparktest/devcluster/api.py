@@ -1,6 +1,7 @@
 """The API: a request in, an answer out."""
 
 import base64
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from sparktest.devcluster.kinds import Kinds
 from sparktest.devcluster.requests import Answer, Request, Target, answered, call, target
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.selectors import selector
-from sparktest.devcluster.status import bad_request, expired, no_such_route
+from sparktest.devcluster.status import bad_request, cause, expired, invalid, no_such_route
 from sparktest.devcluster.watch import WatchOptions, version_of, watch
 
 HEALTH = ("/healthz", "/livez", "/readyz")
@@ -178,6 +179,10 @@ class Api:
 
     def _update(self, request: Request, aim: Target, form: Form) -> Answer:
         body = request.json()
+        if aim.kind.custom and not _version(body):
+            text = "Invalid value: 0x0: must be specified for an update"
+            causes = [cause("Invalid", "metadata.resourceVersion", text)]
+            raise invalid(aim.kind.kind, aim.kind.group, aim.name, causes)
         return self._changed(request, aim, form, lambda current: body)
 
     def _patch(self, request: Request, aim: Target, form: Form) -> Answer:
@@ -210,6 +215,11 @@ class Api:
             if self.resources.store.get(*entry.place):
                 delete(self.resources, aim.kind, entry, options)
         return Answer(form.many(chosen, {"resourceVersion": str(self.resources.store.version)}))
+
+
+def _version(body: Any) -> Any:
+    meta = body.get("metadata") if isinstance(body, dict) else None
+    return meta.get("resourceVersion") if isinstance(meta, dict) else None
 
 
 def _selector(request: Request, aim: Target) -> Callable[[Entry], bool] | None:
@@ -257,6 +267,6 @@ def _continued(token: str, floor: int) -> tuple[int, tuple[str, str]]:
 
 def _warned(answer: Answer, warnings: list[str]) -> Answer:
     if warnings:
-        text = " ".join(warnings).replace('"', r"\"")
-        answer.headers["Warning"] = f'299 - "{text}"'
+        # As JSON, so that nothing in a field's name ends the header.
+        answer.headers["Warning"] = f"299 - {json.dumps(' '.join(warnings))}"
     return answer

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,31 +38,38 @@ class DevCluster:
     def __init__(self, folder: Path, port: int, faults: Faults, clock: Clock) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        self._lock = _locked(folder / "lock")
         self.kubeconfig = folder / "kubeconfig"
         self.faults = faults
         self.clock = clock
-        self.store = Store(folder / "state.db")
-        self.kinds = Kinds()
-        self.resources = Resources(self.store, clock)
-        bootstrap.open_up(self.store, self.kinds, self.resources)
-        recorder = Recorder(self.resources)
-        self._kubelet = Kubelet(self.resources, recorder, clock, folder / "pods", self.uid)
-        self._jobs = JobController(self.resources, recorder, clock)
-        self._garbage = Garbage(self.resources, self.kinds, clock)
-        self._kubelet.start()
-        self._jobs.start()
-        self._garbage.start()
-        faults.on_change = self.store.wake
-        api = Api(self.resources, self.kinds, faults, self._kubelet.log)
-        ca, certificate = tls.certificates(folder)
-        token = kubeconfig.token(folder)
-        self._server = _bound(
-            folder / "port", port, lambda at: Server(at, certificate, token, api.answer, faults)
-        )
-        self.url = f"https://127.0.0.1:{self._server.port}"
-        kubeconfig.write(self.kubeconfig, self.url, ca, token)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # Undone in reverse: at the end, and at once where a start comes to nothing.
+        with ExitStack() as undo:
+            undo.callback(os.close, _locked(folder / "lock"))
+            self.store = Store(folder / "state.db")
+            undo.callback(self.store.close)
+            self.kinds = Kinds()
+            self.resources = Resources(self.store, clock)
+            bootstrap.open_up(self.store, self.kinds, self.resources)
+            faults.on_change = self.store.wake
+            recorder = Recorder(self.resources)
+            kubelet = Kubelet(self.resources, recorder, clock, folder / "pods", self.uid)
+            api = Api(self.resources, self.kinds, faults, kubelet.log)
+            ca, certificate = tls.certificates(folder)
+            token = kubeconfig.token(folder)
+            server = _bound(
+                folder / "port", port, lambda at: Server(at, certificate, token, api.answer, faults)
+            )
+            undo.callback(server.server_close)
+            for part in (
+                Garbage(self.resources, self.kinds, clock),
+                kubelet,
+                JobController(self.resources, recorder, clock),
+                server,
+            ):
+                part.start()
+                undo.callback(part.stop)
+            self.url = f"https://127.0.0.1:{server.port}"
+            kubeconfig.write(self.kubeconfig, self.url, ca, token)
+            self._undo = undo.pop_all()
 
     @classmethod
     def start(
@@ -91,12 +98,7 @@ class DevCluster:
 
     def stop(self) -> None:
         """End every process and let go of the folder."""
-        self._server.stop()
-        self._jobs.stop()
-        self._kubelet.stop()
-        self._garbage.stop()
-        self.store.close()
-        os.close(self._lock)
+        self._undo.close()
 
     def __enter__(self) -> Self:
         return self

@@ -101,7 +101,7 @@ def _data(kind: str, obj: Object) -> dict[str, str]:
 
 def _decoded(text: str) -> str:
     try:
-        return b64decode(text).decode(errors="surrogateescape")
+        return b64decode("".join(text.split()), validate=True).decode(errors="surrogateescape")
     except binascii.Error as error:
         raise ConfigError("a value of the secret is no base64") from error
 

@@ -85,12 +85,11 @@ def end_marked(mark: str) -> list[int]:
 
     Only Linux shows the environment of processes; elsewhere their shims end them.
     """
-    wanted = f"{MARK}={mark}".encode()
+    wanted = f"\0{MARK}={mark}".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            variables = path.read_bytes().split(b"\0")
-            if any(variable.startswith(wanted) for variable in variables):
+            if wanted in b"\0" + path.read_bytes():
                 pid = int(path.parent.name)
                 os.kill(pid, signal.SIGKILL)
                 found.append(pid)

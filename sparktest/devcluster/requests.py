@@ -52,7 +52,7 @@ class Request(msgspec.Struct):
             raise StatusError(415, "UnsupportedMediaType", text)
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"the body of the request is no JSON: {error}") from error
 
 
@@ -125,7 +125,9 @@ def call(request: Request, aim: Target) -> Call:
         if verb == "list" and request.flag("watch"):
             verb = "watch"
     collective = verb in ("list", "watch", "create", "deletecollection")
-    if collective == bool(aim.name) or (verb not in aim.kind.verbs and not aim.subresource):
+    homeless = aim.kind.namespaced and not aim.namespace and verb not in ("list", "watch")
+    unknown = verb not in aim.kind.verbs and not aim.subresource
+    if collective == bool(aim.name) or homeless or unknown:
         raise StatusError(
             405,
             "MethodNotAllowed",

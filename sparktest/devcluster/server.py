@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sparktest.devcluster.faults import Faults, LostReplyError
 from sparktest.devcluster.requests import Answer, Request, refused
-from sparktest.devcluster.status import StatusError
+from sparktest.devcluster.status import StatusError, bad_request
 
 LOG = logging.getLogger(__name__)
 # A larger body is refused, as by the real one.
@@ -22,6 +23,7 @@ MAX_BODY = 3 * 1024 * 1024
 HANDSHAKE_SECONDS = 10
 IDLE_SECONDS = 600
 FROZEN_LOOK_SECONDS = 0.05
+STOP_LOOK_SECONDS = 0.1
 LOOPBACK = ("127.0.0.1", "localhost")
 Respond = Callable[[Request], Answer]
 
@@ -76,11 +78,15 @@ class Server(ThreadingHTTPServer):
             self._open.discard(connection)
             connection.close()
 
+    def start(self) -> None:
+        """Begin to take connections."""
+        serve = partial(self.serve_forever, poll_interval=STOP_LOOK_SECONDS)
+        threading.Thread(target=serve, name="server", daemon=True).start()
+
     def stop(self) -> None:
         """Take no more connections and cut those there are."""
         self.stopping.set()
         self.shutdown()
-        self.server_close()
         for connection in list(self._open):
             cut(connection)
 
@@ -164,13 +170,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def _chunks(self) -> bytes:
         body = b""
-        while size := int(self.rfile.readline(20).split(b";")[0], 16):
+        while size := self._chunk_size():
             if len(body) + size > MAX_BODY:
                 raise StatusError(413, "RequestEntityTooLarge", f"more than {MAX_BODY} bytes")
             body += self.rfile.read(size)
             self.rfile.readline(3)
         self.rfile.readline(3)
         return body
+
+    def _chunk_size(self) -> int:
+        try:
+            return int(self.rfile.readline(20).split(b";")[0], 16)
+        except ValueError as error:
+            raise bad_request("the body is not chunked as it says") from error
 
     def _head(self, answer: Answer) -> None:
         self.send_response(answer.code)

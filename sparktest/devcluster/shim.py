@@ -27,6 +27,7 @@ LONGEST_LINE = 16 * 1024
 # What a container writes beyond this is not stored.
 LARGEST_LOG = 256 * 1024 * 1024
 KILL_PATIENCE_SECONDS = 5.0
+LONGEST_STEP_SECONDS = 3600.0
 LINUX = sys.platform == "linux"
 
 
@@ -159,6 +160,7 @@ class Run:
         )
         os.close(writing)
         self.main = self.process.pid
+        self.sources = [0, self.output, self.woken]
         self.kill_at = float("inf")
 
     def stop(self, lines: list[dict[str, Any]]) -> None:
@@ -170,16 +172,8 @@ class Run:
 
     def follow(self) -> tuple[int, Any]:
         """Exit status and resource usage of the process, once it ended."""
-        sources = [0, self.output, self.woken]
         while True:
-            wait = max(0.0, self.kill_at - time.monotonic())
-            ready, _, _ = select.select(sources, [], [], min(wait, 3600))
-            if self.output in ready and not self.copy():
-                sources.remove(self.output)
-            if 0 in ready and not self.obey():
-                sources.remove(0)
-            if self.woken in ready:
-                os.read(self.woken, 4096)
+            self.step(min(max(0.0, self.kill_at - time.monotonic()), LONGEST_STEP_SECONDS))
             if time.monotonic() >= self.kill_at:
                 kill_all(self.main)
                 self.kill_at = time.monotonic() + 1
@@ -187,12 +181,34 @@ class Run:
             if ended:
                 return ended
 
-    def obey(self) -> bool:
-        """Whether the dev cluster is still there; without it everything is killed."""
-        self.stop(self.orders.read())
-        if self.orders.over:
-            kill_all(self.main)
-        return not self.orders.over
+    def clear(self) -> None:
+        """End what the process left behind, and store the last of its output.
+
+        In a stop they have the rest of the grace; else, like in a container, nothing goes on.
+        """
+        kill_at = time.monotonic() if self.kill_at == float("inf") else self.kill_at
+        with suppress(ChildProcessError):
+            while time.monotonic() < kill_at + KILL_PATIENCE_SECONDS:
+                reap(0)
+                if time.monotonic() >= kill_at:
+                    kill_all(self.main)
+                self.step(0.01)
+        while self.output in self.sources and select.select([self.output], [], [], 0)[0]:
+            self.step(0)
+        self.log.close()
+
+    def step(self, timeout: float) -> None:
+        """Wait for output, for an order or for the end of a process, and take it in."""
+        ready, _, _ = select.select(self.sources, [], [], timeout)
+        if self.output in ready and not self.copy():
+            self.sources.remove(self.output)
+        if 0 in ready:
+            self.stop(self.orders.read())
+            if self.orders.over:  # the dev cluster is gone
+                kill_all(self.main)
+                self.sources.remove(0)
+        if self.woken in ready:
+            os.read(self.woken, 4096)
 
     def copy(self) -> bool:
         """Whether more output may come; what has come is in the log."""
@@ -201,19 +217,6 @@ class Run:
             self.log.write(data)
             return bool(data)
         return True
-
-    def clear(self) -> None:
-        """End what the process left behind, and store the last of its output."""
-        patience = time.monotonic() + KILL_PATIENCE_SECONDS
-        with suppress(ChildProcessError):
-            while time.monotonic() < patience:
-                reap(0)
-                kill_all(self.main)
-                select.select([self.woken], [], [], 0.01)
-        with suppress(BlockingIOError):
-            while data := os.read(self.output, 1 << 20):
-                self.log.write(data)
-        self.log.close()
 
 
 def main() -> None:

@@ -1,0 +1,315 @@
+"""The verbs over real HTTP: create, get, list, update, patch, delete."""
+
+from typing import Any
+
+import pytest
+
+from sparktest.devcluster.app import DevCluster
+from tests.devcluster.client import (
+    JOBS,
+    JSON_PATCH,
+    MAPS,
+    MERGE,
+    PODS,
+    STRATEGIC,
+    Client,
+    config_map,
+    job,
+)
+
+
+def test_what_is_created_comes_back_with_what_the_server_adds(client: Client) -> None:
+    made = client.create(MAPS, config_map("a", k="v"))
+    meta = made["metadata"]
+    assert (meta["name"], meta["namespace"], made["data"]) == ("a", "default", {"k": "v"})
+    assert meta.keys() >= {"uid", "resourceVersion", "creationTimestamp"}
+    assert client.get(f"{MAPS}/a") == made
+
+
+def test_a_second_one_of_the_same_name_is_a_conflict(client: Client) -> None:
+    client.create(MAPS, config_map("a"))
+    reply = client.call("POST", MAPS, config_map("a"))
+    assert (reply.code, reply.body["reason"]) == (409, "AlreadyExists")
+    assert reply.body["message"] == 'configmaps "a" already exists'
+
+
+def test_names_are_made_up_where_only_a_beginning_is_given(client: Client) -> None:
+    body = {"metadata": {"generateName": "map-"}}
+    names = {client.create(MAPS, body)["metadata"]["name"] for _ in range(5)}
+    assert len(names) == 5
+    assert all(name.startswith("map-") and len(name) == 9 for name in names)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code", "words"),
+    [
+        (MAPS, {"metadata": {}}, 422, "name or generateName is required"),
+        (MAPS, config_map("Bad_Name"), 422, "lowercase RFC 1123 subdomain"),
+        (MAPS, {"metadata": {"name": "a", "labels": {"k": "v v"}}}, 422, "a valid label"),
+        (MAPS, {"metadata": {"name": "a", "labels": {"k": 1}}}, 400, "metadata.labels"),
+        (MAPS, {"metadata": {"name": "a", "namespace": "other"}}, 400, "namespace"),
+        (MAPS, {"metadata": {"name": "a"}, "data": {"k": 1}}, 400, "must be of type string"),
+        (MAPS, {"kind": "Secret", "metadata": {"name": "a"}}, 400, "cannot be handled as"),
+        (MAPS.replace("default", "absent"), config_map("a"), 404, 'namespaces "absent" not found'),
+        ("/api/v1/namespaces", {"metadata": {"name": "a.b"}}, 422, "RFC 1123 label"),
+        (JOBS, {"metadata": {"name": "a"}, "spec": {}}, 422, "spec.template: Required value"),
+        (JOBS, job("a", pod={"restartPolicy": "Always"}), 422, "restartPolicy"),
+        (JOBS, job("x" * 64), 422, "no more than 63"),
+        (PODS, {"metadata": {"name": "a"}, "spec": {"containers": []}}, 422, "spec.containers"),
+        (MAPS, [], 400, "object"),
+        (MAPS, b"{", 400, "no JSON"),
+        (MAPS, b"[" * 100_000, 400, "no JSON"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_by_name(
+    client: Client, path: str, body: Any, code: int, words: str
+) -> None:
+    reply = client.call("POST", path, body)
+    assert reply.code == code
+    assert words in reply.body.get("message", "")
+
+
+def test_an_unknown_field_is_warned_about_or_refused_as_the_client_wishes(client: Client) -> None:
+    body = {**config_map("a"), 'x"\r\nSet-Cookie: y': 1}
+    strict = client.call("POST", f"{MAPS}?fieldValidation=Strict", body)
+    assert strict.code == 400
+    assert "strict decoding error: unknown field" in strict.body["message"]
+    warned = client.call("POST", MAPS, body)
+    assert warned.code == 201
+    assert warned.headers["Warning"].startswith("299 - ")
+    assert "Set-Cookie" not in warned.headers
+    ignored = client.call("PUT", f"{MAPS}/a?fieldValidation=Ignore", body)
+    assert ignored.headers["Warning"] is None
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(client: Client) -> None:
+    assert client.call("POST", f"{MAPS}?dryRun=All", config_map("a")).code == 201
+    assert client.call("GET", f"{MAPS}/a").code == 404
+    client.create(MAPS, config_map("a", k="1"))
+    tried = client.call("PATCH", f"{MAPS}/a?dryRun=All", {"data": {"k": "2"}}, content_type=MERGE)
+    assert tried.body["data"] == {"k": "2"}
+    assert client.delete(f"{MAPS}/a?dryRun=All")["status"] == "Success"
+    assert client.get(f"{MAPS}/a")["data"] == {"k": "1"}
+    assert client.call("POST", f"{MAPS}?dryRun=Some", config_map("b")).code == 400
+
+
+def test_an_update_of_an_old_version_is_a_conflict(client: Client) -> None:
+    first = client.create(MAPS, config_map("a", k="1"))
+    second = client.call("PUT", f"{MAPS}/a", {**first, "data": {"k": "2"}}).body
+    stale = client.call("PUT", f"{MAPS}/a", {**first, "data": {"k": "3"}})
+    assert (stale.code, stale.body["reason"]) == (409, "Conflict")
+    assert client.get(f"{MAPS}/a") == second
+
+
+def test_an_update_that_changes_nothing_makes_no_version(client: Client) -> None:
+    made = client.create(MAPS, config_map("a", k="1"))
+    assert client.call("PUT", f"{MAPS}/a", made).body == made
+    assert client.patch(f"{MAPS}/a", {"data": {"k": "1"}}) == made
+
+
+def test_what_the_server_sets_no_client_changes(client: Client) -> None:
+    made = client.create(MAPS, config_map("a"))
+    meta = {"creationTimestamp": "1999-01-01T00:00:00Z", "generation": 9, "labels": {"x": "y"}}
+    changed = client.patch(f"{MAPS}/a", {"metadata": meta})["metadata"]
+    assert changed["creationTimestamp"] == made["metadata"]["creationTimestamp"]
+    assert "generation" not in changed
+    assert changed["labels"] == {"x": "y"}
+    other = client.call("PATCH", f"{MAPS}/a", {"metadata": {"uid": "x"}}, content_type=MERGE)
+    assert other.code == 409
+
+
+def test_the_generation_counts_changes_of_what_is_wanted_only(client: Client) -> None:
+    path = f"{JOBS}/a"
+    client.create(JOBS, job("a", spec={"suspend": True}))
+    assert client.patch(path, {"metadata": {"labels": {"a": "b"}}})["metadata"]["generation"] == 1
+    assert client.patch(path, {"spec": {"parallelism": 2}})["metadata"]["generation"] == 2
+    status = client.patch(f"{path}/status", {"status": {"ready": 7}, "spec": {"parallelism": 9}})
+    assert status["metadata"]["generation"] == 2
+    assert status["spec"]["parallelism"] == 2
+    ignored = client.patch(path, {"status": {"ready": 8}})
+    assert ignored["status"].get("ready") != 8
+
+
+def test_what_a_job_runs_cannot_change(client: Client) -> None:
+    client.create(JOBS, job("a", spec={"suspend": True}))
+    containers = [{"name": "test", "image": "other"}]
+    body = {"spec": {"template": {"spec": {"containers": containers}}}}
+    reply = client.call("PATCH", f"{JOBS}/a", body, content_type=STRATEGIC)
+    assert reply.code == 422
+    assert "spec.template" in reply.body["message"]
+    assert "field is immutable" in reply.body["message"]
+
+
+def test_a_pods_deadline_can_only_come_nearer(client: Client) -> None:
+    spec = {"containers": [{"name": "c", "image": "simulate/creating"}]}
+    client.create(PODS, {"metadata": {"name": "p"}, "spec": spec})
+    deadline = client.patch(f"{PODS}/p", {"spec": {"activeDeadlineSeconds": 500}})
+    assert deadline["spec"]["activeDeadlineSeconds"] == 500
+    for change in ({"activeDeadlineSeconds": 600}, {"restartPolicy": "Never"}):
+        reply = client.call("PATCH", f"{PODS}/p", {"spec": change}, content_type=MERGE)
+        assert reply.code == 422, change
+
+
+def test_a_json_patch_with_a_test_is_all_or_nothing(client: Client) -> None:
+    made = client.create(MAPS, config_map("a", k="1"))
+    version = made["metadata"]["resourceVersion"]
+    path = f"{MAPS}/a"
+    patch = [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+        {"op": "add", "path": "/metadata/finalizers", "value": ["x/y"]},
+    ]
+    assert client.patch(path, patch, JSON_PATCH)["metadata"]["finalizers"] == ["x/y"]
+    reply = client.call("PATCH", path, patch, content_type=JSON_PATCH)
+    assert reply.code == 422
+
+
+def test_a_secret_given_as_text_is_kept_in_base64(client: Client) -> None:
+    path = "/api/v1/namespaces/default/secrets"
+    made = client.create(path, {"metadata": {"name": "s"}, "stringData": {"a": "b"}})
+    assert (made["data"], made["type"]) == ({"a": "Yg=="}, "Opaque")
+    assert "stringData" not in made
+    assert client.patch(f"{path}/s", {"stringData": {"a": "c"}})["data"] == {"a": "Yw=="}
+
+
+def test_deleting_answers_success_or_the_object_that_is_not_gone_yet(client: Client) -> None:
+    client.create(MAPS, config_map("a"))
+    assert client.delete(f"{MAPS}/a")["status"] == "Success"
+    held = config_map("b")
+    held["metadata"]["finalizers"] = ["x/y"]
+    client.create(MAPS, held)
+    going = client.delete(f"{MAPS}/b")
+    assert going["metadata"]["deletionTimestamp"]
+    more = client.call(
+        "PATCH", f"{MAPS}/b", {"metadata": {"finalizers": ["x/y", "z/z"]}}, content_type=MERGE
+    )
+    assert more.code == 422
+    client.patch(f"{MAPS}/b", {"metadata": {"finalizers": None}})
+    assert client.call("GET", f"{MAPS}/b").code == 404
+
+
+def test_deleting_another_than_meant_is_a_conflict(client: Client) -> None:
+    made = client.create(MAPS, config_map("a"))
+    for key, value in (("uid", "other"), ("resourceVersion", "1")):
+        reply = client.call("DELETE", f"{MAPS}/a", {"preconditions": {key: value}})
+        assert reply.code == 409
+    client.delete(f"{MAPS}/a", {"preconditions": {"uid": made["metadata"]["uid"]}})
+
+
+def test_a_collection_is_deleted_by_selector(client: Client) -> None:
+    for name, label in (("a", "x"), ("b", "x"), ("c", "y")):
+        body = config_map(name)
+        body["metadata"]["labels"] = {"l": label}
+        client.create(MAPS, body)
+    client.delete(f"{MAPS}?labelSelector=l%3Dx")
+    assert [item["metadata"]["name"] for item in client.get(MAPS)["items"]] == ["c"]
+
+
+def test_pages_give_every_object_once_and_the_version_of_the_first(client: Client) -> None:
+    for number in range(7):
+        client.create(MAPS, config_map(f"m{number}"))
+    found, token, versions, left = [], "", set(), []
+    while True:
+        page = client.get(f"{MAPS}?limit=3&continue={token}")
+        found += [item["metadata"]["name"] for item in page["items"]]
+        versions.add(page["metadata"]["resourceVersion"])
+        left.append(page["metadata"].get("remainingItemCount"))
+        client.create(MAPS, config_map(f"a{len(found)}"))  # sorts before: belongs to no later page
+        token = page["metadata"].get("continue", "")
+        if not token:
+            break
+    assert found == [f"m{number}" for number in range(7)]
+    assert len(versions) == 1
+    assert left == [4, 1, None]
+
+
+@pytest.mark.parametrize("token", ["nonsense", "e30=", "%ff"])
+def test_a_page_token_that_is_none_is_refused(client: Client, token: str) -> None:
+    assert client.call("GET", f"{MAPS}?limit=1&continue={token}").code == 400
+
+
+def test_a_page_token_that_is_too_old_has_expired(cluster: DevCluster, client: Client) -> None:
+    for name in "ab":
+        client.create(MAPS, config_map(name))
+    token = client.get(f"{MAPS}?limit=1")["metadata"]["continue"]
+    cluster.store.forget_history()
+    reply = client.call("GET", f"{MAPS}?limit=1&continue={token}")
+    assert (reply.code, reply.body["reason"]) == (410, "Expired")
+
+
+def test_items_of_built_in_lists_do_not_repeat_their_kind(client: Client) -> None:
+    client.create(MAPS, config_map("a"))
+    found = client.get(MAPS)
+    assert found["kind"] == "ConfigMapList"
+    assert {"kind", "apiVersion"} & set(found["items"][0]) == set()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/api/v1/nonsense", 404),
+        ("GET", "/apis/nonsense/v1", 404),
+        ("GET", "/apis/batch/v9/jobs", 404),
+        ("GET", "/nonsense", 404),
+        ("GET", f"{MAPS}/absent", 404),
+        ("GET", f"{MAPS}/a/status", 404),
+        ("GET", f"{MAPS}/a/b/c", 404),
+        ("GET", "/api/v1/namespaces/default/nodes", 404),
+        ("POST", "/api/v1/configmaps", 405),
+        ("POST", f"{MAPS}/a", 405),
+        ("PUT", MAPS, 405),
+        ("DELETE", "/api/v1/namespaces", 405),
+        ("GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 405),
+        ("OPTIONS", MAPS, 405),
+    ],
+)
+def test_what_is_not_served_is_refused_as_status(
+    client: Client, method: str, path: str, code: int
+) -> None:
+    reply = client.call(method, path)
+    assert reply.code == code
+    assert reply.body["kind"] == "Status"
+
+
+def test_everything_is_allowed_to_whom_has_the_token(client: Client) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    body = {"spec": {"resourceAttributes": {"verb": "create", "resource": "pods"}}}
+    assert client.create(path, body)["status"]["allowed"] is True
+
+
+def test_discovery_tells_the_same_in_both_forms(client: Client) -> None:
+    names = {group["name"] for group in client.get("/apis")["groups"]}
+    accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    aggregated = client.get("/apis", accept=accept)["items"]
+    assert {item["metadata"]["name"] for item in aggregated} == names
+    for item in aggregated:
+        group, version = item["metadata"]["name"], item["versions"][0]["version"]
+        listed = client.get(f"/apis/{group}/{version}")["resources"]
+        plurals = {entry["name"] for entry in listed if "/" not in entry["name"]}
+        assert plurals == {entry["resource"] for entry in item["versions"][0]["resources"]}
+    assert client.get("/version")["minor"] == "34"
+    assert client.get("/api")["versions"] == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/json", "ConfigMapList"),
+        ("application/vnd.kubernetes.protobuf,application/json", "ConfigMapList"),
+        ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "Table"),
+        ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", "ConfigMapList"),
+        (
+            "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+            "PartialObjectMetadataList",
+        ),
+    ],
+)
+def test_the_form_is_the_first_that_the_client_accepts(
+    client: Client, accept: str, kind: str
+) -> None:
+    client.create(MAPS, config_map("a"))
+    assert client.get(MAPS, accept=accept)["kind"] == kind
+
+
+def test_a_form_that_there_is_not_is_refused(client: Client) -> None:
+    assert client.call("GET", MAPS, accept="application/yaml").code == 406
+    assert client.call("POST", MAPS, b"a: b", content_type="application/yaml").code == 415

@@ -1,0 +1,205 @@
+"""Custom resources: from the CRD to objects that keep its rules."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from sparktest.devcluster.app import DevCluster
+from tests.devcluster.client import MERGE, STRATEGIC, Client, eventually
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+RUNS = "/apis/sparktest.dev/v1alpha1/namespaces/default/testruns"
+STRING = {"type": "string"}
+
+
+def run(name: str = "a", **spec: Any) -> dict[str, Any]:
+    meta = {"name": name}
+    return {
+        "apiVersion": "sparktest.dev/v1alpha1",
+        "kind": "TestRun",
+        "metadata": meta,
+        "spec": spec or {"image": "busybox"},
+    }
+
+
+def widget(**schema: Any) -> dict[str, Any]:
+    """A CRD of our own: Widget in example.com/v1, cluster-wide, without a status subresource."""
+    properties = {"spec": {"type": "object", **schema}, "status": {"type": "object"}}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": properties}},
+    }
+    names = {"kind": "Widget", "plural": "widgets"}
+    spec = {"group": "example.com", "scope": "Cluster", "names": names, "versions": [version]}
+    return {"metadata": {"name": "widgets.example.com"}, "spec": spec}
+
+
+@pytest.fixture
+def runs(client: Client, testrun_crd: Any) -> Client:
+    client.create(CRDS, testrun_crd)
+    return client
+
+
+def test_a_kind_is_served_from_the_moment_its_crd_is_there_until_it_is_gone(
+    client: Client, testrun_crd: Any
+) -> None:
+    assert client.call("GET", RUNS).code == 404
+    crd = client.create(CRDS, testrun_crd)
+    established = {c["type"] for c in crd["status"]["conditions"] if c["status"] == "True"}
+    assert established == {"NamesAccepted", "Established"}
+    client.create(RUNS, run())
+    assert client.get(RUNS)["kind"] == "TestRunList"
+    client.delete(f"{CRDS}/testruns.sparktest.dev")
+    eventually(lambda: client.call("GET", RUNS).code == 404)
+    client.create(CRDS, testrun_crd)
+    assert client.get(RUNS)["items"] == []
+
+
+def test_a_crd_serves_again_after_a_restart(cluster: DevCluster, runs: Client) -> None:
+    runs.create(RUNS, run())
+    runs.close()
+    cluster.stop()
+    with DevCluster.start(cluster.kubeconfig.parent) as again:
+        client = Client(again)
+        assert client.get(f"{RUNS}/a")["spec"] == {"image": "busybox"}
+        client.close()
+    DevCluster.start(cluster.kubeconfig.parent)  # for the fixture to stop
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"env": {}}, "must validate one and only one schema (oneOf). Found none valid"),
+        ({"image": "a", "definitionName": "b"}, "Found 2 valid alternatives"),
+        ({"image": "a", "timeoutSeconds": 0}, "should be greater than or equal to 1"),
+        ({"image": "a", "env": {"1A": "x"}}, "names must be letters"),
+        ({"image": "a", "commands": ["x"], "args": ["y"]}, "not both"),
+    ],
+)
+def test_a_run_that_breaks_the_schema_is_refused(runs: Client, spec: Any, words: str) -> None:
+    reply = runs.call("POST", RUNS, run(**spec))
+    assert (reply.code, reply.body["reason"]) == (422, "Invalid")
+    assert words in reply.body["message"]
+    assert reply.body["details"]["causes"]
+
+
+def test_a_run_cannot_be_changed_but_for_being_cancelled(runs: Client) -> None:
+    runs.create(RUNS, run())
+    reply = runs.call("PATCH", f"{RUNS}/a", {"spec": {"image": "other"}}, content_type=MERGE)
+    assert reply.code == 422
+    assert "image cannot change" in reply.body["message"]
+    assert runs.patch(f"{RUNS}/a", {"spec": {"cancelled": True}})["metadata"]["generation"] == 2
+    back = runs.call("PATCH", f"{RUNS}/a", {"spec": {"cancelled": False}}, content_type=MERGE)
+    assert back.code == 422
+
+
+def test_status_is_written_by_its_subresource_only(runs: Client) -> None:
+    made = runs.create(RUNS, {**run(), "status": {"phase": "Succeeded"}})
+    assert "status" not in made
+    status = {"status": {"phase": "Running"}, "metadata": {"labels": {"a": "b"}}}
+    written = runs.patch(f"{RUNS}/a/status", status)
+    assert written["status"] == {"phase": "Running"}
+    assert "labels" not in written["metadata"]
+    assert written["metadata"]["generation"] == 1
+    assert runs.patch(f"{RUNS}/a", {"status": {"phase": "Failed"}})["status"] == written["status"]
+    wrong = runs.call("PATCH", f"{RUNS}/a/status", {"status": {"phase": "x"}}, content_type=MERGE)
+    assert wrong.code == 422
+
+
+def test_an_update_needs_the_version_it_is_based_on(runs: Client) -> None:
+    runs.create(RUNS, run())
+    reply = runs.call("PUT", f"{RUNS}/a", run())
+    assert reply.code == 422
+    assert "metadata.resourceVersion" in reply.body["message"]
+
+
+def test_a_strategic_patch_is_not_for_custom_resources(runs: Client) -> None:
+    runs.create(RUNS, run())
+    assert runs.call("PATCH", f"{RUNS}/a", {}, content_type=STRATEGIC).code == 415
+
+
+def test_defaults_and_pruning_come_from_the_schema(client: Client) -> None:
+    client.create(CRDS, widget(properties={"a": {**STRING, "default": "x"}}))
+    body = {"metadata": {"name": "w"}, "spec": {"b": 1}}
+    reply = client.call("POST", "/apis/example.com/v1/widgets", body)
+    assert reply.body["spec"] == {"a": "x"}
+    assert "spec.b" in reply.headers["Warning"]
+
+
+def test_without_a_status_subresource_status_is_a_field_like_others(client: Client) -> None:
+    client.create(CRDS, widget())
+    path = "/apis/example.com/v1/widgets"
+    made = client.create(path, {"metadata": {"name": "w"}, "spec": {}, "status": {}})
+    assert made["status"] == {}
+    assert client.call("GET", f"{path}/w/status").code == 404
+
+
+def test_one_object_is_shown_in_every_version(client: Client) -> None:
+    crd = widget(properties={"a": STRING})
+    second = deepcopy(crd["spec"]["versions"][0]) | {"name": "v2", "storage": False}
+    crd["spec"]["versions"].append(second)
+    client.create(CRDS, crd)
+    client.create("/apis/example.com/v2/widgets", {"metadata": {"name": "w"}, "spec": {"a": "1"}})
+    for version in ("v1", "v2"):
+        path = f"/apis/example.com/{version}/widgets"
+        assert client.get(f"{path}/w")["apiVersion"] == f"example.com/{version}"
+        assert client.get(path)["items"][0]["apiVersion"] == f"example.com/{version}"
+    changed = client.patch("/apis/example.com/v2/widgets/w", {"spec": {"a": "2"}})
+    assert changed["apiVersion"] == "example.com/v2"
+    assert client.get("/apis/example.com/v1/widgets/w")["spec"] == {"a": "2"}
+
+
+def test_a_changed_schema_holds_for_the_next_write(client: Client) -> None:
+    client.create(CRDS, widget(properties={"a": STRING}))
+    path = "/apis/example.com/v1/widgets"
+    client.create(path, {"metadata": {"name": "w"}, "spec": {"a": "1"}})
+    versions = widget(properties={"a": {**STRING, "maxLength": 1}})["spec"]["versions"]
+    client.patch(f"{CRDS}/widgets.example.com", {"spec": {"versions": versions}})
+    assert client.call("PATCH", f"{path}/w", {"spec": {"a": "12"}}, content_type=MERGE).code == 422
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"metadata": {"name": "other"}}, "must be spec.names.plural"),
+        ({"spec": {"scope": "Galaxy"}}, "Unsupported value"),
+        ({"spec": {"versions": []}}, "spec.versions"),
+    ],
+)
+def test_a_crd_that_makes_no_sense_is_refused(client: Client, change: Any, words: str) -> None:
+    crd = widget()
+    for part, values in change.items():
+        crd[part] |= values
+    reply = client.call("POST", CRDS, crd)
+    assert reply.code == 422
+    assert words in reply.body["message"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"x-kubernetes-validations": [{"rule": "self.a +"}]},
+        {"properties": {"a": {"type": "string", "pattern": "("}}},
+        {"properties": {"a": {"type": "nonsense"}}},
+        {"properties": []},
+    ],
+)
+def test_a_schema_that_cannot_be_compiled_is_refused(client: Client, schema: Any) -> None:
+    reply = client.call("POST", CRDS, widget(**schema))
+    assert reply.code == 422
+    assert "openAPIV3Schema" in reply.body["message"]
+
+
+def test_openapi_describes_a_kind_as_its_schema_does(runs: Client) -> None:
+    paths = runs.get("/openapi/v3")["paths"]
+    entry = paths["apis/sparktest.dev/v1alpha1"]
+    document = runs.get(entry["serverRelativeURL"])
+    (schema,) = document["components"]["schemas"].values()
+    assert schema["properties"]["spec"]["properties"]["timeoutSeconds"]["maximum"] == 2147483647
+    assert schema["x-kubernetes-group-version-kind"][0]["kind"] == "TestRun"
+    definitions = runs.get("/openapi/v2")["definitions"]
+    assert "dev.sparktest.v1alpha1.TestRun" in definitions
+    assert runs.call("GET", "/openapi/v3/apis/absent/v1").code == 404

@@ -1,0 +1,111 @@
+"""The environment and command of a container."""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparktest.devcluster.environment import ConfigError, command, environment, expanded
+
+OBJECTS = {
+    ("Secret", "s"): {"data": {"TOKEN": b64encode(b"t").decode(), "not a name": "eA=="}},
+    ("Secret", "broken"): {"data": {"A": "%"}},
+    ("ConfigMap", "c"): {"data": {"A": "1", "B": "2"}},
+}
+POD = {
+    "metadata": {"name": "p", "namespace": "n", "labels": {"app": "x"}},
+    "spec": {"nodeName": "devcluster", "containers": []},
+}
+
+
+def built(**container: Any) -> dict[str, str]:
+    return environment(
+        container,
+        POD,
+        Path("/home/x"),
+        Path("/tmp/x"),
+        lambda kind, name: OBJECTS.get((kind, name)),
+    )
+
+
+def test_nothing_of_the_users_own_environment_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "canary")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    found = built()
+    assert set(found) == {"PATH", "HOME", "TMPDIR", "LANG", "HOSTNAME"}
+    assert "canary" not in "".join(found.values())
+    assert found["HOME"] == "/home/x"
+
+
+def test_later_variables_use_earlier_ones() -> None:
+    env = [
+        {"name": "A", "value": "1"},
+        {"name": "B", "value": "$(A)$(C)$$(A)"},
+        {"name": "C", "value": "3"},
+    ]
+    found = built(env=env)
+    assert (found["A"], found["B"], found["C"]) == ("1", "1$(C)$(A)", "3")
+
+
+def test_secrets_and_config_maps_are_read_whole_or_by_key() -> None:
+    sources = [
+        {"secretRef": {"name": "s"}},
+        {"prefix": "P_", "configMapRef": {"name": "c"}},
+        {"secretRef": {"name": "absent", "optional": True}},
+    ]
+    env = [
+        {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "B"}}},
+        {"name": "T", "valueFrom": {"secretKeyRef": {"name": "s", "key": "TOKEN"}}},
+        {"name": "N", "valueFrom": {"secretKeyRef": {"name": "s", "key": "x", "optional": True}}},
+    ]
+    found = built(envFrom=sources, env=env)
+    assert (found["TOKEN"], found["P_A"], found["B"], found["T"]) == ("t", "1", "2", "t")
+    assert "N" not in found
+    assert "not a name" not in found
+
+
+def test_own_variables_win_over_those_of_sources() -> None:
+    sources = [{"configMapRef": {"name": "c"}}]
+    assert built(envFrom=sources, env=[{"name": "A", "value": "own"}])["A"] == "own"
+
+
+def test_fields_of_the_pod_can_be_named() -> None:
+    def named(path: str) -> str:
+        return built(env=[{"name": "F", "valueFrom": {"fieldRef": {"fieldPath": path}}}])["F"]
+
+    assert named("metadata.name") == "p"
+    assert named("metadata.labels['app']") == "x"
+    assert named("spec.nodeName") == "devcluster"
+    assert named("status.podIP") == ""
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        ({"envFrom": [{"secretRef": {"name": "absent"}}]}, 'secret "absent" not found'),
+        ({"envFrom": [{"configMapRef": {"name": "absent"}}]}, 'configmap "absent" not found'),
+        ({"envFrom": [{"secretRef": {"name": "broken"}}]}, "base64"),
+        (
+            {"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]},
+            "couldn't find key k in Secret s",
+        ),
+        ({"env": [{"name": "X", "valueFrom": {"resourceFieldRef": {}}}]}, "resourceFieldRef"),
+        ({"env": [{"name": "X", "valueFrom": {"fieldRef": {"fieldPath": "spec"}}}]}, "spec"),
+    ],
+)
+def test_what_is_not_there_is_named(container: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words.replace("'", ".")):
+        built(**container)
+
+
+def test_commands_are_expanded_and_shell_variables_left_alone() -> None:
+    container = {"command": ["sh", "-c"], "args": ["echo $HOME $(A) $(B) $$(A)"]}
+    assert command(container, {"A": "1"}) == ["sh", "-c", "echo $HOME 1 $(B) $(A)"]
+    assert expanded("$$$$ $(", {}) == "$$ $("
+
+
+@pytest.mark.parametrize("container", [{"image": "i"}, {"image": "i", "args": ["x"]}])
+def test_an_image_without_a_command_is_refused_with_the_reason(container: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="not pulled"):
+        command(container, {})

@@ -1,0 +1,164 @@
+"""What the Job controller does: decided on values."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sparktest.devcluster.admission import TRACKING
+from sparktest.devcluster.clock import stamp
+from sparktest.devcluster.jobplan import Plan, plan
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+AGO = stamp(START)
+
+
+def job(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    usual = {"backoffLimit": 0, "completions": 1, "parallelism": 1}
+    return {"metadata": {"name": "j"}, "spec": usual | spec, "status": status or {"startTime": AGO}}
+
+
+def pod(name: str, phase: str, *, tracked: bool = True, **more: Any) -> dict[str, Any]:
+    meta: dict[str, Any] = {"name": name, "uid": name}
+    if tracked:
+        meta["finalizers"] = [TRACKING]
+    if more.pop("going", False):
+        meta["deletionTimestamp"] = AGO
+    finished = {"terminated": {"exitCode": 1, "finishedAt": AGO}}
+    status = {
+        "phase": phase,
+        "containerStatuses": [{"state": finished if phase == "Failed" else {}}],
+    }
+    return {"metadata": meta, "spec": {"nodeName": more.get("node", "n")}, "status": status}
+
+
+def at(seconds: float, found: dict[str, Any], pods: list[Any]) -> Plan:
+    return plan(found, pods, START + timedelta(seconds=seconds))
+
+
+def held(found: Plan) -> dict[str, str]:
+    return {
+        c["type"]: c["reason"] for c in found.status.get("conditions", []) if c["status"] == "True"
+    }
+
+
+def names(pods: list[Any]) -> list[str]:
+    return [found["metadata"]["name"] for found in pods]
+
+
+def test_a_new_job_gets_a_start_and_its_pods() -> None:
+    fresh = job(completions=3, parallelism=2)
+    fresh["status"] = {}
+    found = at(0, fresh, [])
+    assert found.status["startTime"] == AGO
+    assert found.create == 2
+
+
+def test_a_job_with_its_pod_waits() -> None:
+    found = at(1, job(), [pod("a", "Running")])
+    assert (found.create, found.delete, found.release) == (0, [], [])
+    assert found.status["active"] == 1
+
+
+def test_a_success_is_counted_and_completes_the_job() -> None:
+    found = at(5, job(), [pod("a", "Succeeded")])
+    assert found.status["succeeded"] == 1
+    assert names(found.release) == ["a"]
+    assert held(found) == {
+        "SuccessCriteriaMet": "CompletionsReached",
+        "Complete": "CompletionsReached",
+    }
+    assert found.status["completionTime"] == stamp(START + timedelta(seconds=5))
+    assert "active" not in found.status
+
+
+def test_a_pod_is_counted_once() -> None:
+    first = at(1, job(completions=2), [pod("a", "Succeeded")])
+    again = at(1, job(first.status, completions=2), [pod("a", "Succeeded", tracked=False)])
+    assert again.status["succeeded"] == 1
+    assert again.create == 1
+
+
+def test_a_failure_beyond_the_limit_fails_the_job() -> None:
+    found = at(1, job(), [pod("a", "Failed")])
+    assert found.status["failed"] == 1
+    assert held(found) == dict.fromkeys(("FailureTarget", "Failed"), "BackoffLimitExceeded")
+    assert [note.reason for note in found.notes] == ["BackoffLimitExceeded"]
+
+
+def test_a_failure_within_the_limit_is_tried_again_after_a_pause() -> None:
+    early = at(1, job(backoffLimit=1), [pod("a", "Failed")])
+    assert (early.create, early.again) == (0, 9.0)
+    assert (
+        at(11, job(early.status, backoffLimit=1), [pod("a", "Failed", tracked=False)]).create == 1
+    )
+
+
+def test_the_pause_doubles() -> None:
+    status = {"startTime": AGO, "failed": 3}
+    found = at(0, job(status, backoffLimit=5), [pod("a", "Failed", tracked=False)])
+    assert found.again == 40.0
+
+
+def test_the_deadline_deletes_the_pods_and_then_fails_the_job() -> None:
+    running = pod("a", "Running")
+    found = at(10, job(activeDeadlineSeconds=10), [running])
+    assert names(found.delete) == ["a"]
+    assert held(found) == {"FailureTarget": "DeadlineExceeded"}
+    going = pod("a", "Running", going=True)
+    still = at(11, job(found.status, activeDeadlineSeconds=10), [going])
+    assert "Failed" not in held(still)
+    assert still.status["terminating"] == 1
+    last = at(12, job(still.status, activeDeadlineSeconds=10), [pod("a", "Failed", going=True)])
+    assert held(last)["Failed"] == "DeadlineExceeded"
+    assert last.status["failed"] == 1
+
+
+def test_before_its_deadline_a_job_is_looked_at_again_in_time() -> None:
+    assert at(4, job(activeDeadlineSeconds=10), [pod("a", "Running")]).again == 6.0
+
+
+def test_a_pod_deleted_before_it_had_a_node_counts_as_failed() -> None:
+    found = at(1, job(), [pod("a", "Pending", going=True, node="")])
+    assert found.status["failed"] == 1
+    assert names(found.release) == ["a"]
+
+
+def test_suspending_deletes_the_pods_without_counting_them() -> None:
+    found = at(1, job(suspend=True), [pod("a", "Running")])
+    assert names(found.delete) == names(found.release) == ["a"]
+    assert held(found) == {"Suspended": "JobSuspended"}
+    assert "failed" not in found.status
+    resumed = at(9, job(found.status), [])
+    assert held(resumed) == {}
+    assert resumed.status["startTime"] == stamp(START + timedelta(seconds=9))
+    assert resumed.create == 1
+
+
+def test_a_finished_job_lets_go_of_its_pods_and_does_nothing_else() -> None:
+    done = at(1, job(), [pod("a", "Succeeded")]).status
+    found = at(2, job(done), [pod("a", "Succeeded"), pod("b", "Running")])
+    assert found.status == done
+    assert names(found.release) == ["a", "b"]
+    assert (found.create, found.delete) == (0, [])
+
+
+def test_without_completions_one_success_is_enough_once_the_others_ended() -> None:
+    queue = job(parallelism=2)
+    del queue["spec"]["completions"]
+    found = at(1, queue, [pod("a", "Succeeded"), pod("b", "Running")])
+    assert held(found) == {}
+    assert found.create == 0
+    queue["status"] = found.status
+    last = at(2, queue, [pod("a", "Succeeded", tracked=False), pod("b", "Succeeded")])
+    assert "Complete" in held(last)
+
+
+def test_with_less_parallelism_pods_are_deleted() -> None:
+    found = at(1, job(completions=5, parallelism=1), [pod("a", "Running"), pod("b", "Running")])
+    assert len(found.delete) == 1
+
+
+@pytest.mark.parametrize("seconds", [2**31 - 1, 10**12])
+def test_a_deadline_far_away_is_no_trouble(seconds: int) -> None:
+    assert held(at(1, job(activeDeadlineSeconds=seconds), [pod("a", "Running")])) == {}

@@ -1,0 +1,118 @@
+"""Reading logs: tail, since, timestamps, limits, following."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparktest.devcluster.logs import BLOCK, LogOptions, read
+from sparktest.devcluster.requests import Request
+from sparktest.devcluster.shim import Log
+from sparktest.devcluster.status import StatusError
+
+
+def written(path: Path, *pieces: bytes) -> Path:
+    log = Log(str(path))
+    for piece in pieces:
+        log.write(piece)
+    log.close()
+    return path
+
+
+def shown(path: Path, **options: object) -> bytes:
+    made = LogOptions(**options)  # type: ignore[arg-type]
+    return b"".join(piece or b"" for piece in read(path, made, lambda: True))
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_what_was_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
+) -> None:
+    path = written(tmp_path_factory.mktemp("log") / "log", *pieces)
+    assert shown(path) == b"".join(pieces)
+
+
+@given(
+    st.lists(st.sampled_from([b"a\n", b"b", b"\n", b"c\r\n", b"dd\n"]), max_size=8),
+    st.integers(0, 6),
+)
+def test_the_tail_is_the_last_lines(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], lines: int
+) -> None:
+    path = written(tmp_path_factory.mktemp("log") / "log", *pieces)
+    whole = b"".join(pieces).split(b"\n")
+    last = [line + b"\n" for line in whole[:-1]] + ([whole[-1]] if whole[-1] else [])
+    assert shown(path, tail=lines) == b"".join(
+        last[len(last) - lines :] if lines < len(last) else last
+    )
+
+
+def test_a_tail_longer_than_a_block_is_found(tmp_path: Path) -> None:
+    lines = [b"%06d\n" % number for number in range(BLOCK // 8)]
+    path = written(tmp_path / "log", b"".join(lines))
+    assert shown(path, tail=5000) == b"".join(lines[-5000:])
+
+
+def test_a_line_longer_than_anything_comes_out_whole(tmp_path: Path) -> None:
+    line = b"x" * (3 * BLOCK) + b"\nlast\n"
+    path = written(tmp_path / "log", line)
+    assert shown(path) == line
+    assert shown(path, timestamps=True).count(b"Z ") == 2
+
+
+def test_every_line_has_a_time_of_its_own_and_they_ascend(tmp_path: Path) -> None:
+    path = written(tmp_path / "log", b"a\nb\nc\n" * 100, b"end")
+    times = [line.split(b" ")[0] for line in shown(path, timestamps=True).splitlines()]
+    assert len(times) == len(set(times)) == 301
+    assert times == sorted(times)
+
+
+def test_since_is_a_whole_second_and_includes_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(
+        b"2026-01-01T00:00:01.500000000Z F one\n"
+        b"2026-01-01T00:00:02.000000001Z F two\n"
+        b"2026-01-01T00:00:02.900000000Z P three\n"
+    )
+    query = {"sinceTime": "2026-01-01T00:00:02.7Z", "timestamps": "true"}
+    options = LogOptions.of(Request("GET", "/", query), 0)
+    found = b"".join(piece or b"" for piece in read(path, options, lambda: True))
+    assert found.split() == [
+        b"2026-01-01T00:00:02.000000001Z", b"two", b"2026-01-01T00:00:02.900000000Z", b"three",
+    ]  # fmt: skip
+
+
+def test_the_limit_is_in_bytes(tmp_path: Path) -> None:
+    path = written(tmp_path / "log", b"aaaa\nbbbb\n")
+    assert shown(path, limit=7) == b"aaaa\nbb"
+
+
+@pytest.mark.parametrize(
+    "query", [{"tailLines": "-1"}, {"tailLines": "x"}, {"limitBytes": "0"}, {"sinceTime": "soon"}]
+)
+def test_an_option_that_cannot_be_is_refused(query: dict[str, str]) -> None:
+    with pytest.raises(StatusError) as caught:
+        LogOptions.of(Request("GET", "/", query), 0)
+    assert caught.value.code == 400
+
+
+def test_a_follower_reads_to_the_end_even_of_a_file_that_is_gone(tmp_path: Path) -> None:
+    path, over = tmp_path / "log", threading.Event()
+    log = Log(str(path))
+    log.write(b"first\n")
+    pieces = read(path, LogOptions(follow=True), over.is_set)
+    assert next(pieces) == b"first\n"
+    path.unlink()
+    log.write(b"second\nrest")
+    log.close()
+    over.set()
+    assert b"".join(piece or b"" for piece in pieces) == b"second\nrest"
+
+
+def test_without_following_the_log_ends_where_it_is(tmp_path: Path) -> None:
+    assert (
+        b"".join(piece or b"" for piece in read(tmp_path / "new", LogOptions(), lambda: False))
+        == b""
+    )

@@ -1,0 +1,128 @@
+"""The three patches, and what is refused."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparktest.devcluster import patches
+from sparktest.devcluster.kinds import JOBS, PODS
+from sparktest.devcluster.status import StatusError
+
+VALUES = st.recursive(
+    st.booleans() | st.integers() | st.text(max_size=3),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=2), below),
+    max_leaves=6,
+)
+OBJECTS = st.dictionaries(st.text(max_size=2), VALUES, max_size=4)
+
+
+def diff(old: Any, new: Any) -> Any:
+    """The merge patch from one object to another."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    gone = {key: None for key in old if key not in new}
+    return gone | {key: diff(old.get(key), new[key]) for key in new if new[key] != old.get(key)}
+
+
+@given(OBJECTS, OBJECTS)
+def test_a_merge_patch_of_the_difference_gives_the_other_object(old: Any, new: Any) -> None:
+    before = repr(old)
+    assert patches.merged(old, diff(old, new)) == new
+    assert repr(old) == before
+
+
+def test_null_in_a_merge_patch_takes_away() -> None:
+    assert patches.merged({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}) == {"a": {"c": 2}}
+
+
+@pytest.mark.parametrize(
+    ("operations", "result"),
+    [
+        ([{"op": "add", "path": "/a/-", "value": 3}], {"a": [1, 2, 3]}),
+        ([{"op": "add", "path": "/a/0", "value": 3}], {"a": [3, 1, 2]}),
+        ([{"op": "remove", "path": "/a/0"}], {"a": [2]}),
+        ([{"op": "replace", "path": "/a/1", "value": 9}], {"a": [1, 9]}),
+        ([{"op": "replace", "path": "", "value": {}}], {}),
+        ([{"op": "add", "path": "/x~1y~0z", "value": 1}], {"a": [1, 2], "x/y~z": 1}),
+        ([{"op": "copy", "from": "/a/0", "path": "/b"}], {"a": [1, 2], "b": 1}),
+        ([{"op": "move", "from": "/a", "path": "/b"}], {"b": [1, 2]}),
+        ([{"op": "test", "path": "/a/0", "value": 1}], {"a": [1, 2]}),
+    ],
+)
+def test_a_json_patch_does_what_its_operations_say(operations: Any, result: Any) -> None:
+    obj = {"a": [1, 2]}
+    assert patches.json_patched(obj, operations) == result
+    assert obj == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "test", "path": "/a/0", "value": 2},
+        {"op": "test", "path": "/nope", "value": 2},
+        {"op": "replace", "path": "/nope", "value": 2},
+        {"op": "remove", "path": "/a/7"},
+        {"op": "add", "path": "a", "value": 2},
+        {"op": "add", "path": "/a/x", "value": 2},
+        {"op": "fly", "path": "/a"},
+        {"path": "/a"},
+        "nonsense",
+        None,
+    ],
+)
+def test_a_json_patch_that_does_not_apply_is_refused_and_changes_nothing(operation: Any) -> None:
+    obj = {"a": [1, 2]}
+    with pytest.raises(StatusError) as caught:
+        patches.json_patched(obj, [{"op": "add", "path": "/b", "value": 1}, operation])
+    assert caught.value.code == 422
+    assert obj == {"a": [1, 2]}
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "p"}, "spec": spec}
+
+
+def strategic(obj: Any, patch: Any) -> Any:
+    return patches.patched(obj, patch, patches.STRATEGIC, PODS.schema)
+
+
+def test_a_strategic_patch_merges_containers_by_name_and_their_variables_too() -> None:
+    env = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    before = pod(containers=[{"name": "x", "image": "i", "env": env}, {"name": "y"}])
+    change = {"name": "x", "env": [{"name": "B", "value": "3"}, {"name": "C", "value": "4"}]}
+    after = strategic(before, {"spec": {"containers": [change, {"name": "z"}]}})
+    x, y, z = after["spec"]["containers"]
+    assert (x["image"], y, z) == ("i", {"name": "y"}, {"name": "z"})
+    assert [(e["name"], e["value"]) for e in x["env"]] == [("A", "1"), ("B", "3"), ("C", "4")]
+
+
+def test_a_strategic_patch_deletes_replaces_and_retains() -> None:
+    before = pod(containers=[{"name": "x"}, {"name": "y"}], nodeSelector={"a": "b"})
+    gone = strategic(before, {"spec": {"containers": [{"name": "x", "$patch": "delete"}]}})
+    assert gone["spec"]["containers"] == [{"name": "y"}]
+    new = strategic(before, {"spec": {"$patch": "replace", "containers": [{"name": "n"}]}})
+    assert new["spec"] == {"containers": [{"name": "n"}]}
+    kept = strategic(before, {"spec": {"$retainKeys": ["containers"]}})
+    assert set(kept["spec"]) == {"containers"}
+    null = strategic(before, {"spec": {"nodeSelector": None}})
+    assert "nodeSelector" not in null["spec"]
+
+
+def test_a_strategic_patch_adds_finalizers_and_replaces_plain_lists() -> None:
+    before = {"metadata": {"finalizers": ["a"]}, "spec": {"template": {"spec": {"x": ["1"]}}}}
+    patch = {"metadata": {"finalizers": ["b"]}, "spec": {"template": {"spec": {"x": ["2"]}}}}
+    after = patches.patched(before, patch, patches.STRATEGIC, JOBS.schema)
+    assert after["metadata"]["finalizers"] == ["a", "b"]
+    assert after["spec"]["template"]["spec"]["x"] == ["2"]
+    less = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}
+    assert strategic(after, less)["metadata"]["finalizers"] == ["b"]
+
+
+@pytest.mark.parametrize("media_type", [patches.APPLY, patches.STRATEGIC, "", "text/plain"])
+def test_custom_resources_take_json_and_merge_patches_only(media_type: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        patches.check(media_type, strategic_too=False)
+    assert caught.value.code == 415
+    assert patches.MERGE in caught.value.detail

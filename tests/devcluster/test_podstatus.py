@@ -1,0 +1,84 @@
+"""The status of a pod in each of its states."""
+
+from typing import Any
+
+from sparktest.devcluster import podstatus
+from sparktest.devcluster.podstatus import Container, End, containers, lost, status, terminated
+
+SPEC = {"containers": [{"name": "test", "image": "i"}]}
+
+
+def pod(**more: Any) -> dict[str, Any]:
+    return {"metadata": {"generation": 1}, "spec": SPEC | more, "status": {"phase": "Pending"}}
+
+
+def held(found: dict[str, Any]) -> dict[str, str]:
+    return {c["type"]: c["status"] for c in found["conditions"]}
+
+
+def test_a_pod_begins_pending_with_its_container_being_created() -> None:
+    found = status(pod(), containers(pod()), None, "T")
+    assert (found["phase"], found["startTime"]) == ("Pending", "T")
+    state = found["containerStatuses"][0]["state"]
+    assert state == {"waiting": {"reason": "ContainerCreating"}}
+    assert held(found)["Ready"] == "False"
+
+
+def test_a_running_container_makes_a_running_and_ready_pod() -> None:
+    own = Container("test", "i", state={"running": {"startedAt": "T"}}, id="process://x")
+    found = status(pod(), [own], None, "T")
+    assert found["phase"] == "Running"
+    assert set(held(found).values()) == {"True"}
+    assert found["containerStatuses"][0]["imageID"] == podstatus.NOT_PULLED
+    assert found["containerStatuses"][0]["started"] is True
+
+
+def test_exit_codes_decide_the_phase() -> None:
+    good, bad = (Container("c", "i", state=terminated(code, "x")) for code in (0, 3))
+    assert status(pod(), [good], None, "T")["phase"] == "Succeeded"
+    assert status(pod(), [good, bad], None, "T")["phase"] == "Failed"
+    assert status(pod(), [good], None, "T")["conditions"][2]["reason"] == "PodCompleted"
+
+
+def test_an_end_of_the_pod_itself_wins_over_its_containers() -> None:
+    good = Container("test", "i", state=terminated(0, "Completed"))
+    found = status(pod(), [good], End("DeadlineExceeded", podstatus.DEADLINE), "T")
+    assert (found["phase"], found["reason"]) == ("Failed", "DeadlineExceeded")
+
+
+def test_a_failed_init_container_fails_the_pod_and_a_running_one_keeps_it_pending() -> None:
+    own = pod(initContainers=[{"name": "init", "image": "i"}])
+    init, main = containers(own)
+    assert main.state == {"waiting": {"reason": "PodInitializing"}}
+    init.state = {"running": {}}
+    found = status(own, [init, main], None, "T")
+    assert (found["phase"], held(found)["Initialized"]) == ("Pending", "False")
+    init.state = terminated(1, "Error")
+    assert status(own, [init, main], None, "T")["phase"] == "Failed"
+
+
+def test_the_time_of_a_condition_moves_only_with_its_status() -> None:
+    own = pod()
+    waiting = containers(own)
+    own["status"] = status(own, waiting, None, "T1")
+    again = status(own, waiting, None, "T2")
+    assert {c["lastTransitionTime"] for c in again["conditions"]} == {"T1"}
+    waiting[0].state = {"running": {}}
+    running = {
+        c["type"]: c["lastTransitionTime"] for c in status(own, waiting, None, "T3")["conditions"]
+    }
+    assert (running["Ready"], running["PodScheduled"]) == ("T3", "T1")
+
+
+def test_a_lost_pod_says_so_and_keeps_what_its_containers_were() -> None:
+    own = pod(containers=[{"name": name, "image": "i"} for name in "abc"])
+    states = [{"running": {"startedAt": "T0"}}, {"waiting": {}}, terminated(0, "Completed")]
+    own["status"]["containerStatuses"] = [
+        {"name": name, "state": state} for name, state in zip("abc", states, strict=True)
+    ]
+    found = lost(own, "T1")
+    assert (found["phase"], found["reason"]) == ("Failed", "NodeLost")
+    running, waiting, done = (entry["state"]["terminated"] for entry in found["containerStatuses"])
+    assert (running["exitCode"], running["startedAt"], running["finishedAt"]) == (137, "T0", "T1")
+    assert waiting["reason"] == "ContainerStatusUnknown"
+    assert done["exitCode"] == 0

@@ -1,0 +1,76 @@
+"""Label and field selectors."""
+
+import msgspec
+import pytest
+
+from sparktest.devcluster.entries import Entry, entry_of
+from sparktest.devcluster.kinds import EVENTS, JOBS, PODS, Kind
+from sparktest.devcluster.selectors import label_terms, selector
+from sparktest.devcluster.status import StatusError
+
+
+def holds(text: str, **labels: str) -> bool:
+    return all(term(labels) for term in label_terms(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a=1", "a==1", " a = 1 , b=2 ", "a!=2", "c!=1", "a in (1, 2)", "a notin (2)", "a", "!c", "",
+     "c notin (1)", "a,b,!c", "a in (1),b in (2)"],
+)  # fmt: skip
+def test_a_label_selector_holds(text: str) -> None:
+    assert holds(text, a="1", b="2")
+
+
+@pytest.mark.parametrize(
+    "text", ["a=2", "a!=1", "a in (2,3)", "a notin (1)", "c", "!a", "a,c", "c="]
+)
+def test_a_label_selector_does_not_hold(text: str) -> None:
+    assert not holds(text, a="1", b="2")
+
+
+def test_keys_may_have_a_domain() -> None:
+    label = {"batch.kubernetes.io/job-name": "x"}
+    assert all(term(label) for term in label_terms("batch.kubernetes.io/job-name=x"))
+
+
+@pytest.mark.parametrize("text", ["a in (b", "=1", "a=b=c", "a b", "a,,b", "(", "a!"])
+def test_a_label_selector_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        label_terms(text)
+    assert caught.value.code == 400
+
+
+def entry(kind: Kind, **parts: object) -> Entry:
+    meta = {"name": "n", "namespace": "s", "uid": "u", "resourceVersion": "1"}
+    obj = {"metadata": meta, **parts}
+    return entry_of(kind.key, obj, msgspec.json.encode(obj))
+
+
+def test_fields_are_selected_by_their_text() -> None:
+    pod = entry(PODS, status={"phase": "Running"}, spec={"hostNetwork": True})
+    event = entry(EVENTS, source={"component": "kubelet"}, involvedObject={"uid": "7"})
+    finished = entry(JOBS, status={"succeeded": 1})
+    for kind, found, text in (
+        (PODS, pod, "status.phase=Running,metadata.name=n,metadata.namespace!=x"),
+        (PODS, pod, "spec.nodeName=,spec.hostNetwork=true"),
+        (EVENTS, event, "source=kubelet,involvedObject.uid=7"),
+        (JOBS, finished, "status.successful=1"),
+    ):
+        test = selector(kind, "", text)
+        assert test is not None
+        assert test(found), text
+    other = selector(PODS, "", "status.phase!=Running")
+    assert other is not None
+    assert not other(pod)
+
+
+@pytest.mark.parametrize("text", ["status.nope=1", "status.phase", "=x"])
+def test_a_field_that_cannot_be_selected_on_is_refused(text: str) -> None:
+    with pytest.raises(StatusError) as caught:
+        selector(PODS, "", text)
+    assert caught.value.code == 400
+
+
+def test_no_selector_is_no_test() -> None:
+    assert selector(PODS, "", "") is None

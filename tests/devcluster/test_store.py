@@ -1,0 +1,132 @@
+"""The store: versions, restarts, history."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparktest.devcluster.entries import Event
+from sparktest.devcluster.history import KEPT
+from sparktest.devcluster.store import Store
+
+KIND = "/things"
+
+
+def thing(name: str, uid: str = "", **meta: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "n", "uid": uid or f"uid-{name}", **meta}}
+
+
+def seen(store: Store, version: int) -> list[tuple[str, str]]:
+    found = store.history(KIND).after(version, 0)
+    assert found is not None
+    return [(event.type, event.entry.name) for event in found]
+
+
+def test_every_write_has_the_next_version(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    first, second = store.put(KIND, thing("a")), store.put(KIND, thing("b"))
+    again = store.put(KIND, thing("a"))
+    assert first.version < second.version < again.version
+    assert again.decode()["metadata"]["resourceVersion"] == str(again.version)
+    store.close()
+
+
+def test_a_restart_forgets_no_object_and_repeats_no_version(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    store.put(KIND, thing("a", labels={"x": "y"}, ownerReferences=[{"uid": "o"}]))
+    gone = store.remove(KIND, store.put(KIND, thing("b")).decode())
+    store.close()
+    again = Store(tmp_path / "db")
+    (entry,) = again.entries(KIND)
+    assert (entry.name, entry.labels, entry.owners) == ("a", {"x": "y"}, ("o",))
+    assert again.by_uid("uid-a") == entry
+    assert again.dependents("o") == [entry]
+    assert again.put(KIND, thing("c")).version > gone.version
+    again.close()
+
+
+def test_history_tells_what_came_after_a_version(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    version = store.version
+    first = store.put(KIND, thing("a"))
+    store.put(KIND, thing("a"))
+    store.remove(KIND, thing("a"))
+    assert seen(store, version) == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
+    assert seen(store, first.version) == [("MODIFIED", "a"), ("DELETED", "a")]
+    assert seen(store, store.version) == []
+    store.close()
+
+
+def test_history_knows_where_it_ends(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    history = store.history(KIND)
+    old = store.version
+    entry = store.put(KIND, thing("a"))
+    for _ in range(2 * KEPT + 1):
+        history.add(Event("MODIFIED", entry, None))
+    assert history.after(old, 0) is None
+    store.forget_history()
+    assert history.after(store.version - 1, 0) is None
+    assert history.after(store.version, 0) == []
+    store.close()
+
+
+def test_who_waits_is_woken_by_a_write(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    found: list[Any] = []
+    history, version = store.history(KIND), store.version
+    waiting = threading.Thread(target=lambda: found.extend(history.after(version, 20) or ()))
+    waiting.start()
+    store.put(KIND, thing("a"))
+    waiting.join(10)
+    assert [event.entry.name for event in found] == ["a"]
+    store.close()
+
+
+def test_lists_are_in_order_of_namespace_and_name(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    for namespace, name in (("b", "x"), ("a", "z"), ("a", "y")):
+        obj = thing(name, f"{namespace}{name}")
+        obj["metadata"]["namespace"] = namespace
+        store.put(KIND, obj)
+    assert [(e.namespace, e.name) for e in store.entries(KIND)] == [
+        ("a", "y"),
+        ("a", "z"),
+        ("b", "x"),
+    ]
+    assert [e.name for e in store.entries(KIND, "a")] == ["y", "z"]
+    store.close()
+
+
+WRITES = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from(["put", "remove"])), max_size=15
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(writes=WRITES, at=st.integers(0, 15))
+def test_a_list_and_the_events_after_it_give_what_there_is(
+    tmp_path_factory: Any, writes: Any, at: int
+) -> None:
+    store = Store(tmp_path_factory.mktemp("store") / "db")
+    listed: dict[str, str] = {}
+    version = store.version
+    for index, (name, verb) in enumerate(writes):
+        if index == at:
+            listed = {e.name: e.uid for e in store.entries(KIND)}
+            version = store.version
+        if verb == "put":
+            store.put(KIND, thing(name, f"{name}-{index}"))
+        elif store.get(KIND, "n", name):
+            store.remove(KIND, thing(name))
+    for event in store.history(KIND).after(version, 0) or ():
+        if event.type == "DELETED":
+            listed.pop(event.entry.name)
+        else:
+            listed[event.entry.name] = event.entry.uid
+    expected = {e.name: e.uid for e in store.entries(KIND)}
+    if at < len(writes):
+        assert listed == expected
+    store.close()
