@@ -35,9 +35,9 @@ RUNS = (
     Act("status", "s", "Show runs of one status", "status", "s"),
     Act("namespace", "n", "Show runs of one namespace", "ns", "n"),
     Act("clear", "escape", "Clear search and filters", shown_as="esc"),
-    Act("copy", "y", "Copy a kubectl command, id or name of the run", "copy", "y"),
-    Act("cancel", "c", "Cancel the run, after a question", "cancel", "c"),
-    Act("delete", "D", "Delete a finished run and its log, after a question", shown_as="D"),
+    Act("app.copy", "y", "Copy a kubectl command, id or name of the run", "copy", "y"),
+    Act("app.cancel", "c", "Cancel the run, after a question", "cancel", "c"),
+    Act("app.delete", "D", "Delete a finished run and its log, after a question", shown_as="D"),
 )
 LIST = (
     Act("open", "enter", "Open the run", "open", "⏎"),
@@ -51,9 +51,9 @@ LIST = (
 RUN = (
     Act("back", "escape", "Back to the list", "back", "esc"),
     Act("zoom", "l", "Only the log, or the log beside the facts", "log", "l"),
-    Act("copy", "y", "Copy the command in focus, or choose what to copy", "copy", "y"),
-    Act("cancel", "c", "Cancel the run, after a question", "cancel", "c"),
-    Act("delete", "D", "Delete a finished run and its log, after a question", shown_as="D"),
+    Act("app.copy", "y", "Copy the command in focus, or choose what to copy", "copy", "y"),
+    Act("app.cancel", "c", "Cancel the run, after a question", "cancel", "c"),
+    Act("app.delete", "D", "Delete a finished run and its log, after a question", shown_as="D"),
     Act(
         "app.focus_next", "tab", "To the next command, or to the log", shown_as="tab", palette=False
     ),

@@ -1,7 +1,6 @@
 """The app: it alone talks to the API and the clipboard; screens show the store and ask."""
 
 import os
-import random
 import signal
 import sys
 from asyncio import get_running_loop
@@ -11,39 +10,34 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from rich.text import Text
-from textual import on, work
-from textual.app import App, SystemCommand
+from textual import events, on, work
+from textual.app import SystemCommand
 from textual.screen import Screen
-from textual.timer import Timer
-from textual.worker import Worker, WorkerState, get_current_worker
+from textual.widgets import Input
 
 from sparktest.client import ApiClient
-from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
+from sparktest.domain import Run
+from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.sanitize import clean, clean_text
 from sparktest.settings import Settings
 from sparktest.tui import actions, clipboard, crash, palette, questions, text, theme
 from sparktest.tui.clock import Clock
-from sparktest.tui.feed import BLURRED_SECONDS, POLL_SECONDS, Ask, Feed
 from sparktest.tui.messages import (
-    CancelAsked,
     Copied,
-    CopyAsked,
-    DeleteAsked,
-    Fetched,
-    NotFetched,
     Refused,
     RunGone,
     RunKnown,
     TextAsked,
 )
+from sparktest.tui.reading import ReadingApp
 from sparktest.tui.screens.confirm import ConfirmScreen
 from sparktest.tui.screens.copying import Choice, CopyScreen, TextScreen
 from sparktest.tui.screens.help import HelpScreen
 from sparktest.tui.screens.live import LiveScreen
 from sparktest.tui.screens.run import RunScreen
 from sparktest.tui.screens.runs import RunsScreen
-from sparktest.tui.state import RunStore
 from sparktest.tui.threads import DaemonThreads
+from sparktest.tui.widgets.command_line import CommandLine
 from sparktest.tui.widgets.log_pane import LogPane
 from sparktest.tui.widgets.run_list import RunList
 
@@ -52,7 +46,7 @@ USAGE = 2
 MAX_TOAST = 160
 
 
-class SparkTestApp(App[None]):
+class SparkTestApp(ReadingApp):
     """The terminal UI over one API.
 
     Args:
@@ -70,15 +64,10 @@ class SparkTestApp(App[None]):
         self, api: ApiClient, *, address: str = "", context: str | None = None,
         clock: Clock | None = None, environ: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.store = RunStore()
-        self.clock = clock or Clock()
-        self.feed = Feed(random.random)
-        self._api = api
+        super().__init__(api, clock or Clock())
         self._address = address
         self._kube_context = context
         self._environ = os.environ if environ is None else environ
-        self._timer: Timer | None = None
 
     def on_mount(self) -> None:
         """Show the list, empty as yet, and begin to read."""
@@ -88,71 +77,7 @@ class SparkTestApp(App[None]):
         self.register_theme(theme.DARK)
         self.theme = theme.DARK.name
         self.push_screen(RunsScreen(self.store, self.feed, self.clock, self._address))
-        self.set_interval(1.0, self._sync)
-        self._ask()
-
-    # --- reading ---------------------------------------------------------------------------------
-
-    def _ask(self) -> None:
-        self._fetch(self.feed.ask(self.clock.ticks(), self.store.ids()))
-
-    @work(thread=True, exclusive=True, group="feed", exit_on_error=False)
-    def _fetch(self, ask: Ask) -> None:
-        worker = get_current_worker()
-        try:
-            page = self._api.list_runs(
-                cursor=ask.cursor, updated_since=ask.updated_since, limit=ask.limit
-            )
-        except SparkTestError as error:
-            told: Fetched | NotFetched = NotFetched(error)
-        else:
-            told = Fetched(ask, page)
-        if not worker.is_cancelled:
-            self.post_message(told)
-
-    @on(Fetched)
-    def _fetched(self, message: Fetched) -> None:
-        gone = self.feed.answered(message.ask, message.page, self.clock.ticks())
-        self.store.apply(message.page.runs)
-        self.store.remove(gone)
-        self._go_on()
-
-    @on(NotFetched)
-    def _not_fetched(self, message: NotFetched) -> None:
-        self.feed.failed(message.error, self.clock.ticks())
-        self._go_on()
-
-    @on(Worker.StateChanged)
-    def _worker_changed(self, message: Worker.StateChanged) -> None:
-        """A worker that failed by a fault of its own is said, and reading goes on."""
-        if message.state is not WorkerState.ERROR:
-            return
-        error = UnavailableError(f"{type(message.worker.error).__name__} in {message.worker.group}")
-        if message.worker.group == "feed":
-            self.post_message(NotFetched(error))
-        else:
-            self.post_message(Refused("Something went wrong", error))
-
-    def _go_on(self) -> None:
-        self._sync()
-        if self._timer is not None:
-            self._timer.stop()
-        self._timer = self.set_timer(max(self.feed.due(self.clock.ticks()), 0.001), self._ask)
-
-    def _sync(self) -> None:
-        # While it ends the app takes its screens apart, and may still hear timers and workers.
-        for screen in self.screen_stack if self.is_running else ():
-            if isinstance(screen, LiveScreen) and screen.is_mounted:
-                screen.sync()
-
-    def on_app_blur(self) -> None:
-        """Ask less often while nobody looks."""
-        self.feed.pace(BLURRED_SECONDS, self.clock.ticks())
-
-    def on_app_focus(self) -> None:
-        """Ask often again."""
-        self.feed.pace(POLL_SECONDS, self.clock.ticks())
-        self._go_on()
+        self.read()
 
     # --- one run ---------------------------------------------------------------------------------
 
@@ -164,13 +89,19 @@ class SparkTestApp(App[None]):
         )
         self._call("The run", run.id, "")
 
-    @on(CancelAsked)
-    def _ask_cancel(self, message: CancelAsked) -> None:
-        self._confirm(questions.cancel(message.run), message.run.id, "cancel")
+    @property
+    def _subject(self) -> Run | None:
+        return self.screen.subject if isinstance(self.screen, LiveScreen) else None
 
-    @on(DeleteAsked)
-    def _ask_delete(self, message: DeleteAsked) -> None:
-        self._confirm(questions.delete(message.run, self._kube_context), message.run.id, "delete")
+    def action_cancel(self) -> None:
+        """Stop the run that the screen is about, after a question."""
+        if (run := self._subject) is not None:
+            self._confirm(questions.cancel(run), run.id, "cancel")
+
+    def action_delete(self) -> None:
+        """Delete the run that the screen is about, after a question."""
+        if (run := self._subject) is not None:
+            self._confirm(questions.delete(run, self._kube_context), run.id, "delete")
 
     def _confirm(self, question: questions.Question | str, run_id: str, verb: str) -> None:
         """Ask, and do it to the run with this id, whatever the cursor is on by then."""
@@ -204,13 +135,13 @@ class SparkTestApp(App[None]):
     @on(RunKnown)
     def _known(self, message: RunKnown) -> None:
         self.store.apply([message.run])
-        self._sync()
+        self.sync()
         self.say(message.note)
 
     @on(RunGone)
     def _gone(self, message: RunGone) -> None:
         self.store.remove([message.run_id])
-        self._sync()
+        self.sync()
         self.say(message.note, "warning")
 
     @on(Refused)
@@ -219,13 +150,16 @@ class SparkTestApp(App[None]):
 
     # --- the clipboard ---------------------------------------------------------------------------
 
-    @on(CopyAsked)
-    def _choose(self, message: CopyAsked) -> None:
-        def chosen(choice: Choice) -> None:
-            if choice is not None:
-                self._copy(TextAsked(*choice))
+    def action_copy(self) -> None:
+        """Copy the command in focus, or choose what to copy of the run."""
+        if isinstance(self.focused, CommandLine):
+            self.focused.action_copy()
+        elif (run := self._subject) is not None:
+            self.push_screen(CopyScreen(run, context=self._kube_context), self._chosen)
 
-        self.push_screen(CopyScreen(message.run, context=self._kube_context), chosen)
+    def _chosen(self, choice: Choice) -> None:
+        if choice is not None:
+            self._copy(TextAsked(*choice))
 
     @on(TextAsked)
     def _copy(self, message: TextAsked) -> None:
@@ -260,15 +194,19 @@ class SparkTestApp(App[None]):
             safe = text.cut(clean_text(words), MAX_TOAST)
             self.notify(safe, severity=severity, markup=False)  # type: ignore[arg-type]
 
+    def on_key(self, event: events.Key) -> None:
+        """Put into a search what was typed while it was still opening.
+
+        Such a key was sent to the list and comes back from there; as a key of the list it could
+        mean anything. An input never lets a printable one through.
+        """
+        if isinstance(self.focused, Input) and event.is_printable and event.character:
+            event.prevent_default()
+            self.focused.insert_text_at_cursor(event.character)
+
     def action_help(self) -> None:
         """Show every key."""
         self.push_screen(HelpScreen())
-
-    def action_retry(self) -> None:
-        """Ask the API now."""
-        self.feed.hurry(self.clock.ticks())
-        self._sync()
-        self._ask()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the command palette offers over this screen."""

@@ -7,26 +7,6 @@ from sparktest.errors import SparkTestError
 from sparktest.tui.feed import Ask
 
 
-class AboutRun(Message):
-    """The person wants something done about this run, as it is now."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.run = run
-
-
-class CopyAsked(AboutRun):
-    """To choose what to copy of it."""
-
-
-class CancelAsked(AboutRun):
-    """To stop it, after a question."""
-
-
-class DeleteAsked(AboutRun):
-    """To delete it, after a question."""
-
-
 class TextAsked(Message):
     """The person wants this text in the clipboard."""
 

@@ -13,7 +13,7 @@ import msgspec
 from sparktest.domain import Origin, Run, Status
 from sparktest.tui import text
 
-# Where a run stands in the list: newest first, equal times by id. It never changes for a run.
+# Where a run stands in the list: newest first, equal times by id.
 Key = tuple[float, str]
 
 
@@ -169,6 +169,8 @@ class RunStore:
             self._count(known, -1)
             if _key(known) != key:
                 self._leave(known)
+                self._cursor = key if self._cursor == _key(known) else self._cursor
+                self._chosen = key if self._chosen == _key(known) else self._chosen
         if not _has(self._order, key):
             insort(self._order, key)
         self._runs[run.id] = run

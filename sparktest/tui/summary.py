@@ -42,10 +42,10 @@ def filters(wanted: Filter, counted: Counts) -> Content:
         _filter("status", wanted.status and text.LOOKS[wanted.status].word),
         _filter("ns", wanted.namespace and text.one_line(wanted.namespace)),
     ]
-    if wanted.search.strip():
-        parts.append(_filter("search", f"“{wanted.search.strip()}”"))
     if wanted.active:
         parts.append(Content.styled(f"{counted.shown:,} of {counted.total:,} shown", "bold"))
+    if wanted.search.strip():
+        parts.append(_filter("search", f"“{wanted.search.strip()}”"))
     return Content("  ").join(parts)
 
 

@@ -41,14 +41,19 @@ class Seat:
     async def press(self, *keys: str) -> None:
         """Press keys one after the other; pilot.press would wait for an idle CPU after each."""
         for key in keys:
-            name = key if key.isalnum() else _character_to_key(key) if len(key) == 1 else key
-            event = events.Key(name, key if len(key) == 1 else None)
-            event.set_sender(self.app)
-            self.app._driver.send_message(event)  # type: ignore[union-attr]
+            self.type(key)
             # Through the queues of the app, the screen and the widget.
             for _ in range(2):
                 await self.pilot._wait_for_screen()
             await self.pilot.pause(0)
+
+    def type(self, *keys: str) -> None:
+        """Send keys faster than the app can answer the first of them."""
+        for key in keys:
+            name = key if key.isalnum() else _character_to_key(key) if len(key) == 1 else key
+            event = events.Key(name, "/" if key == "slash" else key if len(key) == 1 else None)
+            event.set_sender(self.app)
+            self.app._driver.send_message(event)  # type: ignore[union-attr]
 
     async def until(self, check: Callable[[], object], what: str = "") -> None:
         """Wait until the check holds; fails with the screen when it never does."""

@@ -34,7 +34,7 @@ def test_no_key_means_two_things_at_once(groups):
 
 
 def test_nothing_that_ends_or_deletes_a_run_is_on_a_key_of_movement():
-    harmful = {key for _, act in ACTS if act.action in ("cancel", "delete")
+    harmful = {key for _, act in ACTS if act.action in ("app.cancel", "app.delete")
                for key in act.keys.split(",")}  # fmt: skip
     assert harmful == {"c", "D"}
 

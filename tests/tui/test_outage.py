@@ -26,10 +26,10 @@ def test_the_banner_says_the_cause_and_counts_down():
         await seat.sees("connection refused", "r tries now", "sparktest up")
         for _ in range(5):
             seat.app.feed.failed(AWAY, seat.clock.ticks())
-        seat.app._sync()
+        seat.app.sync()
         before = seat.line("next try in")
         seat.clock.pass_(3)
-        seat.app._sync()
+        seat.app.sync()
         await seat.until(lambda: seat.line("next try in") != before)
         seconds = [int(line.split("next try in ")[1].split()[0])
                    for line in (before, seat.line("next try in"))]  # fmt: skip

@@ -28,21 +28,21 @@ class CopyScreen(ModalScreen[Choice]):
         Binding("escape,q", "dismiss(None)", "Close"),
         Binding("j", "cursor_down", "Down", show=False),
         Binding("k", "cursor_up", "Up", show=False),
-        Binding("y", "choose", "Copy", show=False),
+        Binding("y,enter", "choose", "Copy", show=False),
     ]
 
     def __init__(self, run: Run, *, context: str | None = None) -> None:
         super().__init__()
         self._choices = choices(run, context)
+        self._list = OptionList(
+            *(Option(_prompt(label, text)) for label, text in self._choices), compact=True
+        )
 
     def compose(self) -> ComposeResult:
         """The choices, the first of them under the cursor."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled("Copy", "bold"), classes="dialog-title")
-            yield OptionList(
-                *(Option(_prompt(label, text)) for label, text in self._choices),
-                compact=True,
-            )
+            yield self._list
             yield Static(Content("⏎ copy · esc close"), classes="dialog-quiet")
 
     @on(OptionList.OptionSelected)
@@ -52,15 +52,15 @@ class CopyScreen(ModalScreen[Choice]):
 
     def action_cursor_down(self) -> None:
         """The next choice."""
-        self.query_one(OptionList).action_cursor_down()
+        self._list.action_cursor_down()
 
     def action_cursor_up(self) -> None:
         """The choice before."""
-        self.query_one(OptionList).action_cursor_up()
+        self._list.action_cursor_up()
 
     def action_choose(self) -> None:
-        """Copy the choice under the cursor."""
-        self.query_one(OptionList).action_select()
+        """Copy the choice under the cursor; before there is a cursor, the first."""
+        self.dismiss(self._choices[self._list.highlighted or 0])
 
 
 class TextScreen(ModalScreen[None]):

@@ -12,7 +12,7 @@ from sparktest.domain import Origin, Run
 from sparktest.tui import actions, text
 from sparktest.tui.clock import Clock
 from sparktest.tui.feed import Feed
-from sparktest.tui.messages import CancelAsked, CopyAsked, DeleteAsked, TextAsked
+from sparktest.tui.messages import TextAsked
 from sparktest.tui.screens.live import LiveScreen
 from sparktest.tui.state import RunStore
 from sparktest.tui.widgets.banner import Banner
@@ -64,6 +64,11 @@ class RunScreen(LiveScreen):
         """Show what is known before the API says more."""
         self.sync()
 
+    @property
+    def subject(self) -> Run:
+        """The run that is shown."""
+        return self._run
+
     def sync(self) -> None:
         """Show what became of the run."""
         known = self._store.get(self._run.id)
@@ -88,21 +93,6 @@ class RunScreen(LiveScreen):
         self._details.display = not self._details.display
         if not self._details.display:
             self._pane.close_search()
-
-    def action_copy(self) -> None:
-        """Copy the command in focus, or choose what to copy."""
-        if isinstance(self.focused, CommandLine):
-            self.focused.action_copy()
-        else:
-            self.post_message(CopyAsked(self._run))
-
-    def action_cancel(self) -> None:
-        """Stop the run, after a question."""
-        self.post_message(CancelAsked(self._run))
-
-    def action_delete(self) -> None:
-        """Delete the run, after a question."""
-        self.post_message(DeleteAsked(self._run))
 
     @on(CommandLine.Copied)
     def _copied(self, message: CommandLine.Copied) -> None:

@@ -8,12 +8,11 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Footer, Input, Static
 
-from sparktest.domain import Origin, Status
+from sparktest.domain import Origin, Run, Status
 from sparktest.sanitize import clean_text
 from sparktest.tui import actions, summary
 from sparktest.tui.clock import Clock
 from sparktest.tui.feed import Feed
-from sparktest.tui.messages import AboutRun, CancelAsked, CopyAsked, DeleteAsked
 from sparktest.tui.screens.live import LiveScreen
 from sparktest.tui.state import Filter, RunStore
 from sparktest.tui.widgets.banner import Banner
@@ -74,6 +73,11 @@ class RunsScreen(LiveScreen):
     def on_resize(self) -> None:
         """Say when the terminal is too narrow for all columns."""
         self.sync()
+
+    @property
+    def subject(self) -> Run | None:
+        """The run under the cursor."""
+        return self._store.current
 
     def sync(self) -> None:
         """Show what the store holds now."""
@@ -137,24 +141,6 @@ class RunsScreen(LiveScreen):
     def _close_search(self) -> None:
         self._search.display = False
         self.set_focus(self._list)
-
-    # --- about the run under the cursor ----------------------------------------------------------
-
-    def action_copy(self) -> None:
-        """Choose what to copy of the run."""
-        self._ask(CopyAsked)
-
-    def action_cancel(self) -> None:
-        """Stop the run, after a question."""
-        self._ask(CancelAsked)
-
-    def action_delete(self) -> None:
-        """Delete the run, after a question."""
-        self._ask(DeleteAsked)
-
-    def _ask(self, kind: type[AboutRun]) -> None:
-        if (run := self._store.current) is not None:
-            self.post_message(kind(run))
 
     # --- inside ----------------------------------------------------------------------------------
 

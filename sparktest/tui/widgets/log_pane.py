@@ -134,7 +134,7 @@ class LogPane(Vertical):
         if message.wish == "find":
             self._search_for.display = True
             self._search_for.value = self._view.searched
-            self._search_for.focus()
+            self.screen.set_focus(self._search_for)
         else:
             self._save(self._view.log_lines.text())
 
@@ -147,7 +147,7 @@ class LogPane(Vertical):
     def close_search(self) -> bool:
         """Whether the search was open; it is closed now."""
         was_open, self._search_for.display = self._search_for.display, False
-        self._view.focus()
+        self.screen.set_focus(self._view)
         return was_open
 
     @work(thread=True, exclusive=True, group="save", exit_on_error=False)

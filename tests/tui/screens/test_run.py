@@ -144,6 +144,31 @@ def test_the_copy_menu_begins_with_kubectl_get():
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
 
+def test_an_enter_that_comes_before_the_menu_is_drawn_copies_the_first():
+    run = make_run(3)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        seat.type("y", "enter")
+        await seat.sees("Copied get")
+        assert seat.app.clipboard == kubectl.get(run)
+        assert "Copy\n" not in seat.screen()
+
+    drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
+
+
+def test_a_yes_that_comes_before_the_question_is_drawn_is_none():
+    run = make_run(1)
+
+    async def scenario(seat: Seat) -> None:
+        await opened(seat, run)
+        seat.type("c", "enter", "enter")
+        await seat.pilot.pause()
+        assert seat.api.runs[run.id].cancel_requested_at is None
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
 def test_the_menu_offers_the_commands_the_ids_and_the_failure():
     run = make_run(2)
     offered = choices(run, "prod")

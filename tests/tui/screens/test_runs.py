@@ -110,6 +110,17 @@ def test_a_search_narrows_with_every_key_and_escape_shows_all_again():
     drive(scenario, api=FakeApi(make_runs(8)))
 
 
+def test_what_is_typed_before_the_search_is_open_is_searched_and_no_command():
+    async def scenario(seat: Seat) -> None:
+        await seat.sees("login-flow-1")
+        seat.type("slash", *"cDqosn", "backspace", "y")
+        await seat.until(lambda: seat.app.screen.query_one(Input).value == "cDqosy")
+        assert seat.app.store.filter.search == "cDqosy"
+        assert len(seat.app.screen_stack) == 2
+
+    drive(scenario, api=FakeApi(make_runs(3)))
+
+
 def test_letters_typed_into_the_search_are_no_commands():
     async def scenario(seat: Seat) -> None:
         await seat.sees("login-flow-1")
@@ -192,7 +203,7 @@ def test_durations_and_ages_go_on_and_only_their_lines_are_painted():
         await seat.sees("1m04s")
         painted = watch_painting(seat)
         seat.clock.pass_(1)
-        seat.app._sync()
+        seat.app.sync()
         await seat.sees("1m05s", "21s")
         # Row 0 is twenty seconds old, row 1 is running; nothing else reads otherwise.
         assert set(painted) == {0, 1}
