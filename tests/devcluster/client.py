@@ -25,7 +25,10 @@ class Reply(NamedTuple):
 
 
 class Client:
-    """Talks to a dev cluster with what its kubeconfig says."""
+    """Talks to a dev cluster with what its kubeconfig says.
+
+    Paths of the namespace `default` lead to the one that `namespace` names.
+    """
 
     def __init__(self, cluster: DevCluster) -> None:
         config = json.loads(cluster.kubeconfig.read_text())
@@ -34,6 +37,7 @@ class Client:
         self.tls = ssl.create_default_context(cadata=authority)
         self.address = entry["server"].removeprefix("https://")
         self.token = config["users"][0]["user"]["token"]
+        self.namespace = "default"
         self._kept: http.client.HTTPSConnection | None = None
 
     def connect(self) -> http.client.HTTPSConnection:
@@ -41,6 +45,7 @@ class Client:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """The answer to a request; headers are given as content_type, accept, …"""
+        path = self.at(path)
         if self._kept is None:
             self._kept = self.connect()
         names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -57,6 +62,9 @@ class Client:
             self.close()
         is_json = "json" in response.headers.get("Content-Type", "")
         return Reply(response.status, json.loads(data) if is_json else data, response.headers)
+
+    def at(self, path: str) -> str:
+        return path.replace("/namespaces/default/", f"/namespaces/{self.namespace}/")
 
     def close(self) -> None:
         if self._kept:
@@ -86,7 +94,7 @@ class Client:
     def stream(self, path: str) -> "Stream":
         """An open stream: of a watch or of a log."""
         connection = self.connect()
-        connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+        connection.request("GET", self.at(path), headers={"Authorization": f"Bearer {self.token}"})
         return Stream(connection)
 
 

@@ -1,4 +1,4 @@
-"""A dev cluster for each test, on a free port, in a folder of its own."""
+"""Dev clusters for tests: a shared one with a namespace a test, or one of the test's own."""
 
 from collections.abc import Iterator
 from importlib.resources import files
@@ -12,14 +12,34 @@ from sparktest.devcluster.app import DevCluster
 from tests.devcluster.client import Client
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevCluster]:
+    """A dev cluster for all tests that keep to a namespace."""
+    with DevCluster.start(tmp_path_factory.mktemp("shared") / "cluster") as running:
+        yield running
+
+
+@pytest.fixture
+def client(shared: DevCluster) -> Iterator[Client]:
+    """A client with a namespace of its own on the shared dev cluster."""
+    made = Client(shared)
+    body = {"metadata": {"generateName": "test-"}}
+    made.namespace = made.create("/api/v1/namespaces", body)["metadata"]["name"]
+    yield made
+    made.delete(f"/api/v1/namespaces/{made.namespace}")
+    made.close()
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[DevCluster]:
+    """A dev cluster that belongs to one test."""
     with DevCluster.start(tmp_path / "cluster") as running:
         yield running
 
 
 @pytest.fixture
-def client(cluster: DevCluster) -> Iterator[Client]:
+def own(cluster: DevCluster) -> Iterator[Client]:
+    """A client of the dev cluster that belongs to one test."""
     made = Client(cluster)
     yield made
     made.close()

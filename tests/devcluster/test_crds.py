@@ -38,24 +38,24 @@ def widget(**schema: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def runs(client: Client, testrun_crd: Any) -> Client:
-    client.create(CRDS, testrun_crd)
-    return client
+def runs(own: Client, testrun_crd: Any) -> Client:
+    own.create(CRDS, testrun_crd)
+    return own
 
 
 def test_a_kind_is_served_from_the_moment_its_crd_is_there_until_it_is_gone(
-    client: Client, testrun_crd: Any
+    own: Client, testrun_crd: Any
 ) -> None:
-    assert client.call("GET", RUNS).code == 404
-    crd = client.create(CRDS, testrun_crd)
+    assert own.call("GET", RUNS).code == 404
+    crd = own.create(CRDS, testrun_crd)
     established = {c["type"] for c in crd["status"]["conditions"] if c["status"] == "True"}
     assert established == {"NamesAccepted", "Established"}
-    client.create(RUNS, run())
-    assert client.get(RUNS)["kind"] == "TestRunList"
-    client.delete(f"{CRDS}/testruns.sparktest.dev")
-    eventually(lambda: client.call("GET", RUNS).code == 404)
-    client.create(CRDS, testrun_crd)
-    assert client.get(RUNS)["items"] == []
+    own.create(RUNS, run())
+    assert own.get(RUNS)["kind"] == "TestRunList"
+    own.delete(f"{CRDS}/testruns.sparktest.dev")
+    eventually(lambda: own.call("GET", RUNS).code == 404)
+    own.create(CRDS, testrun_crd)
+    assert own.get(RUNS)["items"] == []
 
 
 def test_a_crd_serves_again_after_a_restart(cluster: DevCluster, runs: Client) -> None:
@@ -66,7 +66,6 @@ def test_a_crd_serves_again_after_a_restart(cluster: DevCluster, runs: Client) -
         client = Client(again)
         assert client.get(f"{RUNS}/a")["spec"] == {"image": "busybox"}
         client.close()
-    DevCluster.start(cluster.kubeconfig.parent)  # for the fixture to stop
 
 
 @pytest.mark.parametrize(
@@ -121,44 +120,44 @@ def test_a_strategic_patch_is_not_for_custom_resources(runs: Client) -> None:
     assert runs.call("PATCH", f"{RUNS}/a", {}, content_type=STRATEGIC).code == 415
 
 
-def test_defaults_and_pruning_come_from_the_schema(client: Client) -> None:
-    client.create(CRDS, widget(properties={"a": {**STRING, "default": "x"}}))
+def test_defaults_and_pruning_come_from_the_schema(own: Client) -> None:
+    own.create(CRDS, widget(properties={"a": {**STRING, "default": "x"}}))
     body = {"metadata": {"name": "w"}, "spec": {"b": 1}}
-    reply = client.call("POST", "/apis/example.com/v1/widgets", body)
+    reply = own.call("POST", "/apis/example.com/v1/widgets", body)
     assert reply.body["spec"] == {"a": "x"}
     assert "spec.b" in reply.headers["Warning"]
 
 
-def test_without_a_status_subresource_status_is_a_field_like_others(client: Client) -> None:
-    client.create(CRDS, widget())
+def test_without_a_status_subresource_status_is_a_field_like_others(own: Client) -> None:
+    own.create(CRDS, widget())
     path = "/apis/example.com/v1/widgets"
-    made = client.create(path, {"metadata": {"name": "w"}, "spec": {}, "status": {}})
+    made = own.create(path, {"metadata": {"name": "w"}, "spec": {}, "status": {}})
     assert made["status"] == {}
-    assert client.call("GET", f"{path}/w/status").code == 404
+    assert own.call("GET", f"{path}/w/status").code == 404
 
 
-def test_one_object_is_shown_in_every_version(client: Client) -> None:
+def test_one_object_is_shown_in_every_version(own: Client) -> None:
     crd = widget(properties={"a": STRING})
     second = deepcopy(crd["spec"]["versions"][0]) | {"name": "v2", "storage": False}
     crd["spec"]["versions"].append(second)
-    client.create(CRDS, crd)
-    client.create("/apis/example.com/v2/widgets", {"metadata": {"name": "w"}, "spec": {"a": "1"}})
+    own.create(CRDS, crd)
+    own.create("/apis/example.com/v2/widgets", {"metadata": {"name": "w"}, "spec": {"a": "1"}})
     for version in ("v1", "v2"):
         path = f"/apis/example.com/{version}/widgets"
-        assert client.get(f"{path}/w")["apiVersion"] == f"example.com/{version}"
-        assert client.get(path)["items"][0]["apiVersion"] == f"example.com/{version}"
-    changed = client.patch("/apis/example.com/v2/widgets/w", {"spec": {"a": "2"}})
+        assert own.get(f"{path}/w")["apiVersion"] == f"example.com/{version}"
+        assert own.get(path)["items"][0]["apiVersion"] == f"example.com/{version}"
+    changed = own.patch("/apis/example.com/v2/widgets/w", {"spec": {"a": "2"}})
     assert changed["apiVersion"] == "example.com/v2"
-    assert client.get("/apis/example.com/v1/widgets/w")["spec"] == {"a": "2"}
+    assert own.get("/apis/example.com/v1/widgets/w")["spec"] == {"a": "2"}
 
 
-def test_a_changed_schema_holds_for_the_next_write(client: Client) -> None:
-    client.create(CRDS, widget(properties={"a": STRING}))
+def test_a_changed_schema_holds_for_the_next_write(own: Client) -> None:
+    own.create(CRDS, widget(properties={"a": STRING}))
     path = "/apis/example.com/v1/widgets"
-    client.create(path, {"metadata": {"name": "w"}, "spec": {"a": "1"}})
+    own.create(path, {"metadata": {"name": "w"}, "spec": {"a": "1"}})
     versions = widget(properties={"a": {**STRING, "maxLength": 1}})["spec"]["versions"]
-    client.patch(f"{CRDS}/widgets.example.com", {"spec": {"versions": versions}})
-    assert client.call("PATCH", f"{path}/w", {"spec": {"a": "12"}}, content_type=MERGE).code == 422
+    own.patch(f"{CRDS}/widgets.example.com", {"spec": {"versions": versions}})
+    assert own.call("PATCH", f"{path}/w", {"spec": {"a": "12"}}, content_type=MERGE).code == 422
 
 
 @pytest.mark.parametrize(
@@ -169,11 +168,11 @@ def test_a_changed_schema_holds_for_the_next_write(client: Client) -> None:
         ({"spec": {"versions": []}}, "spec.versions"),
     ],
 )
-def test_a_crd_that_makes_no_sense_is_refused(client: Client, change: Any, words: str) -> None:
+def test_a_crd_that_makes_no_sense_is_refused(own: Client, change: Any, words: str) -> None:
     crd = widget()
     for part, values in change.items():
         crd[part] |= values
-    reply = client.call("POST", CRDS, crd)
+    reply = own.call("POST", CRDS, crd)
     assert reply.code == 422
     assert words in reply.body["message"]
 
@@ -187,8 +186,8 @@ def test_a_crd_that_makes_no_sense_is_refused(client: Client, change: Any, words
         {"properties": []},
     ],
 )
-def test_a_schema_that_cannot_be_compiled_is_refused(client: Client, schema: Any) -> None:
-    reply = client.call("POST", CRDS, widget(**schema))
+def test_a_schema_that_cannot_be_compiled_is_refused(own: Client, schema: Any) -> None:
+    reply = own.call("POST", CRDS, widget(**schema))
     assert reply.code == 422
     assert "openAPIV3Schema" in reply.body["message"]
 

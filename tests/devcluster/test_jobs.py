@@ -80,7 +80,11 @@ def test_a_job_that_fails(client: Client) -> None:
 def test_the_deadline_of_a_pod_stops_it_and_keeps_it_and_its_log(
     client: Client, script: str, code: int
 ) -> None:
-    client.create(JOBS, job("a", script, pod={"activeDeadlineSeconds": 1}))
+    client.create(JOBS, job("a", script))
+    running = pod_in(client, "a", "running")
+    eventually(lambda: log(client, running))
+    path = f"{PODS}/{running['metadata']['name']}"
+    client.patch(path, {"spec": {"activeDeadlineSeconds": 1}})
     done = ended_job(client, "a")
     assert conditions(done)["Failed"] == "BackoffLimitExceeded"
     (pod,) = pods_of(client, "a")
@@ -163,14 +167,14 @@ def test_a_follower_reads_to_the_end_though_the_job_is_deleted(client: Client) -
         assert stream.rest().endswith(b"bye\n")
 
 
-def test_a_failed_pod_is_replaced_as_often_as_allowed(cluster: DevCluster, client: Client) -> None:
-    client.create(JOBS, job("a", "exit 1", spec={"backoffLimit": 1}))
-    eventually(lambda: client.get(f"{JOBS}/a")["status"].get("failed") == 1)
-    assert len(pods_of(client, "a")) == 1
+def test_a_failed_pod_is_replaced_as_often_as_allowed(cluster: DevCluster, own: Client) -> None:
+    own.create(JOBS, job("a", "exit 1", spec={"backoffLimit": 1}))
+    eventually(lambda: own.get(f"{JOBS}/a")["status"].get("failed") == 1)
+    assert len(pods_of(own, "a")) == 1
     cluster.clock.advance(10)
-    done = ended_job(client, "a")
+    done = ended_job(own, "a")
     assert done["status"]["failed"] == 2
-    assert len(pods_of(client, "a")) == 2
+    assert len(pods_of(own, "a")) == 2
 
 
 def test_several_pods_of_a_job(client: Client) -> None:
@@ -193,9 +197,9 @@ def test_a_suspended_job_has_no_pods_until_it_is_resumed(client: Client) -> None
 
 def test_an_absent_service_account_is_told_in_an_event_until_it_is_there(client: Client) -> None:
     client.create(JOBS, job("a", pod={"serviceAccountName": "late"}))
-    words = 'pods "a-" is forbidden: error looking up service account default/late: serviceaccount'
+    account = f"service account {client.namespace}/late"
     event = eventually(lambda: [e for e in events_of(client, "a") if e[0] == "FailedCreate"])
-    assert words in event[0][1]
+    assert f'pods "a-" is forbidden: error looking up {account}: serviceaccount' in event[0][1]
     client.create("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "late"}})
     assert "Complete" in conditions(ended_job(client, "a"))
 

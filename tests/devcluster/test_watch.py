@@ -98,11 +98,11 @@ def test_a_watch_sees_its_namespace_and_name_only(client: Client) -> None:
         assert told(named.event()) == ("ADDED", "b")
 
 
-def test_a_watch_ends_when_its_time_is_over_with_a_bookmark_if_wanted(client: Client) -> None:
-    begin = version(client)
+def test_a_watch_ends_when_its_time_is_over_with_a_bookmark_if_wanted(own: Client) -> None:
+    begin = version(own)
     path = f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion={begin}"
-    with client.stream(path) as plain, client.stream(f"{path}&allowWatchBookmarks=true") as marked:
-        client.create("/api/v1/namespaces", {"metadata": {"name": "other"}})
+    with own.stream(path) as plain, own.stream(f"{path}&allowWatchBookmarks=true") as marked:
+        own.create("/api/v1/namespaces", {"metadata": {"name": "other"}})
         assert plain.rest() == b""
         (line,) = marked.rest().splitlines()
     event = json.loads(line)
@@ -111,13 +111,13 @@ def test_a_watch_ends_when_its_time_is_over_with_a_bookmark_if_wanted(client: Cl
 
 
 def test_bookmarks_move_on_though_only_others_change(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "BOOKMARK_SECONDS", 0.1)
     monkeypatch.setattr(watch, "LOOK_UP_SECONDS", 0.05)
-    begin = version(client)
-    with client.stream(f"{MAPS}?watch=1&allowWatchBookmarks=1&resourceVersion={begin}") as stream:
-        client.create("/api/v1/namespaces", {"metadata": {"name": "other"}})
+    begin = version(own)
+    with own.stream(f"{MAPS}?watch=1&allowWatchBookmarks=1&resourceVersion={begin}") as stream:
+        own.create("/api/v1/namespaces", {"metadata": {"name": "other"}})
         later = eventually(
             lambda: (
                 (e := stream.event())["type"] == "BOOKMARK"
@@ -137,12 +137,12 @@ def test_the_end_of_what_there_is_can_be_marked(client: Client) -> None:
 
 
 def test_a_version_that_is_too_old_or_not_yet_has_expired(
-    cluster: DevCluster, client: Client
+    cluster: DevCluster, own: Client
 ) -> None:
-    begin = version(client)
+    begin = version(own)
     cluster.store.forget_history()
     for at in (begin, "999999999"):
-        with client.stream(f"{MAPS}?watch=1&resourceVersion={at}") as stream:
+        with own.stream(f"{MAPS}?watch=1&resourceVersion={at}") as stream:
             event = stream.event()
             assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
             assert stream.rest() == b""
@@ -158,7 +158,7 @@ def test_a_watch_of_tables_has_a_row_an_event(client: Client) -> None:
     accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
     client.create(MAPS, config_map("a", k="v"))
     headers = {"Authorization": f"Bearer {client.token}", "Accept": accept}
-    connection.request("GET", f"{MAPS}?watch=1", headers=headers)
+    connection.request("GET", client.at(f"{MAPS}?watch=1"), headers=headers)
     event = json.loads(connection.getresponse().readline())
     assert event["object"]["kind"] == "Table"
     assert event["object"]["rows"][0]["cells"][:2] == ["a", 1]
@@ -177,12 +177,12 @@ def test_hundreds_of_watches_get_an_event_soon(client: Client) -> None:
 
 
 def test_the_thread_of_a_watch_ends_with_its_client(
-    cluster: DevCluster, client: Client, monkeypatch: pytest.MonkeyPatch
+    cluster: DevCluster, own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "LOOK_UP_SECONDS", 0.05)
-    client.get(MAPS)
+    own.get(MAPS)
     before = threading.active_count()
-    streams = [client.stream(f"{MAPS}?watch=1") for _ in range(5)]
+    streams = [own.stream(f"{MAPS}?watch=1") for _ in range(5)]
     eventually(lambda: threading.active_count() >= before + 5)
     for stream in streams:
         stream.__exit__()
