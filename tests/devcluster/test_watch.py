@@ -136,9 +136,7 @@ def test_the_end_of_what_there_is_can_be_marked(client: Client) -> None:
     assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
-def test_a_version_that_is_too_old_or_not_yet_has_expired(
-    cluster: DevCluster, own: Client
-) -> None:
+def test_a_version_that_is_too_old_or_not_yet_has_expired(cluster: DevCluster, own: Client) -> None:
     begin = version(own)
     cluster.store.forget_history()
     for at in (begin, "999999999"):
