@@ -67,15 +67,14 @@ def test_up_runs_a_testrun_and_leaves_nothing(environ: dict[str, str], tmp_path:
             environ, "run", "--image", "busybox:1.35", "--follow", "--", "sh", "-c",
             "echo from the API; exit 3",
         )  # fmt: skip
-        printed = up.tail()
+        for end in (f"crd {namespace}/hello succeeded", f"api {namespace}/busybox failed"):
+            until(f"it is said: {end}", lambda end=end: end in up.tail())
         code = up.stop()
     finally:
         up.stop(kill=True)
 
     assert waited.returncode == 0, waited.stderr
     assert (followed.returncode, followed.stdout) == (1, "from the API\n")
-    assert f"crd {namespace}/hello succeeded" in printed
-    assert f"api {namespace}/busybox failed" in printed
     assert code == 0
     assert len(pids) == 2
     assert not any(map(alive, pids))
