@@ -67,8 +67,8 @@ def test_up_runs_a_testrun_and_leaves_nothing(environ: dict[str, str], tmp_path:
             environ, "run", "--image", "busybox:1.35", "--follow", "--", "sh", "-c",
             "echo from the API; exit 3",
         )  # fmt: skip
-        for end in (f"crd {namespace}/hello succeeded", f"api {namespace}/busybox failed"):
-            until(f"it is said: {end}", lambda end=end: end in up.tail())
+        ends = (f"crd {namespace}/hello succeeded", f"api {namespace}/busybox failed")
+        until("both ends are said", lambda: all(end in up.tail() for end in ends))
         code = up.stop()
     finally:
         up.stop(kill=True)
