@@ -18,6 +18,7 @@ from sparktest.api.doors import MAX_STREAMS
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import parse_url
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
+from sparktest.kube.config import refuse_open_devcluster
 from sparktest.settings import Settings
 
 # Threads for everything but followers of logs, each of which holds one of its own.
@@ -33,12 +34,13 @@ def serve(settings: Settings) -> None:
     """Serve the API until the process is told to end; prints its address when it listens.
 
     Raises:
-        ForbiddenError: without a token it would be open to other machines.
+        ForbiddenError: without a token it would be open to other machines or to a dev cluster.
         ConflictError: the port is taken.
         InvalidError: the address or the database's address is wrong.
         UnavailableError: the database does not answer, or the server could not start.
     """
     refuse_exposure(settings)
+    refuse_open_devcluster(settings)
     listener = listen(settings.host, settings.port)
     with listener:
         migrate.upgrade(settings.database_url)

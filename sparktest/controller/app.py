@@ -21,6 +21,7 @@ from sparktest.controller.workers import Workers
 from sparktest.controller.workqueue import WorkQueue
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
+from sparktest.kube.config import refuse_open_devcluster
 from sparktest.kube.pods import section
 from sparktest.settings import Settings
 
@@ -90,10 +91,12 @@ def run(settings: Settings) -> int:
 
     Raises:
         InvalidError: there is no usable configuration of a cluster.
+        ForbiddenError: it leads to a dev cluster, and there is no token.
     """
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    refuse_open_devcluster(settings)
     cluster = Cluster.connect(settings, workers=WORKERS)
     with _stopped_by_signals() as stopping:
         uid = _uid(cluster, stopping)

@@ -6,8 +6,7 @@ import secrets
 from pathlib import Path
 
 from sparktest.devcluster.tls import private
-
-NAME = "sparktest-devcluster"
+from sparktest.settings import DEVCLUSTER
 
 
 def token(folder: Path) -> str:
@@ -24,14 +23,14 @@ def write(path: Path, url: str, ca: Path, secret: str) -> None:
         "server": url,
         "certificate-authority-data": base64.b64encode(ca.read_bytes()).decode(),
     }
+    name = DEVCLUSTER
+    context = {"cluster": name, "user": name, "namespace": "default"}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": NAME,
-        "clusters": [{"name": NAME, "cluster": cluster}],
-        "users": [{"name": NAME, "user": {"token": secret}}],
-        "contexts": [
-            {"name": NAME, "context": {"cluster": NAME, "user": NAME, "namespace": "default"}}
-        ],
+        "current-context": name,
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": {"token": secret}}],
+        "contexts": [{"name": name, "context": context}],
     }
     private(path, (json.dumps(document, indent=2) + "\n").encode())

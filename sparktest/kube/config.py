@@ -11,8 +11,8 @@ import yaml
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
-from sparktest.errors import InvalidError
-from sparktest.settings import Settings
+from sparktest.errors import ForbiddenError, InvalidError
+from sparktest.settings import DEVCLUSTER, Settings
 
 WAYS = (
     "give --kubeconfig FILE or set KUBECONFIG, put a kubeconfig at ~/.kube/config, "
@@ -47,6 +47,27 @@ def load(settings: Settings, environ: Mapping[str, str] | None = None) -> Config
     configuration.retries = False
     configuration.keep_alive = True
     return configuration
+
+
+def refuse_open_devcluster(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Let nobody without a token start Jobs on a dev cluster: they are processes of its owner.
+
+    Raises:
+        ForbiddenError: there is no token, and the kubeconfig leads to a dev cluster.
+    """
+    if settings.token:
+        return
+    try:
+        files = _kubeconfigs(settings, os.environ if environ is None else environ)
+        context, _ = _choice([_document(path) for path in files], settings.context)
+    except InvalidError:
+        # What is wrong with it is said by those who need it.
+        return
+    if context == DEVCLUSTER:
+        raise ForbiddenError(
+            "Jobs of the dev cluster run as processes of this machine, and without a token "
+            "everybody on it could start some: set SPARKTEST_TOKEN, or use sparktest up"
+        )
 
 
 def _kubeconfigs(settings: Settings, environ: Mapping[str, str]) -> list[Path]:

@@ -9,10 +9,11 @@ import pytest
 import yaml
 from kubernetes.config import incluster_config
 
-from sparktest.errors import InvalidError
+from sparktest.devcluster import kubeconfig as devcluster_kubeconfig
+from sparktest.errors import ForbiddenError, InvalidError
 from sparktest.kube import config
 from sparktest.kube.cluster import Cluster
-from sparktest.settings import Settings
+from sparktest.settings import DEVCLUSTER, Settings
 
 IN_POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 CONTEXT = "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
@@ -197,3 +198,26 @@ def test_the_proxy_of_the_environment_is_used_but_not_for_this_machine(
     assert proxy("localhost") is None
     assert proxy("[::1]") is None
     assert proxy("127.0.0.1", **{"proxy-url": "http://tunnel:1"}) == "http://tunnel:1"
+
+
+def test_without_a_token_no_dev_cluster_is_used(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path / "k", DEVCLUSTER, "other")
+    with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN"):
+        config.refuse_open_devcluster(Settings(kubeconfig=path), {})
+    with pytest.raises(ForbiddenError):
+        config.refuse_open_devcluster(Settings(), {"KUBECONFIG": path})
+    for allowed in (
+        Settings(kubeconfig=path, token="t"),
+        Settings(kubeconfig=path, context="other"),
+        Settings(kubeconfig=str(tmp_path / "none")),
+        Settings(),
+    ):
+        config.refuse_open_devcluster(allowed, {})
+
+
+def test_a_dev_cluster_is_known_by_its_kubeconfig(tmp_path: Path) -> None:
+    ca = tmp_path / "ca"
+    ca.write_bytes(b"")
+    devcluster_kubeconfig.write(tmp_path / "k", "https://127.0.0.1:1", ca, "secret")
+    with pytest.raises(ForbiddenError):
+        config.refuse_open_devcluster(Settings(kubeconfig=str(tmp_path / "k")), {})
