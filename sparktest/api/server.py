@@ -18,7 +18,6 @@ from sparktest.api.doors import MAX_STREAMS
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import parse_url
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
-from sparktest.kube.config import refuse_open_devcluster
 from sparktest.settings import Settings
 
 # Threads for everything but followers of logs, each of which holds one of its own.
@@ -40,7 +39,6 @@ def serve(settings: Settings) -> None:
         UnavailableError: the database does not answer, or the server could not start.
     """
     refuse_exposure(settings)
-    refuse_open_devcluster(settings)
     listener = listen(settings.host, settings.port)
     with listener:
         migrate.upgrade(settings.database_url)
@@ -54,16 +52,22 @@ def serve(settings: Settings) -> None:
 
 
 def refuse_exposure(settings: Settings) -> None:
-    """Let only this machine in where nothing else protects the API.
+    """Let only this machine in where nothing else protects the API, and not to a dev cluster.
 
     Raises:
-        ForbiddenError: there is no token, and the host is not loopback.
+        ForbiddenError: there is no token, and the host is not loopback or there is a dev cluster.
     """
-    if not settings.token and not is_loopback(settings.host):
+    if settings.token:
+        return
+    if not is_loopback(settings.host):
         raise ForbiddenError(
             f"SPARKTEST_HOST is {settings.host}, so other machines could start pods through this "
             "API: set SPARKTEST_TOKEN, or SPARKTEST_HOST=127.0.0.1"
         )
+    # Not at the top: it loads the Kubernetes client, which an API with a token may never need.
+    from sparktest.kube.config import refuse_open_devcluster
+
+    refuse_open_devcluster(settings)
 
 
 def listen(host: str, port: int) -> socket.socket:
