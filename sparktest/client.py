@@ -1,26 +1,16 @@
 """ApiClient: the only caller of the HTTP API."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 import msgspec
-import requests
 
-from sparktest.domain import Definition, Run, RunPage, RunReport
-from sparktest.errors import UnavailableError
-from sparktest.replies import Clean, Warn, cursor_of, error_of, warnings_of
+from sparktest.domain import ControllerSeen, Definition, Run, RunPage, RunReport
+from sparktest.replies import Clean, Warn, cursor_of
 from sparktest.settings import Settings
-
-CONNECT_SECONDS = 3.05
-READ_SECONDS = 30.0
-# A test may be silent for as long as it likes, and a dead connection is silent too: after this
-# long a follower asks again from where it is.
-SILENT_SECONDS = 60.0
-
-T = TypeVar("T")
+from sparktest.wire import SilentError, Wire
 
 
 class ApiClient:
@@ -36,6 +26,7 @@ class ApiClient:
         clean: applied to every decoded JSON answer and every text of a header before it becomes a
             value: the place where a program that shows text to people removes terminal escapes.
         warn: called with every warning that comes with an answer.
+        seconds: how long an answer may take; None: as long as is usual.
     """
 
     def __init__(
@@ -46,24 +37,27 @@ class ApiClient:
         cluster: str | None = None,
         clean: Clean | None = None,
         warn: Warn | None = None,
+        seconds: float | None = None,
     ) -> None:
         self.url = url
-        self._clean = clean or (lambda value: value)
-        self._warn = warn or (lambda text: None)
-        self._session = requests.Session()
-        # No proxies and no .netrc from the environment: both would see or replace the token.
-        self._session.trust_env = False
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
-        if cluster:
-            self._session.headers["SparkTest-Controller"] = cluster
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= {"SparkTest-Controller": cluster} if cluster else {}
+        self._wire = Wire(
+            url, headers, clean=clean or (lambda value: value), warn=warn or (lambda text: None),
+            seconds=seconds,
+        )  # fmt: skip
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, *, clean: Clean | None = None, warn: Warn | None = None
+        cls,
+        settings: Settings,
+        *,
+        clean: Clean | None = None,
+        warn: Warn | None = None,
+        seconds: float | None = None,
     ) -> Self:
         """A client of the API that the settings name, for a program that people use."""
-        return cls(settings.backend_url, settings.token, clean=clean, warn=warn)
+        return cls(settings.backend_url, settings.token, clean=clean, warn=warn, seconds=seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +67,7 @@ class ApiClient:
 
     def close(self) -> None:
         """Close the connections; the client is not used afterwards."""
-        self._session.close()
+        self._wire.close()
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -83,6 +77,8 @@ class ApiClient:
         status: Sequence[str] = (),
         origin: Sequence[str] = (),
         namespace: Sequence[str] = (),
+        definition_id: Sequence[str] = (),
+        label: Sequence[str] = (),
         q: str | None = None,
         since: datetime | None = None,
         updated_since: datetime | None = None,
@@ -92,43 +88,44 @@ class ApiClient:
         """A page of runs, newest first."""
         params: dict[str, Any] = {
             "status": list(status), "origin": list(origin), "namespace": list(namespace),
-            "q": q, "since": since, "updatedSince": updated_since, "cursor": cursor, "limit": limit,
+            "definitionId": list(definition_id), "label": list(label), "q": q, "since": since,
+            "updatedSince": updated_since, "cursor": cursor, "limit": limit,
         }  # fmt: skip
-        response = self._call("GET", "/test-runs", params=msgspec.to_builtins(params))
-        runs = self._value(response, tuple[Run, ...])
+        response = self._wire.call("GET", "/test-runs", params=msgspec.to_builtins(params))
+        runs = self._wire.value(response, tuple[Run, ...])
         return RunPage(runs=runs, next=cursor_of(response.links.get("next", {}).get("url")))
 
     def get_run(self, run_id: str) -> Run:
         """The run with this id."""
-        return self._value(self._call("GET", _run(run_id)), Run)
+        return self._wire.value(self._wire.call("GET", _run(run_id)), Run)
 
     def create_run(self, body: dict[str, Any]) -> Run:
         """A new run of origin api, or the registered run of a TestRun (idempotent by uid)."""
-        return self._value(self._call("POST", "/test-runs", json=body), Run)
+        return self._wire.value(self._wire.call("POST", "/test-runs", json=body), Run)
 
     def delete_run(self, run_id: str) -> str | None:
         """What is left to delete by hand (a kubectl command), None where nothing is."""
-        remaining = self._call("DELETE", _run(run_id)).headers.get("SparkTest-Remaining")
-        return str(self._clean(remaining)) if remaining else None
+        remaining = self._wire.call("DELETE", _run(run_id)).headers.get("SparkTest-Remaining")
+        return str(self._wire.clean(remaining)) if remaining else None
 
     def cancel_run(self, run_id: str) -> Run:
         """The run, now asked to stop; its status follows when the controller has stopped it."""
-        return self._value(self._call("POST", f"{_run(run_id)}/cancel"), Run)
+        return self._wire.value(self._wire.call("POST", f"{_run(run_id)}/cancel"), Run)
 
     def rerun_run(self, run_id: str) -> Run:
         """A new API run that runs what this one ran."""
-        return self._value(self._call("POST", f"{_run(run_id)}/rerun"), Run)
+        return self._wire.value(self._wire.call("POST", f"{_run(run_id)}/rerun"), Run)
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
         """The run, now of this cluster. ConflictError when another cluster has it."""
-        return self._value(
-            self._call("PUT", f"{_run(run_id)}/claim", json={"cluster": cluster}), Run
+        return self._wire.value(
+            self._wire.call("PUT", f"{_run(run_id)}/claim", json={"cluster": cluster}), Run
         )
 
     def report_run(self, run_id: str, report: RunReport) -> Run:
         """The run as it stands after the report, applied or not."""
         body = msgspec.to_builtins(report)
-        return self._value(self._call("PUT", f"{_run(run_id)}/report", json=body), Run)
+        return self._wire.value(self._wire.call("PUT", f"{_run(run_id)}/report", json=body), Run)
 
     # --- logs ------------------------------------------------------------------------------------
 
@@ -138,19 +135,19 @@ class ApiClient:
         Raises:
             OffsetError: the chunk does not join what is stored; `stored` says where it ends.
         """
-        response = self._call(
+        response = self._wire.call(
             "PUT", f"{_run(run_id)}/logs/{quote(container, safe='')}",
             params={"offset": offset}, data=data,
             headers={"Content-Type": "application/octet-stream"},
         )  # fmt: skip
-        return self._value(response, _Stored).bytes
+        return self._wire.value(response, _Stored).bytes
 
     def get_log(
         self, run_id: str, *, container: str | None = None, tail: int | None = None
     ) -> bytes:
         """The stored log, or its last `tail` lines."""
         params = {"container": container, "tail": tail}
-        return self._call("GET", f"{_run(run_id)}/logs", params=params).content
+        return self._wire.call("GET", f"{_run(run_id)}/logs", params=params).content
 
     def follow_log(
         self, run_id: str, *, container: str | None = None, offset: int = 0
@@ -163,10 +160,10 @@ class ApiClient:
         while True:
             params = {"container": container, "follow": "true", "offset": offset}
             try:
-                for chunk in self._stream(f"{_run(run_id)}/logs", params):
+                for chunk in self._wire.stream(f"{_run(run_id)}/logs", params):
                     offset += len(chunk)
                     yield chunk
-            except _SilentError:
+            except SilentError:
                 continue
             return
 
@@ -177,98 +174,63 @@ class ApiClient:
         found: list[Definition] = []
         params: dict[str, Any] = {"q": q, "limit": 1000}
         while True:
-            response = self._call("GET", "/test-definitions", params=params)
-            found += self._value(response, tuple[Definition, ...])
+            response = self._wire.call("GET", "/test-definitions", params=params)
+            found += self._wire.value(response, tuple[Definition, ...])
             params["cursor"] = cursor_of(response.links.get("next", {}).get("url"))
             if params["cursor"] is None:
                 return tuple(found)
 
     def get_definition(self, definition_id: str) -> Definition:
         """The definition with this id."""
-        return self._value(self._call("GET", _definition(definition_id)), Definition)
+        return self._wire.value(self._wire.call("GET", _definition(definition_id)), Definition)
 
     def create_definition(self, body: dict[str, Any]) -> Definition:
         """The new definition."""
-        return self._value(self._call("POST", "/test-definitions", json=body), Definition)
+        return self._wire.value(self._wire.call("POST", "/test-definitions", json=body), Definition)
 
-    def replace_definition(self, definition_id: str, body: dict[str, Any]) -> Definition:
-        """The definition, with what the body says and nothing else."""
-        return self._value(self._call("PUT", _definition(definition_id), json=body), Definition)
+    def replace_definition(
+        self, definition_id: str, body: dict[str, Any], *, version: int | None = None
+    ) -> Definition:
+        """The definition, with what the body says and nothing else.
+
+        Raises:
+            PreconditionError: it has not this version any more.
+        """
+        headers = {"If-Match": f'"{version}"'} if version is not None else {}
+        response = self._wire.call("PUT", _definition(definition_id), json=body, headers=headers)
+        return self._wire.value(response, Definition)
 
     def patch_definition(self, definition_id: str, body: dict[str, Any]) -> Definition:
         """The definition after a JSON Merge Patch."""
-        response = self._call(
+        response = self._wire.call(
             "PATCH", _definition(definition_id), data=msgspec.json.encode(body),
             headers={"Content-Type": "application/merge-patch+json"},
         )  # fmt: skip
-        return self._value(response, Definition)
+        return self._wire.value(response, Definition)
 
     def delete_definition(self, definition_id: str) -> None:
         """Delete it; its runs keep their snapshots."""
-        self._call("DELETE", _definition(definition_id))
+        self._wire.call("DELETE", _definition(definition_id))
 
     def run_definition(self, definition_id: str, body: dict[str, Any] | None = None) -> Run:
         """A new run of the definition, with the overrides of the body."""
-        response = self._call("POST", f"{_definition(definition_id)}/run", json=body or {})
-        return self._value(response, Run)
+        response = self._wire.call("POST", f"{_definition(definition_id)}/run", json=body or {})
+        return self._wire.value(response, Run)
 
     # --- the service -----------------------------------------------------------------------------
 
     def health(self) -> dict[str, Any]:
         """`{status, timestamp}`; raises UnavailableError when the API or its store is away."""
-        return self._value(self._call("GET", "/health"), dict[str, Any])
+        return self._wire.value(self._wire.call("GET", "/health"), dict[str, Any])
 
-    # --- the wire --------------------------------------------------------------------------------
+    def ready(self) -> dict[str, Any]:
+        """`{status, timestamp}`; raises UnavailableError also when the store is not up to date."""
+        return self._wire.value(self._wire.call("GET", "/readyz", outside=True), dict[str, Any])
 
-    def _call(self, method: str, path: str, **kw: Any) -> requests.Response:
-        with self._answering():
-            return self._send(method, path, READ_SECONDS, **kw)
-
-    def _stream(self, path: str, params: dict[str, Any]) -> Iterator[bytes]:
-        request = {"params": params, "stream": True}
-        with self._answering(), self._send("GET", path, SILENT_SECONDS, **request) as response:
-            try:
-                yield from response.iter_content(chunk_size=None)
-            except requests.ConnectionError as error:
-                if _timed_out(error):
-                    raise _SilentError(_cause(error)) from error
-                raise
-
-    def _send(self, method: str, path: str, silence: float, **kw: Any) -> requests.Response:
-        response = self._session.request(
-            method, f"{self.url}{path}", timeout=(CONNECT_SECONDS, silence),
-            allow_redirects=False, **kw,
-        )  # fmt: skip
-        for text in warnings_of(response.headers, self._clean):
-            self._warn(text)
-        if response.status_code < 300:
-            return response
-        with response:
-            raise error_of(
-                response.status_code, response.reason, response.headers, response.content,
-                self._clean,
-            )  # fmt: skip
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
-        except requests.RequestException as error:
-            raise UnavailableError(
-                f"the API at {self.url} does not answer: {_cause(error)}"
-            ) from error
-
-    def _value(self, response: requests.Response, kind: type[T]) -> T:
-        try:
-            return msgspec.convert(self._clean(msgspec.json.decode(response.content)), kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise UnavailableError(
-                f"{self.url} answered something that SparkTest's API would not: {error}"
-            ) from error
-
-
-class _SilentError(UnavailableError):
-    """Nothing came for so long that the connection may be dead."""
+    def list_controllers(self) -> tuple[ControllerSeen, ...]:
+        """Every controller that ever spoke to the API, the one that spoke last first."""
+        response = self._wire.call("GET", "/controllers")
+        return self._wire.value(response, tuple[ControllerSeen, ...])
 
 
 class _Stored(msgspec.Struct):
@@ -281,19 +243,3 @@ def _run(run_id: str) -> str:
 
 def _definition(definition_id: str) -> str:
     return f"/test-definitions/{quote(definition_id, safe='')}"
-
-
-def _timed_out(error: requests.RequestException) -> bool:
-    # Of a stream requests says so in words only.
-    return isinstance(error, requests.Timeout) or "Read timed out" in str(error)
-
-
-def _cause(error: requests.RequestException) -> str:
-    """One line without the layers that requests and urllib3 wrap around it."""
-    if _timed_out(error):
-        return "timed out"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its TLS certificate is not trusted"
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return "connection refused or cut"
-    return type(error).__name__

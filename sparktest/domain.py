@@ -180,3 +180,10 @@ class RunPage(msgspec.Struct, frozen=True, kw_only=True):
 
     runs: tuple[Run, ...]
     next: str | None = None
+
+
+class ControllerSeen(Wire, frozen=True, kw_only=True):
+    """When the controller of a cluster last spoke to the API."""
+
+    cluster: str
+    seen_at: datetime

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sparktest import client as client_module
+from sparktest import wire
 from sparktest.client import ApiClient
 from sparktest.errors import UnavailableError
 from tests.scripted import (
@@ -51,7 +51,7 @@ def test_nobody_listening_is_unavailable_and_says_where() -> None:
 def test_an_api_that_does_not_answer_in_time_is_unavailable(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(wire, "READ_SECONDS", 0.1)
     api.scripts = [silence]
 
     with pytest.raises(UnavailableError, match="timed out"):
@@ -177,7 +177,7 @@ def test_a_follower_that_is_cut_has_what_came_and_is_told(
 def test_a_silent_log_is_asked_for_again_where_it_was(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(wire, "SILENT_SECONDS", 0.1)
     api.scripts = [stream(b"one\n", then=silence), stream(b"two\n", then=end)]
 
     assert b"".join(client.follow_log("1")) == b"one\ntwo\n"
@@ -187,7 +187,7 @@ def test_a_silent_log_is_asked_for_again_where_it_was(
 def test_an_api_that_never_begins_to_answer_a_follower_is_unavailable(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(wire, "SILENT_SECONDS", 0.1)
     api.scripts = [silence]
 
     with pytest.raises(UnavailableError, match="timed out"):

@@ -12,6 +12,7 @@ import pytest
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.errors import OffsetError
+from sparktest.wire import Wire
 from tests.live import TOKEN, live_api
 
 # A run that an API of today cannot have: no route makes an executor or a suite yet.
@@ -53,7 +54,7 @@ def test_every_field_of_a_run_comes_through(real: ApiClient) -> None:
     assert ended.failure == failure
     assert ended.log == Log(state=LogState.PARTIAL, reason="NodeLost", bytes=6)
     assert ended == real.get_run(ended.id)
-    sent = real._call("GET", f"/test-runs/{ended.id}").json()
+    sent = real._wire.call("GET", f"/test-runs/{ended.id}").json()
     assert set(sent) <= set(Run.__struct_encode_fields__)
     nothing = Run(id="", name="", status=Status.PENDING, origin=Origin.API, created_at=at)
     for field in set(Run.__struct_fields__) - NOT_YET:
@@ -83,13 +84,13 @@ def test_all_pages_of_definitions_are_read(
     real: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [real.create_definition({"name": f"d{n}", "image": "i"}) for n in range(3)]
-    send = ApiClient._send
+    send = Wire._send
 
-    def one_at_a_time(self: ApiClient, method: str, path: str, silence: float, **kw: Any) -> Any:
+    def one_at_a_time(self: Wire, method: str, path: str, silence: float, **kw: Any) -> Any:
         if method == "GET":
             kw["params"]["limit"] = 1
         return send(self, method, path, silence, **kw)
 
-    monkeypatch.setattr(ApiClient, "_send", one_at_a_time)
+    monkeypatch.setattr(Wire, "_send", one_at_a_time)
 
     assert list(real.list_definitions()) == made[::-1]

@@ -83,6 +83,13 @@ class HealthSchema(our.Schema):
     timestamp = our.Time()
 
 
+class ControllerSeenSchema(our.Schema):
+    """When the controller of a cluster last spoke."""
+
+    cluster = fields.String()
+    seen_at = our.Time()
+
+
 class StoredLogSchema(our.Schema):
     """How much of a container's log is stored."""
 

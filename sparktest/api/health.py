@@ -1,11 +1,12 @@
-"""Routes of health: is the process there, can it work, does its database answer."""
+"""Routes of health: is the process there, can it work, do its database and controllers answer."""
 
 from flask import Response
 
-from sparktest.api.answer_schemas import HealthSchema
+from sparktest.api.answer_schemas import ControllerSeenSchema, HealthSchema
 from sparktest.api.answers import answer
 from sparktest.api.arguments import Blueprint
 from sparktest.api.doors import doors
+from sparktest.api.store import controllers
 from sparktest.api.store.tables import REVISION
 from sparktest.errors import UnavailableError
 
@@ -43,3 +44,13 @@ def readyz() -> Response:
             "run: sparktest db upgrade"
         )
     return answer({"status": "healthy", "timestamp": here.clock()})
+
+
+@blueprint.route("/api/controllers")
+@blueprint.response(200, ControllerSeenSchema(many=True))
+def seen() -> Response:
+    """When the controller of each cluster last spoke, the one that spoke last first."""
+    with doors().store.reading() as connection:
+        last = controllers.seen(connection)
+    newest_first = sorted(last.items(), key=lambda pair: pair[1], reverse=True)
+    return answer([{"cluster": cluster, "seenAt": at} for cluster, at in newest_first])
