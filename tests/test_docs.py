@@ -11,7 +11,7 @@ import yaml
 
 from sparktest.cli import program
 from sparktest.cli.exits import Exit
-from sparktest.cli.manifests import of_testrun
+from sparktest.cli.manifests import of_testruns
 from sparktest.client import ApiClient
 from sparktest.settings import ALIASES, TOKEN_FILE, Settings
 from tests.live import TOKEN, live_api
@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Between backquotes, and the lines of blocks; what a shell sees before `|`, `&&` or `)`.
 INLINE = re.compile(r"`(sparktest [^`\n]+)`")
 IN_BLOCK = re.compile(r"(?:^|[ (/])(sparktest [a-z][^|&)\n]*)")
-BLOCK = re.compile(r"^```(?:sh|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -33,8 +33,8 @@ def commands() -> Iterator[tuple[str, str]]:
         for found in INLINE.findall(text):
             # `a|b` names alternatives: the first stands for all.
             yield page.name, found.split("|")[0]
-        for block in BLOCK.findall(text):
-            for line in block.splitlines():
+        for language, block in BLOCK.findall(text):
+            for line in block.splitlines() if language in ("", "sh", "console") else ():
                 for found in IN_BLOCK.findall(line.partition(" #")[0]):
                     yield page.name, found
 
@@ -107,7 +107,7 @@ def test_the_testrun_of_the_readme_can_run(tmp_path: Path) -> None:
     path.write_text(manifest)
 
     with live_api(tmp_path) as url, ApiClient(url, TOKEN) as client:
-        run = client.create_run(of_testrun(path))
+        run = client.create_run(*of_testruns(path))
 
     spec = yaml.safe_load(manifest)["spec"]
     assert run.commands == tuple(spec["commands"])

@@ -3,20 +3,19 @@
 Every command imports the room that it needs when it is called, so `sparktest --help` loads none.
 """
 
-import io
 import os
-import sys
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from sparktest import __version__
 from sparktest.cli import (
+    completion,
     config,
     crd,
     definitions,
+    details,
+    front,
     logs,
     runs,
     services,
@@ -24,9 +23,6 @@ from sparktest.cli import (
     up,
     waiting,
 )
-from sparktest.cli.door import say
-from sparktest.cli.exits import Exit, ExitError, of_error, text_of
-from sparktest.errors import SparkTestError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,8 +33,8 @@ def program() -> None:
 
 COMMANDS = (
     up.up, services.api, services.controller, services.tui, services.db, crd.crd, config.config,
-    start.run, waiting.wait, logs.logs, runs.runs, runs.cancel, runs.delete, runs.rerun,
-    definitions.definitions,
+    start.run, start.rerun, waiting.wait, logs.logs, runs.runs, details.show_run, runs.cancel,
+    runs.delete, definitions.definitions, completion.completion,
 )  # fmt: skip
 for command in COMMANDS:
     program.add_command(command)
@@ -46,65 +42,7 @@ for command in COMMANDS:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the command that the arguments name; sys.argv where there are none given."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a letter gets a question mark, not an error.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    try:
-        code = _ended(sys.argv[1:] if argv is None else argv)
-        if sys.stdout:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has enough. Nothing may complain when Python flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.BROKEN_PIPE
-    except OSError as error:
-        return _said(str(error), Exit.INFRA)
-    except Exception as error:  # noqa: BLE001 - the top: nobody sees a traceback
-        return _said(f"this is a bug in SparkTest, please report it: {_where(error)}", Exit.INFRA)
-    return code
-
-
-def _ended(argv: Sequence[str]) -> int:
-    try:
-        return _called(argv)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help(), err=True)
-        return Exit.USAGE
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "sparktest"
-        return _said(f"{error.format_message()} See: {path} --help", Exit.USAGE)
-    except ExitError as error:
-        for line in error.before:
-            click.echo(line, err=True)
-        return _said(error.text, error.code)
-    except SparkTestError as error:
-        return _said(text_of(error), of_error(error))
-    except (KeyboardInterrupt, click.Abort):
-        return _said("interrupted", Exit.INTERRUPTED)
-
-
-def _called(argv: Sequence[str]) -> int:
-    for arg in argv:
-        if not arg.isprintable() and _undecodable(arg):
-            raise click.UsageError(f"{arg!r} is not UTF-8.")
-    try:
-        with program.make_context("sparktest", list(argv)) as context:
-            return program.invoke(context) or Exit.PASSED
-    except click.exceptions.Exit as end:
-        return end.exit_code
-
-
-def _where(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})"
-    return f"{type(error).__name__}: {error} at {place}"
-
-
-def _undecodable(arg: str) -> bool:
-    return any("\udc80" <= letter <= "\udcff" for letter in arg)
-
-
-def _said(text: str, code: Exit) -> int:
-    say(text)
-    return code
+    asked = completion.asked(os.environ) if argv is None else None
+    if asked:
+        return completion.answer(program, asked)
+    return front.called(program, "sparktest", argv)

@@ -1,4 +1,4 @@
-"""Commands about definitions: list, get, create, delete."""
+"""Commands about definitions: list, get, create, update, edit, delete, run."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,38 +6,64 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sparktest.cli import start, wishes
+from sparktest.cli.candidates import DEFINITION
 from sparktest.cli.door import say, uses_api
-from sparktest.cli.output import Column, output_option, show
+from sparktest.cli.output import output_option, plain, show
 from sparktest.cli.references import find_definition
-from sparktest.cli.start import commands_option, env_option, timeout_option
+from sparktest.cli.table import Column
 from sparktest.spans import age
 
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
     from sparktest.domain import Definition
 
+# What the API decides; all else a person may write.
+DECIDED = ("id", "createdAt", "version")
+HEAD = """\
+# The definition {name} ({id}).
+# Lines that begin with # are left out. What is not here, the definition has not any more.
+# An empty file, or one that was not changed, changes nothing.
+"""
+
 
 @click.group("definitions")
 def definitions() -> None:
-    """List, show, create and delete definitions."""
+    """List, show, create, change, run and delete definitions."""
 
 
 def columns() -> list[Column["Definition"]]:
     """The columns of a table of definitions, with ages until now."""
     now = datetime.now(UTC)
     return [
-        Column("ID", lambda definition: definition.id),
-        Column("NAME", lambda definition: definition.name),
-        Column("IMAGE", lambda definition: definition.image),
+        Column("ID", lambda definition: definition.id, least=8, mark=""),
+        Column("NAME", lambda definition: definition.name, least=8),
+        Column("IMAGE", lambda definition: definition.image, least=8),
         Column("AGE", lambda definition: age((now - definition.created_at).total_seconds())),
         Column("COMMANDS", _commands, wide=True),
+        Column("LABELS", lambda definition: ",".join(definition.labels), wide=True),
         Column("DESCRIPTION", lambda definition: definition.description, wide=True),
     ]
 
 
+def fields_options(command: Any) -> Any:
+    """The options of the fields of a definition, in the order of the help."""
+    for option in reversed((
+        click.option("--name", metavar="NAME"),
+        click.option("--image", metavar="IMAGE"),
+        wishes.commands_option,
+        wishes.env_option,
+        wishes.timeout_option,
+        click.option("--description", metavar="TEXT"),
+        click.option("--label", "labels", multiple=True, metavar="TEXT", help="Repeatable."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
 @definitions.command("list")
 @click.option("-q", "--query", metavar="TEXT", help="A part of the name.")
-@output_option
+@output_option()
 @uses_api
 def list_(client: "ApiClient", query: str | None, output: str) -> None:
     """List definitions, newest first."""
@@ -45,56 +71,125 @@ def list_(client: "ApiClient", query: str | None, output: str) -> None:
 
 
 @definitions.command("get")
-@click.argument("references", metavar="DEFINITION...", nargs=-1, required=True)
-@output_option
+@click.argument(
+    "references", metavar="DEFINITION...", nargs=-1, required=True, shell_complete=DEFINITION
+)
+@output_option()
 @uses_api
 def get(client: "ApiClient", references: tuple[str, ...], output: str) -> None:
-    """Show definitions by id, the beginning of an id, or name."""
+    """List definitions by id, the beginning of an id, or name."""
     named = [find_definition(client, reference) for reference in references]
     show(named, columns(), output, one=len(named) == 1)
 
 
+@definitions.command("show")
+@click.argument("reference", metavar="DEFINITION", shell_complete=DEFINITION)
+@output_option("yaml")
+@uses_api
+def show_definition(client: "ApiClient", reference: str, output: str) -> None:
+    """Show all about a definition."""
+    show([find_definition(client, reference)], columns(), output, one=True)
+
+
 @definitions.command("create")
 @click.option(
-    "-f", "--filename", type=click.Path(path_type=Path), metavar="FILE",
+    "-f", "--filename", type=wishes.file_type, metavar="FILE",
     help="The definition as YAML or JSON, by the names of the REST API; - is stdin.",
 )  # fmt: skip
-@click.option("--name", metavar="NAME")
-@click.option("--image", metavar="IMAGE")
-@commands_option
-@env_option
-@timeout_option
-@click.option("--description", metavar="TEXT")
-@click.option("--label", "labels", multiple=True, metavar="TEXT", help="Repeatable.")
+@fields_options
+@output_option("name")
 @uses_api
-def create(
-    client: "ApiClient",
-    filename: Path | None,
-    commands: tuple[str, ...],
-    timeout: int | None,
-    labels: tuple[str, ...],
-    **fields: Any,
-) -> None:
+def create(client: "ApiClient", filename: Path | None, output: str, **fields: Any) -> None:
     """Create a definition from a file, from options, or both, and print its id."""
-    from sparktest.cli.manifests import of_file
+    made = client.create_definition(_written(filename) | _given(**fields))
+    show([made], columns(), output, one=True)
 
-    body = of_file(filename) if filename else {}
-    given = fields | {
-        "commands": list(commands), "timeoutSeconds": timeout, "labels": list(labels)
-    }  # fmt: skip
-    body |= {name: value for name, value in given.items() if value}
-    click.echo(client.create_definition(body).id)
+
+@definitions.command("update")
+@click.argument("reference", metavar="DEFINITION", shell_complete=DEFINITION)
+@click.option(
+    "-f", "--filename", type=wishes.file_type, metavar="FILE",
+    help="Fields as YAML or JSON; those that are not there stay; null removes. - is stdin.",
+)  # fmt: skip
+@fields_options
+@output_option("name")
+@uses_api
+def update(
+    client: "ApiClient", reference: str, filename: Path | None, output: str, **fields: Any
+) -> None:
+    """Change some fields of a definition.
+
+    Variables are merged by name; lists are replaced.
+    """
+    change = _written(filename) | _given(**fields)
+    if not change:
+        raise click.UsageError("Give at least one field to change.")
+    if {"commands"} <= set(change) and not {"command", "args"} & set(change):
+        # A definition has lines for a shell, or a program: the new ones replace the old.
+        change |= {"command": None, "args": None}
+    made = client.patch_definition(find_definition(client, reference).id, change)
+    show([made], columns(), output, one=True)
+
+
+@definitions.command("edit")
+@click.argument("reference", metavar="DEFINITION", shell_complete=DEFINITION)
+@uses_api
+def edit(client: "ApiClient", reference: str) -> None:
+    """Change a definition in your editor (VISUAL, EDITOR).
+
+    Somebody else's change meanwhile is not overwritten: you are told, and nothing is changed.
+    """
+    import yaml
+
+    from sparktest.cli.manifests import of_text
+
+    definition = find_definition(client, reference)
+    known = {name: value for name, value in plain(definition).items() if name not in DECIDED}
+    text = HEAD.format(name=" ".join(definition.name.split()), id=definition.id) + yaml.safe_dump(
+        known, sort_keys=False, allow_unicode=True, width=10_000
+    )
+    changed = click.edit(text, extension=".yaml")
+    lines = [line for line in (changed or "").splitlines() if not line.lstrip().startswith("#")]
+    if changed in (None, text) or not any(map(str.strip, lines)):
+        say(f"{definition.name} ({definition.id}) is not changed")
+        return
+    body = of_text(changed or "", "the edited definition")
+    client.replace_definition(definition.id, _without_nothing(body), version=definition.version)
+    say(f"{definition.name} ({definition.id}) is changed")
 
 
 @definitions.command("delete")
-@click.argument("references", metavar="DEFINITION...", nargs=-1, required=True)
+@click.argument(
+    "references", metavar="DEFINITION...", nargs=-1, required=True, shell_complete=DEFINITION
+)
 @uses_api
 def delete(client: "ApiClient", references: tuple[str, ...]) -> None:
     """Delete definitions; their runs stay as they are."""
-    for reference in references:
-        definition = find_definition(client, reference)
+    for definition in [find_definition(client, reference) for reference in references]:
         client.delete_definition(definition.id)
         say(f"{definition.name} ({definition.id}) is deleted")
+
+
+definitions.add_command(start.run)
+
+
+def _written(filename: Path | None) -> dict[str, Any]:
+    from sparktest.cli.manifests import of_file
+
+    body = of_file(filename) if filename else {}
+    # So that what `get` printed can be created again, without a warning for each.
+    return {name: value for name, value in body.items() if name not in DECIDED}
+
+
+def _given(*, timeout: int | None, commands: tuple[str, ...], labels: tuple[str, ...],
+           **fields: Any) -> dict[str, Any]:  # fmt: skip
+    return wishes.given(
+        commands=list(commands), timeoutSeconds=timeout, labels=list(labels), **fields
+    )
+
+
+def _without_nothing(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value not in (None, [], {}, "")}
 
 
 def _commands(definition: "Definition") -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sparktest.cli import waiting
+from sparktest.cli.candidates import RUN
 from sparktest.cli.door import uses_api
 from sparktest.cli.references import find_run
 from sparktest.errors import SparkTestError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("logs")
-@click.argument("reference", metavar="RUN")
+@click.argument("reference", metavar="RUN", shell_complete=RUN)
 @click.option("-f", "--follow", is_flag=True, help="Until the run has ended.")
 @click.option("--tail", type=click.IntRange(0), metavar="LINES", help="The last lines only.")
 @click.option("-c", "--container", metavar="NAME", help="Which container; the test's by default.")

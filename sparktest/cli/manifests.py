@@ -23,13 +23,24 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def of_testrun(path: Path) -> dict[str, Any]:
-    """The body of a new run from a file with one TestRun; `-` is stdin.
+def of_testruns(path: Path) -> list[dict[str, Any]]:
+    """The body of a new run for each TestRun of a file, which may be a list; `-` is stdin.
 
     Raises:
-        UsageError: the file holds something else.
+        UsageError: the file holds none, or something else.
     """
-    document = of_file(path)
+    found: list[Any] = []
+    for document in _documents(_text(path), str(path)):
+        items = document.get("items") if isinstance(document, dict) else None
+        found += items if isinstance(items, list) else [document]
+    if not found:
+        raise click.UsageError(f"{path}: holds no {KIND}.")
+    return [_body(path, document) for document in found]
+
+
+def _body(path: Path, document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise click.UsageError(f"{path}: must hold objects only.")
     api_version = str(document.get("apiVersion", ""))
     if document.get("kind") != KIND or not api_version.startswith(GROUP):
         raise click.UsageError(f"{path}: is no {KIND} of {GROUP}v1alpha1.")
@@ -47,18 +58,31 @@ def of_file(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read, or holds something else than one object.
     """
+    return of_text(_text(path), str(path))
+
+
+def of_text(text: str, source: str) -> dict[str, Any]:
+    """The only document of a text in YAML or JSON; errors name the source.
+
+    Raises:
+        UsageError: as `of_file`.
+    """
+    found = _documents(text, source)
+    if len(found) != 1 or not isinstance(found[0], dict):
+        raise click.UsageError(f"{source}: must hold exactly one object, not {len(found)}.")
+    return found[0]
+
+
+def _documents(text: str, source: str) -> list[Any]:
     try:
-        documents = list(yaml.load_all(_text(path), Loader=_Loader))
+        documents = list(yaml.load_all(text, Loader=_Loader))
         # What JSON cannot say, the API cannot be told.
         documents = json.loads(json.dumps(documents, allow_nan=False))
     except yaml.YAMLError as error:
-        raise click.UsageError(f"{path}: is no YAML: {error}") from error
+        raise click.UsageError(f"{source}: is no YAML: {error}") from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise click.UsageError(f"{path}: holds what JSON cannot: {error}") from error
-    found = [document for document in documents if document is not None]
-    if len(found) != 1 or not isinstance(found[0], dict):
-        raise click.UsageError(f"{path}: must hold exactly one object, not {len(found)}.")
-    return found[0]
+        raise click.UsageError(f"{source}: holds what JSON cannot: {error}") from error
+    return [document for document in documents if document is not None]
 
 
 def _text(path: Path) -> str:

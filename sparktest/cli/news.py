@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sparktest.cli.runs import reason, took
+from sparktest.cli.run_table import reason, took
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import SparkTestError

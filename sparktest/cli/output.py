@@ -2,11 +2,14 @@
 
 import json
 import os
-import unicodedata
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from sparktest.cli.table import LONGEST, Column, lines
 
 if TYPE_CHECKING:
     import msgspec
@@ -14,23 +17,14 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="msgspec.Struct")
 
 FORMATS = ("table", "wide", "json", "yaml", "name")
-LONGEST = 48
-ELLIPSIS = "…"
-NOTHING = "-"
-
-output_option = click.option(
-    "-o", "--output", type=click.Choice(FORMATS), default="table", show_default=True,
-    help="wide: every column; name: ids only.",
-)  # fmt: skip
 
 
-class Column(NamedTuple, Generic[T]):
-    """A column of a table: what it says of a value, and in which colour."""
-
-    title: str
-    text: Callable[[T], str | None]
-    wide: bool = False
-    colour: Callable[[T], str | None] = lambda value: None
+def output_option(default: str = "table") -> Callable[[Any], Any]:
+    """The option -o of a command that prints values."""
+    return click.option(
+        "-o", "--output", type=click.Choice(FORMATS), default=default, show_default=True,
+        help="wide: every column; name: ids only.",
+    )  # fmt: skip
 
 
 def show(
@@ -46,9 +40,25 @@ def show(
         for value in values:
             click.echo(plain(value)["id"])
     else:
-        wide = output == "wide"
-        chosen = [column for column in columns if wide or not column.wide]
-        _show_table(values, chosen, 0 if wide else LONGEST)
+        show_table(values, columns, output)
+
+
+def show_table(
+    values: Sequence[Any], columns: Sequence[Column[Any]], output: str, widths: Sequence[int] = ()
+) -> list[int]:
+    """Print a table, or the next lines of the table with these widths; its widths come back."""
+    wide = output == "wide"
+    told, fitted = lines(
+        values,
+        [column for column in columns if wide or not column.wide],
+        longest=0 if wide else LONGEST,
+        room=None if wide else _room(),
+        widths=widths,
+        title=not widths,
+    )
+    for line in told:
+        click.echo(line, color=coloured())
+    return fitted
 
 
 def show_document(document: Any, output: str) -> None:
@@ -60,6 +70,15 @@ def show_document(document: Any, output: str) -> None:
         click.echo(text, nl=False)
     else:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def coloured() -> bool:
+    """Whether stdout gets colours: a terminal that has some, or as the environment says."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def plain(value: Any) -> Any:
@@ -76,36 +95,6 @@ def plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
-def _show_table(values: Sequence[T], columns: Sequence[Column[T]], longest: int) -> None:
-    rows = [[_cell(column.text(value), longest) for column in columns] for value in values]
-    titles = [column.title for column in columns]
-    widths = [max(map(_width, cells)) for cells in zip(titles, *rows, strict=True)]
-    click.echo(_line(titles, widths))
-    for value, row in zip(values, rows, strict=True):
-        colours = [column.colour(value) for column in columns]
-        click.echo(_line(row, widths, colours), color=False if os.environ.get("NO_COLOR") else None)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], colours: Sequence[str | None] = ()) -> str:
-    padded = [
-        cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)
-    ]
-    padded[-1] = cells[-1]
-    for index, colour in enumerate(colours):
-        if colour:
-            padded[index] = click.style(padded[index], fg=colour)
-    return "   ".join(padded)
-
-
-def _cell(text: str | None, longest: int) -> str:
-    """The text on one line, cut where there is a longest."""
-    line = " ".join((text or "").split()) or NOTHING
-    return line[: longest - 1] + ELLIPSIS if longest and len(line) > longest else line
-
-
-def _width(text: str) -> int:
-    """How many cells of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
+def _room() -> int | None:
+    """How many cells a line of the terminal has, None where stdout is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

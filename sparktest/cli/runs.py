@@ -1,130 +1,100 @@
-"""Commands about runs that are there: runs, cancel, delete, rerun."""
+"""Commands about runs that are there: runs, cancel, delete."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sparktest.cli.candidates import DEFINITION, ENDED_RUN, LABEL, LIVE_RUN, NAMESPACE, RUN
 from sparktest.cli.door import say, uses_api
-from sparktest.cli.output import Column, output_option, show
-from sparktest.cli.references import find_run
-from sparktest.spans import age, span
+from sparktest.cli.output import output_option, show
+from sparktest.cli.references import find_definition, find_run
+from sparktest.cli.run_table import ORIGINS, STATUSES, columns
+from sparktest.cli.watching import read, watch_runs
 
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
-    from sparktest.domain import Run
 
-# The words of sparktest.domain, which this module does not load before it is called.
-STATUSES = ("pending", "running", "succeeded", "failed", "timed_out", "cancelled")
-ORIGINS = ("api", "crd")
-COLOURS = {
-    "running": "blue", "succeeded": "green", "failed": "red", "timed_out": "red",
-    "cancelled": "yellow",
-}  # fmt: skip
-PAGE = 1000
+SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def took(run: "Run", now: datetime) -> str | None:
-    """How long the run took, or has taken until now; None before its container started."""
-    if run.duration is not None:
-        return span(run.duration)
-    if run.started_at is None:
+def _ago(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    """`90s`, `15m`, `2h`, `7d` ago, or a time with its zone."""
+    if text is None:
         return None
-    return span(((run.finished_at or now) - run.started_at).total_seconds())
-
-
-def reason(run: "Run") -> str | None:
-    """The word for why the run waits or did not succeed, None where there is none."""
-    return run.failure.reason if run.failure else run.status_reason
-
-
-def columns() -> list[Column["Run"]]:
-    """The columns of a table of runs, with times until now."""
-    now = datetime.now(UTC)
-    return [
-        Column("ID", lambda run: run.id),
-        Column("STATUS", lambda run: run.status.value, colour=lambda run: COLOURS.get(run.status)),
-        Column("REASON", reason),
-        Column("ORIGIN", lambda run: run.origin.value),
-        Column("NAMESPACE", lambda run: run.namespace),
-        Column("NAME", lambda run: run.name),
-        Column("DURATION", lambda run: took(run, now)),
-        Column("AGE", lambda run: age((now - run.created_at).total_seconds())),
-        Column("IMAGE", lambda run: run.image, wide=True),
-        Column("JOB", lambda run: run.job_name, wide=True),
-        Column("TESTRUN", lambda run: run.k8s_ref.name if run.k8s_ref else None, wide=True),
-    ]
+    if text[-1:] in SPANS and text[:-1].isascii() and text[:-1].isdigit() and len(text) < 8:
+        return datetime.now(UTC) - timedelta(seconds=int(text[:-1]) * SPANS[text[-1]])
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise click.BadParameter(f"{text!r} is no time such as 15m, 2h, 7d or 2026-01-31T08:00Z")
+    return at
 
 
 @click.command("runs")
-@click.argument("references", metavar="[RUN]...", nargs=-1)
+@click.argument("references", metavar="[RUN]...", nargs=-1, shell_complete=RUN)
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Repeat for either.")
 @click.option("--origin", multiple=True, type=click.Choice(ORIGINS), help="Who asked for it.")
-@click.option("-n", "--namespace", multiple=True, metavar="NAME")
+@click.option("-n", "--namespace", multiple=True, metavar="NAME", shell_complete=NAMESPACE)
+@click.option(
+    "--definition", multiple=True, metavar="DEFINITION", help="Runs of it only.",
+    shell_complete=DEFINITION,
+)  # fmt: skip
+@click.option(
+    "-l", "--label", multiple=True, metavar="KEY[=VALUE]", shell_complete=LABEL,
+    help="Repeat for both.",
+)  # fmt: skip
 @click.option("-q", "--query", metavar="WORDS", help="Beginnings of words of name, image, id …")
+@click.option("--since", metavar="TIME", callback=_ago, help="Created since: 15m, 2h, 7d, a time.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
-@output_option
+@click.option("-w", "--watch", is_flag=True, help="Go on with what changes.")
+@output_option()
 @uses_api
 def runs(
-    client: "ApiClient",
-    references: tuple[str, ...],
-    status: tuple[str, ...],
-    origin: tuple[str, ...],
-    namespace: tuple[str, ...],
-    query: str | None,
-    limit: int,
-    output: str,
-) -> None:
+    client: "ApiClient", references: tuple[str, ...], definition: tuple[str, ...],
+    query: str | None, limit: int, watch: bool, output: str, **filters: Any,
+) -> None:  # fmt: skip
     """List runs, newest first, or show some.
 
     A RUN is an id, the beginning of one (4 characters or more), or a name that only one run has.
     """
     if references:
+        if watch or query or definition or any(filters.values()):
+            raise click.UsageError("Give runs, or options that choose among all, not both.")
         named = [find_run(client, reference) for reference in references]
         show(named, columns(), output, one=len(named) == 1)
         return
-    found: list[Run] = []
-    cursor = None
-    while len(found) < limit:
-        page = client.list_runs(
-            status=status, origin=origin, namespace=namespace, q=query,
-            cursor=cursor, limit=min(limit - len(found), PAGE),
-        )  # fmt: skip
-        found += page.runs
-        cursor = page.next
-        if cursor is None:
-            break
-    show(found, columns(), output)
-    if cursor is not None:
+    filters["q"] = query
+    filters["definition_id"] = [find_definition(client, name).id for name in definition]
+    found, more = read(client, filters, limit)
+    if more:
         say(f"there are more than these {limit}; see --limit")
+    if watch:
+        watch_runs(client, filters, found, output)
+    else:
+        show(found, columns(), output)
 
 
 @click.command("cancel")
-@click.argument("references", metavar="RUN...", nargs=-1, required=True)
+@click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=LIVE_RUN)
 @uses_api
 def cancel(client: "ApiClient", references: tuple[str, ...]) -> None:
     """Ask for runs to be stopped."""
-    for reference in references:
-        run = client.cancel_run(find_run(client, reference).id)
+    # All of them are found first: a slip in the last stops nothing.
+    for found in [find_run(client, reference) for reference in references]:
+        run = client.cancel_run(found.id)
         say(f"{run.name} ({run.id}) is being stopped")
 
 
 @click.command("delete")
-@click.argument("references", metavar="RUN...", nargs=-1, required=True)
+@click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=ENDED_RUN)
 @uses_api
 def delete(client: "ApiClient", references: tuple[str, ...]) -> None:
     """Delete runs that have ended, with their logs."""
-    for reference in references:
-        run = find_run(client, reference)
+    for run in [find_run(client, reference) for reference in references]:
         remaining = client.delete_run(run.id)
         say(f"{run.name} ({run.id}) is deleted")
         if remaining:
             say(f"its TestRun is still there; to delete it: {remaining}")
-
-
-@click.command("rerun")
-@click.argument("reference", metavar="RUN")
-@uses_api
-def rerun(client: "ApiClient", reference: str) -> None:
-    """Start a new run of what a run ran, and print its id."""
-    click.echo(client.rerun_run(find_run(client, reference).id).id)

@@ -1,89 +1,84 @@
-"""The command run: a new run of a definition, of a manifest or of an image."""
+"""The commands run and rerun: new runs of a definition, of manifests, of an image, or again."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sparktest.cli import wishes
+from sparktest.cli.candidates import DEFINITION, RUN
 from sparktest.cli.door import say, uses_api
 from sparktest.cli.exits import Exit
 from sparktest.cli.logs import followed, write_log
-from sparktest.cli.references import find_definition
-from sparktest.cli.waiting import outcome, patiently, until
+from sparktest.cli.output import output_option, show, show_document
+from sparktest.cli.references import find_definition, find_run
+from sparktest.cli.run_table import columns
+from sparktest.cli.waiting import first_that_counts, has_ended, outcome, patiently, until
 
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
     from sparktest.domain import Run
 
-
-def pairs(
-    context: click.Context, option: click.Parameter, values: tuple[str, ...]
-) -> dict[str, str]:
-    """`KEY=VALUE` texts as a mapping; the last of a key wins."""
-    for value in values:
-        if not value.partition("=")[0] or "=" not in value:
-            raise click.BadParameter(f"{value!r} is not KEY=VALUE")
-    return dict(value.split("=", 1) for value in values)
-
-
-env_option = click.option(
-    "-e", "--env", multiple=True, metavar="KEY=VALUE", callback=pairs, help="Repeatable."
-)
-commands_option = click.option(
-    "--command", "commands", multiple=True, metavar="TEXT",
-    help="A line for a shell. Repeat it for more: each runs if the one before ended well.",
-)  # fmt: skip
-timeout_option = click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
+Body = dict[str, Any]
+# One of them given replaces the others of a manifest.
+PROGRAM = ("commands", "command", "args")
 
 
 @click.command("run")
-@click.argument("words", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", nargs=-1)
+@click.argument(
+    "words", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", nargs=-1, shell_complete=DEFINITION
+)
 @click.option(
-    "-f", "--filename", type=click.Path(path_type=Path), metavar="FILE",
-    help="A TestRun manifest, run without a TestRun object; - is stdin.",
+    "-f", "--filename", "filenames", type=wishes.file_type, metavar="FILE", multiple=True,
+    help="TestRun manifests, run without TestRun objects; - is stdin. Repeatable.",
 )  # fmt: skip
 @click.option("--image", metavar="IMAGE", help="Run an image, without a definition.")
-@commands_option
-@env_option
+@wishes.commands_option
+@wishes.env_option
+@wishes.label_option
 @click.option("--name", metavar="NAME")
-@timeout_option
-@click.option("--wait", is_flag=True, help="Until it has ended; the exit code says how.")
-@click.option("--follow", is_flag=True, help="As --wait, with the log on stdout.")
+@wishes.timeout_option
+@wishes.wait_option
+@wishes.follow_option
+@wishes.dry_run_option
+@output_option("name")
 @uses_api
 def run(
-    client: "ApiClient",
-    words: tuple[str, ...],
-    filename: Path | None,
-    image: str | None,
-    commands: tuple[str, ...],
-    env: dict[str, str],
-    name: str | None,
-    timeout: int | None,
-    wait: bool,
-    follow: bool,
-) -> Exit:
+    client: "ApiClient", words: tuple[str, ...], filenames: tuple[Path, ...], image: str | None,
+    wait: bool, follow: bool, dry_run: bool, output: str, **overrides: Any,
+) -> Exit:  # fmt: skip
     """Start a run and print its id.
 
-    What to run is a definition (id, beginning of its id, or name), a manifest (-f) or an image
+    What to run is a definition (id, beginning of its id, or name), manifests (-f) or an image
     (--image). What follows -- is run without a shell.
     """
-    reference = words[0] if words and not (filename or image) else None
-    program = list(words[1:] if reference else words)
-    if [reference, filename, image].count(None) != 2:
+    reference = words[0] if words and not (filenames or image) else None
+    program = words[1:] if reference else words
+    if sum(map(bool, (reference, filenames, image))) != 1:
         raise click.UsageError("Give one of: a definition, -f FILE, --image IMAGE.")
-    if program and commands:
-        raise click.UsageError("Give --command or a program behind --, not both.")
-    body = _body(filename, image) | _given(
-        name=name, commands=list(commands), command=program, timeoutSeconds=timeout
-    )
-    if env:
-        body["env"] = {**(body.get("env") or {}), **env}
-    if reference:
-        started = client.run_definition(find_definition(client, reference).id, body)
-    else:
-        started = client.create_run(body)
-    click.echo(started.id, err=follow)
+    wishes.only_one_program(program, overrides["commands"])
+    bodies = [_with(body, program, **overrides) for body in _bodies(filenames, image)]
+    if len(bodies) > 1 and overrides["name"]:
+        raise click.UsageError(f"--name is for one run; the files hold {len(bodies)}.")
+    definition_id = find_definition(client, reference).id if reference else None
+    if dry_run:
+        _show_dry(client, definition_id, bodies, output)
+        return Exit.PASSED
+    return _started(client, definition_id, bodies, output, wait=wait, follow=follow)
+
+
+@click.command("rerun")
+@click.argument("reference", metavar="RUN", shell_complete=RUN)
+@wishes.wait_option
+@wishes.follow_option
+@output_option("name")
+@uses_api
+def rerun(client: "ApiClient", reference: str, wait: bool, follow: bool, output: str) -> Exit:
+    """Start a new run of what a run ran, and print its id."""
+    started = client.rerun_run(find_run(client, reference).id)
+    _tell([started], output, follow=follow)
     return attend(client, started, follow=follow) if wait or follow else Exit.PASSED
 
 
@@ -97,19 +92,69 @@ def attend(client: "ApiClient", started: "Run", *, follow: bool) -> Exit:
             say(f"{started.name} goes on; see: sparktest logs -f {started.id}")
             raise
         started = patiently(partial(client.get_run, started.id))
-    return outcome(until(client, started, lambda run: run.status.final))
+    return outcome(until(client, started, has_ended))
 
 
-def _body(filename: Path | None, image: str | None) -> dict[str, Any]:
-    if filename:
-        from sparktest.cli.manifests import of_testrun
+def _started(
+    client: "ApiClient", definition_id: str | None, bodies: Sequence[Body], output: str, *,
+    wait: bool, follow: bool,
+) -> Exit:  # fmt: skip
+    """Start all, then attend to one after the other."""
+    started: list[Run] = []
+    for body in bodies:
+        if definition_id:
+            started.append(client.run_definition(definition_id, body))
+        else:
+            started.append(client.create_run(body))
+        if output == "name":
+            # At once: what comes after it may fail, and this one is under way.
+            _tell(started[-1:], output, follow=follow)
+    if output != "name":
+        _tell(started, output, follow=follow)
+    if not (wait or follow):
+        return Exit.PASSED
+    return first_that_counts([attend(client, run, follow=follow) for run in started])
 
-        return of_testrun(filename)
-    if image:
-        # The last part of the image, without tag and digest, where no --name says more.
-        return {"image": image, "name": image.rsplit("/", 1)[-1].split("@")[0].split(":")[0]}
-    return {}
+
+def _tell(started: Sequence["Run"], output: str, *, follow: bool) -> None:
+    """Print what was started; beside stdout where the log goes there."""
+    if not follow:
+        show(started, columns(), output, one=len(started) == 1)
+        return
+    for run in started:
+        click.echo(run.id, err=True)
 
 
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value}
+def _bodies(filenames: Sequence[Path], image: str | None) -> list[Body]:
+    if filenames:
+        from sparktest.cli.manifests import of_testruns
+
+        return [body for path in filenames for body in of_testruns(path)]
+    return [{"image": image, "name": wishes.name_of_image(image)} if image else {}]
+
+
+def _with(
+    body: Body, program: Sequence[str], *, name: str | None, commands: Sequence[str],
+    env: dict[str, str], labels: dict[str, str], timeout: int | None,
+) -> Body:  # fmt: skip
+    if commands or program:
+        body = {field: value for field, value in body.items() if field not in PROGRAM}
+    body = body | wishes.given(
+        name=name, commands=list(commands), command=list(program), timeoutSeconds=timeout
+    )
+    for field, more in (("env", env), ("labels", labels)):
+        known = body.get(field) or {}
+        if more and not isinstance(known, dict):
+            raise click.UsageError(f"{field} of the manifest must be an object.")
+        if more:
+            body[field] = {**known, **more}
+    return body
+
+
+def _show_dry(
+    client: "ApiClient", definition_id: str | None, bodies: Sequence[Body], output: str
+) -> None:
+    path = f"/test-definitions/{definition_id}/run" if definition_id else "/test-runs"
+    say(f"nothing is sent; without --dry-run: POST {client.url}{path}")
+    document = bodies[0] if len(bodies) == 1 else list(bodies)
+    show_document(document, "json" if output == "json" else "yaml")

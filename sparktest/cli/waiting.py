@@ -1,17 +1,18 @@
 """Waiting for a run: what becomes of it as lines on stderr, its outcome as exit code."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sparktest.cli.candidates import RUN
 from sparktest.cli.door import say, uses_api
 from sparktest.cli.exits import Exit, of_run
 from sparktest.cli.references import find_run
-from sparktest.cli.runs import took
+from sparktest.cli.run_table import took
 from sparktest.errors import SparkTestError
 
 if TYPE_CHECKING:
@@ -26,15 +27,27 @@ T = TypeVar("T")
 
 
 @click.command("wait")
-@click.argument("reference", metavar="RUN")
+@click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=RUN)
 @uses_api
-def wait(client: "ApiClient", reference: str) -> Exit:
-    """Wait until a run has ended.
+def wait(client: "ApiClient", references: tuple[str, ...]) -> Exit:
+    """Wait until runs have ended.
 
     The exit code says how: 0 passed, 1 the test failed, 3 infrastructure or configuration failed,
-    4 timed out, 5 cancelled, 6 the API is not reachable.
+    4 timed out, 5 cancelled, 6 the API is not reachable. Of several, the first that did not pass
+    decides.
     """
-    return outcome(until(client, find_run(client, reference), lambda run: run.status.final))
+    named = [find_run(client, reference) for reference in references]
+    return first_that_counts([outcome(until(client, run, has_ended)) for run in named])
+
+
+def has_ended(run: "Run") -> bool:
+    """Whether the run is over."""
+    return run.status.final
+
+
+def first_that_counts(codes: Iterable[Exit]) -> Exit:
+    """The code of several runs: of the first that did not pass, in the order of the runs."""
+    return next((code for code in codes if code is not Exit.PASSED), Exit.PASSED)
 
 
 def outcome(run: "Run") -> Exit:

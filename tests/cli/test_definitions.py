@@ -72,3 +72,122 @@ def test_definitions_are_deleted(cli: Cli, api: ApiClient) -> None:
     assert cli("definitions", "delete", "smoke").code == 0
     assert cli("definitions", "delete", "smoke").code == 2
     assert api.list_definitions() == ()
+
+
+def made(api: ApiClient, **fields: object) -> str:
+    body = {"name": "smoke", "image": "busybox", "commands": ["true"], "env": {"A": "1"}}
+    return api.create_definition(body | fields).id
+
+
+def test_update_changes_what_is_named_and_nothing_else(cli: Cli, api: ApiClient) -> None:
+    made(api, labels=["a", "b"], timeoutSeconds=5)
+
+    result = cli("definitions", "update", "smoke", "--image", "alpine", "-e", "B=2", "--label", "c")
+
+    changed = api.get_definition(result.out.strip())
+    assert (changed.image, changed.commands, changed.timeout_seconds) == ("alpine", ("true",), 5)
+    assert changed.env == {"A": "1", "B": "2"}
+    assert changed.labels == ("c",)
+
+
+def test_update_takes_a_file_in_which_null_removes(cli: Cli, api: ApiClient) -> None:
+    made(api, timeoutSeconds=5, description="old")
+
+    cli("definitions", "update", "smoke", "-f", "-", stdin="timeoutSeconds: null\nenv: {A: null}")
+
+    (changed,) = api.list_definitions()
+    assert (changed.timeout_seconds, changed.env) == (None, {})
+    assert changed.description == "old"
+
+
+def test_new_lines_for_a_shell_replace_a_program(cli: Cli, api: ApiClient) -> None:
+    made(api, commands=[], command=["sleep"], args=["1"])
+
+    assert cli("definitions", "update", "smoke", "--command", "echo hi").code == 0
+
+    (changed,) = api.list_definitions()
+    assert (changed.commands, changed.command, changed.args) == (("echo hi",), (), ())
+
+
+def test_an_update_of_nothing_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
+    made(api)
+
+    assert cli("definitions", "update", "smoke").code == 2
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`editor("s/busybox/alpine/")`: what the person does with the file."""
+
+    def does(script: str, then: str = "true") -> None:
+        path = tmp_path / "editor"
+        path.write_text(f'#!/bin/sh\nsed -i "{script}" "$1" && {then}\n')
+        path.chmod(0o755)
+        monkeypatch.setenv("VISUAL", str(path))
+
+    return does
+
+
+def test_edit_replaces_the_definition_by_what_the_editor_leaves(
+    cli: Cli, api: ApiClient, editor
+) -> None:
+    definition_id = made(api, description="old")
+    editor("s/busybox/alpine/; /description/d")
+
+    result = cli("definitions", "edit", "smoke")
+
+    assert (result.code, result.out) == (0, "")
+    changed = api.get_definition(definition_id)
+    assert (changed.image, changed.description, changed.commands) == ("alpine", "", ("true",))
+    assert changed.env == {"A": "1"}
+
+
+@pytest.mark.parametrize("script", ["", "d", "/^[^#]/d"], ids=["same", "empty", "comments"])
+def test_an_edit_that_leaves_it_or_nothing_changes_nothing(
+    cli: Cli, api: ApiClient, editor, script: str
+) -> None:
+    definition_id = made(api)
+    editor(script)
+
+    result = cli("definitions", "edit", "smoke")
+
+    assert result.code == 0
+    assert "is not changed" in result.err
+    assert api.get_definition(definition_id).version == 1
+
+
+def test_an_edit_does_not_overwrite_what_somebody_else_changed(
+    cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition_id = made(api)
+
+    def meanwhile(text: str, **kw: object) -> str:
+        api.patch_definition(definition_id, {"description": "theirs"})
+        return text.replace("busybox", "alpine")
+
+    monkeypatch.setattr("click.edit", meanwhile)
+    result = cli("definitions", "edit", "smoke")
+
+    assert result.code == 2
+    assert "version 2" in result.err
+    assert api.get_definition(definition_id).image == "busybox"
+
+
+def test_an_edit_that_is_no_yaml_says_so_and_changes_nothing(
+    cli: Cli, api: ApiClient, editor
+) -> None:
+    made(api)
+    editor("s/^image.*/image: [/")
+
+    result = cli("definitions", "edit", "smoke")
+
+    assert result.code == 2
+    assert "is no YAML" in result.err
+
+
+def test_a_definition_is_shown_whole_and_run(cli: Cli, api: ApiClient) -> None:
+    made(api)
+
+    assert "commands:\n- 'true'\n" in cli("definitions", "show", "smoke").out
+    run = api.get_run(cli("definitions", "run", "smoke", "--name", "mine").out.strip())
+    assert (run.name, run.definition_name) == ("mine", "smoke")

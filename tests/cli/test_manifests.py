@@ -6,7 +6,7 @@ import click
 import pytest
 
 from sparktest.cli.crd import EXAMPLES
-from sparktest.cli.manifests import of_file, of_testrun
+from sparktest.cli.manifests import of_file, of_testruns
 
 HEAD = "apiVersion: sparktest.dev/v1alpha1\nkind: TestRun\n"
 
@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_is_a_run(name: str) -> None:
-    body = of_testrun(Path(str(files("sparktest.crd") / "examples" / f"{name}.yaml")))
+    (body,) = of_testruns(Path(str(files("sparktest.crd") / "examples" / f"{name}.yaml")))
 
     assert body["name"]
     assert "image" in body or "definitionName" in body
@@ -30,9 +30,9 @@ def test_a_manifest_says_what_to_run(path: Path) -> None:
         "spec: {image: i, cancelled: true, timeoutSeconds: 3}\n---\n"
     )
 
-    assert of_testrun(path) == {
-        "name": "nightly", "labels": {"a": "b"}, "image": "i", "timeoutSeconds": 3,
-    }  # fmt: skip
+    assert of_testruns(path) == [
+        {"name": "nightly", "labels": {"a": "b"}, "image": "i", "timeoutSeconds": 3}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_no_testrun_is_refused(path: Path, text: str) -> None:
     path.write_text(text)
 
     with pytest.raises(click.UsageError, match=r"is no TestRun|must be objects"):
-        of_testrun(path)
+        of_testruns(path)
 
 
 def test_a_file_that_is_not_there_is_named(path: Path) -> None:

@@ -1,14 +1,16 @@
+import io
 import json
+import sys
 from datetime import UTC, datetime
 
-import click
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparktest.cli import output
-from sparktest.cli.output import FORMATS, Column, plain, show
+from sparktest.cli import table
+from sparktest.cli.output import FORMATS, plain, show
+from sparktest.cli.table import Column
 from sparktest.domain import K8sRef, Log, Origin, Run, Status
 
 ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -52,13 +54,13 @@ def test_wide_shows_every_column_and_cuts_nothing(capsys: pytest.CaptureFixture[
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
 def test_whatever_the_names_are_a_value_is_one_line(names: list[str]) -> None:
-    rows = [output._cell(name, 48) for name in names]
-    widths = [max(map(output._width, rows))]
+    rows = [table._cell(name, 48, "…") for name in names]
+    widths = [max(map(table.width, rows))]
 
     for row in rows:
         assert len(row) <= 48
         assert len(row.splitlines()) == 1
-        assert output._width(output._line([row, ""], [*widths, 0])) == widths[0] + 3
+        assert table.width(table._line([row, ""], [*widths, 0], COLUMNS[:2])) == widths[0] + 3
 
 
 def test_wide_letters_take_two_cells(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,16 +104,65 @@ def test_names_are_ids_for_the_next_command(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "17\n18\n"
 
 
-@pytest.mark.parametrize("no_color", ["", "1"])
+class Terminal(io.StringIO):
+    """Stands for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def shown_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, run: Run, columns: list[Column[Run]], **environ: str
+) -> str:
+    for name, value in {"COLUMNS": "200", "TERM": "xterm", **environ}.items():
+        monkeypatch.setenv(name, value)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show([run], columns, "table")
+    return terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [
+        ({}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "dumb", "CLICOLOR_FORCE": "1"}, True),
+        ({"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}, False),
+    ],
+    ids=str,
+)
 def test_colour_is_for_terminals_that_want_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_color: str
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], coloured: bool
 ) -> None:
-    monkeypatch.setenv("NO_COLOR", no_color)
-    monkeypatch.setattr(click.utils, "should_strip_ansi", lambda stream, color: color is False)
+    out = shown_on_a_terminal(monkeypatch, named("n"), COLUMNS, **environ)
 
-    show([named("n")], COLUMNS, "table")
+    assert ("\x1b[32mpending" in out) == coloured
 
-    assert ("\x1b[32mpending" in capsys.readouterr().out) == (no_color == "")
+
+def test_a_pipe_gets_colour_only_when_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for value, coloured in (("0", False), ("1", True)):
+        monkeypatch.setenv("CLICOLOR_FORCE", value)
+        show([named("n")], COLUMNS, "table")
+
+        assert ("\x1b[32mpending" in capsys.readouterr().out) == coloured
+
+
+def test_a_narrow_terminal_gets_lines_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [COLUMNS[0]._replace(least=8, mark=""), COLUMNS[1], COLUMNS[3]._replace(least=4)]
+
+    run = named("a long name", "12345678-1234")
+
+    out = shown_on_a_terminal(monkeypatch, run, columns, COLUMNS="30", NO_COLOR="1")
+
+    assert out.splitlines() == [
+        "ID         STATUS    NAME",
+        "12345678   pending   a long n…",
+    ]
 
 
 def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:

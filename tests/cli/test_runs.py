@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from sparktest.cli import runs as runs_module
-from sparktest.cli.runs import ORIGINS, STATUSES, took
+from sparktest.cli import watching
+from sparktest.cli.run_table import COLOURS, ORIGINS, STATUSES, took
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
 from tests.cli.conftest import Cli
@@ -33,7 +33,7 @@ def names(out: str) -> list[str]:
 def test_the_words_of_the_options_are_those_of_the_domain() -> None:
     assert tuple(Status) == STATUSES
     assert tuple(Origin) == ORIGINS
-    assert set(runs_module.COLOURS) < set(STATUSES)
+    assert set(COLOURS) < set(STATUSES)
 
 
 def test_runs_are_listed_newest_first(cli: Cli, api: ApiClient) -> None:
@@ -69,7 +69,7 @@ def test_filters_reach_the_api(cli: Cli, api: ApiClient) -> None:
 def test_more_than_a_page_is_read_until_the_limit(
     cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs_module, "PAGE", 2)
+    monkeypatch.setattr(watching, "PAGE", 2)
     ids = [made(api, f"r{n}").id for n in range(5)][::-1]
 
     everything = cli("runs", "-o", "name")
@@ -160,3 +160,46 @@ def test_how_long_a_run_took_counts_until_its_end_or_now() -> None:
 
 def _with(run: Run, **fields: object) -> Run:
     return msgspec.structs.replace(run, **fields)
+
+
+def test_runs_are_found_by_definition_label_and_time(cli: Cli, api: ApiClient) -> None:
+    definition = api.create_definition({"name": "smoke", "image": "i"})
+    ran = api.run_definition(definition.id, {"labels": {"team": "a"}})
+    made(api, "other")
+
+    assert cli("runs", "--definition", "smoke", "-o", "name").out.split() == [ran.id]
+    assert cli("runs", "-l", "team=a", "-o", "name").out.split() == [ran.id]
+    assert cli("runs", "-l", "team", "--since", "1h", "-o", "name").out.split() == [ran.id]
+    assert cli("runs", "--since", "2126-01-31T08:00Z", "-o", "name").out == ""
+    assert cli("runs", "--definition", "nope").code == 2
+
+
+@pytest.mark.parametrize("text", ["soon", "5", "-1h", "2026-01-31T08:00", "1w", ""])
+def test_a_time_that_is_none_is_wrong_usage(cli: Cli, text: str) -> None:
+    result = cli("runs", "--since", text)
+
+    assert result.code == 2
+    assert "15m, 2h, 7d" in result.err
+
+
+def test_named_runs_and_filters_exclude_each_other(cli: Cli, api: ApiClient) -> None:
+    assert cli("runs", "one", "--status", "failed").code == 2
+    assert cli("runs", "one", "--watch").code == 2
+
+
+def test_nothing_is_cancelled_or_deleted_where_one_name_is_wrong(cli: Cli, api: ApiClient) -> None:
+    run = made(api, "one")
+    over = made(api, "over", Status.SUCCEEDED)
+
+    assert cli("cancel", "one", "nope").code == 2
+    assert cli("delete", "over", "nope").code == 2
+
+    assert api.get_run(run.id).cancel_requested_at is None
+    assert api.get_run(over.id) == over
+
+
+def test_a_rerun_can_be_waited_for(cli: Cli, api: ApiClient) -> None:
+    run = made(api, "again", Status.FAILED)
+    answer = json.loads(cli("rerun", run.id, "-o", "json").out)
+
+    assert answer["rerunOf"] == run.id

@@ -197,3 +197,96 @@ def test_ctrl_c_while_following_says_how_to_go_on(
     assert result.code == 130
     (run,) = api.list_runs().runs
     assert f"busybox goes on; see: sparktest logs -f {run.id}" in result.err
+
+
+# --- several, dry, again --------------------------------------------------------------------------
+
+TWO = f"{TESTRUN}---{TESTRUN.replace('hello', 'again')}"
+
+
+def test_a_file_of_several_manifests_makes_a_run_of_each(cli: Cli, api: ApiClient) -> None:
+    result = cli("run", "-f", "-", "-l", "team=b", "-l", "day=1", stdin=TWO)
+
+    first, second = (api.get_run(line) for line in result.out.split())
+    assert (first.name, second.name) == ("hello", "again")
+    assert first.labels == {"team": "b", "day": "1"}
+
+
+def test_one_name_is_not_given_to_several_runs(cli: Cli, api: ApiClient) -> None:
+    result = cli("run", "-f", "-", "--name", "x", stdin=TWO)
+
+    assert (result.code, result.out) == (2, "")
+    assert "--name is for one run" in result.err
+    assert api.list_runs().runs == ()
+
+
+def test_a_list_as_kubectl_prints_it_is_several_manifests(cli: Cli, api: ApiClient) -> None:
+    import yaml
+
+    items = list(yaml.safe_load_all(TWO.replace("2026-01-02", "'2026-01-02'")))
+    text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items})
+
+    assert len(cli("run", "-f", "-", stdin=text).out.split()) == 2
+
+
+def test_what_is_run_instead_replaces_the_commands_of_a_manifest(cli: Cli, api: ApiClient) -> None:
+    run = started(api, cli("run", "-f", "-", "--", "true", stdin=TESTRUN).out)
+
+    assert (run.commands, run.entrypoint) == ((), ("true",))
+
+
+def test_of_several_runs_the_first_that_did_not_pass_decides(
+    cli: Cli, api: ApiClient, controller: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = [RunReport(status=Status.SUCCEEDED), failed(FailureClass.INFRA),
+               failed(FailureClass.TEST)]  # fmt: skip
+    runs = [api.create_run({"name": f"r{n}", "image": "i"}) for n in range(3)]
+    for run, report in zip(runs, reports, strict=True):
+        api.report_run(run.id, report)
+
+    assert cli("wait", *(run.id for run in runs)).code == 3
+    assert cli("wait", runs[0].id).code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "where", "body"),
+    [
+        (["--image", "busybox:1", "-e", "A=b", "--", "true"], "/test-runs",
+         {"image": "busybox:1", "name": "busybox", "command": ["true"], "env": {"A": "b"}}),
+        (["smoke", "--timeout", "3"], "/run", {"timeoutSeconds": 3}),
+        (["smoke"], "/run", {}),
+    ],
+)  # fmt: skip
+def test_a_dry_run_prints_what_would_be_sent_and_sends_nothing(
+    cli: Cli, api: ApiClient, args: list[str], where: str, body: dict[str, Any]
+) -> None:
+    import json
+
+    import yaml
+
+    api.create_definition({"name": "smoke", "image": "i"})
+
+    plain = cli("run", "--dry-run", *args)
+
+    assert plain.code == 0
+    assert yaml.safe_load(plain.out) == body
+    assert plain.err.strip().endswith(where)
+    assert json.loads(cli("run", "--dry-run", "-o", "json", *args).out) == body
+    assert api.list_runs().runs == ()
+
+
+def test_a_run_can_be_printed_whole(cli: Cli, api: ApiClient) -> None:
+    import json
+
+    document = json.loads(cli("run", "--image", "busybox", "-o", "json").out)
+
+    assert api.get_run(document["id"]).image == "busybox"
+
+
+def test_env_that_is_no_object_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
+    text = TESTRUN.replace("env: {DAY: 2026-01-02, WHO: me}", "env: [a]")
+
+    result = cli("run", "-f", "-", "-e", "A=b", stdin=text)
+
+    assert result.code == 2
+    assert "env of the manifest must be an object" in result.err

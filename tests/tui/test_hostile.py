@@ -172,7 +172,7 @@ def test_the_app_is_given_a_client_that_makes_every_answer_safe(monkeypatch):
     assert module.run(Settings()) == 0
     (api,) = made
     assert isinstance(api, ApiClient)
-    assert api._clean is clean
+    assert api._wire.clean is clean
 
 
 def test_no_escape_of_a_log_reaches_a_real_terminal_driver():

@@ -1,0 +1,51 @@
+"""Runs as rows of a table."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sparktest.cli.table import Column
+from sparktest.spans import age, span
+
+if TYPE_CHECKING:
+    from sparktest.domain import Run
+
+# The words of sparktest.domain, which this module does not load before it is called.
+STATUSES = ("pending", "running", "succeeded", "failed", "timed_out", "cancelled")
+ORIGINS = ("api", "crd")
+COLOURS = {
+    "running": "blue", "succeeded": "green", "failed": "red", "timed_out": "red",
+    "cancelled": "yellow",
+}  # fmt: skip
+
+
+def took(run: "Run", now: datetime) -> str | None:
+    """How long the run took, or has taken until now; None before its container started."""
+    if run.duration is not None:
+        return span(run.duration)
+    if run.started_at is None:
+        return None
+    return span(((run.finished_at or now) - run.started_at).total_seconds())
+
+
+def reason(run: "Run") -> str | None:
+    """The word for why the run waits or did not succeed, None where there is none."""
+    return run.failure.reason if run.failure else run.status_reason
+
+
+def columns() -> list[Column["Run"]]:
+    """The columns of a table of runs, with times until now."""
+    now = datetime.now(UTC)
+    return [
+        # The beginning of an id is as good as the whole, so it needs no mark where it is cut.
+        Column("ID", lambda run: run.id, least=8, mark=""),
+        Column("STATUS", lambda run: run.status.value, colour=lambda run: COLOURS.get(run.status)),
+        Column("REASON", reason, least=6),
+        Column("ORIGIN", lambda run: run.origin.value),
+        Column("NAMESPACE", lambda run: run.namespace, least=6),
+        Column("NAME", lambda run: run.name, least=8),
+        Column("DURATION", lambda run: took(run, now)),
+        Column("AGE", lambda run: age((now - run.created_at).total_seconds())),
+        Column("IMAGE", lambda run: run.image, wide=True),
+        Column("JOB", lambda run: run.job_name, wide=True),
+        Column("TESTRUN", lambda run: run.k8s_ref.name if run.k8s_ref else None, wide=True),
+    ]

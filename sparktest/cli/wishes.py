@@ -1,0 +1,58 @@
+"""Options that say what to run and how: of runs and of definitions."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def pairs(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """`KEY=VALUE` texts as a mapping; the last of a key wins."""
+    for value in values:
+        if not value.partition("=")[0] or "=" not in value:
+            raise click.BadParameter(f"{value!r} is not KEY=VALUE")
+    return dict(value.split("=", 1) for value in values)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that somebody gave."""
+    return {name: value for name, value in fields.items() if value}
+
+
+env_option = click.option(
+    "-e", "--env", multiple=True, metavar="KEY=VALUE", callback=pairs, help="Repeatable."
+)
+label_option = click.option(
+    "-l", "--label", "labels", multiple=True, metavar="KEY=VALUE", callback=pairs,
+    help="To find runs by; repeatable.",
+)  # fmt: skip
+commands_option = click.option(
+    "--command", "commands", multiple=True, metavar="TEXT",
+    help="A line for a shell. Repeat it for more: each runs if the one before ended well.",
+)  # fmt: skip
+timeout_option = click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
+file_type = click.Path(path_type=Path)
+wait_option = click.option(
+    "--wait", is_flag=True, help="Until it has ended; the exit code says how."
+)
+follow_option = click.option("--follow", is_flag=True, help="As --wait, with the log on stdout.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print what would be sent, and send nothing."
+)
+
+
+def only_one_program(program: tuple[str, ...] | list[str], commands: tuple[str, ...]) -> None:
+    """Nothing.
+
+    Raises:
+        UsageError: there are lines for a shell and a program without one.
+    """
+    if program and commands:
+        raise click.UsageError("Give --command or a program behind --, not both.")
+
+
+def name_of_image(image: str) -> str:
+    """The last part of an image's name, without tag and digest."""
+    return image.rsplit("/", 1)[-1].split("@")[0].split(":")[0]
