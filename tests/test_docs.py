@@ -65,7 +65,7 @@ def test_the_documentation_names_every_command() -> None:
 def test_the_rooms_of_the_architecture_have_the_files_that_it_names() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     folders: list[Path] = []
-    for line in BLOCK.findall(text)[0].splitlines():
+    for line in text.split("```\n")[1].splitlines():
         indent, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
         if name.endswith("/"):
             folders[indent:] = [Path(*folders[:indent][-1:], name)]
