@@ -15,6 +15,7 @@ from sparktest.cli import (
     crd,
     definitions,
     details,
+    devcluster,
     front,
     logs,
     runs,
@@ -32,9 +33,9 @@ def program() -> None:
 
 
 COMMANDS = (
-    up.up, services.api, services.controller, services.tui, services.db, crd.crd, config.config,
-    start.run, start.rerun, waiting.wait, logs.logs, runs.runs, details.show_run, runs.cancel,
-    runs.delete, definitions.definitions, completion.completion,
+    up.up, services.api, services.controller, services.tui, services.db, devcluster.devcluster,
+    crd.crd, config.config, start.run, start.rerun, waiting.wait, logs.logs, runs.runs,
+    details.show_run, runs.cancel, runs.delete, definitions.definitions, completion.completion,
 )  # fmt: skip
 for command in COMMANDS:
     program.add_command(command)

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -20,10 +20,13 @@ STOP_SECONDS = 8.0
 class Child:
     """A program that runs; its output goes to the file `log`, or to ours where that is None."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path | None) -> None:
+    def __init__(
+        self, name: str, log: Path | None, begin: Callable[[], "subprocess.Popen[bytes]"]
+    ) -> None:
         self.name = name
         self.log = log
-        self._process = process
+        self._begin = begin
+        self._process = begin()
 
     @property
     def pid(self) -> int:
@@ -61,6 +64,11 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def revive(self) -> None:
+        """Start it again, after ending what is left of its group; its log goes on."""
+        self.stop()
+        self._process = self._begin()
+
 
 class Children:
     """The programs of one `sparktest up`; leaving the `with` ends all, the last started first."""
@@ -86,24 +94,30 @@ class Children:
         """Start a program with its output in `<folder>/<name>.log`, which is emptied first."""
         log = self._folder / f"{name}.log"
         log.unlink(missing_ok=True)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with open(descriptor, "ab") as out:  # noqa: PTH123 - of a descriptor
-            process = subprocess.Popen(  # noqa: S603 - our own programs
-                self._tied(command), env=self._environ, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(self._lifeline,),
-            )  # fmt: skip
-        return self._kept(Child(name, process, log))
+
+        def begin() -> "subprocess.Popen[bytes]":
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with open(descriptor, "ab") as out:  # noqa: PTH123 - of a descriptor
+                return subprocess.Popen(  # noqa: S603 - our own programs
+                    self._tied(command), env=self._environ, stdin=subprocess.DEVNULL, stdout=out,
+                    stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(self._lifeline,),
+                )  # fmt: skip
+
+        return self._kept(Child(name, log, begin))
 
     def start_here(self, name: str, command: Sequence[str]) -> Child:
         """Start a program on our own terminal."""
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            self._tied(command), env=self._environ, pass_fds=(self._lifeline,)
-        )
-        return self._kept(Child(name, process, None))
 
-    def ended(self) -> Child | None:
-        """One that has ended by itself, None while all run."""
-        return next((child for child in self._children if child.exit_code() is not None), None)
+        def begin() -> "subprocess.Popen[bytes]":
+            return subprocess.Popen(  # noqa: S603 - our own program
+                self._tied(command), env=self._environ, pass_fds=(self._lifeline,)
+            )
+
+        return self._kept(Child(name, None, begin))
+
+    def ended(self) -> list[Child]:
+        """Those that have ended, though nobody stopped them."""
+        return [child for child in self._children if child.exit_code() is not None]
 
     def _tied(self, command: Sequence[str]) -> list[str]:
         return [*command, "--lifeline", str(self._lifeline)]

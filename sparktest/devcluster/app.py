@@ -1,6 +1,5 @@
 """The dev cluster as one thing: started on a folder, stopped again."""
 
-import fcntl
 import os
 import signal
 import threading
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sparktest.devcluster import bootstrap, kubeconfig, tls
+from sparktest.devcluster import bootstrap, folders, kubeconfig, tls
 from sparktest.devcluster.api import Api
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.faults import Faults
@@ -22,7 +21,7 @@ from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.server import Server
 from sparktest.devcluster.store import Store
-from sparktest.errors import ConflictError, UnavailableError
+from sparktest.errors import UnavailableError
 
 
 class DevCluster:
@@ -38,20 +37,20 @@ class DevCluster:
     def __init__(self, folder: Path, port: int, faults: Faults, clock: Clock) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        self.kubeconfig = folder / "kubeconfig"
+        self.kubeconfig = folders.kubeconfig_in(folder)
         self.faults = faults
         self.clock = clock
         # Undone in reverse: at the end, and at once where a start comes to nothing.
         with ExitStack() as undo:
-            undo.callback(os.close, _locked(folder / "lock"))
-            self.store = Store(folder / "state.db")
+            undo.callback(os.close, folders.lock(folder))
+            self.store = Store(folders.state_in(folder))
             undo.callback(self.store.close)
             self.kinds = Kinds()
             self.resources = Resources(self.store, clock)
             bootstrap.open_up(self.store, self.kinds, self.resources)
             faults.on_change = self.store.wake
             recorder = Recorder(self.resources)
-            kubelet = Kubelet(self.resources, recorder, clock, folder / "pods", self.uid)
+            kubelet = Kubelet(self.resources, recorder, clock, folders.pods_in(folder), self.uid)
             api = Api(self.resources, self.kinds, faults, kubelet.log)
             ca, certificate = tls.certificates(folder)
             token = kubeconfig.token(folder)
@@ -128,18 +127,6 @@ def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | No
             ready(cluster)
         done.wait()
     return 0
-
-
-def _locked(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise ConflictError(
-            f"{path.parent}: another dev cluster runs on this folder; stop it or name another"
-        ) from error
-    return descriptor
 
 
 def _bound(path: Path, port: int, serve: Callable[[int], Server]) -> Server:

@@ -14,6 +14,7 @@ import msgspec
 
 from sparktest.devcluster.entries import Entry, Event, Object, entry_of
 from sparktest.devcluster.history import History
+from sparktest.errors import UnavailableError
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -23,21 +24,21 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE TABLE IF NOT EXISTS version (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL);
 INSERT OR IGNORE INTO version VALUES (1, 1);
 """
-
+DELETE = "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?"
 
 Subscriber = Callable[[Event], None]
 
 
 class Store:
-    """All objects. One write at a time, under `lock`; reads need none."""
+    """All objects. One write at a time, under `lock`; reads need none.
+
+    Raises:
+        UnavailableError: the file cannot be opened, or is none of ours.
+    """
 
     def __init__(self, path: Path) -> None:
         self.lock = threading.RLock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        # A commit survives the death of this process; that of the machine may lose the last.
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.executescript(TABLES)
+        self._database = _opened(path)
         self.version: int = self._database.execute("SELECT value FROM version").fetchone()[0]
         self._floor = self.version
         self._kinds: defaultdict[str, dict[tuple[str, str], Entry]] = defaultdict(dict)
@@ -123,6 +124,16 @@ class Store:
         for history in histories:
             history.wake()
 
+    def clear(self, kept: Callable[[Entry], bool]) -> None:
+        """Forget all objects but some, without a word to anybody: for a store nobody else uses."""
+        gone = [entry for entry in self._uids.values() if not kept(entry)]
+        with self.lock, self._database as database:
+            database.execute("BEGIN")
+            database.executemany(DELETE, [entry.place for entry in gone])
+        for entry in gone:
+            del self._kinds[entry.kind][entry.namespace, entry.name]
+            self._forget(entry)
+
     def _stamped(self, kind: str, obj: Object) -> Entry:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
@@ -132,9 +143,7 @@ class Store:
         database = self._database
         database.execute("BEGIN")
         if gone:
-            database.execute(
-                "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", entry.place
-            )
+            database.execute(DELETE, entry.place)
         else:
             row = (*entry.place, entry.raw)
             database.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", row)
@@ -162,3 +171,17 @@ class Store:
         self.history(event.entry.kind).add(event)
         for subscriber in self._subscribers:
             subscriber(event)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        # A commit survives the death of this process; that of the machine may lose the last.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = OFF")
+        database.executescript(TABLES)
+    except sqlite3.DatabaseError as error:
+        raise UnavailableError(
+            f"{path}: {error}; sparktest devcluster reset forgets what is in it"
+        ) from error
+    return database

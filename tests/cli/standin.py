@@ -1,6 +1,6 @@
 """A program that does as little as possible of what one of ours does.
 
-`python -m tests.cli.standin [--say WORDS] [--serve] [--code N] [--stubborn] [--offspring] …`
+`python -m tests.cli.standin [--say WORDS] [--serve] [--code N] [--killed] [--stubborn] …`
 """
 
 import json
@@ -33,13 +33,15 @@ class Handler(BaseHTTPRequestHandler):
 @click.option("--say", default="")
 @click.option("--serve", is_flag=True, help="Be healthy at SPARKTEST_PORT.")
 @click.option("--code", type=int, help="End with this code.")
+@click.option("--killed", is_flag=True, help="Die as of a kill -9.")
 @click.option("--stubborn", is_flag=True, help="Do not end for a SIGTERM.")
 @click.option("--offspring", is_flag=True, help="Have a child that does not end for a SIGTERM.")
 @click.option("--diary", type=click.Path(path_type=Path), help="A file for name and last words.")
 @lifeline.lifeline_option
 def main(
-    say: str, serve: bool, code: int | None, stubborn: bool, offspring: bool, diary: Path | None
-) -> None:
+    say: str, serve: bool, code: int | None, killed: bool, stubborn: bool, offspring: bool,
+    diary: Path | None,
+) -> None:  # fmt: skip
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: None if stubborn else told.set())
     if offspring:
@@ -51,6 +53,9 @@ def main(
     if serve:
         server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["SPARKTEST_PORT"])), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+    if killed:
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
     if code is not None:
         sys.exit(code)
     # A signal handler runs between two waits: an endless one would keep it from running.

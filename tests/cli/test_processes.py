@@ -41,6 +41,22 @@ def test_a_log_begins_anew(children: Children) -> None:
     assert child.last_lines() == ["second"]
 
 
+def test_a_revived_child_is_another_process_and_its_log_goes_on(children: Children) -> None:
+    child = children.start("api", [*STANDIN, "--say", "hello", "--offspring"])
+    until("its child runs", lambda: child.has_said("child"))
+    first = child.pid
+    os.kill(first, signal.SIGKILL)
+    until("it has ended", lambda: children.ended() == [child])
+
+    child.revive()
+
+    until("it says hello again", lambda: child.last_lines(100).count("hello") == 2)
+    assert child.pid != first
+    assert children.ended() == []
+    offspring = re.findall(r"offspring (\d+)", "\n".join(child.last_lines(100)))
+    until("the child of the first is gone", lambda: not alive(int(offspring[0])))
+
+
 def test_a_child_is_in_a_group_of_its_own(children: Children) -> None:
     child = children.start("api", STANDIN)
 
@@ -49,10 +65,10 @@ def test_a_child_is_in_a_group_of_its_own(children: Children) -> None:
 
 def test_the_one_that_ended_is_known_with_its_last_lines(children: Children) -> None:
     children.start("api", STANDIN)
-    assert children.ended() is None
+    assert children.ended() == []
     failing = children.start("controller", [*STANDIN, "--say", "a\nb\nc", "--code", "7"])
 
-    until("it has ended", lambda: children.ended() is failing)
+    until("it has ended", lambda: children.ended() == [failing])
 
     assert failing.exit_code() == 7
     assert failing.last_lines(2) == ["b", "c"]

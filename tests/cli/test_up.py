@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sparktest.client import ApiClient
+from sparktest.errors import SparkTestError
 from sparktest.settings import load, session_file
 from tests.cli.conftest import Cli
 from tests.cli.process_table import alive, children_of, until
@@ -47,6 +48,13 @@ class Up:
 
     def _failed(self) -> bool:
         assert self.process.poll() is None, self.err.read_text()
+        return False
+
+
+def healthy(client: ApiClient) -> bool:
+    try:
+        return bool(client.health())
+    except SparkTestError:
         return False
 
 
@@ -124,16 +132,31 @@ def test_a_terminal_ui_that_is_closed_ends_all_well(ups: list[Up], tmp_path: Pat
     assert up.err.read_text() == ""
 
 
-def test_a_program_that_dies_later_ends_all(ups: list[Up], tmp_path: Path) -> None:
+def test_a_killed_program_is_started_again_and_said(ups: list[Up], tmp_path: Path) -> None:
     ups.append(up := Up(tmp_path, API, CONTROLLER))
     up.says("ready")
     api, controller = up.children()
 
     os.kill(api, signal.SIGKILL)
 
+    until("another API is there", lambda: len(set(up.children()) - {api, controller}) == 1)
+    (fresh,) = set(up.children()) - {api, controller}
+    with ApiClient.from_settings(load()) as client:
+        until("it serves at the same address", lambda: healthy(client))
+    assert alive(controller)
+    assert up.err.read_text() == "sparktest: the api was killed (signal 9); it starts again\n"
+    up.process.terminate()
+    assert up.ends() == 0
+    assert not any(map(alive, (controller, fresh)))
+
+
+def test_a_program_that_is_killed_again_and_again_ends_all(ups: list[Up], tmp_path: Path) -> None:
+    ups.append(up := Up(tmp_path, API, [*CONTROLLER, "--killed"]))
+
     assert up.ends() == 3
-    assert "the api ended by itself with code -9" in up.err.read_text()
-    assert not alive(controller)
+    *_, last = up.err.read_text().splitlines()
+    assert last.startswith("sparktest: the controller was killed 11 times within 60 s, so all stop")
+    assert not session_file(os.environ).exists()
 
 
 def test_kill_9_leaves_no_child_either(ups: list[Up], tmp_path: Path) -> None:
@@ -187,18 +210,6 @@ def test_a_taken_port_is_replaced_and_said(ups: list[Up], tmp_path: Path) -> Non
     )
     assert said
     assert load().backend_url == f"http://127.0.0.1:{said[1]}/api"
-
-
-def test_without_a_cluster_named_nothing_is_started(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "by-accident"))
-
-    result = cli("up")
-
-    assert (result.code, result.out) == (2, "")
-    assert "--context NAME or --kubeconfig FILE" in result.err
-    assert not (tmp_path / "data").exists()
 
 
 def test_a_cluster_that_cannot_be_used_is_3(cli: Cli, tmp_path: Path) -> None:

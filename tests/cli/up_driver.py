@@ -10,10 +10,11 @@ import sys
 import click
 
 from sparktest import cli, settings
-from sparktest.cli import processes
+from sparktest.cli import processes, restarts
+from sparktest.cli.exits import Exit
 from sparktest.cli.processes import Signals
 from sparktest.cli.session import only_one
-from sparktest.cli.up import Programs, together
+from sparktest.cli.together import Programs, Together
 
 STANDIN = [sys.executable, "-m", "tests.cli.standin"]
 
@@ -22,12 +23,20 @@ STANDIN = [sys.executable, "-m", "tests.cli.standin"]
 @click.argument("options", nargs=-1)
 def up(options: tuple[str, ...]) -> int:
     api, controller, *tui = [[*STANDIN, *json.loads(found)] for found in options]
-    with only_one(os.environ), Signals() as signals:
-        programs = Programs(api, controller, tui[0] if tui else None)
-        return together(programs, settings.load(), os.environ, signals)
+    programs = Programs(api, controller, tui[0] if tui else None)
+    with (
+        only_one(os.environ),
+        Signals() as signals,
+        Together(programs, settings.load(), os.environ, signals) as together,
+    ):
+        if together.started():
+            click.echo("ready")
+            together.watch()
+    return Exit.PASSED
 
 
 if __name__ == "__main__":
     processes.STOP_SECONDS = 1.0
+    restarts.LONGEST_SECONDS = 0.25
     cli.program.add_command(up)
     sys.exit(cli.main(["up", "--", *sys.argv[1:]]))
