@@ -9,7 +9,7 @@ from sparktest.controller import testruns
 from sparktest.controller.informer import Informer, strip_noise
 from sparktest.controller.tail import PodState
 from sparktest.controller.testruns import Key
-from sparktest.errors import NotFoundError
+from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube import pods as podstate
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster, Resource
 from sparktest.kube.jobs import SELECTOR
@@ -104,8 +104,11 @@ class Views:
         return [job for informer in self._jobs.values() for job in informer.items()]
 
     def pod_state(self, namespace: str, name: str) -> PodState:
-        """Where the pod was when last seen."""
-        pod = self._of(self._pods, namespace, name)
+        """Where the pod was when last seen; one that was not seen is asked for."""
+        try:
+            pod = self._of(self._pods, namespace, name) or self._read(PODS, namespace, name)
+        except SparkTestError:  # as long as nobody knows it is not gone
+            return PodState.RUNNING
         if pod is None:
             return PodState.GONE
         return PodState.ENDED if podstate.terminal(pod) else PodState.RUNNING

@@ -52,8 +52,7 @@ class Api:
             return self._carry_out(request, aim, wish)
         if fault.seconds:
             time.sleep(fault.seconds)
-        if fault.error:
-            raise fault.error
+        fault.check()
         done = self._carry_out(request, aim, wish)
         if fault.lose:
             raise LostReplyError

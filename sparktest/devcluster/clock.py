@@ -24,6 +24,10 @@ class Clock:
         """The time as Kubernetes writes it, to the second."""
         return stamp(self.now())
 
+    def stamp_of(self, seconds: float) -> str:
+        """The same for a time of this machine, in seconds since 1970."""
+        return stamp(datetime.fromtimestamp(seconds + self._ahead, UTC))
+
     def advance(self, seconds: float) -> None:
         """Jump ahead, or back, and wake the waiting."""
         self._ahead += seconds
@@ -60,8 +64,3 @@ def after(text: str, seconds: float) -> datetime:
         return moment(text) + timedelta(seconds=seconds)
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
-
-
-def stamp_of(seconds: float) -> str:
-    """A time in seconds since 1970 as Kubernetes writes it."""
-    return stamp(datetime.fromtimestamp(seconds, UTC))

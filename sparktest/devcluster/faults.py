@@ -1,8 +1,10 @@
 """Faults that a test injects. Only a holder of this object can: no route leads to it."""
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -18,6 +20,7 @@ REASONS = {
     500: "InternalError",
     503: "ServiceUnavailable",
 }
+WRITES = ("create", "update", "patch", "delete", "deletecollection")
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -33,21 +36,48 @@ class LostReplyError(Exception):
     """The request was carried out and the answer goes nowhere."""
 
 
-class Planned(msgspec.Struct):
-    """A fault that waits for the calls it is meant for; None matches any, `times` None for ever."""
+class Calls(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls that a fault is meant for; what is not named may be anything.
 
-    verb: str | None
-    resource: str | None
-    name: str | None
-    times: int | None
+    Args:
+        times: how many of them it meets, None for all.
+        share: how many of those chance picks, 0.3 for three of ten.
+    """
+
+    verbs: tuple[str, ...] = ()
+    resource: str = ""
+    name: str = ""
+    times: int | None = 1
+    share: float = 1.0
+
+    def include(self, call: Call) -> bool:
+        """Whether this is one of them."""
+        return (
+            (not self.verbs or call.verb in self.verbs)
+            and self.resource in ("", call.resource)
+            and self.name in ("", call.name)
+        )
+
+
+ANY = Calls()
+
+
+class Planned(msgspec.Struct):
+    """A fault that waits for its calls: `left` more of them, None for ever."""
+
+    calls: Calls
+    left: int | None
     seconds: float = 0
-    error: StatusError | None = None
+    code: int = 0
+    retry_after: float | None = None
     lose: bool = False
 
-    def meets(self, call: Call) -> bool:
-        """Whether it is meant for this call and not yet used up."""
-        wanted = ((self.verb, call.verb), (self.resource, call.resource), (self.name, call.name))
-        return self.times != 0 and all(want in (None, has) for want, has in wanted)
+    def check(self) -> None:
+        """Raise the error that is the answer, if one is."""
+        if self.code:
+            reason = REASONS.get(self.code, "InternalError")
+            text = f"injected: {reason}"
+            raise StatusError(self.code, reason, text, retry_after=self.retry_after)
 
 
 class Faults:
@@ -55,50 +85,23 @@ class Faults:
 
     def __init__(self) -> None:
         self.seen: Counter[tuple[str, str]] = Counter()
-        self.drops = 0
         self.on_change: Callable[[], None] = lambda: None
         self._planned: list[Planned] = []
+        self._chance = random.Random(1)  # noqa: S311 (the same in every run)
         self._lock = threading.Lock()
-        self._flowing = threading.Event()
-        self._flowing.set()
+        self._opened = self._dropped = self._frozen = 0
 
-    def answer(
-        self,
-        code: int,
-        *,
-        verb: str | None = None,
-        resource: str | None = None,
-        name: str | None = None,
-        times: int | None = 1,
-        retry_after: float | None = None,
-    ) -> None:
+    def answer(self, code: int, calls: Calls = ANY, *, retry_after: float | None = None) -> None:
         """Answer with an error instead of carrying the call out."""
-        reason = REASONS.get(code, "InternalError")
-        error = StatusError(code, reason, f"injected: {reason}", retry_after=retry_after)
-        self._plan(Planned(verb, resource, name, times, error=error))
+        self._plan(calls, code=code, retry_after=retry_after)
 
-    def lose_reply(
-        self,
-        *,
-        verb: str | None = None,
-        resource: str | None = None,
-        name: str | None = None,
-        times: int | None = 1,
-    ) -> None:
+    def lose_reply(self, calls: Calls = ANY) -> None:
         """Carry the call out and close the connection without an answer."""
-        self._plan(Planned(verb, resource, name, times, lose=True))
+        self._plan(calls, lose=True)
 
-    def delay(
-        self,
-        seconds: float,
-        *,
-        verb: str | None = None,
-        resource: str | None = None,
-        name: str | None = None,
-        times: int | None = 1,
-    ) -> None:
+    def delay(self, seconds: float, calls: Calls = ANY) -> None:
         """Let the call wait before it is carried out."""
-        self._plan(Planned(verb, resource, name, times, seconds=seconds))
+        self._plan(calls, seconds=seconds)
 
     def clear(self) -> None:
         """Nothing goes wrong any more; frozen watches flow again."""
@@ -108,33 +111,43 @@ class Faults:
 
     def drop_watches(self) -> None:
         """Cut the connection of every open watch and follower."""
-        self.drops += 1
+        self._dropped = self._opened
         self.on_change()
 
     def freeze_watches(self) -> None:
-        """Leave the connections of watches open and send nothing on them."""
-        self._flowing.clear()
+        """Leave the watches and followers that are open open, and send nothing on them."""
+        self._frozen = self._opened
 
     def thaw_watches(self) -> None:
         """Send on, beginning with what was held back."""
-        self._flowing.set()
-        self.on_change()
+        self._frozen = 0
 
-    def flowing(self) -> bool:
-        """Whether watches may send."""
-        return self._flowing.is_set()
+    def opened(self) -> int:
+        """The number of a watch or follower that opens now."""
+        with self._lock:
+            self._opened += 1
+            return self._opened
+
+    def dropped(self, number: int) -> bool:
+        """Whether this watch is to be cut."""
+        return number <= self._dropped
+
+    def frozen(self, number: int) -> bool:
+        """Whether nothing is to be sent on this watch."""
+        return number <= self._frozen
 
     def take(self, call: Call) -> Planned | None:
         """The fault for this call, which is counted."""
         with self._lock:
             self.seen[call.verb, call.resource] += 1
             for planned in self._planned:
-                if planned.meets(call):
-                    if planned.times is not None:
-                        planned.times -= 1
+                if planned.left == 0 or not planned.calls.include(call):
+                    continue
+                if self._chance.random() < planned.calls.share:
+                    planned.left = None if planned.left is None else planned.left - 1
                     return planned
         return None
 
-    def _plan(self, planned: Planned) -> None:
+    def _plan(self, calls: Calls, **what: Any) -> None:
         with self._lock:
-            self._planned.append(planned)
+            self._planned.append(Planned(calls, calls.times, **what))

@@ -12,10 +12,8 @@ from sparktest.devcluster.clock import moment
 from sparktest.devcluster.requests import Request
 from sparktest.devcluster.status import bad_request
 
-# How often a follower looks for more.
+# How often a follower looks for more, and its writer whether anybody still listens.
 LOOK_SECONDS = 0.05
-# How long a silent follower goes on before its writer sees whether anybody still listens.
-LOOK_UP_SECONDS = 5.0
 BLOCK = 1 << 16
 STAMP = len("2026-01-01T00:00:00.000000000Z")
 TEXT = STAMP + len(" F ")
@@ -68,7 +66,9 @@ def read(path: Path, options: LogOptions, over: Callable[[], bool]) -> Iterator[
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    return _limited(_pieces(path.open("rb"), options, over), options.limit)
+    pieces = _pieces(path.open("rb"), options, over)
+    next(pieces)  # from now on the file is closed with it, whatever happens to the answer
+    return _limited(pieces, options.limit)
 
 
 def _limited(pieces: Iterator[bytes | None], limit: int | None) -> Iterator[bytes | None]:
@@ -89,21 +89,19 @@ def _pieces(
     file: BinaryIO, options: LogOptions, over: Callable[[], bool]
 ) -> Iterator[bytes | None]:
     with file:
+        yield None
         if options.tail is not None:
             file.seek(_tail(file, options.tail))
-        whole, silent = True, time.monotonic()
+        whole = True
         while True:
             ending = over()  # asked first: what is written before the end is read after it
             shown, whole = _shown(file, options, whole)
             if shown:
-                silent = time.monotonic()
                 yield shown
             elif ending or not options.follow:
                 return
-            elif time.monotonic() - silent > LOOK_UP_SECONDS:
-                silent = time.monotonic()
-                yield None
             else:
+                yield None
                 time.sleep(LOOK_SECONDS)
 
 

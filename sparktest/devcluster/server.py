@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ MAX_BODY = 3 * 1024 * 1024
 HANDSHAKE_SECONDS = 10
 IDLE_SECONDS = 600
 FROZEN_LOOK_SECONDS = 0.05
-STOP_LOOK_SECONDS = 0.1
 LOOPBACK = ("127.0.0.1", "localhost")
 Respond = Callable[[Request], Answer]
 
@@ -46,6 +45,7 @@ class Server(ThreadingHTTPServer):
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate)
         self._open: set[ssl.SSLSocket] = set()
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
@@ -80,15 +80,20 @@ class Server(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Begin to take connections."""
-        serve = partial(self.serve_forever, poll_interval=STOP_LOOK_SECONDS)
-        threading.Thread(target=serve, name="server", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Take no more connections and cut those there are."""
         self.stopping.set()
-        self.shutdown()
+        with suppress(OSError):  # one more connection, so that nobody waits for it
+            socket.create_connection(("127.0.0.1", self.port), HANDSHAKE_SECONDS).close()
+        self._thread.join()
         for connection in list(self._open):
             cut(connection)
+
+    def _serve(self) -> None:
+        while not self.stopping.is_set():
+            self.handle_request()
 
 
 def cut(connection: ssl.SSLSocket) -> None:
@@ -202,15 +207,15 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def _stream(self, answer: Answer, pieces: Iterator[bytes | None]) -> None:
-        drops = self.server.faults.drops
+        number = self.server.faults.opened()
         self._head(answer)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
         for piece in pieces:
-            while not (self.server.faults.flowing() or self._over(drops)):
+            while self.server.faults.frozen(number) and not self._over(number):
                 self.server.stopping.wait(FROZEN_LOOK_SECONDS)
-            if self._over(drops) or (piece is None and self._left()):
+            if self._over(number) or (piece is None and self._left()):
                 self.close_connection = True
                 return
             if piece:
@@ -218,8 +223,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
-    def _over(self, drops: int) -> bool:
-        return self.server.stopping.is_set() or self.server.faults.drops != drops
+    def _over(self, number: int) -> bool:
+        return self.server.stopping.is_set() or self.server.faults.dropped(number)
 
     def _left(self) -> bool:
         """Whether the client is gone: it has nothing to say while a stream lasts."""

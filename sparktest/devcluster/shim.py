@@ -229,14 +229,13 @@ def main() -> None:
         return
     task = lines.pop(0)
     prctl(SUBREAPER, 1)
-    started = time.time()
     try:
         run = Run(task, orders)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         say(failed=f'exec: "{task["argv"][0]}": {why}')
         return
-    say(started=started)
+    say(started=time.time())
     run.stop(lines)
     status, usage = run.follow()
     finished = time.time()
@@ -245,7 +244,6 @@ def main() -> None:
     say(
         ended={
             "exitCode": 128 - code if code < 0 else code,
-            "startedAt": started,
             "finishedAt": finished,
             "memory": usage.ru_maxrss * (1024 if LINUX else 1),
             "cpu": usage.ru_utime + usage.ru_stime,

@@ -10,7 +10,7 @@ from typing import Any
 
 from sparktest.devcluster import podstatus
 from sparktest.devcluster.bootstrap import NODE
-from sparktest.devcluster.clock import after, stamp_of
+from sparktest.devcluster.clock import after
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.environment import ConfigError
 from sparktest.devcluster.kinds import PODS
@@ -26,6 +26,9 @@ CONFIG_SECONDS = 5.0
 BACK_OFF_SECONDS = 1.0
 # How long after its last deadline the end of a process is waited for.
 PATIENCE_SECONDS = 10.0
+
+# What the kubelet writes for a time that never was.
+EPOCH = "1970-01-01T00:00:00Z"
 
 Line = tuple[str, dict[str, Any]]
 LOOK: Line = ("", {})
@@ -244,7 +247,9 @@ class Worker:
             return
         container = self._container(name)
         if "started" in line:
-            container.state = {"running": {"startedAt": stamp_of(line["started"])}}
+            container.state = {
+                "running": {"startedAt": self._around.clock.stamp_of(line["started"])}
+            }
             entry = self._around.resources.store.by_uid(self.uid)
             if entry:
                 self._around.note(
@@ -252,25 +257,28 @@ class Worker:
                 )
         elif "failed" in line:
             now = self._around.clock.stamp()
-            epoch = stamp_of(0)
             container.state = podstatus.terminated(
-                128, "StartError", line["failed"], startedAt=epoch, finishedAt=now
+                128, "StartError", line["failed"], startedAt=EPOCH, finishedAt=now
             )
         else:
-            container.state = self._ended(line)
+            container.state = self._ended(container, line)
         if container.over:
             self._processes.pop(name, None)
         self._report()
 
-    def _ended(self, line: dict[str, Any]) -> Object:
+    def _ended(self, container: Container, line: dict[str, Any]) -> Object:
         ended = line.get("ended")
         if ended is None:
             return podstatus.terminated(137, "Error", "the process was lost")
         self._memory = max(self._memory, ended["memory"])
         self._cpu += ended["cpu"]
         code = ended["exitCode"]
-        times = {key: stamp_of(ended[key]) for key in ("startedAt", "finishedAt")}
-        return podstatus.terminated(code, "Error" if code else "Completed", **times)
+        return podstatus.terminated(
+            code,
+            "Error" if code else "Completed",
+            startedAt=container.state.get("running", {}).get("startedAt"),
+            finishedAt=self._around.clock.stamp_of(ended["finishedAt"]),
+        )
 
     def _stop(self, grace_seconds: float) -> None:
         """End what runs: TERM, then KILL after the grace, or at once if the pod is gone by then."""

@@ -97,7 +97,7 @@ def stop_of(job: Object | None) -> Failure | None:
 def _end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> End | None:
     stop = stop_of(job)
     if podstate.terminal(pod):
-        return _pod_end(run, pod, stop, now)
+        return _pod_end(run, job, pod, now)
     lost = lost_at(pod)
     if lost and lost <= now:
         reason, message = podstate.disruption(pod) or ("NodeLost", "")
@@ -110,8 +110,8 @@ def _end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> End
     return _job_end(run, job, pod, stop, now)
 
 
-def _pod_end(run: Run, pod: Object | None, stop: Failure | None, now: datetime) -> End:
-    status = section(pod, "status")
+def _pod_end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> End:
+    status, stop = section(pod, "status"), stop_of(job)
     name, state = podstate.container_state(pod)
     finished = moment(state.get("finishedAt")) or podstate.last_change(pod) or now
     reason = str(status.get("reason") or "")
@@ -119,7 +119,9 @@ def _pod_end(run: Run, pod: Object | None, stop: Failure | None, now: datetime) 
         stopped = section(pod, "spec").get("activeDeadlineSeconds") == STOP_DEADLINE_SECONDS
         return End(stop if stop and stopped else timeout(run, podstate.has_log(pod)), finished)
     if _taken_away(pod, finished):
-        return End(stop or _disrupted(pod), finished)
+        # A Job that is out of time deletes its pod, which may be faster than the pod's deadline.
+        late = timeout(run, podstate.has_log(pod)) if _out_of_time(job) else None
+        return End(stop or late or _disrupted(pod), finished)
     if reason:
         return End(
             failure_of(FailureClass.INFRA, reason, str(status.get("message") or "")), finished
@@ -147,6 +149,11 @@ def _taken_away(pod: Object | None, finished: datetime) -> bool:
     # Both times are whole seconds: a test that ends in the second of the delete was ended by it.
     asked = podstate.deletion_asked_at(pod)
     return asked is not None and finished >= asked
+
+
+def _out_of_time(job: Object | None) -> bool:
+    ends = (condition(job, "FailureTarget"), condition(job, "Failed"))
+    return any(end is not None and end.get("reason") == "DeadlineExceeded" for end in ends)
 
 
 def _disrupted(pod: Object | None) -> Failure:
@@ -188,7 +195,7 @@ def _job_end(
     at = moment(failed.get("lastTransitionTime")) or now
     if stop:
         return End(stop, at)
-    if failed.get("reason") == "DeadlineExceeded":
+    if _out_of_time(job):
         return End(timeout(run, run.started_at is not None), at)
     message = f"the pod was gone before its result could be read ({failed.get('reason')})"
     return End(failure_of(FailureClass.INFRA, "PodDeleted", message), at)

@@ -252,6 +252,13 @@ def test_a_pod_deleted_by_hand():
     assert ended(seen(a_job(), pod)) == ("failed", "infra", "PodDeleted")
 
 
+@pytest.mark.parametrize("kind", ["FailureTarget", "Failed"])
+def test_a_pod_deleted_by_a_job_that_is_out_of_time_has_timed_out(kind):
+    pod = being_deleted(a_pod(exited(143, seconds=18), phase="Failed"), 8)
+    job = a_job(a_condition(kind, seconds=8, reason="DeadlineExceeded"))
+    assert ended(seen(job, pod)) == ("timed_out", "timeout", "DeadlineExceeded")
+
+
 def test_a_clean_exit_after_the_pod_was_deleted_is_no_success():
     pod = being_deleted(a_pod(exited(0, seconds=8), phase="Succeeded"), 8)
     assert ended(seen(a_job(), pod)) == ("failed", "infra", "PodDeleted")

@@ -1,0 +1,129 @@
+"""Whatever goes wrong on the way: every run ends, with one Job each, and is registered once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sparktest.controller import informer
+from sparktest.controller.backoff import Backoff
+from sparktest.controller.informer import Pace
+from sparktest.devcluster.faults import WRITES, Calls
+from sparktest.devcluster.kinds import JOBS, PODS
+from sparktest.domain import FailureClass, Log, LogState, Run, Status
+from tests.controller.drill import LOG, Drill, drill
+from tests.e2e.program import until
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
+    monkeypatch.setattr(informer, "Pace", lambda: Pace(backoff=Backoff(first=0.05, cap=0.5)))
+    with drill(tmp_path) as running:
+        yield running
+
+
+def _end(run: Run) -> str:
+    return " ".join([run.status, run.failure.reason if run.failure else ""]).strip()
+
+
+def check_passed(world: Drill, runs: list[Run]) -> None:
+    """Every run went well and its log is whole."""
+    assert {_end(run) for run in runs} == {"succeeded"}
+    assert {run.log for run in runs} == {Log(state=LogState.COMPLETE, bytes=len(LOG))}
+    assert {world.client.get_log(run.id) for run in runs} == {LOG}
+
+
+def test_when_nothing_goes_wrong(world: Drill) -> None:
+    check_passed(world, world.ended(world.begin()))
+
+
+def test_watches_and_followers_are_cut_all_the_time(world: Drill) -> None:
+    count = world.begin()
+    check_passed(world, world.ended(count, world.faults.drop_watches))
+
+
+def test_watches_are_always_too_old(world: Drill) -> None:
+    world.faults.answer(410, Calls(verbs=("watch",), times=12))
+    count = world.begin()
+    check_passed(world, world.ended(count, world.cluster.store.forget_history))
+
+
+def test_the_connections_of_watches_are_dead_and_nobody_says_so(world: Drill) -> None:
+    world.apply("before")
+    world.ended(1)
+    world.faults.freeze_watches()
+    check_passed(world, world.ended(1 + world.begin()))
+
+
+def test_three_of_ten_writes_fail(world: Drill) -> None:
+    world.faults.answer(500, Calls(verbs=WRITES, times=None, share=0.3))
+    check_passed(world, world.ended(world.begin()))
+
+
+def test_every_second_answer_to_a_write_is_lost(world: Drill) -> None:
+    world.faults.lose_reply(Calls(verbs=WRITES, times=None, share=0.5))
+    check_passed(world, world.ended(world.begin()))
+
+
+def test_every_second_write_is_a_conflict(world: Drill) -> None:
+    world.faults.answer(409, Calls(verbs=WRITES, times=None, share=0.5))
+    check_passed(world, world.ended(world.begin()))
+
+
+def test_the_cluster_wants_to_be_asked_less(world: Drill) -> None:
+    world.faults.answer(429, Calls(times=10), retry_after=1)
+    check_passed(world, world.ended(world.begin()))
+
+
+def test_every_third_answer_is_late(world: Drill) -> None:
+    world.faults.delay(0.3, Calls(times=None, share=0.3))
+    check_passed(world, world.ended(world.begin()))
+
+
+def test_jobs_are_deleted_by_hand_while_they_run(world: Drill) -> None:
+    count = world.begin("echo one; sleep 60")
+    until("all run", lambda: [run.status for run in world.runs()] == [Status.RUNNING] * count)
+    for entry in world.entries(JOBS):
+        world.delete(JOBS, entry)
+    for run in world.ended(count):
+        assert run.failure is not None
+        assert (run.failure.class_, run.failure.reason) == (FailureClass.INFRA, "JobDeleted")
+    assert world.entries(PODS) == []
+
+
+def test_a_testrun_is_replaced_by_one_of_its_name(world: Drill) -> None:
+    world.apply("same", "echo one; sleep 60")
+    until("it runs", lambda: [run.status for run in world.runs()] == [Status.RUNNING])
+    (entry,) = world.entries(world.testruns)
+    world.delete(world.testruns, entry)
+    until("it is gone", lambda: not world.entries(world.testruns))
+    world.apply("same")
+    second, first = world.ended(2)
+    assert (first.status, second.status) == (Status.CANCELLED, Status.SUCCEEDED)
+    assert world.client.get_log(second.id) == LOG
+
+
+@pytest.mark.parametrize("hours", [2, -2])
+def test_the_clock_of_the_cluster_jumps(world: Drill, tmp_path: Path, hours: int) -> None:
+    count = world.begin(f"echo one; until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo two")
+    until("all run", lambda: [run.status for run in world.runs()] == [Status.RUNNING] * count)
+    world.cluster.clock.advance(hours * 3600)
+    if hours > 0:
+        assert {_end(run) for run in world.ended(count)} == {"timed_out DeadlineExceeded"}
+    else:
+        (tmp_path / "go").touch()
+        check_passed(world, world.ended(count))
+
+
+def test_all_of_it_at_once(world: Drill) -> None:
+    for code in (409, 429, 500):
+        world.faults.answer(code, Calls(times=None, share=0.04))
+    world.faults.answer(410, Calls(verbs=("watch",), times=None, share=0.2))
+    world.faults.lose_reply(Calls(times=None, share=0.04))
+    world.faults.delay(0.1, Calls(times=None, share=0.1))
+
+    def meanwhile() -> None:
+        world.faults.drop_watches()
+        world.cluster.store.forget_history()
+
+    check_passed(world, world.ended(world.begin(), meanwhile))
