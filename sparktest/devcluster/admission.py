@@ -1,17 +1,22 @@
 """What each built-in kind gets on top of its schema's defaults, and what it is refused for."""
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import ACCOUNTS, Kind, crd_causes
-from sparktest.devcluster.objects import label_causes
+from sparktest.devcluster.objects import dns_label_causes, label_causes
 from sparktest.devcluster.status import Cause, cause, forbidden
 from sparktest.devcluster.store import Store
 
 TRACKING = "batch.kubernetes.io/job-tracking"
-CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+TOLERATED = [
+    {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute",
+     "tolerationSeconds": 300}
+    for what in ("not-ready", "unreachable")
+]  # fmt: skip
 JOB_NAME, JOB_UID = "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"
 
 
@@ -42,8 +47,10 @@ def _pod(pod: Object, store: Store, stamp: str) -> None:
     if store.get(ACCOUNTS.key, meta["namespace"], account) is None:
         why = f'error looking up service account {meta["namespace"]}/{account}: serviceaccount "'
         raise forbidden("pods", "", meta["name"], f'{why}{account}" not found')
+    spec.setdefault("tolerations", TOLERATED)
     for container in _containers(spec):
         _pull_policy(container)
+        _requests(container["resources"])
     pod["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
 
 
@@ -56,6 +63,12 @@ def _pull_policy(container: Object) -> None:
     image = str(container.get("image", ""))
     latest = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
     container.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")
+
+
+def _requests(resources: Object) -> None:
+    """Request what is limited and not requested."""
+    if resources.get("limits"):
+        resources["requests"] = {**resources["limits"], **(resources.get("requests") or {})}
 
 
 def _quality(spec: Object) -> str:
@@ -85,43 +98,71 @@ def _job(job: Object, store: Store, stamp: str) -> None:
         template["labels"] = {**(template.get("labels") or {}), **labels}
         if "labels" not in meta:  # without any of its own a Job gets those of its template
             meta["labels"] = dict(template["labels"])
-    for container in _containers(spec["template"].get("spec") or {}):
+    for container in _containers(spec["template"]["spec"]):
         _pull_policy(container)
     job["status"] = {}
 
 
+FIXED_IN_JOB = (
+    "completions", "selector", "template", "completionMode", "podFailurePolicy",
+    "backoffLimitPerIndex", "managedBy", "successPolicy",
+)  # fmt: skip
+
+
 def _job_causes(job: Object, old: Object | None) -> Iterator[Cause]:
-    template = job["spec"]["template"]
-    path = "spec.template.spec"
-    yield from label_causes("spec.template.labels", (template.get("metadata") or {})["labels"])
-    pod = template.get("spec")
-    if not pod:
-        yield cause("Required", path, "Required value")
-        return
+    spec, template = job["spec"], job["spec"]["template"]
+    labels = (template.get("metadata") or {}).get("labels")
+    wanted = (spec.get("selector") or {}).get("matchLabels")
+    if not wanted:
+        yield cause("Required", "spec.selector", "Required value")
+    yield from label_causes("spec.template.labels", labels or {})
+    if not wanted or not wanted.items() <= (labels or {}).items():
+        text = f"Invalid value: {_shown(labels)}: `selector` does not match template `labels`"
+        yield cause("Invalid", "spec.template.metadata.labels", text)
+    yield from _template_causes(template["spec"], "spec.template.spec")
+    for field in FIXED_IN_JOB if old else ():
+        if spec.get(field) != (old or job)["spec"].get(field):
+            text = f"Invalid value: {_shown(spec.get(field))}: field is immutable"
+            yield cause("Invalid", f"spec.{field}", text)
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _template_causes(pod: Object, path: str) -> Iterator[Cause]:
+    yield from _container_causes(pod, path)
     if pod.get("restartPolicy") not in ("OnFailure", "Never"):
         text = 'Required value: valid values: "OnFailure", "Never"'
         yield cause("Required", f"{path}.restartPolicy", text)
-    yield from _image_causes(pod, path)
 
 
-def _image_causes(spec: Object, path: str) -> Iterator[Cause]:
+def _container_causes(spec: Object, path: str) -> Iterator[Cause]:
+    if not spec.get("containers"):
+        yield cause("Required", f"{path}.containers", "Required value")
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field) or ()):
+            where = f"{path}.{field}[{index}]"
+            yield from dns_label_causes(f"{where}.name", container["name"])
             if not container.get("image"):
-                yield cause("Required", f"{path}.{field}[{index}].image", "Required value")
+                yield cause("Required", f"{where}.image", "Required value")
 
 
 CHANGEABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
+UNCHANGEABLE = (
+    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
+    "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set "
+    "to 1 if it was previously negative)"
+)
 
 
 def _pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
-    yield from _image_causes(pod["spec"], "spec")
+    yield from _container_causes(pod["spec"], "spec")
     if old is None:
         return
     if _fixed(pod) != _fixed(old):
-        text = "Forbidden: pod updates may not change fields other than "
-        text += f"`spec.containers[*].image`, `spec.{'`, `spec.'.join(CHANGEABLE)}`"
-        yield cause("Forbidden", "spec", text)
+        yield cause("Forbidden", "spec", UNCHANGEABLE)
     deadline, before = (spec["spec"].get("activeDeadlineSeconds") for spec in (pod, old))
     if before is not None and (deadline is None or deadline > before):
         text = f"Invalid value: {deadline}: must be less than or equal to previous value"
@@ -130,7 +171,8 @@ def _pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
 
 def _fixed(pod: Object) -> Object:
     spec = {key: value for key, value in pod["spec"].items() if key not in CHANGEABLE}
-    spec["containers"] = [{**container, "image": ""} for container in spec["containers"]]
+    for field in ("initContainers", "containers"):
+        spec[field] = [{**container, "image": ""} for container in spec.get(field) or ()]
     return spec
 
 
@@ -161,18 +203,17 @@ def _immutable_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
 
 
 def _crd(crd: Object, store: Store, stamp: str) -> None:
-    spec, meta = crd["spec"], crd["metadata"]
+    spec = crd["spec"]
     names = spec["names"]
     names.setdefault("singular", str(names.get("kind", "")).lower())
     names.setdefault("listKind", f"{names.get('kind', '')}List")
-    meta["finalizers"] = [*(meta.get("finalizers") or ()), CRD_CLEANUP]
     says = {
         "NamesAccepted": ("NoConflicts", "no conflicts found"),
         "Established": ("InitialNamesAccepted", "the initial names have been accepted"),
     }
     conditions: list[Any] = [
-        {"lastTransitionTime": stamp, "message": message, "observedGeneration": 1,
-         "reason": reason, "status": "True", "type": kind}
+        {"lastTransitionTime": stamp, "message": message, "reason": reason, "status": "True",
+         "type": kind}
         for kind, (reason, message) in says.items()
     ]  # fmt: skip
     stored = [version["name"] for version in spec["versions"] if version.get("storage")]

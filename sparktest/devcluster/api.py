@@ -1,23 +1,38 @@
 """The API: a request in, an answer out."""
 
 import base64
-import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from sparktest.devcluster import discovery, openapi, patches
+from sparktest.devcluster import discovery, openapi, patches, reviews
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.faults import Call, Faults, LostReplyError
 from sparktest.devcluster.forms import Form, form_name
 from sparktest.devcluster.kinds import Kinds
-from sparktest.devcluster.requests import Answer, Request, Target, answered, call, target
+from sparktest.devcluster.requests import (
+    Answer,
+    Request,
+    Target,
+    answered,
+    call,
+    target,
+    warning_headers,
+)
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.selectors import selector
-from sparktest.devcluster.status import bad_request, cause, expired, invalid, no_such_route
+from sparktest.devcluster.status import (
+    NoRouteError,
+    StatusError,
+    bad_request,
+    cause,
+    expired,
+    invalid,
+)
 from sparktest.devcluster.watch import WatchOptions, version_of, watch
 
 HEALTH = ("/healthz", "/livez", "/readyz")
@@ -72,7 +87,7 @@ class Api:
             return None
         document = self._discovery(request, steps)
         if document is None:
-            raise no_such_route()
+            raise NoRouteError
         found = answered(document)
         if document["kind"] == "APIGroupDiscoveryList":
             found.media_type = AGGREGATED
@@ -89,7 +104,7 @@ class Api:
             return answered(openapi.index(kinds))
         document = openapi.document(path.removeprefix("/openapi/v3/"), kinds)
         if document is None:
-            raise no_such_route()
+            raise NoRouteError
         return answered(document)
 
     def _discovery(self, request: Request, steps: list[str]) -> dict[str, Any] | None:
@@ -170,14 +185,15 @@ class Api:
     def _create(self, request: Request, aim: Target, form: Form) -> Answer:
         options = _options(request)
         obj = request.json()
-        if aim.kind.verbs == ("create",):  # a question, not a thing: SelfSubjectAccessReview
-            answer = {**obj, "status": {"allowed": True, "reason": "the token may do everything"}}
-            return answered(answer, 201)
-        made = self.resources.create(aim.kind, aim.namespace, obj, options)
-        return _warned(Answer(form.change(made), 201), options.warnings)
+        if reviews.is_question(aim.kind):
+            return answered(reviews.answered(aim.kind, obj), 201)
+        with _warning(options):
+            made = self.resources.create(aim.kind, aim.namespace, obj, options)
+        return Answer(form.change(made), 201, warning_headers(options.warnings))
 
     def _update(self, request: Request, aim: Target, form: Form) -> Answer:
         body = request.json()
+        self.resources.entry(aim.kind, aim.namespace, aim.name)
         if aim.kind.custom and not _version(body):
             text = "Invalid value: 0x0: must be specified for an update"
             causes = [cause("Invalid", "metadata.resourceVersion", text)]
@@ -197,14 +213,15 @@ class Api:
     ) -> Answer:
         options = _options(request)
         where = (aim.kind, aim.namespace, aim.name)
-        obj = self.resources.update(*where, change, options, aim.subresource)
-        return _warned(Answer(form.change(obj)), options.warnings)
+        with _warning(options):
+            obj = self.resources.update(*where, change, options, aim.subresource)
+        return Answer(form.change(obj), headers=warning_headers(options.warnings))
 
     def _delete(self, request: Request, aim: Target, form: Form) -> Answer:
         warnings: list[str] = []
         entry = self.resources.entry(aim.kind, aim.namespace, aim.name)
         gone = delete(self.resources, aim.kind, entry, _delete_options(request), warnings)
-        return _warned(answered(gone), warnings)
+        return Answer(msgspec.json.encode(gone), headers=warning_headers(warnings))
 
     def _delete_all(self, request: Request, aim: Target, form: Form) -> Answer:
         options, test = _delete_options(request), _selector(request, aim)
@@ -230,7 +247,11 @@ def _options(request: Request) -> Options:
     dry_run = request.query.get("dryRun", "")
     if dry_run not in ("", "All"):
         raise bad_request(f'dryRun: Unsupported value: "{dry_run}": supported values: "All"')
-    return Options(dry_run=bool(dry_run), validation=request.query.get("fieldValidation", "Warn"))
+    return Options(
+        dry_run=bool(dry_run),
+        patch=request.method == "PATCH",
+        validation=request.query.get("fieldValidation", "Warn"),
+    )
 
 
 def _delete_options(request: Request) -> DeleteOptions:
@@ -264,8 +285,11 @@ def _continued(token: str, floor: int) -> tuple[int, tuple[str, str]]:
     return version, (namespace, name)
 
 
-def _warned(answer: Answer, warnings: list[str]) -> Answer:
-    if warnings:
-        # As JSON, so that nothing in a field's name ends the header.
-        answer.headers["Warning"] = f"299 - {json.dumps(' '.join(warnings))}"
-    return answer
+@contextmanager
+def _warning(options: Options) -> Iterator[None]:
+    """Have the warnings go along with an error too."""
+    try:
+        yield
+    except StatusError as error:
+        error.warnings = options.warnings
+        raise

@@ -43,6 +43,12 @@ def _alternatives(error: jsonschema_rs.ValidationError, path: str) -> Iterator[C
             yield from breach(nested)
 
 
+def in_own_words(broken: Cause) -> Cause:
+    """The cause as the built-in kinds tell it, which are not checked by a schema elsewhere."""
+    message = broken["message"].replace(f"{broken['field']} in body should be", "must be")
+    return {**broken, "message": message}
+
+
 def field(path: Sequence[str | int]) -> str:
     """`spec.envFrom[0].secretRef` for a path of names and indexes."""
     text = ""

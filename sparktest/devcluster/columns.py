@@ -11,6 +11,8 @@ from sparktest.devcluster.kinds import Column
 from sparktest.devcluster.objects import is_true
 
 NONE = "<none>"
+# Events have names that nobody wants to read.
+NAMELESS = ("Event",)
 
 
 def _described(
@@ -32,7 +34,7 @@ WIDE_POD = ("IP", "Node", "Nominated Node", "Readiness Gates")
 WIDE_JOB = ("Containers", "Images", "Selector")
 WIDE_EVENT = ("Subobject", "Source", "First Seen", "Count", "Name")
 WIDE_NODE = ("Internal-IP", "External-IP", "OS-Image", "Kernel-Version", "Container-Runtime")
-USUAL = (Column(name="Age", type="string", json_path=".metadata.creationTimestamp"),)
+USUAL = (Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),)
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "Pod": _described("Ready", "Status", "Restarts", "Age", *WIDE_POD, wide=WIDE_POD),
     "Job": _described("Status", "Completions", "Duration", "Age", *WIDE_JOB, wide=WIDE_JOB),

@@ -7,12 +7,13 @@ import msgspec
 
 from sparktest.devcluster.clock import stamp
 from sparktest.devcluster.entries import Entry, Object
-from sparktest.devcluster.kinds import JOBS, PODS, Kind
+from sparktest.devcluster.kinds import CRDS, JOBS, PODS, Kind
 from sparktest.devcluster.objects import ended
 from sparktest.devcluster.resources import Resources, released
 from sparktest.devcluster.status import bad_request, conflict
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 FINALIZERS = {"Foreground": [FOREGROUND], "Orphan": [ORPHAN], "Background": []}
 # Kinds whose DELETE answers the object, not a Status.
 ANSWER_OBJECT = ("Pod", "ServiceAccount")
@@ -103,6 +104,8 @@ def _mark(
     added = FINALIZERS[policy]
     if added and resources.store.dependents(meta["uid"]):
         names += added
+    if kind is CRDS and CRD_CLEANUP not in names:  # its objects go first
+        names.append(CRD_CLEANUP)
     meta.pop("finalizers", None)
     if names:
         meta["finalizers"] = names

@@ -16,6 +16,8 @@ VERSION: Document = {
     "compiler": "",
     "platform": "",
 }
+# In this order, and kubectl shows it.
+CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 SUB_VERBS = {"log": ["get"], "finalize": ["update"], "status": ["get", "patch", "update"]}
 
 
@@ -76,7 +78,7 @@ def _resource(kind: Kind) -> list[Document]:
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": sorted(kind.verbs),
+        "verbs": list(CUSTOM_VERBS) if kind.custom else sorted(kind.verbs),
     }
     if kind.short_names:
         entry["shortNames"] = list(kind.short_names)
@@ -128,7 +130,7 @@ def _aggregated(kind: Kind) -> Document:
         "responseKind": response,
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": sorted(kind.verbs),
+        "verbs": list(CUSTOM_VERBS) if kind.custom else sorted(kind.verbs),
     }
     if kind.short_names:
         entry["shortNames"] = list(kind.short_names)

@@ -2,9 +2,8 @@
 
 from contextlib import suppress
 
-from sparktest.devcluster.admission import CRD_CLEANUP
 from sparktest.devcluster.clock import Clock, after, moment
-from sparktest.devcluster.deletion import FOREGROUND, ORPHAN, DeleteOptions, delete
+from sparktest.devcluster.deletion import CRD_CLEANUP, FOREGROUND, ORPHAN, DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.kinds import CRDS, EVENTS, JOBS, NAMESPACES, Kind, Kinds
 from sparktest.devcluster.loops import Key, Loop

@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from sparktest.devcluster.schemas import Schema
-from sparktest.devcluster.status import Cause, cause, no_such_route, qualified
+from sparktest.devcluster.status import Cause, NoRouteError, cause, qualified
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 CRD = "apiextensions.k8s.io/customresourcedefinitions"
@@ -97,7 +97,7 @@ class Kinds:
         """
         kind = self._table.get((group, version, plural))
         if kind is None:
-            raise no_such_route()
+            raise NoRouteError
         return kind
 
     def all(self) -> list[Kind]:

@@ -43,11 +43,35 @@ SERVER_SET = (
     "namespace", "resourceVersion",
 )  # fmt: skip
 FIXED = (*SERVER_SET, "name", "generateName")
+STRING = {"type": "string"}
+STRINGS = {"type": "object", "additionalProperties": STRING}
 METADATA_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "What every object has: name, namespace, labels, owners.",
     "properties": {
-        "finalizers": {"x-kubernetes-patch-strategy": "merge"},
-        "ownerReferences": {"x-kubernetes-patch-merge-key": "uid"},
-    }
+        "name": STRING | {"description": "The name, once a namespace and kind."},
+        "generateName": STRING | {"description": "A name to which chance is added."},
+        "namespace": STRING | {"description": "The room that the name is unique in."},
+        "labels": STRINGS | {"description": "Words to select by."},
+        "annotations": STRINGS | {"description": "Notes of any kind."},
+        "finalizers": {"type": "array", "items": STRING, "x-kubernetes-patch-strategy": "merge"},
+        "ownerReferences": {
+            "type": "array",
+            "x-kubernetes-patch-merge-key": "uid",
+            "items": {
+                "type": "object",
+                "required": list(OWNER),
+                "properties": dict.fromkeys(OWNER, STRING)
+                | {key: {"type": "boolean"} for key in ("controller", "blockOwnerDeletion")},
+            },
+        },
+        "uid": STRING,
+        "resourceVersion": STRING,
+        "generation": {"type": "integer", "format": "int64"},
+        "creationTimestamp": {"type": "string", "format": "date-time"},
+        "deletionTimestamp": {"type": "string", "format": "date-time"},
+        "deletionGracePeriodSeconds": {"type": "integer", "format": "int64"},
+    },
 }
 
 
@@ -117,6 +141,11 @@ def label_causes(path: str, labels: dict[str, str]) -> list[Cause]:
         found += _key(path, key)
         found += _named(path, value, f"({QUALIFIED})?", 63)
     return found
+
+
+def dns_label_causes(path: str, name: str) -> list[Cause]:
+    """What is wrong with a name that may hold no dots."""
+    return _named(path, name, LABEL, 63)
 
 
 def _key(path: str, key: str) -> list[Cause]:

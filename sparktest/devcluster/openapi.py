@@ -5,34 +5,12 @@ from typing import Any
 
 from sparktest.devcluster.discovery import VERSION
 from sparktest.devcluster.kinds import Kind
+from sparktest.devcluster.objects import METADATA_SCHEMA
 
 Document = dict[str, Any]
 INFO = {"title": "SparkTest dev cluster", "version": VERSION["gitVersion"]}
 API_VERSION = {"type": "string", "description": "The group and version of this kind."}
 KIND = {"type": "string", "description": "The name of this kind."}
-STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
-METADATA = {
-    "type": "object",
-    "description": "What every object has: name, namespace, labels, owners.",
-    "properties": {
-        "name": {"type": "string", "description": "The name, once a namespace and kind."},
-        "generateName": {"type": "string", "description": "A name to which chance is added."},
-        "namespace": {"type": "string", "description": "The room that the name is unique in."},
-        "labels": STRINGS | {"description": "Words to select by."},
-        "annotations": STRINGS | {"description": "Notes of any kind."},
-        "finalizers": {"type": "array", "items": {"type": "string"}},
-        "ownerReferences": {
-            "type": "array",
-            "items": {"type": "object", "additionalProperties": True},
-        },
-        "uid": {"type": "string"},
-        "resourceVersion": {"type": "string"},
-        "generation": {"type": "integer", "format": "int64"},
-        "creationTimestamp": {"type": "string", "format": "date-time"},
-        "deletionTimestamp": {"type": "string", "format": "date-time"},
-        "deletionGracePeriodSeconds": {"type": "integer", "format": "int64"},
-    },
-}
 STRICT = {"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}
 DRY_RUN = {"name": "dryRun", "in": "query", "schema": {"type": "string"}}
 
@@ -84,7 +62,7 @@ def _gvk(kind: Kind) -> Document:
 
 def _schema(kind: Kind) -> Document:
     own = dict(kind.schema)
-    head = {"apiVersion": API_VERSION, "kind": KIND, "metadata": METADATA}
+    head = {"apiVersion": API_VERSION, "kind": KIND, "metadata": METADATA_SCHEMA}
     own["properties"] = {**own.get("properties", {}), **head}
     own["x-kubernetes-group-version-kind"] = [_gvk(kind)]
     return own

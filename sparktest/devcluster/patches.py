@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any, cast
 
+from sparktest.devcluster.breaches import json_type
 from sparktest.devcluster.objects import METADATA_SCHEMA
 from sparktest.devcluster.status import StatusError, bad_request
 
@@ -25,7 +26,7 @@ def check(media_type: str, *, strategic_too: bool) -> None:
         raise StatusError(
             415,
             "UnsupportedMediaType",
-            f"the body of the request was in an unknown format ({media_type or 'none given'}) - "
+            "the body of the request was in an unknown format - "
             f"accepted media types include: {', '.join(accepted)}"
             + ("; the dev cluster has no server-side apply" if media_type == APPLY else ""),
         )
@@ -46,11 +47,17 @@ def patched(obj: Tree, patch: Any, media_type: str, schema: Tree) -> Tree:
     if media_type == JSON:
         return json_patched(obj, patch)
     if not isinstance(patch, dict):
-        raise bad_request(f"a patch of type {media_type} must be an object")
+        lead = "error decoding patch: " if media_type == MERGE else ""
+        raise bad_request(f"{lead}{_misfit(patch, 'map[string]interface {}')}")
     if media_type == MERGE:
         return cast(Tree, merged(obj, patch))
     properties = {**schema.get("properties", {}), "metadata": METADATA_SCHEMA}
     return strategic(obj, patch, {"properties": properties})
+
+
+def _misfit(patch: Any, wanted: str) -> str:
+    name = "bool" if isinstance(patch, bool) else json_type(patch)
+    return f"json: cannot unmarshal {name} into Go value of type {wanted}"
 
 
 def merged(value: Any, patch: Any) -> Any:
@@ -73,18 +80,15 @@ def json_patched(obj: Tree, operations: Any) -> Tree:
         StatusError: 400, no patch; 422, it does not apply or a test in it failed.
     """
     if not isinstance(operations, list):
-        raise bad_request("a JSON patch must be an array of operations")
+        raise bad_request(f"error decoding patch: {_misfit(operations, '[]handlers.jsonPatchOp')}")
     holder = {"": deepcopy(obj)}
     for operation in operations:
         try:
             _apply(holder, operation)
         except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-            raise StatusError(
-                422,
-                "Invalid",
-                "the server rejected our request due to an error in our request: "
-                f"{operation} cannot be applied: {error}",
-            ) from error
+            # Why not is not said, nor is it by a real one.
+            text = "the server rejected our request due to an error in our request"
+            raise StatusError(422, "Invalid", text) from error
     return holder[""]
 
 

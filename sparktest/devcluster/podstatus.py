@@ -20,6 +20,7 @@ class Container(msgspec.Struct):
     name: str
     image: str
     init: bool = False
+    resources: Object = {}
     state: Object = msgspec.field(
         default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}}
     )
@@ -53,7 +54,13 @@ class Container(msgspec.Struct):
             "lastState": {},
         } | started
         if self.id:
-            found["containerID"] = self.id
+            found |= {"containerID": self.id, "resources": self.resources}
+            if "requests" in self.resources:
+                found["allocatedResources"] = self.resources["requests"]
+            if self.over:
+                found["state"] = {
+                    "terminated": {**self.state["terminated"], "containerID": self.id}
+                }
         return found
 
 
@@ -69,16 +76,18 @@ def containers(pod: Object) -> list[Container]:
     """The containers of a pod that does not run yet, the init containers first."""
     spec = pod["spec"]
     found = [
-        Container(container["name"], container.get("image", ""), init=True)
+        _container(container, waiting("ContainerCreating"), init=True)
         for container in spec.get("initContainers") or ()
     ]
-    reason = "PodInitializing" if found else "ContainerCreating"
-    return found + [
-        Container(
-            container["name"], container.get("image", ""), state={"waiting": {"reason": reason}}
-        )
-        for container in spec["containers"]
-    ]
+    state = waiting("PodInitializing" if found else "ContainerCreating")
+    return found + [_container(container, state, init=False) for container in spec["containers"]]
+
+
+def _container(spec: Object, state: Object, *, init: bool) -> Container:
+    return Container(
+        name=spec["name"], image=spec.get("image", ""), init=init, state=state,
+        resources=spec.get("resources") or {},
+    )  # fmt: skip
 
 
 def waiting(reason: str, message: str = "") -> Object:

@@ -47,6 +47,9 @@ MESSAGES = {
     "Review": "1 resourceAttributes Attributes, 2 nonResourceAttributes Path",
     "Attributes": "1 namespace s, 2 verb s, 3 group s, 4 version s, 5 resource s, "
     "6 subresource s, 7 name s",
+    "SelfSubjectRulesReview": "1 metadata ObjectMeta, 2 spec RulesOf, 3 status -",
+    "RulesOf": "1 namespace s",
+    "SelfSubjectReview": "1 metadata ObjectMeta, 2 status -",
     "Path": "1 path s, 2 verb s",
 }
 FIELDS = {

@@ -1,5 +1,6 @@
 """A request and its answer, apart from HTTP; and what a path means."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,8 +8,8 @@ import msgspec
 
 from sparktest.devcluster import protobuf
 from sparktest.devcluster.faults import Call
-from sparktest.devcluster.kinds import Kind, Kinds
-from sparktest.devcluster.status import StatusError, bad_request, no_such_route
+from sparktest.devcluster.kinds import PODS, Kind, Kinds
+from sparktest.devcluster.status import NoRouteError, StatusError, bad_request
 
 METHODS = {
     "GET": "get",
@@ -17,6 +18,9 @@ METHODS = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
+
+# What kubectl asks of real pods and pods of this kind cannot give.
+ABSENT = ("attach", "exec", "portforward")
 
 
 class Request(msgspec.Struct):
@@ -82,10 +86,19 @@ def answered(document: Any, code: int = 200) -> Answer:
 
 def refused(error: StatusError) -> Answer:
     """The answer for an error."""
-    headers = {}
+    if isinstance(error, NoRouteError):
+        return Answer(b"404 page not found\n", 404, media_type="text/plain; charset=utf-8")
+    headers = warning_headers(error.warnings)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return Answer(msgspec.json.encode(error.document()), error.code, headers)
+
+
+def warning_headers(warnings: list[str]) -> dict[str, str]:
+    """The header that has kubectl show warnings."""
+    # As JSON, so that nothing in a field's name ends the header.
+    text = ", ".join(f"299 - {json.dumps(warning)}" for warning in warnings)
+    return {"Warning": text} if text else {}
 
 
 def target(path: str, kinds: Kinds) -> Target:
@@ -100,7 +113,7 @@ def target(path: str, kinds: Kinds) -> Target:
     elif steps[0] == "apis" and len(steps) > 3:
         group, version, rest = steps[1], steps[2], steps[3:]
     else:
-        raise no_such_route()
+        raise NoRouteError
     namespace = ""
     # /namespaces/x is the namespace itself; with `status` behind it still is.
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in ("status", "finalize"):
@@ -108,8 +121,11 @@ def target(path: str, kinds: Kinds) -> Target:
     kind = kinds.find(group, version, rest[0])
     name, subresource = (*rest[1:3], "", "")[:2]
     scoped = kind.namespaced == bool(namespace) or not (name or namespace)
+    if kind is PODS and subresource in ABSENT:
+        text = f"the dev cluster has no {subresource}: its pods are processes of this machine"
+        raise StatusError(405, "MethodNotAllowed", text)
     if len(rest) > 3 or not scoped or (subresource and subresource not in kind.subresources):
-        raise no_such_route()
+        raise NoRouteError
     return Target(kind, namespace, name, subresource)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster import admission
+from sparktest.devcluster.breaches import in_own_words
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import NAMESPACES, Kind
@@ -20,6 +21,7 @@ from sparktest.devcluster.objects import (
 )
 from sparktest.devcluster.status import (
     MODIFIED,
+    StatusError,
     already_exists,
     bad_request,
     cause,
@@ -37,6 +39,7 @@ class Options(msgspec.Struct, frozen=True):
     """How a write is meant: kept or only tried, and what to do about unknown fields."""
 
     dry_run: bool = False
+    patch: bool = False
     validation: str = "Warn"
     warnings: list[str] = msgspec.field(default_factory=list)
 
@@ -81,7 +84,7 @@ class Resources:
         if "status" in kind.subresources:
             obj.pop("status", None)
         self._check_names(kind, obj)
-        self._check_schema(kind, obj, None)
+        self._check_schema(kind, obj, None, options)
         with self.store.lock:
             if kind.namespaced:
                 self._check_namespace(kind, namespace, obj["metadata"]["name"])
@@ -118,7 +121,7 @@ class Resources:
                 admission.plain_text(obj)
             self._check_names(kind, obj)
             self._check_finalizers(kind, obj, current)
-            self._check_schema(kind, obj, current)
+            self._check_schema(kind, obj, current, options)
             self._refuse(kind, obj, admission.causes(kind, obj, current))
             if obj == current:
                 return current
@@ -193,7 +196,7 @@ class Resources:
         unknown = kind.rules.prune(obj)
         if unknown and options.validation == "Strict":
             fields = ", ".join(f'unknown field "{field}"' for field in unknown)
-            raise bad_request(_unreadable(kind, f"strict decoding error: {fields}"))
+            raise _undecodable(kind, f"strict decoding error: {fields}", options)
         if options.validation == "Warn":
             options.warnings.extend(f'unknown field "{field}"' for field in unknown)
         kind.rules.default(obj)
@@ -202,11 +205,11 @@ class Resources:
         label_name = kind is NAMESPACES
         self._refuse(kind, obj, metadata_causes(obj["metadata"], label_name=label_name))
 
-    def _check_schema(self, kind: Kind, obj: Object, old: Object | None) -> None:
+    def _check_schema(self, kind: Kind, obj: Object, old: Object | None, options: Options) -> None:
         causes = kind.rules.causes(obj, old)
         if not kind.custom and any(c["reason"] == "FieldValueTypeInvalid" for c in causes):
-            raise bad_request(_unreadable(kind, causes[0]["message"]))
-        self._refuse(kind, obj, causes)
+            raise _undecodable(kind, causes[0]["message"], options)
+        self._refuse(kind, obj, causes if kind.custom else [*map(in_own_words, causes)])
 
     def _check_finalizers(self, kind: Kind, obj: Object, current: Object) -> None:
         if not current["metadata"].get("deletionTimestamp"):
@@ -258,6 +261,12 @@ class Resources:
             if "status" in current:
                 obj["status"] = current["status"]
         return obj
+
+
+def _undecodable(kind: Kind, why: str, options: Options) -> StatusError:
+    if options.patch:
+        return invalid("", "", "", [cause("Invalid", "patch", f'Invalid value: "object": {why}')])
+    return bad_request(_unreadable(kind, why))
 
 
 def _unreadable(kind: Kind, why: str) -> str:

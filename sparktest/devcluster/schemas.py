@@ -1,13 +1,25 @@
 """Structural schemas: what an object may hold. Pruning, defaulting, validation."""
 
+from base64 import b64decode
 from copy import deepcopy
 from typing import Any, cast
 
 import jsonschema_rs
 
 from sparktest.devcluster.breaches import breach
+from sparktest.devcluster.objects import METADATA_SCHEMA
 from sparktest.devcluster.rules import RuleTree
 from sparktest.devcluster.status import Cause, cause
+
+
+def is_base64(text: str) -> bool:
+    """Whether the text is base64."""
+    try:
+        b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True
+
 
 # What JSON Schema checks as it stands. Everything else is Kubernetes' own or only describes.
 PLAIN = (
@@ -17,6 +29,7 @@ PLAIN = (
 )  # fmt: skip
 FORMATS = ("date-time", "date", "uuid", "ipv4", "ipv6", "uri", "email", "hostname")
 BOUNDS = {"int32": 2**31, "int64": 2**63}
+OWN_FORMATS = {"byte": is_base64}
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 ROOT = ("apiVersion", "kind", "metadata")
@@ -41,7 +54,9 @@ class Schema:
         self._rules = RuleTree.of(document)
         try:
             self._validator = jsonschema_rs.Draft4Validator(
-                plain(document), pattern_options=jsonschema_rs.RegexOptions()
+                plain(document),
+                pattern_options=jsonschema_rs.RegexOptions(),
+                formats=OWN_FORMATS,
             )
         except (ValueError, jsonschema_rs.ValidationError) as error:
             raise ValueError(str(error).splitlines()[0]) from error
@@ -53,6 +68,7 @@ class Schema:
         """
         unknown: list[str] = []
         root = {key: obj.pop(key) for key in ROOT if key in obj}
+        _prune(root.get("metadata"), METADATA_SCHEMA, "metadata", unknown)
         _prune(obj, self.document, "", unknown)
         rest = dict(obj)
         obj.clear()
@@ -145,6 +161,6 @@ def _types(schema: Tree) -> Tree:
     if kind in BOUNDS:
         found["minimum"] = schema.get("minimum", -BOUNDS[kind])
         found["maximum"] = schema.get("maximum", BOUNDS[kind] - 1)
-    elif kind in FORMATS:
+    elif kind in FORMATS or kind in OWN_FORMATS:
         found["format"] = kind
     return found

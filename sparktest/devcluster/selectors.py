@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from sparktest.devcluster.entries import Entry, Object
-from sparktest.devcluster.kinds import Kind
+from sparktest.devcluster.kinds import JOBS, Kind
 from sparktest.devcluster.status import bad_request
 
 Test = Callable[[Entry], bool]
@@ -85,8 +85,17 @@ def _field_test(kind: Kind, field: str, value: str, *, wanted: bool) -> Test:
     if field == "metadata.namespace":
         return lambda entry: (entry.namespace == value) == wanted
     if field not in kind.fields:
-        raise bad_request(f'field label not supported: "{field}"')
+        raise bad_request(_unknown(kind, field))
     return lambda entry: (field_text(entry.decode(), field) == value) == wanted
+
+
+def _unknown(kind: Kind, field: str) -> str:
+    if kind is JOBS:
+        return f'field label "{field}" not supported for Job'
+    if kind.custom or kind.fields:
+        return f"field label not supported: {field}"
+    known = 'only "metadata.name", "metadata.namespace"'
+    return f'"{field}" is not a known field selector: {known}'
 
 
 def field_text(obj: Object, field: str) -> str:

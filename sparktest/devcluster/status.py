@@ -30,6 +30,7 @@ class StatusError(SparkTestError):
         self.code = code
         self.reason = reason
         self.details = details
+        self.warnings: list[str] = []
 
     def document(self) -> dict[str, Any]:
         """The Status object."""
@@ -50,6 +51,13 @@ class StatusError(SparkTestError):
         return document
 
 
+class NoRouteError(StatusError):
+    """A path that the API does not serve; the answer is no Status there either."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", "the server could not find the requested resource")
+
+
 def qualified(plural_or_kind: str, group: str) -> str:
     """`jobs.batch`, or `pods` for the core group, which has no name."""
     return f"{plural_or_kind}.{group}" if group else plural_or_kind
@@ -58,12 +66,6 @@ def qualified(plural_or_kind: str, group: str) -> str:
 def bad_request(message: str) -> StatusError:
     """The error for a request that makes no sense."""
     return StatusError(400, "BadRequest", message)
-
-
-def no_such_route() -> StatusError:
-    """The error for a path that the API does not serve."""
-    message = "the server could not find the requested resource"
-    return StatusError(404, "NotFound", message, details={})
 
 
 def not_found(plural: str, group: str, name: str) -> StatusError:

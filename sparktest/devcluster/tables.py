@@ -50,7 +50,8 @@ def partial(obj: Object) -> Object:
 def _columns(kind: Kind) -> tuple[Column, ...]:
     if kind.custom:
         return (NAME, *kind.columns)
-    return (NAME, *columns.COLUMNS.get(kind.kind, columns.USUAL))
+    own = columns.COLUMNS.get(kind.kind, columns.USUAL)
+    return own if kind.kind in columns.NAMELESS else (NAME, *own)
 
 
 def _definition(column: Column) -> dict[str, Any]:
@@ -60,10 +61,10 @@ def _definition(column: Column) -> dict[str, Any]:
 
 
 def _cells(kind: Kind, obj: Object, now: datetime) -> list[Any]:
-    name = obj["metadata"]["name"]
-    if not kind.custom and kind.kind in columns.CELLS:
-        return [name, *columns.CELLS[kind.kind](obj, now)]
-    return [name, *(_cell(column, obj, now) for column in _columns(kind)[1:])]
+    if kind.custom or kind.kind not in columns.CELLS:
+        return [_cell(column, obj, now) for column in _columns(kind)]
+    cells = columns.CELLS[kind.kind](obj, now)
+    return cells if kind.kind in columns.NAMELESS else [obj["metadata"]["name"], *cells]
 
 
 def _cell(column: Column, obj: Object, now: datetime) -> Any:

@@ -33,6 +33,14 @@ def test_a_running_container_makes_a_running_and_ready_pod() -> None:
     assert found["containerStatuses"][0]["started"] is True
 
 
+def test_a_container_that_ended_says_which_it_was_and_what_it_had() -> None:
+    own = Container("test", "i", state=terminated(0, "Completed"), id="process://x")
+    own.resources = {"requests": {"cpu": "1"}}
+    told = own.document()
+    assert told["state"]["terminated"]["containerID"] == told["containerID"]
+    assert (told["resources"], told["allocatedResources"]) == (own.resources, {"cpu": "1"})
+
+
 def test_exit_codes_decide_the_phase() -> None:
     good, bad = (Container("c", "i", state=terminated(code, "x")) for code in (0, 3))
     assert status(pod(), [good], None, "T")["phase"] == "Succeeded"

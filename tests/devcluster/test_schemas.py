@@ -22,9 +22,9 @@ def said(compiled: Schema, spec: Any, old: Any = None) -> list[str]:
 
 def test_an_unknown_field_is_taken_out_and_named() -> None:
     compiled = schema(properties={"list": {"type": "array", "items": {"type": "object"}}})
-    obj = {"kind": "X", "metadata": {"any": 1}, "spec": {"list": [{"b": 1}], "c": 1}, "d": 2}
-    assert compiled.prune(obj) == ["spec.list[0].b", "spec.c", "d"]
-    assert obj == {"kind": "X", "metadata": {"any": 1}, "spec": {"list": [{}]}}
+    obj = {"kind": "X", "metadata": {"lables": {}}, "spec": {"list": [{"b": 1}], "c": 1}, "d": 2}
+    assert compiled.prune(obj) == ["metadata.lables", "spec.list[0].b", "spec.c", "d"]
+    assert obj == {"kind": "X", "metadata": {}, "spec": {"list": [{}]}}
 
 
 def test_what_shall_be_kept_is_kept_however_deep() -> None:

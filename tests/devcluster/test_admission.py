@@ -1,0 +1,80 @@
+"""What built-in kinds get from the server, and what they are refused for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.devcluster.client import JOBS, MAPS, MERGE, PODS, STRATEGIC, Client, config_map, job
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def pod(title: str, **container: Any) -> dict[str, Any]:
+    own = {"name": "a", "image": "busybox:1.35"} | container
+    return {"metadata": {"name": title}, "spec": {"containers": [own]}}
+
+
+def test_a_pod_requests_what_it_limits_and_tolerates_a_node_for_a_while(client: Client) -> None:
+    limits = {"memory": "1Gi", "cpu": "1"}
+    wish = {"limits": limits, "requests": {"cpu": "10m"}}
+    spec = client.create(PODS, pod("a", image="simulate/creating", resources=wish))["spec"]
+    assert spec["containers"][0]["resources"]["requests"] == {"memory": "1Gi", "cpu": "10m"}
+    assert {wish["tolerationSeconds"] for wish in spec["tolerations"]} == {300}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (pod("a", name="A_b"), "RFC 1123 label"),
+        (pod("a", image=""), "spec.containers[0].image: Required value"),
+        ({"metadata": {"name": "a"}}, "spec.containers: Required value"),
+    ],
+)
+def test_a_pod_that_cannot_run_is_refused(client: Client, body: Any, words: str) -> None:
+    reply = client.call("POST", PODS, body)
+    assert reply.code == 422
+    assert words in reply.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda spec: spec["template"]["spec"].update(hostname="x"), "spec.template"),
+        (lambda spec: spec.update(completions=7), "spec.completions"),
+        (lambda spec: spec.pop("selector"), "spec.selector"),
+        (lambda spec: spec["template"]["metadata"].pop("labels"), "spec.template.metadata.labels"),
+    ],
+)
+def test_what_a_job_does_is_fixed(client: Client, change: Change, field: str) -> None:
+    made = client.create(JOBS, job("a", image="simulate/creating"))
+    change(made["spec"])
+    reply = client.call("PUT", f"{JOBS}/a", made | {"metadata": {"name": "a"}})
+    assert reply.code == 422
+    assert field in [cause["field"] for cause in reply.body["details"]["causes"]]
+
+
+def test_a_secret_holds_base64_only(client: Client) -> None:
+    path = "/api/v1/namespaces/default/secrets"
+    body = {"metadata": {"name": "s"}, "data": {"key": "not base64!"}}
+    assert client.call("POST", path, body).code == 422
+
+
+@pytest.mark.parametrize("media_type", [MERGE, STRATEGIC])
+def test_a_patch_with_unknown_fields_is_invalid_when_strict(
+    client: Client, media_type: str
+) -> None:
+    client.create(MAPS, config_map("a"))
+    path = f"{MAPS}/a?fieldValidation=Strict"
+    reply = client.call("PATCH", path, {"dat": {}}, content_type=media_type)
+    assert (reply.code, reply.body["reason"]) == (422, "Invalid")
+    assert reply.body["message"].endswith('strict decoding error: unknown field "dat"')
+
+
+def test_a_warning_goes_along_with_an_error_too(client: Client) -> None:
+    client.create(MAPS, config_map("a"))
+    body = config_map("a") | {"one": 1, "two": 2}
+    reply = client.call("POST", f"{MAPS}?fieldValidation=Warn", body)
+    assert reply.code == 409
+    warnings = ", ".join(f'299 - "unknown field \\"{name}\\""' for name in ("one", "two"))
+    assert reply.headers["Warning"] == warnings
