@@ -43,7 +43,8 @@ def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
     statements = [
         "import sparktest.cli, sparktest.settings, sparktest.domain, sparktest.kubectl",
         main("--help"), main("--version"), main("runs", "--help"), main("up", "--help"),
-        main("crd"), main("config"), main("nonsense"),
+        main("crd"), main("config"), main("nonsense"), main("run", "--help"),
+        main("completion", "bash"), main("definitions", "edit", "--help"),
     ]  # fmt: skip
 
     assert loaded_by("; ".join(statements), tmp_path) & HEAVY == set()

@@ -59,8 +59,8 @@ def candidates(named: Iterable[tuple[Named, str]], incomplete: str) -> list[Comp
 
 def help_of(*parts: str) -> str:
     """The parts on one short line, without what has a meaning to a shell's completion."""
-    text = " ".join(", ".join(parts).split())
-    plain = "".join(letter if letter.isalnum() or letter in " .,_@/+-" else "?" for letter in text)
+    text = " ".join(" - ".join(parts).split())
+    plain = "".join(letter if letter.isalnum() or letter in " ._@/+-" else "?" for letter in text)
     return plain[:LONGEST_HELP]
 
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "_SPARKTEST_COMPLETE"
 HOW = {
-    "bash": 'add this line to ~/.bashrc: eval "$(sparktest completion bash)"',
-    "zsh": 'add this line to ~/.zshrc, after compinit: eval "$(sparktest completion zsh)"',
+    "bash": 'in ~/.bashrc: eval "$(sparktest completion bash)"',
+    "zsh": 'in ~/.zshrc, after compinit: eval "$(sparktest completion zsh)"',
     "fish": "sparktest completion fish > ~/.config/fish/completions/sparktest.fish",
 }
 
@@ -21,7 +21,7 @@ HOW = {
 def completion(shell: str) -> None:
     """Print the script that completes commands in a shell.
 
-    Commands, options, and what the API knows: runs, definitions, namespaces. Its first line says
+    Commands, options, and what the API knows: runs, definitions, namespaces. Its last line says
     how to keep it.
     """
     from click.shell_completion import get_completion_class
@@ -32,8 +32,9 @@ def completion(shell: str) -> None:
     root = click.get_current_context().find_root().command
     # Not source(): it starts a bash to learn its version, also where only the text is wanted.
     script = made(root, {}, "sparktest", VARIABLE)
-    click.echo(f"# sparktest, completed in {shell}. To keep it, {HOW[shell]}")
     click.echo(script.source_template % script.source_vars())
+    # Last: zsh looks for #compdef in the first line.
+    click.echo(f"# To keep it: {HOW[shell]}")
 
 
 def asked(environ: "Mapping[str, str]") -> str | None:
