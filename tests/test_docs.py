@@ -9,7 +9,7 @@ import click
 import pytest
 import yaml
 
-from sparktest.cli import program
+from sparktest.cli import plugin, program
 from sparktest.cli.exits import Exit
 from sparktest.cli.manifests import of_testruns
 from sparktest.client import ApiClient
@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Between backquotes, and the lines of blocks; what a shell sees before `|`, `&&` or `)`.
-INLINE = re.compile(r"`(sparktest [^`\n]+)`")
-IN_BLOCK = re.compile(r"(?:^|[ (/])(sparktest [a-z][^|&)\n]*)")
+INLINE = re.compile(r"`((?:kubectl )?sparktest [^`\n]+)`")
+IN_BLOCK = re.compile(r"(?:^|[ (/])((?:kubectl )?sparktest [a-z][^|&)\n]*)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
@@ -41,8 +41,9 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "text"), sorted(set(commands())))
 def test_a_command_in_the_documentation_exists_with_its_options(page: str, text: str) -> None:
-    _, *words = shlex.split(text)
-    command: click.Command = program
+    by_kubectl = text.startswith("kubectl ")
+    words = shlex.split(text)[2 if by_kubectl else 1 :]
+    command: click.Command = plugin.program if by_kubectl else program
     while words and isinstance(command, click.Group):
         assert words[0] in command.commands, f"{page}: {text}"
         command = command.commands[words.pop(0)]
@@ -55,11 +56,14 @@ def test_a_command_in_the_documentation_exists_with_its_options(page: str, text:
 
 
 def test_the_documentation_names_every_command() -> None:
-    named = {text.split()[1] for _, text in commands()}
+    texts = [text for _, text in commands()]
+    named = {text.split()[1] for text in texts if not text.startswith("kubectl ")}
+    by_kubectl = {text.split()[2] for text in texts if text.startswith("kubectl ")}
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
     for name in program.commands:
         assert name in named or f"`{name}`" in changelog, name
+    assert by_kubectl == set(plugin.program.commands)
 
 
 def test_the_rooms_of_the_architecture_have_the_files_that_it_names() -> None:

@@ -44,6 +44,8 @@ def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
         "import sparktest.cli, sparktest.settings, sparktest.domain, sparktest.kubectl",
         main("--help"), main("--version"), main("runs", "--help"), main("up", "--help"),
         main("crd"), main("config"), main("nonsense"), main("run", "--help"),
+        "from sparktest.cli import plugin; plugin.main(['--help']); plugin.main(['run', '-h'])",
+        "from sparktest.cli.plugin import completion; completion.main(['li'])",
         main("completion", "bash"), main("definitions", "edit", "--help"),
     ]  # fmt: skip
 
@@ -55,6 +57,10 @@ def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
     [
         ("import sparktest.kube.jobs, sparktest.kube.outcome", set()),
         (main("runs"), {"requests", "urllib3"}),
+        (
+            "from sparktest.cli.plugin import main; main(['list'])",
+            {"kubernetes", "requests", "urllib3", "yaml"},
+        ),
         ("import sparktest.controller.app", HEAVY & {"kubernetes", "requests", "urllib3", "yaml"}),
         ("import sparktest.api.server", HEAVY - {"kubernetes", "requests", "rich", "textual"}),
         ("import sparktest.tui.app", {"requests", "urllib3", "rich", "textual"}),

@@ -1,8 +1,8 @@
 """The command show: everything about a run that a person asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from sparktest.client import ApiClient
     from sparktest.domain import Run
 
-Fact = tuple[str, str | None]
+
+class Fact(NamedTuple):
+    """A label and what there is to say; a value of None or "" is not shown."""
+
+    label: str
+    value: str | None
 
 
 @click.command("show")
@@ -42,44 +47,46 @@ def facts(run: "Run", now: datetime) -> list[Fact]:
     """Labels and values, in the order in which they are read; None where there is nothing."""
     ref = run.k8s_ref
     return [
-        ("Name", run.name),
-        ("Id", run.id),
-        ("Status", _status(run, now)),
-        ("Why", _why(run)),
-        ("Source", f"TestRun {ref.namespace}/{ref.name}" if ref else run.origin.value),
-        ("Definition", run.definition_name or run.test_definition_id),
-        ("Rerun of", run.rerun_of),
-        ("Job", f"{run.namespace}/{run.job_name}{'' if run.job_created else ' (not created)'}"),
-        ("Image", run.image),
-        ("Commands", "\n".join(run.commands)),
-        ("Program", _quoted((*run.entrypoint, *run.args))),
+        Fact("Name", run.name),
+        Fact("Id", run.id),
+        Fact("Status", _status(run, now)),
+        Fact("Why", _why(run)),
+        Fact("Source", f"TestRun {ref.namespace}/{ref.name}" if ref else run.origin.value),
+        Fact("Definition", run.definition_name or run.test_definition_id),
+        Fact("Rerun of", run.rerun_of),
+        Fact("Job", f"{run.namespace}/{run.job_name}{'' if run.job_created else ' (not created)'}"),
+        Fact("Image", run.image),
+        Fact("Commands", "\n".join(run.commands)),
+        Fact("Program", _quoted((*run.entrypoint, *run.args))),
         # Names only: a value may be a secret. JSON and YAML have the values.
-        ("Env", ", ".join(sorted(run.env))),
-        ("Account", run.service_account_name),
-        ("Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items())),
-        ("Timeout", span(run.timeout_seconds)),
-        ("Created", _moment(run.created_at, now)),
-        ("Started", _moment(run.started_at, now)),
-        ("Finished", _moment(run.finished_at, now)),
-        ("Log", _log(run)),
-    ]  # fmt: skip
+        Fact("Env", ", ".join(sorted(run.env))),
+        Fact("Account", run.service_account_name),
+        Fact("Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items())),
+        Fact("Timeout", span(run.timeout_seconds)),
+        Fact("Created", _moment(run.created_at, now)),
+        Fact("Started", _moment(run.started_at, now)),
+        Fact("Finished", _moment(run.finished_at, now)),
+        Fact("Log", _log(run)),
+    ]
 
 
 def _show_facts(run: "Run", now: datetime, before: str) -> None:
     from sparktest import kubectl
 
-    commands = [("Read log", f"sparktest logs {run.id}"), *kubectl.commands(run)]
-    lines = [*_lines(facts(run, now), COLOURS.get(run.status)), "", *_lines(commands)]
-    click.echo(before + "\n".join(lines), color=coloured())
+    commands = [Fact("Read log", f"sparktest logs {run.id}")]
+    commands += [Fact(*each) for each in kubectl.commands(run)]
+    said = [*lines(facts(run, now), {"Status": COLOURS.get(run.status)}), "", *lines(commands)]
+    click.echo(before + "\n".join(said), color=coloured())
 
 
-def _lines(rows: Sequence[Fact], colour: str | None = None) -> list[str]:
+def lines(rows: Sequence[Fact], colours: Mapping[str, str | None] | None = None) -> list[str]:
     """A line a fact, its further lines below the first; no line where there is nothing."""
     room = max(len(label) for label, _ in rows) + 3
+    painted = colours or {}
     said: list[str] = []
     for label, value in rows:
         for index, line in enumerate((value or "").splitlines()):
-            shown = click.style(line, fg=colour) if label == "Status" else line
+            shown = click.style(line, fg=painted[label]) if label in painted else line
             said.append(f"{'' if index else label:<{room}}{shown}")
     return said
 
@@ -99,9 +106,10 @@ def _why(run: "Run") -> str | None:
     if run.failure is None:
         return ": ".join(filter(None, (run.status_reason, run.status_message)))
     said = f"{run.failure.class_.value}, {run.failure.reason}"
-    if run.failure.exit_code is not None:
-        said += f", exit code {run.failure.exit_code}"
-    return f"{said}: {run.failure.message}" if run.failure.message else said
+    if run.failure.message:
+        return f"{said}: {run.failure.message}"
+    code = run.failure.exit_code
+    return said if code is None else f"{said}: exit code {code}"
 
 
 def _log(run: "Run") -> str:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -39,8 +39,16 @@ def logs(
         write_log(iter([client.get_log(run.id, container=container, tail=tail)]))
 
 
+class Follows(Protocol):
+    """Whatever has logs that can be followed from a byte on, as the API's client."""
+
+    def follow_log(  # noqa: D102
+        self, run_id: str, *, container: str | None = None, offset: int = 0
+    ) -> Iterator[bytes]: ...
+
+
 def followed(
-    client: "ApiClient",
+    client: Follows,
     run_id: str,
     container: str | None = None,
     *,

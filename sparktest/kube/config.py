@@ -2,7 +2,8 @@
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
 from sparktest.errors import ForbiddenError, InvalidError
-from sparktest.settings import DEVCLUSTER, Settings
+from sparktest.settings import DEVCLUSTER, IN_POD_NAMESPACE, Settings
 
 WAYS = (
     "give --kubeconfig FILE or set KUBECONFIG, put a kubeconfig at ~/.kube/config, "
@@ -70,6 +71,47 @@ def refuse_open_devcluster(settings: Settings, environ: Mapping[str, str] | None
         )
 
 
+def namespace(settings: Settings, environ: Mapping[str, str] | None = None) -> str:
+    """The namespace that kubectl would use there: of the context, of our pod, or `default`.
+
+    Raises:
+        InvalidError: as `load`.
+    """
+    files = _kubeconfigs(settings, os.environ if environ is None else environ)
+    if not files:
+        return _own_namespace() or "default"
+    with _naming(files):
+        _, context = _context([_document(path) for path in files], settings.context)
+    return str(context.get("namespace") or "default")
+
+
+def contexts(settings: Settings, environ: Mapping[str, str] | None = None) -> list[str]:
+    """The names of the contexts of the kubeconfig, none where there is none.
+
+    Raises:
+        InvalidError: as `load`.
+    """
+    files = _kubeconfigs(settings, os.environ if environ is None else environ)
+    with _naming(files):
+        return list(_entries([_document(path) for path in files], "contexts", "context"))
+
+
+def _own_namespace() -> str:
+    try:
+        return IN_POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def _naming(files: list[Path]) -> Iterator[None]:
+    """An error says in which files it is."""
+    try:
+        yield
+    except InvalidError as error:
+        raise InvalidError(f"{os.pathsep.join(map(str, files))}: {error.detail}") from None
+
+
 def _kubeconfigs(settings: Settings, environ: Mapping[str, str]) -> list[Path]:
     if settings.kubeconfig:
         return _existing(settings.kubeconfig, "kubeconfig")
@@ -89,10 +131,8 @@ def _existing(paths: str, source: str) -> list[Path]:
 
 def _from_kubeconfig(configuration: Configuration, files: list[Path], context: str | None) -> None:
     named = os.pathsep.join(map(str, files))
-    try:
+    with _naming(files):
         name, cluster = _choice([_document(path) for path in files], context)
-    except InvalidError as error:
-        raise InvalidError(f"{named}: {error.detail}") from None
     try:
         load_kube_config(config_file=named, context=name, client_configuration=configuration)
     except MALFORMED as error:
@@ -109,22 +149,28 @@ def _from_kubeconfig(configuration: Configuration, files: list[Path], context: s
 
 def _choice(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
     """The context's name and its cluster entry."""
-    contexts = _entries(documents, "contexts", "context")
-    # As kubectl does: the first file that names a current context decides.
-    current = (str(found) for doc in documents if (found := doc.get("current-context")))
-    name = context or next(current, None)
-    choose = f"choose one with --context: {', '.join(contexts) or 'there is none'}"
-    if not name:
-        raise InvalidError(f"no current context; {choose}")
-    if name not in contexts:
-        raise InvalidError(f"no context is called {name!r}; {choose}")
-    cluster = _entries(documents, "clusters", "cluster").get(str(contexts[name].get("cluster")))
+    name, entry = _context(documents, context)
+    cluster = _entries(documents, "clusters", "cluster").get(str(entry.get("cluster")))
     if cluster is None:
         raise InvalidError(f"context {name!r} names no cluster that is in the file")
     server = str(cluster.get("server"))
     if not server.startswith(("http://", "https://")) or not _host(server):
         raise InvalidError(f"the cluster of context {name!r} has no http(s):// address as server")
     return name, cluster
+
+
+def _context(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
+    """The context's name and its entry; the current one's where none is named."""
+    known = _entries(documents, "contexts", "context")
+    # As kubectl does: the first file that names a current context decides.
+    current = (str(found) for doc in documents if (found := doc.get("current-context")))
+    name = context or next(current, None)
+    choose = f"choose one with --context: {', '.join(known) or 'there is none'}"
+    if not name:
+        raise InvalidError(f"no current context; {choose}")
+    if name not in known:
+        raise InvalidError(f"no context is called {name!r}; {choose}")
+    return name, known[name]
 
 
 def _document(path: Path) -> dict[str, Any]:

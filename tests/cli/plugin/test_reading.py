@@ -1,0 +1,133 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sparktest.devcluster.app import DevCluster
+from sparktest.kube.cluster import EVENTS
+from tests.cli.conftest import Result
+from tests.cli.plugin.conftest import World
+
+Plugin = Callable[..., Result]
+RUN_ID = "0f0e0d0c-0000-4000-8000-000000000017"
+
+
+def test_testruns_are_listed_with_what_they_say(world: World, plugin: Plugin) -> None:
+    world.apply("one", definitionName="checkout")
+    world.apply("two")
+    failure = {"class": "test", "reason": "Error", "message": "exit code 1"}
+    world.says("two", phase="Failed", reason="Error", duration="3s", runId=RUN_ID, failure=failure)
+
+    result = plugin("list")
+
+    assert (result.code, result.err) == (0, "")
+    title, *lines = (line.split() for line in result.out.splitlines())
+    assert title == ["NAME", "PHASE", "DEFINITION", "REASON", "DURATION", "AGE"]
+    assert sorted(line[:5] for line in lines) == [
+        ["one", "Pending", "checkout", "-", "-"], ["two", "Failed", "busybox", "Error", "3s"],
+    ]  # fmt: skip
+    assert RUN_ID in plugin("list", "two", "-o", "wide").out
+    assert plugin("list", "two", "-o", "name").out == "testrun.sparktest.dev/two\n"
+
+
+def test_documents_are_those_of_the_cluster(world: World, plugin: Plugin) -> None:
+    world.apply("one")
+
+    listed = json.loads(plugin("list", "-o", "json").out)
+
+    assert listed["kind"] == "List"
+    assert [each["metadata"]["name"] for each in listed["items"]] == ["one"]
+    assert yaml.safe_load(plugin("list", "one", "-o", "yaml").out) == listed["items"][0]
+
+
+def test_another_namespace_context_or_kubeconfig_is_chosen_as_with_kubectl(
+    world: World, plugin: Plugin, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.apply("here")
+
+    elsewhere = plugin("list", "-n", "nowhere")
+    by_file = plugin("list", "--kubeconfig", str(kubeconfig), "-o", "name")
+    every = plugin("list", "-A", "--kubeconfig", str(kubeconfig))
+    unknown = plugin("list", "--context", "nope")
+
+    assert (elsewhere.code, elsewhere.out) == (0, "")
+    assert elsewhere.err == "sparktest: no TestRuns in namespace nowhere\n"
+    assert by_file.out == ""
+    assert world.namespace in every.out
+    assert unknown.code == 3
+    assert "choose one with --context" in unknown.err
+    # A setting of ours is not what kubectl shows.
+    monkeypatch.setenv("SPARKTEST_KUBECONFIG", "/nope")
+    assert plugin("list", "-o", "name").out == "testrun.sparktest.dev/here\n"
+
+
+def test_a_name_that_is_not_there_is_wrong_usage(world: World, plugin: Plugin) -> None:
+    assert plugin("list", "nope").code == 2
+    assert plugin("describe", "nope").code == 2
+    assert plugin("list", "nope", "-A").code == 2
+
+
+def test_describe_tells_all_with_events_and_what_to_do_next(world: World, plugin: Plugin) -> None:
+    testrun = world.apply("mine", image="busybox", commands=["a", "b"], env={"TOKEN": "hidden"})
+    failure = {"class": "test", "reason": "Error", "exitCode": 3}
+    condition = {"type": "Finished", "status": "True", "reason": "Failed",
+                 "lastTransitionTime": "2026-01-02T03:04:05Z"}  # fmt: skip
+    world.says("mine", phase="Failed", runId=RUN_ID, failure=failure, conditions=[condition])
+    reference = {"kind": "TestRun", "name": "mine", "namespace": world.namespace,
+                 "uid": testrun["metadata"]["uid"]}  # fmt: skip
+    world.cluster.create(EVENTS, world.namespace, {
+        "metadata": {"generateName": "mine-"}, "involvedObject": reference, "type": "Warning",
+        "reason": "Broken", "message": "it \x1b[2Jis", "lastTimestamp": "2026-01-02T03:04:05Z",
+    })  # fmt: skip
+
+    result = plugin("describe", "mine")
+
+    assert (result.code, result.err) == (0, "")
+    for line in (
+        f"Name {world.namespace}/mine",
+        "Why test, Error: exit code 3",
+        "Finished True Failed",
+        f"Stored log sparktest logs {RUN_ID}",
+    ):
+        assert line in [" ".join(line.split()) for line in result.out.splitlines()]
+    assert "Warning Broken: it is" in result.out
+    assert "hidden" not in result.out
+
+
+def test_escapes_in_an_object_reach_no_terminal(world: World, plugin: Plugin) -> None:
+    world.apply("mine", image="busybox", commands=["echo \x1b]0;pwned\x07"])
+    world.says("mine", phase="Pending", reason="\x1b[31mRed", message="\u202egnol")
+
+    for args in (["list"], ["list", "-o", "yaml"], ["describe", "mine"], ["list", "-o", "json"]):
+        out = plugin(*args).out
+        assert "\x1b" not in out
+        assert "\\u001b" not in out
+        assert "\u202e" not in out
+
+
+def test_a_cluster_that_does_not_know_testruns_says_how_to_install_them(
+    plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DevCluster.start(tmp_path / "bare") as bare:
+        monkeypatch.setenv("KUBECONFIG", str(bare.kubeconfig))
+        for args in (["list"], ["run", "--image", "i"], ["wait", "x"]):
+            result = plugin(*args)
+
+            assert (result.code, result.out) == (3, "")
+            assert result.err.count("\n") == 1
+            assert "sparktest crd | kubectl apply -f -" in result.err
+
+
+def test_a_cluster_that_is_away_is_6(world: World, plugin: Plugin, tmp_path: Path) -> None:
+    document = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    document["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    away = tmp_path / "away"
+    away.write_text(yaml.safe_dump(document))
+
+    result = plugin("list", "--kubeconfig", str(away))
+
+    assert result.code == 6
+    assert result.err.count("\n") == 1

@@ -1,0 +1,79 @@
+"""`kubectl sparktest` as people call it: through kubectl, on a cluster with API and controller."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import IMAGE, Stack
+from tests.need import need_program
+
+pytestmark = pytest.mark.e2e
+BIN = Path(sys.executable).parent
+
+
+def kubectl(stack: Stack, *args: str) -> "subprocess.CompletedProcess[str]":
+    """How `kubectl sparktest …` ended, in the namespace of the stack."""
+    environ = stack.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    command = [need_program("kubectl"), "sparktest", args[0], "-n", stack.namespace, *args[1:]]
+    return subprocess.run(
+        command, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [("echo one; sleep 1; echo two", 0, "succeeded"), ("echo one; echo two; exit 3", 1, "failed")],
+)
+def test_run_and_follow_prints_the_log_and_ends_as_the_test(
+    stack: Stack, line: str, code: int, said: str
+) -> None:
+    ended = kubectl(stack, "run", "--image", IMAGE, "--follow", "--command", line)
+
+    assert ended.stdout == "one\ntwo\n"
+    assert ended.returncode == code
+    assert said in ended.stderr.splitlines()[-1]
+
+
+def test_what_times_out_or_cannot_start_has_its_code(stack: Stack) -> None:
+    slow = ["--image", IMAGE, "--timeout", "2", "--wait", "--", "sleep", "60"]
+
+    assert kubectl(stack, "run", *slow).returncode == 4
+    missing = kubectl(stack, "run", "no such definition", "--wait")
+    assert missing.returncode == 3
+    assert "DefinitionNotFound" in missing.stderr
+
+
+def test_a_testrun_is_cancelled_and_waited_for(stack: Stack) -> None:
+    name = kubectl(stack, "run", "--image", IMAGE, "--", "sleep", "600").stdout.strip()
+
+    assert kubectl(stack, "cancel", name).returncode == 0
+    assert kubectl(stack, "wait", name).returncode == 5
+    assert kubectl(stack, "cancel", name).returncode == 2
+
+
+def test_a_log_that_is_no_more_in_the_cluster_is_found_by_what_is_said(stack: Stack) -> None:
+    line = ["--ttl", "0", "--name", "gone", "--wait", "--", "echo", "kept"]
+    assert kubectl(stack, "run", "--image", IMAGE, *line).returncode == 0
+    run = stack.run_of("gone")
+    stack.kubectl("wait", "--for=delete", f"job/{run.job_name}", "--timeout=60s")
+    stack.kubectl("wait", "--for=delete", "pod", "-l", f"sparktest.dev/run-id={run.id}")
+
+    ended = kubectl(stack, "logs", "gone")
+
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert f"sparktest logs {run.id}" in ended.stderr
+    assert stack.log_of(run) == "kept\n"
+
+
+def test_describe_and_list_show_it(stack: Stack) -> None:
+    made = kubectl(stack, "run", "--image", IMAGE, "--name", "shown", "--wait", "--", "true")
+    run = stack.run_of("shown")
+
+    assert made.stdout == "testrun.sparktest.dev/shown\n"
+    assert run.id in kubectl(stack, "list", "shown", "-o", "wide").stdout
+    told = kubectl(stack, "describe", "shown").stdout
+    assert f"sparktest logs {run.id}" in told
+    assert "Finished" in told
