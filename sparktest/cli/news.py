@@ -46,6 +46,11 @@ class News:
             yield self._lines.get()
 
     def _listen(self) -> None:
+        # Closed at the end: an API that stops would wait for a connection that is kept.
+        with self._client:
+            self._ask()
+
+    def _ask(self) -> None:
         since = datetime.now(UTC)
         said: dict[str, str] = {}
         while not self._closing.wait(POLL_SECONDS if self.healthy.is_set() else STARTING_SECONDS):

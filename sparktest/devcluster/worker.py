@@ -61,6 +61,7 @@ class Worker:
         self._processes: dict[str, Process] = {}
         self._memory, self._cpu = 0, 0.0
         self._abandoned = False
+        self._end: End | None = None
         self._thread = threading.Thread(target=self._run, name=f"pod-{entry.name}", daemon=True)
 
     def start(self) -> None:
@@ -98,16 +99,15 @@ class Worker:
             self._done(self.uid)
 
     def _live(self) -> None:
-        end = None
         try:
             pod = self._scheduled()
             self._containers = podstatus.containers(pod)
             self._report()
             self._work(pod)
         except StoppedError as stop:
-            end = stop.end
+            self._end = stop.end
             self._stop(stop.grace_seconds)
-        self._report(end, final=True)
+        self._report(final=True)
 
     def _scheduled(self) -> Object:
         """The pod, once it has a node."""
@@ -304,9 +304,12 @@ class Worker:
         if entry:
             self._around.note(entry.decode(), reason, message, container=container)
 
-    def _report(self, end: End | None = None, *, final: bool = False) -> None:
+    def _report(self, *, final: bool = False) -> None:
         """Write the pod's status; at its end also what it used, and that a deletion may go on."""
         stamp = self._around.clock.stamp()
+        # Not one moment without it: who looks then would take the end of a container for its own.
+        over = final or all(container.over for container in self._containers)
+        end = self._end if over else None
 
         def change(pod: Object) -> None:
             if self._containers:

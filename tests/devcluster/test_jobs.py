@@ -93,6 +93,21 @@ def test_the_deadline_of_a_pod_stops_it_and_keeps_it_and_its_log(
     assert log(client, pod).startswith("up\n")
 
 
+def test_a_pod_that_is_stopped_never_looks_as_if_it_had_ended_by_itself(client: Client) -> None:
+    client.create(JOBS, job("a", "sleep 60"))
+    pod = pod_in(client, "a", "running")
+    path = f"{PODS}?watch=1&resourceVersion={pod['metadata']['resourceVersion']}"
+    with client.stream(path) as stream:
+        one_second = {"spec": {"activeDeadlineSeconds": 1}}
+        client.patch(f"{PODS}/{pod['metadata']['name']}", one_second)
+
+        seen: list[dict[str, str]] = []
+        while not seen or seen[-1]["phase"] != "Failed":
+            seen.append(stream.event()["object"]["status"])
+
+    assert seen[-1]["reason"] == "DeadlineExceeded"
+
+
 def test_the_deadline_of_a_job_deletes_its_pod(client: Client) -> None:
     client.create(JOBS, job("a", POLITE, spec={"activeDeadlineSeconds": 1}))
     done = ended_job(client, "a")

@@ -1,34 +1,34 @@
 """SparkTest on a cluster: API and controller as processes, and doors to all of it."""
 
-import json
 import os
-import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
 
-from sparktest import settings
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import NotFoundError, SparkTestError
-from sparktest.kube.cluster import JOBS, NAMESPACES, TESTRUNS, Cluster
+from sparktest.kube.cluster import JOBS, NAMESPACES, TESTRUNS, Resource
+from tests.e2e.place import Place
 from tests.e2e.program import Program, free_port, until
 
 TOKEN = "spt_e2e_for-the-tests-only"
 IMAGE = "busybox:1.35"
+ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 
 class Stack:
     """An API and a controller that watch one new namespace, and clients of both."""
 
-    def __init__(self, kubeconfig: str, folder: Path, **extra: str) -> None:
+    def __init__(self, place: Place, folder: Path, **extra: str) -> None:
+        self.place = place
         self.namespace = f"sparktest-e2e-{uuid.uuid4().hex[:8]}"
         self.folder = folder
         self.port = free_port()
         self.environ = {
             key: value for key, value in os.environ.items() if not key.startswith("SPARKTEST_")
         } | {
-            "KUBECONFIG": kubeconfig,
+            "KUBECONFIG": place.kubeconfig,
             "XDG_DATA_HOME": str(folder / "data"),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "SPARKTEST_BACKEND_URL": f"http://127.0.0.1:{self.port}",
@@ -43,19 +43,23 @@ class Stack:
         self.api = Program(["api"], self.environ, folder / "api.log")
         self.controller = Program(["controller"], self.environ, folder / "controller.log")
         self.client = ApiClient(f"http://127.0.0.1:{self.port}/api", TOKEN)
-        self.cluster = Cluster.connect(settings.load(self.environ))
+        self.cluster = place.door
 
     # --- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Make the namespace, start both programs, wait until they answer."""
         self.cluster.create(NAMESPACES, None, {"metadata": {"name": self.namespace}})
-        until(
-            "the namespace has its service account",
-            lambda: self.kubectl_ok("get", "serviceaccount", "default"),
-        )
+        until("the namespace has its service account", self._has_account)
         self.start_api()
         self.controller.start()
+
+    def _has_account(self) -> bool:
+        try:
+            self.cluster.get(ACCOUNTS, self.namespace, "default")
+        except NotFoundError:
+            return False
+        return True
 
     def start_api(self) -> None:
         """Start the API and wait until it is healthy."""
@@ -77,8 +81,9 @@ class Stack:
             self.cluster.patch(TESTRUNS, self.namespace, name, {"metadata": {"finalizers": None}})
         self.cluster.delete(NAMESPACES, None, self.namespace)
         self.controller.stop()
-        self.api.stop()
+        # The API waits a while for a connection that is kept.
         self.client.close()
+        self.api.stop()
 
     # --- TestRuns --------------------------------------------------------------------------------
 
@@ -100,11 +105,7 @@ class Stack:
 
     def gone(self, name: str) -> bool:
         """Whether no TestRun has that name."""
-        try:
-            self.testrun(name)
-        except NotFoundError:
-            return True
-        return False
+        return self.place.gone(self.namespace, name)
 
     def finished(self, name: str, seconds: float = 90.0) -> dict[str, Any]:
         """The TestRun once its condition Finished is True."""
@@ -152,33 +153,9 @@ class Stack:
             JOBS, self.namespace, label_selector=f"sparktest.dev/run-id={run.id}"
         ).items
 
-    # --- kubectl ---------------------------------------------------------------------------------
-
-    def kubectl(self, *args: str, stdin: str | None = None) -> str:
+    def kubectl(self, *args: str) -> str:
         """What kubectl prints in the namespace; fails the test with its message."""
-        answer = self._kubectl(args, stdin)
-        assert answer.returncode == 0, f"kubectl {' '.join(args)}: {answer.stderr}"
-        return answer.stdout
-
-    def kubectl_ok(self, *args: str) -> bool:
-        """Whether kubectl ends 0."""
-        return self._kubectl(args, None).returncode == 0
-
-    def kubectl_json(self, *args: str) -> Any:
-        """What kubectl prints with `-o json`."""
-        return json.loads(self.kubectl(*args, "-o", "json"))
-
-    def _kubectl(
-        self, args: tuple[str, ...], stdin: str | None
-    ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            ["kubectl", "-n", self.namespace, *args],
-            env=self.environ,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return self.place.kubectl(self.namespace, *args)
 
 
 def condition(testrun: dict[str, Any], kind: str) -> str | None:

@@ -22,13 +22,16 @@ def test_a_controller_killed_ten_times_during_twenty_runs_loses_and_doubles_none
     moments = random.Random(seed)
     names = [f"run-{number}" for number in range(20)]
     pause = Event()
+    # As processes the runs start at once; every test run waits for them.
+    longest, seconds = (3.0, 5) if stack.place.real else (2.0, 3)
+    commands = [f"for i in $(seq 1 {seconds}); do echo $i; sleep 1; done"]
     for name in names[:10]:
-        stack.apply(name, commands=["for i in 1 2 3 4 5; do echo $i; sleep 1; done"])
+        stack.apply(name, commands=commands)
 
     for kill in range(10):
-        pause.wait(moments.uniform(0.1, 3.0))
+        pause.wait(moments.uniform(0.1, longest))
         stack.controller.stop(kill=True)
-        stack.apply(names[10 + kill], commands=["for i in 1 2 3 4 5; do echo $i; sleep 1; done"])
+        stack.apply(names[10 + kill], commands=commands)
         stack.controller.start()
 
     for name in names:
@@ -37,20 +40,23 @@ def test_a_controller_killed_ten_times_during_twenty_runs_loses_and_doubles_none
     said = f"seed {seed}: {[(name, run.status, run.log) for name, run in ends.items()]}"
     assert {run.status for run in ends.values()} == {Status.SUCCEEDED}, said
     assert {len(stack.jobs_of(run)) for run in ends.values()} == {1}, said
-    assert {stack.log_of(run) for run in ends.values()} == {"1\n2\n3\n4\n5\n"}, said
+    log = "".join(f"{number}\n" for number in range(1, seconds + 1))
+    assert {stack.log_of(run) for run in ends.values()} == {log}, said
     assert {run.log.state for run in ends.values()} == {LogState.COMPLETE}, said
     assert len(stack.client.list_runs(limit=1000).runs) == 20
 
 
-def test_an_api_that_is_away_for_30_seconds_loses_nothing(own_stack: Callable[..., Stack]) -> None:
+def test_an_api_that_is_away_for_a_while_loses_nothing(own_stack: Callable[..., Stack]) -> None:
     stack = own_stack()
-    stack.apply("across", commands=["for i in $(seq 1 15); do echo $i; sleep 1; done"])
+    # Longer than any back-off where containers run, and shorter where every test run waits for it.
+    seconds = 30 if stack.place.real else 8
+    stack.apply("across", commands=[f"for i in $(seq 1 {seconds // 2}); do echo $i; sleep 1; done"])
     until("it runs", lambda: stack.testrun("across").get("status", {}).get("phase") == "Running")
 
     away = time.monotonic()
     stack.api.stop(kill=True)
     stack.apply("meanwhile", commands=["echo meanwhile"])
-    until("30 seconds are over", lambda: time.monotonic() - away > 30)
+    until("the time is over", lambda: time.monotonic() - away > seconds)
     assert not stack.api.running
     stack.start_api()
 
@@ -58,7 +64,7 @@ def test_an_api_that_is_away_for_30_seconds_loses_nothing(own_stack: Callable[..
         stack.finished(name, seconds=120)
     across, meanwhile = stack.run_of("across"), stack.run_of("meanwhile")
     assert across.status is meanwhile.status is Status.SUCCEEDED
-    assert stack.log_of(across).split() == [str(number) for number in range(1, 16)]
+    assert stack.log_of(across).split() == [str(number) for number in range(1, seconds // 2 + 1)]
     assert stack.log_of(meanwhile) == "meanwhile\n"
     assert across.log.state is meanwhile.log.state is LogState.COMPLETE
     assert len(stack.jobs_of(across)) == len(stack.jobs_of(meanwhile)) == 1
@@ -72,7 +78,7 @@ def test_a_testrun_deleted_while_no_controller_ran_is_cleaned_up_later(
     until("it runs", lambda: stack.testrun("orphan").get("status", {}).get("phase") == "Running")
     run = stack.run_of("orphan")
     stack.controller.stop(kill=True)
-    stack.kubectl("delete", "testruns.sparktest.dev/orphan", "--wait=false")
+    stack.place.delete(stack.namespace, "orphan", wait=False)
 
     stack.controller.start()
 

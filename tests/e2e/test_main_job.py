@@ -7,31 +7,23 @@ import yaml
 
 from sparktest.domain import LogState, Origin, Status
 from tests.e2e.stack import Stack
+from tests.need import need_program
 
 pytestmark = pytest.mark.e2e
 EXAMPLE = (files("sparktest.crd") / "examples" / "testrun.yaml").read_text()
 
 
-def test_a_testrun_applied_with_kubectl_becomes_one_job_and_a_stored_run(stack: Stack) -> None:
+def test_a_testrun_that_is_applied_becomes_one_job_and_a_stored_run(stack: Stack) -> None:
     manifest = yaml.safe_load(EXAMPLE)
     manifest["metadata"].pop("namespace", None)
     name = manifest["metadata"]["name"]
 
-    stack.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
-    stack.kubectl(
-        "wait", "--for=condition=Finished", f"testruns.sparktest.dev/{name}", "--timeout=60s"
-    )
+    stack.place.apply(stack.namespace, manifest)
 
-    columns = dict(
-        zip(
-            *(line.split() for line in stack.kubectl("get", "strun", name).splitlines()),
-            strict=False,
-        )
-    )
-    assert columns["PHASE"] == "Succeeded"
+    testrun = stack.finished(name)
+    assert testrun["status"]["phase"] == "Succeeded"
     run = stack.run_of(name)
     (job,) = stack.jobs_of(run)
-    testrun = stack.testrun(name)
     assert testrun["status"]["runId"] == run.id
     assert testrun["status"]["jobName"] == run.job_name == job["metadata"]["name"]
     assert job["metadata"]["uid"] == run.job_uid
@@ -48,12 +40,24 @@ def test_a_testrun_applied_with_kubectl_becomes_one_job_and_a_stored_run(stack: 
     assert len(log) == run.log.bytes > 0
 
 
+def test_kubectl_waits_for_the_end_and_shows_it(stack: Stack) -> None:
+    need_program("kubectl")
+    stack.apply("waited-for", commands=["sleep 1"])
+
+    wait = ["wait", "--for=condition=Finished", "testruns.sparktest.dev/waited-for"]
+    stack.kubectl(*wait, "--timeout=60s")
+
+    table = stack.kubectl("get", "strun", "waited-for").splitlines()
+    columns = dict(zip(*(line.split() for line in table), strict=False))
+    assert columns["PHASE"] == "Succeeded"
+
+
 def test_a_finished_testrun_is_deleted_at_once_and_its_run_stays(stack: Stack) -> None:
     stack.apply("short", commands=["echo here"])
     stack.finished("short")
     run = stack.run_of("short")
 
-    stack.kubectl("delete", "testruns.sparktest.dev", "short", "--timeout=20s")
+    stack.place.delete(stack.namespace, "short")
 
     assert stack.gone("short")
     assert stack.client.get_run(run.id).status is Status.SUCCEEDED

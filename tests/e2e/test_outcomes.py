@@ -5,10 +5,18 @@ import uuid
 import pytest
 
 from sparktest.domain import FailureClass, LogState, Status
+from sparktest.kube.cluster import EVENTS
 from tests.e2e.program import until
 from tests.e2e.stack import IMAGE, Stack, condition
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience(stack: Stack) -> None:
+    """What takes its time to fail, begun before the other tests and looked at after them."""
+    stack.apply("no-image", image=stack.place.absent_image, commands=["true"])
+    stack.apply("no-account", commands=["true"], serviceAccountName="nobody-made-it")
 
 
 def test_a_failing_command_is_a_failed_test_with_its_exit_code(stack: Stack) -> None:
@@ -41,30 +49,6 @@ def test_a_timeout_ends_as_timed_out_and_keeps_the_log(stack: Stack) -> None:
     assert run.log.state is LogState.COMPLETE
 
 
-def test_an_absent_image_is_a_configuration_failure_not_a_hang(stack: Stack) -> None:
-    stack.apply("no-image", image="localhost:1/not/there:1", commands=["true"])
-
-    testrun = stack.finished("no-image")
-
-    run = stack.run_of("no-image")
-    assert testrun["status"]["phase"] == "Failed"
-    assert run.failure is not None
-    assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "ImagePullBackOff")
-    assert "not/there" in run.failure.message
-    assert run.log.state is LogState.NONE
-
-
-def test_a_missing_service_account_is_a_configuration_failure(stack: Stack) -> None:
-    stack.apply("no-account", commands=["true"], serviceAccountName="nobody-made-it")
-
-    stack.finished("no-account")
-
-    run = stack.run_of("no-account")
-    assert run.failure is not None
-    assert run.failure.class_ is FailureClass.CONFIG
-    assert "nobody-made-it" in run.failure.message
-
-
 def test_an_unknown_definition_fails_with_condition_and_event(stack: Stack) -> None:
     unknown = str(uuid.uuid4())
     stack.apply("no-definition", definitionId=unknown)
@@ -76,7 +60,7 @@ def test_an_unknown_definition_fails_with_condition_and_event(stack: Stack) -> N
     assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "DefinitionNotFound")
     assert unknown in testrun["status"]["message"]
     assert stack.jobs_of(run) == []
-    until("an Event says it", lambda: unknown in stack.kubectl("get", "events", "-o", "yaml"))
+    until("an Event says it", lambda: unknown in str(stack.cluster.list(EVENTS, stack.namespace)))
 
 
 def test_a_definition_by_name_runs_with_its_commands(stack: Stack) -> None:
@@ -126,14 +110,30 @@ def test_a_name_of_240_characters_runs(stack: Stack) -> None:
 
 
 def test_a_test_killed_for_memory_is_an_infra_failure(stack: Stack) -> None:
-    stack.apply(
-        "hungry",
-        commands=["tail /dev/zero"],
-        resources={"limits": {"memory": "16Mi"}},
-    )
+    stack.apply("hungry", **stack.place.hungry)
 
     stack.finished("hungry")
 
     run = stack.run_of("hungry")
     assert run.failure is not None
     assert (run.failure.class_, run.failure.reason) == (FailureClass.INFRA, "OOMKilled")
+
+
+def test_an_absent_image_is_a_configuration_failure_not_a_hang(stack: Stack) -> None:
+    testrun = stack.finished("no-image")
+
+    run = stack.run_of("no-image")
+    assert testrun["status"]["phase"] == "Failed"
+    assert run.failure is not None
+    assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "ImagePullBackOff")
+    assert stack.place.absent_image.partition(":1/")[2] in run.failure.message
+    assert run.log.state is LogState.NONE
+
+
+def test_a_missing_service_account_is_a_configuration_failure(stack: Stack) -> None:
+    stack.finished("no-account")
+
+    run = stack.run_of("no-account")
+    assert run.failure is not None
+    assert run.failure.class_ is FailureClass.CONFIG
+    assert "nobody-made-it" in run.failure.message

@@ -32,9 +32,7 @@ def test_cancel_by_kubectl_stops_the_test_and_keeps_its_log(stack: Stack) -> Non
     stack.apply("cancel-kubectl", commands=SLEEP)
     run = started(stack, "cancel-kubectl")
 
-    patch = '{"spec": {"cancelled": true}}'
-    name = "testruns.sparktest.dev/cancel-kubectl"
-    stack.kubectl("patch", name, "--type=merge", "-p", patch)
+    stack.place.cancel(stack.namespace, "cancel-kubectl")
 
     assert_cancelled(stack, run)
     assert stack.finished("cancel-kubectl")["status"]["phase"] == "Cancelled"
@@ -63,7 +61,7 @@ def test_a_testrun_deleted_while_it_runs_leaves_a_cancelled_run_and_no_job(stack
     stack.apply("deleted", commands=SLEEP)
     run = started(stack, "deleted")
 
-    stack.kubectl("delete", "testruns.sparktest.dev/deleted", "--timeout=60s")
+    stack.place.delete(stack.namespace, "deleted")
 
     assert_cancelled(stack, run)
     until("its Job is gone", lambda: not stack.jobs_of(run))

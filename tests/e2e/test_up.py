@@ -1,43 +1,62 @@
-"""`sparktest up` on a real cluster: everything starts, a TestRun runs, everything ends."""
+"""`sparktest up`: everything starts, a TestRun runs, everything ends."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 
+from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.settings import Settings
 from tests.cli.process_table import alive, children_of
+from tests.e2e.place import PLACES, Place, opened
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.tmux import Tmux
+from tests.real import namespace_in
 
 pytestmark = pytest.mark.e2e
 HELLO = (files("sparktest.crd") / "examples" / "testrun.yaml").read_text()
 
 
 @pytest.fixture
-def environ(kubeconfig: str, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment with a home and a namespace of its own."""
-    namespace = f"sparktest-up-{os.getpid()}-{free_port()}"
-    kubectl = ["kubectl", "--kubeconfig", kubeconfig]
-    subprocess.run([*kubectl, "create", "namespace", namespace], check=True, capture_output=True)
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment with a home of its own, in which no cluster is named."""
     inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
-    yield inherited | {
-        "HOME": str(tmp_path),
-        "KUBECONFIG": kubeconfig,
-        "SPARKTEST_PORT": str(free_port()),
-        "SPARKTEST_NAMESPACE": namespace,
-        "SPARKTEST_NAMESPACES": namespace,
-    }
-    every = ["testruns.sparktest.dev", "--all", "-n", namespace, "--wait=false"]
-    subprocess.run([*kubectl, "delete", *every], check=True, capture_output=True)
-    subprocess.run(
-        [*kubectl, "delete", "namespace", namespace, "--wait=false"],
-        check=True,
-        capture_output=True,
-    )
+    return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
+
+
+@pytest.fixture(params=PLACES)
+def named(
+    request: pytest.FixtureRequest, environ: dict[str, str], tmp_path: Path
+) -> Iterator[list[str]]:
+    """The options of `sparktest up`: none for its own dev cluster, or those that name the cluster.
+
+    In the cluster it keeps to a namespace of its own.
+    """
+    if request.param == "devcluster":
+        yield []
+        return
+    with opened(request.param, tmp_path) as place, namespace_in(place.door, "sparktest-up") as name:
+        environ |= {"SPARKTEST_NAMESPACE": name, "SPARKTEST_NAMESPACES": name}
+        yield ["--kubeconfig", place.kubeconfig]
+        for testrun in place.door.list(TESTRUNS, name).items:
+            place.door.delete(TESTRUNS, name, testrun["metadata"]["name"])
+
+
+@contextmanager
+def place_of(named: list[str], environ: dict[str, str]) -> Iterator[Place]:
+    """The place that `sparktest up` works on, while it is up."""
+    path = named[1] if named else sparktest(environ, "devcluster", "kubeconfig").stdout.strip()
+    door = Cluster.connect(Settings(kubeconfig=path))
+    try:
+        yield Place(path, door, real=bool(named))
+    finally:
+        door.close()
 
 
 def sparktest(environ: dict[str, str], *args: str) -> "subprocess.CompletedProcess[str]":
@@ -48,18 +67,18 @@ def sparktest(environ: dict[str, str], *args: str) -> "subprocess.CompletedProce
     )  # fmt: skip
 
 
-def test_up_runs_a_testrun_and_leaves_nothing(environ: dict[str, str], tmp_path: Path) -> None:
-    namespace = environ["SPARKTEST_NAMESPACE"]
-    up = Program(["up", "--kubeconfig", environ["KUBECONFIG"]], environ, tmp_path / "up.log")
+def test_up_runs_a_testrun_and_leaves_nothing(
+    named: list[str], environ: dict[str, str], tmp_path: Path
+) -> None:
+    namespace = environ.get("SPARKTEST_NAMESPACE", "default")
+    up = Program(["up", *named], environ, tmp_path / "up.log")
     up.start()
     try:
         until("it is ready", lambda: "ready: API at" in up.tail())
         assert up.running
         pids = children_of(up.pid)
-        subprocess.run(
-            ["kubectl", "apply", "-n", namespace, "-f", "-"],
-            input=HELLO, env=environ, text=True, check=True, capture_output=True,
-        )  # fmt: skip
+        with place_of(named, environ) as place:
+            place.apply(namespace, yaml.safe_load(HELLO))
         until("the run is known", lambda: "hello" in sparktest(environ, "runs").stdout)
 
         waited = sparktest(environ, "wait", "hello")
@@ -76,13 +95,15 @@ def test_up_runs_a_testrun_and_leaves_nothing(environ: dict[str, str], tmp_path:
     assert waited.returncode == 0, waited.stderr
     assert (followed.returncode, followed.stdout) == (1, "from the API\n")
     assert code == 0
-    assert len(pids) == 2
+    assert len(pids) == (2 if named else 3)
     assert not any(map(alive, pids))
     assert sparktest(environ, "runs").returncode == 6
 
 
-def test_up_opens_the_terminal_ui_and_ends_with_it(environ: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "sparktest", "up", "--kubeconfig", environ["KUBECONFIG"]]
+def test_up_opens_the_terminal_ui_and_ends_with_it(
+    named: list[str], environ: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "sparktest", "up", *named]
     tmux = Tmux(tmp_path / "tmux", command, environ)
     try:
         tmux.start(100, 30)
