@@ -5,6 +5,8 @@ import re
 # The kubelet puts one in front of every line that it was asked for with timestamps.
 STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d) ")
 STAMPS = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ", re.MULTILINE)
+# What a stream leaves that breaks inside a timestamp.
+CUT_STAMP = re.compile(rb"[0-9TZ:.+-]*")
 # A line longer than this is handed on before its end is known.
 LONG_LINE = 2**16
 GAP = b"[sparktest] part of the log is missing here: it was rotated away before it could be read\n"
@@ -23,11 +25,15 @@ class Place:
     def __init__(self) -> None:
         self.gaps = 0
         self._carry = b""
+        # Whether the next byte goes on with a line: in the stream, and in the text given.
         self._inside = False
+        self._open = False
         self._stamp = b""
         self._taken = 0
-        # While catching up: bytes still to pass over, and lines that may turn out to be new.
+        # While catching up: bytes still to pass over, the timestamp of the line that the stream
+        # is in, and lines that may turn out to be new.
         self._behind: int | None = None
+        self._reading = b""
         self._doubtful: list[bytes] = []
 
     @property
@@ -43,19 +49,17 @@ class Place:
 
     def resume(self) -> None:
         """The next chunk is from a new stream that was opened with `since`."""
-        self._carry = b""
-        self._doubtful = []
-        self._behind = self._taken if self._stamp else None
-        self._inside = False
+        self._begin(self._taken if self._stamp else None)
 
     def next_file(self, *, whole: bool) -> bytes:
         """What the last file still has; the next chunk is the beginning of the next file.
 
         `whole`: the last file has been read to its end.
         """
+        gaps = self.gaps
         rest = self.finish()
-        self._carry, self._inside, self._behind = b"", False, None
-        return rest if whole else rest + self._lost()
+        self._begin(None)
+        return rest if whole or self.gaps > gaps else rest + self._given(self._lost())
 
     def feed(self, data: bytes) -> bytes:
         """The text that is new."""
@@ -64,20 +68,30 @@ class Place:
         if not cut and len(data) >= LONG_LINE:
             cut = len(data)
         whole, self._carry = data[:cut], data[cut:]
-        if not whole:
-            return b""
-        if self._behind is not None:
-            return self._catch_up(whole)
-        return self._text(whole)
+        return self._given(self._new(whole))
 
     def finish(self) -> bytes:
         """What is left when a stream has ended: a last line without an end, or doubtful ones."""
         rest, self._carry = self._carry, b""
-        if self._behind is None:
-            return self._text(rest) if rest else b""
-        if rest:
-            self._doubtful.append(rest)
-        return self._lost() if self._doubtful or self._behind else b""
+        if not self._inside and CUT_STAMP.fullmatch(rest):
+            rest = b""
+        text = self._new(rest)
+        if self._doubtful or self._behind:
+            text += self._lost()
+        return self._given(text)
+
+    def _begin(self, behind: int | None) -> None:
+        self._carry, self._inside, self._doubtful = b"", False, []
+        self._behind = behind
+
+    def _given(self, text: bytes) -> bytes:
+        self._open = not text.endswith(b"\n") if text else self._open
+        return text
+
+    def _new(self, whole: bytes) -> bytes:
+        if not whole:
+            return b""
+        return self._text(whole) if self._behind is None else self._catch_up(whole)
 
     def _text(self, whole: bytes) -> bytes:
         head = b""
@@ -105,14 +119,20 @@ class Place:
         """The text after the place, once it has been found."""
         lines = _lines(whole)
         for number, line in enumerate(lines):
-            found = STAMP.match(line)
-            if found and found[0] == self._stamp:
-                fresh = self._pass_over(line[found.end() :])
+            text = line
+            if not self._inside:
+                found = STAMP.match(line)
+                self._reading = found[0] if found else b""
+                text = line[len(self._reading) :]
+            self._inside = not line.endswith(b"\n")
+            if self._reading == self._stamp:
+                fresh = self._pass_over(text)
                 if self._behind is None:
                     return fresh + self._rest(lines[number + 1 :])
-            elif found and found[0] > self._stamp:
+            elif self._reading[:19] >= self._stamp[:19]:
+                # Within a second stdout and stderr may come in any order.
                 self._doubtful.append(line)
-                if found[1] > self._stamp[:19]:
+                if self._reading[:19] > self._stamp[:19]:
                     # A whole second later and the place was not there: it is gone.
                     return self._lost() + self._rest(lines[number + 1 :])
         return b""
@@ -125,7 +145,6 @@ class Place:
         fresh = text[behind:]
         self._behind, self._doubtful = None, []
         self._taken += len(fresh)
-        self._inside = not text.endswith(b"\n")
         return fresh
 
     def _rest(self, lines: list[bytes]) -> bytes:
@@ -135,7 +154,8 @@ class Place:
         doubtful, self._doubtful = b"".join(self._doubtful), []
         self._behind, self._inside = None, False
         self.gaps += 1
-        return GAP + (self._text(doubtful) if doubtful else b"")
+        end_of_line = b"\n" if self._open else b""
+        return end_of_line + GAP + (self._text(doubtful) if doubtful else b"")
 
 
 def _lines(whole: bytes) -> list[bytes]:
