@@ -16,6 +16,7 @@ from sparktest.cli import (
     definitions,
     details,
     devcluster,
+    doctor,
     front,
     logs,
     runs,
@@ -36,6 +37,7 @@ COMMANDS = (
     up.up, services.api, services.controller, services.tui, services.db, devcluster.devcluster,
     crd.crd, config.config, start.run, start.rerun, waiting.wait, logs.logs, runs.runs,
     details.show_run, runs.cancel, runs.delete, definitions.definitions, completion.completion,
+    doctor.doctor,
 )  # fmt: skip
 for command in COMMANDS:
     program.add_command(command)

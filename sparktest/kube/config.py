@@ -24,6 +24,10 @@ WAYS = (
 MALFORMED = (ConfigException, ValueError, TypeError, KeyError, AttributeError)
 
 
+class NoConfigurationError(InvalidError):
+    """Nobody named a cluster, and there is none where one is looked for."""
+
+
 def load(settings: Settings, environ: Mapping[str, str] | None = None) -> Configuration:
     """A configuration of the official client, freshly read.
 
@@ -42,7 +46,7 @@ def load(settings: Settings, environ: Mapping[str, str] | None = None) -> Config
     elif environ.get("KUBERNETES_SERVICE_HOST") and not settings.context:
         _from_pod(configuration)
     else:
-        raise InvalidError(f"no Kubernetes configuration found: {WAYS}")
+        raise NoConfigurationError(f"no Kubernetes configuration found: {WAYS}")
     # Assigning the proxy also keeps the client from reading the environment at every call.
     configuration.proxy = configuration.proxy
     configuration.retries = False

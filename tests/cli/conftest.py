@@ -7,9 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from sparktest.cli import main, waiting
+from sparktest.cli.crd import manifest
+from sparktest.cli.preflight import CRDS
 from sparktest.client import ApiClient
+from sparktest.devcluster.app import DevCluster
+from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.settings import Settings
+from tests.e2e.program import until
 from tests.live import TOKEN, live_api
 
 
@@ -27,7 +34,10 @@ Cli = Callable[..., Result]
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine counts, and nobody waits for long."""
-    for name in ("SPARKTEST_BACKEND_URL", "SPARKTEST_TOKEN", "DATABASE_URL", "PORT", "NO_COLOR"):
+    for name in (
+        "SPARKTEST_BACKEND_URL", "SPARKTEST_TOKEN", "DATABASE_URL", "PORT", "NO_COLOR",
+        "CLICOLOR_FORCE", "KUBECONFIG", "SPARKTEST_KUBECONFIG", "SPARKTEST_CONTEXT",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -55,3 +65,14 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
         monkeypatch.setenv("SPARKTEST_BACKEND_URL", url)
         monkeypatch.setenv("SPARKTEST_TOKEN", TOKEN)
         yield client
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The kubeconfig of a dev cluster that knows TestRuns."""
+    with DevCluster.start(tmp_path_factory.mktemp("cli") / "cluster") as running:
+        cluster = Cluster.connect(Settings(kubeconfig=str(running.kubeconfig)))
+        cluster.create(CRDS, None, yaml.safe_load(manifest("testrun.yaml")))
+        until("TestRuns are served", lambda: cluster.served(TESTRUNS))
+        cluster.close()
+        yield running.kubeconfig

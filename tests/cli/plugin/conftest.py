@@ -4,7 +4,6 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,12 @@ import yaml
 from sparktest import settings
 from sparktest.cli import waiting
 from sparktest.cli.plugin import main
-from sparktest.devcluster.app import DevCluster
 from sparktest.domain import Origin, Run, Status
-from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster, Resource
+from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster
 from sparktest.kube.jobs import RUN_ID, build_job
 from tests.cli.conftest import Result
 from tests.e2e.program import until
 
-CRDS = Resource(
-    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
-)
 ENDED = ("Succeeded", "Failed")
 
 
@@ -82,18 +77,6 @@ class World:
         selector = f"{RUN_ID}={run_id}"
         pods = self.cluster.list(PODS, self.namespace, label_selector=selector).items
         return str(pods[0]["status"]["phase"]) if pods else ""
-
-
-@pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The kubeconfig of a dev cluster that knows TestRuns."""
-    crd = yaml.safe_load((files("sparktest.crd") / "testrun.yaml").read_text(encoding="utf-8"))
-    with DevCluster.start(tmp_path_factory.mktemp("plugin") / "cluster") as running:
-        cluster = Cluster.connect(settings.Settings(kubeconfig=str(running.kubeconfig)))
-        cluster.create(CRDS, None, crd)
-        until("TestRuns are served", lambda: cluster.served(TESTRUNS))
-        cluster.close()
-        yield running.kubeconfig
 
 
 @pytest.fixture
