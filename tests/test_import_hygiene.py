@@ -43,7 +43,8 @@ def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
     statements = [
         "import sparktest.cli, sparktest.settings, sparktest.domain, sparktest.kubectl",
         main("--help"), main("--version"), main("runs", "--help"), main("up", "--help"),
-        main("crd"), main("config"), main("nonsense"), main("run", "--help"), main("doctor", "--help"),
+        main("crd"), main("config"), main("nonsense"), main("run", "--help"),
+        main("doctor", "--help"),
         "from sparktest.cli import plugin; plugin.main(['--help']); plugin.main(['run', '-h'])",
         "from sparktest.cli.plugin import completion; completion.main(['li'])",
         main("completion", "bash"), main("definitions", "edit", "--help"),
