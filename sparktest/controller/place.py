@@ -1,6 +1,7 @@
 """Where in a container's log a reader is, so that it can go on there through another stream."""
 
 import re
+from collections.abc import Sequence
 
 # The kubelet puts one in front of every line that it was asked for with timestamps.
 STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d) ")
@@ -9,6 +10,8 @@ STAMPS = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d
 CUT_STAMP = re.compile(rb"[0-9TZ:.+-]*")
 # A line longer than this is handed on before its end is known.
 LONG_LINE = 2**16
+# Of a timestamp, up to its second.
+SECOND = 19
 GAP = b"[sparktest] part of the log is missing here: it was rotated away before it could be read\n"
 
 
@@ -20,10 +23,12 @@ class Place:
 
     Attributes:
         gaps: how often part of the log was missing; the text says so at each place.
+        passed: the stream has gone over into a file that has a stream of its own.
     """
 
     def __init__(self) -> None:
         self.gaps = 0
+        self.passed = False
         self._carry = b""
         # Whether the next byte goes on with a line: in the stream, and in the text given.
         self._inside = False
@@ -59,15 +64,21 @@ class Place:
         gaps = self.gaps
         rest = self.finish()
         self._begin(None)
+        self.passed = False
         return rest if whole or self.gaps > gaps else rest + self._given(self._lost())
 
-    def feed(self, data: bytes) -> bytes:
-        """The text that is new."""
+    def feed(self, data: bytes, next_files: Sequence[bytes] = ()) -> bytes:
+        """The text that is new, up to the beginning of another file.
+
+        `next_files`: the first timestamps of the files that have streams of their own, in order.
+        """
         data = self._carry + data
         cut = data.rfind(b"\n") + 1
         if not cut and len(data) >= LONG_LINE:
             cut = len(data)
         whole, self._carry = data[:cut], data[cut:]
+        if next_files:
+            whole = self._before(whole, next_files)
         return self._given(self._new(whole))
 
     def finish(self) -> bytes:
@@ -92,6 +103,23 @@ class Place:
         if not whole:
             return b""
         return self._text(whole) if self._behind is None else self._catch_up(whole)
+
+    def _before(self, whole: bytes, next_files: Sequence[bytes]) -> bytes:
+        """The lines up to the first of another file.
+
+        The kubelet goes over from an old file into the newest by itself when it hears in time
+        that there is one. That file would be read twice, and those between not at all.
+        """
+        ends = [at for stamp in next_files if (at := _line_at(whole, stamp)) is not None]
+        last = STAMP.match(whole, whole.rfind(b"\n", 0, len(whole) - 1) + 1)
+        if not ends and last and last[1] > next_files[0][:SECOND]:
+            # Not one of these files, but a newer one: its lines are a whole second later.
+            stamps = STAMPS.finditer(whole)
+            ends = [next(at.start() for at in stamps if at[0][:SECOND] > next_files[0][:SECOND])]
+        if not ends:
+            return whole
+        self.passed, self._carry = True, b""
+        return whole[: min(ends)]
 
     def _text(self, whole: bytes) -> bytes:
         head = b""
@@ -129,10 +157,10 @@ class Place:
                 fresh = self._pass_over(text)
                 if self._behind is None:
                     return fresh + self._rest(lines[number + 1 :])
-            elif self._reading[:19] >= self._stamp[:19]:
+            elif self._reading[:SECOND] >= self._stamp[:SECOND]:
                 # Within a second stdout and stderr may come in any order.
                 self._doubtful.append(line)
-                if self._reading[:19] > self._stamp[:19]:
+                if self._reading[:SECOND] > self._stamp[:SECOND]:
                     # A whole second later and the place was not there: it is gone.
                     return self._lost() + self._rest(lines[number + 1 :])
         return b""
@@ -156,6 +184,12 @@ class Place:
         self.gaps += 1
         end_of_line = b"\n" if self._open else b""
         return end_of_line + GAP + (self._text(doubtful) if doubtful else b"")
+
+
+def _line_at(whole: bytes, stamp: bytes) -> int | None:
+    """Where the line with this timestamp begins."""
+    at = 0 if whole.startswith(stamp) else whole.find(b"\n" + stamp) + 1
+    return at if at or whole.startswith(stamp) else None
 
 
 def _lines(whole: bytes) -> list[bytes]:

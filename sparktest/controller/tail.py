@@ -3,7 +3,8 @@
 The kubelet keeps a log as a row of files and shows only the newest. It starts another every 10 MiB
 and a reader that lags behind is then left with the old file and never told of the new one. So
 while much is coming, Tail looks whether there is another file, and keeps a stream on each: a
-stream that is open keeps its file.
+stream that is open keeps its file. The kubelet goes over into the new file by itself where it heard
+of it in time; what it says of a file that has a stream of its own is left to that.
 """
 
 import logging
@@ -148,7 +149,9 @@ class Tail:
             self._failing_since = None
             self._since_look += len(chunk)
             self._total += len(chunk)
-            yield self._place.feed(chunk)
+            yield self._place.feed(chunk, [_stamp(first) for _, first in self._files])
+            if self._place.passed:
+                return
             self.look_ahead()
             chunk = next(stream, b"")
 
