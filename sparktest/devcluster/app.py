@@ -19,6 +19,7 @@ from sparktest.devcluster.kinds import NAMESPACES, Kinds
 from sparktest.devcluster.kubelet import Kubelet
 from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Resources
+from sparktest.devcluster.scheduler import Scheduler
 from sparktest.devcluster.server import Server
 from sparktest.devcluster.store import Store
 from sparktest.errors import UnavailableError
@@ -61,6 +62,7 @@ class DevCluster:
             for part in (
                 Garbage(self.resources, self.kinds, clock),
                 kubelet,
+                Scheduler(self.resources, recorder, clock),
                 JobController(self.resources, recorder, clock),
                 server,
             ):

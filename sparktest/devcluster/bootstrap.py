@@ -10,6 +10,8 @@ from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.store import Store
 
 NODE = "devcluster"
+# As many as a kubelet takes by default.
+PODS_AT_ONCE = 110
 SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public")
 ADDRESS = "127.0.0.1"
 
@@ -56,6 +58,8 @@ def _machine(clock: Clock) -> Object:
     }
     return {
         "addresses": [{"type": "InternalIP", "address": ADDRESS}],
+        "allocatable": {"pods": str(PODS_AT_ONCE)},
+        "capacity": {"pods": str(PODS_AT_ONCE)},
         "conditions": [condition],
         "nodeInfo": {
             "kubeletVersion": VERSION["gitVersion"],

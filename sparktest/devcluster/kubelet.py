@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sparktest.devcluster import podstatus
+from sparktest.devcluster.bootstrap import NODE
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
@@ -32,24 +33,23 @@ class Kubelet:
         self._resources = resources
         self._mark = mark
         self._workers: dict[str, Worker] = {}
+        # No pod is run twice, whatever its status says.
+        self._taken: set[str] = set()
         self._lock = threading.Lock()
         self._around = Surroundings(resources, recorder, clock, folder, mark)
         self._folder = folder
         folder.mkdir(mode=0o700, exist_ok=True)
 
     def start(self) -> None:
-        """Tell the pods of an earlier dev cluster that they are lost, and take up new ones."""
+        """Tell the pods of an earlier dev cluster that they are lost, and run those to come."""
         killed = end_marked(f"{self._mark}/")
         if killed:
             LOG.warning("ended processes of a dev cluster that was killed count=%d", len(killed))
         known = set()
         for entry in self._resources.store.entries(PODS.key):
-            pod = entry.decode()
             known.add(entry.uid)
-            if not ended(pod) and pod["spec"].get("nodeName"):
+            if _here(entry):
                 self._lose(entry)
-            elif not ended(pod):
-                self._take_up(entry)
         for folder in self._folder.iterdir():
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -64,7 +64,7 @@ class Kubelet:
         for worker in workers:
             worker.join()
             entry = self._resources.store.by_uid(worker.uid)
-            if entry and entry.decode()["spec"].get("nodeName") and not ended(entry.decode()):
+            if entry and _here(entry):
                 self._lose(entry)
 
     def log(self, request: Request, namespace: str, name: str) -> Iterator[bytes | None]:
@@ -96,15 +96,15 @@ class Kubelet:
             self._wake_waiting(entry.namespace)
         if entry.kind != PODS.key:
             return
-        if event.type == "ADDED":
-            self._take_up(entry)
-            return
         with self._lock:
             worker = self._workers.get(entry.uid)
         if worker:
             worker.look()
         elif event.type == "DELETED":
+            self._taken.discard(entry.uid)
             shutil.rmtree(self._folder / entry.uid, ignore_errors=True)
+        elif entry.uid not in self._taken and _here(entry):
+            self._take_up(entry)
 
     def _wake_waiting(self, namespace: str) -> None:
         with self._lock:
@@ -115,6 +115,7 @@ class Kubelet:
 
     def _take_up(self, entry: Entry) -> None:
         worker = Worker(entry, self._around, self._done)
+        self._taken.add(entry.uid)
         with self._lock:
             self._workers[entry.uid] = worker
         worker.start()
@@ -123,6 +124,7 @@ class Kubelet:
         with self._lock:
             self._workers.pop(uid, None)
         if self._resources.store.by_uid(uid) is None:
+            self._taken.discard(uid)
             shutil.rmtree(self._folder / uid, ignore_errors=True)
 
     def _lose(self, entry: Entry) -> None:
@@ -134,6 +136,15 @@ class Kubelet:
                 pod["metadata"]["deletionGracePeriodSeconds"] = 0
 
         self._resources.set_status(PODS, entry, lose)
+
+
+def _here(entry: Entry) -> bool:
+    """Whether a pod is on this node and has not ended."""
+    # Most changes of pods are of other pods, and their JSON tells so without being decoded.
+    if f'"nodeName":"{NODE}"'.encode() not in entry.raw:
+        return False
+    pod = entry.decode()
+    return pod["spec"].get("nodeName") == NODE and not ended(pod)
 
 
 def _container(pod: Object, wanted: str) -> str:

@@ -17,6 +17,8 @@ LOOK_SECONDS = 0.05
 BLOCK = 1 << 16
 STAMP = len("2026-01-01T00:00:00.000000000Z")
 TEXT = STAMP + len(" F ")
+# The mark of a record that ends a line; what is in parts ends with the first such one.
+WHOLE = b"F"
 
 
 class LogOptions(msgspec.Struct, frozen=True):
@@ -123,35 +125,35 @@ def _shown(file: BinaryIO, options: LogOptions, whole: bool) -> tuple[bytes, boo
             continue
         if options.timestamps and whole:
             shown.append(line[: STAMP + 1])
-        whole = line[STAMP + 1 : STAMP + 2] == b"F"
+        whole = line[STAMP + 1 : STAMP + 2] == WHOLE
         shown.append(line[TEXT:] + b"\n" if whole else line[TEXT:])
     return b"".join(shown), whole
 
 
 def _tail(file: BinaryIO, lines: int) -> int:
     """Where the last so many lines begin; what has no end of line is one too."""
-    position = file.seek(0, os.SEEK_END)
-    data, kept = b"", 0
-    while position > 0:
-        step = min(BLOCK, position)
-        position -= step
-        file.seek(position)
-        data = file.read(step) + data
-        # Whatever stands before the first end of line in here may be part of a line.
-        begin = data.find(b"\n") + 1 if position else 0
-        records = data[begin:].split(b"\n")[:-1]
-        kept = _whole(records, lines)
-        if kept < len(records):
-            return position + begin + sum(len(record) + 1 for record in records[: -kept or None])
+    end = file.seek(0, os.SEEK_END)
+    if lines == 0:
+        return end
+    found, after = 0, end
+    for start in _starts(file, end):
+        if after < end and os.pread(file.fileno(), 1, start + STAMP + 1) == WHOLE:
+            found += 1
+            if found == lines:
+                return after
+        after = start
     return 0
 
 
-def _whole(records: list[bytes], lines: int) -> int:
-    """How many of the last records make up so many lines; all of them where they are fewer."""
-    found = 0
-    for index in range(len(records) - 1, -1, -1):
-        if records[index][STAMP + 1 : STAMP + 2] == b"F" or index == len(records) - 1:
-            found += 1
-            if found > lines:
-                return len(records) - 1 - index
-    return len(records)
+def _starts(file: BinaryIO, end: int) -> Iterator[int]:
+    """Where the records begin, the last one first."""
+    position = max(0, end - 1)
+    while position > 0:
+        begin = max(0, position - BLOCK)
+        file.seek(begin)
+        data = file.read(position - begin)
+        at = len(data)
+        while (at := data.rfind(b"\n", 0, at)) >= 0:
+            yield begin + at + 1
+        position = begin
+    yield 0

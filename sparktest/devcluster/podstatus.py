@@ -8,6 +8,8 @@ from sparktest.devcluster.bootstrap import ADDRESS
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.objects import condition
 
+NOTES = "devcluster.sparktest.dev"
+IMAGE_NOTE = "named, not pulled: the command runs as a process of this machine"
 NOT_PULLED = "not pulled: a dev cluster runs processes"
 UNKNOWN = "The container could not be located when the pod was terminated"
 DEADLINE = "Pod was active on the node longer than the specified deadline"

@@ -8,10 +8,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from sparktest.devcluster.faults import Faults, LostReplyError
 from sparktest.devcluster.requests import Answer, Request, refused
@@ -115,11 +116,27 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     connection: ssl.SSLSocket
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what http.server refuses: a method it does not know as any other request."""
+        self.close_connection = True
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            self._serve()
+        else:
+            self._send(refused(StatusError(int(code), "BadRequest", "no request that can be read")))
+
+    def handle_expect_100(self) -> bool:
+        """Whether the body is to be read: nobody is asked for it who will be refused."""
+        try:
+            self._admit()
+        except StatusError:
+            return True
+        return super().handle_expect_100()
+
     def _serve(self) -> None:
         # Whatever was not read of a refused request would be taken for the next one.
-        self.close_connection = True
+        ends, self.close_connection = self.close_connection, True
         try:
-            answer = self._answer()
+            answer = self._answer(ends=ends)
         except LostReplyError:
             return
         if answer.stream is not None:
@@ -130,12 +147,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 (the names that http.server calls)
     do_HEAD = do_OPTIONS = _serve  # noqa: N815
 
-    def _answer(self) -> Answer:
+    def _answer(self, *, ends: bool) -> Answer:
         try:
             self._admit()
             body = self._body()
-            self.close_connection = self.headers.get("Connection", "").lower() == "close"
-            split = urlsplit(self.path)
+            self.close_connection = ends
+            split = self._target()
             request = Request(
                 method=self.command,
                 path=unquote(split.path),
@@ -156,13 +173,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def _admit(self) -> None:
         """Refuse whoever has no token, and any page of a browser."""
-        headers = self.headers
-        if headers.get("Host", "") not in self.server.hosts():
+        headers, hosts = self.headers, self.server.hosts()
+        # A proxy's form of the path names a host too, and that one counts.
+        if (
+            headers.get("Host", "") not in hosts
+            or (self._target().netloc or min(hosts)) not in hosts
+        ):
             raise StatusError(403, "Forbidden", "this Host is not served here")
         if headers.get("Origin") or headers.get("Sec-Fetch-Site", "none") != "none":
             raise StatusError(403, "Forbidden", "requests of web pages are not answered")
         if not self.server.authorized(headers.get("Authorization", "")):
             raise StatusError(401, "Unauthorized", "Unauthorized")
+
+    def _target(self) -> SplitResult:
+        try:
+            return urlsplit(self.path)
+        except ValueError as error:
+            raise bad_request("the path cannot be read") from error
 
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
@@ -207,9 +234,11 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def _stream(self, answer: Answer, pieces: Iterator[bytes | None]) -> None:
-        number = self.server.faults.opened()
+        number, chunked = self.server.faults.opened(), self.request_version != "HTTP/1.0"
+        self.close_connection |= not chunked
         self._head(answer)
-        self.send_header("Transfer-Encoding", "chunked")
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
         for piece in pieces:
@@ -219,9 +248,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             if piece:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 self.wfile.flush()
-        self.wfile.write(b"0\r\n\r\n")
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
 
     def _over(self, number: int) -> bool:
         return self.server.stopping.is_set() or self.server.faults.dropped(number)

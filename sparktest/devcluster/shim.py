@@ -24,8 +24,9 @@ from typing import Any
 SUBREAPER, PARENT_DEATH = 36, 1  # prctl(2)
 # A line longer than this is stored in parts, as container runtimes do.
 LONGEST_LINE = 16 * 1024
-# What a container writes beyond this is not stored.
+# What a container writes beyond this is not stored, and the log says so.
 LARGEST_LOG = 256 * 1024 * 1024
+CUT = b"(the dev cluster stores no more than 256 MiB of a log)"
 KILL_PATIENCE_SECONDS = 5.0
 LONGEST_STEP_SECONDS = 3600.0
 LINUX = sys.platform == "linux"
@@ -83,6 +84,9 @@ class Log:
     def _store(self, lines: list[bytes], flag: bytes) -> None:
         if not lines or self._size > LARGEST_LOG:
             return
+        if self._size + sum(map(len, lines)) > LARGEST_LOG:
+            lines, flag = [CUT], b"F"
+            self._size = LARGEST_LOG
         # No two lines have the same time, so that a reader can go on after the last it has.
         now = max(time.time_ns(), self._last + 1)
         self._last = now + len(lines)
@@ -233,7 +237,9 @@ def main() -> None:
         run = Run(task, orders)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        say(failed=f'exec: "{task["argv"][0]}": {why}')
+        # Which may be the working directory.
+        what = getattr(error, "filename", None) or task["argv"][0]
+        say(failed=f'exec: "{what}": {why}')
         return
     say(started=time.time())
     run.stop(lines)

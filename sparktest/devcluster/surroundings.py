@@ -3,17 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from sparktest.devcluster.bootstrap import NODE
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.environment import ConfigError, command, environment
-from sparktest.devcluster.kinds import CONFIGMAPS, NODES, SECRETS
+from sparktest.devcluster.kinds import CONFIGMAPS, SECRETS
 from sparktest.devcluster.processes import MARK, Task
 from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Resources
-from sparktest.devcluster.simulate import simulated
-
-IMAGE_NOTE = "named, not pulled: the command runs as a process of this machine"
 
 
 class Surroundings(NamedTuple):
@@ -39,7 +35,7 @@ class Surroundings(NamedTuple):
             raise ConfigError("volumeMounts: the dev cluster mounts no volumes")
         meta = pod["metadata"]
         root = self.folder / meta["uid"]
-        home, tmp = root / container["name"], root / "tmp"
+        home, tmp = root / container["name"], root / ".tmp"  # no container has that name
         for folder in (home, tmp):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -54,31 +50,4 @@ class Surroundings(NamedTuple):
             env={**known, MARK: f"{self.mark}/{meta['uid']}"},
             cwd=container.get("workingDir") or str(home),
             log=str(self.log_path(meta["uid"], container["name"])),
-        )
-
-    def unschedulable(self, pod: Object) -> str:
-        """Why there is no node for the pod; empty where there is one."""
-        for container in pod["spec"]["containers"]:
-            pretence = simulated(container.get("image", ""))
-            if pretence and pretence.unschedulable:
-                return f"0/1 nodes are available: {pretence.message}"
-        node = self.resources.store.get(NODES.key, "", NODE)
-        wanted = pod["spec"].get("nodeSelector") or {}
-        if node and wanted.items() <= node.labels.items():
-            return ""
-        return "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
-
-    def note(
-        self,
-        pod: Object,
-        reason: str,
-        message: str,
-        *,
-        container: str = "",
-        component: str = "kubelet",
-        warning: bool = False,
-    ) -> None:
-        """Record an Event about the pod, or about a container of it."""
-        self.recorder.record(
-            pod, reason, message, component=component, warning=warning, container=container
         )

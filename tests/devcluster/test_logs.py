@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparktest.devcluster import shim
 from sparktest.devcluster.logs import BLOCK, LogOptions, read
 from sparktest.devcluster.requests import Request
 from sparktest.devcluster.shim import Log
@@ -53,6 +54,22 @@ def test_a_tail_longer_than_a_block_is_found(tmp_path: Path) -> None:
     lines = [b"%06d\n" % number for number in range(BLOCK // 8)]
     path = written(tmp_path / "log", b"".join(lines))
     assert shown(path, tail=5000) == b"".join(lines[-5000:])
+
+
+def test_the_tail_of_what_never_ends_a_line_is_all_of_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "log", b"first\n" + b"x" * 40 * BLOCK)
+    assert shown(path, tail=1) == b"x" * 40 * BLOCK
+    assert shown(path, tail=2) == b"first\n" + b"x" * 40 * BLOCK
+
+
+def test_what_is_beyond_the_largest_log_is_not_stored_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shim, "LARGEST_LOG", 100_000)
+    path = written(tmp_path / "log", *[b"y" * 999 + b"\n"] * 200, b"end\n")
+    text = shown(path)
+    assert text.endswith(b"y\n" + shim.CUT + b"\n")
+    assert 80_000 < len(text) < 100_000
 
 
 def test_a_line_longer_than_anything_comes_out_whole(tmp_path: Path) -> None:
