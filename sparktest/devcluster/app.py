@@ -22,6 +22,7 @@ from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.scheduler import Scheduler
 from sparktest.devcluster.server import Server
 from sparktest.devcluster.store import Store
+from sparktest.devcluster.tls import private
 from sparktest.errors import UnavailableError
 
 
@@ -32,12 +33,12 @@ class DevCluster:
 
     Raises:
         ConflictError: another one runs on this folder.
+        InvalidError: the folder cannot be used.
         UnavailableError: the port is taken.
     """
 
     def __init__(self, folder: Path, port: int, faults: Faults, clock: Clock) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        folders.make(folder)
         self.kubeconfig = folders.kubeconfig_in(folder)
         self.faults = faults
         self.clock = clock
@@ -142,5 +143,5 @@ def _bound(path: Path, port: int, serve: Callable[[int], Server]) -> Server:
 
 
 def _noted(path: Path, server: Server) -> Server:
-    path.write_text(str(server.port), encoding="ascii")
+    private(path, str(server.port).encode())
     return server

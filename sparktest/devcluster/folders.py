@@ -8,9 +8,24 @@ from pathlib import Path
 from sparktest.devcluster.entries import Entry
 from sparktest.devcluster.kinds import ACCOUNTS, NAMESPACES
 from sparktest.devcluster.store import Store
-from sparktest.errors import ConflictError, UnavailableError
+from sparktest.errors import ConflictError, InvalidError, UnavailableError
 
 SYSTEM = "kube-system"
+
+
+def make(folder: Path) -> None:
+    """Make the folder if it is not there, and keep others from it.
+
+    Raises:
+        InvalidError: it cannot be used.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise InvalidError(
+            f"{folder} cannot hold a dev cluster: {error.strerror}; name a folder of your own"
+        ) from error
 
 
 def kubeconfig_in(folder: Path) -> Path:

@@ -66,7 +66,7 @@ def read(path: Path, options: LogOptions, over: Callable[[], bool]) -> Iterator[
         options: what of it.
         over: whether nothing more will be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     path.touch(mode=0o600)
     pieces = _pieces(path.open("rb"), options, over)
     next(pieces)  # from now on the file is closed with it, whatever happens to the answer

@@ -41,6 +41,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={MARK: task.env[MARK]},
+            cwd="/",
             start_new_session=True,
         )
         self._say(msgspec.to_builtins(task))

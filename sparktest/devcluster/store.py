@@ -175,6 +175,7 @@ class Store:
 
 def _opened(path: Path) -> sqlite3.Connection:
     try:
+        path.touch(mode=0o600)  # before it holds anything; the files beside it follow it
         database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         # A commit survives the death of this process; that of the machine may lose the last.
         database.execute("PRAGMA journal_mode = WAL")

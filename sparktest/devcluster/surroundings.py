@@ -36,8 +36,8 @@ class Surroundings(NamedTuple):
         meta = pod["metadata"]
         root = self.folder / meta["uid"]
         home, tmp = root / container["name"], root / ".tmp"  # no container has that name
-        for folder in (home, tmp):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (root, home, tmp):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
         def lookup(kind: str, name: str) -> Object | None:
             key = SECRETS.key if kind == "Secret" else CONFIGMAPS.key

@@ -6,9 +6,8 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
-
-from sparktest.devcluster.app import DevCluster
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 PODS = "/api/v1/namespaces/default/pods"
@@ -24,13 +23,20 @@ class Reply(NamedTuple):
     headers: http.client.HTTPMessage
 
 
+class Led(Protocol):
+    """What has a kubeconfig that leads to a dev cluster."""
+
+    @property
+    def kubeconfig(self) -> Path: ...
+
+
 class Client:
     """Talks to a dev cluster with what its kubeconfig says.
 
     Paths of the namespace `default` lead to the one that `namespace` names.
     """
 
-    def __init__(self, cluster: DevCluster) -> None:
+    def __init__(self, cluster: Led) -> None:
         config = json.loads(cluster.kubeconfig.read_text())
         entry = config["clusters"][0]["cluster"]
         authority = base64.b64decode(entry["certificate-authority-data"]).decode()
