@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sparktest.cli.exits import ExitError
+from sparktest.cli.references import SHORTEST
 from sparktest.errors import SparkTestError
 
 if TYPE_CHECKING:
@@ -43,18 +44,21 @@ def candidates(named: Iterable[tuple[Named, str]], incomplete: str) -> list[Comp
 
     Args:
         named: the things, and a word about each.
-        incomplete: what is typed so far. The ids of all are candidates where it begins them.
+        incomplete: what is typed so far. A few letters may begin ids by chance, so ids count only
+            where no name goes on from them, or where they are enough for a reference.
     """
     things = list(named)
     times = Counter(thing.name for thing, _ in things)
-    found: list[CompletionItem] = []
+    by_name: list[CompletionItem] = []
+    by_id: list[CompletionItem] = []
     for thing, about in things:
-        by_name = times[thing.name] == 1 and SAFE.fullmatch(thing.name)
-        if by_name and thing.name.startswith(incomplete):
-            found.append(CompletionItem(thing.name, help=help_of(about)))
-        elif thing.id.startswith(incomplete) and (incomplete or not by_name):
-            found.append(CompletionItem(thing.id, help=help_of(thing.name, about)))
-    return found
+        has_name = times[thing.name] == 1 and SAFE.fullmatch(thing.name)
+        if has_name and thing.name.startswith(incomplete):
+            by_name.append(CompletionItem(thing.name, help=help_of(about)))
+        elif thing.id.startswith(incomplete) and (incomplete or not has_name):
+            by_id.append(CompletionItem(thing.id, help=help_of(thing.name, about)))
+    chance = by_name and 0 < len(incomplete) < SHORTEST
+    return by_name if chance else by_name + by_id
 
 
 def help_of(*parts: str) -> str:

@@ -73,7 +73,7 @@ def facts(run: "Run", now: datetime) -> list[Fact]:
 def _show_facts(run: "Run", now: datetime, before: str) -> None:
     from sparktest import kubectl
 
-    commands = [Fact("Read log", f"sparktest logs {run.id}")]
+    commands = [Fact("stored log", f"sparktest logs {run.id}")]
     commands += [Fact(*each) for each in kubectl.commands(run)]
     said = [*lines(facts(run, now), {"Status": COLOURS.get(run.status)}), "", *lines(commands)]
     click.echo(before + "\n".join(said), color=coloured())

@@ -47,6 +47,9 @@ def _ended(program: click.Group, name: str, argv: Sequence[str]) -> int:
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else name
         return _said(f"{error.format_message()} See: {path} --help", Exit.USAGE)
+    except click.ClickException as error:
+        # What else click cannot do, such as start the editor.
+        return _said(error.format_message(), Exit.INFRA)
     except ExitError as error:
         for line in error.before:
             click.echo(line, err=True)

@@ -10,6 +10,7 @@ import click
 from sparktest.cli import waiting
 from sparktest.cli.candidates import RUN
 from sparktest.cli.door import uses_api
+from sparktest.cli.output import on_terminal
 from sparktest.cli.references import find_run
 from sparktest.errors import SparkTestError
 
@@ -83,12 +84,14 @@ def followed(
 
 def write_log(chunks: Iterator[bytes]) -> None:
     """Write the chunks to stdout as they come."""
-    if sys.stdout.isatty():
+    if on_terminal():
         _write_text(chunks)
         return
     for chunk in chunks:
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
+        # Where stdout was closed the log is read to its end, so that the outcome is known.
+        if sys.stdout:
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
 
 
 def _write_text(chunks: Iterator[bytes]) -> None:

@@ -78,7 +78,12 @@ def coloured() -> bool:
         return False
     if os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return on_terminal() and os.environ.get("TERM") != "dumb"
+
+
+def on_terminal() -> bool:
+    """Whether stdout is a terminal; a program may also be started without any stdout."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def plain(value: Any) -> Any:
@@ -97,4 +102,4 @@ def plain(value: Any) -> Any:
 
 def _room() -> int | None:
     """How many cells a line of the terminal has, None where stdout is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if on_terminal() else None

@@ -49,6 +49,14 @@ def test_a_name_that_one_thing_has_stands_for_it() -> None:
     assert values("x", *things) == []
 
 
+def test_letters_that_begin_an_id_by_chance_do_not_hide_a_name() -> None:
+    things = [Thing("face1234", "other"), Thing("aa11", "failing")]
+
+    assert values("fa", *things) == ["failing"]
+    assert values("fac", *things) == ["face1234"]
+    assert values("face", *things, Thing("bb22", "facet")) == ["facet", "face1234"]
+
+
 HOSTILE = [
     "$(touch pwned)", "`id`", "a;b", "a b", "a|b", "a&b", "a>b", "*", "~", "-rf", "a\nb", "a\tb",
     "'", '"', "a\\b", "#a", "!x", "{a,b}", "a,b", "a:b", "\x1b[31m", "naïve", "", "\u202eabc",

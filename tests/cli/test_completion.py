@@ -71,7 +71,7 @@ def test_bash_completes_commands_options_words_and_names(hostile: ApiClient) -> 
     assert bash("sparktest", incomplete="ru") == ["run", "runs"]
     assert bash("sparktest", "runs", "--status", incomplete="t") == ["timed_out"]
     run = hostile.list_runs().runs[0]
-    assert bash("sparktest", "logs") == [run.id, "checkout-smoke"]
+    assert bash("sparktest", "logs") == ["checkout-smoke", run.id]
     assert bash("sparktest", "logs", incomplete="checkout") == ["checkout-smoke"]
     assert bash("sparktest", "definitions", incomplete="up") == ["update"]
 

@@ -191,3 +191,16 @@ def test_a_definition_is_shown_whole_and_run(cli: Cli, api: ApiClient) -> None:
     assert "commands:\n- 'true'\n" in cli("definitions", "show", "smoke").out
     run = api.get_run(cli("definitions", "run", "smoke", "--name", "mine").out.strip())
     assert (run.name, run.definition_name) == ("mine", "smoke")
+
+
+def test_an_editor_that_is_not_there_is_named(
+    cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(api)
+    monkeypatch.setenv("VISUAL", "/no/such/editor")
+
+    result = cli("definitions", "edit", "smoke")
+
+    assert result.code == 3
+    assert result.err.startswith("sparktest: /no/such/editor: Editing failed")
+    assert result.err.count("\n") == 1

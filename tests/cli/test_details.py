@@ -44,8 +44,8 @@ def test_a_run_of_a_testrun_is_shown_with_its_source_and_commands(cli: Cli, api:
     assert "Labels       team=shop" in lines
     at = lines.index("Commands     echo a")
     assert lines[at + 1].strip() == "echo b"
-    assert f"Read log   sparktest logs {made.id}" in lines
-    assert "describe   kubectl describe testruns.sparktest.dev nightly-7 -n team" in lines
+    assert f"stored log   sparktest logs {made.id}" in lines
+    assert "describe     kubectl describe testruns.sparktest.dev nightly-7 -n team" in lines
     assert "hidden" not in result.out
 
 

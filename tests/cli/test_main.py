@@ -1,4 +1,5 @@
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -156,6 +157,19 @@ def test_a_reader_that_goes_away_hears_no_complaint(args: list[str]) -> None:
 
     assert process.communicate()[1] == b""
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize("args", [["runs"], ["show", "one"], ["logs", "one"], ["crd"], ["doctor"]])
+def test_without_any_stdout_there_is_nothing_to_complain_about(
+    api: ApiClient, args: list[str]
+) -> None:
+    api.create_run({"name": "one", "image": "i"})
+    line = f"{shlex.join([sys.executable, '-m', 'sparktest', *args])} >&-"
+
+    ended = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+
+    assert "bug" not in ended.stderr
+    assert ended.returncode == (3 if args == ["doctor"] else 0)
 
 
 def test_a_terminal_that_cannot_show_a_letter_gets_a_question_mark(api: ApiClient) -> None:
