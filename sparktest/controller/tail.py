@@ -11,12 +11,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from enum import StrEnum
 from threading import Event
 
 import msgspec
 
-from sparktest.controller.place import STAMP, Place
+from sparktest.controller.place import CUT_STAMP, STAMP, Place
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import ByteStream, Cluster
 from sparktest.kube.jobs import CONTAINER
@@ -118,13 +119,14 @@ class Tail:
             log.warning("log look-ahead failed pod=%s error=%s", self._pod, error.detail)
 
     def _secure(self) -> None:
-        stream = self._open(None)
-        first = next(stream, b"")
-        stamp = _stamp(first)
-        # A file that begins no later than where we are is the one that is being read.
-        if stamp <= max(self._newest, self._place.stamp):
-            with stream:
+        with ExitStack() as leaving:
+            stream = leaving.enter_context(self._open(None))
+            first = _first(stream)
+            stamp = _stamp(first)
+            # A file that begins no later than where we are is the one that is being read.
+            if stamp <= max(self._newest, self._place.stamp):
                 return
+            leaving.pop_all()
         self._newest = stamp
         self._files.append((stream, first))
 
@@ -132,18 +134,19 @@ class Tail:
         """Read one stream to its end; answers whether that was the end of the log."""
         if self._files:
             stream, first = self._files.popleft()
-            yield self._place.next_file(whole=not self._broken)
+            left = self._place.next_file(whole=not self._broken)
         else:
-            stream, first = self._open(self._place.since), b""
+            stream, first, left = self._open(self._place.since), b"", b""
             self._place.resume()
         self._broken = False
         self._retry = self._pace.first_retry
         with stream:
+            yield left
             yield from self._read(stream, first)
         return not self._files and self._ended() and not self._another()
 
     def _read(self, stream: ByteStream, first: bytes) -> Iterator[bytes]:
-        chunk = first or next(stream, b"")
+        chunk = first or _first(stream)
         self._newest = self._newest or _stamp(chunk)
         while chunk:
             self._failing_since = None
@@ -200,6 +203,14 @@ class Tail:
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         return now - self._failing_since
+
+
+def _first(stream: ByteStream) -> bytes:
+    """The first chunk, with the whole timestamp in it; empty where there is none."""
+    first = next(stream, b"")
+    while first and CUT_STAMP.fullmatch(first) and (more := next(stream, b"")):
+        first += more
+    return first
 
 
 def _stamp(chunk: bytes) -> bytes:
