@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from sparktest.controller import notices
-from sparktest.controller.known import Known, belongs, finished, run_id_of
+from sparktest.controller.known import Known, belongs, finished, owner_uid, run_id_of
 from sparktest.controller.steps import (
     Confirm,
     Follow,
@@ -19,7 +19,7 @@ from sparktest.controller.steps import (
 from sparktest.domain import Failure, Log, LogState, Run, RunReport
 from sparktest.kube import outcome
 from sparktest.kube import pods as podstate
-from sparktest.kube.pods import section
+from sparktest.kube.pods import Object, section, uid_of
 
 
 def ended(failure: Failure, now: datetime) -> RunReport:
@@ -64,14 +64,22 @@ def _leftover(known: Known, run: Run) -> Iterator[Step]:
 
 def ttl(known: Known) -> Iterator[Step]:
     """Let the Job go in time, now that its log and outcome are stored."""
-    spec = section(known.job, "spec")
-    if known.job is None or known.ttl_seconds is None or "ttlSecondsAfterFinished" in spec:
+    job = _own_job(known)
+    spec = section(job, "spec")
+    if job is None or known.ttl_seconds is None or "ttlSecondsAfterFinished" in spec:
         return
-    if spec.get("suspend") and not finished(known.job):
+    if spec.get("suspend") and not finished(job):
         # It was stopped before it had a node, and a TTL never takes a Job that did not finish.
         yield Remove()
     else:
         yield PatchTtl(known.ttl_seconds)
+
+
+def _own_job(known: Known) -> Object | None:
+    """The Job of that name, unless it is somebody else's."""
+    if known.run is not None:
+        return known.own_job
+    return known.job if known.job and owner_uid(known.job) == uid_of(known.testrun) else None
 
 
 def release(known: Known) -> Iterator[Step]:

@@ -11,7 +11,7 @@ from itertools import takewhile
 import msgspec
 
 from sparktest.controller import ending, notices
-from sparktest.controller.known import Known, Standing, finished, name_conflict
+from sparktest.controller.known import Known, Standing, finished, name_conflict, run_id_of
 from sparktest.controller.steps import (
     AddFinalizer,
     Claim,
@@ -49,6 +49,8 @@ def plan(known: Known, now: datetime) -> list[Step]:
 def settled(known: Known) -> bool:
     """Whether nothing is left to do for the run, whatever the API says of it."""
     if known.audit and known.run_id:
+        return False
+    if known.standing is Standing.GONE and run_id_of(known.job):
         return False
     if known.testrun is not None:
         return known.recorded and not known.held

@@ -8,7 +8,17 @@ from typing import Any
 import msgspec
 
 from sparktest.api.reports import changes
-from sparktest.domain import K8sRef, Log, Origin, Run, RunPage, RunReport, Status
+from sparktest.domain import (
+    Failure,
+    FailureClass,
+    K8sRef,
+    Log,
+    Origin,
+    Run,
+    RunPage,
+    RunReport,
+    Status,
+)
 from sparktest.errors import (
     ConflictError,
     GoneError,
@@ -63,10 +73,11 @@ class FakeApi:
                     return run
             if ref.uid in self.deleted:
                 raise GoneError("deleted")
+            ended = {} if body.get("image") else self._no_definition()
             return self.add(
-                origin=Origin.CRD, k8s_ref=ref, cluster=body["cluster"], namespace=ref.namespace,
-                job_name=job_name_of_testrun(ref.name, ref.uid or ""), image=body.get("image", ""),
-                timeout_seconds=body.get("timeoutSeconds", 3600),
+                **ended, origin=Origin.CRD, k8s_ref=ref, cluster=body["cluster"],
+                namespace=ref.namespace, job_name=job_name_of_testrun(ref.name, ref.uid or ""),
+                image=body.get("image", ""), timeout_seconds=body.get("timeoutSeconds", 3600),
                 ttl_seconds_after_finished=body.get("ttlSecondsAfterFinished"),
             )  # fmt: skip
 
@@ -84,11 +95,9 @@ class FakeApi:
             run = self._existing(run_id)
             row = _row(run)
             changed = changes(row, _loaded(report), self._clock())
-            state = {"log_state": changed.pop("log_state", None), "log_reason": None}
-            changed.pop("log_reason", None)
             if "failure" in changed:
                 changed["failure"] = report.failure
-            if state["log_state"]:
+            if [changed.pop(name) for name in ("log_state", "log_reason") if name in changed]:
                 changed["log"] = report.log
             return self.change(run_id, **changed) if changed else run
 
@@ -133,6 +142,13 @@ class FakeApi:
         """Delete the run and leave a tombstone."""
         run = self.runs.pop(run_id)
         self.deleted |= {run_id, (run.k8s_ref and run.k8s_ref.uid) or run_id}
+
+    def _no_definition(self) -> dict[str, Any]:
+        """A run of a definition that is not there has ended before it begins; none is there."""
+        failure = Failure(
+            class_=FailureClass.CONFIG, reason="DefinitionNotFound", message="no such definition"
+        )
+        return {"status": Status.FAILED, "failure": failure, "finished_at": self._clock()}
 
     def _existing(self, run_id: str) -> Run:
         if run_id in self.deleted:

@@ -89,9 +89,13 @@ class LaggingViews:
 
 
 class PromptReporter:
-    """Stores a log in the moment its pod has ended or gone; forgets when the process dies."""
+    """Stores a log in the moment its pod has ended or gone; forgets when the process dies.
+
+    While `hold` is true no log is stored.
+    """
 
     def __init__(self, cluster: FakeCluster, on_done: Callable[[Key], None]) -> None:
+        self.hold = False
         self._cluster = cluster
         self._on_done = on_done
         self._pods: dict[Key, str] = {}
@@ -113,7 +117,7 @@ class PromptReporter:
 
     def read(self) -> None:
         """Have the logs of all pods that have ended stored."""
-        for key, name in list(self._pods.items()):
+        for key, name in [] if self.hold else list(self._pods.items()):
             pod = self._cluster.objects.get((PODS, key[0], name))
             if pod is None or podstate.terminal(pod):
                 del self._pods[key]
