@@ -111,7 +111,8 @@ def test_the_two_commands_of_the_readme_make_their_own_environment() -> None:
 
     assert len(lines) == 2
     assert all(line.startswith("python3 -m venv .venv && .venv/bin/pip install") for line in lines)
-    assert "sparktest up --kubeconfig" in lines[0]
+    # It ends by itself, and asks for no cluster.
+    assert lines[0].endswith("&& .venv/bin/sparktest demo")
     assert lines[1].endswith(".venv/bin/python -m pytest")
     # CI runs the first line that has it.
     assert next(line for line in README.splitlines() if "-m pytest" in line) == lines[1]

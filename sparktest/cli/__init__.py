@@ -14,6 +14,7 @@ from sparktest.cli import (
     config,
     crd,
     definitions,
+    demo,
     details,
     devcluster,
     doctor,
@@ -34,10 +35,10 @@ def program() -> None:
 
 
 COMMANDS = (
-    up.up, services.api, services.controller, services.tui, services.db, devcluster.devcluster,
-    crd.crd, config.config, start.run, start.rerun, waiting.wait, logs.logs, runs.runs,
-    details.show_run, runs.cancel, runs.delete, definitions.definitions, completion.completion,
-    doctor.doctor,
+    up.up, demo.demo, services.api, services.controller, services.tui, services.db,
+    devcluster.devcluster, crd.crd, config.config, start.run, start.rerun, waiting.wait, logs.logs,
+    runs.runs, details.show_run, runs.cancel, runs.delete, definitions.definitions,
+    completion.completion, doctor.doctor,
 )  # fmt: skip
 for command in COMMANDS:
     program.add_command(command)

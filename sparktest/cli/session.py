@@ -44,6 +44,7 @@ def only_one(environ: Mapping[str, str]) -> Iterator[None]:
 def announced(environ: Mapping[str, str], backend_url: str, token: str) -> Iterator[Path]:
     """The session file, there for as long as the `with`: 0600, and whole at every moment."""
     path = session_file(environ)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(f".{os.getpid()}")
     text = f"backend_url = {json.dumps(backend_url)}\ntoken = {json.dumps(token)}\n"
     fresh.unlink(missing_ok=True)

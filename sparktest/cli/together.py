@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple, Self
 
 import click
@@ -87,13 +88,14 @@ class Together:
         Args:
             prepare: called once the cluster is there, before the rest starts.
         """
-        if self._programs.devcluster:
-            cluster = self._start("dev cluster", "devcluster", self._programs.devcluster)
-            if not self.reached(lambda: cluster.has_said(devcluster.ANSWERS)):
-                return False
+        command = self._programs.devcluster
+        cluster = self._start("dev cluster", "devcluster", command) if command else None
+        # Beside it: the API needs no cluster to start.
+        self._start("API", "api", self._programs.api)
+        if cluster and not self.reached(partial(cluster.has_said, devcluster.ANSWERS)):
+            return False
         if prepare:
             prepare()
-        self._start("API", "api", self._programs.api)
         if not self.reached(self.news.healthy.is_set):
             return False
         controller = self._start("controller", "controller", self._programs.controller)

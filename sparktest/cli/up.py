@@ -38,12 +38,10 @@ def up(
     from sparktest.cli.preflight import check_cluster, prepare_devcluster
     from sparktest.cli.processes import Signals
     from sparktest.cli.session import only_one
-    from sparktest.cli.together import Programs, Together
+    from sparktest.cli.together import Together
 
     terminal = not no_tui and sys.stdin.isatty() and sys.stdout.isatty()
-    programs = Programs(
-        [*SPARKTEST, "api"], [*SPARKTEST, "controller"], [*SPARKTEST, "tui"] if terminal else None
-    )
+    programs = our_programs(tui=terminal)
     prepare = None
     with only_one(os.environ), as_infra(), Signals() as signals:
         if settings.context or settings.kubeconfig:
@@ -56,6 +54,15 @@ def up(
                 _welcome(together.settings, on_devcluster=prepare is not None)
                 together.watch()
     return Exit.PASSED
+
+
+def our_programs(*, tui: bool) -> "Programs":
+    """API and controller, with the terminal UI where there is a terminal for it."""
+    from sparktest.cli.together import Programs
+
+    return Programs(
+        [*SPARKTEST, "api"], [*SPARKTEST, "controller"], [*SPARKTEST, "tui"] if tui else None
+    )
 
 
 def on_devcluster(

@@ -1,0 +1,112 @@
+"""`sparktest demo`: the main job with nothing set up, and nothing left of it."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process_table import alive, children_of
+from tests.e2e.program import Program, until
+from tests.e2e.tmux import Tmux
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment whose home and temporary folder are the test's, and whose settings mislead."""
+    (tmp_path / "tmp").mkdir()
+    inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
+    return inherited | {
+        "HOME": str(tmp_path / "home"),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "KUBECONFIG": "/not/there",
+        "SPARKTEST_BACKEND_URL": "http://127.0.0.1:9",
+        "SPARKTEST_NAMESPACE": "elsewhere",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+    }
+
+
+def test_the_demo_shows_three_ends_and_leaves_nothing(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    demo = Program(["demo"], environ, tmp_path / "demo.log")
+    demo.start()
+    try:
+        until("its programs run", lambda: len(children_of(demo.pid)) == 3)
+        pids = children_of(demo.pid)
+        until("it has ended", lambda: not demo.running)
+        code = demo.stop()
+    finally:
+        demo.stop(kill=True)
+
+    said = demo.tail(200)
+    assert code == 0, said
+    for outcome in (
+        "hello  [CRD]  succeeded",
+        "failing  [CRD]  failed",
+        "timeout  [CRD]  timed out",
+    ):
+        assert outcome in said
+    assert "check 3 passed" in said
+    assert "failure  test, Error, exit code 3" in said
+    assert "kubectl get testruns.sparktest.dev hello -n default" in said
+    assert not any(map(alive, pids))
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("moment", ["dev cluster starts", "hello running"])
+def test_a_demo_that_is_interrupted_leaves_nothing_either(
+    environ: dict[str, str], tmp_path: Path, moment: str
+) -> None:
+    demo = Program(["demo"], environ, tmp_path / "demo.log")
+    demo.start()
+    try:
+        until("the moment has come", lambda: moment in demo.tail(), every=0.01)
+        pids = children_of(demo.pid)
+        code = demo.stop()
+    finally:
+        demo.stop(kill=True)
+
+    assert code == 130, demo.tail()
+    assert pids
+    assert not any(map(alive, pids))
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_on_a_terminal_the_runs_can_be_seen_and_asked_for(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    tmux = Tmux(tmp_path / "tmux", [sys.executable, "-m", "sparktest", "demo"], environ)
+    try:
+        tmux.start(80, 24)
+        tmux.shows("all three", lambda screen: "◷ 1 timed out" in screen and "3 runs" in screen, 60)
+        (kubeconfig,) = (tmp_path / "tmp").glob("sparktest-demo-*/devcluster/kubeconfig")
+        tmux.type("Enter")
+        tmux.shows("the run", lambda screen: "Source" in screen)
+        tmux.type("y")
+        tmux.shows("the menu", lambda screen: "⏎ copy" in screen)
+        tmux.type("Enter")
+        tmux.shows("it says that it was copied", lambda screen: "opied" in screen)
+        if shutil.which("kubectl"):
+            _, *args = shlex.split(tmux.clipboard())
+            answer = subprocess.run(
+                ["kubectl", *args], env=environ | {"KUBECONFIG": str(kubeconfig)},
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            assert re.search(r"Succeeded|Failed|TimedOut", answer.stdout)
+        tmux.type("Escape")
+        tmux.shows("the list", lambda screen: "3 runs" in screen)
+
+        tmux.type("q")
+
+        tmux.shows("it has ended", lambda screen: "EXIT 0" in screen, 40)
+    finally:
+        tmux.stop()
+    assert list((tmp_path / "tmp").iterdir()) == []
