@@ -133,7 +133,8 @@ def api_url(url: str) -> str:
         raise InvalidError(
             f"{shown} is no http:// or https:// URL; it looks like http://127.0.0.1:8080"
         )
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    # Anywhere: a password with a slash in it looks like a path.
+    if "@" in url or parts.query or parts.fragment:
         raise InvalidError(
             "must be scheme, host, port and path only; a token belongs into SPARKTEST_TOKEN"
         )
