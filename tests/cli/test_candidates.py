@@ -93,7 +93,7 @@ def test_each_command_offers_what_it_can_work_on(api: ApiClient) -> None:
     assert completed("cancel") == ["busy"]
     assert completed("delete") == ["done"]
     assert completed("run") == completed("definitions", "edit") == ["suite-a"]
-    assert completed("show", "busy", incomplete="d") == ["done"]
+    assert completed("show", "busy", incomplete="do") == ["done"]
     assert completed("show", "busy") == ["done"]
 
 
