@@ -30,6 +30,12 @@ def complete(kind: Kind, obj: Object, store: Store, stamp: str) -> None:
         COMPLETE[kind.kind](obj, store, stamp)
 
 
+def default(kind: Kind, obj: Object) -> None:
+    """Fill in the defaults of an object, new or changed, that follow from its other fields."""
+    if not kind.custom and kind.kind in DEFAULT:
+        DEFAULT[kind.kind](obj)
+
+
 def causes(kind: Kind, obj: Object, old: Object | None) -> list[Cause]:
     """The rules of a built-in kind that the object breaks, beside those of its schema."""
     check = None if kind.custom else CAUSES.get(kind.kind)
@@ -83,11 +89,17 @@ def _quality(spec: Object) -> str:
     return "Guaranteed" if exact else "Burstable"
 
 
-def _job(job: Object, store: Store, stamp: str) -> None:
-    spec, meta = job["spec"], job["metadata"]
+def _job_default(job: Object) -> None:
+    spec = job["spec"]
     if "parallelism" not in spec:
         spec["parallelism"] = 1
         spec.setdefault("completions", 1)
+    for container in _containers(spec["template"]["spec"]):
+        _pull_policy(container)
+
+
+def _job(job: Object, store: Store, stamp: str) -> None:
+    spec, meta = job["spec"], job["metadata"]
     labels = {
         JOB_UID: meta["uid"], JOB_NAME: meta["name"],
         "controller-uid": meta["uid"], "job-name": meta["name"],
@@ -98,8 +110,6 @@ def _job(job: Object, store: Store, stamp: str) -> None:
         template["labels"] = {**(template.get("labels") or {}), **labels}
         if "labels" not in meta:  # without any of its own a Job gets those of its template
             meta["labels"] = dict(template["labels"])
-    for container in _containers(spec["template"]["spec"]):
-        _pull_policy(container)
     job["status"] = {}
 
 
@@ -183,12 +193,7 @@ def _namespace(namespace: Object, store: Store, stamp: str) -> None:
     namespace["status"] = {"phase": "Active"}
 
 
-def _secret(secret: Object, store: Store, stamp: str) -> None:
-    plain_text(secret)
-
-
-def plain_text(secret: Object) -> None:
-    """Move what a client gave as plain text to where a Secret keeps it."""
+def _secret_default(secret: Object) -> None:
     for key, value in (secret.pop("stringData", None) or {}).items():
         secret.setdefault("data", {})[key] = b64encode(value.encode()).decode()
 
@@ -226,11 +231,11 @@ def _crd_causes(crd: Object, old: Object | None) -> Iterator[Cause]:
         yield cause("Invalid", "spec.scope", "Invalid value: field is immutable")
 
 
+DEFAULT: dict[str, Callable[[Object], None]] = {"Job": _job_default, "Secret": _secret_default}
 COMPLETE: dict[str, Callable[[Object, Store, str], None]] = {
     "Pod": _pod,
     "Job": _job,
     "Namespace": _namespace,
-    "Secret": _secret,
     "CustomResourceDefinition": _crd,
 }
 CAUSES: dict[str, Callable[[Object, Object | None], Iterator[Cause]]] = {

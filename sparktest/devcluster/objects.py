@@ -3,6 +3,7 @@
 import re
 import secrets
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from sparktest.devcluster.entries import Object
@@ -25,17 +26,9 @@ SAYS = {
     "characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
     "'MyValue',  or 'my_value',  or '12345'",
 }
-TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "name": (str, "string"),
-    "generateName": (str, "string"),
-    "namespace": (str, "string"),
-    "uid": (str, "string"),
-    "resourceVersion": (str, "string"),
-    "labels": (dict, "object of strings"),
-    "annotations": (dict, "object of strings"),
-    "finalizers": (list, "array of strings"),
-    "ownerReferences": (list, "array of objects"),
-}
+PYTHON_TYPES: dict[str, type] = {
+    "object": dict, "array": list, "string": str, "integer": int, "boolean": bool,
+}  # fmt: skip
 OWNER = ("apiVersion", "kind", "name", "uid")
 # What a client cannot set, and what it cannot change once it is set.
 SERVER_SET = (
@@ -85,22 +78,29 @@ def generated(prefix: str) -> str:
     return prefix[:58] + "".join(secrets.choice(ALPHABET) for _ in range(5))
 
 
-def type_fault(meta: Any) -> str | None:
+def type_fault(value: Any, schema: Object = METADATA_SCHEMA, path: str = "metadata") -> str | None:
     """What makes the metadata unreadable: the field and the type it must have; None if nothing."""
-    if not isinstance(meta, dict):
-        return "metadata must be an object"
-    for key, (kind, name) in TYPES.items():
-        value = meta.get(key)
-        if value is not None and not isinstance(value, kind):
-            return f"metadata.{key} must be of type {name}"
-    for key in ("labels", "annotations"):
-        if any(not isinstance(value, str) for value in (meta.get(key) or {}).values()):
-            return f"the values of metadata.{key} must be of type string"
-    if any(not isinstance(name, str) for name in meta.get("finalizers") or ()):
-        return "metadata.finalizers must be of type array of strings"
-    if any(not isinstance(owner, dict) for owner in meta.get("ownerReferences") or ()):
-        return "metadata.ownerReferences must be of type array of objects"
+    if not isinstance(value, PYTHON_TYPES[schema["type"]]):
+        return f"{path} must be of type {schema['type']}"
+    for key, part, below in _parts(value, schema):
+        step = f"[{key}]" if isinstance(value, list) else f".{key}"
+        fault = type_fault(part, below, path + step)
+        if fault:
+            return fault
     return None
+
+
+def _parts(value: Any, schema: Object) -> Iterator[tuple[Any, Any, Object]]:
+    """What is inside of a value and has a schema; null stands for a field that is not there."""
+    if isinstance(value, list):
+        yield from ((index, item, schema["items"]) for index, item in enumerate(value))
+    elif isinstance(value, dict):
+        known = schema.get("properties")
+        for key, part in value.items():
+            if known is None:
+                yield key, part, schema["additionalProperties"]
+            elif key in known and part is not None:
+                yield key, part, known[key]
 
 
 def tidied(meta: dict[str, Any]) -> dict[str, Any]:

@@ -190,10 +190,10 @@ def _merged_list(items: list[Any], patch: list[Any], schema: Tree) -> list[Any]:
         if schema.get("x-kubernetes-patch-strategy") == "merge":
             return items + [item for item in patch if item not in items]
         return deepcopy(patch)
-    if any(item.get("$patch") == "replace" for item in patch):
+    if any(item.get("$patch") == "replace" for item in _objects(patch)):
         return [deepcopy(item) for item in patch if "$patch" not in item]
     result = list(items)
-    for change in patch:
+    for change in _objects(patch):
         found = [item for item in result if item.get(key) == change.get(key)]
         if change.get("$patch") == "delete":
             result = [item for item in result if item not in found]
@@ -202,3 +202,11 @@ def _merged_list(items: list[Any], patch: list[Any], schema: Tree) -> list[Any]:
         else:
             result.append(strategic({}, change, schema.get("items") or {}))
     return result
+
+
+def _objects(items: list[Any]) -> list[Tree]:
+    """The items, if all of them are objects; 400 if not."""
+    for item in items:
+        if not isinstance(item, dict):
+            raise bad_request(_misfit(item, "map[string]interface {}"))
+    return items

@@ -85,6 +85,7 @@ class Resources:
             obj.pop("status", None)
         self._check_names(kind, obj)
         self._check_schema(kind, obj, None, options)
+        admission.default(kind, obj)
         with self.store.lock:
             if kind.namespaced:
                 self._check_namespace(kind, namespace, obj["metadata"]["name"])
@@ -117,11 +118,10 @@ class Resources:
             self._preconditions(kind, current, wanted["metadata"])
             obj = self._carried(kind, current, wanted, subresource)
             self._pruned(kind, obj, options)
-            if kind.kind == "Secret" and not kind.custom:
-                admission.plain_text(obj)
             self._check_names(kind, obj)
             self._check_finalizers(kind, obj, current)
             self._check_schema(kind, obj, current, options)
+            admission.default(kind, obj)
             self._refuse(kind, obj, admission.causes(kind, obj, current))
             if obj == current:
                 return current

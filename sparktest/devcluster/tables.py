@@ -72,7 +72,7 @@ def _cell(column: Column, obj: Object, now: datetime) -> Any:
     if not found:
         return None
     if column.type == "string":
-        return " ".join(jsonpath.text(value) for value in found)
+        return jsonpath.text(found[0])
     if column.type == "date":
         return age(found[0], now)
     return found[0]

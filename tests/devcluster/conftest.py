@@ -46,6 +46,28 @@ def own(cluster: DevCluster) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory, testrun_crd: Any) -> Iterator[DevCluster]:
+    """A dev cluster that serves TestRuns, for tests that keep to a namespace."""
+    with DevCluster.start(tmp_path_factory.mktemp("furnished") / "cluster") as running:
+        maker = Client(running)
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        maker.create(path, testrun_crd)
+        maker.close()
+        yield running
+
+
+@pytest.fixture
+def room(furnished: DevCluster) -> Iterator[str]:
+    """A namespace that is there as long as the test."""
+    maker = Client(furnished)
+    body = {"metadata": {"generateName": "room-"}}
+    name = maker.create("/api/v1/namespaces", body)["metadata"]["name"]
+    yield name
+    maker.delete(f"/api/v1/namespaces/{name}")
+    maker.close()
+
+
+@pytest.fixture(scope="session")
 def testrun_crd() -> Any:
     """The CRD of the kind TestRun, as it is shipped."""
     return yaml.safe_load((files("sparktest.crd") / "testrun.yaml").read_text(encoding="utf-8"))

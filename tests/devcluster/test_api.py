@@ -48,6 +48,12 @@ def test_names_are_made_up_where_only_a_beginning_is_given(client: Client) -> No
         (MAPS, config_map("Bad_Name"), 422, "lowercase RFC 1123 subdomain"),
         (MAPS, {"metadata": {"name": "a", "labels": {"k": "v v"}}}, 422, "a valid label"),
         (MAPS, {"metadata": {"name": "a", "labels": {"k": 1}}}, 400, "metadata.labels"),
+        (
+            MAPS,
+            {"metadata": {"name": "a", "ownerReferences": [{"uid": []}]}},
+            400,
+            "ownerReferences",
+        ),
         (MAPS, {"metadata": {"name": "a", "namespace": "other"}}, 400, "namespace"),
         (MAPS, {"metadata": {"name": "a"}, "data": {"k": 1}}, 400, "must be of type string"),
         (MAPS, {"kind": "Secret", "metadata": {"name": "a"}}, 400, "cannot be handled as"),

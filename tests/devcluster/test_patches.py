@@ -110,6 +110,13 @@ def test_a_strategic_patch_deletes_replaces_and_retains() -> None:
     assert "nodeSelector" not in null["spec"]
 
 
+@pytest.mark.parametrize("item", [None, 1, "a", []])
+def test_a_strategic_patch_of_a_list_of_objects_holds_objects_only(item: Any) -> None:
+    with pytest.raises(StatusError) as caught:
+        strategic(pod(containers=[{"name": "a"}]), {"spec": {"containers": [item]}})
+    assert caught.value.code == 400
+
+
 def test_a_strategic_patch_adds_finalizers_and_replaces_plain_lists() -> None:
     before = {"metadata": {"finalizers": ["a"]}, "spec": {"template": {"spec": {"x": ["1"]}}}}
     patch = {"metadata": {"finalizers": ["b"]}, "spec": {"template": {"spec": {"x": ["2"]}}}}

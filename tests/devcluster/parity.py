@@ -1,0 +1,65 @@
+"""What tells the two clusters apart and may: chance, time, and what docs/devcluster.md lists."""
+
+import re
+
+Rules = tuple[tuple[str, str], ...]
+WORD = r"[bcdfghjklmnpqrstvwxz2456789]"
+# Chance and time.
+NOISE: Rules = (
+    (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| \+0000)", "TIME"),
+    (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", "TIME"),
+    (r"\b(?:\d+[dhms])+\b", "AGE"),
+    (r'(resourceVersion"?: "?|Resource Version:\s+)\d+', r"\1VERSION"),
+    (rf"\b(work|made)-{WORD}{{5}}\b", r"\1-CHANCE"),
+    (r"\b((?:work|made)(?:-CHANCE)?)\.[0-9a-f]{16}\b", r"\1.CHANCE"),
+    (r"/(LIVE|MERGED)-\d+/", r"/\1/"),
+)
+# A row of the table in docs/devcluster.md each.
+DIFFERENCES: dict[str, Rules] = {
+    "version": ((r"(Server Version: v1\.34)\S+", r"\1"),),
+    "empty kinds": ((r"^(?:limitranges|resourcequotas|services) .*\n", ""),),
+    "address": ((r"https://127\.0\.0\.1:\d+", "https://ADDRESS"),),
+    "node": (
+        (r"\b(?:10\.244\.\d+\.\d+|127\.0\.0\.1)\b", "IP"),
+        (r"\b(?:node1|devcluster)(?=$|/|\s)", "NODE"),
+        (r"default-scheduler, default-scheduler-\w+", "default-scheduler"),
+    ),
+    "image": (
+        (r"docker\.io/library/busybox", "busybox"),
+        (r"(Image ID: +|imageID: ).*", r"\1IMAGE"),
+        (r"(?:containerd|process)://\S+", "CONTAINER"),
+        (r"(Normal\s+)(?:Pulled|ImageNotPulled)\b", r"\1IMAGE"),
+        (r"(Container image \"\S+\") .*", r"\1 IMAGE"),
+    ),
+    "usage": (
+        (r"Annotations: +devcluster\..*(?:\n +devcluster\..*)*", "Annotations:  <none>"),
+        (r"^( *)devcluster\.sparktest\.dev/.*\n(?:\1 +.*\n)*", ""),
+        (r"^( *)annotations:\n(?!\1 )", ""),
+    ),
+    "shown values": (
+        (
+            r"Invalid value: (?:\".*\"|\{.*\}): (?=strict|field is immutable)",
+            "Invalid value: ",
+        ),
+        (r"(if it was previously negative\))\n(?s:.*)(-- code)", r"\1\n\2"),
+    ),
+    "server-side apply": (
+        (r"(application/merge-patch\+json), application/apply-patch\+yaml", r"\1"),
+    ),
+}
+
+
+def alike(text: str, namespace: str) -> str:
+    """What is said without what may differ; columns are as wide as their names."""
+    text = text.replace(namespace, "NS")
+    for rules in (NOISE, *DIFFERENCES.values()):
+        for pattern, instead in rules:
+            text = re.sub(pattern, instead, text, flags=re.MULTILINE)
+    text = re.sub(r"(?:^\* .*\n)+", _in_order, text, flags=re.MULTILINE)
+    return re.sub(r"[ ]{9,}|(?<=\S)[ ]{2,}|[ ]+$", "  ", text, flags=re.MULTILINE)
+
+
+def _in_order(causes: re.Match[str]) -> str:
+    """The broken rules of an object sorted: a real one tells them in any order."""
+    return "".join(sorted(causes[0].splitlines(keepends=True)))
