@@ -123,8 +123,9 @@ class Cluster:
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        most: int | None = None,
     ) -> Listing:
-        """All objects, read in pages.
+        """All objects, read in pages; `most`: no further page once there are as many.
 
         Raises:
             GoneError: the pages took so long that the cluster forgot the first.
@@ -140,7 +141,7 @@ class Cluster:
             items += page.get("items") or []
             metadata = page.get("metadata") or {}
             query["continue"] = metadata.get("continue") or None
-            if not query["continue"]:
+            if not query["continue"] or (most and len(items) >= most):
                 return Listing(items, str(metadata.get("resourceVersion") or ""))
 
     def watch(

@@ -117,6 +117,15 @@ def test_a_list_is_read_page_by_page(
     assert {request.query["labelSelector"] for request in api.requests} == {"app=sparktest"}
 
 
+def test_no_page_is_read_beyond_the_most_that_is_wanted(
+    api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "PAGE", 2)
+    made = [api.put(f"run-{number}") for number in range(5)]
+    assert cluster.list(TESTRUNS, most=3).items == made[:4]
+    assert len(api.requests) == 2
+
+
 def test_pages_that_are_too_large_are_read_in_smaller_ones(
     api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from sparktest.cli.candidates import SAFE, SECONDS, help_of
+from sparktest.cli.candidates import MOST, SAFE, SECONDS, help_of
 from sparktest.cli.exits import ExitError
 from sparktest.errors import SparkTestError
 
@@ -58,7 +58,7 @@ def _testruns(*, live_only: bool) -> Candidates:
     def answer(place: "Place") -> list[Offer]:
         from sparktest.cli.plugin.testrun import TestRun
 
-        every = [TestRun(each) for each in place.testruns()]
+        every = [TestRun(each) for each in place.testruns(most=MOST)]
         return [(each.name, each.phase) for each in every if not (live_only and each.ended)]
 
     return asks_cluster(answer)
@@ -67,14 +67,17 @@ def _testruns(*, live_only: bool) -> Candidates:
 def _definitions(place: "Place") -> list[Offer]:
     from sparktest.cli.plugin.testrun import TestRun
 
-    names = {TestRun(each).spec.get("definitionName") for each in place.testruns()}
+    names = {TestRun(each).spec.get("definitionName") for each in place.testruns(most=MOST)}
     return [(name, "definition") for name in sorted(filter(None, names))]
 
 
 def _namespaces(place: "Place") -> list[Offer]:
     from sparktest.kube.cluster import NAMESPACES
 
-    return [(str(each["metadata"]["name"]), "") for each in place.cluster.list(NAMESPACES).items]
+    return [
+        (str(each["metadata"]["name"]), "")
+        for each in place.cluster.list(NAMESPACES, most=MOST).items
+    ]
 
 
 def _contexts(

@@ -34,12 +34,14 @@ class Place(NamedTuple):
 
         return self.known(lambda: self.cluster.get(TESTRUNS, self.namespace, name))
 
-    def testruns(self, *, everywhere: bool = False) -> list[Object]:
-        """The TestRuns of the namespace, or of all, newest first."""
+    def testruns(self, *, everywhere: bool = False, most: int | None = None) -> list[Object]:
+        """The TestRuns of the namespace, or of all, newest first; not many more than `most`."""
         from sparktest.kube.cluster import TESTRUNS
 
         namespace = None if everywhere else self.namespace
-        found = self.known(lambda: {"items": self.cluster.list(TESTRUNS, namespace).items})
+        found = self.known(
+            lambda: {"items": self.cluster.list(TESTRUNS, namespace, most=most).items}
+        )
         return sorted(found["items"], key=_created, reverse=True)
 
     def create(self, manifest: Object) -> Object:

@@ -1,0 +1,59 @@
+"""What the command line costs before it does anything: `python -m bench.first_words`.
+
+Prints the CPU time (median, user and system, of a process from start to end, all by turns) of the
+help, of a completion without an API, and of a Python that does nothing. Ends 1 where the help takes
+more than 150 ms, or a completion more than four times an empty Python.
+"""
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROUNDS = 15
+MOST_MS = 150.0
+MOST_RATIO = 4.0
+NOTHING = "python -c pass"
+COMMANDS = {
+    NOTHING: ["-c", "pass"],
+    "sparktest --help": ["-m", "sparktest", "--help"],
+    "sparktest run --help": ["-m", "sparktest", "run", "--help"],
+    "sparktest ru<Tab>": ["-m", "sparktest"],
+    "kubectl sparktest --help": [
+        "-c", "from sparktest.cli.plugin import main; main(['--help'])",
+    ],
+}  # fmt: skip
+TAB = {"_SPARKTEST_COMPLETE": "bash_complete", "COMP_WORDS": "sparktest ru", "COMP_CWORD": "1"}
+
+
+def cpu_ms(arguments: list[str], environ: dict[str, str]) -> float:
+    """The CPU time of a Python with these arguments, in milliseconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], env=environ, capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+
+def main() -> int:
+    """0 where all is within its limit."""
+    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    with tempfile.TemporaryDirectory() as home:
+        for _ in range(ROUNDS):
+            for name, arguments in COMMANDS.items():
+                more = TAB if name.endswith("<Tab>") else {}
+                times[name].append(cpu_ms(arguments, {**os.environ, "HOME": home, **more}))
+    median = {name: statistics.median(found) for name, found in times.items()}
+    for name, found in median.items():
+        print(f"{name:<26} {found:6.0f} ms  {found / median[NOTHING]:4.1f} times nothing")
+    slow = [name for name, found in median.items() if name.endswith("help") and found > MOST_MS]
+    ratio = median["sparktest ru<Tab>"] / median[NOTHING]
+    if slow or ratio > MOST_RATIO:
+        print(f"too slow: {', '.join(slow) or 'completion'}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
