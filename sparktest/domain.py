@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+# So begins the uid of a dev cluster, where an image is named and a process runs.
+DEVCLUSTER = "facade00-"
+
 
 class Status(StrEnum):
     """Where a run is: pending, then running, then one of four final ones for ever."""
@@ -151,6 +154,12 @@ class Run(Wire, frozen=True, kw_only=True):
     log: Log = Log()
     labels: dict[str, str] = {}
     version: int = 1
+
+    @property
+    def image_told(self) -> str:
+        """The image as people read it: of a run on a dev cluster, that it is only a name."""
+        named = self.image and (self.cluster or "").startswith(DEVCLUSTER)
+        return f"{self.image} (named, not pulled)" if named else self.image
 
 
 class Definition(Wire, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ def facts(run: "Run", now: datetime) -> list[Fact]:
         Fact("Definition", run.definition_name or run.test_definition_id),
         Fact("Rerun of", run.rerun_of),
         Fact("Job", f"{run.namespace}/{run.job_name}{'' if run.job_created else ' (not created)'}"),
-        Fact("Image", run.image),
+        Fact("Image", run.image_told),
         Fact("Commands", "\n".join(run.commands)),
         Fact("Program", _quoted((*run.entrypoint, *run.args))),
         # Names only: a value may be a secret. JSON and YAML have the values.

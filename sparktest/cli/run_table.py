@@ -45,7 +45,7 @@ def columns() -> list[Column["Run"]]:
         Column("NAME", lambda run: run.name, least=8),
         Column("DURATION", lambda run: took(run, now)),
         Column("AGE", lambda run: age((now - run.created_at).total_seconds())),
-        Column("IMAGE", lambda run: run.image, wide=True),
+        Column("IMAGE", lambda run: run.image_told, wide=True),
         Column("JOB", lambda run: run.job_name, wide=True),
         Column("TESTRUN", lambda run: run.k8s_ref.name if run.k8s_ref else None, wide=True),
     ]

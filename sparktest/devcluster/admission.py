@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sparktest.devcluster.entries import Object
-from sparktest.devcluster.kinds import ACCOUNTS, Kind, crd_causes
+from sparktest.devcluster.kinds import ACCOUNTS, SYSTEM, Kind, crd_causes
 from sparktest.devcluster.objects import dns_label_causes, label_causes
 from sparktest.devcluster.status import Cause, cause, forbidden
 from sparktest.devcluster.store import Store
+from sparktest.domain import DEVCLUSTER
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 TOLERATED = [
@@ -189,6 +190,9 @@ def _fixed(pod: Object) -> Object:
 def _namespace(namespace: Object, store: Store, stamp: str) -> None:
     meta = namespace["metadata"]
     meta["labels"] = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta["name"]}
+    if meta["name"] == SYSTEM:
+        # The cluster's uid is that of this namespace, and tells everybody what cluster it is.
+        meta["uid"] = DEVCLUSTER + meta["uid"][len(DEVCLUSTER) :]
     namespace["spec"] = {"finalizers": ["kubernetes"]}
     namespace["status"] = {"phase": "Active"}
 

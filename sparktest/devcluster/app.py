@@ -15,7 +15,7 @@ from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.faults import Faults
 from sparktest.devcluster.garbage import Garbage
 from sparktest.devcluster.jobs import JobController
-from sparktest.devcluster.kinds import NAMESPACES, Kinds
+from sparktest.devcluster.kinds import NAMESPACES, SYSTEM, Kinds
 from sparktest.devcluster.kubelet import Kubelet
 from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Resources
@@ -95,7 +95,7 @@ class DevCluster:
     @property
     def uid(self) -> str:
         """The cluster's uid: that of the namespace kube-system."""
-        entry = self.store.get(NAMESPACES.key, "", "kube-system")
+        entry = self.store.get(NAMESPACES.key, "", SYSTEM)
         return entry.uid if entry else ""
 
     def stop(self) -> None:

@@ -5,14 +5,14 @@ import platform
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.discovery import VERSION
 from sparktest.devcluster.entries import Entry, Event, Object
-from sparktest.devcluster.kinds import ACCOUNTS, CRDS, NAMESPACES, NODES, Kind, Kinds
+from sparktest.devcluster.kinds import ACCOUNTS, CRDS, NAMESPACES, NODES, SYSTEM, Kind, Kinds
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.store import Store
 
 NODE = "devcluster"
 # As many as a kubelet takes by default.
 PODS_AT_ONCE = 110
-SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public")
+SYSTEM_NAMESPACES = ("default", SYSTEM, "kube-public")
 ADDRESS = "127.0.0.1"
 
 

@@ -6,11 +6,9 @@ import shutil
 from pathlib import Path
 
 from sparktest.devcluster.entries import Entry
-from sparktest.devcluster.kinds import ACCOUNTS, NAMESPACES
+from sparktest.devcluster.kinds import ACCOUNTS, NAMESPACES, SYSTEM
 from sparktest.devcluster.store import Store
 from sparktest.errors import ConflictError, InvalidError, UnavailableError
-
-SYSTEM = "kube-system"
 
 
 def make(folder: Path) -> None:

@@ -221,3 +221,5 @@ PODS, JOBS, NAMESPACES = built_in("Pod"), built_in("Job"), built_in("Namespace")
 EVENTS, SECRETS, CONFIGMAPS = built_in("Event"), built_in("Secret"), built_in("ConfigMap")
 ACCOUNTS, NODES = built_in("ServiceAccount"), built_in("Node")
 CRDS = built_in("CustomResourceDefinition")
+# The namespace whose uid is that of the cluster.
+SYSTEM = "kube-system"

@@ -43,7 +43,7 @@ def overview(run: Run, now: datetime) -> list[tuple[str, str]]:
 def more(run: Run, now: datetime) -> list[tuple[str, str]]:
     """The labels and values of what was to be run, and when it was; only what there is."""
     rows = [
-        ("Image", run.image),
+        ("Image", run.image_told),
         ("Commands", "\n".join(run.commands)),
         ("Command", " ".join(run.entrypoint)),
         ("Args", " ".join(run.args)),

@@ -25,6 +25,12 @@ def told(**fields: Any) -> dict[str, str | None]:
     return dict(facts(run(**fields), NOW))
 
 
+def test_the_image_of_a_run_on_a_dev_cluster_is_only_a_name() -> None:
+    uid = "facade00-1111-4222-8333-444444444444"
+    assert told(image="busybox", cluster=uid)["Image"] == "busybox (named, not pulled)"
+    assert told(image="busybox", cluster=str(uuid.uuid4()))["Image"] == "busybox"
+
+
 def test_a_run_of_a_testrun_is_shown_with_its_source_and_commands(cli: Cli, api: ApiClient) -> None:
     made = api.create_run({
         "name": "nightly", "image": "busybox:1.35", "commands": ["echo a", "echo b"],

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -17,7 +18,7 @@ import pytest
 
 from sparktest.devcluster.app import DevCluster
 from sparktest.devcluster.processes import MARK
-from sparktest.domain import FailureClass
+from sparktest.domain import DEVCLUSTER, FailureClass
 from sparktest.kube.outcome import observe
 from tests.devcluster.client import (
     JOBS,
@@ -137,6 +138,15 @@ def test_processes_whose_keeper_was_killed_too_end_on_the_restart(tmp_path: Path
         assert with_mark(mark) == []
         ended_job(client, "a")
         assert pods_of(client, "a")[0]["status"]["reason"] == "NodeLost"
+
+
+def test_its_uid_says_what_it_is_and_stays(tmp_path: Path) -> None:
+    with DevCluster.start(tmp_path / "cluster") as cluster:
+        before = cluster.uid
+    with DevCluster.start(tmp_path / "cluster") as cluster:
+        assert cluster.uid == before
+    assert str(uuid.UUID(before)) == before
+    assert before.startswith(DEVCLUSTER)
 
 
 def test_only_its_own_processes_are_ended(tmp_path: Path) -> None:

@@ -30,6 +30,12 @@ def test_the_env_is_named_and_its_values_are_not_shown():
     assert "do-not-show" not in str(said)
 
 
+def test_the_image_of_a_run_on_a_dev_cluster_is_only_a_name():
+    uid = "facade00-1111-4222-8333-444444444444"
+    assert everything(make_run(2, cluster=uid))["Image"].endswith(" (named, not pulled)")
+    assert "pulled" not in everything(make_run(2))["Image"]
+
+
 def test_an_exec_form_and_its_sources_are_shown():
     run = make_run(
         2, commands=(), entrypoint=("pytest",), args=("-q", "tests"),
