@@ -214,3 +214,12 @@ def events_of(client: Client, name: str) -> Iterator[tuple[str, str]]:
     path = f"/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3D{name}"
     for event in client.get(path)["items"]:
         yield event["reason"], event["message"]
+
+
+def container(pod: Any) -> Any:
+    return pod["status"]["containerStatuses"][0]
+
+
+def log(client: Client, pod: Any, query: str = "") -> str:
+    text: bytes = client.call("GET", f"{PODS}/{pod['metadata']['name']}/log{query}").body
+    return text.decode()

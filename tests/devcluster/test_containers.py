@@ -1,0 +1,202 @@
+"""What a container says of itself: starts, ends, pretences, its log, its folder, what it used."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.devcluster.client import (
+    JOBS,
+    PODS,
+    Client,
+    conditions,
+    container,
+    ended_job,
+    events_of,
+    eventually,
+    job,
+    log,
+    pod_in,
+    pods_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason", "words"),
+    [
+        ({"script": None}, "CreateContainerConfigError", "named and not pulled"),
+        (
+            {"volumeMounts": [{"name": "v", "mountPath": "/x"}]},
+            "CreateContainerConfigError",
+            "volumes",
+        ),
+        ({"image": "Bad//Image"}, "InvalidImageName", "invalid reference format"),
+        ({"image": "simulate/pull-error"}, "ImagePullBackOff", "simulate/pull-error"),
+        ({"image": "simulate/never-pull"}, "ErrImageNeverPull", "simulated"),
+    ],
+)
+def test_a_container_that_cannot_start_says_why(
+    client: Client, more: dict[str, Any], reason: str, words: str
+) -> None:
+    client.create(JOBS, job("a", **more))
+
+    def told() -> Any:
+        states = [
+            container(pod)["state"]
+            for pod in pods_of(client, "a")
+            if "containerStatuses" in pod["status"]
+        ]
+        return [s["waiting"] for s in states if s.get("waiting", {}).get("reason") == reason]
+
+    (waiting,) = eventually(told)
+    assert words in waiting["message"]
+    (pod,) = pods_of(client, "a")
+    reply = client.call("GET", f"{PODS}/{pod['metadata']['name']}/log")
+    assert reply.code == 400
+    client.patch(f"{PODS}/{pod['metadata']['name']}", {"spec": {"activeDeadlineSeconds": 1}})
+    ended_job(client, "a")
+    state = container(pods_of(client, "a")[0])["state"]["terminated"]
+    assert (state["reason"], state["exitCode"]) == ("ContainerStatusUnknown", 137)
+
+
+@pytest.mark.parametrize(
+    ("image", "phase", "pod_reason", "reason"),
+    [
+        ("simulate/oom", "Failed", None, "OOMKilled"),
+        ("simulate/evicted", "Failed", "Evicted", "ContainerStatusUnknown"),
+        ("simulate/node-lost", "Failed", "NodeLost", "ContainerStatusUnknown"),
+        ("simulate/start-error:v1", "Failed", None, "StartError"),
+        ("simulate/succeed", "Succeeded", None, "Completed"),
+        ("simulate/fail", "Failed", None, "Error"),
+    ],
+)
+def test_an_image_can_pretend_what_a_process_cannot(
+    client: Client, image: str, phase: str, pod_reason: str | None, reason: str
+) -> None:
+    client.create(JOBS, job("a", image=image))
+    ended_job(client, "a")
+    (pod,) = pods_of(client, "a")
+    assert (pod["status"]["phase"], pod["status"].get("reason")) == (phase, pod_reason)
+    assert container(pod)["state"]["terminated"]["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "more", [{"image": "simulate/unschedulable"}, {"pod": {"nodeSelector": {"a": "b"}}}]
+)
+def test_a_pod_without_a_node_stays_pending_and_can_be_suspended(client: Client, more: Any) -> None:
+    client.create(JOBS, job("a", **more))
+    eventually(lambda: [c for p in pods_of(client, "a") for c in p["status"].get("conditions", ())])
+    (pod,) = pods_of(client, "a")
+    (scheduled,) = pod["status"]["conditions"]
+    assert (scheduled["reason"], pod["status"]["phase"]) == ("Unschedulable", "Pending")
+    assert "nodeName" not in pod["spec"]
+    client.patch(f"{JOBS}/a", {"spec": {"suspend": True}})
+    eventually(lambda: pods_of(client, "a") == [])
+
+
+def test_a_program_that_is_not_there_is_a_start_error(client: Client) -> None:
+    client.create(JOBS, job("a", None, command=["/does/not/exist"]))
+    ended_job(client, "a")
+    state = container(pods_of(client, "a")[0])["state"]["terminated"]
+    assert (state["exitCode"], state["reason"]) == (128, "StartError")
+    assert "/does/not/exist" in state["message"]
+
+
+def test_a_process_sees_nothing_of_the_users_environment(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KUBECONFIG", "AWS_SECRET_ACCESS_KEY", "SPARKTEST_TOKEN", "SSH_AUTH_SOCK"):
+        monkeypatch.setenv(name, "canary")
+    script = "env; cat /proc/self/environ /proc/$PPID/environ | tr '\\0' '\\n'; pwd; ls -a"
+    client.create(JOBS, job("a", script, env=[{"name": "OWN", "value": "$(HOSTNAME)!"}]))
+    ended_job(client, "a")
+    (pod,) = pods_of(client, "a")
+    text = log(client, pod)
+    assert "canary" not in text
+    assert f"OWN={pod['metadata']['name']}!" in text
+    home = re.search(r"^HOME=(.*)$", text, re.MULTILINE)
+    assert home is not None
+    assert f"\n{home[1]}\n.\n..\n" in text
+
+
+def test_every_run_has_a_folder_of_its_own_that_goes_with_its_pod(client: Client) -> None:
+    for name in ("a", "b"):
+        client.create(
+            JOBS, job(name, 'touch "$HOME/mine" "$TMPDIR/mine"; ls "$HOME"; echo "$HOME"')
+        )
+    ended_job(client, "a"), ended_job(client, "b")
+    homes = []
+    for name in ("a", "b"):
+        listing, home = log(client, pods_of(client, name)[0]).splitlines()
+        assert listing == "mine"
+        homes.append(Path(home))
+    assert homes[0] != homes[1]
+    client.delete(f"{JOBS}/a?propagationPolicy=Background")
+    eventually(lambda: not homes[0].exists())
+    assert homes[1].exists()
+
+
+def test_what_a_run_used_is_noted_and_that_its_image_was_not_pulled(client: Client) -> None:
+    client.create(JOBS, job("a", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"))
+    ended_job(client, "a")
+    (pod,) = pods_of(client, "a")
+    notes = pod["metadata"]["annotations"]
+    assert re.fullmatch(r"[1-9]\d*Mi", notes["devcluster.sparktest.dev/memory"])
+    assert float(notes["devcluster.sparktest.dev/cpu"].rstrip("s")) > 0
+    assert "not pulled" in notes["devcluster.sparktest.dev/image"]
+    assert "not pulled" in container(pod)["imageID"]
+    told = dict(events_of(client, pod["metadata"]["name"]))
+    assert "ImageNotPulled" in told
+    assert re.search(r"used [1-9]\d*Mi of memory at most and \d+\.\d\d s of CPU", told["Used"])
+
+
+def test_init_containers_run_first_and_a_failed_one_is_the_end(client: Client) -> None:
+    init = [{"name": "init", "image": "i", "command": ["sh", "-c", "echo first"]}]
+    client.create(JOBS, job("a", "echo second", pod={"initContainers": init}))
+    ended_job(client, "a")
+    (pod,) = pods_of(client, "a")
+    assert log(client, pod, "?container=init") == "first\n"
+    assert log(client, pod) == "second\n"
+    init[0]["command"] = ["sh", "-c", "exit 4"]
+    client.create(JOBS, job("b", "echo never", pod={"initContainers": init}))
+    assert "Failed" in conditions(ended_job(client, "b"))
+    (pod,) = pods_of(client, "b")
+    assert pod["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 4
+    assert "terminated" not in container(pod)["state"]
+
+
+def test_of_two_containers_one_has_to_be_named(client: Client) -> None:
+    second = {"name": "side", "image": "i", "command": ["sh", "-c", "echo side"]}
+    body = job("a", "echo main")
+    body["spec"]["template"]["spec"]["containers"].append(second)
+    client.create(JOBS, body)
+    ended_job(client, "a")
+    (pod,) = pods_of(client, "a")
+    path = f"{PODS}/{pod['metadata']['name']}/log"
+    reply = client.call("GET", path)
+    assert reply.code == 400
+    assert "[test side]" in reply.body["message"]
+    assert log(client, pod, "?container=side") == "side\n"
+    assert client.call("GET", f"{path}?container=nope").code == 400
+
+
+def test_a_large_log_is_kept_whole(client: Client) -> None:
+    client.create(JOBS, job("a", "seq 1 300000"))
+    ended_job(client, "a")
+    (pod,) = pods_of(client, "a")
+    text = log(client, pod)
+    assert text == "".join(f"{number}\n" for number in range(1, 300001))
+    assert log(client, pod, "?tailLines=2") == "299999\n300000\n"
+
+
+def test_what_is_written_without_end_or_newline_is_followed_and_can_be_stopped(
+    client: Client,
+) -> None:
+    client.create(JOBS, job("a", "tr '\\0' x < /dev/zero"))
+    name = pod_in(client, "a", "running")["metadata"]["name"]
+    with client.stream(f"{PODS}/{name}/log?follow=1&limitBytes=3000000") as stream:
+        assert stream.rest() == b"x" * 3_000_000
+    client.patch(f"{PODS}/{name}", {"spec": {"activeDeadlineSeconds": 1}})
+    ended_job(client, "a")
+    assert len(log(client, pods_of(client, "a")[0], "?tailLines=1&limitBytes=10")) == 10
