@@ -36,8 +36,11 @@ def doctor(output: str, **flags: Any) -> Exit:
     if output == "table":
         _show(findings)
     else:
+        from sparktest.sanitize import clean
+
         keys = ("check", "state", "text", "todo")
-        show_document([{key: getattr(each, key) for key in keys} for each in findings], output)
+        told = [{key: getattr(each, key) for key in keys} for each in findings]
+        show_document(clean(told), output)
     return exit_code(findings)
 
 

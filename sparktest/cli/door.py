@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal, beside the output: one line on stderr."""
-    click.echo(f"sparktest: {' '.join(text.split())}", err=True)
+    """Tell the person at the terminal, beside the output: one harmless line on stderr."""
+    from sparktest.sanitize import clean_text
+
+    click.echo(f"sparktest: {' '.join(clean_text(text).split())}", err=True)
 
 
 def settings_with(overrides: Mapping[str, Any]) -> "Settings":

@@ -105,6 +105,15 @@ def test_every_wrong_field_is_named_on_one_line(cli: Cli) -> None:
     assert result == (2, "", "sparktest: name: too long; env/A: no\n")
 
 
+def test_escapes_in_what_somebody_typed_do_not_come_back(cli: Cli) -> None:
+    for args in (["runs", "--\x1b]0;x\x07y"], ["show\x1b[31m"], ["run", "-f", "\x1b[2J/nope"]):
+        result = cli(*args)
+
+        assert result.code == 2
+        assert one_line(result.err)
+        assert "\x1b" not in result.err
+
+
 def test_warnings_of_the_api_are_shown_and_harmless(cli: Cli) -> None:
     with scripted_api() as api:
         api.scripts = [answer([], headers={"Warning": '299 - "old\\u001b[2J client"'})]

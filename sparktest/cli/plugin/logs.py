@@ -36,14 +36,18 @@ def logs(place: Place, name: str, follow: bool, tail: int | None, container: str
         follow_testrun(place, testrun, container)
         return
     if not testrun.job_name:
-        raise ExitError(f"no log yet: {testrun.told()}; with --follow it comes when it is there",
-                        Exit.INFRA)  # fmt: skip
+        raise _not_yet(testrun)
     log = PodLog(place, testrun, container)
     try:
         with log.opened(tail=tail) as stream:
             write_log(stream)
     except (MalformedError, NotFoundError) as error:
-        raise log.nowhere() from error
+        raise log.nowhere() if testrun.ended or container else _not_yet(testrun) from error
+
+
+def _not_yet(testrun: TestRun) -> ExitError:
+    text = f"no log yet: {testrun.told()}; with --follow it comes when it is there"
+    return ExitError(text, Exit.INFRA)
 
 
 def follow_testrun(place: Place, testrun: TestRun, container: str | None = None) -> TestRun:

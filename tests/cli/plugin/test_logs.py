@@ -70,9 +70,22 @@ def test_before_there_is_a_job_it_says_what_it_waits_for(world: World, plugin: P
     assert "mine pending: BackendUnavailable: no API" in result.err
 
 
+def test_before_its_container_started_it_says_what_it_waits_for(
+    world: World, plugin: Plugin
+) -> None:
+    world.apply("mine")
+    world.says("mine", phase="Pending", runId="17", jobName="testrun-mine", reason="ErrImagePull")
+
+    result = plugin("logs", "mine")
+
+    assert (result.code, result.out) == (3, "")
+    assert "no log yet: mine pending: ErrImagePull; with --follow" in result.err
+
+
 def test_a_container_that_is_not_there_is_named(world: World, plugin: Plugin) -> None:
     world.apply("mine")
     world.pod_ended(world.starts("mine", "true"))
+    world.says("mine", phase="Succeeded")
 
     result = plugin("logs", "mine", "-c", "nope")
 

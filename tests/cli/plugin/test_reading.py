@@ -106,6 +106,9 @@ def test_escapes_in_an_object_reach_no_terminal(world: World, plugin: Plugin) ->
         assert "\x1b" not in out
         assert "\\u001b" not in out
         assert "\u202e" not in out
+    refused = plugin("list", "\x1b[31m\u202ex")
+    assert (refused.code, refused.out) == (2, "")
+    assert not {"\x1b", "\u202e"} & set(refused.err)
 
 
 def test_a_cluster_that_does_not_know_testruns_says_how_to_install_them(
