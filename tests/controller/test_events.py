@@ -1,0 +1,58 @@
+"""Events on TestRuns: the same thing is said once, and nothing waits for it."""
+
+from typing import Any, cast
+
+import pytest
+
+from sparktest.controller import events
+from sparktest.errors import ForbiddenError
+from sparktest.kube.cluster import EVENTS, Cluster
+from tests.controller.fake_cluster import FakeCluster
+from tests.controller.faults import Faults
+from tests.controller.test_conditions import NOW
+
+TESTRUN: dict[str, Any] = {"metadata": {"name": "smoke", "namespace": "tests", "uid": "u"}}
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster(lambda: NOW, Faults())
+
+
+def warn(cluster: FakeCluster, reason: str, message: str = "") -> None:
+    events.warn(cast("Cluster", cluster), TESTRUN, reason, message)
+
+
+def test_kubectl_describe_finds_it_on_the_testrun(cluster: FakeCluster) -> None:
+    warn(cluster, "Unschedulable", "no node fits")
+    (event,) = cluster.all(EVENTS)
+    assert event["involvedObject"] == {
+        "apiVersion": "sparktest.dev/v1alpha1", "kind": "TestRun", "namespace": "tests",
+        "name": "smoke", "uid": "u",
+    }  # fmt: skip
+    assert (event["type"], event["reason"]) == ("Warning", "Unschedulable")
+    assert event["message"] == "no node fits"
+    assert event["metadata"]["namespace"] == "tests"
+
+
+def test_the_same_reason_is_said_once_and_another_too(cluster: FakeCluster) -> None:
+    for reason in ("Unschedulable", "Unschedulable", "ImagePullBackOff"):
+        warn(cluster, reason)
+    assert [event["reason"] for event in cluster.all(EVENTS)] == [
+        "Unschedulable",
+        "ImagePullBackOff",
+    ]
+
+
+def test_an_event_that_is_refused_is_not_worth_an_error(cluster: FakeCluster) -> None:
+    cluster.refuse[EVENTS] = ForbiddenError("no right")
+    warn(cluster, "Unschedulable")
+    assert cluster.all(EVENTS) == []
+
+
+def test_name_and_message_are_short_enough_for_kubernetes() -> None:
+    long = {"metadata": TESTRUN["metadata"] | {"name": "n" * 253}}
+    event = events.manifest(long, "Reason", "m" * 5000, NOW)
+    assert len(event["metadata"]["name"]) <= 253
+    assert len(event["message"]) == 1024
+    assert event["firstTimestamp"] == event["lastTimestamp"] == "2026-11-24T12:00:00Z"
