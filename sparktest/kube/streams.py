@@ -12,8 +12,8 @@ from urllib3 import BaseHTTPResponse
 
 from sparktest.errors import TooLargeError, UnavailableError
 from sparktest.kube.answers import status_error
+from sparktest.kube.chunked import body_of
 
-CHUNK = 2**16
 # An object is at most 1.5 MiB in etcd.
 MAX_EVENT = 16 * 2**20
 
@@ -38,7 +38,7 @@ class ByteStream:
     ) -> None:
         self._response = response
         self._answering = answering
-        self._chunks = response.stream(CHUNK)
+        self._chunks = body_of(response)
         self._closed = threading.Event()
 
     def __iter__(self) -> Self:

@@ -231,6 +231,7 @@ def test_a_server_that_is_away_is_a_problem_and_later_none(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     informer = make()
+    soon("it watches", lambda: api.watching == 1)
     api.faults += [refuse(403, "testruns is forbidden")] * 1000
     api.cut()
     soon("the problem is named", lambda: informer.problem == "testruns is forbidden")
