@@ -46,8 +46,17 @@ class Drill:
         self.client = client
         self.jobs: Counter[str] = Counter()
         self.uids: list[str] = []
-        self.testruns = cluster.kinds.find("sparktest.dev", "v1alpha1", "testruns")
         cluster.store.subscribe(self._note)
+
+    def install(self) -> None:
+        """Install the CRD."""
+        text = (files("sparktest.crd") / "testrun.yaml").read_text(encoding="utf-8")
+        self.cluster.resources.create(CRDS, "", yaml.safe_load(text), Options())
+
+    @property
+    def testruns(self) -> Kind:
+        """The kind TestRun, which is there once it is installed."""
+        return self.cluster.kinds.find("sparktest.dev", "v1alpha1", "testruns")
 
     def _note(self, event: Event) -> None:
         if event.entry.kind == JOBS.key and event.type == "ADDED":
@@ -93,7 +102,8 @@ class Drill:
             meanwhile()
             runs = self.runs()
             done = len(runs) >= count and all(run.status.final for run in runs)
-            return runs if done and all(map(_told, self.entries(self.testruns))) else []
+            said = self.entries(self.testruns) if self.uids else []
+            return runs if done and all(map(_told, said)) else []
 
         runs = until(f"{count} runs are final", check, seconds=30, every=0.05)
         assert len(runs) == count
@@ -109,11 +119,12 @@ def _told(testrun: Entry) -> bool:
 
 
 @contextmanager
-def drill(folder: Path) -> Iterator[Drill]:
-    """A dev cluster, an API and a controller that works, until the end of the `with`."""
+def drill(folder: Path, *, crd: bool = True) -> Iterator[Drill]:
+    """A dev cluster, an API and a controller that works, until the end of the `with`.
+
+    `crd`: whether the CRD is installed.
+    """
     with DevCluster.start(folder / "cluster") as cluster, live_api(folder) as url:
-        crd = yaml.safe_load((files("sparktest.crd") / "testrun.yaml").read_text(encoding="utf-8"))
-        cluster.resources.create(CRDS, "", crd, Options())
         space = {"metadata": {"name": NAMESPACE}}
         cluster.resources.create(NAMESPACES, "", space, Options())
         settings = Settings(
@@ -121,8 +132,12 @@ def drill(folder: Path) -> Iterator[Drill]:
         )
         door = Cluster.connect(settings, timeouts=TIMEOUTS)
         client = ApiClient(url, TOKEN, cluster=door.uid())
-        with client, controlling(Controller(settings, door, client)):
-            yield Drill(cluster, client)
+        with client:
+            made = Drill(cluster, client)
+            if crd:
+                made.install()
+            with controlling(Controller(settings, door, client)):
+                yield made
         door.close()
 
 

@@ -1,0 +1,109 @@
+"""The controller as a whole: it starts, waits, works, and stops in order."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from sparktest.client import ApiClient
+from sparktest.controller import app, informer
+from sparktest.controller.app import Controller
+from sparktest.controller.backoff import Backoff
+from sparktest.controller.informer import Pace
+from sparktest.domain import LogState, Status
+from sparktest.errors import InvalidError, UnavailableError
+from sparktest.kube.cluster import Cluster
+from sparktest.settings import Settings
+from tests.controller.drill import LOG, SCRIPT, Drill, drill
+from tests.e2e.program import free_port, until
+from tests.kube.apiserver import Apiserver, apiserver
+
+
+@pytest.fixture
+def api() -> Iterator[Apiserver]:
+    with apiserver() as server:
+        yield server
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
+    """A controller of a cluster without the CRD."""
+    quick = Pace(backoff=Backoff(first=0.05, cap=0.5), absent=0.05)
+    monkeypatch.setattr(informer, "Pace", lambda: quick)
+    with drill(tmp_path, crd=False) as running:
+        yield running
+
+
+def test_runs_of_the_api_fly_where_the_crd_is_missing_and_testruns_once_it_is_there(
+    bare: Drill,
+) -> None:
+    body = {"name": "api", "image": "busybox:1.35", "commands": [SCRIPT]}
+    first = bare.client.create_run(body)
+    (ended,) = bare.ended(1)
+    assert (ended.id, ended.status) == (first.id, Status.SUCCEEDED)
+    assert ended.log.state is LogState.COMPLETE
+    assert bare.client.get_log(first.id) == LOG
+    bare.install()
+    bare.apply("smoke")
+    assert {run.status for run in bare.ended(2)} == {Status.SUCCEEDED}
+
+
+def test_it_waits_for_its_cluster_and_a_stop_ends_the_waiting(
+    api: Apiserver, tmp_path: Path
+) -> None:
+    settings = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "kubeconfig")), cluster="here")
+    cluster = Cluster.connect(settings)
+    api.stop()
+    stopping = threading.Event()
+    with ApiClient(f"http://127.0.0.1:{free_port()}/api") as client:
+        controller = Controller(settings, cluster, client)
+        thread = threading.Thread(target=controller.run, args=(stopping,))
+        thread.start()
+        until("a problem is known", controller._views.problems, seconds=5, every=0.01)
+        until("the API is away", lambda: controller._backend.away, seconds=5, every=0.01)
+        stopping.set()
+        thread.join(10)
+        assert not thread.is_alive()
+    cluster.close()
+
+
+def test_a_cluster_that_is_away_is_asked_for_its_uid_until_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app, "CLUSTER_RETRY_SECONDS", 0.0)
+    answers: list[str | Exception] = [UnavailableError("away"), UnavailableError("away"), "here"]
+
+    class Slow:
+        def uid(self) -> str:
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    assert app._uid(cast("Cluster", Slow()), threading.Event()) == "here"
+    answers[:] = [UnavailableError("away")]
+    stopping = threading.Event()
+    stopping.set()
+    assert app._uid(cast("Cluster", Slow()), stopping) is None
+
+
+@pytest.mark.parametrize("number", app.SIGNALS)
+def test_a_signal_is_a_stop_and_means_afterwards_what_it_meant_before(number: int) -> None:
+    before = signal.getsignal(number)
+    with app._stopped_by_signals() as stopping:
+        assert not stopping.is_set()
+        os.kill(os.getpid(), number)
+        assert stopping.wait(5)
+    assert signal.getsignal(number) == before
+
+
+def test_without_a_configuration_of_a_cluster_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(InvalidError, match="kubeconfig"):
+        app.run(Settings(kubeconfig=str(tmp_path / "none")))
