@@ -7,7 +7,7 @@ from sparktest.devcluster.deletion import CRD_CLEANUP, FOREGROUND, ORPHAN, Delet
 from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.kinds import CRDS, EVENTS, JOBS, NAMESPACES, Kind, Kinds
 from sparktest.devcluster.loops import Key, Loop
-from sparktest.devcluster.objects import condition, finished
+from sparktest.devcluster.objects import condition, drop_finalizer, finished
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.status import StatusError
 
@@ -138,13 +138,7 @@ class Garbage:
             self._resources.set_status(kind, dependent, release)
 
     def _without(self, kind: Kind, entry: Entry, finalizer: str) -> None:
-        def drop(obj: Object) -> None:
-            meta = obj["metadata"]
-            rest = [name for name in meta.pop("finalizers", ()) if name != finalizer]
-            if rest:
-                meta["finalizers"] = rest
-
-        self._resources.set_status(kind, entry, drop)
+        self._resources.set_status(kind, entry, lambda obj: drop_finalizer(obj, finalizer))
 
     def _expire(self, entry: Entry, job: Object) -> float | None:
         """Delete a finished Job whose time is over, pods first; else the seconds it has left."""

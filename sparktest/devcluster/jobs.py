@@ -10,7 +10,7 @@ from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.jobplan import Plan, plan
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.devcluster.loops import Key, Loop
-from sparktest.devcluster.objects import generated
+from sparktest.devcluster.objects import drop_finalizer, generated
 from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.status import StatusError
@@ -82,15 +82,8 @@ class JobController:
 
     def _release(self, pods: Iterable[Entry]) -> None:
         """Take away the finalizer by which pods are kept until they are counted."""
-
-        def release(pod: Object) -> None:
-            meta = pod["metadata"]
-            rest = [name for name in meta.pop("finalizers", ()) if name != TRACKING]
-            if rest:
-                meta["finalizers"] = rest
-
         for pod in pods:
-            self._resources.set_status(PODS, pod, release)
+            self._resources.set_status(PODS, pod, lambda obj: drop_finalizer(obj, TRACKING))
 
     def _delete(self, job: Object, pod: Object) -> None:
         meta = pod["metadata"]

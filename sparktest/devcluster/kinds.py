@@ -11,7 +11,6 @@ from sparktest.devcluster.schemas import Schema
 from sparktest.devcluster.status import Cause, NoRouteError, cause, qualified
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
-CRD = "apiextensions.k8s.io/customresourcedefinitions"
 AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 

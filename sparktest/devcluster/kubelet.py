@@ -56,16 +56,13 @@ class Kubelet:
         self._resources.store.subscribe(self._follow)
 
     def stop(self) -> None:
-        """End every process; its pod is lost, as it would be with a node."""
+        """End every process; their pods are lost, as they would be with a node."""
         with self._lock:
             workers = list(self._workers.values())
         for worker in workers:
             worker.abandon()
         for worker in workers:
             worker.join()
-            entry = self._resources.store.by_uid(worker.uid)
-            if entry and _here(entry):
-                self._lose(entry)
 
     def log(self, request: Request, namespace: str, name: str) -> Iterator[bytes | None]:
         """The log of a pod's container, in pieces.
@@ -123,9 +120,12 @@ class Kubelet:
     def _done(self, uid: str) -> None:
         with self._lock:
             self._workers.pop(uid, None)
-        if self._resources.store.by_uid(uid) is None:
+        entry = self._resources.store.by_uid(uid)
+        if entry is None:
             self._taken.discard(uid)
             shutil.rmtree(self._folder / uid, ignore_errors=True)
+        elif _here(entry):  # its worker did not see it to its end
+            self._lose(entry)
 
     def _lose(self, entry: Entry) -> None:
         stamp = self._around.clock.stamp()

@@ -167,13 +167,12 @@ def _named(
     return []
 
 
-def controller_of(obj: Object) -> dict[str, Any] | None:
-    """The owner that manages the object."""
-    for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller"):
-            found: dict[str, Any] = owner
-            return found
-    return None
+def drop_finalizer(obj: Object, name: str) -> None:
+    """Take a finalizer away from an object, if it has it."""
+    meta = obj["metadata"]
+    rest = [known for known in meta.pop("finalizers", ()) if known != name]
+    if rest:
+        meta["finalizers"] = rest
 
 
 def condition(obj: Object, kind: str) -> dict[str, Any] | None:

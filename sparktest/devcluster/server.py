@@ -69,7 +69,6 @@ class Server(ThreadingHTTPServer):
             connection = self._tls.wrap_socket(request, server_side=True)
         except OSError:  # not TLS, or gone
             return
-        connection.settimeout(IDLE_SECONDS)
         self._open.add(connection)
         try:
             super().finish_request(connection, client_address)
@@ -184,6 +183,8 @@ class Handler(BaseHTTPRequestHandler):
             raise StatusError(403, "Forbidden", "requests of web pages are not answered")
         if not self.server.authorized(headers.get("Authorization", "")):
             raise StatusError(401, "Unauthorized", "Unauthorized")
+        # Others have as long as a handshake may take.
+        self.connection.settimeout(IDLE_SECONDS)
 
     def _target(self) -> SplitResult:
         try:

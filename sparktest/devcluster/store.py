@@ -14,6 +14,7 @@ import msgspec
 
 from sparktest.devcluster.entries import Entry, Event, Object, entry_of
 from sparktest.devcluster.history import History
+from sparktest.devcluster.status import StatusError
 from sparktest.errors import UnavailableError
 
 TABLES = """
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS version (id INTEGER PRIMARY KEY CHECK (id = 1), value
 INSERT OR IGNORE INTO version VALUES (1, 1);
 """
 DELETE = "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?"
+PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)"
 
 Subscriber = Callable[[Event], None]
 
@@ -94,9 +96,9 @@ class Store:
         """The object's last version, which is no longer there."""
         with self.lock:
             meta = obj["metadata"]
-            before = self._kinds[kind].pop((meta.get("namespace", ""), meta["name"]), None)
             entry = self._stamped(kind, obj)
             self._save(entry, gone=True)
+            before = self._kinds[kind].pop((meta.get("namespace", ""), meta["name"]), None)
             if before:
                 self._forget(before)
             self._tell(Event("DELETED", entry, before))
@@ -140,15 +142,17 @@ class Store:
         return entry_of(kind, obj, msgspec.json.encode(obj))
 
     def _save(self, entry: Entry, *, gone: bool = False) -> None:
-        database = self._database
-        database.execute("BEGIN")
-        if gone:
-            database.execute(DELETE, entry.place)
-        else:
-            row = (*entry.place, entry.raw)
-            database.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", row)
-        database.execute("UPDATE version SET value = ?", (self.version,))
-        database.execute("COMMIT")
+        try:
+            with self._database as database:  # committed at its end, or not at all
+                database.execute("BEGIN")
+                if gone:
+                    database.execute(DELETE, entry.place)
+                else:
+                    database.execute(PUT, (*entry.place, entry.raw))
+                database.execute("UPDATE version SET value = ?", (self.version,))
+        except sqlite3.Error as error:
+            text = f"the dev cluster cannot store it: {error}"
+            raise StatusError(500, "InternalError", text) from error
 
     def _index(self, entry: Entry) -> None:
         before = self._kinds[entry.kind].get((entry.namespace, entry.name))

@@ -72,11 +72,12 @@ class Worker:
         try:
             self._live()
         except AbandonedError:
-            for process in self._processes.values():
-                process.abandon()
-        except Exception:  # the top of the thread: the pod must not be left without a word
+            pass
+        except Exception:  # the top of the thread; what it leaves behind, `done` sees to
             LOG.exception("pod failed uid=%s", self.uid)
         finally:
+            for process in self._processes.values():
+                process.abandon()
             self._around.clock.off_jump(self.look)
             self._done(self.uid)
 
@@ -115,7 +116,10 @@ class Worker:
         self._record.note("ImageNotPulled", text, name)
         self._record.note("Created", f"Created container: {name}", name)
         container.id = f"process://{self.uid}/{name}"
-        self._processes[name] = Process(task, partial(self._tell, name))
+        try:
+            self._processes[name] = Process(task, partial(self._tell, name))
+        except OSError as error:
+            self._record.take_in(name, {"failed": f"no process for it: {error.strerror}"})
 
     def _configured(self, pod: Object, document: Object, container: Container) -> Task:
         """What to run, once everything that the container refers to is there."""

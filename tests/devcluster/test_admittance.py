@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sparktest.devcluster import server
 from tests.devcluster.client import JOBS, MAPS, PODS, Client, config_map
 
 METHODS = [
@@ -104,6 +105,23 @@ def test_the_body_of_a_refused_request_is_not_taken_for_the_next(client: Client)
     for length in (str(len(inner)), "0x10", str(10**9)):
         head = request(client, "POST /version HTTP/1.1", Content_Length=length)
         assert codes(raw(client, head, inner)) == [401]
+
+
+def test_who_does_not_show_the_token_is_not_waited_for(
+    own: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.3)
+    good = request(own, "GET /version HTTP/1.1", token=True)
+    assert codes(raw(own, good[:-40])) == []
+    assert codes(raw(own, request(own, "POST /version HTTP/1.1", Content_Length="9"))) == [401]
+    with own.stream(f"{MAPS}?watch=1") as stream:
+        own.get("/version")
+        assert raw(own, "") == b""
+        own.create(MAPS, config_map("a"))
+        assert stream.event()["type"] == "ADDED"
+        kept = own._kept
+        own.get("/version")
+        assert own._kept is kept
 
 
 def test_nobody_is_asked_for_a_body_who_will_be_refused(client: Client) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sparktest.devcluster import worker
+from sparktest.devcluster.surroundings import Surroundings
 from tests.devcluster.client import (
     JOBS,
     PODS,
@@ -93,6 +95,32 @@ def test_a_pod_without_a_node_stays_pending_and_can_be_suspended(client: Client,
     assert "nodeName" not in pod["spec"]
     client.patch(f"{JOBS}/a", {"spec": {"suspend": True}})
     eventually(lambda: pods_of(client, "a") == [])
+
+
+def test_a_pod_that_the_dev_cluster_fails_on_is_lost_and_not_left(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def task(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(Surroundings, "task", task)
+    client.create(JOBS, job("a"))
+    assert "Failed" in conditions(ended_job(client, "a"))
+    assert pods_of(client, "a")[0]["status"]["reason"] == "NodeLost"
+
+
+def test_a_container_for_which_there_is_no_process_is_a_start_error(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(worker, "Process", none)
+    client.create(JOBS, job("a"))
+    ended_job(client, "a")
+    state = container(pods_of(client, "a")[0])["state"]["terminated"]
+    assert state["reason"] == "StartError"
+    assert state["message"] == "no process for it: Resource temporarily unavailable"
 
 
 def test_a_program_that_is_not_there_is_a_start_error(client: Client) -> None:

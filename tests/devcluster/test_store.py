@@ -4,11 +4,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparktest.devcluster.entries import Event
 from sparktest.devcluster.history import KEPT
+from sparktest.devcluster.status import StatusError
 from sparktest.devcluster.store import Store
 
 KIND = "/things"
@@ -44,6 +46,21 @@ def test_a_restart_forgets_no_object_and_repeats_no_version(tmp_path: Path) -> N
     assert again.by_uid("uid-a") == entry
     assert again.dependents("o") == [entry]
     assert again.put(KIND, thing("c")).version > gone.version
+    again.close()
+
+
+def test_what_cannot_be_stored_is_not_there_and_the_next_write_may_be(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    kept = store.put(KIND, thing("a"))
+    store._database.execute("PRAGMA max_page_count = 1")  # a disk that is full
+    with pytest.raises(StatusError, match="cannot store it: database or disk is full"):
+        store.put(KIND, thing("b", text="x" * 100_000))
+    assert store.entries(KIND) == [kept]
+    store._database.execute("PRAGMA max_page_count = 1000000")
+    store.put(KIND, thing("b", text="x" * 100_000))
+    store.close()
+    again = Store(tmp_path / "db")
+    assert [entry.name for entry in again.entries(KIND)] == ["a", "b"]
     again.close()
 
 
