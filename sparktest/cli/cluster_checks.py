@@ -29,7 +29,7 @@ GRANT = "sparktest crd --rbac shows what to grant"
 
 def connected(settings: "Settings") -> "Cluster | Finding":
     """The cluster of the settings, once it has answered; else what is wrong."""
-    from sparktest.kube.cluster import Cluster, Timeouts
+    from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts
     from sparktest.kube.config import NoConfigurationError
 
     try:
@@ -40,12 +40,21 @@ def connected(settings: "Settings") -> "Cluster | Finding":
     except InvalidError as error:
         return Finding("cluster", PROBLEM, text_of(error), "name another, or correct this one")
     try:
-        cluster.uid()
+        # Discovery: whoever has an account may ask for it.
+        cluster.served(TESTRUNS)
     except SparkTestError as error:
         cluster.close()
         todo = "check the kubeconfig with: kubectl get namespaces"
         return Finding("cluster", PROBLEM, text_of(error), todo, of_error(error))
     return cluster
+
+
+def uid_of(cluster: "Cluster") -> str | None:
+    """What tells the cluster from others; None for whom may not know."""
+    try:
+        return cluster.uid()
+    except SparkTestError:
+        return None
 
 
 def cluster_findings(cluster: "Cluster", namespace: str) -> Iterator[Finding]:
@@ -96,7 +105,8 @@ def _rights(cluster: "Cluster", namespace: str) -> Finding:
     rest = _refused(cluster, None, rights_of(roles, ROLE))
     text = f"TestRuns of namespace {namespace}"
     if rest:
-        return Finding("rights", OK, f"{text}; too few to run a controller: {told_rights(rest)}")
+        lacking = ", ".join(dict.fromkeys(resource for _, resource, _ in rest))
+        return Finding("rights", OK, f"{text}; too few to run a controller, which needs {lacking}")
     return Finding("rights", OK, f"{text}, and all that a controller needs")
 
 

@@ -52,19 +52,21 @@ def _settings(found: "Settings", sources: dict[str, str]) -> Finding:
 
 def _checked(settings: "Settings") -> Iterator[Finding]:
     from sparktest.cli.api_checks import api_findings
-    from sparktest.cli.cluster_checks import cluster_findings, connected
+    from sparktest.cli.cluster_checks import cluster_findings, connected, uid_of
     from sparktest.client import ApiClient
     from sparktest.sanitize import clean
 
     cluster = connected(settings)
     try:
-        uid = None if isinstance(cluster, Finding) else cluster.uid()
+        uid = None if isinstance(cluster, Finding) else uid_of(cluster)
         with ApiClient.from_settings(settings, clean=clean, seconds=API_SECONDS) as client:
             yield from api_findings(client, cluster=uid)
         if isinstance(cluster, Finding):
             yield cluster
         else:
-            yield from cluster_findings(cluster, settings.namespace)
+            from sparktest.kube import config
+
+            yield from cluster_findings(cluster, config.namespace(settings))
     finally:
         if not isinstance(cluster, Finding):
             cluster.close()

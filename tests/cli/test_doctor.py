@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from sparktest.cli.api_checks import controller_finding
-from sparktest.cli.cluster_checks import cluster_findings
+from sparktest.cli.cluster_checks import cluster_findings, uid_of
 from sparktest.cli.findings import Finding
 from sparktest.client import ApiClient
 from sparktest.devcluster.app import DevCluster
@@ -147,8 +147,9 @@ class Strict:
 
     def create(self, resource: Resource, namespace: str | None, review: Any) -> Any:
         wish = review["spec"]["resourceAttributes"]
-        said = f"{wish['verb']} {wish['resource']}"
-        return {"status": {"allowed": said in self.allowed or wish["resource"] in self.allowed}}
+        what = "/".join(filter(None, (wish["resource"], wish.get("subresource"))))
+        allowed = {what, f"{wish['verb']} {what}"} & set(self.allowed)
+        return {"status": {"allowed": bool(allowed)}}
 
 
 def strict(*allowed: str) -> dict[str, Finding]:
@@ -163,14 +164,29 @@ def test_a_person_needs_rights_on_testruns_and_a_controller_more() -> None:
     assert person["CRD"].state == "ok"
     assert "may not be read" in person["CRD"].text
     assert person["rights"].state == "ok"
-    assert "too few to run a controller: create jobs" in person["rights"].text
+    assert person["rights"].text == (
+        "TestRuns of namespace team; too few to run a controller, which needs "
+        "testruns/status, jobs, pods, pods/log, events, namespaces"
+    )
     assert reader["rights"].state == "problem"
     assert reader["rights"].text == (
         "in namespace team we may not create testruns, patch testruns, delete testruns"
     )
-    assert strict("testruns", "jobs", "pods", "events", "namespaces")["rights"].text == (
+    every = ("testruns", "testruns/status", "jobs", "pods", "pods/log", "events", "namespaces")
+    assert strict(*every)["rights"].text == (
         "TestRuns of namespace team, and all that a controller needs"
     )
+
+
+class Secretive(Strict):
+    """Stands for a cluster that does not say which it is."""
+
+    def uid(self) -> str:
+        raise ForbiddenError("no")
+
+
+def test_a_person_need_not_know_which_cluster_it_is() -> None:
+    assert uid_of(cast(Cluster, Secretive())) is None
 
 
 def seen(cluster: str, seconds: float) -> ControllerSeen:
