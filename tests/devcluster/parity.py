@@ -13,8 +13,11 @@ NOISE: Rules = (
     (r'(resourceVersion"?: "?|Resource Version:\s+)\d+', r"\1VERSION"),
     (rf"\b(work|made)-{WORD}{{5}}\b", r"\1-CHANCE"),
     (r"\b((?:work|made)(?:-CHANCE)?)\.[0-9a-f]{16}\b", r"\1.CHANCE"),
+    (r" \(x\d+ over AGE\)", ""),
     (r"/(LIVE|MERGED)-\d+/", r"/\1/"),
 )
+# Broken rules, which a real cluster tells in any order; events, which it times to the second.
+UNORDERED = (r"(?:^\* .*\n)+", r"(?:^(?: +|AGE +)(?:Normal|Warning) .*\n)+")
 # A row of the table in docs/devcluster.md each.
 DIFFERENCES: dict[str, Rules] = {
     "version": ((r"(Server Version: v1\.34)\S+", r"\1"),),
@@ -33,6 +36,7 @@ DIFFERENCES: dict[str, Rules] = {
         (r"(Container image \"\S+\") .*", r"\1 IMAGE"),
     ),
     "usage": (
+        (r"^.* Normal +Used .* of memory at most and .*\n", ""),
         (r"Annotations: +devcluster\..*(?:\n +devcluster\..*)*", "Annotations:  <none>"),
         (r"^( *)devcluster\.sparktest\.dev/.*\n(?:\1 +.*\n)*", ""),
         (r"^( *)annotations:\n(?!\1 )", ""),
@@ -56,10 +60,11 @@ def alike(text: str, namespace: str) -> str:
     for rules in (NOISE, *DIFFERENCES.values()):
         for pattern, instead in rules:
             text = re.sub(pattern, instead, text, flags=re.MULTILINE)
-    text = re.sub(r"(?:^\* .*\n)+", _in_order, text, flags=re.MULTILINE)
-    return re.sub(r"[ ]{9,}|(?<=\S)[ ]{2,}|[ ]+$", "  ", text, flags=re.MULTILINE)
+    text = re.sub(r"[ ]{9,}|(?<=\S)[ ]{2,}|[ ]+$", "  ", text, flags=re.MULTILINE)
+    for lines in UNORDERED:
+        text = re.sub(lines, _in_order, text, flags=re.MULTILINE)
+    return text
 
 
-def _in_order(causes: re.Match[str]) -> str:
-    """The broken rules of an object sorted: a real one tells them in any order."""
-    return "".join(sorted(causes[0].splitlines(keepends=True)))
+def _in_order(lines: re.Match[str]) -> str:
+    return "".join(sorted(lines[0].splitlines(keepends=True)))

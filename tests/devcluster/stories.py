@@ -1,35 +1,8 @@
 """What is done with kubectl on both clusters, step by step; each story has a fresh namespace."""
 
-from typing import NamedTuple
-
+from tests.devcluster import job_stories
 from tests.devcluster.manifests import JOB, POD, RUN, WIDGETS, widget
-
-
-class Step(NamedTuple):
-    """One command. Compared is all that it says, unless it is `within` or `fields`.
-
-    Args:
-        command: the command line behind kubectl.
-        stdin: what -f - reads.
-        within: what the dev cluster lists is in what the real one lists.
-        fields: so are the names of the fields that it explains.
-        lines: it does not end; so many lines of it count.
-        meanwhile: what is done once it printed the first line.
-    """
-
-    command: str
-    stdin: str = ""
-    within: bool = False
-    fields: bool = False
-    lines: int = 0
-    meanwhile: tuple[str, ...] = ()
-
-
-def _steps(text: str, **stdin: str) -> list[Step]:
-    """A step a line; what stands behind `<` is the name of its stdin."""
-    lines = [line.strip().rpartition(" < ") for line in text.strip().splitlines()]
-    return [Step(command, stdin[name]) if command else Step(name) for command, _, name in lines]
-
+from tests.devcluster.steps import Step, steps
 
 FINISHED = (
     '{"status": {"phase": "Failed", "conditions": [{"type": "Finished", "status": "True", '
@@ -40,7 +13,7 @@ STORIES: dict[str, list[Step]] = {
         Step("api-resources -o wide", within=True),
         Step("api-versions", within=True),
         Step("auth can-i --list", within=True),
-        *_steps("""
+        *steps("""
             api-resources --api-group=sparktest.dev -o wide
             version
             cluster-info
@@ -64,7 +37,7 @@ STORIES: dict[str, list[Step]] = {
         Step("explain testruns", fields=True),
     ],
     "testruns": [
-        *_steps(
+        *steps(
             f"""
             apply -f - < run
             apply -f - < run
@@ -118,83 +91,7 @@ STORIES: dict[str, list[Step]] = {
             changed=RUN.replace("shop", "web"),
         ),
     ],
-    "jobs": [
-        *_steps(
-            """
-            apply -f - < job
-            apply -f - < job
-            wait --for=condition=Complete job/work --timeout=40s
-            get jobs
-            get jobs -o wide
-            get job work -o yaml
-            get pods -l job-name=work
-            get pods -l job-name=work -o wide
-            get pods -l job-name=work -o yaml
-            describe job work
-            describe pod -l job-name=work
-            logs job/work
-            logs -f job/work -c test --tail=1
-            logs job/work -c nope
-            logs -l job-name=work --prefix
-            get events --field-selector involvedObject.kind=Pod
-            get events --field-selector involvedObject.name=work -o wide
-            get events --field-selector type=Warning
-            events --for job/work
-            get all
-            get jobs --field-selector status.successful=1
-            get jobs --field-selector nope=0
-            patch job work -p '{"spec":{"ttlSecondsAfterFinished":600}}'
-            patch job work -p '{"spec":{"template":{"spec":{"hostname":"x"}}}}'
-            patch job work -p '{"spec":{"nope":1}}'
-            patch job work -p 'nope'
-            create -f - < job
-            diff -f - < changed
-            replace -f - < job
-            replace --force -f - < job
-            wait --for=condition=Complete job/work --timeout=40s
-            delete job work --cascade=foreground
-            get pods
-            apply -f - < job
-            wait --for=condition=Complete job/work --timeout=40s
-            delete job work --cascade=orphan
-            get pods
-            delete pods --all
-            create job made --image=busybox:1.35 -- sh -c 'exit 3'
-            wait --for=jsonpath={.status.failed}=1 job/made --timeout=40s
-            get job made -o yaml --show-managed-fields=false
-            get pods -l job-name=made
-            delete jobs --all
-            """,
-            job=JOB,
-            changed=JOB.replace("shop", "web"),
-        ),
-    ],
-    "pods": [
-        *_steps(
-            """
-            apply -f - < pod
-            wait --for=condition=Ready pod/one --timeout=40s
-            get pod one
-            get pod one -o yaml
-            describe pod one
-            logs one
-            get pods --field-selector status.phase=Running
-            get pods --field-selector status.nope=Running
-            patch pod one -p '{"spec":{"restartPolicy":"Always"}}'
-            patch pod one -p '{"metadata":{"labels":{"$patch":"replace","c":"d"}}}'
-            get pod one --show-labels
-            delete pod one --grace-period=2 --wait=false
-            get pod one
-            wait --for=delete pod/one --timeout=40s
-            get pod one
-            run two --image=busybox:1.35 --restart=Never --command -- sh -c 'exit 2'
-            wait --for=jsonpath={.status.phase}=Failed pod/two --timeout=40s
-            get pod two
-            delete pod two --now
-            """,
-            pod=POD,
-        ),
-    ],
+    **job_stories.STORIES,
     "watch": [
         Step("create configmap a"),
         Step(
@@ -213,7 +110,7 @@ STORIES: dict[str, list[Step]] = {
         ),
     ],
     "small kinds": [
-        *_steps(
+        *steps(
             """
             create configmap c --from-literal=a=before
             create configmap c --from-literal=a=before
@@ -243,7 +140,7 @@ STORIES: dict[str, list[Step]] = {
         ),
     ],
     "errors": [
-        *_steps(
+        *steps(
             """
             create -f - < unknown_field
             create -f - --validate=warn < unknown_field
@@ -290,7 +187,7 @@ STORIES: dict[str, list[Step]] = {
         ),
     ],
     "own kind": [
-        *_steps(
+        *steps(
             """
             create -f - < crd
             wait --for=condition=Established crd/widgets.{ns}.dev

@@ -11,7 +11,8 @@ import pytest
 from sparktest.devcluster.app import DevCluster
 from tests.devcluster.kubectl import Kubectl
 from tests.devcluster.parity import alike
-from tests.devcluster.stories import STORIES, Step
+from tests.devcluster.steps import Step
+from tests.devcluster.stories import STORIES
 from tests.need import need_cluster
 from tests.real import install_crd, namespace_in, real_cluster
 
