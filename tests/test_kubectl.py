@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sparktest import kubectl
 from sparktest.domain import K8sRef, Origin, Run, Status
+from sparktest.kubectl import Target
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -53,9 +54,11 @@ def test_the_log_of_a_final_run_is_not_followed() -> None:
     assert kubectl.logs(run) == "kubectl logs job/testrun-smoke-0a1b2c3d -n team-a"
 
 
-def test_a_context_is_named_where_there_is_one() -> None:
-    for _, command in kubectl.commands(crd_run(), context="staging eu"):
+def test_a_cluster_is_named_where_one_is_given() -> None:
+    for _, command in kubectl.commands(crd_run(), target=Target(context="staging eu")):
         assert command.endswith(" --context 'staging eu'")
+    for _, command in kubectl.commands(crd_run(), target=Target("/a b/config", "eu")):
+        assert command.endswith(" --kubeconfig '/a b/config' --context eu")
 
 
 @pytest.mark.parametrize("make", [crd_run, api_run], ids=["crd", "api"])
@@ -68,7 +71,7 @@ def test_hostile_names_stay_one_argument_each(
     if make is api_run:
         run = crd_run(origin=Origin.API, namespace=namespace, job_name=name)
 
-    for label, command in kubectl.commands(run, context=context):
+    for label, command in kubectl.commands(run, target=Target(context=context)):
         words = shlex.split(command)
         assert words[:2] == ["kubectl", label]
         assert words[-4:] == ["-n", namespace, "--context", context]

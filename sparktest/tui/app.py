@@ -15,6 +15,7 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 from textual.widgets import Input
 
+from sparktest import kubectl
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
@@ -52,7 +53,7 @@ class SparkTestApp(ReadingApp):
     Args:
         api: the API; every text it answers has been made safe to show.
         address: the API as people know it.
-        context: the kubeconfig context that commands name, None for the current one.
+        target: the cluster that commands name.
         environ: where the terminal says what it is.
     """
 
@@ -61,12 +62,12 @@ class SparkTestApp(ReadingApp):
     BINDINGS: ClassVar = [*actions.bindings(actions.EVERYWHERE)]
 
     def __init__(
-        self, api: ApiClient, *, address: str = "", context: str | None = None,
+        self, api: ApiClient, *, address: str = "", target: kubectl.Target = kubectl.CURRENT,
         clock: Clock | None = None, environ: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(api, clock or Clock())
         self._address = address
-        self._kube_context = context
+        self._kube_target = target
         self._environ = os.environ if environ is None else environ
 
     def on_mount(self) -> None:
@@ -76,7 +77,9 @@ class SparkTestApp(ReadingApp):
         get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.register_theme(theme.DARK)
         self.theme = theme.DARK.name
-        self.push_screen(RunsScreen(self.store, self.feed, self.clock, self._address))
+        self.push_screen(
+            RunsScreen(self.store, self.feed, self.clock, self._address, self._kube_target)
+        )
         self.read()
 
     # --- one run ---------------------------------------------------------------------------------
@@ -85,7 +88,7 @@ class SparkTestApp(ReadingApp):
     def _open(self, message: RunList.Opened) -> None:
         run = message.run
         self.push_screen(
-            RunScreen(self._api, run, self.store, self.feed, self.clock, context=self._kube_context)
+            RunScreen(self._api, run, self.store, self.feed, self.clock, target=self._kube_target)
         )
         self._call("The run", run.id, "")
 
@@ -101,7 +104,7 @@ class SparkTestApp(ReadingApp):
     def action_delete(self) -> None:
         """Delete the run that the screen is about, after a question."""
         if (run := self._subject) is not None:
-            self._confirm(questions.delete(run, self._kube_context), run.id, "delete")
+            self._confirm(questions.delete(run, self._kube_target), run.id, "delete")
 
     def _confirm(self, question: questions.Question | str, run_id: str, verb: str) -> None:
         """Ask, and do it to the run with this id, whatever the cursor is on by then."""
@@ -155,7 +158,7 @@ class SparkTestApp(ReadingApp):
         if isinstance(self.focused, CommandLine):
             self.focused.action_copy()
         elif (run := self._subject) is not None:
-            self.push_screen(CopyScreen(run, context=self._kube_context), self._chosen)
+            self.push_screen(CopyScreen(run, target=self._kube_target), self._chosen)
 
     def _chosen(self, choice: Choice) -> None:
         if choice is not None:
@@ -224,8 +227,9 @@ def run(settings: Settings) -> int:
     if not all(stream is not None and stream.isatty() for stream in streams):
         sys.stderr.write(NO_TERMINAL)
         return USAGE
+    target = kubectl.Target(settings.kubeconfig, settings.context)
     with ApiClient.from_settings(settings, clean=clean) as api:
-        app = SparkTestApp(api, address=_address(settings.backend_url), context=settings.context)
+        app = SparkTestApp(api, address=_address(settings.backend_url), target=target)
         app.run()
         return app.return_code or 0
 

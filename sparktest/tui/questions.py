@@ -28,17 +28,17 @@ def cancel(run: Run) -> Question | str:
                     [f"sparktest cancel {run.id}"], "Yes, cancel it")  # fmt: skip
 
 
-def delete(run: Run, context: str | None) -> Question | str:
+def delete(run: Run, target: kubectl.Target) -> Question | str:
     """The question before a run is deleted, or why it cannot be."""
     if not run.status.final:
         return f"{text.one_line(run.name)} has not ended; cancel it first (c)"
     facts = [*_which(run), "The run, its log and its Job go for good."]
     if run.origin is not Origin.CRD:
         return Question("Delete this run?", facts, "Its Job alone:",
-                        [kubectl.delete(run, context=context)], "Yes, delete it")  # fmt: skip
+                        [kubectl.delete(run, target=target)], "Yes, delete it")  # fmt: skip
     facts.append("The TestRun object stays.")
     return Question("Delete this run?", facts, "To delete the TestRun too:",
-                    [kubectl.delete(run, context=context)], "Yes, delete it")  # fmt: skip
+                    [kubectl.delete(run, target=target)], "Yes, delete it")  # fmt: skip
 
 
 def _which(run: Run) -> list[str]:

@@ -1,13 +1,16 @@
 """What stands over and instead of the list: counts, filters, and why there is nothing. Pure."""
 
+import shlex
+
 from textual.content import Content
 
 from sparktest.domain import Status
+from sparktest.kubectl import Target
 from sparktest.tui import columns, text
 from sparktest.tui.feed import Feed, Outage
 from sparktest.tui.state import Counts, Filter
 
-APPLY = "kubectl apply -f crd/examples/testrun.yaml"
+APPLY = ("kubectl", "apply", "-f", "crd/examples/testrun.yaml")
 GAP = "  "
 RUN = "sparktest run --image busybox:1.35 -- echo hello"
 
@@ -61,7 +64,9 @@ def link(feed: Feed, address: str, width: int) -> Content:
     return shown if width < columns.ROOMY else Content.assemble(shown, f"  {address}")
 
 
-def nothing(counted: Counts, feed: Feed, wanted: Filter, address: str) -> Content | None:
+def nothing(
+    counted: Counts, feed: Feed, wanted: Filter, address: str, target: Target
+) -> Content | None:
     """What to say where no run is shown, with what to do next; None where there are runs."""
     if counted.shown:
         return None
@@ -71,7 +76,8 @@ def nothing(counted: Counts, feed: Feed, wanted: Filter, address: str) -> Conten
         return _away(feed.outage, address)
     if not feed.loaded:
         return _say("Loading runs …", address, "", "")
-    return _say("No runs yet.", "Apply a TestRun:", APPLY, f"or without one:\n\n{RUN}")
+    apply = shlex.join([*APPLY, *target.options])
+    return _say("No runs yet.", "Apply a TestRun:", apply, f"or without one:\n\n{RUN}")
 
 
 def _away(outage: Outage, address: str) -> Content:

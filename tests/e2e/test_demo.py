@@ -85,9 +85,8 @@ def test_on_a_terminal_the_runs_can_be_seen_and_asked_for(
 ) -> None:
     tmux = Tmux(tmp_path / "tmux", [sys.executable, "-m", "sparktest", "demo"], environ)
     try:
-        tmux.start(80, 24)
+        tmux.start(140, 40)
         tmux.shows("all three", lambda screen: "◷ 1 timed out" in screen and "3 runs" in screen, 60)
-        (kubeconfig,) = (tmp_path / "tmp").glob("sparktest-demo-*/devcluster/kubeconfig")
         tmux.type("Enter")
         tmux.shows("the run", lambda screen: "Source" in screen)
         tmux.type("y")
@@ -95,11 +94,14 @@ def test_on_a_terminal_the_runs_can_be_seen_and_asked_for(
         tmux.type("Enter")
         tmux.shows("it says that it was copied", lambda screen: "opied" in screen)
         if shutil.which("kubectl"):
-            _, *args = shlex.split(tmux.clipboard())
+            # It names the dev cluster, so it works in any terminal.
             answer = subprocess.run(
-                ["kubectl", *args], env=environ | {"KUBECONFIG": str(kubeconfig)},
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
+                shlex.split(tmux.clipboard()),
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             assert re.search(r"Succeeded|Failed|TimedOut", answer.stdout)
         tmux.type("Escape")
         tmux.shows("the list", lambda screen: "3 runs" in screen)

@@ -1,6 +1,7 @@
 import pytest
 
 from sparktest.domain import Status
+from sparktest.kubectl import CURRENT, Target
 from sparktest.tui import questions
 from sparktest.tui.questions import Question
 from tests.tui.fakes import NOW, changed, make_run
@@ -28,13 +29,15 @@ def test_a_run_is_asked_to_stop_once():
 
 
 def test_a_delete_says_that_the_testrun_stays_and_how_to_delete_it():
-    question = asked(questions.delete(make_run(2), None))
+    question = asked(questions.delete(make_run(2), CURRENT))
     assert "The TestRun object stays." in question.facts
     assert question.commands == [
         "kubectl delete testruns.sparktest.dev search-load-2 -n team-web"
     ]  # fmt: skip
-    assert "--context prod" in asked(questions.delete(make_run(2), "prod")).commands[0]
+    assert (
+        "--context prod" in asked(questions.delete(make_run(2), Target(context="prod"))).commands[0]
+    )
 
 
 def test_a_run_that_goes_on_is_not_deleted():
-    assert "cancel it first" in questions.delete(make_run(1), None)
+    assert "cancel it first" in questions.delete(make_run(1), CURRENT)

@@ -31,9 +31,9 @@ class CopyScreen(ModalScreen[Choice]):
         Binding("y,enter", "choose", "Copy", show=False),
     ]
 
-    def __init__(self, run: Run, *, context: str | None = None) -> None:
+    def __init__(self, run: Run, *, target: kubectl.Target = kubectl.CURRENT) -> None:
         super().__init__()
-        self._choices = choices(run, context)
+        self._choices = choices(run, target)
         self._list = OptionList(
             *(Option(_prompt(label, text)) for label, text in self._choices), compact=True
         )
@@ -97,9 +97,9 @@ def _prompt(label: str, text: str) -> Content:
     return Content.assemble((label.ljust(LABEL), QUIET), one_line(text))
 
 
-def choices(run: Run, context: str | None) -> list[tuple[str, str]]:
+def choices(run: Run, target: kubectl.Target) -> list[tuple[str, str]]:
     """The labels and texts that can be copied of a run, the most wanted first."""
-    found = kubectl.commands(run, context=context)
+    found = kubectl.commands(run, target=target)
     found += [("run id", run.id), ("name", run.name), ("job", run.job_name), ("image", run.image)]
     if run.k8s_ref:
         found.append(("TestRun", run.k8s_ref.name))

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Footer, Static
 
+from sparktest import kubectl
 from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run
 from sparktest.tui import actions, text
@@ -30,7 +31,7 @@ class RunScreen(LiveScreen):
     Args:
         api: where the log is read.
         run: the run as it is known now; the store says what becomes of it.
-        context: the kubeconfig context that commands name, None for the current one.
+        target: the cluster that commands name.
     """
 
     CSS_PATH = "run.tcss"
@@ -39,7 +40,7 @@ class RunScreen(LiveScreen):
 
     def __init__(
         self, api: ApiClient, run: Run, store: RunStore, feed: Feed, clock: Clock,
-        *, context: str | None = None,
+        *, target: kubectl.Target = kubectl.CURRENT,
     ) -> None:  # fmt: skip
         super().__init__()
         self._run = run
@@ -49,7 +50,7 @@ class RunScreen(LiveScreen):
         self._heading = Static(id="title")
         self._title: Content | None = None
         self._banner = Banner()
-        self._details = Details(run, context=context)
+        self._details = Details(run, target=target)
         self._pane = LogPane(api, run)
 
     def compose(self) -> ComposeResult:

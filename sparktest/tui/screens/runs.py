@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Footer, Input, Static
 
 from sparktest.domain import Origin, Run, Status
+from sparktest.kubectl import CURRENT, Target
 from sparktest.sanitize import clean_text
 from sparktest.tui import actions, summary
 from sparktest.tui.clock import Clock
@@ -38,12 +39,15 @@ class RunsScreen(LiveScreen):
     CSS_PATH = "runs.tcss"
     BINDINGS: ClassVar = [*actions.bindings(actions.RUNS)]
 
-    def __init__(self, store: RunStore, feed: Feed, clock: Clock, address: str) -> None:
+    def __init__(
+        self, store: RunStore, feed: Feed, clock: Clock, address: str, target: Target = CURRENT
+    ) -> None:
         super().__init__()
         self._store = store
         self._feed = feed
         self._clock = clock
         self._address = address
+        self._kube_target = target
         self._banner = Banner()
         self._search = Input(placeholder="search every column", compact=True, id="search")
         self._heading = Heading()
@@ -85,7 +89,9 @@ class RunsScreen(LiveScreen):
         self._say("counts", summary.counts(counts, whole=feed.loaded, width=self.size.width))
         self._say("filter", summary.filters(self._store.filter, counts))
         self._say("link", summary.link(feed, self._address, self.size.width))
-        nothing = summary.nothing(counts, feed, self._store.filter, self._address)
+        nothing = summary.nothing(
+            counts, feed, self._store.filter, self._address, self._kube_target
+        )
         self._list.display = self._heading.display = nothing is None
         self._said["nothing"].display = nothing is not None
         if nothing is not None:

@@ -24,7 +24,7 @@ class Details(VerticalScroll):
     """Overview, failure and source of a run; `show` says what became of it.
 
     Args:
-        context: the kubeconfig context that the commands name, None for the current one.
+        target: the cluster that the commands name.
     """
 
     BINDINGS: ClassVar = [
@@ -35,10 +35,10 @@ class Details(VerticalScroll):
     ]
     COMPONENT_CLASSES: ClassVar = {"details--label"}
 
-    def __init__(self, run: Run, *, context: str | None = None) -> None:
+    def __init__(self, run: Run, *, target: kubectl.Target = kubectl.CURRENT) -> None:
         super().__init__()
         self._run = run
-        self._kube_context = context
+        self._kube_target = target
         self._failure = Static(id="failure")
         self._overview = Static(id="overview")
         # Twice: in a narrow terminal the source comes before it.
@@ -47,7 +47,7 @@ class Details(VerticalScroll):
             Static(id="more-below", classes="more"),
         )
         self._commands = [
-            CommandLine(label, command) for label, command in kubectl.commands(run, context=context)
+            CommandLine(label, command) for label, command in kubectl.commands(run, target=target)
         ]
         self._shown: tuple[object, object] | None = None
 
@@ -76,7 +76,7 @@ class Details(VerticalScroll):
         self._failure.display = why is not None
         if why is not None:
             self._failure.update(_failure(why))
-        commands = kubectl.commands(run, context=self._kube_context)
+        commands = kubectl.commands(run, target=self._kube_target)
         for line, (_, command) in zip(self._commands, commands, strict=True):
             if line.command != command:
                 line.say(command)

@@ -171,8 +171,9 @@ def test_a_yes_that_comes_before_the_question_is_drawn_is_none():
 
 def test_the_menu_offers_the_commands_the_ids_and_the_failure():
     run = make_run(2)
-    offered = choices(run, "prod")
-    assert offered[:5] == kubectl.commands(run, context="prod")
+    prod = kubectl.Target(context="prod")
+    offered = choices(run, prod)
+    assert offered[:5] == kubectl.commands(run, target=prod)
     assert dict(offered[5:]) == {
         "run id": run.id, "name": run.name, "job": run.job_name, "image": run.image,
         "TestRun": run.name, "failure": "Error: the container ended with exit code 3",
