@@ -33,10 +33,12 @@ class Named(Protocol):
     """Whatever has an id and a name."""
 
     @property
-    def id(self) -> str: ...  # noqa: D102
+    def id(self) -> str:
+        """What it is known by, for ever."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """What people call it."""
 
 
 def candidates(named: Iterable[tuple[Named, str]], incomplete: str) -> list[CompletionItem]:

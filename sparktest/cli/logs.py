@@ -43,9 +43,10 @@ def logs(
 class Follows(Protocol):
     """Whatever has logs that can be followed from a byte on, as the API's client."""
 
-    def follow_log(  # noqa: D102
+    def follow_log(
         self, run_id: str, *, container: str | None = None, offset: int = 0
-    ) -> Iterator[bytes]: ...
+    ) -> Iterator[bytes]:
+        """The log from a byte on, in chunks as they come, until the run has ended."""
 
 
 def followed(

@@ -26,15 +26,16 @@ Body = dict[str, Any]
 PROGRAM = ("commands", "command", "args")
 
 
-@click.command("run")
+@click.command("run", cls=wishes.RunCommand)
 @click.argument(
-    "words", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", nargs=-1, shell_complete=DEFINITION
-)
+    "reference", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", required=False,
+    shell_complete=DEFINITION,
+)  # fmt: skip
 @click.option(
     "-f", "--filename", "filenames", type=wishes.file_type, metavar="FILE", multiple=True,
     help="TestRun manifests, run without TestRun objects; - is stdin. Repeatable.",
 )  # fmt: skip
-@click.option("--image", metavar="IMAGE", help="Run an image, without a definition.")
+@click.option("--image", metavar="IMAGE", help="Without a definition, or instead of its image.")
 @wishes.commands_option
 @wishes.env_option
 @wishes.label_option
@@ -46,7 +47,7 @@ PROGRAM = ("commands", "command", "args")
 @output_option("name")
 @uses_api
 def run(
-    client: "ApiClient", words: tuple[str, ...], filenames: tuple[Path, ...], image: str | None,
+    client: "ApiClient", reference: str | None, filenames: tuple[Path, ...], image: str | None,
     wait: bool, follow: bool, dry_run: bool, output: str, **overrides: Any,
 ) -> Exit:  # fmt: skip
     """Start a run and print its id.
@@ -54,12 +55,10 @@ def run(
     What to run is a definition (id, beginning of its id, or name), manifests (-f) or an image
     (--image). What follows -- is run without a shell.
     """
-    reference = words[0] if words and not (filenames or image) else None
-    program = words[1:] if reference else words
-    if sum(map(bool, (reference, filenames, image))) != 1:
+    if bool(filenames) == bool(reference or image):
         raise click.UsageError("Give one of: a definition, -f FILE, --image IMAGE.")
-    wishes.only_one_program(program, overrides["commands"])
-    bodies = [_with(body, program, **overrides) for body in _bodies(filenames, image)]
+    program = wishes.program(overrides["commands"])
+    bodies = [_with(body, program, **overrides) for body in _bodies(reference, filenames, image)]
     if len(bodies) > 1 and overrides["name"]:
         raise click.UsageError(f"--name is for one run; the files hold {len(bodies)}.")
     definition_id = find_definition(client, reference).id if reference else None
@@ -125,12 +124,15 @@ def _tell(started: Sequence["Run"], output: str, *, follow: bool) -> None:
         click.echo(run.id, err=True)
 
 
-def _bodies(filenames: Sequence[Path], image: str | None) -> list[Body]:
+def _bodies(reference: str | None, filenames: Sequence[Path], image: str | None) -> list[Body]:
     if filenames:
         from sparktest.cli.manifests import of_testruns
 
         return [body for path in filenames for body in of_testruns(path)]
-    return [{"image": image, "name": wishes.name_of_image(image)} if image else {}]
+    body = wishes.given(image=image)
+    if image and not reference:
+        body["name"] = wishes.name_of_image(image)
+    return [body]
 
 
 def _with(

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+PROGRAM = f"{__name__}.program"
+
 
 def pairs(
     context: click.Context, option: click.Parameter, values: tuple[str, ...]
@@ -43,14 +45,30 @@ dry_run_option = click.option(
 )
 
 
-def only_one_program(program: tuple[str, ...] | list[str], commands: tuple[str, ...]) -> None:
-    """Nothing.
+class RunCommand(click.Command):
+    """A command that takes a program behind `--`; `program` has it.
+
+    click itself would make no difference between the words before and behind it, and take the
+    name of a definition for a program.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is left of the arguments before `--`."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta[PROGRAM] = tuple(args[at + 1 :])
+        return super().parse_args(ctx, args[:at])
+
+
+def program(commands: tuple[str, ...]) -> tuple[str, ...]:
+    """The words behind `--` of the command that runs now.
 
     Raises:
-        UsageError: there are lines for a shell and a program without one.
+        UsageError: there are lines for a shell too.
     """
-    if program and commands:
+    found: tuple[str, ...] = click.get_current_context().meta[PROGRAM]
+    if found and commands:
         raise click.UsageError("Give --command or a program behind --, not both.")
+    return found
 
 
 def name_of_image(image: str) -> str:

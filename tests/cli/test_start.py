@@ -104,6 +104,15 @@ def test_a_definition_runs_by_its_name_with_overrides(cli: Cli, api: ApiClient) 
     assert other.name == "mine"
 
 
+def test_the_image_of_a_definition_can_be_another_for_once(cli: Cli, api: ApiClient) -> None:
+    api.create_definition({"name": "smoke", "image": "busybox", "commands": ["true"]})
+
+    run = started(api, cli("run", "smoke", "--image", "busybox:2", "--", "echo", "--", "-x").out)
+
+    assert (run.image, run.definition_name) == ("busybox:2", "smoke")
+    assert run.entrypoint == ("echo", "--", "-x")
+
+
 def test_a_manifest_runs_without_a_testrun_object(cli: Cli, api: ApiClient, tmp_path: Path) -> None:
     path = tmp_path / "testrun.yaml"
     path.write_text(TESTRUN)
@@ -124,6 +133,7 @@ def test_a_manifest_runs_without_a_testrun_object(cli: Cli, api: ApiClient, tmp_
 @pytest.mark.parametrize(
     "args",
     [[], ["smoke", "--image", "i", "-f", "x"], ["--image", "i", "-f", "x"],
+     ["smoke", "-f", "x"], ["--", "smoke"], ["--image", "i", "echo", "hi"],
      ["--image", "i", "--command", "a", "--", "b"], ["--image", "i", "-e", "A"],
      ["--image", "i", "-e", "=b"], ["--image", ""], ["--image", "i", "--timeout", "0"]],
     ids=" ".join,

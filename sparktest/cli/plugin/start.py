@@ -23,10 +23,11 @@ API_VERSION = "sparktest.dev/v1alpha1"
 LONGEST_BASE = 40
 
 
-@click.command("run")
+@click.command("run", cls=wishes.RunCommand)
 @click.argument(
-    "words", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", nargs=-1, shell_complete=DEFINITION
-)
+    "definition", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", required=False,
+    shell_complete=DEFINITION,
+)  # fmt: skip
 @click.option("--image", metavar="IMAGE", help="Run an image, without a definition.")
 @wishes.commands_option
 @wishes.env_option
@@ -43,7 +44,7 @@ LONGEST_BASE = 40
 @output_option("name")
 @uses_cluster
 def run(
-    place: Place, words: tuple[str, ...], image: str | None, wait: bool, follow: bool,
+    place: Place, definition: str | None, image: str | None, wait: bool, follow: bool,
     dry_run: bool, output: str, **options: Any,
 ) -> Exit:  # fmt: skip
     """Create a TestRun and print its name.
@@ -51,11 +52,9 @@ def run(
     What to run is a definition (its name or whole id in SparkTest) or an image (--image). What
     follows -- is run without a shell.
     """
-    definition = words[0] if words and not image else None
-    program = words[1:] if definition else words
-    if not (definition or image):
+    if bool(definition) == bool(image):
         raise click.UsageError("Give one of: a definition, --image IMAGE.")
-    wishes.only_one_program(program, options["commands"])
+    program = wishes.program(options["commands"])
     manifest = of_options(definition, image, program, **options)
     if dry_run:
         manifest["metadata"]["namespace"] = place.namespace

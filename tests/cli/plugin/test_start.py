@@ -50,12 +50,19 @@ def test_a_definition_is_named_by_name_or_by_id(world: World, plugin: Plugin) ->
 def test_whatever_a_definition_is_called_its_testrun_has_a_name(
     world: World, plugin: Plugin, name: str
 ) -> None:
-    assert made(world, plugin("run", "--", name).out)["spec"] == {"definitionName": name}
+    assert made(world, plugin("run", name).out)["spec"] == {"definitionName": name}
 
 
 @pytest.mark.parametrize(
     "args",
-    [[], ["--image", "i", "--command", "a", "--", "b"], ["--image", "i", "-e", "A"]],
+    [
+        [],
+        ["--image", "i", "--command", "a", "--", "b"],
+        ["--image", "i", "-e", "A"],
+        ["smoke", "--image", "i"],
+        ["--", "smoke"],
+        ["--image", "i", "echo", "hi"],
+    ],
     ids=" ".join,
 )
 def test_what_is_not_clear_is_wrong_usage(world: World, plugin: Plugin, args: list[str]) -> None:
