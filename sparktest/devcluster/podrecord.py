@@ -120,8 +120,6 @@ class PodRecord:
             startedAt=container.state.get("running", {}).get("startedAt"),
             finishedAt=self._around.clock.stamp_of(ended["finishedAt"]),
         )
-        used = f"{_mebibytes(ended['memory'])} of memory at most and {ended['cpu']:.2f} s of CPU"
-        self.note("Used", f"Container {container.name} used {used}", container.name)
 
     def report(self, *, final: bool = False) -> None:
         """Write the pod's status; at its end also what it used, and that a deletion may go on."""
@@ -134,13 +132,9 @@ class PodRecord:
             meta = pod["metadata"]
             if final and self._memory:
                 notes = meta.setdefault("annotations", {})
-                notes[f"{NOTES}/memory"] = _mebibytes(self._memory)
+                notes[f"{NOTES}/memory"] = f"{self._memory // 2**20}Mi"
                 notes[f"{NOTES}/cpu"] = f"{self._cpu:.2f}s"
             if final and meta.get("deletionTimestamp"):
                 meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = stamp, 0
 
         self._around.resources.set_status(PODS, self.entry, change)
-
-
-def _mebibytes(count: int) -> str:
-    return f"{max(1, count // 2**20)}Mi"

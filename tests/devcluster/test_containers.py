@@ -174,9 +174,7 @@ def test_what_a_run_used_is_noted_and_that_its_image_was_not_pulled(client: Clie
     assert float(notes["devcluster.sparktest.dev/cpu"].rstrip("s")) > 0
     assert "not pulled" in notes["devcluster.sparktest.dev/image"]
     assert "not pulled" in container(pod)["imageID"]
-    told = dict(events_of(client, pod["metadata"]["name"]))
-    assert "ImageNotPulled" in told
-    assert re.search(r"used [1-9]\d*Mi of memory at most and \d+\.\d\d s of CPU", told["Used"])
+    assert "ImageNotPulled" in dict(events_of(client, pod["metadata"]["name"]))
 
 
 def test_init_containers_run_first_and_a_failed_one_is_the_end(client: Client) -> None:
