@@ -34,9 +34,9 @@ def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def hostile(api: ApiClient, tmp_path: Path) -> ApiClient:
-    """An API with a run of a good name and one whose name is a command."""
-    api.create_run({"name": "checkout-smoke", "image": "i"})
-    api.create_run({"name": f"checkout$(touch {tmp_path}/pwned)", "image": "i"})
+    """An API with a run of a good name and one whose name is a command; no id begins so."""
+    api.create_run({"name": "shop-smoke", "image": "i"})
+    api.create_run({"name": f"shop$(touch {tmp_path}/pwned)", "image": "i"})
     return api
 
 
@@ -71,16 +71,16 @@ def test_bash_completes_commands_options_words_and_names(hostile: ApiClient) -> 
     assert bash("sparktest", incomplete="ru") == ["run", "runs"]
     assert bash("sparktest", "runs", "--status", incomplete="t") == ["timed_out"]
     run = hostile.list_runs().runs[0]
-    assert bash("sparktest", "logs") == ["checkout-smoke", run.id]
-    assert bash("sparktest", "logs", incomplete="checkout") == ["checkout-smoke"]
+    assert bash("sparktest", "logs") == ["shop-smoke", run.id]
+    assert bash("sparktest", "logs", incomplete="shop") == ["shop-smoke"]
     assert bash("sparktest", "definitions", incomplete="up") == ["update"]
 
 
 def test_fish_completes_with_a_word_about_each(hostile: ApiClient) -> None:
-    assert fish("sparktest logs chec") == ["checkout-smoke\tpending"]
+    assert fish("sparktest logs sho") == ["shop-smoke\tpending"]
     run = hostile.list_runs().runs[0]
     (line,) = fish(f"sparktest show {run.id[:6]}")
-    assert line.startswith(f"{run.id}\tcheckout??touch /")
+    assert line.startswith(f"{run.id}\tshop??touch /")
 
 
 def test_without_an_api_a_shell_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,14 +116,13 @@ def zsh(hostile: ApiClient, tmp_path: Path) -> Iterator[Tmux]:
 @pytest.mark.e2e
 def test_zsh_completes_in_a_terminal(zsh: Tmux, tmp_path: Path) -> None:
     zsh.shows("a prompt", lambda screen: "ready>" in screen)
-    zsh.text("sparktest logs chec")
+    zsh.text("sparktest logs sho")
     zsh.type("Tab")
-    zsh.shows("the name", lambda screen: "sparktest logs checkout-smoke" in screen)
+    zsh.shows("the name", lambda screen: "sparktest logs shop-smoke" in screen)
     zsh.type("C-u")
     zsh.text("sparktest logs ")
-    # The first one may find that both begin alike, and complete as much.
-    zsh.type("Tab", "Tab")
-    screen = zsh.shows("both", lambda screen: "checkout??touch" in screen)
+    zsh.type("Tab")
+    screen = zsh.shows("both", lambda screen: "shop??touch" in screen)
 
     assert "pending" in screen
     assert not (tmp_path / "pwned").exists()
