@@ -13,7 +13,7 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import Run, RunPage, Status
 from tests.controller.fake_api import FakeApi
 from tests.controller.faults import Faults
-from tests.controller.test_conditions import NOW
+from tests.controller.objects import NOW
 from tests.e2e.program import until
 
 SLOW = Pace(poll=600.0)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sparktest.controller.book import Book, Memo
 from sparktest.controller.known import Standing
 from sparktest.domain import Status
-from tests.controller.test_conditions import NOW, run
+from tests.controller.objects import NOW, run
 
 KEY = ("default", "testrun-smoke-1")
 

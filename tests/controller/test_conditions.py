@@ -1,6 +1,6 @@
 """What a TestRun says of itself, made from what is recorded."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,30 +8,8 @@ import pytest
 from sparktest.controller import conditions
 from sparktest.controller.conditions import alarming, duration, rfc3339, status_away, status_of
 from sparktest.controller.known import Known, Standing
-from sparktest.domain import Failure, FailureClass, Origin, Run, Status
-from sparktest.kube.outcome import failure_of
-
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-LATER = NOW + timedelta(minutes=5)
-EXIT_3 = Failure(
-    class_=FailureClass.TEST, reason="Error", message="exit code 3", exit_code=3
-)  # fmt: skip
-MISSING = failure_of(FailureClass.CONFIG, "DefinitionNotFound", "no such definition")
-
-
-def run(status: Status = Status.PENDING, **fields: Any) -> Run:
-    given: dict[str, Any] = {
-        "id": "run-1", "name": "smoke", "status": status, "origin": Origin.CRD, "created_at": NOW,
-        "job_name": "testrun-smoke-1",
-    }  # fmt: skip
-    return Run(**(given | fields))
-
-
-def known(found: Run | None = None, status: Any = None, **fields: Any) -> Known:
-    metadata = {"name": "smoke", "namespace": "tests", "uid": "u", "generation": 3}
-    testrun = {"metadata": metadata, "spec": {}, "status": status or {}}
-    return Known(**({"key": ("tests", "j"), "cluster": "here", "testrun": testrun, "run": found}
-                    | fields))  # fmt: skip
+from sparktest.domain import Run, Status
+from tests.controller.objects import EXIT_3, LATER, MISSING, NOW, known, run
 
 
 def said(status: dict[str, Any]) -> dict[str, tuple[str, str, str]]:

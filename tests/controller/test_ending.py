@@ -16,28 +16,13 @@ from sparktest.controller.steps import (
     Report,
     Step,
 )
-from sparktest.domain import FailureClass, K8sRef, Log, LogState, Origin, Run, RunReport, Status
-from sparktest.kube.jobs import FINALIZER, RUN_ID
+from sparktest.domain import FailureClass, Log, LogState, Origin, Run, RunReport, Status
+from sparktest.kube.jobs import FINALIZER
 from sparktest.kube.outcome import failure_of
-from tests.controller.test_conditions import NOW, known, run
+from tests.controller.objects import NOW, REF, job, known, pod, run
 
-OWNER = [{"uid": "u", "controller": True}]
-REF = K8sRef(namespace="tests", name="smoke", uid="u")
-COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
 EVICTED = failure_of(FailureClass.INFRA, "Evicted", "low on memory")
 PASSED = RunReport(status=Status.SUCCEEDED, started_at=NOW, finished_at=NOW)
-
-
-def job(status: Any = COMPLETE, owner: Any = OWNER, **spec: Any) -> dict[str, Any]:
-    metadata = {"name": "j", "namespace": "tests", "uid": "job-1", "labels": {RUN_ID: "run-1"}}
-    metadata["ownerReferences"] = owner
-    return {"metadata": metadata, "spec": spec, "status": status}
-
-
-def pod(state: str, **status: Any) -> dict[str, Any]:
-    container = {"name": "test", "state": {state: {"reason": "Completed"}}}
-    metadata = {"name": "p", "namespace": "tests", "ownerReferences": [{"uid": "job-1"}]}
-    return {"metadata": metadata, "status": {"containerStatuses": [container], **status}}
 
 
 def ended(**fields: Any) -> Run:

@@ -9,7 +9,7 @@ from sparktest.errors import ForbiddenError
 from sparktest.kube.cluster import EVENTS, Cluster
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.faults import Faults
-from tests.controller.test_conditions import NOW
+from tests.controller.objects import NOW
 
 TESTRUN: dict[str, Any] = {"metadata": {"name": "smoke", "namespace": "tests", "uid": "u"}}
 

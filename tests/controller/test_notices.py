@@ -10,7 +10,7 @@ from sparktest.controller.steps import Emit, LookAgain, Park, PatchStatus, Relea
 from sparktest.controller.testruns import ABANDON
 from sparktest.domain import Origin, Status
 from sparktest.kube.jobs import FINALIZER
-from tests.controller.test_conditions import EXIT_3, LATER, MISSING, NOW, known, run
+from tests.controller.objects import EXIT_3, LATER, MISSING, NOW, known, run
 
 
 def told(found: Known, now: Any = LATER) -> list[Step]:

@@ -15,7 +15,7 @@ from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from tests.controller.kubelet import Kubelet, Part
-from tests.controller.test_upload import LogStore
+from tests.controller.log_store import LogStore
 from tests.e2e.program import until
 
 LINE = b"2026-11-24T12:00:01.5Z one\n"
