@@ -104,11 +104,16 @@ class Backend:
         now = time.monotonic()
         sweep = now - self._swept_at >= self._pace.sweep
         since = self._updated - timedelta(seconds=self._pace.overlap) if self._updated else None
-        found = set()
+        found, newest = set(), self._updated
         for run in self._list(None if sweep else since):
+            newest = max(filter(None, (newest, run.updated_at)), default=None)
+            if not self._ours(run):
+                continue
             found.add(run.id)
             if self._book.offer(run, self._clock()):
                 self._on_key((run.namespace, run.job_name))
+        # Only now: a page that fails must be asked for again.
+        self._updated = newest
         if sweep:
             self._swept_at = now
             self._missing(found)
@@ -121,11 +126,7 @@ class Backend:
                 status=UNFINISHED, namespace=tuple(self._namespaces), updated_since=since,
                 cursor=cursor, limit=PAGE,
             )  # fmt: skip
-            for run in page.runs:
-                if run.updated_at and (self._updated is None or run.updated_at > self._updated):
-                    self._updated = run.updated_at
-                if self._ours(run):
-                    yield run
+            yield from page.runs
             cursor = page.next
             if cursor is None:
                 return

@@ -11,6 +11,7 @@ from sparktest.controller.backend import Backend, Pace
 from sparktest.controller.book import Book
 from sparktest.controller.testruns import Key
 from sparktest.domain import Run, RunPage, Status
+from sparktest.errors import UnavailableError
 from tests.controller.fake_api import FakeApi
 from tests.controller.faults import Faults
 from tests.controller.objects import NOW
@@ -26,12 +27,16 @@ class PagedApi(FakeApi):
         super().__init__(clock, Faults())
         self.given = 0
         self.broken: Exception | None = None
+        self.fails_at: int | None = None
 
     def list_runs(self, **query: Any) -> RunPage:
         if self.broken:
             raise self.broken
         runs = super().list_runs(**query).runs
         at = int(query["cursor"] or 0)
+        if at == self.fails_at:
+            self.fails_at = None
+            raise UnavailableError("no second page")
         page = runs[at : at + 2]
         self.given += len(page)
         return RunPage(runs=page, next=str(at + 2) if at + 2 < len(runs) else None)
@@ -98,6 +103,20 @@ def test_later_polls_bring_only_what_changed(scene: Scene) -> None:
     assert scene.news() == []
     assert scene.api.given == 1
     assert scene.sweeps == 1
+
+
+def test_a_page_that_fails_is_asked_for_again(scene: Scene) -> None:
+    scene.news()
+    scene.now += timedelta(seconds=60)
+    runs = [scene.api.add() for _ in range(2)]
+    scene.now += timedelta(seconds=60)
+    runs += [scene.api.add() for _ in range(2)]
+    scene.api.runs = dict(reversed(scene.api.runs.items()))
+    scene.api.fails_at = 2
+    with pytest.raises(UnavailableError):
+        scene.news()
+    assert scene.told == [(run.namespace, run.job_name) for run in reversed(runs[2:])]
+    assert scene.news() == names(*reversed(runs[:2]))
 
 
 def test_a_change_that_the_clock_of_the_api_puts_a_little_back_is_not_missed(scene: Scene) -> None:
