@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 
+from sparktest.devcluster.bootstrap import SYSTEM_NAMESPACES
 from sparktest.devcluster.clock import stamp
 from sparktest.devcluster.entries import Entry, Object
-from sparktest.devcluster.kinds import CRDS, JOBS, PODS, Kind
+from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, PODS, Kind
 from sparktest.devcluster.objects import ended
 from sparktest.devcluster.resources import Resources, released
-from sparktest.devcluster.status import bad_request, conflict
+from sparktest.devcluster.status import bad_request, conflict, forbidden
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
@@ -43,7 +44,7 @@ def delete(
     """The object, when it is not gone at once, else a Status that says so.
 
     Raises:
-        StatusError: 400 or 409.
+        StatusError: 400, 403 or 409.
     """
     with resources.store.lock:
         obj = resources.get(kind, entry.namespace, entry.name)
@@ -63,6 +64,9 @@ def delete(
 
 def _check(kind: Kind, obj: Object, options: DeleteOptions) -> None:
     meta = obj["metadata"]
+    if kind is NAMESPACES and meta["name"] in SYSTEM_NAMESPACES:
+        why = "this namespace may not be deleted"
+        raise forbidden(kind.plural, kind.group, meta["name"], why)
     for key, name in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         wanted = (options.preconditions or {}).get(key)
         if wanted is not None and wanted != meta[key]:

@@ -1,5 +1,6 @@
 """The verbs that make and change objects, the same for every kind."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -218,7 +219,9 @@ class Resources:
         new = [name for name in obj["metadata"].get("finalizers") or [] if name not in had]
         if new:
             text = "Forbidden: no new finalizers can be added if the object is being deleted, found"
-            broken = cause("Forbidden", "metadata.finalizers", f"{text} new finalizers {new}")
+            names = ", ".join(map(json.dumps, new))
+            text = f"{text} new finalizers []string{{{names}}}"
+            broken = cause("Forbidden", "metadata.finalizers", text)
             self._refuse(kind, obj, [broken])
 
     def _refuse(self, kind: Kind, obj: Object, causes: list[Any]) -> None:

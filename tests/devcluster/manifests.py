@@ -34,6 +34,12 @@ spec:
   containers:
   - {name: test, image: "busybox:1.35", command: [sh, -c, 'trap "" TERM; echo up; sleep 60']}
 """
+LEASE = """
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: l}
+spec: {holderIdentity: me, leaseDurationSeconds: %d, renewTime: "2026-01-01T00:00:00.000000Z"}
+"""
 WIDGETS = """
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

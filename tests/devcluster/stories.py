@@ -1,7 +1,7 @@
 """What is done with kubectl on both clusters, step by step; each story has a fresh namespace."""
 
 from tests.devcluster import job_stories
-from tests.devcluster.manifests import JOB, POD, RUN, WIDGETS, widget
+from tests.devcluster.manifests import JOB, LEASE, POD, RUN, WIDGETS, widget
 from tests.devcluster.steps import Step, steps
 
 FINISHED = (
@@ -92,6 +92,33 @@ STORIES: dict[str, list[Step]] = {
         ),
     ],
     **job_stories.STORIES,
+    "deleting": [
+        *steps(
+            """
+            apply -f - < run
+            patch strun hello --type=merge -p '{"metadata":{"finalizers":["a.b/c"]}}'
+            delete strun hello --wait=false
+            get strun hello -o jsonpath={.metadata.deletionGracePeriodSeconds}{.metadata.finalizers}
+            patch strun hello --type=merge -p '{"metadata":{"finalizers":["a.b/c","d.e/f"]}}'
+            patch strun hello --type=json -p '[{"op":"remove","path":"/metadata/finalizers"}]'
+            get strun
+            delete namespace default
+            delete nodes nope
+            create -f - < lease
+            get leases
+            get lease l -o yaml
+            describe lease l
+            create -f - --dry-run=server < no_time
+            apply -f - --dry-run=server < run
+            apply -f - --prune -l team=shop --prune-allowlist=batch/v1/Job < run
+            delete all --all
+            delete leases --all
+            """,
+            run=RUN,
+            lease=LEASE % 10,
+            no_time=LEASE % 0,
+        ),
+    ],
     "watch": [
         Step("create configmap a"),
         Step(

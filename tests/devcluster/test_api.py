@@ -194,6 +194,12 @@ def test_deleting_answers_success_or_the_object_that_is_not_gone_yet(client: Cli
     assert client.call("GET", f"{MAPS}/b").code == 404
 
 
+@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])
+def test_the_namespaces_of_the_system_stay(client: Client, name: str) -> None:
+    reply = client.call("DELETE", f"/api/v1/namespaces/{name}")
+    assert (reply.code, reply.body["reason"]) == (403, "Forbidden")
+
+
 def test_deleting_another_than_meant_is_a_conflict(client: Client) -> None:
     made = client.create(MAPS, config_map("a"))
     for key, value in (("uid", "other"), ("resourceVersion", "1")):
