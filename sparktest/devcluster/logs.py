@@ -97,9 +97,12 @@ def _pieces(
         whole = True
         while True:
             ending = over()  # asked first: what is written before the end is read after it
+            before = file.tell()
             shown, whole = _shown(file, options, whole)
             if shown:
                 yield shown
+            elif file.tell() > before:  # all of it too old, and more may follow
+                continue
             elif ending or not options.follow:
                 return
             else:

@@ -101,6 +101,13 @@ def test_since_is_a_whole_second_and_includes_it(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_what_is_too_old_may_be_longer_than_a_block(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    old, new = b"2026-01-01T00:00:00.000000000Z F old\n", b"2026-01-01T00:00:01.000000000Z F new\n"
+    path.write_bytes(old * BLOCK + new)
+    assert shown(path, since="2026-01-01T00:00:01") == b"new\n"
+
+
 def test_the_limit_is_in_bytes(tmp_path: Path) -> None:
     path = written(tmp_path / "log", b"aaaa\nbbbb\n")
     assert shown(path, limit=7) == b"aaaa\nbb"
