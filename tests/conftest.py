@@ -1,8 +1,13 @@
-"""What every test run tells at its end."""
+"""What holds for every test run, and what it tells at its end."""
 
 from collections import Counter
 
+import hypothesis
 import pytest
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("sparktest", deadline=None)
+hypothesis.settings.load_profile("sparktest")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

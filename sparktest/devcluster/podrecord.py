@@ -89,8 +89,14 @@ class PodRecord:
             )
 
     def hold(self, container: Container, reason: str, message: str, event: str) -> None:
-        """Say that a container does not start, and why: in its state, and in an Event."""
-        container.state = podstatus.waiting(reason, message)
+        """Say that a container does not start, and why: in its state, and in an Event.
+
+        Nothing where that is said already: what is written of a pod wakes its worker.
+        """
+        state = podstatus.waiting(reason, message)
+        if container.state == state:
+            return
+        container.state = state
         self.note("Failed", f"Error: {event}", container.name, warning=True)
         self.report()
 

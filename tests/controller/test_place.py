@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparktest.controller import place
@@ -94,7 +94,6 @@ def read_to_the_end(draw: Any, reader: Place, data: bytes) -> bytes:
     return b"".join(reader.feed(chunk) for chunk in pieces(draw, data)) + reader.finish()
 
 
-@settings(deadline=None)
 @given(st.data(), bursts(), st.booleans(), st.integers(0, 4))
 def test_whatever_the_chunks_and_breaks_the_text_is_the_log(
     data: st.DataObject, written: list[Burst], ended: bool, breaks: int
@@ -108,7 +107,6 @@ def test_whatever_the_chunks_and_breaks_the_text_is_the_log(
     assert reader.gaps == 0
 
 
-@settings(deadline=None)
 @given(st.data(), bursts(), st.integers(0, 6), st.integers(0, 2))
 def test_where_the_place_was_rotated_away_one_line_says_so_and_nothing_comes_twice(
     data: st.DataObject, written: list[Burst], rotated: int, breaks: int
@@ -131,7 +129,6 @@ def test_where_the_place_was_rotated_away_one_line_says_so_and_nothing_comes_twi
         assert (after, reader.gaps) == (line + GAP + left.text, 1)
 
 
-@settings(deadline=None)
 @given(st.data(), bursts(), st.integers(1, 5), st.booleans())
 def test_the_next_file_goes_on_where_the_last_one_ended(
     data: st.DataObject, written: list[Burst], cut: int, whole: bool

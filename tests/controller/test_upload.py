@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparktest.client import ApiClient
@@ -63,7 +63,6 @@ def test_a_log_that_comes_in_pieces_is_stored_as_it_is() -> None:
     assert (made.stored, made.gaps) == (40, 0)
 
 
-@settings(deadline=None)
 @given(PIECES, PIECES, st.integers(0, 120), st.integers(1, 9), st.integers(0, 9))
 def test_a_controller_that_starts_anew_adds_only_what_is_missing(
     first: list[bytes], more: list[bytes], died_after: int, sent: int, seam: int
@@ -78,7 +77,6 @@ def test_a_controller_that_starts_anew_adds_only_what_is_missing(
     assert not whole or made.stored == len(whole)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.data(), st.integers(1, 9), st.integers(0, 9))
 def test_two_that_put_the_same_log_there_store_each_byte_once(
     whole: bytes, data: st.DataObject, sent: int, seam: int
@@ -97,7 +95,6 @@ def test_two_that_put_the_same_log_there_store_each_byte_once(
     assert store.stored == whole
 
 
-@settings(deadline=None)
 @given(PIECES, st.lists(st.sampled_from(["before", "after", None]), max_size=12))
 def test_lost_calls_and_lost_answers_change_nothing(
     pieces: list[bytes], faults: list[str | None]

@@ -62,6 +62,22 @@ def test_a_container_that_cannot_start_says_why(
     assert (state["reason"], state["exitCode"]) == ("ContainerStatusUnknown", 137)
 
 
+def test_why_a_container_cannot_start_is_told_once_however_often_its_pod_changes(
+    client: Client,
+) -> None:
+    client.create(JOBS, job("a", None))
+    pod = pod_in(client, "a", "waiting")
+    path = f"{PODS}/{pod['metadata']['name']}"
+    eventually(lambda: "message" in container(client.get(path))["state"]["waiting"])
+    for number in range(5):
+        client.patch(path, {"metadata": {"labels": {"number": str(number)}}})
+    client.patch(path, {"spec": {"activeDeadlineSeconds": 1}})
+    ended_job(client, "a")
+
+    events = client.get("/api/v1/namespaces/default/events")["items"]
+    assert [each["count"] for each in events if each["reason"] == "Failed"] == [1]
+
+
 @pytest.mark.parametrize(
     ("image", "phase", "pod_reason", "reason"),
     [

@@ -1,7 +1,7 @@
 """A chunked body is the same however it comes, and each piece is handed on as it comes."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import ProtocolError
 
@@ -18,7 +18,6 @@ def encoded(chunk: bytes, size: str) -> bytes:
     return (size % len(chunk)).encode() + b"\r\n" + chunk + b"\r\n"
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(CHUNK, SIZE), max_size=6), st.integers(1, 40))
 def test_whatever_the_pieces_the_content_is_that_of_the_chunks(
     chunks: list[tuple[bytes, str]], step: int
