@@ -17,7 +17,6 @@ from sparktest.cli.door import as_infra
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.cli.run_table import took
 from sparktest.cli.up import on_devcluster, our_programs
-from sparktest.settings import ALIASES
 
 if TYPE_CHECKING:
     from sparktest.cli.together import Together
@@ -66,6 +65,8 @@ def demo(no_tui: bool) -> Exit:
 
 def _apart(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The environment without any setting of ours, and with everything kept in the folder."""
+    from sparktest.settings import ALIASES
+
     ours = {name for name in environ if name.startswith("SPARKTEST_")} | set(ALIASES.values())
     kept = {name: value for name, value in environ.items() if name not in ours | {"KUBECONFIG"}}
     return kept | {"XDG_DATA_HOME": f"{folder}/data", "XDG_CONFIG_HOME": f"{folder}/config"}

@@ -11,7 +11,6 @@ import click
 from sparktest.cli.door import as_infra, say
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.cli.lifeline import lifeline_option
-from sparktest.settings import data_folder
 
 if TYPE_CHECKING:
     from sparktest.devcluster.app import DevCluster
@@ -82,6 +81,8 @@ def reset(folder: Path) -> None:
 
 def folder_of_up() -> Path:
     """Where the dev cluster of `sparktest up` keeps everything."""
+    from sparktest.settings import data_folder
+
     return data_folder(os.environ) / NAME
 
 
