@@ -36,7 +36,6 @@ DIFFERENCES: dict[str, Rules] = {
         (r"(Container image \"\S+\") .*", r"\1 IMAGE"),
     ),
     "usage": (
-        (r"^.* Normal +Used .* of memory at most and .*\n", ""),
         (r"Annotations: +devcluster\..*(?:\n +devcluster\..*)*", "Annotations:  <none>"),
         (r"^( *)devcluster\.sparktest\.dev/.*\n(?:\1 +.*\n)*", ""),
         (r"^( *)annotations:\n(?!\1 )", ""),
