@@ -181,12 +181,18 @@ def _opened(path: Path) -> sqlite3.Connection:
     try:
         path.touch(mode=0o600)  # before it holds anything; the files beside it follow it
         database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from error
+    try:
         # A commit survives the death of this process; that of the machine may lose the last.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(TABLES)
     except sqlite3.DatabaseError as error:
-        raise UnavailableError(
-            f"{path}: {error}; sparktest devcluster reset forgets what is in it"
-        ) from error
+        database.close()
+        raise _unusable(path, error) from error
     return database
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> UnavailableError:
+    return UnavailableError(f"{path}: {error}; sparktest devcluster reset forgets what is in it")

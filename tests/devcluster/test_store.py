@@ -12,6 +12,7 @@ from sparktest.devcluster.entries import Event
 from sparktest.devcluster.history import KEPT
 from sparktest.devcluster.status import StatusError
 from sparktest.devcluster.store import Store
+from sparktest.errors import UnavailableError
 
 KIND = "/things"
 
@@ -147,3 +148,14 @@ def test_a_list_and_the_events_after_it_give_what_there_is(
     if at < len(writes):
         assert listed == expected
     store.close()
+
+
+def test_a_file_that_is_no_database_is_said_and_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_text("this is no database, " * 100)
+
+    with pytest.raises(UnavailableError, match="sparktest devcluster reset"):
+        Store(path)
+
+    held = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert path not in held
