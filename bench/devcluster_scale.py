@@ -46,21 +46,31 @@ SPEC: dict[str, Any] = {
 }
 COMPLETE = {
     "conditions": [
-        {"type": kind, "status": "True", "reason": "CompletionsReached",
-         "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        {
+            "type": kind,
+            "status": "True",
+            "reason": "CompletionsReached",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
         for kind in ("SuccessCriteriaMet", "Complete")
     ],
-    "succeeded": 1, "startTime": "2026-01-01T00:00:00Z", "completionTime": "2026-01-01T00:00:00Z",
-}  # fmt: skip
+    "succeeded": 1,
+    "startTime": "2026-01-01T00:00:00Z",
+    "completionTime": "2026-01-01T00:00:00Z",
+}
 PROGRAM = (
     "import sys; from pathlib import Path; from sparktest.devcluster.app import run; "
     "run(Path(sys.argv[1]))"
 )
 # Seconds, seconds, megabytes.
 GOALS = {
-    "list of TestRuns": 2.0, "list of Jobs": 2.0, "table of TestRuns": 2.0, "table of Jobs": 2.0,
-    "watch event": 0.020, "memory": 300.0,
-}  # fmt: skip
+    "list of TestRuns": 2.0,
+    "list of Jobs": 2.0,
+    "table of TestRuns": 2.0,
+    "table of Jobs": 2.0,
+    "watch event": 0.020,
+    "memory": 300.0,
+}
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
@@ -82,9 +92,11 @@ def main() -> int:
             found["table of Jobs"] = client.listed(JOBS, table=True)
             waits = client.waits()
             found["watch event"] = waits[int(len(waits) * 0.95)]
-            print(f"a watch event: median {waits[len(waits) // 2] * 1000:.1f} ms, "
-                  f"95 % within {found['watch event'] * 1000:.1f} ms, "
-                  f"all within {waits[-1] * 1000:.1f} ms")  # fmt: skip
+            print(
+                f"a watch event: median {waits[len(waits) // 2] * 1000:.1f} ms, "
+                f"95 % within {found['watch event'] * 1000:.1f} ms, "
+                f"all within {waits[-1] * 1000:.1f} ms"
+            )
             found["memory"] = memory(process, "VmHWM")
             print(f"memory: {found['memory']:.0f} MB at most, {memory(process, 'VmRSS'):.0f} now")
             before = cpu(process)

@@ -22,9 +22,10 @@ COMMANDS = {
     "sparktest run --help": ["-m", "sparktest", "run", "--help"],
     "sparktest ru<Tab>": ["-m", "sparktest"],
     "kubectl sparktest --help": [
-        "-c", "from sparktest.cli.plugin import main; main(['--help'])",
+        "-c",
+        "from sparktest.cli.plugin import main; main(['--help'])",
     ],
-}  # fmt: skip
+}
 TAB = {"_SPARKTEST_COMPLETE": "bash_complete", "COMP_WORDS": "sparktest ru", "COMP_CWORD": "1"}
 
 

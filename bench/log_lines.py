@@ -29,8 +29,9 @@ Read = Callable[[urllib3.BaseHTTPResponse], Iterator[bytes]]
 
 def main() -> int:
     """The exit code, after the table is printed."""
-    server = subprocess.Popen([sys.executable, "-m", "bench.log_lines", "serve"],
-                              stdout=subprocess.PIPE, text=True)  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.log_lines", "serve"], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert server.stdout is not None
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/"

@@ -40,8 +40,13 @@ GOAL_MS = 50.0
 QUIET_SECONDS = 0.12
 DEADLINE_SECONDS = 60.0
 REFRESH = "f2"
-KEYS = {"down": b"\x1b[B", "up": b"\x1b[A", "pagedown": b"\x1b[6~", "home": b"\x1b[H",
-        REFRESH: b"\x1bOQ"}  # fmt: skip
+KEYS = {
+    "down": b"\x1b[B",
+    "up": b"\x1b[A",
+    "pagedown": b"\x1b[6~",
+    "home": b"\x1b[H",
+    REFRESH: b"\x1bOQ",
+}
 FINAL = (Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
 
 
@@ -61,14 +66,18 @@ def make_runs(count: int) -> list[Run]:
     now = datetime.now(UTC) - timedelta(days=2)
     return [
         Run(
-            id=f"{number:08x}-0000-4000-8000-000000000000", name=f"nightly-check-{number}",
-            status=FINAL[number % 4], origin=(Origin.API, Origin.CRD)[number % 2],
+            id=f"{number:08x}-0000-4000-8000-000000000000",
+            name=f"nightly-check-{number}",
+            status=FINAL[number % 4],
+            origin=(Origin.API, Origin.CRD)[number % 2],
             k8s_ref=K8sRef(namespace="team-web", name=f"t-{number}") if number % 2 else None,
-            definition_name=f"definition-{number % 50}", namespace="team-web",
-            created_at=now - timedelta(seconds=number), duration=12.0 + number % 300,
+            definition_name=f"definition-{number % 50}",
+            namespace="team-web",
+            created_at=now - timedelta(seconds=number),
+            duration=12.0 + number % 300,
         )
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def changed(runs: list[Run], turn: int) -> list[Run]:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import msgspec
 
 from sparktest.domain import ControllerSeen, Definition, Run, RunPage, RunReport
-from sparktest.replies import Clean, Warn, cursor_of
+from sparktest.http import HttpTransport, StreamTimeoutError
+from sparktest.responses import Clean, Warn, cursor_of
 from sparktest.settings import Settings
-from sparktest.wire import SilentError, Wire
 
 
 class ApiClient:
@@ -42,10 +42,13 @@ class ApiClient:
         self.url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= {"SparkTest-Controller": cluster} if cluster else {}
-        self._wire = Wire(
-            url, headers, clean=clean or (lambda value: value), warn=warn or (lambda text: None),
+        self._http = HttpTransport(
+            url,
+            headers,
+            clean=clean or (lambda value: value),
+            warn=warn or (lambda text: None),
             seconds=seconds,
-        )  # fmt: skip
+        )
 
     @classmethod
     def from_settings(
@@ -67,7 +70,7 @@ class ApiClient:
 
     def close(self) -> None:
         """Close the connections; the client is not used afterwards."""
-        self._wire.close()
+        self._http.close()
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -87,45 +90,52 @@ class ApiClient:
     ) -> RunPage:
         """A page of runs, newest first."""
         params: dict[str, Any] = {
-            "status": list(status), "origin": list(origin), "namespace": list(namespace),
-            "definitionId": list(definition_id), "label": list(label), "q": q, "since": since,
-            "updatedSince": updated_since, "cursor": cursor, "limit": limit,
-        }  # fmt: skip
-        response = self._wire.call("GET", "/test-runs", params=msgspec.to_builtins(params))
-        runs = self._wire.value(response, tuple[Run, ...])
+            "status": list(status),
+            "origin": list(origin),
+            "namespace": list(namespace),
+            "definitionId": list(definition_id),
+            "label": list(label),
+            "q": q,
+            "since": since,
+            "updatedSince": updated_since,
+            "cursor": cursor,
+            "limit": limit,
+        }
+        response = self._http.call("GET", "/test-runs", params=msgspec.to_builtins(params))
+        runs = self._http.value(response, tuple[Run, ...])
         return RunPage(runs=runs, next=cursor_of(response.links.get("next", {}).get("url")))
 
     def get_run(self, run_id: str) -> Run:
         """The run with this id."""
-        return self._wire.value(self._wire.call("GET", _run(run_id)), Run)
+        return self._http.value(self._http.call("GET", _run(run_id)), Run)
 
     def create_run(self, body: dict[str, Any]) -> Run:
         """A new run of origin api, or the registered run of a TestRun (idempotent by uid)."""
-        return self._wire.value(self._wire.call("POST", "/test-runs", json=body), Run)
+        return self._http.value(self._http.call("POST", "/test-runs", json=body), Run)
 
     def delete_run(self, run_id: str) -> str | None:
         """What is left to delete by hand (a kubectl command), None where nothing is."""
-        remaining = self._wire.call("DELETE", _run(run_id)).headers.get("SparkTest-Remaining")
-        return str(self._wire.clean(remaining)) if remaining else None
+        remaining = self._http.call("DELETE", _run(run_id)).headers.get("SparkTest-Remaining")
+        return str(self._http.clean(remaining)) if remaining else None
 
     def cancel_run(self, run_id: str) -> Run:
         """The run, now asked to stop; its status follows when the controller has stopped it."""
-        return self._wire.value(self._wire.call("POST", f"{_run(run_id)}/cancel"), Run)
+        return self._http.value(self._http.call("POST", f"{_run(run_id)}/cancel"), Run)
 
     def rerun_run(self, run_id: str) -> Run:
         """A new API run that runs what this one ran."""
-        return self._wire.value(self._wire.call("POST", f"{_run(run_id)}/rerun"), Run)
+        return self._http.value(self._http.call("POST", f"{_run(run_id)}/rerun"), Run)
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
         """The run, now of this cluster. ConflictError when another cluster has it."""
-        return self._wire.value(
-            self._wire.call("PUT", f"{_run(run_id)}/claim", json={"cluster": cluster}), Run
+        return self._http.value(
+            self._http.call("PUT", f"{_run(run_id)}/claim", json={"cluster": cluster}), Run
         )
 
     def report_run(self, run_id: str, report: RunReport) -> Run:
         """The run as it stands after the report, applied or not."""
         body = msgspec.to_builtins(report)
-        return self._wire.value(self._wire.call("PUT", f"{_run(run_id)}/report", json=body), Run)
+        return self._http.value(self._http.call("PUT", f"{_run(run_id)}/report", json=body), Run)
 
     # --- logs ------------------------------------------------------------------------------------
 
@@ -135,19 +145,21 @@ class ApiClient:
         Raises:
             OffsetError: the chunk does not join what is stored; `stored` says where it ends.
         """
-        response = self._wire.call(
-            "PUT", f"{_run(run_id)}/logs/{quote(container, safe='')}",
-            params={"offset": offset}, data=data,
+        response = self._http.call(
+            "PUT",
+            f"{_run(run_id)}/logs/{quote(container, safe='')}",
+            params={"offset": offset},
+            data=data,
             headers={"Content-Type": "application/octet-stream"},
-        )  # fmt: skip
-        return self._wire.value(response, _Stored).bytes
+        )
+        return self._http.value(response, _Stored).bytes
 
     def get_log(
         self, run_id: str, *, container: str | None = None, tail: int | None = None
     ) -> bytes:
         """The stored log, or its last `tail` lines."""
         params = {"container": container, "tail": tail}
-        return self._wire.call("GET", f"{_run(run_id)}/logs", params=params).content
+        return self._http.call("GET", f"{_run(run_id)}/logs", params=params).content
 
     def follow_log(
         self, run_id: str, *, container: str | None = None, offset: int = 0
@@ -160,10 +172,10 @@ class ApiClient:
         while True:
             params = {"container": container, "follow": "true", "offset": offset}
             try:
-                for chunk in self._wire.stream(f"{_run(run_id)}/logs", params):
+                for chunk in self._http.stream(f"{_run(run_id)}/logs", params):
                     offset += len(chunk)
                     yield chunk
-            except SilentError:
+            except StreamTimeoutError:
                 continue
             return
 
@@ -174,19 +186,19 @@ class ApiClient:
         found: list[Definition] = []
         params: dict[str, Any] = {"q": q, "limit": 1000}
         while True:
-            response = self._wire.call("GET", "/test-definitions", params=params)
-            found += self._wire.value(response, tuple[Definition, ...])
+            response = self._http.call("GET", "/test-definitions", params=params)
+            found += self._http.value(response, tuple[Definition, ...])
             params["cursor"] = cursor_of(response.links.get("next", {}).get("url"))
             if params["cursor"] is None:
                 return tuple(found)
 
     def get_definition(self, definition_id: str) -> Definition:
         """The definition with this id."""
-        return self._wire.value(self._wire.call("GET", _definition(definition_id)), Definition)
+        return self._http.value(self._http.call("GET", _definition(definition_id)), Definition)
 
     def create_definition(self, body: dict[str, Any]) -> Definition:
         """The new definition."""
-        return self._wire.value(self._wire.call("POST", "/test-definitions", json=body), Definition)
+        return self._http.value(self._http.call("POST", "/test-definitions", json=body), Definition)
 
     def replace_definition(
         self, definition_id: str, body: dict[str, Any], *, version: int | None = None
@@ -197,40 +209,42 @@ class ApiClient:
             PreconditionError: it has not this version any more.
         """
         headers = {"If-Match": f'"{version}"'} if version is not None else {}
-        response = self._wire.call("PUT", _definition(definition_id), json=body, headers=headers)
-        return self._wire.value(response, Definition)
+        response = self._http.call("PUT", _definition(definition_id), json=body, headers=headers)
+        return self._http.value(response, Definition)
 
     def patch_definition(self, definition_id: str, body: dict[str, Any]) -> Definition:
         """The definition after a JSON Merge Patch."""
-        response = self._wire.call(
-            "PATCH", _definition(definition_id), data=msgspec.json.encode(body),
+        response = self._http.call(
+            "PATCH",
+            _definition(definition_id),
+            data=msgspec.json.encode(body),
             headers={"Content-Type": "application/merge-patch+json"},
-        )  # fmt: skip
-        return self._wire.value(response, Definition)
+        )
+        return self._http.value(response, Definition)
 
     def delete_definition(self, definition_id: str) -> None:
         """Delete it; its runs keep their snapshots."""
-        self._wire.call("DELETE", _definition(definition_id))
+        self._http.call("DELETE", _definition(definition_id))
 
     def run_definition(self, definition_id: str, body: dict[str, Any] | None = None) -> Run:
         """A new run of the definition, with the overrides of the body."""
-        response = self._wire.call("POST", f"{_definition(definition_id)}/run", json=body or {})
-        return self._wire.value(response, Run)
+        response = self._http.call("POST", f"{_definition(definition_id)}/run", json=body or {})
+        return self._http.value(response, Run)
 
     # --- the service -----------------------------------------------------------------------------
 
     def health(self) -> dict[str, Any]:
         """`{status, timestamp}`; raises UnavailableError when the API or its store is away."""
-        return self._wire.value(self._wire.call("GET", "/health"), dict[str, Any])
+        return self._http.value(self._http.call("GET", "/health"), dict[str, Any])
 
     def ready(self) -> dict[str, Any]:
         """`{status, timestamp}`; raises UnavailableError also when the store is not up to date."""
-        return self._wire.value(self._wire.call("GET", "/readyz", outside=True), dict[str, Any])
+        return self._http.value(self._http.call("GET", "/readyz", outside=True), dict[str, Any])
 
     def list_controllers(self) -> tuple[ControllerSeen, ...]:
         """Every controller that ever spoke to the API, the one that spoke last first."""
-        response = self._wire.call("GET", "/controllers")
-        return self._wire.value(response, tuple[ControllerSeen, ...])
+        response = self._http.call("GET", "/controllers")
+        return self._http.value(response, tuple[ControllerSeen, ...])
 
 
 class _Stored(msgspec.Struct):

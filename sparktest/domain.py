@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 # So begins the uid of a dev cluster, where an image is named and a process runs.
-DEVCLUSTER = "facade00-"
+DEVCLUSTER_UID_PREFIX = "facade00-"
 
 
 class Status(StrEnum):
@@ -65,11 +65,11 @@ class LogState(StrEnum):
     NONE = "none"
 
 
-class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class WireStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A value that travels as JSON: defaults are left out when it is written."""
 
 
-class K8sRef(Wire, frozen=True, kw_only=True):
+class K8sRef(WireStruct, frozen=True, kw_only=True):
     """The TestRun object behind a run of origin crd."""
 
     namespace: str
@@ -77,7 +77,7 @@ class K8sRef(Wire, frozen=True, kw_only=True):
     uid: str | None = None
 
 
-class Failure(Wire, frozen=True, kw_only=True):
+class Failure(WireStruct, frozen=True, kw_only=True):
     """Why a run ended otherwise than well; `reason` is Kubernetes' own word where there is one."""
 
     class_: FailureClass = msgspec.field(name="class")
@@ -86,7 +86,7 @@ class Failure(Wire, frozen=True, kw_only=True):
     exit_code: int | None = None
 
 
-class Log(Wire, frozen=True, kw_only=True, omit_defaults=False):
+class Log(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
     """What is stored of a run's log: `reason` says why it is not complete."""
 
     state: LogState = LogState.NONE
@@ -94,7 +94,7 @@ class Log(Wire, frozen=True, kw_only=True, omit_defaults=False):
     bytes: int = 0
 
 
-class RunReport(Wire, frozen=True, kw_only=True):
+class RunReport(WireStruct, frozen=True, kw_only=True):
     """What the controller saw of a run. None: nothing to say about that field."""
 
     status: Status
@@ -107,7 +107,7 @@ class RunReport(Wire, frozen=True, kw_only=True):
     log: Log | None = None
 
 
-class Run(Wire, frozen=True, kw_only=True):
+class Run(WireStruct, frozen=True, kw_only=True):
     """One execution: one Kubernetes Job.
 
     What to run is a snapshot: `commands` for a shell, or `entrypoint` and `args` passed as they
@@ -156,13 +156,13 @@ class Run(Wire, frozen=True, kw_only=True):
     version: int = 1
 
     @property
-    def image_told(self) -> str:
+    def display_image(self) -> str:
         """The image as people read it: of a run on a dev cluster, that it is only a name."""
-        named = self.image and (self.cluster or "").startswith(DEVCLUSTER)
+        named = self.image and (self.cluster or "").startswith(DEVCLUSTER_UID_PREFIX)
         return f"{self.image} (named, not pulled)" if named else self.image
 
 
-class Definition(Wire, frozen=True, kw_only=True):
+class Definition(WireStruct, frozen=True, kw_only=True):
     """A reusable test: image, commands, and how to run them."""
 
     id: str
@@ -191,7 +191,7 @@ class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
-class ControllerSeen(Wire, frozen=True, kw_only=True):
+class ControllerSeen(WireStruct, frozen=True, kw_only=True):
     """When the controller of a cluster last spoke to the API."""
 
     cluster: str

@@ -22,7 +22,7 @@ ALIASES = {"database_url": "DATABASE_URL", "port": "PORT"}
 TOKEN_FILE = "SPARKTEST_TOKEN_FILE"  # noqa: S105 - the name of a variable
 DEFAULT = "default"
 # The context of a dev cluster in its kubeconfig.
-DEVCLUSTER = "sparktest-devcluster"
+DEVCLUSTER_CONTEXT = "sparktest-devcluster"
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 

@@ -54,6 +54,9 @@ def dry_create(
 def dry_patch(cluster: Cluster, namespace: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
     """What the API server would make of a TestRun with this merge patch."""
     return cluster._transport.call(
-        "PATCH", TESTRUNS.path(namespace, name), query=DRY, body=body,
+        "PATCH",
+        TESTRUNS.path(namespace, name),
+        query=DRY,
+        body=body,
         content_type="application/merge-patch+json",
-    )  # fmt: skip
+    )

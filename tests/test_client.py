@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sparktest import wire
+from sparktest import http
 from sparktest.client import ApiClient
 from sparktest.errors import UnavailableError
 from tests.scripted import (
@@ -20,9 +20,12 @@ from tests.scripted import (
 )
 
 RUN = {
-    "id": "1", "name": "n", "status": "running", "origin": "api",
+    "id": "1",
+    "name": "n",
+    "status": "running",
+    "origin": "api",
     "createdAt": "2026-01-02T03:04:05Z",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def test_nobody_listening_is_unavailable_and_says_where() -> None:
 def test_an_api_that_does_not_answer_in_time_is_unavailable(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(http, "READ_TIMEOUT_SECONDS", 0.1)
     api.scripts = [silence]
 
     with pytest.raises(UnavailableError, match="timed out"):
@@ -74,9 +77,18 @@ def test_a_broken_connection_is_unavailable(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[", b"{}", b"null", b"<html>", b'"\xff"', b"[" * 100_000,
-     msgspec.json.encode([RUN | {"status": "sleeping"}]), msgspec.json.encode([RUN | {"id": 1}])],
-)  # fmt: skip
+    [
+        b"",
+        b"[",
+        b"{}",
+        b"null",
+        b"<html>",
+        b'"\xff"',
+        b"[" * 100_000,
+        msgspec.json.encode([RUN | {"status": "sleeping"}]),
+        msgspec.json.encode([RUN | {"id": 1}]),
+    ],
+)
 def test_an_answer_of_another_shape_is_unavailable_not_a_crash(
     api: ScriptedApi, client: ApiClient, body: bytes
 ) -> None:
@@ -177,7 +189,7 @@ def test_a_follower_that_is_cut_has_what_came_and_is_told(
 def test_a_silent_log_is_asked_for_again_where_it_was(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(http, "STREAM_TIMEOUT_SECONDS", 0.1)
     api.scripts = [stream(b"one\n", then=silence), stream(b"two\n", then=end)]
 
     assert b"".join(client.follow_log("1")) == b"one\ntwo\n"
@@ -187,7 +199,7 @@ def test_a_silent_log_is_asked_for_again_where_it_was(
 def test_an_api_that_never_begins_to_answer_a_follower_is_unavailable(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(http, "STREAM_TIMEOUT_SECONDS", 0.1)
     api.scripts = [silence]
 
     with pytest.raises(UnavailableError, match="timed out"):

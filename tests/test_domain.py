@@ -22,20 +22,32 @@ ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # Whole milliseconds in UTC: what the wire keeps of a time.
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds it
 FAILURES = st.builds(
-    Failure, class_=st.sampled_from(FailureClass), reason=st.text(), message=st.text(),
+    Failure,
+    class_=st.sampled_from(FailureClass),
+    reason=st.text(),
+    message=st.text(),
     exit_code=st.none() | st.integers(0, 255),
-)  # fmt: skip
+)
 LOGS = st.builds(
     Log, state=st.sampled_from(LogState), reason=st.none() | st.text(), bytes=st.integers(0)
 )
 TEXTS = st.lists(st.text(), max_size=3).map(tuple)
 RUNS = st.builds(
-    Run, id=st.text(), name=st.text(), status=st.sampled_from(Status),
-    origin=st.sampled_from(Origin), created_at=TIMES, commands=TEXTS, entrypoint=TEXTS,
-    env=st.dictionaries(st.text(), st.text(), max_size=3), started_at=st.none() | TIMES,
+    Run,
+    id=st.text(),
+    name=st.text(),
+    status=st.sampled_from(Status),
+    origin=st.sampled_from(Origin),
+    created_at=TIMES,
+    commands=TEXTS,
+    entrypoint=TEXTS,
+    env=st.dictionaries(st.text(), st.text(), max_size=3),
+    started_at=st.none() | TIMES,
     k8s_ref=st.none() | st.builds(K8sRef, namespace=st.text(), name=st.text()),
-    failure=st.none() | FAILURES, log=LOGS, duration=st.none() | st.floats(0, 1e6),
-)  # fmt: skip
+    failure=st.none() | FAILURES,
+    log=LOGS,
+    duration=st.none() | st.floats(0, 1e6),
+)
 
 
 @given(RUNS)
@@ -45,23 +57,37 @@ def test_a_run_survives_the_wire(run: Run) -> None:
 
 def test_keys_are_in_camel_case_and_defaults_are_left_out() -> None:
     run = Run(
-        id="1", name="n", status=Status.TIMED_OUT, origin=Origin.CRD, created_at=ASK,
-        k8s_ref=K8sRef(namespace="a", name="b"), test_definition_id="d",
+        id="1",
+        name="n",
+        status=Status.TIMED_OUT,
+        origin=Origin.CRD,
+        created_at=ASK,
+        k8s_ref=K8sRef(namespace="a", name="b"),
+        test_definition_id="d",
         failure=Failure(class_=FailureClass.TIMEOUT, reason="DeadlineExceeded"),
-    )  # fmt: skip
+    )
 
     assert msgspec.to_builtins(run) == {
-        "id": "1", "name": "n", "status": "timed_out", "origin": "crd",
-        "createdAt": "2026-01-02T03:04:05Z", "k8sRef": {"namespace": "a", "name": "b"},
-        "testDefinitionId": "d", "failure": {"class": "timeout", "reason": "DeadlineExceeded"},
-    }  # fmt: skip
+        "id": "1",
+        "name": "n",
+        "status": "timed_out",
+        "origin": "crd",
+        "createdAt": "2026-01-02T03:04:05Z",
+        "k8sRef": {"namespace": "a", "name": "b"},
+        "testDefinitionId": "d",
+        "failure": {"class": "timeout", "reason": "DeadlineExceeded"},
+    }
 
 
 def test_what_a_newer_api_adds_is_ignored() -> None:
     body = {
-        "id": "1", "name": "n", "status": "pending", "origin": "api",
-        "createdAt": "2026-01-02T03:04:05+00:00", "flavour": {"new": True},
-    }  # fmt: skip
+        "id": "1",
+        "name": "n",
+        "status": "pending",
+        "origin": "api",
+        "createdAt": "2026-01-02T03:04:05+00:00",
+        "flavour": {"new": True},
+    }
 
     assert msgspec.convert(body, Run).created_at == ASK
 
@@ -81,5 +107,10 @@ def test_a_run_only_moves_forward() -> None:
 
 def test_phases_are_the_words_of_the_testrun_resource() -> None:
     assert [status.phase for status in Status] == [
-        "Pending", "Running", "Succeeded", "Failed", "TimedOut", "Cancelled",
-    ]  # fmt: skip
+        "Pending",
+        "Running",
+        "Succeeded",
+        "Failed",
+        "TimedOut",
+        "Cancelled",
+    ]

@@ -10,9 +10,20 @@ import pytest
 import sparktest
 
 HEAVY = {
-    "alembic", "flask", "flask_smorest", "gunicorn", "kubernetes", "marshmallow", "requests",
-    "rich", "sqlalchemy", "textual", "urllib3", "werkzeug", "yaml",
-}  # fmt: skip
+    "alembic",
+    "flask",
+    "flask_smorest",
+    "gunicorn",
+    "kubernetes",
+    "marshmallow",
+    "requests",
+    "rich",
+    "sqlalchemy",
+    "textual",
+    "urllib3",
+    "werkzeug",
+    "yaml",
+}
 PROBE = """
 import io, json, sys
 sys.stdout, kept = io.StringIO(), sys.stdout
@@ -27,9 +38,12 @@ def loaded_by(statement: str, tmp_path: Path) -> set[str]:
     """The top-level packages that are loaded after the statement, in a fresh interpreter."""
     answer = subprocess.run(
         [sys.executable, "-c", PROBE.format(statement=statement)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
         env={"HOME": str(tmp_path), "SPARKTEST_BACKEND_URL": "http://127.0.0.1:9"},
-    )  # fmt: skip
+    )
     return set(json.loads(answer.stdout))
 
 
@@ -40,13 +54,20 @@ def main(*args: str) -> str:
 def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
     statements = [
         "import sparktest.cli, sparktest.settings, sparktest.domain, sparktest.kubectl",
-        main("--help"), main("--version"), main("runs", "--help"), main("up", "--help"),
-        main("crd"), main("config"), main("nonsense"), main("run", "--help"),
+        main("--help"),
+        main("--version"),
+        main("runs", "--help"),
+        main("up", "--help"),
+        main("crd"),
+        main("config"),
+        main("nonsense"),
+        main("run", "--help"),
         main("doctor", "--help"),
         "from sparktest.cli import plugin; plugin.main(['--help']); plugin.main(['run', '-h'])",
         "from sparktest.cli.plugin import completion; completion.main(['li'])",
-        main("completion", "bash"), main("definitions", "edit", "--help"),
-    ]  # fmt: skip
+        main("completion", "bash"),
+        main("definitions", "edit", "--help"),
+    ]
 
     assert loaded_by("; ".join(statements), tmp_path) & HEAVY == set()
 

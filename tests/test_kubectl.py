@@ -15,10 +15,16 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def crd_run(**fields: Any) -> Run:
     known: dict[str, Any] = {
-        "id": "1f0c", "name": "smoke", "status": Status.RUNNING, "origin": Origin.CRD,
-        "created_at": NOW, "namespace": "team-a", "job_name": "testrun-smoke-0a1b2c3d",
-        "timeout_seconds": 300, "k8s_ref": K8sRef(namespace="team-a", name="smoke", uid="u"),
-    }  # fmt: skip
+        "id": "1f0c",
+        "name": "smoke",
+        "status": Status.RUNNING,
+        "origin": Origin.CRD,
+        "created_at": NOW,
+        "namespace": "team-a",
+        "job_name": "testrun-smoke-0a1b2c3d",
+        "timeout_seconds": 300,
+        "k8s_ref": K8sRef(namespace="team-a", name="smoke", uid="u"),
+    }
     return Run(**(known | fields))
 
 
@@ -31,10 +37,13 @@ def test_a_run_of_a_testrun_is_asked_for_by_the_whole_name_of_its_kind() -> None
         ("get", "kubectl get testruns.sparktest.dev smoke -n team-a"),
         ("describe", "kubectl describe testruns.sparktest.dev smoke -n team-a"),
         ("logs", "kubectl logs job/testrun-smoke-0a1b2c3d --follow -n team-a"),
-        ("wait", "kubectl wait --for=condition=Finished testruns.sparktest.dev/smoke"
-                 " --timeout=360s -n team-a"),
+        (
+            "wait",
+            "kubectl wait --for=condition=Finished testruns.sparktest.dev/smoke"
+            " --timeout=360s -n team-a",
+        ),
         ("delete", "kubectl delete testruns.sparktest.dev smoke -n team-a"),
-    ]  # fmt: skip
+    ]
 
 
 def test_an_api_run_is_asked_for_by_its_job() -> None:
@@ -42,10 +51,13 @@ def test_an_api_run_is_asked_for_by_its_job() -> None:
         ("get", "kubectl get job test-run-1f0c -n team-a"),
         ("describe", "kubectl describe job test-run-1f0c -n team-a"),
         ("logs", "kubectl logs job/test-run-1f0c --follow -n team-a"),
-        ("wait", "kubectl wait '--for=jsonpath={.status.conditions[0].type}' job/test-run-1f0c"
-                 " --timeout=360s -n team-a"),
+        (
+            "wait",
+            "kubectl wait '--for=jsonpath={.status.conditions[0].type}' job/test-run-1f0c"
+            " --timeout=360s -n team-a",
+        ),
         ("delete", "kubectl delete job test-run-1f0c -n team-a"),
-    ]  # fmt: skip
+    ]
 
 
 def test_the_log_of_a_final_run_is_not_followed() -> None:

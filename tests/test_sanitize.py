@@ -11,10 +11,29 @@ from sparktest.sanitize import StreamCleaner, clean, clean_text
 CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Bytes that make sequences likely: introducers, terminators, parameters, cuts through UTF-8.
 PIECES = st.sampled_from(
-    [b"\x1b", b"\x1b[", b"\x1b]52;c;", b"\x1bP", b"\x9b31m", b"\xc2\x9b", b"\xc2\x9d0;t", b"\x07",
-     b"\x1b\\", b"\r", b"\n", b"\t", b"\xe2\x80\xae", b"\xf0\x9f\x92\xa9", b"\xc3", b"31m", b"text",
-     b"\x00", b"\x7f", b"\xff"]
-)  # fmt: skip
+    [
+        b"\x1b",
+        b"\x1b[",
+        b"\x1b]52;c;",
+        b"\x1bP",
+        b"\x9b31m",
+        b"\xc2\x9b",
+        b"\xc2\x9d0;t",
+        b"\x07",
+        b"\x1b\\",
+        b"\r",
+        b"\n",
+        b"\t",
+        b"\xe2\x80\xae",
+        b"\xf0\x9f\x92\xa9",
+        b"\xc3",
+        b"31m",
+        b"text",
+        b"\x00",
+        b"\x7f",
+        b"\xff",
+    ]
+)
 STREAMS = st.lists(PIECES | st.binary(max_size=4), max_size=30).map(b"".join)
 
 

@@ -50,9 +50,10 @@ def test_the_first_that_says_something_wins(home: dict[str, str]) -> None:
 @pytest.mark.parametrize("field", Settings.__struct_fields__)
 def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
     value = {
-        "backend_url": "https://sparktest.example/api", "log_level": "error",
+        "backend_url": "https://sparktest.example/api",
+        "log_level": "error",
         "namespaces": "a, b,",
-    }.get(field, "17")  # fmt: skip
+    }.get(field, "17")
     expected: Any = {"namespaces": ("a", "b")}.get(field, value)
     variable = f"SPARKTEST_{field.upper()}"
 
@@ -237,9 +238,20 @@ def test_api_is_appended_unless_it_is_there(url: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "h", "ftp://h", "http://", "http://[::1", "http://h:port", "http://h:0", "http://h:99999",
-     "http://h/?x=1", "http://h/#x", "http://user:pass@h"],
-)  # fmt: skip
+    [
+        "",
+        "h",
+        "ftp://h",
+        "http://",
+        "http://[::1",
+        "http://h:port",
+        "http://h:0",
+        "http://h:99999",
+        "http://h/?x=1",
+        "http://h/#x",
+        "http://user:pass@h",
+    ],
+)
 def test_what_is_no_plain_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidError) as raised:
         api_url(url)

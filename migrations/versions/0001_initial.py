@@ -85,10 +85,12 @@ def _executors_and_definitions() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(
-            ["executor_id"], ["test_executors.id"],
-            name="fk_test_definitions_executor_id", ondelete="SET NULL",
+            ["executor_id"],
+            ["test_executors.id"],
+            name="fk_test_definitions_executor_id",
+            ondelete="SET NULL",
         ),
-    )  # fmt: skip
+    )
     op.create_index("ix_test_definitions_name", "test_definitions", ["name"])
     op.create_index("ix_test_definitions_executor_id", "test_definitions", ["executor_id"])
 
@@ -114,14 +116,18 @@ def _suites() -> None:
         sa.Column("definition_seq", BIG_ID, nullable=False),
         sa.PrimaryKeyConstraint("suite_seq", "position", name="pk_test_suite_members"),
         sa.ForeignKeyConstraint(
-            ["suite_seq"], ["test_suites.seq"],
-            name="fk_test_suite_members_suite_seq", ondelete="CASCADE",
+            ["suite_seq"],
+            ["test_suites.seq"],
+            name="fk_test_suite_members_suite_seq",
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["definition_seq"], ["test_definitions.seq"],
-            name="fk_test_suite_members_definition_seq", ondelete="CASCADE",
+            ["definition_seq"],
+            ["test_definitions.seq"],
+            name="fk_test_suite_members_definition_seq",
+            ondelete="CASCADE",
         ),
-    )  # fmt: skip
+    )
     op.create_index(
         "ix_test_suite_members_definition_seq", "test_suite_members", ["definition_seq"]
     )

@@ -19,10 +19,20 @@ from sparktest.api.store.rows import Row
 from sparktest.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
 
 EMPTY: dict[str, Any] = {
-    "description": "", "image": "", "commands": [], "command": [], "args": [], "env": {},
-    "env_from": [], "resources": {}, "service_account_name": None, "image_pull_secrets": [],
-    "timeout_seconds": None, "executor_id": None, "labels": [],
-}  # fmt: skip
+    "description": "",
+    "image": "",
+    "commands": [],
+    "command": [],
+    "args": [],
+    "env": {},
+    "env_from": [],
+    "resources": {},
+    "service_account_name": None,
+    "image_pull_secrets": [],
+    "timeout_seconds": None,
+    "executor_id": None,
+    "labels": [],
+}
 MERGE_PATCH = {"application/merge-patch+json": {"schema": {"type": "object"}}}
 
 blueprint = Blueprint("test-definitions", __name__, description="Definitions: reusable tests.")

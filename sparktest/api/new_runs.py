@@ -110,17 +110,22 @@ def _testrun_row(
         what["definition_name"] = wishes.get("definition_name")
         failure = {"class": FailureClass.CONFIG, "reason": error.reason, "message": error.detail}
         end = {"status": Status.FAILED, "failure": failure, "finished_at": now}
-    return _row(now) | what | end | {
-        # A TestRun's name may be longer than what people call things here.
-        "name": (wishes.get("name") or ref["name"])[:MAX_NAME],
-        "origin": Origin.CRD,
-        "cluster": wishes["cluster"],
-        "namespace": ref["namespace"],
-        "job_name": job_name_of_testrun(ref["name"], ref["uid"]),
-        "k8s_ref_namespace": ref["namespace"],
-        "k8s_ref_name": ref["name"],
-        "k8s_ref_uid": ref["uid"],
-    }  # fmt: skip
+    return (
+        _row(now)
+        | what
+        | end
+        | {
+            # A TestRun's name may be longer than what people call things here.
+            "name": (wishes.get("name") or ref["name"])[:MAX_NAME],
+            "origin": Origin.CRD,
+            "cluster": wishes["cluster"],
+            "namespace": ref["namespace"],
+            "job_name": job_name_of_testrun(ref["name"], ref["uid"]),
+            "k8s_ref_namespace": ref["namespace"],
+            "k8s_ref_name": ref["name"],
+            "k8s_ref_uid": ref["uid"],
+        }
+    )
 
 
 def _add_api_run(
@@ -177,9 +182,10 @@ def _definition(connection: Connection, wishes: Mapping[str, Any]) -> Row | None
             raise _not_found("/definitionName", f"no definition is called {name!r}")
         if len(named) > 1:
             raise UnresolvedError(
-                "/definitionName", "DefinitionAmbiguous",
+                "/definitionName",
+                "DefinitionAmbiguous",
                 f"more than one definition is called {name!r}; use definitionId",
-            )  # fmt: skip
+            )
         return named[0]
     return None
 

@@ -198,6 +198,10 @@ def _testrun(run: Row) -> Run:
     """What the kubectl command of the TestRun object behind the run needs to know."""
     ref = K8sRef(namespace=run["k8s_ref_namespace"], name=run["k8s_ref_name"])
     return Run(
-        id=run["id"], name=run["name"], status=Status(run["status"]), origin=Origin.CRD,
-        created_at=run["created_at"], k8s_ref=ref,
-    )  # fmt: skip
+        id=run["id"],
+        name=run["name"],
+        status=Status(run["status"]),
+        origin=Origin.CRD,
+        created_at=run["created_at"],
+        k8s_ref=ref,
+    )

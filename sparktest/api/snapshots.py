@@ -58,9 +58,20 @@ def snapshot(
 def again(run: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a new run that runs what this one ran."""
     kept = (
-        "name", "image", "commands", "entrypoint", "args", "env", "resources", "timeout_seconds",
-        "labels", "test_definition_id", "definition_name", "executor_id", *PRIVILEGED,
-    )  # fmt: skip
+        "name",
+        "image",
+        "commands",
+        "entrypoint",
+        "args",
+        "env",
+        "resources",
+        "timeout_seconds",
+        "labels",
+        "test_definition_id",
+        "definition_name",
+        "executor_id",
+        *PRIVILEGED,
+    )
     return {name: run[name] for name in kept} | {
         "ttl_seconds_after_finished": None,
         "rerun_of": run["id"],

@@ -35,11 +35,27 @@ def program() -> None:
 
 
 COMMANDS = (
-    up.up, demo.demo, services.api, services.controller, services.tui, services.db,
-    devcluster.devcluster, crd.crd, config.config, start.run, start.rerun, waiting.wait, logs.logs,
-    runs.runs, details.show_run, runs.cancel, runs.delete, definitions.definitions,
-    completion.completion, doctor.doctor,
-)  # fmt: skip
+    up.up,
+    demo.demo,
+    services.api,
+    services.controller,
+    services.tui,
+    services.db,
+    devcluster.devcluster,
+    crd.crd,
+    config.config,
+    start.run,
+    start.rerun,
+    waiting.wait,
+    logs.logs,
+    runs.runs,
+    details.show_run,
+    runs.cancel,
+    runs.delete,
+    definitions.definitions,
+    completion.completion,
+    doctor.doctor,
+)
 for command in COMMANDS:
     program.add_command(command)
 

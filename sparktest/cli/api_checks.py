@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sparktest.cli.exits import Exit, of_error, text_of
 from sparktest.cli.findings import OK, PROBLEM, UNCHECKED, Finding
 from sparktest.errors import SparkTestError, UnavailableError
-from sparktest.spans import age
+from sparktest.times import format_age
 
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
@@ -71,7 +71,7 @@ def controller_finding(
     last = ours or seen[0]
     silent = (now - last.seen_at).total_seconds()
     whose = "this cluster" if ours else f"cluster {last.cluster}"
-    text = f"that of {whose} spoke {age(silent)} ago"
+    text = f"that of {whose} spoke {format_age(silent)} ago"
     if silent > SILENT_SECONDS:
         return Finding("controller", PROBLEM, text, todo)
     if cluster and not ours:

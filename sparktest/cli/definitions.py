@@ -12,7 +12,7 @@ from sparktest.cli.door import say, uses_api
 from sparktest.cli.output import output_option, plain, show
 from sparktest.cli.references import find_definition
 from sparktest.cli.table import Column
-from sparktest.spans import age
+from sparktest.times import format_age
 
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
@@ -39,7 +39,7 @@ def columns() -> list[Column["Definition"]]:
         Column("ID", lambda definition: definition.id, least=8, mark=""),
         Column("NAME", lambda definition: definition.name, least=8),
         Column("IMAGE", lambda definition: definition.image, least=8),
-        Column("AGE", lambda definition: age((now - definition.created_at).total_seconds())),
+        Column("AGE", lambda definition: format_age((now - definition.created_at).total_seconds())),
         Column("COMMANDS", _commands, wide=True),
         Column("LABELS", lambda definition: ",".join(definition.labels), wide=True),
         Column("DESCRIPTION", lambda definition: definition.description, wide=True),
@@ -48,15 +48,17 @@ def columns() -> list[Column["Definition"]]:
 
 def fields_options(command: Any) -> Any:
     """The options of the fields of a definition, in the order of the help."""
-    for option in reversed((
-        click.option("--name", metavar="NAME"),
-        click.option("--image", metavar="IMAGE"),
-        wishes.commands_option,
-        wishes.env_option,
-        wishes.timeout_option,
-        click.option("--description", metavar="TEXT"),
-        click.option("--label", "labels", multiple=True, metavar="TEXT", help="Repeatable."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.option("--name", metavar="NAME"),
+            click.option("--image", metavar="IMAGE"),
+            wishes.commands_option,
+            wishes.env_option,
+            wishes.timeout_option,
+            click.option("--description", metavar="TEXT"),
+            click.option("--label", "labels", multiple=True, metavar="TEXT", help="Repeatable."),
+        )
+    ):
         command = option(command)
     return command
 
@@ -93,9 +95,12 @@ def show_definition(client: "ApiClient", reference: str, output: str) -> None:
 
 @definitions.command("create")
 @click.option(
-    "-f", "--filename", type=wishes.file_type, metavar="FILE",
+    "-f",
+    "--filename",
+    type=wishes.file_type,
+    metavar="FILE",
     help="The definition as YAML or JSON, by the names of the REST API; - is stdin.",
-)  # fmt: skip
+)
 @fields_options
 @output_option("name")
 @uses_api
@@ -108,9 +113,12 @@ def create(client: "ApiClient", filename: Path | None, output: str, **fields: An
 @definitions.command("update")
 @click.argument("reference", metavar="DEFINITION", shell_complete=DEFINITION)
 @click.option(
-    "-f", "--filename", type=wishes.file_type, metavar="FILE",
+    "-f",
+    "--filename",
+    type=wishes.file_type,
+    metavar="FILE",
     help="Fields as YAML or JSON; those that are not there stay; null removes. - is stdin.",
-)  # fmt: skip
+)
 @fields_options
 @output_option("name")
 @uses_api
@@ -181,8 +189,9 @@ def _written(filename: Path | None) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in DECIDED}
 
 
-def _given(*, timeout: int | None, commands: tuple[str, ...], labels: tuple[str, ...],
-           **fields: Any) -> dict[str, Any]:  # fmt: skip
+def _given(
+    *, timeout: int | None, commands: tuple[str, ...], labels: tuple[str, ...], **fields: Any
+) -> dict[str, Any]:
     return wishes.given(
         commands=list(commands), timeoutSeconds=timeout, labels=list(labels), **fields
     )

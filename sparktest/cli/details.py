@@ -11,7 +11,7 @@ from sparktest.cli.door import uses_api
 from sparktest.cli.output import coloured, output_option, show
 from sparktest.cli.references import find_run
 from sparktest.cli.run_table import COLOURS, columns, took
-from sparktest.spans import age, span
+from sparktest.times import format_age, format_duration
 
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
@@ -55,14 +55,14 @@ def facts(run: "Run", now: datetime) -> list[Fact]:
         Fact("Definition", run.definition_name or run.test_definition_id),
         Fact("Rerun of", run.rerun_of),
         Fact("Job", f"{run.namespace}/{run.job_name}{'' if run.job_created else ' (not created)'}"),
-        Fact("Image", run.image_told),
+        Fact("Image", run.display_image),
         Fact("Commands", "\n".join(run.commands)),
         Fact("Program", _quoted((*run.entrypoint, *run.args))),
         # Names only: a value may be a secret. JSON and YAML have the values.
         Fact("Env", ", ".join(sorted(run.env))),
         Fact("Account", run.service_account_name),
         Fact("Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items())),
-        Fact("Timeout", span(run.timeout_seconds)),
+        Fact("Timeout", format_duration(run.timeout_seconds)),
         Fact("Created", _moment(run.created_at, now)),
         Fact("Started", _moment(run.started_at, now)),
         Fact("Finished", _moment(run.finished_at, now)),
@@ -120,7 +120,7 @@ def _log(run: "Run") -> str:
 def _moment(at: datetime | None, now: datetime) -> str | None:
     if at is None:
         return None
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} ({age((now - at).total_seconds())} ago)"
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} ({format_age((now - at).total_seconds())} ago)"
 
 
 def _quoted(words: Sequence[str]) -> str:

@@ -22,13 +22,16 @@ ANSWERS = "dev cluster at"
 
 @click.group(NAME, invoke_without_command=True)
 @click.option(
-    "--folder", type=click.Path(path_type=Path, file_okay=False),
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
     help="Where it keeps everything; by default in your data folder, as for sparktest up.",
-)  # fmt: skip
+)
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0,
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
     help="By default the one it had before, or a free one.",
-)  # fmt: skip
+)
 @lifeline_option
 @click.pass_context
 def devcluster(context: click.Context, folder: Path | None, port: int) -> int:

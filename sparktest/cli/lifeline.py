@@ -19,9 +19,14 @@ def _tied(context: click.Context, option: click.Parameter, descriptor: int | Non
 
 
 lifeline_option = click.option(
-    "--lifeline", type=click.IntRange(0), hidden=True, is_eager=True, expose_value=False,
-    callback=_tied, help="Stop when this file descriptor reaches its end.",
-)  # fmt: skip
+    "--lifeline",
+    type=click.IntRange(0),
+    hidden=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tied,
+    help="Stop when this file descriptor reaches its end.",
+)
 
 
 def _wait(descriptor: int) -> None:

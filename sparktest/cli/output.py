@@ -22,9 +22,13 @@ FORMATS = ("table", "wide", "json", "yaml", "name")
 def output_option(default: str = "table") -> Callable[[Any], Any]:
     """The option -o of a command that prints values."""
     return click.option(
-        "-o", "--output", type=click.Choice(FORMATS), default=default, show_default=True,
+        "-o",
+        "--output",
+        type=click.Choice(FORMATS),
+        default=default,
+        show_default=True,
         help="wide: every column; name: ids only.",
-    )  # fmt: skip
+    )
 
 
 def show(

@@ -99,9 +99,14 @@ class Children:
             descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with open(descriptor, "ab") as out:  # noqa: PTH123 - of a descriptor
                 return subprocess.Popen(  # noqa: S603 - our own programs
-                    self._tied(command), env=self._environ, stdin=subprocess.DEVNULL, stdout=out,
-                    stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(self._lifeline,),
-                )  # fmt: skip
+                    self._tied(command),
+                    env=self._environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=(self._lifeline,),
+                )
 
         return self._kept(Child(name, log, begin))
 

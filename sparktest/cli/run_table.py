@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sparktest.cli.table import Column
-from sparktest.spans import age, span
+from sparktest.times import format_age, format_duration
 
 if TYPE_CHECKING:
     from sparktest.domain import Run
@@ -13,18 +13,21 @@ if TYPE_CHECKING:
 STATUSES = ("pending", "running", "succeeded", "failed", "timed_out", "cancelled")
 ORIGINS = ("api", "crd")
 COLOURS = {
-    "running": "blue", "succeeded": "green", "failed": "red", "timed_out": "red",
+    "running": "blue",
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
     "cancelled": "yellow",
-}  # fmt: skip
+}
 
 
 def took(run: "Run", now: datetime) -> str | None:
     """How long the run took, or has taken until now; None before its container started."""
     if run.duration is not None:
-        return span(run.duration)
+        return format_duration(run.duration)
     if run.started_at is None:
         return None
-    return span(((run.finished_at or now) - run.started_at).total_seconds())
+    return format_duration(((run.finished_at or now) - run.started_at).total_seconds())
 
 
 def reason(run: "Run") -> str | None:
@@ -44,8 +47,8 @@ def columns() -> list[Column["Run"]]:
         Column("NAMESPACE", lambda run: run.namespace, least=6),
         Column("NAME", lambda run: run.name, least=8),
         Column("DURATION", lambda run: took(run, now)),
-        Column("AGE", lambda run: age((now - run.created_at).total_seconds())),
-        Column("IMAGE", lambda run: run.image_told, wide=True),
+        Column("AGE", lambda run: format_age((now - run.created_at).total_seconds())),
+        Column("IMAGE", lambda run: run.display_image, wide=True),
         Column("JOB", lambda run: run.job_name, wide=True),
         Column("TESTRUN", lambda run: run.k8s_ref.name if run.k8s_ref else None, wide=True),
     ]

@@ -39,13 +39,20 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
 @click.option("--origin", multiple=True, type=click.Choice(ORIGINS), help="Who asked for it.")
 @click.option("-n", "--namespace", multiple=True, metavar="NAME", shell_complete=NAMESPACE)
 @click.option(
-    "--definition", multiple=True, metavar="DEFINITION", help="Runs of it only.",
+    "--definition",
+    multiple=True,
+    metavar="DEFINITION",
+    help="Runs of it only.",
     shell_complete=DEFINITION,
-)  # fmt: skip
+)
 @click.option(
-    "-l", "--label", multiple=True, metavar="KEY[=VALUE]", shell_complete=LABEL,
+    "-l",
+    "--label",
+    multiple=True,
+    metavar="KEY[=VALUE]",
+    shell_complete=LABEL,
     help="Repeat for both.",
-)  # fmt: skip
+)
 @click.option("-q", "--query", metavar="WORDS", help="Beginnings of words of name, image, id …")
 @click.option("--since", metavar="TIME", callback=_ago, help="Created since: 15m, 2h, 7d, a time.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
@@ -53,9 +60,15 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
 @output_option()
 @uses_api
 def runs(
-    client: "ApiClient", references: tuple[str, ...], definition: tuple[str, ...],
-    query: str | None, limit: int, watch: bool, output: str, **filters: Any,
-) -> None:  # fmt: skip
+    client: "ApiClient",
+    references: tuple[str, ...],
+    definition: tuple[str, ...],
+    query: str | None,
+    limit: int,
+    watch: bool,
+    output: str,
+    **filters: Any,
+) -> None:
     """List runs, newest first, or show some.
 
     A RUN is an id, the beginning of one (4 characters or more), or a name that only one run has.

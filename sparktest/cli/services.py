@@ -48,9 +48,13 @@ def api(**flags: Any) -> None:
 @kubeconfig_option
 @context_option
 @click.option(
-    "-n", "--namespace", "namespaces", multiple=True, metavar="NAME",
+    "-n",
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
     help="Watch only this one; repeatable.",
-)  # fmt: skip
+)
 @log_level_option
 @lifeline_option
 def controller(namespaces: tuple[str, ...], **flags: Any) -> int:

@@ -28,13 +28,20 @@ PROGRAM = ("commands", "command", "args")
 
 @click.command("run", cls=wishes.RunCommand)
 @click.argument(
-    "reference", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", required=False,
+    "reference",
+    metavar="[DEFINITION] [-- PROGRAM [ARG]...]",
+    required=False,
     shell_complete=DEFINITION,
-)  # fmt: skip
+)
 @click.option(
-    "-f", "--filename", "filenames", type=wishes.file_type, metavar="FILE", multiple=True,
+    "-f",
+    "--filename",
+    "filenames",
+    type=wishes.file_type,
+    metavar="FILE",
+    multiple=True,
     help="TestRun manifests, run without TestRun objects; - is stdin. Repeatable.",
-)  # fmt: skip
+)
 @click.option("--image", metavar="IMAGE", help="Without a definition, or instead of its image.")
 @wishes.commands_option
 @wishes.env_option
@@ -47,9 +54,16 @@ PROGRAM = ("commands", "command", "args")
 @output_option("name")
 @uses_api
 def run(
-    client: "ApiClient", reference: str | None, filenames: tuple[Path, ...], image: str | None,
-    wait: bool, follow: bool, dry_run: bool, output: str, **overrides: Any,
-) -> Exit:  # fmt: skip
+    client: "ApiClient",
+    reference: str | None,
+    filenames: tuple[Path, ...],
+    image: str | None,
+    wait: bool,
+    follow: bool,
+    dry_run: bool,
+    output: str,
+    **overrides: Any,
+) -> Exit:
     """Start a run and print its id.
 
     What to run is a definition (id, beginning of its id, or name), manifests (-f) or an image
@@ -95,9 +109,14 @@ def attend(client: "ApiClient", started: "Run", *, follow: bool) -> Exit:
 
 
 def _started(
-    client: "ApiClient", definition_id: str | None, bodies: Sequence[Body], output: str, *,
-    wait: bool, follow: bool,
-) -> Exit:  # fmt: skip
+    client: "ApiClient",
+    definition_id: str | None,
+    bodies: Sequence[Body],
+    output: str,
+    *,
+    wait: bool,
+    follow: bool,
+) -> Exit:
     """Start all, then attend to one after the other."""
     started: list[Run] = []
     for body in bodies:
@@ -136,9 +155,15 @@ def _bodies(reference: str | None, filenames: Sequence[Path], image: str | None)
 
 
 def _with(
-    body: Body, program: Sequence[str], *, name: str | None, commands: Sequence[str],
-    env: dict[str, str], labels: dict[str, str], timeout: int | None,
-) -> Body:  # fmt: skip
+    body: Body,
+    program: Sequence[str],
+    *,
+    name: str | None,
+    commands: Sequence[str],
+    env: dict[str, str],
+    labels: dict[str, str],
+    timeout: int | None,
+) -> Body:
     if commands or program:
         body = {field: value for field, value in body.items() if field not in PROGRAM}
     body = body | wishes.given(

@@ -49,8 +49,9 @@ def lines(
         title: whether the first line has the titles.
     """
     titles = [column.title for column in columns]
-    rows = [[_cell(column.text(value), longest, column.mark) for column in columns]
-            for value in values]  # fmt: skip
+    rows = [
+        [_cell(column.text(value), longest, column.mark) for column in columns] for value in values
+    ]
     needed = [max(map(width, cells)) for cells in zip(titles, *rows, strict=True)]
     at_least = list(widths) or [0] * len(columns)
     fitted = fit(
@@ -115,8 +116,10 @@ def _line(
     columns: Sequence[Column[T]],
     colours: Sequence[str | None] = (),
 ) -> str:
-    shown = [cut(cell, room, column.mark)
-             for cell, room, column in zip(cells, widths, columns, strict=True)]  # fmt: skip
+    shown = [
+        cut(cell, room, column.mark)
+        for cell, room, column in zip(cells, widths, columns, strict=True)
+    ]
     padded = [cell + " " * (room - width(cell)) for cell, room in zip(shown, widths, strict=True)]
     padded[-1] = shown[-1]
     for index, colour in enumerate(colours):

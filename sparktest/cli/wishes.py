@@ -27,13 +27,21 @@ env_option = click.option(
     "-e", "--env", multiple=True, metavar="KEY=VALUE", callback=pairs, help="Repeatable."
 )
 label_option = click.option(
-    "-l", "--label", "labels", multiple=True, metavar="KEY=VALUE", callback=pairs,
+    "-l",
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=pairs,
     help="To find runs by; repeatable.",
-)  # fmt: skip
+)
 commands_option = click.option(
-    "--command", "commands", multiple=True, metavar="TEXT",
+    "--command",
+    "commands",
+    multiple=True,
+    metavar="TEXT",
     help="A line for a shell. Repeat it for more: each runs if the one before ended well.",
-)  # fmt: skip
+)
 timeout_option = click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
 file_type = click.Path(path_type=Path)
 wait_option = click.option(

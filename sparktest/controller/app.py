@@ -45,17 +45,33 @@ class Controller:
             cluster, client, state=self._views.pod_state, on_done=self._queue.add
         )
         self._backend = Backend(
-            client, self._book, cluster=uid, namespaces=settings.namespaces,
-            on_key=self._queue.add, on_sweep=self._audit, clock=_now,
-        )  # fmt: skip
-        actions = Actions(
-            cluster, client, self._views, self._reporter, self._backend,
-            later=self._queue.add_after, clock=_now,
-        )  # fmt: skip
-        reconciler = Reconciler(
-            settings, uid, self._views, self._book, self._reporter, self._backend, actions,
+            client,
+            self._book,
+            cluster=uid,
+            namespaces=settings.namespaces,
+            on_key=self._queue.add,
+            on_sweep=self._audit,
             clock=_now,
-        )  # fmt: skip
+        )
+        actions = Actions(
+            cluster,
+            client,
+            self._views,
+            self._reporter,
+            self._backend,
+            later=self._queue.add_after,
+            clock=_now,
+        )
+        reconciler = Reconciler(
+            settings,
+            uid,
+            self._views,
+            self._book,
+            self._reporter,
+            self._backend,
+            actions,
+            clock=_now,
+        )
         self._workers = Workers(self._queue, reconciler.reconcile, WORKERS)
 
     def run(self, stopping: threading.Event) -> None:

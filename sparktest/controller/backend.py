@@ -123,9 +123,12 @@ class Backend:
         cursor = None
         while True:
             page = self._client.list_runs(
-                status=UNFINISHED, namespace=tuple(self._namespaces), updated_since=since,
-                cursor=cursor, limit=PAGE,
-            )  # fmt: skip
+                status=UNFINISHED,
+                namespace=tuple(self._namespaces),
+                updated_since=since,
+                cursor=cursor,
+                limit=PAGE,
+            )
             yield from page.runs
             cursor = page.next
             if cursor is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sparktest.controller.backoff import Backoff
+from sparktest.backoff import Backoff
 from sparktest.controller.store import Object, Store, key_of
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster, Resource, WatchStream
@@ -241,7 +241,7 @@ class Informer:
             self.problem = f"{type(error).__name__}: {error}"
             log.error("watch failed resource=%s", self._resource.plural, exc_info=error)
         asked = getattr(error, "retry_after", None) or 0.0
-        return max(self._pace.backoff.seconds(failures, self._rng), asked)
+        return max(self._pace.backoff.delay(failures, self._rng), asked)
 
     def _seen(self) -> None:
         self._contact = time.monotonic()

@@ -132,9 +132,13 @@ class Reporter:
 
     def _stored(self, namespace: str, run_id: str, pod: str) -> Log:
         source = Tail(
-            self._cluster, namespace, pod, stopping=self._stopping, pace=self._tail_pace,
+            self._cluster,
+            namespace,
+            pod,
+            stopping=self._stopping,
+            pace=self._tail_pace,
             state=lambda: self._state(namespace, pod),
-        )  # fmt: skip
+        )
         target = Upload(
             self._client, run_id, CONTAINER, stopping=self._stopping, pace=self._upload_pace
         )

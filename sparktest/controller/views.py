@@ -16,13 +16,25 @@ from sparktest.kube.jobs import SELECTOR
 from sparktest.kube.pods import Object, section
 
 POD_METADATA = (
-    "name", "namespace", "uid", "resourceVersion", "labels", "creationTimestamp",
-    "deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences",
-)  # fmt: skip
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "labels",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "ownerReferences",
+)
 POD_SPEC = ("nodeName", "activeDeadlineSeconds")
 POD_STATUS = (
-    "phase", "reason", "message", "conditions", "containerStatuses", "initContainerStatuses",
-)  # fmt: skip
+    "phase",
+    "reason",
+    "message",
+    "conditions",
+    "containerStatuses",
+    "initContainerStatuses",
+)
 JOB_SPEC = ("suspend", "ttlSecondsAfterFinished")
 
 

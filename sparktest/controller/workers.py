@@ -55,8 +55,10 @@ class Workers:
                 wait = self._queue.retry(key, at_least=error.retry_after or 0.0)
                 log.warning(
                     "run not brought on key=%s/%s error=%s retry_seconds=%.1f",
-                    *key, error.detail, wait,
-                )  # fmt: skip
+                    *key,
+                    error.detail,
+                    wait,
+                )
             except Exception:
                 self.broken += 1
                 wait = self._queue.retry(key)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from sparktest.controller.backoff import Backoff
+from sparktest.backoff import Backoff
 
 K = TypeVar("K", bound=Hashable)
 # A conflict is tried again at once; a cluster or API that is away, twice a minute.
@@ -101,7 +101,7 @@ class WorkQueue(Generic[K]):
         with self._changed:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
-            seconds = max(RETRY.seconds(failures, self._rng), at_least)
+            seconds = max(RETRY.delay(failures, self._rng), at_least)
             self.add_after(key, seconds)
             return seconds
 

@@ -10,14 +10,18 @@ from sparktest.devcluster.kinds import ACCOUNTS, SYSTEM, Kind, crd_causes
 from sparktest.devcluster.objects import dns_label_causes, label_causes
 from sparktest.devcluster.status import Cause, cause, forbidden
 from sparktest.devcluster.store import Store
-from sparktest.domain import DEVCLUSTER
+from sparktest.domain import DEVCLUSTER_UID_PREFIX
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 TOLERATED = [
-    {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute",
-     "tolerationSeconds": 300}
+    {
+        "key": f"node.kubernetes.io/{what}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": 300,
+    }
     for what in ("not-ready", "unreachable")
-]  # fmt: skip
+]
 JOB_NAME, JOB_UID = "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"
 
 
@@ -102,9 +106,11 @@ def _job_default(job: Object) -> None:
 def _job(job: Object, store: Store, stamp: str) -> None:
     spec, meta = job["spec"], job["metadata"]
     labels = {
-        JOB_UID: meta["uid"], JOB_NAME: meta["name"],
-        "controller-uid": meta["uid"], "job-name": meta["name"],
-    }  # fmt: skip
+        JOB_UID: meta["uid"],
+        JOB_NAME: meta["name"],
+        "controller-uid": meta["uid"],
+        "job-name": meta["name"],
+    }
     if not spec.get("manualSelector"):
         spec["selector"] = {"matchLabels": {JOB_UID: meta["uid"]}}
         template = spec["template"].setdefault("metadata", {})
@@ -115,9 +121,15 @@ def _job(job: Object, store: Store, stamp: str) -> None:
 
 
 FIXED_IN_JOB = (
-    "completions", "selector", "template", "completionMode", "podFailurePolicy",
-    "backoffLimitPerIndex", "managedBy", "successPolicy",
-)  # fmt: skip
+    "completions",
+    "selector",
+    "template",
+    "completionMode",
+    "podFailurePolicy",
+    "backoffLimitPerIndex",
+    "managedBy",
+    "successPolicy",
+)
 
 
 def _job_causes(job: Object, old: Object | None) -> Iterator[Cause]:
@@ -192,7 +204,7 @@ def _namespace(namespace: Object, store: Store, stamp: str) -> None:
     meta["labels"] = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta["name"]}
     if meta["name"] == SYSTEM:
         # The cluster's uid is that of this namespace, and tells everybody what cluster it is.
-        meta["uid"] = DEVCLUSTER + meta["uid"][len(DEVCLUSTER) :]
+        meta["uid"] = DEVCLUSTER_UID_PREFIX + meta["uid"][len(DEVCLUSTER_UID_PREFIX) :]
     namespace["spec"] = {"finalizers": ["kubernetes"]}
     namespace["status"] = {"phase": "Active"}
 
@@ -221,10 +233,15 @@ def _crd(crd: Object, store: Store, stamp: str) -> None:
         "Established": ("InitialNamesAccepted", "the initial names have been accepted"),
     }
     conditions: list[Any] = [
-        {"lastTransitionTime": stamp, "message": message, "reason": reason, "status": "True",
-         "type": kind}
+        {
+            "lastTransitionTime": stamp,
+            "message": message,
+            "reason": reason,
+            "status": "True",
+            "type": kind,
+        }
         for kind, (reason, message) in says.items()
-    ]  # fmt: skip
+    ]
     stored = [version["name"] for version in spec["versions"] if version.get("storage")]
     crd["status"] = {"acceptedNames": names, "conditions": conditions, "storedVersions": stored}
 

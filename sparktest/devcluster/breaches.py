@@ -66,9 +66,13 @@ def json_type(value: Any) -> str:
 
 
 TYPES: tuple[tuple[type, str], ...] = (
-    (bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"),
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "number"),
+    (str, "string"),
+    (list, "array"),
     (dict, "object"),
-)  # fmt: skip
+)
 
 
 def _shown(value: Any, rule: str) -> str:

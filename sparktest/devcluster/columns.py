@@ -39,8 +39,17 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "Pod": _described("Ready", "Status", "Restarts", "Age", *WIDE_POD, wide=WIDE_POD),
     "Job": _described("Status", "Completions", "Duration", "Age", *WIDE_JOB, wide=WIDE_JOB),
     "Event": _described(
-        "Last Seen", "Type", "Reason", "Object", "Subobject", "Source", "Message", "First Seen",
-        "Count", "Name", wide=WIDE_EVENT,
+        "Last Seen",
+        "Type",
+        "Reason",
+        "Object",
+        "Subobject",
+        "Source",
+        "Message",
+        "First Seen",
+        "Count",
+        "Name",
+        wide=WIDE_EVENT,
     ),
     "Namespace": _described("Status", "Age"),
     "Secret": _described("Type", "Data", "Age"),
@@ -49,7 +58,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "Lease": _described("Holder", "Age"),
     "Node": _described("Status", "Roles", "Age", "Version", *WIDE_NODE, wide=WIDE_NODE),
     "CustomResourceDefinition": _described("Created At", dates=["Created At"]),
-}  # fmt: skip
+}
 
 
 def _created(obj: Object, now: datetime) -> str:
@@ -62,9 +71,15 @@ def _pod(pod: Object, now: datetime) -> list[Any]:
     ready = sum(bool(state.get("ready")) for state in states)
     restarts = sum(int(state.get("restartCount", 0)) for state in states)
     return [
-        f"{ready}/{len(spec['containers'])}", pod_word(pod), str(restarts), _created(pod, now),
-        status.get("podIP") or NONE, spec.get("nodeName") or NONE, NONE, NONE,
-    ]  # fmt: skip
+        f"{ready}/{len(spec['containers'])}",
+        pod_word(pod),
+        str(restarts),
+        _created(pod, now),
+        status.get("podIP") or NONE,
+        spec.get("nodeName") or NONE,
+        NONE,
+        NONE,
+    ]
 
 
 def pod_word(pod: Object) -> str:
@@ -106,11 +121,14 @@ def _job(job: Object, now: datetime) -> list[Any]:
     containers = spec["template"]["spec"]["containers"]
     labels = (spec.get("selector") or {}).get("matchLabels") or {}
     return [
-        _job_word(job), completions, _job_duration(status, now), _created(job, now),
+        _job_word(job),
+        completions,
+        _job_duration(status, now),
+        _created(job, now),
         ",".join(container["name"] for container in containers),
         ",".join(container.get("image", "") for container in containers),
         ",".join(f"{key}={value}" for key, value in labels.items()) or NONE,
-    ]  # fmt: skip
+    ]
 
 
 def _job_word(job: Object) -> str:
@@ -139,11 +157,17 @@ def _event(event: Object, now: datetime) -> list[Any]:
     component = source.get("component") or event.get("reportingComponent") or ""
     where = source.get("host") or event.get("reportingInstance") or ""
     return [
-        age(last, now), event.get("type"), event.get("reason"),
-        f"{about.get('kind', '').lower()}/{about.get('name', '')}", about.get("fieldPath", ""),
-        ", ".join(filter(None, (component, where))), str(event.get("message", "")).strip(),
-        age(first, now), event.get("count", 1), event["metadata"]["name"],
-    ]  # fmt: skip
+        age(last, now),
+        event.get("type"),
+        event.get("reason"),
+        f"{about.get('kind', '').lower()}/{about.get('name', '')}",
+        about.get("fieldPath", ""),
+        ", ".join(filter(None, (component, where))),
+        str(event.get("message", "")).strip(),
+        age(first, now),
+        event.get("count", 1),
+        event["metadata"]["name"],
+    ]
 
 
 def _node(node: Object, now: datetime) -> list[Any]:
@@ -151,10 +175,16 @@ def _node(node: Object, now: datetime) -> list[Any]:
     info = status["nodeInfo"]
     address = status["addresses"][0]["address"]
     return [
-        "Ready" if is_true(node, "Ready") else "NotReady", NONE, _created(node, now),
-        info["kubeletVersion"], address, NONE, info["osImage"], info["kernelVersion"],
+        "Ready" if is_true(node, "Ready") else "NotReady",
+        NONE,
+        _created(node, now),
+        info["kubeletVersion"],
+        address,
+        NONE,
+        info["osImage"],
+        info["kernelVersion"],
         info["containerRuntimeVersion"],
-    ]  # fmt: skip
+    ]
 
 
 def _data(obj: Object) -> int:
@@ -171,7 +201,8 @@ CELLS: dict[str, Callable[[Object, datetime], list[Any]]] = {
     "ConfigMap": lambda obj, now: [_data(obj), _created(obj, now)],
     "ServiceAccount": lambda obj, now: [len(obj.get("secrets") or ()), _created(obj, now)],
     "Lease": lambda obj, now: [
-        (obj.get("spec") or {}).get("holderIdentity", ""), _created(obj, now),
+        (obj.get("spec") or {}).get("holderIdentity", ""),
+        _created(obj, now),
     ],
     "CustomResourceDefinition": lambda obj, now: [obj["metadata"]["creationTimestamp"]],
-}  # fmt: skip
+}

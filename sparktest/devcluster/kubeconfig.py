@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from sparktest.devcluster.tls import private
-from sparktest.settings import DEVCLUSTER
+from sparktest.settings import DEVCLUSTER_CONTEXT
 
 
 def token(folder: Path) -> str:
@@ -23,7 +23,7 @@ def write(path: Path, url: str, ca: Path, secret: str) -> None:
         "server": url,
         "certificate-authority-data": base64.b64encode(ca.read_bytes()).decode(),
     }
-    name = DEVCLUSTER
+    name = DEVCLUSTER_CONTEXT
     context = {"cluster": name, "user": name, "namespace": "default"}
     document = {
         "apiVersion": "v1",

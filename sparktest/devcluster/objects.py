@@ -27,14 +27,23 @@ SAYS = {
     "'MyValue',  or 'my_value',  or '12345'",
 }
 PYTHON_TYPES: dict[str, type] = {
-    "object": dict, "array": list, "string": str, "integer": int, "boolean": bool,
-}  # fmt: skip
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+}
 OWNER = ("apiVersion", "kind", "name", "uid")
 # What a client cannot set, and what it cannot change once it is set.
 SERVER_SET = (
-    "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
-    "namespace", "resourceVersion",
-)  # fmt: skip
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "namespace",
+    "resourceVersion",
+)
 FIXED = (*SERVER_SET, "name", "generateName")
 STRING = {"type": "string"}
 STRINGS = {"type": "object", "additionalProperties": STRING}

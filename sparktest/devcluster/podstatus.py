@@ -87,9 +87,12 @@ def containers(pod: Object) -> list[Container]:
 
 def _container(spec: Object, state: Object, *, init: bool) -> Container:
     return Container(
-        name=spec["name"], image=spec.get("image", ""), init=init, state=state,
+        name=spec["name"],
+        image=spec.get("image", ""),
+        init=init,
+        state=state,
         resources=spec.get("resources") or {},
-    )  # fmt: skip
+    )
 
 
 def waiting(reason: str, message: str = "") -> Object:

@@ -23,10 +23,22 @@ def is_base64(text: str) -> bool:
 
 # What JSON Schema checks as it stands. Everything else is Kubernetes' own or only describes.
 PLAIN = (
-    "enum", "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum", "multipleOf",
-    "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems",
-    "maxProperties", "minProperties", "required",
-)  # fmt: skip
+    "enum",
+    "maximum",
+    "minimum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "multipleOf",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "maxProperties",
+    "minProperties",
+    "required",
+)
 FORMATS = ("date-time", "date", "uuid", "ipv4", "ipv6", "uri", "email", "hostname")
 BOUNDS = {"int32": 2**31, "int64": 2**63}
 OWN_FORMATS = {"byte": is_base64}

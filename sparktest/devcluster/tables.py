@@ -12,9 +12,12 @@ from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import Column, Kind
 
 NAME = Column(
-    name="Name", type="string", format="name", json_path=".metadata.name",
+    name="Name",
+    type="string",
+    format="name",
+    json_path=".metadata.name",
     description="The name, once a namespace and kind.",
-)  # fmt: skip
+)
 
 
 def table(

@@ -191,9 +191,11 @@ class Cluster:
     ) -> dict[str, Any]:
         """The object after the patch: a merge patch (dict) or a JSON patch (list)."""
         return self._transport.call(
-            "PATCH", resource.path(namespace, name, subresource), body=body,
+            "PATCH",
+            resource.path(namespace, name, subresource),
+            body=body,
             content_type=JSON_PATCH if isinstance(body, list) else MERGE_PATCH,
-        )  # fmt: skip
+        )
 
     def delete(
         self,

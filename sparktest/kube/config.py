@@ -13,7 +13,7 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
 from sparktest.errors import ForbiddenError, InvalidError
-from sparktest.settings import DEVCLUSTER, IN_POD_NAMESPACE, Settings
+from sparktest.settings import DEVCLUSTER_CONTEXT, IN_POD_NAMESPACE, Settings
 
 WAYS = (
     "give --kubeconfig FILE or set KUBECONFIG, put a kubeconfig at ~/.kube/config, "
@@ -68,7 +68,7 @@ def refuse_open_devcluster(settings: Settings, environ: Mapping[str, str] | None
     except InvalidError:
         # What is wrong with it is said by those who need it.
         return
-    if context == DEVCLUSTER:
+    if context == DEVCLUSTER_CONTEXT:
         raise ForbiddenError(
             "Jobs of the dev cluster run as processes of this machine, and without a token "
             "everybody on it could start some: set SPARKTEST_TOKEN, or use sparktest up"

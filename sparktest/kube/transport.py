@@ -123,9 +123,14 @@ class Transport:
         return client
 
     def _request(
-        self, method: str, path: str, query: Query | None, body: Any, content_type: str,
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        body: Any,
+        content_type: str,
         timeout: tuple[float, float | None],
-    ) -> BaseHTTPResponse:  # fmt: skip
+    ) -> BaseHTTPResponse:
         given = {key: value for key, value in (query or {}).items() if value is not None}
         target = f"{path}?{urlencode(given)}" if given else path
         api = self._api
@@ -138,9 +143,14 @@ class Transport:
         return response
 
     def _send(
-        self, api: ApiClient, method: str, target: str, body: Any, content_type: str,
+        self,
+        api: ApiClient,
+        method: str,
+        target: str,
+        body: Any,
+        content_type: str,
         timeout: tuple[float, float | None],
-    ) -> BaseHTTPResponse:  # fmt: skip
+    ) -> BaseHTTPResponse:
         headers = {"Accept": "*/*" if method == "GET" else JSON, "User-Agent": api.user_agent}
         if body is not None:
             headers["Content-Type"] = content_type

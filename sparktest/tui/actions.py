@@ -80,7 +80,12 @@ GROUPS = {"Runs": RUNS, "List": LIST, "Run": RUN, "Log": LOG, "Everywhere": EVER
 def bindings(acts: tuple[Act, ...]) -> list[Binding]:
     """The bindings of these acts, those with a hint in the footer."""
     return [
-        Binding(act.keys, act.action, act.hint or act.help, show=bool(act.hint),
-                key_display=act.shown_as or None)
+        Binding(
+            act.keys,
+            act.action,
+            act.hint or act.help,
+            show=bool(act.hint),
+            key_display=act.shown_as or None,
+        )
         for act in acts
-    ]  # fmt: skip
+    ]

@@ -62,9 +62,14 @@ class SparkTestApp(ReadingApp):
     BINDINGS: ClassVar = [*actions.bindings(actions.EVERYWHERE)]
 
     def __init__(
-        self, api: ApiClient, *, address: str = "", target: kubectl.Target = kubectl.CURRENT,
-        clock: Clock | None = None, environ: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        api: ApiClient,
+        *,
+        address: str = "",
+        target: kubectl.Target = kubectl.CURRENT,
+        clock: Clock | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(api, clock or Clock())
         self._address = address
         self._kube_target = target

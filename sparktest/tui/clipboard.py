@@ -37,9 +37,13 @@ def pipe(command: tuple[str, ...], text: str) -> bool:
     try:
         # No pipe for its output: xclip leaves a child that would keep it open for ever.
         subprocess.run(  # noqa: S603 - a fixed command, the text only on its standard input
-            command, input=text.encode(), timeout=PATIENCE_SECONDS, check=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            command,
+            input=text.encode(),
+            timeout=PATIENCE_SECONDS,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.SubprocessError):
         return False
     return True

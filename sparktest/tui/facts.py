@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sparktest.domain import FailureClass, LogState, Origin, Run, Status
-from sparktest.spans import span
+from sparktest.times import format_duration
 from sparktest.tui import text
 
 MEANINGS = {
@@ -43,7 +43,7 @@ def overview(run: Run, now: datetime) -> list[tuple[str, str]]:
 def more(run: Run, now: datetime) -> list[tuple[str, str]]:
     """The labels and values of what was to be run, and when it was; only what there is."""
     rows = [
-        ("Image", run.image_told),
+        ("Image", run.display_image),
         ("Commands", "\n".join(run.commands)),
         ("Command", " ".join(run.entrypoint)),
         ("Args", " ".join(run.args)),
@@ -51,7 +51,7 @@ def more(run: Run, now: datetime) -> list[tuple[str, str]]:
         ("Env", ", ".join(sorted(run.env))),
         ("Env from", ", ".join(map(_source, run.env_from))),
         ("Account", run.service_account_name or ""),
-        ("Timeout", span(run.timeout_seconds)),
+        ("Timeout", format_duration(run.timeout_seconds)),
         ("Created", text.moment(run.created_at, now)),
         ("Started", text.moment(run.started_at, now)),
         ("Finished", text.moment(run.finished_at, now)),

@@ -24,8 +24,13 @@ def cancel(run: Run) -> Question | str:
     if run.cancel_requested_at:
         return f"{text.one_line(run.name)} was asked to stop; the controller will see to it"
     facts = [*_which(run), "Its container gets TERM; its log is kept."]
-    return Question("Cancel this run?", facts, "The same in a shell:",
-                    [f"sparktest cancel {run.id}"], "Yes, cancel it")  # fmt: skip
+    return Question(
+        "Cancel this run?",
+        facts,
+        "The same in a shell:",
+        [f"sparktest cancel {run.id}"],
+        "Yes, cancel it",
+    )
 
 
 def delete(run: Run, target: kubectl.Target) -> Question | str:
@@ -34,11 +39,21 @@ def delete(run: Run, target: kubectl.Target) -> Question | str:
         return f"{text.one_line(run.name)} has not ended; cancel it first (c)"
     facts = [*_which(run), "The run, its log and its Job go for good."]
     if run.origin is not Origin.CRD:
-        return Question("Delete this run?", facts, "Its Job alone:",
-                        [kubectl.delete(run, target=target)], "Yes, delete it")  # fmt: skip
+        return Question(
+            "Delete this run?",
+            facts,
+            "Its Job alone:",
+            [kubectl.delete(run, target=target)],
+            "Yes, delete it",
+        )
     facts.append("The TestRun object stays.")
-    return Question("Delete this run?", facts, "To delete the TestRun too:",
-                    [kubectl.delete(run, target=target)], "Yes, delete it")  # fmt: skip
+    return Question(
+        "Delete this run?",
+        facts,
+        "To delete the TestRun too:",
+        [kubectl.delete(run, target=target)],
+        "Yes, delete it",
+    )
 
 
 def _which(run: Run) -> list[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from sparktest.domain import Origin, Run, Status
-from sparktest.spans import age, span
+from sparktest.times import format_age, format_duration
 
 ELLIPSIS = "…"
 NOTHING = "–"
@@ -59,17 +59,17 @@ def moment(at: datetime | None, now: datetime) -> str:
     """When it was, in the reader's own time zone, and how long ago."""
     if at is None:
         return NOTHING
-    ago = age((now - at).total_seconds())
+    ago = format_age((now - at).total_seconds())
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({ago} ago)"
 
 
 def duration(run: Run, now: datetime) -> str:
     """How long the run took, or has been running; a dash before its container started."""
     if run.status.final and run.duration is not None:
-        return span(run.duration)
+        return format_duration(run.duration)
     if run.started_at is None:
         return NOTHING
-    return span(((run.finished_at or now) - run.started_at).total_seconds())
+    return format_duration(((run.finished_at or now) - run.started_at).total_seconds())
 
 
 def definition(run: Run) -> str:

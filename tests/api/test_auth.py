@@ -29,9 +29,17 @@ class TestToken:
 
     @pytest.mark.parametrize(
         "headers",
-        [{}, bearer(""), bearer("wrong"), bearer(TOKEN[:-1]), bearer(TOKEN + "x"), bearer("é"),
-         {"Authorization": TOKEN}, {"Authorization": f"Basic {TOKEN}"}],
-    )  # fmt: skip
+        [
+            {},
+            bearer(""),
+            bearer("wrong"),
+            bearer(TOKEN[:-1]),
+            bearer(TOKEN + "x"),
+            bearer("é"),
+            {"Authorization": TOKEN},
+            {"Authorization": f"Basic {TOKEN}"},
+        ],
+    )
     @pytest.mark.parametrize("path", ["/api/test-runs", "/api/openapi.json", "/nowhere"])
     def test_nothing_else_does(self, guarded, headers, path):
         response = guarded.get(path, headers=headers)
@@ -78,10 +86,18 @@ class TestWebPages:
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [
-        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("[::1]", True),
-        ("localhost", True), ("localhost.", True), ("0.0.0.0", False), ("::", False), ("", False),
-        ("127.0.0.1.nip.io", False), ("2130706433", False),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("localhost.", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+        ("127.0.0.1.nip.io", False),
+        ("2130706433", False),
     ],
-)  # fmt: skip
+)
 def test_loopback_is_only_what_cannot_be_elsewhere(host, loopback):
     assert is_loopback(host) is loopback

@@ -11,11 +11,19 @@ from sparktest.domain import Definition
 from tests.api.requests import answered, define, pointers
 
 WHOLE = {
-    "name": "smoke", "description": "all of it", "image": "busybox", "command": ["a"],
-    "args": ["b"], "env": {"A": "1"}, "envFrom": [{"configMapRef": {"name": "c"}}],
-    "resources": {"requests": {"cpu": "1m"}}, "serviceAccountName": "robot",
-    "imagePullSecrets": [{"name": "p"}], "timeoutSeconds": 5, "labels": ["x"],
-}  # fmt: skip
+    "name": "smoke",
+    "description": "all of it",
+    "image": "busybox",
+    "command": ["a"],
+    "args": ["b"],
+    "env": {"A": "1"},
+    "envFrom": [{"configMapRef": {"name": "c"}}],
+    "resources": {"requests": {"cpu": "1m"}},
+    "serviceAccountName": "robot",
+    "imagePullSecrets": [{"name": "p"}],
+    "timeoutSeconds": 5,
+    "labels": ["x"],
+}
 EXECUTOR = "11111111-1111-4111-8111-111111111111"
 
 
@@ -26,10 +34,19 @@ def url(definition) -> str:
 @pytest.fixture
 def executor(store, clock):
     row = insert(tables.ExecutorRow).values(
-        id=EXECUTOR, name="k6", description="", image="grafana/k6", default_command="k6 run",
-        command=[], supported_file_types=[], environment_variables=[],
-        env={"A": "executor", "E": "executor"}, icon="", created_at=clock(), version=1,
-    )  # fmt: skip
+        id=EXECUTOR,
+        name="k6",
+        description="",
+        image="grafana/k6",
+        default_command="k6 run",
+        command=[],
+        supported_file_types=[],
+        environment_variables=[],
+        env={"A": "executor", "E": "executor"},
+        icon="",
+        created_at=clock(),
+        version=1,
+    )
     with store.writing() as connection:
         connection.execute(row)
     return EXECUTOR
@@ -55,8 +72,12 @@ class TestKeep:
             for query in ("", "q=LOG", "q=%25", "q=_", "q=x")
         }
         assert found == {
-            "": made[::-1], "q=LOG": made[1::-1], "q=%25": made[2:], "q=_": made[1:2], "q=x": [],
-        }  # fmt: skip
+            "": made[::-1],
+            "q=LOG": made[1::-1],
+            "q=%25": made[2:],
+            "q=_": made[1:2],
+            "q=x": [],
+        }
 
     def test_pages_are_linked(self, client):
         made = [define(client)["id"] for _ in range(3)]
@@ -185,9 +206,13 @@ class TestRun:
     def test_a_run_may_do_otherwise(self, client):
         definition = define(client, **WHOLE, commands=None)
         body = {
-            "name": "mine", "image": "alpine", "commands": ["c"], "env": {"A": "9", "B": "1"},
-            "timeoutSeconds": 9, "labels": {"by": "me"},
-        }  # fmt: skip
+            "name": "mine",
+            "image": "alpine",
+            "commands": ["c"],
+            "env": {"A": "9", "B": "1"},
+            "timeoutSeconds": 9,
+            "labels": {"by": "me"},
+        }
         run = answered(client.post(f"{url(definition)}/run", json=body), 201)
         assert {key: run[key] for key in body} == body
         assert run["command"] == ["c"]
@@ -211,8 +236,10 @@ class TestRun:
         )
         run = answered(client.post(f"{url(definition)}/run"), 201)
         assert (run["image"], run["commands"], run["executorId"]) == (
-            "grafana/k6", ["k6 run"], executor,
-        )  # fmt: skip
+            "grafana/k6",
+            ["k6 run"],
+            executor,
+        )
         assert run["env"] == {"A": "definition", "E": "executor"}
 
     def test_a_long_name_still_makes_a_name(self, client):

@@ -83,12 +83,17 @@ def test_only_our_jobs_are_listed(client, cluster):
     cluster.jobs = [job(active=1), job("foreign", labels={"app": "other"})]
     assert answered(client.get("/api/k8s/jobs"), 200) == {
         "jobs": [
-            {"name": "job-1", "namespace": "shop", "run_id": "r", "status": "running",
-             "created_at": NOW},
+            {
+                "name": "job-1",
+                "namespace": "shop",
+                "run_id": "r",
+                "status": "running",
+                "created_at": NOW,
+            },
         ],
         "count": 1,
         "timestamp": NOW,
-    }  # fmt: skip
+    }
 
 
 class TestStatus:
@@ -140,9 +145,10 @@ class TestLogs:
         run = create(client)
         lines = b"".join(b"line %d\n" % n for n in range(1200))
         client.put(
-            f"/api/test-runs/{run['id']}/logs/test?offset=0", data=lines,
+            f"/api/test-runs/{run['id']}/logs/test?offset=0",
+            data=lines,
             content_type="application/octet-stream",
-        )  # fmt: skip
+        )
         said = answered(client.get(f"/api/k8s/logs/{run['jobName']}"), 200)
         assert said["logs"].splitlines()[0] == "line 200"
         assert said["logs"].endswith("line 1199\n")
@@ -152,9 +158,12 @@ class TestLogs:
         cluster.jobs = [job(active=1)]
         said = answered(client.get("/api/k8s/logs/job-1"), 200)
         assert said == {
-            "job_name": "job-1", "pod_name": "pod-of-u", "logs": "log of pod-of-u\n�\n",
-            "status": "running", "timestamp": NOW,
-        }  # fmt: skip
+            "job_name": "job-1",
+            "pod_name": "pod-of-u",
+            "logs": "log of pod-of-u\n�\n",
+            "status": "running",
+            "timestamp": NOW,
+        }
 
     def test_a_job_without_a_pod_has_no_log_yet(self, client, cluster):
         cluster.jobs = [job(uid="no-pod")]

@@ -39,9 +39,18 @@ class TestShape:
 
     @pytest.mark.parametrize(
         "body",
-        [b"{", b"nope", b"\xff", b'{"name": NaN}', b'{"a": 1e999}', b'"\\ud800"', b"[" * 100_000,
-         b'{"a":' * 100 + b"1" + b"}" * 100, b'{"name": "\xed\xa0\x80"}'],
-    )  # fmt: skip
+        [
+            b"{",
+            b"nope",
+            b"\xff",
+            b'{"name": NaN}',
+            b'{"a": 1e999}',
+            b'"\\ud800"',
+            b"[" * 100_000,
+            b'{"a":' * 100 + b"1" + b"}" * 100,
+            b'{"name": "\xed\xa0\x80"}',
+        ],
+    )
     def test_what_is_no_json(self, client, body):
         problem(client.post("/api/test-runs", data=body, **JSON), 400)
 
@@ -117,25 +126,70 @@ anything = st.recursive(
     max_leaves=8,
 )
 FIELDS = (
-    "name", "image", "commands", "command", "args", "env", "envFrom", "resources", "labels",
-    "serviceAccountName", "imagePullSecrets", "timeoutSeconds", "ttlSecondsAfterFinished",
-    "origin", "k8sRef", "cluster", "definitionId", "definitionName", "executorId", "description",
-    "status", "jobUid", "startedAt", "finishedAt", "failure", "log", "statusReason",
-)  # fmt: skip
+    "name",
+    "image",
+    "commands",
+    "command",
+    "args",
+    "env",
+    "envFrom",
+    "resources",
+    "labels",
+    "serviceAccountName",
+    "imagePullSecrets",
+    "timeoutSeconds",
+    "ttlSecondsAfterFinished",
+    "origin",
+    "k8sRef",
+    "cluster",
+    "definitionId",
+    "definitionName",
+    "executorId",
+    "description",
+    "status",
+    "jobUid",
+    "startedAt",
+    "finishedAt",
+    "failure",
+    "log",
+    "statusReason",
+)
 QUERIES = (
-    "status", "origin", "namespace", "cluster", "definitionId", "label", "q", "since",
-    "updatedSince", "limit", "cursor", "container", "follow", "tail", "offset",
-)  # fmt: skip
+    "status",
+    "origin",
+    "namespace",
+    "cluster",
+    "definitionId",
+    "label",
+    "q",
+    "since",
+    "updatedSince",
+    "limit",
+    "cursor",
+    "container",
+    "follow",
+    "tail",
+    "offset",
+)
 ROUTES = (
-    ("GET", "/api/test-runs"), ("POST", "/api/test-runs"), ("GET", "/api/test-runs/{run}"),
-    ("GET", "/api/test-runs/{run}/logs"), ("PUT", "/api/test-runs/{run}/report"),
-    ("PUT", "/api/test-runs/{run}/claim"), ("PUT", "/api/test-runs/{run}/logs/{text}"),
-    ("POST", "/api/test-runs/{run}/cancel"), ("POST", "/api/test-runs/{run}/rerun"),
-    ("GET", "/api/test-definitions"), ("POST", "/api/test-definitions"),
-    ("PATCH", "/api/test-definitions/{definition}"), ("PUT", "/api/test-definitions/{definition}"),
-    ("POST", "/api/test-definitions/{definition}/run"), ("DELETE", "/api/k8s/jobs/{text}"),
-    ("GET", "/api/test-runs/{text}"), ("DELETE", "/api/test-runs/{text}"),
-)  # fmt: skip
+    ("GET", "/api/test-runs"),
+    ("POST", "/api/test-runs"),
+    ("GET", "/api/test-runs/{run}"),
+    ("GET", "/api/test-runs/{run}/logs"),
+    ("PUT", "/api/test-runs/{run}/report"),
+    ("PUT", "/api/test-runs/{run}/claim"),
+    ("PUT", "/api/test-runs/{run}/logs/{text}"),
+    ("POST", "/api/test-runs/{run}/cancel"),
+    ("POST", "/api/test-runs/{run}/rerun"),
+    ("GET", "/api/test-definitions"),
+    ("POST", "/api/test-definitions"),
+    ("PATCH", "/api/test-definitions/{definition}"),
+    ("PUT", "/api/test-definitions/{definition}"),
+    ("POST", "/api/test-definitions/{definition}/run"),
+    ("DELETE", "/api/k8s/jobs/{text}"),
+    ("GET", "/api/test-runs/{text}"),
+    ("DELETE", "/api/test-runs/{text}"),
+)
 fuzz = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

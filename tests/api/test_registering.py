@@ -90,9 +90,13 @@ class TestRegister:
         ref = {"namespace": "shop", "name": "n" * 240, "uid": "u"}
         sources = [{"prefix": "P_", "secretRef": {"name": "s", "optional": True}}]
         run = register(
-            client, k8sRef=ref, envFrom=sources, serviceAccountName="robot",
-            imagePullSecrets=[{"name": "pull"}], resources={"limits": {"cpu": 1, "a.b/c_d": "2"}},
-        )  # fmt: skip
+            client,
+            k8sRef=ref,
+            envFrom=sources,
+            serviceAccountName="robot",
+            imagePullSecrets=[{"name": "pull"}],
+            resources={"limits": {"cpu": 1, "a.b/c_d": "2"}},
+        )
         assert (run["k8sRef"], run["name"]) == (ref, "n" * 200)
         assert (run["envFrom"], run["serviceAccountName"]) == (sources, "robot")
         assert run["imagePullSecrets"] == [{"name": "pull"}]
@@ -159,9 +163,13 @@ class TestReport:
     def test_a_run_goes_forward_to_its_end(self, client, clock):
         run = create(client)
         waiting = report(
-            client, run["id"], "pending", jobUid="j-1", statusReason="Unschedulable",
+            client,
+            run["id"],
+            "pending",
+            jobUid="j-1",
+            statusReason="Unschedulable",
             statusMessage="0/1 nodes",
-        )  # fmt: skip
+        )
         assert (waiting["statusReason"], waiting["statusMessage"]) == ("Unschedulable", "0/1 nodes")
         assert (waiting["jobUid"], waiting["jobCreated"]) == ("j-1", True)
         running = report(client, run["id"], "running", startedAt="2026-05-01T12:00:01.5Z")
@@ -199,9 +207,14 @@ class TestReport:
         ended = report(client, run["id"], "succeeded", finishedAt=LATER, log=log)
         failure = {"class": "infra", "reason": "NodeLost"}
         later = report(
-            client, run["id"], "failed", jobUid="j", failure=failure, startedAt=LATER,
+            client,
+            run["id"],
+            "failed",
+            jobUid="j",
+            failure=failure,
+            startedAt=LATER,
             log={"state": "complete"},
-        )  # fmt: skip
+        )
         assert later["log"] == {"state": "complete", "bytes": 0}
         different = {"log", "version"}
         assert {k: v for k, v in later.items() if k not in different} == {

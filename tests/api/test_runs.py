@@ -53,13 +53,22 @@ class TestCreate:
 
     def test_every_wrong_field_is_named_at_once(self, client):
         body = {
-            "name": "", "env": {"1A": "x", "B": 5, "a/b": "x"}, "timeoutSeconds": 2**31,
-            "commands": "ls", "labels": {"": "x"},
-        }  # fmt: skip
+            "name": "",
+            "env": {"1A": "x", "B": 5, "a/b": "x"},
+            "timeoutSeconds": 2**31,
+            "commands": "ls",
+            "labels": {"": "x"},
+        }
         assert pointers(client.post("/api/test-runs", json=body)) == {
-            "/name", "/image", "/env/1A", "/env/B", "/env/a~1b", "/timeoutSeconds", "/commands",
+            "/name",
+            "/image",
+            "/env/1A",
+            "/env/B",
+            "/env/a~1b",
+            "/timeoutSeconds",
+            "/commands",
             "/labels/",
-        }  # fmt: skip
+        }
 
     @pytest.mark.parametrize("field", ["serviceAccountName", "envFrom", "imagePullSecrets"])
     def test_rights_of_pods_are_not_for_api_runs(self, client, field):

@@ -33,11 +33,16 @@ def running(database_url: str, **environment: str):
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         env={
-            "PATH": os.environ["PATH"], "HOME": "/nonexistent", "SPARKTEST_PORT": "0",
-            "SPARKTEST_DATABASE_URL": database_url, **environment,
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",
+            "SPARKTEST_PORT": "0",
+            "SPARKTEST_DATABASE_URL": database_url,
+            **environment,
         },
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert process.stdout
         line = process.stdout.readline()

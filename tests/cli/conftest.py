@@ -35,9 +35,16 @@ Cli = Callable[..., Result]
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine counts, and nobody waits for long."""
     for name in (
-        "SPARKTEST_BACKEND_URL", "SPARKTEST_TOKEN", "DATABASE_URL", "PORT", "NO_COLOR",
-        "CLICOLOR_FORCE", "KUBECONFIG", "SPARKTEST_KUBECONFIG", "SPARKTEST_CONTEXT",
-    ):  # fmt: skip
+        "SPARKTEST_BACKEND_URL",
+        "SPARKTEST_TOKEN",
+        "DATABASE_URL",
+        "PORT",
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+        "KUBECONFIG",
+        "SPARKTEST_KUBECONFIG",
+        "SPARKTEST_CONTEXT",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

@@ -39,9 +39,14 @@ class Handler(BaseHTTPRequestHandler):
 @click.option("--diary", type=click.Path(path_type=Path), help="A file for name and last words.")
 @lifeline.lifeline_option
 def main(
-    say: str, serve: bool, code: int | None, killed: bool, stubborn: bool, offspring: bool,
+    say: str,
+    serve: bool,
+    code: int | None,
+    killed: bool,
+    stubborn: bool,
+    offspring: bool,
     diary: Path | None,
-) -> None:  # fmt: skip
+) -> None:
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: None if stubborn else told.set())
     if offspring:

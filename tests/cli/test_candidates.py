@@ -58,9 +58,31 @@ def test_letters_that_begin_an_id_by_chance_do_not_hide_a_name() -> None:
 
 
 HOSTILE = [
-    "$(touch pwned)", "`id`", "a;b", "a b", "a|b", "a&b", "a>b", "*", "~", "-rf", "a\nb", "a\tb",
-    "'", '"', "a\\b", "#a", "!x", "{a,b}", "a,b", "a:b", "\x1b[31m", "naïve", "", "\u202eabc",
-]  # fmt: skip
+    "$(touch pwned)",
+    "`id`",
+    "a;b",
+    "a b",
+    "a|b",
+    "a&b",
+    "a>b",
+    "*",
+    "~",
+    "-rf",
+    "a\nb",
+    "a\tb",
+    "'",
+    '"',
+    "a\\b",
+    "#a",
+    "!x",
+    "{a,b}",
+    "a,b",
+    "a:b",
+    "\x1b[31m",
+    "naïve",
+    "",
+    "\u202eabc",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -123,8 +145,13 @@ def test_an_api_that_is_away_or_refuses_offers_nothing(monkeypatch: pytest.Monke
 
 
 def test_escapes_in_a_name_reach_no_shell() -> None:
-    run = {"id": "17", "name": "\x1b]0;pwned\x07x", "status": "running", "origin": "api",
-           "createdAt": "2026-01-02T03:04:05Z"}  # fmt: skip
+    run = {
+        "id": "17",
+        "name": "\x1b]0;pwned\x07x",
+        "status": "running",
+        "origin": "api",
+        "createdAt": "2026-01-02T03:04:05Z",
+    }
     with scripted_api() as scripted:
         scripted.scripts = [answer([run])]
         context = program.commands["logs"].make_context(

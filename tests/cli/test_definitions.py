@@ -9,10 +9,27 @@ from tests.cli.conftest import Cli
 
 def test_a_definition_is_made_of_options(cli: Cli, api: ApiClient) -> None:
     result = cli(
-        "definitions", "create", "--name", "smoke", "--image", "busybox", "--command", "true",
-        "--command", "echo hi", "-e", "A=b", "--timeout", "7", "--description", "quick",
-        "--label", "web", "--label", "nightly",
-    )  # fmt: skip
+        "definitions",
+        "create",
+        "--name",
+        "smoke",
+        "--image",
+        "busybox",
+        "--command",
+        "true",
+        "--command",
+        "echo hi",
+        "-e",
+        "A=b",
+        "--timeout",
+        "7",
+        "--description",
+        "quick",
+        "--label",
+        "web",
+        "--label",
+        "nightly",
+    )
 
     assert (result.code, result.err) == (0, "")
     made = api.get_definition(result.out.strip())
@@ -60,8 +77,10 @@ def test_definitions_are_listed_and_searched(cli: Cli, api: ApiClient) -> None:
         api.create_definition({"name": name, "image": "busybox", "command": ["a"], "args": ["b"]})
 
     assert [line.split()[1] for line in cli("definitions", "list").out.splitlines()] == [
-        "NAME", "smoke", "checkout",
-    ]  # fmt: skip
+        "NAME",
+        "smoke",
+        "checkout",
+    ]
     assert len(cli("definitions", "list", "-q", "check", "-o", "name").out.splitlines()) == 1
     assert "a; b" in cli("definitions", "get", "smoke", "-o", "wide").out
 

@@ -15,9 +15,13 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def run(**fields: Any) -> Run:
     known: dict[str, Any] = {
-        "id": "17", "name": "smoke", "status": Status.RUNNING, "origin": Origin.API,
-        "created_at": NOW - timedelta(minutes=5), "job_name": "test-run-17",
-    }  # fmt: skip
+        "id": "17",
+        "name": "smoke",
+        "status": Status.RUNNING,
+        "origin": Origin.API,
+        "created_at": NOW - timedelta(minutes=5),
+        "job_name": "test-run-17",
+    }
     return Run(**{**known, **fields})
 
 
@@ -32,11 +36,18 @@ def test_the_image_of_a_run_on_a_dev_cluster_is_only_a_name() -> None:
 
 
 def test_a_run_of_a_testrun_is_shown_with_its_source_and_commands(cli: Cli, api: ApiClient) -> None:
-    made = api.create_run({
-        "name": "nightly", "image": "busybox:1.35", "commands": ["echo a", "echo b"],
-        "env": {"SECRET": "hidden"}, "labels": {"team": "shop"}, "origin": "crd", "cluster": "c",
-        "k8sRef": {"namespace": "team", "name": "nightly-7", "uid": str(uuid.uuid4())},
-    })  # fmt: skip
+    made = api.create_run(
+        {
+            "name": "nightly",
+            "image": "busybox:1.35",
+            "commands": ["echo a", "echo b"],
+            "env": {"SECRET": "hidden"},
+            "labels": {"team": "shop"},
+            "origin": "crd",
+            "cluster": "c",
+            "k8sRef": {"namespace": "team", "name": "nightly-7", "uid": str(uuid.uuid4())},
+        }
+    )
     failure = Failure(class_=FailureClass.TEST, reason="Error", message="no shop", exit_code=7)
     api.report_run(made.id, RunReport(status=Status.FAILED, failure=failure))
 

@@ -48,9 +48,18 @@ def test_where_all_is_well_every_line_says_ok(cli: Cli, api: ApiClient, kubeconf
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["ok", check] for check in ("settings", "API", "token", "database", "controller",
-                                    "cluster", "CRD", "rights")
-    ]  # fmt: skip
+        ["ok", check]
+        for check in (
+            "settings",
+            "API",
+            "token",
+            "database",
+            "controller",
+            "cluster",
+            "CRD",
+            "rights",
+        )
+    ]
     assert "that of this cluster spoke" in lines[4]
     assert "as of SparkTest" in lines[6]
     assert TOKEN not in result.out
@@ -91,8 +100,11 @@ def test_an_api_that_no_controller_speaks_to_is_a_problem(cli: Cli, api: ApiClie
 def test_a_database_of_an_older_version_is_a_problem(cli: Cli) -> None:
     with scripted_api() as scripted:
         scripted.scripts = [
-            HEALTHY, answer([]), problem(503, detail="at revision 0001"), answer([]),
-        ]  # fmt: skip
+            HEALTHY,
+            answer([]),
+            problem(503, detail="at revision 0001"),
+            answer([]),
+        ]
         result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
 
     assert result.code == 3

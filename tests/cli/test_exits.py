@@ -24,9 +24,13 @@ from sparktest.errors import (
 def ended(status: Status, kind: FailureClass | None = None) -> Run:
     failure = Failure(class_=kind, reason="r") if kind else None
     return Run(
-        id="1", name="n", status=status, origin=Origin.API, failure=failure,
+        id="1",
+        name="n",
+        status=status,
+        origin=Origin.API,
+        failure=failure,
         created_at=datetime(2026, 1, 2, tzinfo=UTC),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

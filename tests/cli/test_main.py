@@ -20,9 +20,12 @@ def one_line(text: str) -> bool:
 
 def program(*args: str, stdout: int = subprocess.PIPE, **environ: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "sparktest", *args], stdin=subprocess.DEVNULL, stdout=stdout,
-        stderr=subprocess.PIPE, env=os.environ | environ,
-    )  # fmt: skip
+        [sys.executable, "-m", "sparktest", *args],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=os.environ | environ,
+    )
 
 
 def test_version_and_help_end_well(cli: Cli) -> None:
@@ -48,9 +51,15 @@ def test_nothing_to_do_shows_the_help_and_is_wrong_usage(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [["rnus"], ["runs", "--statsu", "failed"], ["runs", "--limit", "0"], ["wait"],
-     ["runs", "--backend-url", "ftp://h"], ["run", "--timeout", "soon"]],
-)  # fmt: skip
+    [
+        ["rnus"],
+        ["runs", "--statsu", "failed"],
+        ["runs", "--limit", "0"],
+        ["wait"],
+        ["runs", "--backend-url", "ftp://h"],
+        ["run", "--timeout", "soon"],
+    ],
+)
 def test_wrong_usage_is_one_line_that_says_where_to_look(cli: Cli, args: list[str]) -> None:
     result = cli(*args)
 

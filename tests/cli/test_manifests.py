@@ -78,9 +78,14 @@ def test_a_file_that_cannot_be_sent_is_named(path: Path, text: bytes, problem: s
 
 @pytest.mark.parametrize(
     "text",
-    ["kind: TestRun", f"apiVersion: k6.io/v1alpha1\n{HEAD.splitlines()[1]}", HEAD,
-     f"{HEAD}metadata: x\nspec: {{}}", f"{HEAD}metadata: {{}}\nspec: []"],
-)  # fmt: skip
+    [
+        "kind: TestRun",
+        f"apiVersion: k6.io/v1alpha1\n{HEAD.splitlines()[1]}",
+        HEAD,
+        f"{HEAD}metadata: x\nspec: {{}}",
+        f"{HEAD}metadata: {{}}\nspec: []",
+    ],
+)
 def test_what_is_no_testrun_is_refused(path: Path, text: str) -> None:
     path.write_text(text)
 

@@ -52,9 +52,14 @@ def test_what_was_before_is_no_news(api: ApiClient, monkeypatch: pytest.MonkeyPa
 
 def test_a_run_that_ended_badly_says_why_and_when() -> None:
     run = Run(
-        id="0123456789", name="n\nn", namespace="team", status=Status.FAILED, origin=Origin.CRD,
-        created_at=datetime(2026, 1, 2, tzinfo=UTC), duration=3.2,
+        id="0123456789",
+        name="n\nn",
+        namespace="team",
+        status=Status.FAILED,
+        origin=Origin.CRD,
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+        duration=3.2,
         failure=Failure(class_=FailureClass.INFRA, reason="OOMKilled"),
-    )  # fmt: skip
+    )
 
     assert describe(run) == "01234567 crd team/n n failed (OOMKilled) in 3s"

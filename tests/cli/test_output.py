@@ -30,10 +30,8 @@ def test_a_table_has_a_title_and_a_line_a_value(capsys: pytest.CaptureFixture[st
     show([named("one"), named("two", "1234")], COLUMNS, "table")
 
     assert capsys.readouterr().out == (
-        "ID     STATUS    NAME\n"
-        "1      pending   one\n"
-        "1234   pending   two\n"
-    )  # fmt: skip
+        "ID     STATUS    NAME\n1      pending   one\n1234   pending   two\n"
+    )
 
 
 def test_no_values_are_a_table_with_a_title(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,9 +73,14 @@ def test_json_and_yaml_hold_every_field_by_its_name_on_the_wire(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = Run(
-        id="1", name="n", status=Status.FAILED, origin=Origin.CRD, created_at=ASK,
-        k8s_ref=K8sRef(namespace="a", name="b"), log=Log(bytes=3),
-    )  # fmt: skip
+        id="1",
+        name="n",
+        status=Status.FAILED,
+        origin=Origin.CRD,
+        created_at=ASK,
+        k8s_ref=K8sRef(namespace="a", name="b"),
+        log=Log(bytes=3),
+    )
 
     show([run], COLUMNS, "json", one=True)
     document = json.loads(capsys.readouterr().out)

@@ -106,7 +106,16 @@ def test_the_command_to_paste_is_quoted() -> None:
     words = shlex.split(install_command(settings))
 
     assert words == [
-        "sparktest", "crd", "|", "kubectl", "--kubeconfig", "/a b/c", "--context", "$(x)",
-        "apply", "-f", "-",
-    ]  # fmt: skip
+        "sparktest",
+        "crd",
+        "|",
+        "kubectl",
+        "--kubeconfig",
+        "/a b/c",
+        "--context",
+        "$(x)",
+        "apply",
+        "-f",
+        "-",
+    ]
     assert install_command(Settings()) == "sparktest crd | kubectl apply -f -"

@@ -20,10 +20,15 @@ def made(api: ApiClient, name: str, status: Status = Status.PENDING) -> Run:
 
 
 def registered(api: ApiClient, name: str) -> Run:
-    return api.create_run({
-        "name": name, "image": "busybox", "origin": "crd", "cluster": "c",
-        "k8sRef": {"namespace": "team", "name": name, "uid": str(uuid.uuid4())},
-    })  # fmt: skip
+    return api.create_run(
+        {
+            "name": name,
+            "image": "busybox",
+            "origin": "crd",
+            "cluster": "c",
+            "k8sRef": {"namespace": "team", "name": name, "uid": str(uuid.uuid4())},
+        }
+    )
 
 
 def names(out: str) -> list[str]:
@@ -45,8 +50,15 @@ def test_runs_are_listed_newest_first(cli: Cli, api: ApiClient) -> None:
     assert (result.code, result.err) == (0, "")
     title, *lines = result.out.splitlines()
     assert title.split() == [
-        "ID", "STATUS", "REASON", "ORIGIN", "NAMESPACE", "NAME", "DURATION", "AGE",
-    ]  # fmt: skip
+        "ID",
+        "STATUS",
+        "REASON",
+        "ORIGIN",
+        "NAMESPACE",
+        "NAME",
+        "DURATION",
+        "AGE",
+    ]
     assert [line.split()[5] for line in lines] == ["two", "one"]
     assert lines[0].split()[1] == "running"
     assert lines[1].split()[2] == "WaitingForController"
@@ -59,8 +71,9 @@ def test_filters_reach_the_api(cli: Cli, api: ApiClient) -> None:
     registered(api, "four")
 
     assert names(cli("runs", "--status", "running", "--status", "succeeded", "-o", "json").out) == [
-        "three", "two words",
-    ]  # fmt: skip
+        "three",
+        "two words",
+    ]
     assert names(cli("runs", "--origin", "crd", "-o", "json").out) == ["four"]
     assert names(cli("runs", "-n", "team", "-o", "json").out) == ["four"]
     assert names(cli("runs", "-q", "wor", "-o", "json").out) == ["two words"]

@@ -19,9 +19,13 @@ from tests.cli.conftest import Cli
 @contextmanager
 def program(*args: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
-        [sys.executable, "-m", "sparktest", *args], stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | environ,
-    ) as process:  # fmt: skip
+        [sys.executable, "-m", "sparktest", *args],
+        stdin=subprocess.DEVNULL,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | environ,
+    ) as process:
         try:
             yield process
         finally:

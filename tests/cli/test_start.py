@@ -56,9 +56,20 @@ def started(api: ApiClient, out: str) -> Run:
 
 def test_an_image_runs_a_program_without_a_shell(cli: Cli, api: ApiClient) -> None:
     result = cli(
-        "run", "--image", "ghcr.io/team/busybox:1.35", "-e", "A=b=c", "-e", "D=", "--timeout", "9",
-        "--", "printenv", "-0", "A B",
-    )  # fmt: skip
+        "run",
+        "--image",
+        "ghcr.io/team/busybox:1.35",
+        "-e",
+        "A=b=c",
+        "-e",
+        "D=",
+        "--timeout",
+        "9",
+        "--",
+        "printenv",
+        "-0",
+        "A B",
+    )
 
     assert (result.code, result.err) == (0, "")
     run = started(api, result.out)
@@ -70,9 +81,16 @@ def test_an_image_runs_a_program_without_a_shell(cli: Cli, api: ApiClient) -> No
 
 def test_an_image_runs_lines_in_a_shell(cli: Cli, api: ApiClient) -> None:
     result = cli(
-        "run", "--image", "busybox", "--command", "echo 'a b' | wc", "--command", "true",
-        "--name", "shell lines",
-    )  # fmt: skip
+        "run",
+        "--image",
+        "busybox",
+        "--command",
+        "echo 'a b' | wc",
+        "--command",
+        "true",
+        "--name",
+        "shell lines",
+    )
 
     run = started(api, result.out)
     assert run.commands == ("echo 'a b' | wc", "true")
@@ -132,12 +150,21 @@ def test_a_manifest_runs_without_a_testrun_object(cli: Cli, api: ApiClient, tmp_
 
 @pytest.mark.parametrize(
     "args",
-    [[], ["smoke", "--image", "i", "-f", "x"], ["--image", "i", "-f", "x"],
-     ["smoke", "-f", "x"], ["--", "smoke"], ["--image", "i", "echo", "hi"],
-     ["--image", "i", "--command", "a", "--", "b"], ["--image", "i", "-e", "A"],
-     ["--image", "i", "-e", "=b"], ["--image", ""], ["--image", "i", "--timeout", "0"]],
+    [
+        [],
+        ["smoke", "--image", "i", "-f", "x"],
+        ["--image", "i", "-f", "x"],
+        ["smoke", "-f", "x"],
+        ["--", "smoke"],
+        ["--image", "i", "echo", "hi"],
+        ["--image", "i", "--command", "a", "--", "b"],
+        ["--image", "i", "-e", "A"],
+        ["--image", "i", "-e", "=b"],
+        ["--image", ""],
+        ["--image", "i", "--timeout", "0"],
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_what_is_not_clear_is_wrong_usage(cli: Cli, api: ApiClient, args: list[str]) -> None:
     result = cli("run", *args)
 
@@ -248,8 +275,11 @@ def test_what_is_run_instead_replaces_the_commands_of_a_manifest(cli: Cli, api: 
 def test_of_several_runs_the_first_that_did_not_pass_decides(
     cli: Cli, api: ApiClient, controller: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reports = [RunReport(status=Status.SUCCEEDED), failed(FailureClass.INFRA),
-               failed(FailureClass.TEST)]  # fmt: skip
+    reports = [
+        RunReport(status=Status.SUCCEEDED),
+        failed(FailureClass.INFRA),
+        failed(FailureClass.TEST),
+    ]
     runs = [api.create_run({"name": f"r{n}", "image": "i"}) for n in range(3)]
     for run, report in zip(runs, reports, strict=True):
         api.report_run(run.id, report)
@@ -261,12 +291,15 @@ def test_of_several_runs_the_first_that_did_not_pass_decides(
 @pytest.mark.parametrize(
     ("args", "where", "body"),
     [
-        (["--image", "busybox:1", "-e", "A=b", "--", "true"], "/test-runs",
-         {"image": "busybox:1", "name": "busybox", "command": ["true"], "env": {"A": "b"}}),
+        (
+            ["--image", "busybox:1", "-e", "A=b", "--", "true"],
+            "/test-runs",
+            {"image": "busybox:1", "name": "busybox", "command": ["true"], "env": {"A": "b"}},
+        ),
         (["smoke", "--timeout", "3"], "/run", {"timeoutSeconds": 3}),
         (["smoke"], "/run", {}),
     ],
-)  # fmt: skip
+)
 def test_a_dry_run_prints_what_would_be_sent_and_sends_nothing(
     cli: Cli, api: ApiClient, args: list[str], where: str, body: dict[str, Any]
 ) -> None:

@@ -30,9 +30,12 @@ class Up:
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.cli.up_driver", *map(json.dumps, programs)],
-                env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
     def says(self, words: str) -> None:
         """Wait for the words on stdout."""

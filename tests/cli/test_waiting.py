@@ -10,9 +10,12 @@ from tests.cli.conftest import Cli
 from tests.scripted import answer, problem, reset, scripted_api
 
 RUN = {
-    "id": "1", "name": "n", "status": "pending", "origin": "api",
+    "id": "1",
+    "name": "n",
+    "status": "pending",
+    "origin": "api",
     "createdAt": "2026-01-02T03:04:05Z",
-}  # fmt: skip
+}
 
 
 def test_a_run_that_has_ended_is_not_waited_for(cli: Cli, api: ApiClient) -> None:
@@ -26,10 +29,13 @@ def test_every_change_is_said_once(cli: Cli) -> None:
     with scripted_api() as api:
         waits = RUN | {"statusReason": "Unschedulable", "statusMessage": "no node"}
         api.scripts = [
-            answer([RUN]), answer(RUN), answer(waits), answer(waits),
+            answer([RUN]),
+            answer(RUN),
+            answer(waits),
+            answer(waits),
             answer(RUN | {"status": "running"}),
             answer(RUN | {"status": "succeeded", "duration": 61.4}),
-        ]  # fmt: skip
+        ]
 
         result = cli("wait", "n", "--backend-url", api.url)
 

@@ -38,16 +38,19 @@ def test_new_runs_and_changes_come_once_and_in_order(api: ApiClient) -> None:
     run = api.create_run({"name": "old", "image": "i"})
 
     came = seen(
-        api, {},
+        api,
+        {},
         lambda: api.create_run({"name": "new", "image": "i"}),
         lambda: None,
         lambda: api.report_run(run.id, RunReport(status=Status.RUNNING)),
         lambda: api.report_run(run.id, RunReport(status=Status.SUCCEEDED)),
-    )  # fmt: skip
+    )
 
     assert [(each.name, each.status.value) for each in came] == [
-        ("new", "pending"), ("old", "running"), ("old", "succeeded"),
-    ]  # fmt: skip
+        ("new", "pending"),
+        ("old", "running"),
+        ("old", "succeeded"),
+    ]
 
 
 def test_a_run_that_leaves_the_wanted_status_has_a_last_line(api: ApiClient) -> None:
@@ -56,10 +59,11 @@ def test_a_run_that_leaves_the_wanted_status_has_a_last_line(api: ApiClient) -> 
     api.report_run(run.id, RunReport(status=Status.RUNNING))
 
     came = seen(
-        api, {"status": ["running"]},
+        api,
+        {"status": ["running"]},
         lambda: api.report_run(other.id, RunReport(status=Status.FAILED)),
         lambda: api.report_run(run.id, RunReport(status=Status.SUCCEEDED)),
-    )  # fmt: skip
+    )
 
     assert [(each.name, each.status.value) for each in came] == [("mine", "succeeded")]
 

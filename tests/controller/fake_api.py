@@ -75,11 +75,16 @@ class FakeApi:
                 raise GoneError("deleted")
             ended = {} if body.get("image") else self._no_definition()
             return self.add(
-                **ended, origin=Origin.CRD, k8s_ref=ref, cluster=body["cluster"],
-                namespace=ref.namespace, job_name=job_name_of_testrun(ref.name, ref.uid or ""),
-                image=body.get("image", ""), timeout_seconds=body.get("timeoutSeconds", 3600),
+                **ended,
+                origin=Origin.CRD,
+                k8s_ref=ref,
+                cluster=body["cluster"],
+                namespace=ref.namespace,
+                job_name=job_name_of_testrun(ref.name, ref.uid or ""),
+                image=body.get("image", ""),
+                timeout_seconds=body.get("timeoutSeconds", 3600),
                 ttl_seconds_after_finished=body.get("ttlSecondsAfterFinished"),
-            )  # fmt: skip
+            )
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
         self._answer()
@@ -118,10 +123,17 @@ class FakeApi:
         """A new pending run."""
         run_id = f"00000000-0000-4000-8000-{next(self._ids):012d}"
         given: dict[str, Any] = {
-            "id": run_id, "name": "run", "status": Status.PENDING, "origin": Origin.API,
-            "created_at": self._clock(), "updated_at": self._clock(), "image": "busybox:1.35",
-            "namespace": "tests", "job_name": f"test-run-{run_id}", "log": Log(),
-        }  # fmt: skip
+            "id": run_id,
+            "name": "run",
+            "status": Status.PENDING,
+            "origin": Origin.API,
+            "created_at": self._clock(),
+            "updated_at": self._clock(),
+            "image": "busybox:1.35",
+            "namespace": "tests",
+            "job_name": f"test-run-{run_id}",
+            "log": Log(),
+        }
         self.runs[run_id] = Run(**(given | fields))
         return self.runs[run_id]
 

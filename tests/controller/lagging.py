@@ -50,9 +50,13 @@ class LaggingViews:
     def seen(self, key: Key) -> Seen:
         namespace, name = key
         testrun = next(
-            (obj for at, obj in self._cache.items()
-             if at[0] == TESTRUNS and testruns.key_of(obj) == key), None,
-        )  # fmt: skip
+            (
+                obj
+                for at, obj in self._cache.items()
+                if at[0] == TESTRUNS and testruns.key_of(obj) == key
+            ),
+            None,
+        )
         pods = [obj for at, obj in self._cache.items() if at[0] == PODS and job_of(obj) == name]
         return Seen(testrun, self._cache.get((JOBS, namespace, name)), pods)
 

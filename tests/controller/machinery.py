@@ -72,8 +72,10 @@ class Machinery:
         event = {
             "metadata": {"name": f"refused-{uid}", "namespace": NAMESPACE},
             "involvedObject": {"kind": "Job", "uid": uid},
-            "reason": "FailedCreate", "message": str(error), "lastTimestamp": _text(self.now),
-        }  # fmt: skip
+            "reason": "FailedCreate",
+            "message": str(error),
+            "lastTimestamp": _text(self.now),
+        }
         if (EVENTS, NAMESPACE, event["metadata"]["name"]) not in self.cluster.objects:  # type: ignore[index]
             self.cluster.put(EVENTS, event)
 
@@ -103,9 +105,11 @@ class Machinery:
         if state[0] != "running":
             return
         ended = {
-            "exitCode": code, "reason": "Completed" if code == 0 else "Error",
-            "startedAt": state[1]["startedAt"], "finishedAt": _text(self.now),
-        }  # fmt: skip
+            "exitCode": code,
+            "reason": "Completed" if code == 0 else "Error",
+            "startedAt": state[1]["startedAt"],
+            "finishedAt": _text(self.now),
+        }
         phase = "Succeeded" if code == 0 and not status else "Failed"
         self.container(pod, {"terminated": ended}, phase, **status)
 
@@ -125,13 +129,14 @@ def pod_of(job: Object) -> Object:
     metadata, template = job["metadata"], job["spec"]["template"]
     return {
         "metadata": {
-            "name": f"{metadata['name']}-x", "namespace": metadata["namespace"],
+            "name": f"{metadata['name']}-x",
+            "namespace": metadata["namespace"],
             "labels": template["metadata"]["labels"] | {"job-name": metadata["name"]},
             "ownerReferences": [{"uid": metadata["uid"], "controller": True}],
         },
         "spec": {"activeDeadlineSeconds": template["spec"]["activeDeadlineSeconds"]},
         "status": {"phase": "Pending"},
-    }  # fmt: skip
+    }
 
 
 def job_of(pod: Object) -> str:

@@ -10,9 +10,7 @@ from sparktest.kube.outcome import failure_of
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
-EXIT_3 = Failure(
-    class_=FailureClass.TEST, reason="Error", message="exit code 3", exit_code=3
-)  # fmt: skip
+EXIT_3 = Failure(class_=FailureClass.TEST, reason="Error", message="exit code 3", exit_code=3)
 MISSING = failure_of(FailureClass.CONFIG, "DefinitionNotFound", "no such definition")
 OWNER = [{"uid": "u", "controller": True}]
 REF = K8sRef(namespace="tests", name="smoke", uid="u")
@@ -21,17 +19,22 @@ COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
 
 def run(status: Status = Status.PENDING, **fields: Any) -> Run:
     given: dict[str, Any] = {
-        "id": "run-1", "name": "smoke", "status": status, "origin": Origin.CRD, "created_at": NOW,
+        "id": "run-1",
+        "name": "smoke",
+        "status": status,
+        "origin": Origin.CRD,
+        "created_at": NOW,
         "job_name": "testrun-smoke-1",
-    }  # fmt: skip
+    }
     return Run(**(given | fields))
 
 
 def known(found: Run | None = None, status: Any = None, **fields: Any) -> Known:
     metadata = {"name": "smoke", "namespace": "tests", "uid": "u", "generation": 3}
     testrun = {"metadata": metadata, "spec": {}, "status": status or {}}
-    return Known(**({"key": ("tests", "j"), "cluster": "here", "testrun": testrun, "run": found}
-                    | fields))  # fmt: skip
+    return Known(
+        **({"key": ("tests", "j"), "cluster": "here", "testrun": testrun, "run": found} | fields)
+    )
 
 
 def job(status: Any = COMPLETE, owner: Any = OWNER, **spec: Any) -> dict[str, Any]:

@@ -31,8 +31,13 @@ class Scene:
 
     def known(self, **fields: Any) -> Known:
         seen = self.controller.views.seen(self.key)
-        given = {"key": self.key, "cluster": "here", "testrun": seen.testrun, "job": seen.job,
-                 "run": self.memo.run}  # fmt: skip
+        given = {
+            "key": self.key,
+            "cluster": "here",
+            "testrun": seen.testrun,
+            "job": seen.job,
+            "run": self.memo.run,
+        }
         return Known(**(given | fields))
 
     def do(self, step: Step, known: Known | None = None) -> bool:

@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
+from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller import app, informer
 from sparktest.controller.app import Controller
-from sparktest.controller.backoff import Backoff
 from sparktest.controller.informer import Pace
 from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError

@@ -52,9 +52,15 @@ class Scene:
         self.told: list[Key] = []
         self.sweeps = 0
         self.backend = Backend(
-            cast("ApiClient", self.api), self.book, cluster="here", namespaces=namespaces,
-            on_key=self.told.append, on_sweep=self._swept, clock=lambda: self.now, pace=pace,
-        )  # fmt: skip
+            cast("ApiClient", self.api),
+            self.book,
+            cluster="here",
+            namespaces=namespaces,
+            on_key=self.told.append,
+            on_sweep=self._swept,
+            clock=lambda: self.now,
+            pace=pace,
+        )
 
     def _swept(self) -> None:
         self.sweeps += 1

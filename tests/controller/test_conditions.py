@@ -25,9 +25,13 @@ def test_a_run_that_waits_says_for_what() -> None:
     status = status_of(known(waiting), NOW)
     del status["conditions"]
     assert status == {
-        "phase": "Pending", "runId": "run-1", "jobName": "testrun-smoke-1",
-        "observedGeneration": 3, "reason": "Unschedulable", "message": "no node fits",
-    }  # fmt: skip
+        "phase": "Pending",
+        "runId": "run-1",
+        "jobName": "testrun-smoke-1",
+        "observedGeneration": 3,
+        "reason": "Unschedulable",
+        "message": "no node fits",
+    }
 
 
 def test_a_run_that_has_ended_says_when_how_long_and_why() -> None:
@@ -37,12 +41,17 @@ def test_a_run_that_has_ended_says_when_how_long_and_why() -> None:
     status = status_of(known(ended), LATER)
     del status["conditions"]
     assert status == {
-        "phase": "Failed", "runId": "run-1", "jobName": "testrun-smoke-1",
-        "observedGeneration": 3, "reason": "Error", "message": "exit code 3",
-        "startedAt": "2026-11-24T12:00:00Z", "finishedAt": "2026-11-24T12:01:12Z",
+        "phase": "Failed",
+        "runId": "run-1",
+        "jobName": "testrun-smoke-1",
+        "observedGeneration": 3,
+        "reason": "Error",
+        "message": "exit code 3",
+        "startedAt": "2026-11-24T12:00:00Z",
+        "finishedAt": "2026-11-24T12:01:12Z",
         "duration": "1m12s",
         "failure": {"class": "test", "reason": "Error", "message": "exit code 3", "exitCode": 3},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,13 +105,16 @@ def test_conditions_of_others_stay() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason", "message"),
     [
-        ({"standing": Standing.REFUSED, "refusal": MISSING},
-         "DefinitionNotFound", "no such definition"),
+        (
+            {"standing": Standing.REFUSED, "refusal": MISSING},
+            "DefinitionNotFound",
+            "no such definition",
+        ),
         ({"standing": Standing.REFUSED}, "Refused", None),
         ({"standing": Standing.GONE}, "ObjectGone", "its run was deleted in SparkTest"),
     ],
     ids=["refused", "refused without a word", "deleted"],
-)  # fmt: skip
+)
 def test_a_testrun_that_never_had_a_run_or_lost_it_has_failed(
     fields: dict[str, Any], reason: str, message: str | None
 ) -> None:
@@ -119,9 +131,18 @@ def test_a_testrun_that_never_had_a_run_or_lost_it_has_failed(
 
 def test_what_is_said_is_accepted_by_the_schema_of_the_resource() -> None:
     allowed = {
-        "phase", "runId", "jobName", "observedGeneration", "reason", "message", "startedAt",
-        "finishedAt", "duration", "failure", "conditions",
-    }  # fmt: skip
+        "phase",
+        "runId",
+        "jobName",
+        "observedGeneration",
+        "reason",
+        "message",
+        "startedAt",
+        "finishedAt",
+        "duration",
+        "failure",
+        "conditions",
+    }
     for found in (run(Status.FAILED, failure=EXIT_3, started_at=NOW), run(status_reason="x")):
         assert set(status_of(known(found), NOW)) <= allowed
 

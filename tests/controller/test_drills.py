@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sparktest.backoff import Backoff
 from sparktest.controller import informer
-from sparktest.controller.backoff import Backoff
 from sparktest.controller.informer import Pace
 from sparktest.devcluster.faults import WRITES, Calls
 from sparktest.devcluster.kinds import JOBS, PODS

@@ -27,9 +27,12 @@ def test_kubectl_describe_finds_it_on_the_testrun(cluster: FakeCluster) -> None:
     warn(cluster, "Unschedulable", "no node fits")
     (event,) = cluster.all(EVENTS)
     assert event["involvedObject"] == {
-        "apiVersion": "sparktest.dev/v1alpha1", "kind": "TestRun", "namespace": "tests",
-        "name": "smoke", "uid": "u",
-    }  # fmt: skip
+        "apiVersion": "sparktest.dev/v1alpha1",
+        "kind": "TestRun",
+        "namespace": "tests",
+        "name": "smoke",
+        "uid": "u",
+    }
     assert (event["type"], event["reason"]) == ("Warning", "Unschedulable")
     assert event["message"] == "no node fits"
     assert event["metadata"]["namespace"] == "tests"

@@ -120,8 +120,10 @@ def test_a_testrun_of_an_unknown_definition_fails_and_is_seen_in_every_list(worl
     run = only_run(world)
     assert run.status is Status.FAILED
     assert status(world)["failure"] == {
-        "class": "config", "reason": "DefinitionNotFound", "message": "no such definition"
-    }  # fmt: skip
+        "class": "config",
+        "reason": "DefinitionNotFound",
+        "message": "no such definition",
+    }
     assert conditions(world)["Registered"] == ("True", "Registered")
     assert warnings(world) == ["DefinitionNotFound"]
     assert world.cluster.all(JOBS) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sparktest.controller.backoff import Backoff
+from sparktest.backoff import Backoff
 from sparktest.controller.informer import LAST_APPLIED, Informer, Pace, strip_noise
 from sparktest.kube import cluster as door
 from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts

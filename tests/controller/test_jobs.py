@@ -42,9 +42,11 @@ class Scene:
         self.later: dict[Key, float] = {}
         self.views = self.world.controller.views
         self.actions = JobActions(
-            cast("Cluster", self.world.cluster), cast("Views", self.views),
-            later=self.later.__setitem__, clock=lambda: self.world.now,
-        )  # fmt: skip
+            cast("Cluster", self.world.cluster),
+            cast("Views", self.views),
+            later=self.later.__setitem__,
+            clock=lambda: self.world.now,
+        )
 
     def known(self) -> Known:
         seen = self.views.read(self.key, None)

@@ -141,10 +141,13 @@ class Law(RuleBasedStateMachine):
     def logs_come(self, which: int) -> None:
         self.world.controllers[which].reporter.read()
 
-    @rule(which=WHICH, faults=st.lists(
-        st.sampled_from([None, None, "before", "after", "crash before", "crash after"]),
-        max_size=4,
-    ))  # fmt: skip
+    @rule(
+        which=WHICH,
+        faults=st.lists(
+            st.sampled_from([None, None, "before", "after", "crash before", "crash after"]),
+            max_size=4,
+        ),
+    )
     def work(self, which: int, faults: list[str | None]) -> None:
         self.world.faults.next = faults
         try:

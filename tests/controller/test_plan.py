@@ -189,8 +189,15 @@ def test_it_is_stopped_for_a_testrun_that_is_gone_once_that_is_certain() -> None
 
 def _orphan(*, live: bool) -> Known:
     found = running()
-    return known(found.run, testrun=None, job=found.job, job_uid="job-1", pods=found.pods,
-                 following=True, live=live)  # fmt: skip
+    return known(
+        found.run,
+        testrun=None,
+        job=found.job,
+        job_uid="job-1",
+        pods=found.pods,
+        following=True,
+        live=live,
+    )
 
 
 def test_a_job_without_a_pod_is_asked_why_after_a_while() -> None:
@@ -253,9 +260,16 @@ def test_an_audit_asks_the_api_before_anything_else() -> None:
         (known(None, {"phase": "Failed", "runId": "run-1"}, audit=True), False),
     ],
     ids=[
-        "recorded", "held", "not recorded", "nothing there", "run not ended", "Job without TTL",
-        "Job with TTL", "Job of a deleted run", "audit",
+        "recorded",
+        "held",
+        "not recorded",
+        "nothing there",
+        "run not ended",
+        "Job without TTL",
+        "Job with TTL",
+        "Job of a deleted run",
+        "audit",
     ],
-)  # fmt: skip
+)
 def test_a_run_is_settled_when_nothing_is_left_to_do(found: Known, wanted: bool) -> None:
     assert settled(found) is wanted

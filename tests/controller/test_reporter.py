@@ -44,11 +44,14 @@ class Scene:
         self.gate = Event()
         self.done: list[Key] = []
         self.reporter = Reporter(
-            cast("Cluster", kubelet), cast("ApiClient", store), limits=limits,
-            state=lambda namespace, name: PodState.ENDED, on_done=self.done.append,
+            cast("Cluster", kubelet),
+            cast("ApiClient", store),
+            limits=limits,
+            state=lambda namespace, name: PodState.ENDED,
+            on_done=self.done.append,
             tail_pace=tail.Pace(first_retry=0.001, last_retry=0.001, patience=0.01),
             upload_pace=upload.Pace(first_retry=0.001, last_retry=0.001),
-        )  # fmt: skip
+        )
 
     def held(self, *parts: Part) -> list[Part]:
         """A log that goes on until the gate is open."""
@@ -185,10 +188,15 @@ def test_what_is_forgotten_can_be_stored_again_and_what_goes_on_is_not_forgotten
         ),
     ],
     ids=[
-        "no pod", "pod deleted", "a bug in reading", "too large", "run deleted", "no run",
+        "no pod",
+        "pod deleted",
+        "a bug in reading",
+        "too large",
+        "run deleted",
+        "no run",
         "a bug in storing",
     ],
-)  # fmt: skip
+)
 def test_a_log_that_is_not_whole_says_why(
     scene: Callable[..., Scene], script: Any, store: LogStore, wanted: Log
 ) -> None:

@@ -49,9 +49,13 @@ def tail_of(stopping: Patience) -> Callable[..., Tail]:
     def make(kubelet: Kubelet, pod: Pod | None = None, pace: Pace | None = None) -> Tail:
         known = pod or Pod()
         return Tail(
-            cast("Cluster", kubelet), "tests", "p", state=lambda: known.state,
-            stopping=stopping, pace=pace,
-        )  # fmt: skip
+            cast("Cluster", kubelet),
+            "tests",
+            "p",
+            state=lambda: known.state,
+            stopping=stopping,
+            pace=pace,
+        )
 
     return make
 

@@ -18,13 +18,25 @@ def test_the_key_is_namespace_and_name_of_its_job() -> None:
 
 
 def test_a_body_that_registers_it_holds_what_the_run_is_made_of() -> None:
-    spec = {"image": "busybox", "commands": ["true"], "env": {"A": "1"}, "timeoutSeconds": 60,
-            "cancelled": True, "unknown": 1, "args": None}  # fmt: skip
+    spec = {
+        "image": "busybox",
+        "commands": ["true"],
+        "env": {"A": "1"},
+        "timeoutSeconds": 60,
+        "cancelled": True,
+        "unknown": 1,
+        "args": None,
+    }
     assert testruns.registration(made(spec), "here") == {
-        "name": "smoke", "origin": "crd", "cluster": "here",
+        "name": "smoke",
+        "origin": "crd",
+        "cluster": "here",
         "k8sRef": {"namespace": "tests", "name": "smoke", "uid": "0b1c-2d3e-4f"},
-        "image": "busybox", "commands": ["true"], "env": {"A": "1"}, "timeoutSeconds": 60,
-    }  # fmt: skip
+        "image": "busybox",
+        "commands": ["true"],
+        "env": {"A": "1"},
+        "timeoutSeconds": 60,
+    }
 
 
 def test_a_name_longer_than_a_run_may_have_is_cut_and_the_reference_has_it_whole() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sparktest.backoff import Backoff
 from sparktest.controller import workqueue
-from sparktest.controller.backoff import Backoff
 from sparktest.controller.testruns import Key
 from sparktest.controller.workers import Workers
 from sparktest.controller.workqueue import WorkQueue

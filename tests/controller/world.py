@@ -37,18 +37,34 @@ class Controller:
         self.reporter = PromptReporter(world.cluster, self.add)
         client = cast("ApiClient", world.api)
         self.backend = Backend(
-            client, self.book, cluster="here", namespaces=(), on_key=self.add,
-            on_sweep=self._audit, clock=lambda: world.now,
-        )  # fmt: skip
+            client,
+            self.book,
+            cluster="here",
+            namespaces=(),
+            on_key=self.add,
+            on_sweep=self._audit,
+            clock=lambda: world.now,
+        )
         views, reporter = cast("Views", self.views), cast("Reporter", self.reporter)
         actions = Actions(
-            cast("Cluster", world.cluster), client, views, reporter, self.backend,
-            later=self._add_later, clock=lambda: world.now,
-        )  # fmt: skip
-        self.reconciler = Reconciler(
-            world.settings, "here", views, self.book, reporter, self.backend, actions,
+            cast("Cluster", world.cluster),
+            client,
+            views,
+            reporter,
+            self.backend,
+            later=self._add_later,
             clock=lambda: world.now,
-        )  # fmt: skip
+        )
+        self.reconciler = Reconciler(
+            world.settings,
+            "here",
+            views,
+            self.book,
+            reporter,
+            self.backend,
+            actions,
+            clock=lambda: world.now,
+        )
 
     def add(self, key: Key) -> None:
         self.queue[key] = None
@@ -89,8 +105,10 @@ class Controller:
         """What it would still do."""
         world = self.world
         keys = {testruns.key_of(obj) for obj in world.cluster.all(TESTRUNS)}
-        keys |= {(job["metadata"]["namespace"], job["metadata"]["name"])
-                 for job in world.cluster.all(JOBS)}  # fmt: skip
+        keys |= {
+            (job["metadata"]["namespace"], job["metadata"]["name"])
+            for job in world.cluster.all(JOBS)
+        }
         keys |= {(run.namespace, run.job_name) for run in world.api.runs.values()}
         found = {}
         for key in keys:

@@ -156,8 +156,15 @@ def test_kubectl_shows_the_columns_of_the_contract(cluster: Cluster, created: st
     cluster.patch(TESTRUNS, created, "shell", status, subresource="status")
     wide = kubectl("-n", created, "get", "strun", "-o", "wide").splitlines()
     assert wide[0].split() == [
-        "NAME", "PHASE", "DEFINITION", "REASON", "DURATION", "AGE", "RUN", "JOB",
-    ]  # fmt: skip
+        "NAME",
+        "PHASE",
+        "DEFINITION",
+        "REASON",
+        "DURATION",
+        "AGE",
+        "RUN",
+        "JOB",
+    ]
     rows = {line.split()[0]: line for line in wide[1:]}
     assert UUID in rows["by-id"]
     assert "none of this name" in rows["by-name"]

@@ -104,9 +104,12 @@ def rights(cluster: Cluster, namespace: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for (group, resource, subresource), verb in product(KINDS, VERBS):
         attributes = {
-            "namespace": namespace, "verb": verb,
-            "group": group, "resource": resource, "subresource": subresource,
-        }  # fmt: skip
+            "namespace": namespace,
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "subresource": subresource,
+        }
         review = {"spec": {"resourceAttributes": attributes}}
         answer = cluster.create(SELF_SUBJECT_ACCESS_REVIEWS, None, review)
         if answer["status"]["allowed"]:
@@ -151,9 +154,13 @@ def test_the_controller_carries_a_testrun_with_its_rights(
     status = {"status": {"phase": "Pending"}}
     controller.patch(TESTRUNS, namespace, "rights", status, subresource="status")
     owner = {
-        "apiVersion": "sparktest.dev/v1alpha1", "kind": "TestRun", "name": "rights",
-        "uid": made["metadata"]["uid"], "controller": True, "blockOwnerDeletion": False,
-    }  # fmt: skip
+        "apiVersion": "sparktest.dev/v1alpha1",
+        "kind": "TestRun",
+        "name": "rights",
+        "uid": made["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
     pod = {"restartPolicy": "Never", "containers": [{"name": "test", "image": "busybox:1.35"}]}
     job = {
         "metadata": {"name": "rights", "ownerReferences": [owner]},

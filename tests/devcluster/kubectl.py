@@ -40,9 +40,13 @@ class Kubectl:
     def __call__(self, command: str, stdin: str = "") -> Said:
         """What it says; with `stdin` for -f -."""
         done = subprocess.run(
-            self._args(command), env=self._environment, check=False, timeout=SECONDS,
-            input=self._placed(stdin).encode(), capture_output=True,
-        )  # fmt: skip
+            self._args(command),
+            env=self._environment,
+            check=False,
+            timeout=SECONDS,
+            input=self._placed(stdin).encode(),
+            capture_output=True,
+        )
         return Said(done.stdout.decode(), done.stderr.decode(), done.returncode)
 
     def says(self, command: str, stdin: str = "") -> str:
@@ -60,9 +64,12 @@ class Kubectl:
             lines: how many lines to wait for.
         """
         process = subprocess.Popen(
-            self._args(command), env=self._environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            self._args(command),
+            env=self._environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert process.stdout
         late = threading.Timer(SECONDS, process.kill)
         late.start()

@@ -11,18 +11,52 @@ from sparktest.devcluster import server
 from tests.devcluster.client import JOBS, MAPS, PODS, Client, config_map
 
 METHODS = [
-    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "x",
-]  # fmt: skip
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "TRACE",
+    "CONNECT",
+    "PROPFIND",
+    "x",
+]
 ROUTES = [
-    "/", "*", "/version", "/healthz", "/livez", "/readyz", "/api", "/apis", "/api/v1",
-    "/apis/batch", "/apis/batch/v1", "/openapi/v2", "/openapi/v3", "/openapi/v3/api/v1",
-    "/api/v1/namespaces", "/api/v1/namespaces/default", "/api/v1/secrets",
+    "/",
+    "*",
+    "/version",
+    "/healthz",
+    "/livez",
+    "/readyz",
+    "/api",
+    "/apis",
+    "/api/v1",
+    "/apis/batch",
+    "/apis/batch/v1",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/openapi/v3/api/v1",
+    "/api/v1/namespaces",
+    "/api/v1/namespaces/default",
+    "/api/v1/secrets",
     "/api/v1/namespaces/default/secrets/x",
-    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", MAPS, f"{MAPS}?watch=1", JOBS,
-    f"{JOBS}/x/status", PODS, f"{PODS}/x/log?follow=1", "/apis/coordination.k8s.io/v1/leases",
-    "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "/nowhere", "//evil.example/version",
-    "/%2e%2e/%2e%2e/token", "/../token", "/\x1b[31m",
-]  # fmt: skip
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    MAPS,
+    f"{MAPS}?watch=1",
+    JOBS,
+    f"{JOBS}/x/status",
+    PODS,
+    f"{PODS}/x/log?follow=1",
+    "/apis/coordination.k8s.io/v1/leases",
+    "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    "/nowhere",
+    "//evil.example/version",
+    "/%2e%2e/%2e%2e/token",
+    "/../token",
+    "/\x1b[31m",
+]
 
 
 def raw(client: Client, text: str, body: str = "") -> bytes:
@@ -85,9 +119,17 @@ def test_the_old_protocol_needs_the_token_too_and_is_served_without_chunks(clien
 
 @pytest.mark.parametrize(
     "line",
-    ["GET /version", "GET", "", "\x16\x03\x01", "GET /version HTTP/9.9", "GET /a b HTTP/1.1",
-     "GET / HTTP/x", "GET /" + "a" * 70_000 + " HTTP/1.1"],
-)  # fmt: skip
+    [
+        "GET /version",
+        "GET",
+        "",
+        "\x16\x03\x01",
+        "GET /version HTTP/9.9",
+        "GET /a b HTTP/1.1",
+        "GET / HTTP/x",
+        "GET /" + "a" * 70_000 + " HTTP/1.1",
+    ],
+)
 def test_what_is_no_request_gets_nothing_but_an_error(client: Client, line: str) -> None:
     answer = raw(client, request(client, line, Connection="close"))
     assert b"<" not in answer

@@ -280,9 +280,16 @@ def test_what_is_not_served_is_refused_as_status(
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/nonsense", "/apis/nonsense/v1", "/apis/batch/v9/jobs", "/nonsense",
-     f"{MAPS}/a/status", f"{MAPS}/a/b/c", "/api/v1/namespaces/default/nodes"],
-)  # fmt: skip
+    [
+        "/api/v1/nonsense",
+        "/apis/nonsense/v1",
+        "/apis/batch/v9/jobs",
+        "/nonsense",
+        f"{MAPS}/a/status",
+        f"{MAPS}/a/b/c",
+        "/api/v1/namespaces/default/nodes",
+    ],
+)
 def test_a_path_that_leads_nowhere_is_answered_without_a_status(client: Client, path: str) -> None:
     reply = client.call("GET", path)
     assert reply.code == 404

@@ -53,9 +53,7 @@ BODIES: list[tuple[str, Any]] = [
     ),
 ]
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.text(max_size=3)
-JUNK = (
-    SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=3), SCALARS)
-)  # fmt: skip
+JUNK = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=3), SCALARS)
 
 
 def places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -97,8 +97,11 @@ def test_since_is_a_whole_second_and_includes_it(tmp_path: Path) -> None:
     options = LogOptions.of(Request("GET", "/", query), 0)
     found = b"".join(piece or b"" for piece in read(path, options, lambda: True))
     assert found.split() == [
-        b"2026-01-01T00:00:02.000000001Z", b"two", b"2026-01-01T00:00:02.900000000Z", b"three",
-    ]  # fmt: skip
+        b"2026-01-01T00:00:02.000000001Z",
+        b"two",
+        b"2026-01-01T00:00:02.900000000Z",
+        b"three",
+    ]
 
 
 def test_what_is_too_old_may_be_longer_than_a_block(tmp_path: Path) -> None:

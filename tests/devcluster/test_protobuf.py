@@ -77,10 +77,17 @@ def test_a_job_is_read_down_to_its_variables() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{}", MAGIC, MAGIC + b"\x0a\xff", body("Deployment", META),
-     body("Secret", field(99, "x")),
-     body("Job", field(2, field(16, b"x"))), MAGIC + b"\x0d1234"],
-)  # fmt: skip
+    [
+        b"",
+        b"{}",
+        MAGIC,
+        MAGIC + b"\x0a\xff",
+        body("Deployment", META),
+        body("Secret", field(99, "x")),
+        body("Job", field(2, field(16, b"x"))),
+        MAGIC + b"\x0d1234",
+    ],
+)
 def test_what_cannot_be_read_is_refused_with_the_way_out(raw: bytes) -> None:
     with pytest.raises(StatusError) as caught:
         decode(raw)

@@ -18,7 +18,7 @@ import pytest
 
 from sparktest.devcluster.app import DevCluster
 from sparktest.devcluster.processes import MARK
-from sparktest.domain import DEVCLUSTER, FailureClass
+from sparktest.domain import DEVCLUSTER_UID_PREFIX, FailureClass
 from sparktest.kube.outcome import observe
 from tests.devcluster.client import (
     JOBS,
@@ -146,7 +146,7 @@ def test_its_uid_says_what_it_is_and_stays(tmp_path: Path) -> None:
     with DevCluster.start(tmp_path / "cluster") as cluster:
         assert cluster.uid == before
     assert str(uuid.UUID(before)) == before
-    assert before.startswith(DEVCLUSTER)
+    assert before.startswith(DEVCLUSTER_UID_PREFIX)
 
 
 def test_only_its_own_processes_are_ended(tmp_path: Path) -> None:

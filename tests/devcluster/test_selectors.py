@@ -15,9 +15,22 @@ def holds(text: str, **labels: str) -> bool:
 
 @pytest.mark.parametrize(
     "text",
-    ["a=1", "a==1", " a = 1 , b=2 ", "a!=2", "c!=1", "a in (1, 2)", "a notin (2)", "a", "!c", "",
-     "c notin (1)", "a,b,!c", "a in (1),b in (2)"],
-)  # fmt: skip
+    [
+        "a=1",
+        "a==1",
+        " a = 1 , b=2 ",
+        "a!=2",
+        "c!=1",
+        "a in (1, 2)",
+        "a notin (2)",
+        "a",
+        "!c",
+        "",
+        "c notin (1)",
+        "a,b,!c",
+        "a in (1),b in (2)",
+    ],
+)
 def test_a_label_selector_holds(text: str) -> None:
     assert holds(text, a="1", b="2")
 

@@ -7,9 +7,16 @@ from sparktest.devcluster.simulate import IMAGES, simulated
 
 @pytest.mark.parametrize(
     "image",
-    ["busybox", "busybox:1.35", "localhost:5000/a/b:tag", "ghcr.io/Org/x".lower(), "a/b_c/d-e:1.0",
-     "x@sha256:" + "0" * 64, "Registry.example/x"],
-)  # fmt: skip
+    [
+        "busybox",
+        "busybox:1.35",
+        "localhost:5000/a/b:tag",
+        "ghcr.io/Org/x".lower(),
+        "a/b_c/d-e:1.0",
+        "x@sha256:" + "0" * 64,
+        "Registry.example/x",
+    ],
+)
 def test_an_image_is_taken_as_it_is(image: str) -> None:
     assert simulated(image) is None
 

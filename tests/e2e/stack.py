@@ -39,7 +39,7 @@ class Stack:
             "SPARKTEST_NAMESPACES": self.namespace,
             "SPARKTEST_IMAGE_PULL_PATIENCE_SECONDS": "5",
             **extra,
-        }  # fmt: skip
+        }
         self.api = Program(["api"], self.environ, folder / "api.log")
         self.controller = Program(["controller"], self.environ, folder / "controller.log")
         self.client = ApiClient(f"http://127.0.0.1:{self.port}/api", TOKEN)

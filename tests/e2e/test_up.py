@@ -63,8 +63,12 @@ def sparktest(environ: dict[str, str], *args: str) -> "subprocess.CompletedProce
     """A command of ours, ended."""
     return subprocess.run(
         [sys.executable, "-m", "sparktest", *args],
-        env=environ, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def test_up_runs_a_testrun_and_leaves_nothing(
@@ -83,9 +87,16 @@ def test_up_runs_a_testrun_and_leaves_nothing(
 
         waited = sparktest(environ, "wait", "hello")
         followed = sparktest(
-            environ, "run", "--image", "busybox:1.35", "--follow", "--", "sh", "-c",
+            environ,
+            "run",
+            "--image",
+            "busybox:1.35",
+            "--follow",
+            "--",
+            "sh",
+            "-c",
             "echo from the API; exit 3",
-        )  # fmt: skip
+        )
         ends = (f"crd {namespace}/hello succeeded", f"api {namespace}/busybox failed")
         until("both ends are said", lambda: all(end in up.tail() for end in ends))
         code = up.stop()

@@ -13,7 +13,7 @@ from sparktest.devcluster import kubeconfig as devcluster_kubeconfig
 from sparktest.errors import ForbiddenError, InvalidError
 from sparktest.kube import config
 from sparktest.kube.cluster import Cluster
-from sparktest.settings import DEVCLUSTER, Settings
+from sparktest.settings import DEVCLUSTER_CONTEXT, Settings
 
 IN_POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 CONTEXT = "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
@@ -201,7 +201,7 @@ def test_the_proxy_of_the_environment_is_used_but_not_for_this_machine(
 
 
 def test_without_a_token_no_dev_cluster_is_used(tmp_path: Path) -> None:
-    path = kubeconfig(tmp_path / "k", DEVCLUSTER, "other")
+    path = kubeconfig(tmp_path / "k", DEVCLUSTER_CONTEXT, "other")
     with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN"):
         config.refuse_open_devcluster(Settings(kubeconfig=path), {})
     with pytest.raises(ForbiddenError):

@@ -355,9 +355,24 @@ def test_the_pod_that_is_not_being_deleted_speaks_for_the_run():
 
 # --- anything at all -----------------------------------------------------------------------------
 
-SCALARS = st.none() | st.booleans() | st.integers(-5, 300) | st.sampled_from(
-    ["", "True", "False", "Failed", "Succeeded", "Complete", "Error", "DeadlineExceeded", text(3)]
-)  # fmt: skip
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 300)
+    | st.sampled_from(
+        [
+            "",
+            "True",
+            "False",
+            "Failed",
+            "Succeeded",
+            "Complete",
+            "Error",
+            "DeadlineExceeded",
+            text(3),
+        ]
+    )
+)
 STATES = st.dictionaries(
     st.sampled_from(["waiting", "running", "terminated"]),
     st.dictionaries(

@@ -145,9 +145,11 @@ def test_a_wrong_token_and_a_wrong_authority_are_told_apart(real: Cluster, tmp_p
 def test_an_informer_follows_the_cluster(real: Cluster, namespace: str) -> None:
     told: list[str] = []
     informer = Informer(
-        real, TESTRUNS, namespace=namespace,
+        real,
+        TESTRUNS,
+        namespace=namespace,
         on_change=lambda obj: told.append(obj["metadata"]["name"]),
-    )  # fmt: skip
+    )
     real.create(TESTRUNS, namespace, named("before"))
     informer.start()
     try:

@@ -112,10 +112,12 @@ def test_the_job_of_a_testrun_with_a_name_of_240_characters_runs(
 ) -> None:
     uid = real.create(TESTRUNS, namespace, named(LONG))["metadata"]["uid"]
     run = a_run(
-        namespace, origin=Origin.CRD, commands=("hostname",),
+        namespace,
+        origin=Origin.CRD,
+        commands=("hostname",),
         k8s_ref=K8sRef(namespace=namespace, name=LONG, uid=uid),
         job_name=job_name_of_testrun(LONG, uid),
-    )  # fmt: skip
+    )
     assert log_of(real, run).startswith(run.job_name[:50])
     real.delete(TESTRUNS, namespace, LONG)
     until(

@@ -22,8 +22,18 @@ from sparktest.errors import ConflictError, NotFoundError, SparkTestError
 from sparktest.tui.clock import Clock
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
-TESTS = ("checkout-smoke", "login-flow", "search-load", "payments-contract", "nightly-regression",
-         "api-schema", "mail-delivery", "cart-races", "export-30mb", "dns-canary")  # fmt: skip
+TESTS = (
+    "checkout-smoke",
+    "login-flow",
+    "search-load",
+    "payments-contract",
+    "nightly-regression",
+    "api-schema",
+    "mail-delivery",
+    "cart-races",
+    "export-30mb",
+    "dns-canary",
+)
 NAMESPACES = ("default", "team-pay", "team-web", "qa")
 PASSED, FAILED = Status.SUCCEEDED, Status.FAILED
 CYCLE = (
@@ -59,15 +69,21 @@ def make_run(number: int = 0, *, now: datetime = NOW, **fields: Any) -> Run:
     run_id = f"{0x5EED0000 + number:08x}-7c1d-4b6e-9f0a-{number:012x}"
     name = f"{test}-{number}"
     values: dict[str, Any] = {
-        "id": run_id, "name": name, "status": status, "created_at": created,
-        "origin": Origin.CRD if crd else Origin.API, "image": "registry.example/tests:1.35",
+        "id": run_id,
+        "name": name,
+        "status": status,
+        "created_at": created,
+        "origin": Origin.CRD if crd else Origin.API,
+        "image": "registry.example/tests:1.35",
         "commands": ("make test", f"make report SUITE={test}"),
         "command": ("make test", f"make report SUITE={test}"),
         "env": {"BASE_URL": "https://shop.example", "TOKEN": "do-not-show"},
-        "definition_name": test, "namespace": namespace, "updated_at": created,
+        "definition_name": test,
+        "namespace": namespace,
+        "updated_at": created,
         "job_name": f"testrun-{name}-{number:08x}" if crd else f"test-run-{run_id}",
         "k8s_ref": K8sRef(namespace=namespace, name=name, uid=run_id) if crd else None,
-    }  # fmt: skip
+    }
     values |= _progress(status, created, number)
     return Run(**(values | fields))
 
@@ -163,15 +179,27 @@ def _progress(status: Status, created: datetime, number: int) -> dict[str, Any]:
         return {"started_at": started, "job_created": True, "job_uid": "u"}
     seconds = 4.0 + number * 37 % 600
     failure = {
-        Status.FAILED: Failure(class_=FailureClass.TEST, reason="Error", exit_code=3,
-                               message="the container ended with exit code 3"),
-        Status.TIMED_OUT: Failure(class_=FailureClass.TIMEOUT, reason="DeadlineExceeded",
-                                  message="it ran longer than 10m00s"),
-        Status.CANCELLED: Failure(class_=FailureClass.CANCELLED, reason="Cancelled",
-                                  message="cancelled by a person"),
-    }.get(status)  # fmt: skip
+        Status.FAILED: Failure(
+            class_=FailureClass.TEST,
+            reason="Error",
+            exit_code=3,
+            message="the container ended with exit code 3",
+        ),
+        Status.TIMED_OUT: Failure(
+            class_=FailureClass.TIMEOUT,
+            reason="DeadlineExceeded",
+            message="it ran longer than 10m00s",
+        ),
+        Status.CANCELLED: Failure(
+            class_=FailureClass.CANCELLED, reason="Cancelled", message="cancelled by a person"
+        ),
+    }.get(status)
     return {
-        "started_at": started, "finished_at": started + timedelta(seconds=seconds),
-        "duration": seconds, "failure": failure, "job_created": True, "job_uid": "u",
+        "started_at": started,
+        "finished_at": started + timedelta(seconds=seconds),
+        "duration": seconds,
+        "failure": failure,
+        "job_created": True,
+        "job_uid": "u",
         "log": Log(state=LogState.COMPLETE, bytes=1200),
-    }  # fmt: skip
+    }

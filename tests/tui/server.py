@@ -58,8 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         since = query.get("updatedSince")
         page = self.api.list_runs(
             updated_since=datetime.fromisoformat(since) if since else None,
-            cursor=query.get("cursor"), limit=int(query.get("limit", 100)),
-        )  # fmt: skip
+            cursor=query.get("cursor"),
+            limit=int(query.get("limit", 100)),
+        )
         link = f'<{self.path.split("?")[0]}?cursor={page.next}>; rel="next"' if page.next else ""
         self._answer(200, page.runs, {"Link": link} if link else {})
 

@@ -10,8 +10,13 @@ from sparktest.tui.widgets.log_view import LogView
 from sparktest.tui.widgets.run_list import RunList
 from tests.tui.driver import Seat, drive
 
-OWNERS = {"Runs": RunsScreen, "List": RunList, "Run": RunScreen, "Log": LogView,
-          "Everywhere": SparkTestApp}  # fmt: skip
+OWNERS = {
+    "Runs": RunsScreen,
+    "List": RunList,
+    "Run": RunScreen,
+    "Log": LogView,
+    "Everywhere": SparkTestApp,
+}
 # Acts that reach the same keys at once: of a screen, of what has its focus, and of the app.
 TOGETHER = (("Runs", "List", "Everywhere"), ("Run", "Log", "Everywhere"))
 ACTS = [(group, act) for group, acts in actions.GROUPS.items() for act in acts]
@@ -34,8 +39,12 @@ def test_no_key_means_two_things_at_once(groups):
 
 
 def test_nothing_that_ends_or_deletes_a_run_is_on_a_key_of_movement():
-    harmful = {key for _, act in ACTS if act.action in ("app.cancel", "app.delete")
-               for key in act.keys.split(",")}  # fmt: skip
+    harmful = {
+        key
+        for _, act in ACTS
+        if act.action in ("app.cancel", "app.delete")
+        for key in act.keys.split(",")
+    }
     assert harmful == {"c", "D"}
 
 

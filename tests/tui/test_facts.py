@@ -38,10 +38,14 @@ def test_the_image_of_a_run_on_a_dev_cluster_is_only_a_name():
 
 def test_an_exec_form_and_its_sources_are_shown():
     run = make_run(
-        2, commands=(), entrypoint=("pytest",), args=("-q", "tests"),
+        2,
+        commands=(),
+        entrypoint=("pytest",),
+        args=("-q", "tests"),
         env_from=({"secretRef": {"name": "db"}}, {"configMapRef": {"name": "urls"}}, {"x": 1}),
-        service_account_name="tester", labels={"team": "web"},
-    )  # fmt: skip
+        service_account_name="tester",
+        labels={"team": "web"},
+    )
     said = everything(run)
     assert said["Command"] == "pytest"
     assert said["Args"] == "-q tests"

@@ -110,10 +110,12 @@ def test_a_change_that_becomes_visible_late_is_read_all_the_same():
     newest = make_run(0).created_at
     assert reader.api.asked[-1]["updated_since"] == newest - OVERLAP
     late = changed(make_run(4), name="late")
-    late_written = type(late)(**{
-        **{name: getattr(late, name) for name in late.__struct_fields__},
-        "updated_at": newest - timedelta(seconds=2),
-    })  # fmt: skip
+    late_written = type(late)(
+        **{
+            **{name: getattr(late, name) for name in late.__struct_fields__},
+            "updated_at": newest - timedelta(seconds=2),
+        }
+    )
     reader.api.put(late_written)
     reader.read_for(POLL_SECONDS + 0.1)
     assert reader.runs[late.id].name == "late"
@@ -128,8 +130,9 @@ def test_an_empty_api_is_polled_until_it_has_a_run():
     assert list(reader.runs) == [make_run(7).id]
 
 
-@pytest.mark.parametrize(("dice", "delays"), [(1.0, [1, 2, 4, 8, 16, 30, 30]),
-                                              (0.0, [0.5, 1, 2, 4, 8, 15, 15])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("dice", "delays"), [(1.0, [1, 2, 4, 8, 16, 30, 30]), (0.0, [0.5, 1, 2, 4, 8, 15, 15])]
+)
 def test_the_back_off_grows_to_thirty_seconds_with_jitter(dice, delays):
     chosen = Feed(lambda: dice)
     assert [chosen.failed(AWAY, 50.0).retry_at - 50.0 for _ in delays] == delays

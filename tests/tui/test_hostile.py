@@ -18,14 +18,31 @@ from tests.tui.fakes import FakeApi, StoppedClock, make_run
 
 XTERM = {"TERM": "xterm-256color"}
 MARKUP = [
-    "[/]", "x[/red]", "[red]x", "[link=http://x]y", "[@click=app.quit]x[/]",
-    "[@click=app.boom('x')]name[/]", "z [b", "trailing \\", "x\\[red]", "$text-error", "{0} %s %d",
-]  # fmt: skip
+    "[/]",
+    "x[/red]",
+    "[red]x",
+    "[link=http://x]y",
+    "[@click=app.quit]x[/]",
+    "[@click=app.boom('x')]name[/]",
+    "z [b",
+    "trailing \\",
+    "x\\[red]",
+    "$text-error",
+    "{0} %s %d",
+]
 TERMINAL = [
-    "\x1b]52;c;aGFja2Vk\x07name", "\x1b]0;title\x1b\\name", "\x1b[2J\x1b[Hname", "\x9b31mname",
-    "na\u202eme", "na\u200bme", "na\x00me\x08", "\x1bP1$r\x1b\\name", "a\r\nb\tc\x0bd",
-    "\x1b]8;;http://evil\x07name\x1b]8;;\x07", "name\x1b",
-]  # fmt: skip
+    "\x1b]52;c;aGFja2Vk\x07name",
+    "\x1b]0;title\x1b\\name",
+    "\x1b[2J\x1b[Hname",
+    "\x9b31mname",
+    "na\u202eme",
+    "na\u200bme",
+    "na\x00me\x08",
+    "\x1bP1$r\x1b\\name",
+    "a\r\nb\tc\x0bd",
+    "\x1b]8;;http://evil\x07name\x1b]8;;\x07",
+    "name\x1b",
+]
 WIDE = ["日本語" * 60, "👩‍👩‍👧‍👦" * 20, "é́̂̃" * 40, "x" * 10_000, "", " ", "ا" * 90, "\ud7ff\ufffe"]
 GROUPS = (MARKUP, TERMINAL, WIDE)
 EVERYTHING = MARKUP + TERMINAL + WIDE
@@ -34,13 +51,22 @@ EVERYTHING = MARKUP + TERMINAL + WIDE
 def hostile(words: str, number: int = 2) -> Run:
     """A run that says these words wherever a stranger may put them."""
     fields: dict[str, Any] = {
-        "name": words, "origin": Origin.CRD, "status": Status.FAILED,
-        "image": words, "commands": (words, words), "command": (words,),
-        "definition_name": words, "status_reason": words, "status_message": words,
-        "job_name": words, "namespace": words, "env": {words: words}, "labels": {words: words},
+        "name": words,
+        "origin": Origin.CRD,
+        "status": Status.FAILED,
+        "image": words,
+        "commands": (words, words),
+        "command": (words,),
+        "definition_name": words,
+        "status_reason": words,
+        "status_message": words,
+        "job_name": words,
+        "namespace": words,
+        "env": {words: words},
+        "labels": {words: words},
         "failure": Failure(class_=FailureClass.TEST, reason=words, message=words),
         "k8s_ref": K8sRef(namespace=words, name=words, uid="u"),
-    }  # fmt: skip
+    }
     return make_run(number, **fields)
 
 
@@ -172,7 +198,7 @@ def test_the_app_is_given_a_client_that_makes_every_answer_safe(monkeypatch):
     assert module.run(Settings()) == 0
     (api,) = made
     assert isinstance(api, ApiClient)
-    assert api._wire.clean is clean
+    assert api._http.clean is clean
 
 
 def test_no_escape_of_a_log_reaches_a_real_terminal_driver():

@@ -31,8 +31,10 @@ def test_the_banner_says_the_cause_and_counts_down():
         seat.clock.pass_(3)
         seat.app.sync()
         await seat.until(lambda: seat.line("next try in") != before)
-        seconds = [int(line.split("next try in ")[1].split()[0])
-                   for line in (before, seat.line("next try in"))]  # fmt: skip
+        seconds = [
+            int(line.split("next try in ")[1].split()[0])
+            for line in (before, seat.line("next try in"))
+        ]
         assert seconds[0] - seconds[1] == 3
         assert 15 <= seconds[0] <= 32
 

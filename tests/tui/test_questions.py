@@ -31,9 +31,7 @@ def test_a_run_is_asked_to_stop_once():
 def test_a_delete_says_that_the_testrun_stays_and_how_to_delete_it():
     question = asked(questions.delete(make_run(2), CURRENT))
     assert "The TestRun object stays." in question.facts
-    assert question.commands == [
-        "kubectl delete testruns.sparktest.dev search-load-2 -n team-web"
-    ]  # fmt: skip
+    assert question.commands == ["kubectl delete testruns.sparktest.dev search-load-2 -n team-web"]
     assert (
         "--context prod" in asked(questions.delete(make_run(2), Target(context="prod"))).commands[0]
     )

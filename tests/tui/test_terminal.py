@@ -43,9 +43,12 @@ def serving(api: FakeApi, port: int = 0) -> Iterator[int]:
 def environ_of(home: Path, port: int, token: str = TOKEN) -> dict[str, str]:
     """What the program is given: its API, and no settings of the person who runs the tests."""
     return {
-        "PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8",
-        "SPARKTEST_BACKEND_URL": f"http://127.0.0.1:{port}", "SPARKTEST_TOKEN": token,
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "SPARKTEST_BACKEND_URL": f"http://127.0.0.1:{port}",
+        "SPARKTEST_TOKEN": token,
+    }
 
 
 Open = Callable[..., Tmux]

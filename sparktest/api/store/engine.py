@@ -175,8 +175,10 @@ def _set_up_sqlite(dbapi: Any, record: object) -> None:
     # and two writers that read first then overwrite each other without an error.
     dbapi.isolation_level = None
     for pragma in (
-        f"busy_timeout = {BUSY_MILLISECONDS}", "foreign_keys = ON", "synchronous = NORMAL",
-    ):  # fmt: skip
+        f"busy_timeout = {BUSY_MILLISECONDS}",
+        "foreign_keys = ON",
+        "synchronous = NORMAL",
+    ):
         dbapi.execute(f"PRAGMA {pragma}")
 
 

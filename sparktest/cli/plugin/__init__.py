@@ -25,8 +25,13 @@ def program() -> None:
 
 
 for command in (
-    start.run, reading.list_, reading.describe, logs.logs, ending.wait, ending.cancel,
-):  # fmt: skip
+    start.run,
+    reading.list_,
+    reading.describe,
+    logs.logs,
+    ending.wait,
+    ending.cancel,
+):
     program.add_command(command)
 
 

@@ -62,8 +62,10 @@ def follow_testrun(place: Place, testrun: TestRun, container: str | None = None)
         # It never started: how it ended says why.
         say(f"{testrun.name} has no log in the cluster{log.stored()}")
     except KeyboardInterrupt:
-        say(f"{testrun.name} goes on; see: kubectl sparktest logs -f {testrun.name} "
-            f"-n {testrun.namespace}")  # fmt: skip
+        say(
+            f"{testrun.name} goes on; see: kubectl sparktest logs -f {testrun.name} "
+            f"-n {testrun.namespace}"
+        )
         raise
     return testrun
 
@@ -99,9 +101,12 @@ class PodLog:
         """
         pod = section(self._pod(), "metadata")
         return self._place.cluster.pod_log(
-            self._testrun.namespace, str(pod.get("name")), self._container,
-            follow=follow, tail_lines=tail,
-        )  # fmt: skip
+            self._testrun.namespace,
+            str(pod.get("name")),
+            self._container,
+            follow=follow,
+            tail_lines=tail,
+        )
 
     def nowhere(self) -> ExitError:
         """The end of a command that found no log, and where there may be one."""

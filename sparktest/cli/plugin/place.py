@@ -83,13 +83,18 @@ def uses_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--kubeconfig", metavar="FILE", type=click.Path())
     @click.option(
-        "--context", metavar="NAME", help="Instead of the current one.",
+        "--context",
+        metavar="NAME",
+        help="Instead of the current one.",
         shell_complete=candidates.CONTEXT,
-    )  # fmt: skip
+    )
     @click.option(
-        "-n", "--namespace", metavar="NAME", help="Instead of the context's.",
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        help="Instead of the context's.",
         shell_complete=candidates.NAMESPACE,
-    )  # fmt: skip
+    )
     @functools.wraps(command)
     def called(
         *args: Any, kubeconfig: str | None, context: str | None, namespace: str | None, **kw: Any

@@ -14,7 +14,7 @@ from sparktest.cli.plugin.show import show_testruns
 from sparktest.cli.plugin.testrun import STATUSES, TestRun, moment, plain_name, section
 from sparktest.cli.run_table import COLOURS
 from sparktest.errors import ForbiddenError
-from sparktest.spans import age
+from sparktest.times import format_age
 
 LAST_EVENTS = 10
 
@@ -98,7 +98,7 @@ def age_of(document: Object, now: datetime) -> str:
     keys = ("lastTimestamp", "eventTime", "creationTimestamp")
     times = filter(None, (moment(document.get(key)) for key in keys))
     at = next(times, None)
-    return age((now - at).total_seconds()) if at else "?"
+    return format_age((now - at).total_seconds()) if at else "?"
 
 
 def _why(testrun: TestRun) -> str:

@@ -25,9 +25,11 @@ LONGEST_BASE = 40
 
 @click.command("run", cls=wishes.RunCommand)
 @click.argument(
-    "definition", metavar="[DEFINITION] [-- PROGRAM [ARG]...]", required=False,
+    "definition",
+    metavar="[DEFINITION] [-- PROGRAM [ARG]...]",
+    required=False,
     shell_complete=DEFINITION,
-)  # fmt: skip
+)
 @click.option("--image", metavar="IMAGE", help="Run an image, without a definition.")
 @wishes.commands_option
 @wishes.env_option
@@ -44,9 +46,15 @@ LONGEST_BASE = 40
 @output_option("name")
 @uses_cluster
 def run(
-    place: Place, definition: str | None, image: str | None, wait: bool, follow: bool,
-    dry_run: bool, output: str, **options: Any,
-) -> Exit:  # fmt: skip
+    place: Place,
+    definition: str | None,
+    image: str | None,
+    wait: bool,
+    follow: bool,
+    dry_run: bool,
+    output: str,
+    **options: Any,
+) -> Exit:
     """Create a TestRun and print its name.
 
     What to run is a definition (its name or whole id in SparkTest) or an image (--image). What
@@ -71,10 +79,18 @@ def run(
 
 
 def of_options(
-    definition: str | None, image: str | None, program: Sequence[str], *,
-    name: str | None, commands: Sequence[str], env: dict[str, str], labels: dict[str, str],
-    timeout: int | None, ttl: int | None, service_account: str | None,
-) -> Object:  # fmt: skip
+    definition: str | None,
+    image: str | None,
+    program: Sequence[str],
+    *,
+    name: str | None,
+    commands: Sequence[str],
+    env: dict[str, str],
+    labels: dict[str, str],
+    timeout: int | None,
+    ttl: int | None,
+    service_account: str | None,
+) -> Object:
     """The manifest of a TestRun, without a namespace."""
     by_id = definition and WHOLE_ID.fullmatch(definition)
     spec = wishes.given(

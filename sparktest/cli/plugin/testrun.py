@@ -6,15 +6,19 @@ from typing import Any
 from sparktest.cli.exits import OF_FAILURE, OF_STATUS, Exit
 from sparktest.cli.run_table import COLOURS
 from sparktest.cli.table import Column
-from sparktest.spans import age, span
+from sparktest.times import format_age, format_duration
 
 KIND = "testrun.sparktest.dev"
 # What people and kubectl call it in front of a name.
 PREFIXES = ("testruns.sparktest.dev/", "testrun.sparktest.dev/", "testruns/", "testrun/", "strun/")
 STATUSES = {
-    "Pending": "pending", "Running": "running", "Succeeded": "succeeded", "Failed": "failed",
-    "TimedOut": "timed_out", "Cancelled": "cancelled",
-}  # fmt: skip
+    "Pending": "pending",
+    "Running": "running",
+    "Succeeded": "succeeded",
+    "Failed": "failed",
+    "TimedOut": "timed_out",
+    "Cancelled": "cancelled",
+}
 LIVE = ("Pending", "Running")
 
 
@@ -91,12 +95,12 @@ class TestRun:
         if self.ended:
             return str(self.status["duration"]) if self.status.get("duration") else None
         started = moment(self.status.get("startedAt"))
-        return span((now - started).total_seconds()) if started else None
+        return format_duration((now - started).total_seconds()) if started else None
 
     def age(self, now: datetime) -> str | None:
         """How long ago it was created."""
         created = moment(self.metadata.get("creationTimestamp"))
-        return age((now - created).total_seconds()) if created else None
+        return format_age((now - created).total_seconds()) if created else None
 
 
 def columns(*, everywhere: bool) -> list[Column[TestRun]]:
@@ -105,15 +109,18 @@ def columns(*, everywhere: bool) -> list[Column[TestRun]]:
     return [
         *([Column[TestRun]("NAMESPACE", lambda each: each.namespace, least=6)] * everywhere),
         Column("NAME", lambda each: each.name, least=12),
-        Column("PHASE", lambda each: each.phase,
-               colour=lambda each: COLOURS.get(STATUSES.get(each.phase, ""))),
+        Column(
+            "PHASE",
+            lambda each: each.phase,
+            colour=lambda each: COLOURS.get(STATUSES.get(each.phase, "")),
+        ),
         Column("DEFINITION", lambda each: each.what, least=8),
         Column("REASON", lambda each: each.reason, least=6),
         Column("DURATION", lambda each: each.took(now)),
         Column("AGE", lambda each: each.age(now)),
         Column("RUN", lambda each: each.run_id, wide=True),
         Column("JOB", lambda each: each.job_name, wide=True),
-    ]  # fmt: skip
+    ]
 
 
 def plain_name(reference: str) -> str:

@@ -39,9 +39,15 @@ class RunScreen(LiveScreen):
     BINDINGS: ClassVar = [*actions.bindings(actions.RUN)]
 
     def __init__(
-        self, api: ApiClient, run: Run, store: RunStore, feed: Feed, clock: Clock,
-        *, target: kubectl.Target = kubectl.CURRENT,
-    ) -> None:  # fmt: skip
+        self,
+        api: ApiClient,
+        run: Run,
+        store: RunStore,
+        feed: Feed,
+        clock: Clock,
+        *,
+        target: kubectl.Target = kubectl.CURRENT,
+    ) -> None:
         super().__init__()
         self._run = run
         self._store = store

@@ -23,7 +23,9 @@ class Banner(Static):
             again = f"next try in {seconds} s" if seconds else "trying again now"
             self.update(
                 Content.assemble(
-                    ("! ", "bold"), (outage.cause, "bold"), f"\n  {again} · r tries now · ",
+                    ("! ", "bold"),
+                    (outage.cause, "bold"),
+                    f"\n  {again} · r tries now · ",
                     outage.advice,
                 )
-            )  # fmt: skip
+            )

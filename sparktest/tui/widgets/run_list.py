@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from sparktest.domain import Origin, Run
-from sparktest.spans import age
+from sparktest.times import format_age
 from sparktest.tui import actions, columns, text
 from sparktest.tui.state import Key, RunStore
 
@@ -47,10 +47,14 @@ class RunList(ScrollView, can_focus=True):
 
     BINDINGS: ClassVar = [*actions.bindings(actions.LIST)]
     COMPONENT_CLASSES: ClassVar = {
-        "run-list--cursor", "run-list--cursor-blurred", "run-list--hover", "run-list--badge",
-        "run-list--quiet", "run-list--name",
+        "run-list--cursor",
+        "run-list--cursor-blurred",
+        "run-list--hover",
+        "run-list--badge",
+        "run-list--quiet",
+        "run-list--name",
         *(f"run-list--{look.style}" for look in text.LOOKS.values()),
-    }  # fmt: skip
+    }
 
     class Opened(Message):
         """The person wants to see this run."""
@@ -279,4 +283,4 @@ def _cell(run: Run, column: columns.Column, now: datetime) -> str:
         case "duration":
             return text.duration(run, now).rjust(column.width)
         case _:
-            return age((now - run.created_at).total_seconds()).rjust(column.width)
+            return format_age((now - run.created_at).total_seconds()).rjust(column.width)

@@ -31,11 +31,17 @@ FILTERS = {
     "since": {"since": NOW},
     "updated since": {"updated_since": NOW},
     "all": {
-        "status": ["running"], "origin": ["crd"], "namespace": ["shop"], "cluster": ["c"],
-        "definition_id": [ID], "label": ["team=shop"], "q": "log", "since": NOW,
+        "status": ["running"],
+        "origin": ["crd"],
+        "namespace": ["shop"],
+        "cluster": ["c"],
+        "definition_id": [ID],
+        "label": ["team=shop"],
+        "q": "log",
+        "since": NOW,
         "updated_since": NOW,
     },
-}  # fmt: skip
+}
 
 
 @contextmanager

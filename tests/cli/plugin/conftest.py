@@ -32,9 +32,11 @@ class World:
 
     def apply(self, name: str, **spec: Any) -> dict[str, Any]:
         manifest = {
-            "apiVersion": "sparktest.dev/v1alpha1", "kind": "TestRun",
-            "metadata": {"name": name}, "spec": spec or {"image": "busybox"},
-        }  # fmt: skip
+            "apiVersion": "sparktest.dev/v1alpha1",
+            "kind": "TestRun",
+            "metadata": {"name": name},
+            "spec": spec or {"image": "busybox"},
+        }
         return self.cluster.create(TESTRUNS, self.namespace, manifest)
 
     def testrun(self, name: str) -> dict[str, Any]:
@@ -52,10 +54,16 @@ class World:
         """The run's id, after the TestRun's Job was started and its pod runs or has ended."""
         run_id = str(uuid.uuid4())
         run = Run(
-            id=run_id, name=name, status=Status.PENDING, origin=Origin.CRD, image="busybox",
+            id=run_id,
+            name=name,
+            status=Status.PENDING,
+            origin=Origin.CRD,
+            image="busybox",
             created_at=datetime.now(UTC),
-            commands=commands, namespace=self.namespace, job_name=f"testrun-{name}",
-        )  # fmt: skip
+            commands=commands,
+            namespace=self.namespace,
+            job_name=f"testrun-{name}",
+        )
         self.cluster.create(JOBS, self.namespace, build_job(run))
         until("the pod has started", lambda: self._phase(run_id) in ("Running", *ENDED))
         self.says(name, phase="Running", runId=run_id, jobName=run.job_name)

@@ -68,8 +68,10 @@ def test_cancel_sets_the_one_field_that_may_change(world: World, plugin: Plugin)
 
     assert (result.code, result.out) == (0, "")
     assert world.testrun("mine")["spec"] == {
-        "image": "busybox", "timeoutSeconds": 7, "cancelled": True,
-    }  # fmt: skip
+        "image": "busybox",
+        "timeoutSeconds": 7,
+        "cancelled": True,
+    }
 
 
 def test_nothing_is_cancelled_where_one_is_over_or_unknown(world: World, plugin: Plugin) -> None:

@@ -27,8 +27,9 @@ def test_testruns_are_listed_with_what_they_say(world: World, plugin: Plugin) ->
     title, *lines = (line.split() for line in result.out.splitlines())
     assert title == ["NAME", "PHASE", "DEFINITION", "REASON", "DURATION", "AGE"]
     assert sorted(line[:5] for line in lines) == [
-        ["one", "Pending", "checkout", "-", "-"], ["two", "Failed", "busybox", "Error", "3s"],
-    ]  # fmt: skip
+        ["one", "Pending", "checkout", "-", "-"],
+        ["two", "Failed", "busybox", "Error", "3s"],
+    ]
     assert RUN_ID in plugin("list", "two", "-o", "wide").out
     assert plugin("list", "two", "-o", "name").out == "testrun.sparktest.dev/two\n"
 
@@ -73,15 +74,31 @@ def test_a_name_that_is_not_there_is_wrong_usage(world: World, plugin: Plugin) -
 def test_describe_tells_all_with_events_and_what_to_do_next(world: World, plugin: Plugin) -> None:
     testrun = world.apply("mine", image="busybox", commands=["a", "b"], env={"TOKEN": "hidden"})
     failure = {"class": "test", "reason": "Error", "exitCode": 3}
-    condition = {"type": "Finished", "status": "True", "reason": "Failed",
-                 "lastTransitionTime": "2026-01-02T03:04:05Z"}  # fmt: skip
+    condition = {
+        "type": "Finished",
+        "status": "True",
+        "reason": "Failed",
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
+    }
     world.says("mine", phase="Failed", runId=RUN_ID, failure=failure, conditions=[condition])
-    reference = {"kind": "TestRun", "name": "mine", "namespace": world.namespace,
-                 "uid": testrun["metadata"]["uid"]}  # fmt: skip
-    world.cluster.create(EVENTS, world.namespace, {
-        "metadata": {"generateName": "mine-"}, "involvedObject": reference, "type": "Warning",
-        "reason": "Broken", "message": "it \x1b[2Jis", "lastTimestamp": "2026-01-02T03:04:05Z",
-    })  # fmt: skip
+    reference = {
+        "kind": "TestRun",
+        "name": "mine",
+        "namespace": world.namespace,
+        "uid": testrun["metadata"]["uid"],
+    }
+    world.cluster.create(
+        EVENTS,
+        world.namespace,
+        {
+            "metadata": {"generateName": "mine-"},
+            "involvedObject": reference,
+            "type": "Warning",
+            "reason": "Broken",
+            "message": "it \x1b[2Jis",
+            "lastTimestamp": "2026-01-02T03:04:05Z",
+        },
+    )
 
     result = plugin("describe", "mine")
 

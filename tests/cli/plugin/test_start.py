@@ -18,9 +18,23 @@ def made(world: World, out: str) -> dict[str, Any]:
 
 def test_an_image_becomes_a_testrun_in_the_current_namespace(world: World, plugin: Plugin) -> None:
     result = plugin(
-        "run", "--image", "ghcr.io/team/Shop_Test:1", "-e", "A=b=c", "-l", "team=x",
-        "--timeout", "9", "--ttl", "0", "--service-account", "robot", "--", "printenv", "A B",
-    )  # fmt: skip
+        "run",
+        "--image",
+        "ghcr.io/team/Shop_Test:1",
+        "-e",
+        "A=b=c",
+        "-l",
+        "team=x",
+        "--timeout",
+        "9",
+        "--ttl",
+        "0",
+        "--service-account",
+        "robot",
+        "--",
+        "printenv",
+        "A B",
+    )
 
     assert (result.code, result.err) == (0, "")
     testrun = made(world, result.out)
@@ -29,9 +43,13 @@ def test_an_image_becomes_a_testrun_in_the_current_namespace(world: World, plugi
     assert testrun["metadata"]["namespace"] == world.namespace
     assert testrun["metadata"]["labels"] == {"team": "x"}
     assert testrun["spec"] == {
-        "image": "ghcr.io/team/Shop_Test:1", "command": ["printenv", "A B"], "env": {"A": "b=c"},
-        "timeoutSeconds": 9, "ttlSecondsAfterFinished": 0, "serviceAccountName": "robot",
-    }  # fmt: skip
+        "image": "ghcr.io/team/Shop_Test:1",
+        "command": ["printenv", "A B"],
+        "env": {"A": "b=c"},
+        "timeoutSeconds": 9,
+        "ttlSecondsAfterFinished": 0,
+        "serviceAccountName": "robot",
+    }
 
 
 def test_a_definition_is_named_by_name_or_by_id(world: World, plugin: Plugin) -> None:

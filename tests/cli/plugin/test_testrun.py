@@ -12,10 +12,13 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def told_by(phase: str | None = None, **status: Any) -> TestRun:
     given = {"phase": phase, **status} if phase else status
-    return TestRun({
-        "metadata": {"name": "smoke", "creationTimestamp": "2026-01-02T03:03:05Z"},
-        "spec": {"image": "busybox"}, "status": given,
-    })  # fmt: skip
+    return TestRun(
+        {
+            "metadata": {"name": "smoke", "creationTimestamp": "2026-01-02T03:03:05Z"},
+            "spec": {"image": "busybox"},
+            "status": given,
+        }
+    )
 
 
 def test_the_phases_are_those_of_the_domain() -> None:

@@ -38,9 +38,19 @@ def test_the_details_tell_what_the_run_is_and_where_it_came_from(size):
 
     async def scenario(seat: Seat) -> None:
         await opened(seat, run)
-        await seat.sees(run.id, run.job_name, "✓ succeeded", "after 1m55s", "CRD",
-                        "Source", "Started from TestRun CRD", "qa", run.name,
-                        kubectl.get(run), "kubectl describe testruns.sparktest.dev")  # fmt: skip
+        await seat.sees(
+            run.id,
+            run.job_name,
+            "✓ succeeded",
+            "after 1m55s",
+            "CRD",
+            "Source",
+            "Started from TestRun CRD",
+            "qa",
+            run.name,
+            kubectl.get(run),
+            "kubectl describe testruns.sparktest.dev",
+        )
 
     drive(scenario, api=FakeApi(make_runs(6)), size=size)
 
@@ -50,8 +60,17 @@ def test_a_wide_terminal_shows_everything_at_once():
 
     async def scenario(seat: Seat) -> None:
         await opened(seat, run)
-        await seat.sees("Image", run.image, "SUITE=payments-contract", "BASE_URL, TOKEN",
-                        "Timeout", "Created", "Started", "Finished", kubectl.logs(run))  # fmt: skip
+        await seat.sees(
+            "Image",
+            run.image,
+            "SUITE=payments-contract",
+            "BASE_URL, TOKEN",
+            "Timeout",
+            "Created",
+            "Started",
+            "Finished",
+            kubectl.logs(run),
+        )
         assert seat.screen().count("Image") == 1
         assert "do-not-show" not in seat.screen()
 
@@ -61,8 +80,11 @@ def test_a_wide_terminal_shows_everything_at_once():
 def test_a_failed_run_says_why_first():
     async def scenario(seat: Seat) -> None:
         await opened(seat, make_run(2))
-        seen = await seat.sees("✗ test · Error · exit code 3", "the test itself failed",
-                               "the container ended with exit code 3")  # fmt: skip
+        seen = await seat.sees(
+            "✗ test · Error · exit code 3",
+            "the test itself failed",
+            "the container ended with exit code 3",
+        )
         assert seen.index("exit code 3") < seen.index("Run id")
 
     drive(scenario, api=FakeApi(make_runs(6)))
@@ -175,9 +197,13 @@ def test_the_menu_offers_the_commands_the_ids_and_the_failure():
     offered = choices(run, prod)
     assert offered[:5] == kubectl.commands(run, target=prod)
     assert dict(offered[5:]) == {
-        "run id": run.id, "name": run.name, "job": run.job_name, "image": run.image,
-        "TestRun": run.name, "failure": "Error: the container ended with exit code 3",
-    }  # fmt: skip
+        "run id": run.id,
+        "name": run.name,
+        "job": run.job_name,
+        "image": run.image,
+        "TestRun": run.name,
+        "failure": "Error: the container ended with exit code 3",
+    }
 
 
 def test_what_is_chosen_in_the_menu_is_copied():

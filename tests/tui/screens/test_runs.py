@@ -64,8 +64,9 @@ def test_the_origin_goes_all_api_crd_all():
         seen = []
         for _ in range(3):
             await seat.press("o")
-            seen.append({seat.api.runs[run.id].origin for run in make_runs(6) if run.name
-                         in names(seat)})  # fmt: skip
+            seen.append(
+                {seat.api.runs[run.id].origin for run in make_runs(6) if run.name in names(seat)}
+            )
         assert seen == [{Origin.API}, {Origin.CRD}, {Origin.API, Origin.CRD}]
 
     drive(scenario, api=FakeApi(make_runs(6)))

@@ -8,22 +8,22 @@ import msgspec
 import requests
 
 from sparktest.errors import UnavailableError
-from sparktest.replies import Clean, Warn, error_of, warnings_of
+from sparktest.responses import Clean, Warn, error_of, warnings_of
 
-CONNECT_SECONDS = 3.05
-READ_SECONDS = 30.0
+CONNECT_TIMEOUT_SECONDS = 3.05
+READ_TIMEOUT_SECONDS = 30.0
 # A test may be silent for as long as it likes, and a dead connection is silent too: after this
 # long a follower asks again from where it is.
-SILENT_SECONDS = 60.0
+STREAM_TIMEOUT_SECONDS = 60.0
 
 T = TypeVar("T")
 
 
-class SilentError(UnavailableError):
+class StreamTimeoutError(UnavailableError):
     """Nothing came for so long that the connection may be dead."""
 
 
-class Wire:
+class HttpTransport:
     """Sends requests below one address over one connection pool; `sparktest.client` says which.
 
     Args:
@@ -65,17 +65,20 @@ class Wire:
         """
         url = self.url.removesuffix("/api") if outside else self.url
         with self._answering():
-            return self._send(method, f"{url}{path}", self._seconds or READ_SECONDS, **kw)
+            return self._send(method, f"{url}{path}", self._seconds or READ_TIMEOUT_SECONDS, **kw)
 
     def stream(self, path: str, params: dict[str, Any]) -> Iterator[bytes]:
-        """The body of a GET in chunks as they come; SilentError when it may be dead."""
+        """The body of a GET in chunks as they come; StreamTimeoutError when it may be dead."""
         url, request = f"{self.url}{path}", {"params": params, "stream": True}
-        with self._answering(), self._send("GET", url, SILENT_SECONDS, **request) as response:
+        with (
+            self._answering(),
+            self._send("GET", url, STREAM_TIMEOUT_SECONDS, **request) as response,
+        ):
             try:
                 yield from response.iter_content(chunk_size=None)
             except requests.ConnectionError as error:
                 if _timed_out(error):
-                    raise SilentError(_cause(error)) from error
+                    raise StreamTimeoutError(_cause(error)) from error
                 raise
 
     def value(self, response: requests.Response, kind: type[T]) -> T:
@@ -89,18 +92,24 @@ class Wire:
 
     def _send(self, method: str, url: str, silence: float, **kw: Any) -> requests.Response:
         response = self._session.request(
-            method, url, timeout=(self._seconds or CONNECT_SECONDS, silence),
-            allow_redirects=False, **kw,
-        )  # fmt: skip
+            method,
+            url,
+            timeout=(self._seconds or CONNECT_TIMEOUT_SECONDS, silence),
+            allow_redirects=False,
+            **kw,
+        )
         for text in warnings_of(response.headers, self.clean):
             self._warn(text)
         if response.status_code < 300:
             return response
         with response:
             raise error_of(
-                response.status_code, response.reason, response.headers, response.content,
+                response.status_code,
+                response.reason,
+                response.headers,
+                response.content,
                 self.clean,
-            )  # fmt: skip
+            )
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

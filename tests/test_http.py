@@ -12,7 +12,7 @@ import pytest
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.errors import OffsetError
-from sparktest.wire import Wire
+from sparktest.http import HttpTransport
 from tests.live import TOKEN, live_api
 
 # A run that an API of today cannot have: no route makes an executor or a suite yet.
@@ -27,13 +27,22 @@ def real(tmp_path: Path) -> Iterator[ApiClient]:
 
 def test_every_field_of_a_run_comes_through(real: ApiClient) -> None:
     given: dict[str, Any] = {
-        "name": "whole", "image": "busybox:1.35", "env": {"A": "b"}, "labels": {"team": "x"},
-        "command": ["sh"], "args": ["-c", "true"], "envFrom": [{"configMapRef": {"name": "c"}}],
-        "resources": {"limits": {"cpu": "1"}}, "serviceAccountName": "robot",
-        "imagePullSecrets": [{"name": "s"}], "timeoutSeconds": 60, "ttlSecondsAfterFinished": 5,
-        "origin": "crd", "cluster": "uid-1",
+        "name": "whole",
+        "image": "busybox:1.35",
+        "env": {"A": "b"},
+        "labels": {"team": "x"},
+        "command": ["sh"],
+        "args": ["-c", "true"],
+        "envFrom": [{"configMapRef": {"name": "c"}}],
+        "resources": {"limits": {"cpu": "1"}},
+        "serviceAccountName": "robot",
+        "imagePullSecrets": [{"name": "s"}],
+        "timeoutSeconds": 60,
+        "ttlSecondsAfterFinished": 5,
+        "origin": "crd",
+        "cluster": "uid-1",
         "k8sRef": {"namespace": "team", "name": "whole", "uid": str(uuid.uuid4())},
-    }  # fmt: skip
+    }
     registered = real.create_run(given)
     real.append_log(registered.id, "test", 0, b"hello\n")
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -42,10 +51,15 @@ def test_every_field_of_a_run_comes_through(real: ApiClient) -> None:
     ended = real.report_run(
         registered.id,
         RunReport(
-            status=Status.FAILED, job_uid="uid-2", started_at=at, finished_at=at, failure=failure,
-            log=Log(state=LogState.PARTIAL, reason="NodeLost"), status_reason="r",
+            status=Status.FAILED,
+            job_uid="uid-2",
+            started_at=at,
+            finished_at=at,
+            failure=failure,
+            log=Log(state=LogState.PARTIAL, reason="NodeLost"),
+            status_reason="r",
         ),
-    )  # fmt: skip
+    )
     definition = real.create_definition({"name": "d", "image": "i", "commands": ["true"]})
     by_definition = real.run_definition(definition.id)
     again = real.rerun_run(by_definition.id)
@@ -54,7 +68,7 @@ def test_every_field_of_a_run_comes_through(real: ApiClient) -> None:
     assert ended.failure == failure
     assert ended.log == Log(state=LogState.PARTIAL, reason="NodeLost", bytes=6)
     assert ended == real.get_run(ended.id)
-    sent = real._wire.call("GET", f"/test-runs/{ended.id}").json()
+    sent = real._http.call("GET", f"/test-runs/{ended.id}").json()
     assert set(sent) <= set(Run.__struct_encode_fields__)
     nothing = Run(id="", name="", status=Status.PENDING, origin=Origin.API, created_at=at)
     for field in set(Run.__struct_fields__) - NOT_YET:
@@ -84,13 +98,15 @@ def test_all_pages_of_definitions_are_read(
     real: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [real.create_definition({"name": f"d{n}", "image": "i"}) for n in range(3)]
-    send = Wire._send
+    send = HttpTransport._send
 
-    def one_at_a_time(self: Wire, method: str, path: str, silence: float, **kw: Any) -> Any:
+    def one_at_a_time(
+        self: HttpTransport, method: str, path: str, silence: float, **kw: Any
+    ) -> Any:
         if method == "GET":
             kw["params"]["limit"] = 1
         return send(self, method, path, silence, **kw)
 
-    monkeypatch.setattr(Wire, "_send", one_at_a_time)
+    monkeypatch.setattr(HttpTransport, "_send", one_at_a_time)
 
     assert list(real.list_definitions()) == made[::-1]

@@ -16,9 +16,12 @@ from sparktest.sanitize import clean
 from tests.scripted import ScriptedApi, answer, problem, scripted_api
 
 RUN = {
-    "id": "1", "name": "n", "status": "running", "origin": "api",
+    "id": "1",
+    "name": "n",
+    "status": "running",
+    "origin": "api",
     "createdAt": "2026-01-02T03:04:05Z",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -164,9 +167,11 @@ def test_a_page_knows_the_cursor_of_the_next(api: ScriptedApi, client: ApiClient
     assert first.next == "a/b"
     assert last.next is None
     assert api.requests[0].query == {
-        "status": ["failed", "timed_out"], "q": ["two words"],
-        "updatedSince": ["2026-01-02T00:00:00Z"], "limit": ["1"],
-    }  # fmt: skip
+        "status": ["failed", "timed_out"],
+        "q": ["two words"],
+        "updatedSince": ["2026-01-02T00:00:00Z"],
+        "limit": ["1"],
+    }
     assert api.requests[1].query["cursor"] == ["a/b"]
 
 
