@@ -66,18 +66,6 @@ def test_the_documentation_names_every_command() -> None:
     assert by_kubectl == set(plugin.program.commands)
 
 
-def test_the_rooms_of_the_architecture_have_the_files_that_it_names() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    folders: list[Path] = []
-    for line in text.split("```\n")[1].splitlines():
-        indent, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
-        if name.endswith("/"):
-            folders[indent:] = [Path(*folders[:indent][-1:], name)]
-            assert (ROOT / folders[indent]).is_dir(), line
-        for module in re.findall(r"\b\w+\.py\b", line):
-            assert any((ROOT / folder / module).is_file() for folder in folders), module
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text(encoding="utf-8")):
