@@ -75,16 +75,21 @@ class Controller:
         self._workers = Workers(self._queue, reconciler.reconcile, WORKERS)
 
     def run(self, stopping: threading.Event) -> None:
-        """Work until told to stop, then finish what is at work."""
+        """Reconcile until `stopping` is set, then finish the keys that workers have."""
         self._views.start()
-        self._backend.start()
         while not stopping.is_set() and not self._views.synced(1.0):
             for problem in self._views.problems():
                 log.warning("waiting for the cluster error=%s", problem)
-        # Not before: a TestRun that has not been seen yet would look like one that is gone.
+        # Not before the caches have synced: a TestRun that has not been seen yet would look like
+        # one that is gone, and the first poll tells the API that this controller is ready.
         self._workers.start()
         log.info("controller works workers=%d", WORKERS)
-        stopping.wait()
+        if not stopping.is_set():
+            self._backend.start()
+        # With a timeout: a signal that the kernel delivers to a thread that is just starting
+        # wakes no main thread that waits without one.
+        while not stopping.wait(1.0):
+            pass
         log.info("controller stops")
         drained = self._workers.drain(DRAIN_SECONDS)
         self._reporter.stop()

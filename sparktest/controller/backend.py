@@ -78,10 +78,11 @@ class Backend:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, if it was started."""
         self._stopping = True
         self._hurry.set()
-        self._thread.join(5.0)
+        if self._thread.is_alive():
+            self._thread.join(5.0)
 
     def park(self, key: Key) -> None:
         """Have the key worked on when the API answers again."""

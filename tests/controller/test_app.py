@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,7 @@ from sparktest.settings import Settings
 from tests.controller.drill import LOG, SCRIPT, Drill, drill
 from tests.e2e.program import free_port, until
 from tests.kube.apiserver import Apiserver, apiserver
+from tests.live import TOKEN
 
 
 @pytest.fixture
@@ -52,9 +54,7 @@ def test_runs_of_the_api_fly_where_the_crd_is_missing_and_testruns_once_it_is_th
     assert {run.status for run in bare.ended(2)} == {Status.SUCCEEDED}
 
 
-def test_it_waits_for_its_cluster_and_a_stop_ends_the_waiting(
-    api: Apiserver, tmp_path: Path
-) -> None:
+def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_path: Path) -> None:
     settings = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "kubeconfig")), cluster="here")
     cluster = Cluster.connect(settings)
     api.stop()
@@ -64,11 +64,21 @@ def test_it_waits_for_its_cluster_and_a_stop_ends_the_waiting(
         thread = threading.Thread(target=controller.run, args=(stopping,))
         thread.start()
         until("a problem is known", controller._views.problems, seconds=5, every=0.01)
-        until("the API is away", lambda: controller._backend.away, seconds=5, every=0.01)
+        assert not controller._backend._thread.is_alive()
         stopping.set()
         thread.join(10)
         assert not thread.is_alive()
     cluster.close()
+
+
+def test_a_controller_that_has_synced_is_listed_by_the_api(
+    tmp_path: Path,
+) -> None:
+    before = datetime.now(UTC)
+    # Its own client: a request of the controller's client would be recorded by itself.
+    with drill(tmp_path) as running, ApiClient(running.client.url, TOKEN) as client:
+        (controller,) = until("it is listed", client.list_controllers, seconds=10, every=0.05)
+        assert controller.seen_at >= before
 
 
 def test_a_cluster_that_is_away_is_asked_for_its_uid_until_it_answers(
