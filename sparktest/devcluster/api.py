@@ -1,7 +1,6 @@
 """The API: a request in, an answer out."""
 
 import base64
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +10,6 @@ import msgspec
 from sparktest.devcluster import discovery, openapi, patches, reviews
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Object
-from sparktest.devcluster.faults import Call, Faults, LostReplyError
 from sparktest.devcluster.forms import Form, form_name
 from sparktest.devcluster.kinds import Kinds
 from sparktest.devcluster.requests import (
@@ -19,8 +17,8 @@ from sparktest.devcluster.requests import (
     Request,
     Target,
     answered,
-    call,
     target,
+    verb_of,
     warning_headers,
 )
 from sparktest.devcluster.resources import Options, Resources
@@ -44,10 +42,9 @@ Log = Callable[[Request, str, str], Iterator[bytes | None]]
 class Api:
     """Everything that can be asked of the dev cluster; `log` answers for the logs of pods."""
 
-    def __init__(self, resources: Resources, kinds: Kinds, faults: Faults, log: Log) -> None:
+    def __init__(self, resources: Resources, kinds: Kinds, log: Log) -> None:
         self.resources = resources
         self.kinds = kinds
-        self.faults = faults
         self.log = log
 
     def answer(self, request: Request) -> Answer:
@@ -55,23 +52,12 @@ class Api:
 
         Raises:
             StatusError: whatever is wrong with it.
-            LostReplyError: a test wants the answer lost.
         """
         fixed = self._about(request)
         if fixed is not None:
             return fixed
         aim = target(request.path, self.kinds)
-        wish = call(request, aim)
-        fault = self.faults.take(wish)
-        if fault is None:
-            return self._carry_out(request, aim, wish)
-        if fault.seconds:
-            time.sleep(fault.seconds)
-        fault.check()
-        done = self._carry_out(request, aim, wish)
-        if fault.lose:
-            raise LostReplyError
-        return done
+        return self._carry_out(request, aim, verb_of(request, aim))
 
     def _about(self, request: Request) -> Answer | None:
         """What there is to know about the API itself; None for a path to a resource."""
@@ -125,7 +111,7 @@ class Api:
                 return discovery.resources(group, version, kinds)
         return None
 
-    def _carry_out(self, request: Request, aim: Target, wish: Call) -> Answer:
+    def _carry_out(self, request: Request, aim: Target, verb: str) -> Answer:
         if aim.subresource == "log":
             stream = self.log(request, aim.namespace, aim.name)
             return Answer(stream=stream, media_type="text/plain")
@@ -142,7 +128,7 @@ class Api:
             "delete": self._delete,
             "deletecollection": self._delete_all,
         }
-        return verbs[wish.verb](request, aim, form)
+        return verbs[verb](request, aim, form)
 
     def _get(self, request: Request, aim: Target, form: Form) -> Answer:
         return Answer(form.one(self.resources.entry(aim.kind, aim.namespace, aim.name)))

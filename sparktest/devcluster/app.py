@@ -12,7 +12,6 @@ from typing import Self
 from sparktest.devcluster import bootstrap, folders, kubeconfig, tls
 from sparktest.devcluster.api import Api
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.faults import Faults
 from sparktest.devcluster.garbage import Garbage
 from sparktest.devcluster.jobs import JobController
 from sparktest.devcluster.kinds import NAMESPACES, SYSTEM, Kinds
@@ -37,10 +36,9 @@ class DevCluster:
         UnavailableError: the port is taken.
     """
 
-    def __init__(self, folder: Path, port: int, faults: Faults, clock: Clock) -> None:
+    def __init__(self, folder: Path, port: int, clock: Clock) -> None:
         folders.make(folder)
         self.kubeconfig = folders.kubeconfig_in(folder)
-        self.faults = faults
         self.clock = clock
         # Undone in reverse: at the end, and at once where a start comes to nothing.
         with ExitStack() as undo:
@@ -50,47 +48,38 @@ class DevCluster:
             self.kinds = Kinds()
             self.resources = Resources(self.store, clock)
             bootstrap.open_up(self.store, self.kinds, self.resources)
-            faults.on_change = self.store.wake
             recorder = Recorder(self.resources)
             kubelet = Kubelet(self.resources, recorder, clock, folders.pods_in(folder), self.uid)
-            api = Api(self.resources, self.kinds, faults, kubelet.log)
+            api = Api(self.resources, self.kinds, kubelet.log)
             ca, certificate = tls.certificates(folder)
             token = kubeconfig.token(folder)
-            server = _bound(
-                folder / "port", port, lambda at: Server(at, certificate, token, api.answer, faults)
+            self.server = _bound(
+                folder / "port", port, lambda at: Server(at, certificate, token, api.answer)
             )
-            undo.callback(server.server_close)
+            undo.callback(self.server.server_close)
             for part in (
                 Garbage(self.resources, self.kinds, clock),
                 kubelet,
                 Scheduler(self.resources, recorder, clock),
                 JobController(self.resources, recorder, clock),
-                server,
+                self.server,
             ):
                 part.start()
                 undo.callback(part.stop)
-            self.url = f"https://127.0.0.1:{server.port}"
+            self.url = f"https://127.0.0.1:{self.server.port}"
             kubeconfig.write(self.kubeconfig, self.url, ca, token)
             self._undo = undo.pop_all()
 
     @classmethod
-    def start(
-        cls,
-        folder: Path,
-        port: int = 0,
-        *,
-        faults: Faults | None = None,
-        clock: Clock | None = None,
-    ) -> Self:
-        """A running dev cluster.
+    def start(cls, folder: Path, port: int = 0, *, clock: Clock | None = None) -> Self:
+        """Start a dev cluster and return it once it answers.
 
         Args:
             folder: where it keeps everything; made if it is not there, readable by its owner only.
             port: 0 for the one that it had before, or a free one.
-            faults: what shall go wrong; for tests.
-            clock: a clock that can be moved; for tests.
+            clock: where the current time comes from.
         """
-        return cls(folder, port, faults or Faults(), clock or Clock())
+        return cls(folder, port, clock or Clock())
 
     @property
     def uid(self) -> str:

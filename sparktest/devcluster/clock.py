@@ -1,46 +1,27 @@
-"""The clock of the dev cluster, which tests may move."""
+"""The current time, and times as Kubernetes writes them."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Aware UTC time; `advance` makes it jump and wakes whoever waits for a point in time."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-        self._wakers: list[Callable[[], None]] = []
+    """Where the dev cluster takes the time from."""
 
     def time(self) -> float:
-        """Seconds since 1970."""
-        return time.time() + self._ahead
+        """Return the seconds since 1970."""
+        return time.time()
 
     def now(self) -> datetime:
-        """The time as aware UTC."""
+        """Return the time as aware UTC."""
         return datetime.fromtimestamp(self.time(), UTC)
 
     def stamp(self) -> str:
-        """The time as Kubernetes writes it, to the second."""
+        """Return the time as Kubernetes writes it, to the second."""
         return stamp(self.now())
 
     def stamp_of(self, seconds: float) -> str:
-        """The same for a time of this machine, in seconds since 1970."""
-        return stamp(datetime.fromtimestamp(seconds + self._ahead, UTC))
-
-    def advance(self, seconds: float) -> None:
-        """Jump ahead, or back, and wake the waiting."""
-        self._ahead += seconds
-        for wake in list(self._wakers):
-            wake()
-
-    def on_jump(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called after each jump."""
-        self._wakers.append(wake)
-
-    def off_jump(self, wake: Callable[[], None]) -> None:
-        """No longer call `wake`."""
-        self._wakers.remove(wake)
+        """Return a time that another process measured, in seconds since 1970, as `stamp`."""
+        return stamp(datetime.fromtimestamp(seconds, UTC))
 
 
 def stamp(moment: datetime) -> str:

@@ -22,15 +22,14 @@ class History:
         with self._more:
             self._events.append(event)
             if len(self._events) > 2 * KEPT:
-                self.floor = self._events[KEPT - 1].entry.version
-                del self._events[:KEPT]
+                self.forget(self._events[KEPT - 1].entry.version)
             self._more.notify_all()
 
     def forget(self, version: int) -> None:
-        """Drop every event up to the version."""
+        """Drop the events up to a version: a watch from before it has to list again."""
         with self._more:
             self.floor = max(self.floor, version)
-            self._events.clear()
+            del self._events[: bisect_right(self._events, version, key=_version)]
             self._more.notify_all()
 
     def after(self, version: int, timeout: float) -> list[Event] | None:
@@ -41,11 +40,6 @@ class History:
                 self._more.wait(timeout)
                 found = self._after(version)
             return found
-
-    def wake(self) -> None:
-        """Let whoever waits look up, though nothing happened."""
-        with self._more:
-            self._more.notify_all()
 
     def _after(self, version: int) -> list[Event] | None:
         if version < self.floor:

@@ -29,7 +29,6 @@ class Loop:
         self._stopped = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        clock.on_jump(self._wake)
 
     def start(self) -> None:
         """Begin to handle keys."""
@@ -40,7 +39,6 @@ class Loop:
         with self._changed:
             self._stopped = True
             self._changed.notify()
-        self._clock.off_jump(self._wake)
         self._thread.join()
 
     def add(self, key: Key) -> None:
@@ -57,10 +55,6 @@ class Loop:
                 self._times[key] = at
                 heapq.heappush(self._later, (at, key))
                 self._changed.notify()
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify()
 
     def _next(self) -> Key | None:
         with self._changed:

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster import protobuf
-from sparktest.devcluster.faults import Call
 from sparktest.devcluster.kinds import PODS, Kind, Kinds
 from sparktest.devcluster.status import NoRouteError, StatusError, bad_request
 
@@ -129,8 +128,8 @@ def target(path: str, kinds: Kinds) -> Target:
     return Target(kind, namespace, name, subresource)
 
 
-def call(request: Request, aim: Target) -> Call:
-    """What the request asks for.
+def verb_of(request: Request, aim: Target) -> str:
+    """Return the verb of a request: get, list, watch, create, update, patch or a delete.
 
     Raises:
         StatusError: 405, this resource does not know the verb.
@@ -149,6 +148,4 @@ def call(request: Request, aim: Target) -> Call:
             "MethodNotAllowed",
             "the server does not allow this method on the requested resource",
         )
-    plural = aim.kind.plural
-    resource = f"{plural}/{aim.subresource}" if aim.subresource else plural
-    return Call(verb, resource, aim.namespace, aim.name)
+    return verb

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from sparktest.devcluster.faults import Faults, LostReplyError
 from sparktest.devcluster.requests import Answer, Request, refused
 from sparktest.devcluster.status import StatusError, bad_request
 
@@ -23,7 +22,6 @@ LOG = logging.getLogger(__name__)
 MAX_BODY = 3 * 1024 * 1024
 HANDSHAKE_SECONDS = 10
 IDLE_SECONDS = 600
-FROZEN_LOOK_SECONDS = 0.05
 LOOPBACK = ("127.0.0.1", "localhost")
 Respond = Callable[[Request], Answer]
 
@@ -36,11 +34,8 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     allow_reuse_address = True
 
-    def __init__(
-        self, port: int, certificate: Path, token: str, respond: Respond, faults: Faults
-    ) -> None:
+    def __init__(self, port: int, certificate: Path, token: str, respond: Respond) -> None:
         self.respond = respond
-        self.faults = faults
         self.stopping = threading.Event()
         self._token = f"Bearer {token}".encode()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -134,10 +129,7 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         # Whatever was not read of a refused request would be taken for the next one.
         ends, self.close_connection = self.close_connection, True
-        try:
-            answer = self._answer(ends=ends)
-        except LostReplyError:
-            return
+        answer = self._answer(ends=ends)
         if answer.stream is not None:
             self._stream(answer, answer.stream)
         else:
@@ -162,8 +154,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.server.respond(request)
         except StatusError as error:
             return refused(error)
-        except LostReplyError:
-            self.close_connection = True
+        except ConnectionError:  # nobody is left to answer
             raise
         except Exception:  # the top of the loop of a connection
             LOG.exception("request failed method=%s", self.command)
@@ -235,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def _stream(self, answer: Answer, pieces: Iterator[bytes | None]) -> None:
-        number, chunked = self.server.faults.opened(), self.request_version != "HTTP/1.0"
+        chunked = self.request_version != "HTTP/1.0"
         self.close_connection |= not chunked
         self._head(answer)
         if chunked:
@@ -243,9 +234,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.flush()
         for piece in pieces:
-            while self.server.faults.frozen(number) and not self._over(number):
-                self.server.stopping.wait(FROZEN_LOOK_SECONDS)
-            if self._over(number) or (piece is None and self._left()):
+            if self.server.stopping.is_set() or (piece is None and self._left()):
                 self.close_connection = True
                 return
             if piece:
@@ -253,9 +242,6 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
-
-    def _over(self, number: int) -> bool:
-        return self.server.stopping.is_set() or self.server.faults.dropped(number)
 
     def _left(self) -> bool:
         """Whether the client is gone: it has nothing to say while a stream lasts."""

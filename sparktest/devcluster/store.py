@@ -111,21 +111,6 @@ class Store:
                 self._histories[kind] = History(self._floor)
             return self._histories[kind]
 
-    def forget_history(self) -> None:
-        """Keep no event from before now; even a watch that is up to date has to list again."""
-        with self.lock:
-            self.version += 1
-            self._floor = self.version
-            for history in self._histories.values():
-                history.forget(self.version)
-
-    def wake(self) -> None:
-        """Let every watch look up, though nothing happened."""
-        with self.lock:
-            histories = list(self._histories.values())
-        for history in histories:
-            history.wake()
-
     def clear(self, kept: Callable[[Entry], bool]) -> None:
         """Forget all objects but some, without a word to anybody: for a store nobody else uses."""
         gone = [entry for entry in self._uids.values() if not kept(entry)]

@@ -48,11 +48,10 @@ class Worker:
 
     def start(self) -> None:
         """Begin."""
-        self._around.clock.on_jump(self.look)
         self._thread.start()
 
     def look(self) -> None:
-        """Look at the pod again: it changed, or the time did."""
+        """Look at the pod again: it changed."""
         self._inbox.put(LOOK)
 
     def abandon(self) -> None:
@@ -78,7 +77,6 @@ class Worker:
         finally:
             for process in self._processes.values():
                 process.abandon()
-            self._around.clock.off_jump(self.look)
             self._done(self.uid)
 
     def _live(self) -> None:

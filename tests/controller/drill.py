@@ -21,6 +21,7 @@ from sparktest.domain import Run
 from sparktest.kube.cluster import Cluster, Timeouts
 from sparktest.kube.jobs import RUN_ID
 from sparktest.settings import Settings
+from tests.devcluster.faults import AdjustableClock, Faults
 from tests.e2e.program import until
 from tests.live import TOKEN, live_api
 
@@ -42,7 +43,7 @@ class Drill:
 
     def __init__(self, cluster: DevCluster, client: ApiClient) -> None:
         self.cluster = cluster
-        self.faults = cluster.faults
+        self.faults = Faults(cluster)
         self.client = client
         self.jobs: Counter[str] = Counter()
         self.uids: list[str] = []
@@ -124,7 +125,10 @@ def drill(folder: Path, *, crd: bool = True) -> Iterator[Drill]:
 
     `crd`: whether the CRD is installed.
     """
-    with DevCluster.start(folder / "cluster") as cluster, live_api(folder) as url:
+    with (
+        DevCluster.start(folder / "cluster", clock=AdjustableClock()) as cluster,
+        live_api(folder) as url,
+    ):
         space = {"metadata": {"name": NAMESPACE}}
         cluster.resources.create(NAMESPACES, "", space, Options())
         settings = Settings(

@@ -8,10 +8,10 @@ import pytest
 from sparktest.backoff import Backoff
 from sparktest.controller import informer
 from sparktest.controller.informer import Pace
-from sparktest.devcluster.faults import WRITES, Calls
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.domain import FailureClass, Log, LogState, Run, Status
 from tests.controller.drill import LOG, Drill, drill
+from tests.devcluster.faults import WRITES, Calls
 from tests.e2e.program import until
 
 
@@ -45,7 +45,7 @@ def test_watches_and_followers_are_cut_all_the_time(world: Drill) -> None:
 def test_watches_are_always_too_old(world: Drill) -> None:
     world.faults.answer(410, Calls(verbs=("watch",), times=12))
     count = world.begin()
-    check_passed(world, world.ended(count, world.cluster.store.forget_history))
+    check_passed(world, world.ended(count, world.faults.forget_history))
 
 
 def test_the_connections_of_watches_are_dead_and_nobody_says_so(world: Drill) -> None:
@@ -107,7 +107,7 @@ def test_a_testrun_is_replaced_by_one_of_its_name(world: Drill) -> None:
 def test_the_clock_of_the_cluster_jumps(world: Drill, tmp_path: Path, hours: int) -> None:
     count = world.begin(f"echo one; until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo two")
     until("all run", lambda: [run.status for run in world.runs()] == [Status.RUNNING] * count)
-    world.cluster.clock.advance(hours * 3600)
+    world.faults.move_clock(hours * 3600)
     if hours > 0:
         assert {_end(run) for run in world.ended(count)} == {"timed_out DeadlineExceeded"}
     else:
@@ -124,6 +124,6 @@ def test_all_of_it_at_once(world: Drill) -> None:
 
     def meanwhile() -> None:
         world.faults.drop_watches()
-        world.cluster.store.forget_history()
+        world.faults.forget_history()
 
     check_passed(world, world.ended(world.begin(), meanwhile))

@@ -10,6 +10,7 @@ import yaml
 
 from sparktest.devcluster.app import DevCluster
 from tests.devcluster.client import Client
+from tests.devcluster.faults import AdjustableClock, Faults
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +34,16 @@ def client(shared: DevCluster) -> Iterator[Client]:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[DevCluster]:
     """A dev cluster that belongs to one test."""
-    with DevCluster.start(tmp_path / "cluster") as running:
+    with DevCluster.start(tmp_path / "cluster", clock=AdjustableClock()) as running:
         yield running
+
+
+@pytest.fixture
+def faults(cluster: DevCluster) -> Iterator[Faults]:
+    """The faults of the dev cluster that belongs to one test."""
+    made = Faults(cluster)
+    yield made
+    made.clear()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from sparktest.devcluster.app import DevCluster
 from tests.devcluster.client import (
     JOBS,
     JSON_PATCH,
@@ -16,6 +15,7 @@ from tests.devcluster.client import (
     config_map,
     job,
 )
+from tests.devcluster.faults import Faults
 
 
 def test_what_is_created_comes_back_with_what_the_server_adds(client: Client) -> None:
@@ -240,11 +240,11 @@ def test_a_page_token_that_is_none_is_refused(client: Client, token: str) -> Non
     assert client.call("GET", f"{MAPS}?limit=1&continue={token}").code == 400
 
 
-def test_a_page_token_that_is_too_old_has_expired(cluster: DevCluster, own: Client) -> None:
+def test_a_page_token_that_is_too_old_has_expired(own: Client, faults: Faults) -> None:
     for name in "ab":
         own.create(MAPS, config_map(name))
     token = own.get(f"{MAPS}?limit=1")["metadata"]["continue"]
-    cluster.store.forget_history()
+    faults.forget_history()
     reply = own.call("GET", f"{MAPS}?limit=1&continue={token}")
     assert (reply.code, reply.body["reason"]) == (410, "Expired")
 

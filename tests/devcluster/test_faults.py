@@ -1,14 +1,11 @@
-"""What a test can make go wrong, as a client meets it; and that nobody else can."""
+"""Injected faults as a client sees them, and that no request can inject one."""
 
 import http.client
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from sparktest.devcluster.app import DevCluster
-from sparktest.devcluster.faults import WRITES, Calls, Faults
 from tests.devcluster.client import (
     JOBS,
     MAPS,
@@ -20,12 +17,7 @@ from tests.devcluster.client import (
     job,
     pod_in,
 )
-
-
-@pytest.fixture
-def faults(cluster: DevCluster) -> Iterator[Faults]:
-    yield cluster.faults
-    cluster.faults.clear()
+from tests.devcluster.faults import WRITES, Calls, Faults
 
 
 def version(client: Client) -> str:
@@ -128,44 +120,37 @@ def test_a_frozen_watch_stays_open_and_says_nothing_while_a_later_one_does(
 
 
 def test_a_history_that_is_forgotten_ends_watches_and_lists_with_410(
-    cluster: DevCluster, own: Client
+    own: Client, faults: Faults
 ) -> None:
     for name in "abc":
         own.create(MAPS, config_map(name))
     page = own.get(f"{MAPS}?limit=1")["metadata"]
     with own.stream(f"{MAPS}?watch=1&resourceVersion={page['resourceVersion']}") as stream:
-        cluster.store.forget_history()
+        faults.forget_history()
         assert stream.event()["object"]["code"] == 410
     assert own.call("GET", f"{MAPS}?limit=1&continue={page['continue']}").code == 410
 
 
-def test_a_clock_that_jumps_brings_on_what_was_to_come(cluster: DevCluster, own: Client) -> None:
+def test_a_clock_that_jumps_brings_on_what_was_to_come(own: Client, faults: Faults) -> None:
     own.create(JOBS, job("short", "sleep 60", spec={"activeDeadlineSeconds": 1000}))
     own.create(JOBS, job("pod", "sleep 60", pod={"activeDeadlineSeconds": 2000}))
     own.create(JOBS, job("gone", "true", spec={"ttlSecondsAfterFinished": 3000}))
     pod_in(own, "short", "running")
     pod_in(own, "pod", "running")
     ended_job(own, "gone")
-    cluster.clock.advance(1001)
+    faults.move_clock(1001)
     assert conditions(ended_job(own, "short"))["Failed"] == "DeadlineExceeded"
     assert "Failed" not in conditions(own.get(f"{JOBS}/pod"))
-    cluster.clock.advance(1000)
+    faults.move_clock(1000)
     assert conditions(ended_job(own, "pod"))["Failed"] == "BackoffLimitExceeded"
-    cluster.clock.advance(1000)
+    faults.move_clock(1000)
     eventually(lambda: own.call("GET", f"{JOBS}/gone").code == 404)
 
 
-def test_a_clock_that_is_set_back_ends_nothing_early(cluster: DevCluster, own: Client) -> None:
+def test_a_clock_that_is_set_back_ends_nothing_early(own: Client, faults: Faults) -> None:
     own.create(JOBS, job("a", "sleep 0.5; echo done", pod={"activeDeadlineSeconds": 60}))
     pod_in(own, "a", "running")
-    cluster.clock.advance(-3600)
+    faults.move_clock(-3600)
     done = ended_job(own, "a")
     assert "Complete" in conditions(done)
     assert done["status"]["startTime"] > done["status"]["completionTime"]
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", ["/faults", "/debug", "/api/v1/faults", "/clock", "/shutdown"])
-def test_no_request_reaches_the_faults(own: Client, faults: Faults, method: str, path: str) -> None:
-    assert own.call(method, path, {"code": 500}).code == 404
-    assert own.call("GET", MAPS, X_Fault="500", Prefer="code=500").code == 200

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from sparktest.devcluster.app import DevCluster
 from tests.devcluster.client import (
     JOBS,
     PODS,
@@ -20,6 +19,7 @@ from tests.devcluster.client import (
     pod_in,
     pods_of,
 )
+from tests.devcluster.faults import Faults
 
 DEAF = "trap '' TERM; echo up; while :; do sleep 0.05; done"
 POLITE = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"
@@ -173,11 +173,11 @@ def test_a_follower_reads_to_the_end_though_the_job_is_deleted(client: Client) -
         assert stream.rest().endswith(b"bye\n")
 
 
-def test_a_failed_pod_is_replaced_as_often_as_allowed(cluster: DevCluster, own: Client) -> None:
+def test_a_failed_pod_is_replaced_as_often_as_allowed(own: Client, faults: Faults) -> None:
     own.create(JOBS, job("a", "exit 1", spec={"backoffLimit": 1}))
     eventually(lambda: own.get(f"{JOBS}/a")["status"].get("failed") == 1)
     assert len(pods_of(own, "a")) == 1
-    cluster.clock.advance(10)
+    faults.move_clock(10)
     done = ended_job(own, "a")
     assert done["status"]["failed"] == 2
     assert len(pods_of(own, "a")) == 2

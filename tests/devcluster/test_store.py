@@ -85,7 +85,7 @@ def test_history_knows_where_it_ends(tmp_path: Path) -> None:
     for _ in range(2 * KEPT + 1):
         history.add(Event("MODIFIED", entry, None))
     assert history.after(old, 0) is None
-    store.forget_history()
+    history.forget(store.version)
     assert history.after(store.version - 1, 0) is None
     assert history.after(store.version, 0) == []
     store.close()

@@ -10,6 +10,7 @@ import pytest
 from sparktest.devcluster import watch
 from sparktest.devcluster.app import DevCluster
 from tests.devcluster.client import MAPS, Client, config_map, eventually
+from tests.devcluster.faults import Faults
 
 
 def labelled(name: str, label: str) -> dict[str, Any]:
@@ -136,9 +137,9 @@ def test_the_end_of_what_there_is_can_be_marked(client: Client) -> None:
     assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
-def test_a_version_that_is_too_old_or_not_yet_has_expired(cluster: DevCluster, own: Client) -> None:
+def test_a_version_that_is_too_old_or_not_yet_has_expired(own: Client, faults: Faults) -> None:
     begin = version(own)
-    cluster.store.forget_history()
+    faults.forget_history()
     for at in (begin, "999999999"):
         with own.stream(f"{MAPS}?watch=1&resourceVersion={at}") as stream:
             event = stream.event()
