@@ -15,8 +15,8 @@ from sparktest.cli import devcluster
 from sparktest.cli.crd import manifest
 from sparktest.cli.door import as_infra
 from sparktest.cli.exits import Exit, ExitError
-from sparktest.cli.run_table import took
 from sparktest.cli.up import on_devcluster, our_programs
+from sparktest.run_fields import run_duration
 
 if TYPE_CHECKING:
     from sparktest.cli.together import Together
@@ -138,7 +138,7 @@ def about(run: "Run", log: str) -> Sequence[str]:
     from sparktest.sanitize import clean_text
 
     status = run.status.value.replace("_", " ")
-    lines = [f"{run.name}  [CRD]  {status} after {took(run, datetime.now(UTC))}"]
+    lines = [f"{run.name}  [CRD]  {status} after {run_duration(run, datetime.now(UTC))}"]
     if run.failure:
         code = run.failure.exit_code
         said = f"{run.failure.class_.value}, {run.failure.reason}"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sparktest.cli.run_table import reason, took
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import SparkTestError
+from sparktest.run_fields import reason, run_duration
 from sparktest.sanitize import clean
 
 STARTING_SECONDS = 0.1
@@ -74,5 +74,5 @@ def describe(run: Run) -> str:
     if reason(run):
         words.append(f"({reason(run)})")
     if run.status.final and run.duration is not None:
-        words.append(f"in {took(run, datetime.now(UTC))}")
+        words.append(f"in {run_duration(run, datetime.now(UTC))}")
     return " ".join(" ".join(words).split())

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sparktest.cli.table import Column
-from sparktest.times import format_age, format_duration
+from sparktest.run_fields import reason, run_duration
+from sparktest.times import format_age
 
 if TYPE_CHECKING:
     from sparktest.domain import Run
@@ -21,20 +22,6 @@ COLOURS = {
 }
 
 
-def took(run: "Run", now: datetime) -> str | None:
-    """How long the run took, or has taken until now; None before its container started."""
-    if run.duration is not None:
-        return format_duration(run.duration)
-    if run.started_at is None:
-        return None
-    return format_duration(((run.finished_at or now) - run.started_at).total_seconds())
-
-
-def reason(run: "Run") -> str | None:
-    """The word for why the run waits or did not succeed, None where there is none."""
-    return run.failure.reason if run.failure else run.status_reason
-
-
 def columns() -> list[Column["Run"]]:
     """The columns of a table of runs, with times until now."""
     now = datetime.now(UTC)
@@ -46,7 +33,7 @@ def columns() -> list[Column["Run"]]:
         Column("ORIGIN", lambda run: run.origin.value),
         Column("NAMESPACE", lambda run: run.namespace, least=6),
         Column("NAME", lambda run: run.name, least=8),
-        Column("DURATION", lambda run: took(run, now)),
+        Column("DURATION", lambda run: run_duration(run, now)),
         Column("AGE", lambda run: format_age((now - run.created_at).total_seconds())),
         Column("IMAGE", lambda run: run.display_image, wide=True),
         Column("JOB", lambda run: run.job_name, wide=True),

@@ -12,8 +12,8 @@ from sparktest.cli.candidates import RUN
 from sparktest.cli.door import say, uses_api
 from sparktest.cli.exits import Exit, of_run
 from sparktest.cli.references import find_run
-from sparktest.cli.run_table import took
 from sparktest.errors import SparkTestError
+from sparktest.run_fields import run_duration
 
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
@@ -53,7 +53,7 @@ def first_that_counts(codes: Iterable[Exit]) -> Exit:
 def outcome(run: "Run") -> Exit:
     """The exit code of a run that has ended, after a line that says how it ended."""
     text = f"{run.name} {run.status.value.replace('_', ' ')}"
-    duration = took(run, datetime.now(UTC))
+    duration = run_duration(run, datetime.now(UTC))
     if duration:
         text += f" in {duration}"
     if run.failure:

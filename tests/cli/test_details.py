@@ -1,38 +1,11 @@
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from sparktest.cli.details import facts
 from sparktest.client import ApiClient
-from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
+from sparktest.domain import Failure, FailureClass, Log, LogState, RunReport, Status
 from tests.cli.conftest import Cli
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def run(**fields: Any) -> Run:
-    known: dict[str, Any] = {
-        "id": "17",
-        "name": "smoke",
-        "status": Status.RUNNING,
-        "origin": Origin.API,
-        "created_at": NOW - timedelta(minutes=5),
-        "job_name": "test-run-17",
-    }
-    return Run(**{**known, **fields})
-
-
-def told(**fields: Any) -> dict[str, str | None]:
-    return dict(facts(run(**fields), NOW))
-
-
-def test_the_image_of_a_run_on_a_dev_cluster_is_only_a_name() -> None:
-    uid = "facade00-1111-4222-8333-444444444444"
-    assert told(image="busybox", cluster=uid)["Image"] == "busybox (named, not pulled)"
-    assert told(image="busybox", cluster=str(uuid.uuid4()))["Image"] == "busybox"
 
 
 def test_a_run_of_a_testrun_is_shown_with_its_source_and_commands(cli: Cli, api: ApiClient) -> None:
@@ -75,36 +48,20 @@ def test_several_runs_are_shown_apart_and_json_has_all(cli: Cli, api: ApiClient)
     assert cli("show", "three").code == 2
 
 
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ({"started_at": NOW - timedelta(seconds=12)}, "running for 12s"),
-        ({"status": Status.TIMED_OUT, "duration": 3.2}, "timed out after 3s"),
-        ({"status": Status.PENDING, "cancel_requested_at": NOW}, "pending, asked to stop"),
-        ({"status": Status.CANCELLED, "cancel_requested_at": NOW}, "cancelled"),
-    ],
-)
-def test_the_status_says_for_how_long_and_what_was_asked(
-    fields: dict[str, Any], status: str
+def test_the_last_line_of_the_log_is_shown_where_the_message_is_only_the_exit_code(
+    cli: Cli, api: ApiClient
 ) -> None:
-    assert told(**fields)["Status"] == status
+    made = api.create_run({"name": "e2e", "image": "i"})
+    log = b"FAILED test_shop.py\n3 failed, 2 passed in 1.22s\n\n"
+    api.append_log(made.id, "test", 0, log)
+    failure = Failure(class_=FailureClass.TEST, reason="Error", message="exit code 1", exit_code=1)
+    stored = Log(state=LogState.COMPLETE, bytes=len(log))
+    api.report_run(made.id, RunReport(status=Status.FAILED, failure=failure, log=stored))
 
-
-def test_what_a_run_waits_for_is_why_it_is_not_over() -> None:
-    waiting = told(status_reason="Unschedulable", status_message="0/1 nodes")
-
-    assert waiting["Why"] == "Unschedulable: 0/1 nodes"
-    assert told()["Why"] == ""
-
-
-def test_a_log_that_is_not_whole_says_why() -> None:
-    log = Log(state=LogState.PARTIAL, reason="NodeLost", bytes=12345)
-
-    assert told(log=log)["Log"] == "partial (NodeLost), 12,345 bytes"
-
-
-def test_a_program_is_shown_as_a_shell_would_take_it() -> None:
-    assert told(entrypoint=("echo", "a b"), args=("$x",))["Program"] == "echo 'a b' '$x'"
+    assert (
+        'Why          test, Error: exit code 1; last line of the log: "3 failed, 2 passed in 1.22s"'
+        in cli("show", "e2e").out.splitlines()
+    )
 
 
 def test_a_status_in_a_name_is_not_painted(

@@ -1,12 +1,12 @@
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from sparktest.cli import watching
-from sparktest.cli.run_table import COLOURS, ORIGINS, STATUSES, took
+from sparktest.cli.run_table import COLOURS, ORIGINS, STATUSES
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
 from tests.cli.conftest import Cli
@@ -159,16 +159,6 @@ def test_rerun_prints_the_id_of_the_new_run(cli: Cli, api: ApiClient) -> None:
 
     assert (result.code, result.err) == (0, "")
     assert api.get_run(result.out.strip()).rerun_of == run.id
-
-
-def test_how_long_a_run_took_counts_until_its_end_or_now() -> None:
-    run = Run(id="1", name="n", status=Status.RUNNING, origin=Origin.API, created_at=ASK)
-    later = ASK + timedelta(seconds=72)
-
-    assert took(run, later) is None
-    assert took(_with(run, started_at=ASK), later) == "1m12s"
-    assert took(_with(run, started_at=ASK, finished_at=ASK + timedelta(seconds=2)), later) == "2s"
-    assert took(_with(run, duration=0.4), later) == "0.4s"
 
 
 def _with(run: Run, **fields: object) -> Run:

@@ -1,0 +1,121 @@
+"""The fields of a run as labels and values: what `sparktest show` and the run screen print. Pure.
+
+values = run_fields(run, now)      # {"Name": "smoke", "Status": "failed after 3s", …}
+"""
+
+import shlex
+from datetime import datetime
+from typing import Any
+
+from sparktest.domain import Failure, Run
+from sparktest.sanitize import clean_text
+from sparktest.times import format_age, format_duration
+
+
+def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str, str]:
+    """Return label and value of each field that has a value, in reading order.
+
+    `Commands` has a line per command; `Command` and `Args` are quoted for a shell.
+    `last_log_line` is shown with a failure that has nothing but an exit code (`lacks_message`).
+    """
+    ref = run.k8s_ref
+    created = "" if run.job_created or run.job_uid else " (not created yet)"
+    namespace = ref.namespace if ref else run.namespace
+    fields = {
+        "Name": _one_line(run.name),
+        "Id": run.id,
+        "Status": status_text(run, now),
+        "Why": _one_line(why(run, last_log_line)),
+        "Source": f"TestRun {ref.namespace}/{ref.name}" if ref else run.origin.value,
+        "Definition": _one_line(run.definition_name or run.test_definition_id or ""),
+        "Rerun of": run.rerun_of,
+        "Job": f"{namespace}/{run.job_name}{created}" if run.job_name else None,
+        "Image": run.display_image,
+        "Commands": "\n".join(run.commands),
+        "Command": shlex.join(run.entrypoint),
+        "Args": shlex.join(run.args),
+        # Names only: a value may be a secret.
+        "Env": ", ".join(sorted(run.env)),
+        "Env from": ", ".join(map(_env_source, run.env_from)),
+        "Account": run.service_account_name,
+        "Labels": ", ".join(f"{key}={value}" for key, value in run.labels.items()),
+        "Timeout": format_duration(run.timeout_seconds),
+        "Created": _time(run.created_at, now),
+        "Started": _time(run.started_at, now),
+        "Finished": _time(run.finished_at, now),
+        "Log": _log(run),
+    }
+    return {label: value for label, value in fields.items() if value}
+
+
+def status_text(run: Run, now: datetime) -> str:
+    """Return the status with its duration and a requested stop, as `running for 12s`."""
+    text = run.status.value.replace("_", " ")
+    duration = run_duration(run, now)
+    if duration:
+        text += f" {'after' if run.status.final else 'for'} {duration}"
+    if run.cancel_requested_at and not run.status.final:
+        text += ", asked to stop"
+    return text
+
+
+def run_duration(run: Run, now: datetime) -> str | None:
+    """Return how long the run took, or has been running; None before its container started."""
+    if run.duration is not None:
+        return format_duration(run.duration)
+    if run.started_at is None:
+        return None
+    return format_duration(((run.finished_at or now) - run.started_at).total_seconds())
+
+
+def reason(run: Run) -> str | None:
+    """Return the reason of the run's failure, or of its waiting; None when it has neither."""
+    return run.failure.reason if run.failure else run.status_reason
+
+
+def why(run: Run, last_log_line: str = "") -> str:
+    """Return what made the run fail, or what it waits for; "" when there is nothing to say."""
+    if run.failure is None:
+        return ": ".join(filter(None, (run.status_reason, run.status_message)))
+    code = run.failure.exit_code
+    message = run.failure.message or (f"exit code {code}" if code is not None else "")
+    text = ": ".join(filter(None, (f"{run.failure.class_.value}, {run.failure.reason}", message)))
+    if last_log_line and lacks_message(run.failure):
+        text += f'; last line of the log: "{last_log_line}"'
+    return text
+
+
+def lacks_message(failure: Failure) -> bool:
+    """Return True when the failure's message is missing or only repeats the exit code."""
+    return failure.message in ("", f"exit code {failure.exit_code}")
+
+
+def last_line(log: bytes) -> str:
+    """Return the last line of a log (or of its tail) that is not blank, safe to show."""
+    lines = clean_text(log.decode(errors="replace")).splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _env_source(source: dict[str, Any]) -> str:
+    """Return an entry of envFrom as `secret name` or `config map name`."""
+    for key, kind in (("secretRef", "secret"), ("configMapRef", "config map")):
+        reference = source.get(key)
+        if isinstance(reference, dict):
+            return f"{kind} {reference.get('name', '?')}"
+    return "?"
+
+
+def _log(run: Run) -> str:
+    log_reason = f" ({run.log.reason})" if run.log.reason else ""
+    return f"{run.log.state.value}{log_reason}, {run.log.bytes:,} bytes"
+
+
+def _time(at: datetime | None, now: datetime) -> str | None:
+    """Return a time in the local time zone, and how long ago it was."""
+    if at is None:
+        return None
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} ({format_age((now - at).total_seconds())} ago)"
