@@ -8,10 +8,18 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster import discovery, openapi, patches, reviews
+from sparktest.devcluster.api_errors import (
+    NoRouteError,
+    StatusError,
+    bad_request,
+    cause,
+    expired,
+    invalid,
+)
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Object
-from sparktest.devcluster.forms import Form, form_name
 from sparktest.devcluster.kinds import Kinds
+from sparktest.devcluster.representation import Representation, negotiate
 from sparktest.devcluster.requests import (
     Answer,
     Request,
@@ -23,14 +31,6 @@ from sparktest.devcluster.requests import (
 )
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.selectors import selector
-from sparktest.devcluster.status import (
-    NoRouteError,
-    StatusError,
-    bad_request,
-    cause,
-    expired,
-    invalid,
-)
 from sparktest.devcluster.watch import WatchOptions, version_of, watch
 
 HEALTH = ("/healthz", "/livez", "/readyz")
@@ -116,9 +116,9 @@ class Api:
             stream = self.log(request, aim.namespace, aim.name)
             return Answer(stream=stream, media_type="text/plain")
         include = request.query.get("includeObject", "Metadata")
-        name = form_name(request.headers.get("accept", ""))
-        form = Form(aim.kind, name, include, self.resources.clock)
-        verbs: dict[str, Callable[[Request, Target, Form], Answer]] = {
+        name = negotiate(request.headers.get("accept", ""))
+        form = Representation(aim.kind, name, include, self.resources.clock)
+        verbs: dict[str, Callable[[Request, Target, Representation], Answer]] = {
             "get": self._get,
             "list": self._list,
             "watch": self._watch,
@@ -130,10 +130,10 @@ class Api:
         }
         return verbs[verb](request, aim, form)
 
-    def _get(self, request: Request, aim: Target, form: Form) -> Answer:
-        return Answer(form.one(self.resources.entry(aim.kind, aim.namespace, aim.name)))
+    def _get(self, request: Request, aim: Target, form: Representation) -> Answer:
+        return Answer(form.encode(self.resources.entry(aim.kind, aim.namespace, aim.name)))
 
-    def _list(self, request: Request, aim: Target, form: Form) -> Answer:
+    def _list(self, request: Request, aim: Target, form: Representation) -> Answer:
         store = self.resources.store
         with store.lock:
             version = store.version
@@ -153,9 +153,9 @@ class Api:
                 meta["remainingItemCount"] = len(entries) - limit
             entries = entries[:limit]
             meta["continue"] = _continue(version, entries[-1])
-        return Answer(form.many(entries, meta))
+        return Answer(form.encode_list(entries, meta))
 
-    def _watch(self, request: Request, aim: Target, form: Form) -> Answer:
+    def _watch(self, request: Request, aim: Target, form: Representation) -> Answer:
         options = WatchOptions(
             namespace=aim.namespace,
             version=version_of(request.query.get("resourceVersion", "")),
@@ -166,18 +166,18 @@ class Api:
         )
         if options.mark_initial:
             options = msgspec.structs.replace(options, version=None)
-        return Answer(stream=watch(self.resources.store, aim.kind, options, form.one))
+        return Answer(stream=watch(self.resources.store, aim.kind, options, form.encode))
 
-    def _create(self, request: Request, aim: Target, form: Form) -> Answer:
+    def _create(self, request: Request, aim: Target, form: Representation) -> Answer:
         options = _options(request)
         obj = request.json()
         if reviews.is_question(aim.kind):
             return answered(reviews.answered(aim.kind, obj), 201)
         with _warning(options):
             made = self.resources.create(aim.kind, aim.namespace, obj, options)
-        return Answer(form.change(made), 201, warning_headers(options.warnings))
+        return Answer(form.encode_written(made), 201, warning_headers(options.warnings))
 
-    def _update(self, request: Request, aim: Target, form: Form) -> Answer:
+    def _update(self, request: Request, aim: Target, form: Representation) -> Answer:
         body = request.json()
         self.resources.entry(aim.kind, aim.namespace, aim.name)
         if aim.kind.custom and not _version(body):
@@ -186,37 +186,43 @@ class Api:
             raise invalid(aim.kind.kind, aim.kind.group, aim.name, causes)
         return self._changed(request, aim, form, lambda current: body)
 
-    def _patch(self, request: Request, aim: Target, form: Form) -> Answer:
+    def _patch(self, request: Request, aim: Target, form: Representation) -> Answer:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip()
-        patches.check(media_type, strategic_too=not aim.kind.custom)
+        patches.check_media_type(media_type, strategic=not aim.kind.custom)
         patch, schema = request.json(), aim.kind.schema
         return self._changed(
-            request, aim, form, lambda obj: patches.patched(obj, patch, media_type, schema)
+            request, aim, form, lambda obj: patches.apply_patch(obj, patch, media_type, schema)
         )
 
     def _changed(
-        self, request: Request, aim: Target, form: Form, change: Callable[[Object], Object]
+        self,
+        request: Request,
+        aim: Target,
+        form: Representation,
+        change: Callable[[Object], Object],
     ) -> Answer:
         options = _options(request)
         where = (aim.kind, aim.namespace, aim.name)
         with _warning(options):
             obj = self.resources.update(*where, change, options, aim.subresource)
-        return Answer(form.change(obj), headers=warning_headers(options.warnings))
+        return Answer(form.encode_written(obj), headers=warning_headers(options.warnings))
 
-    def _delete(self, request: Request, aim: Target, form: Form) -> Answer:
+    def _delete(self, request: Request, aim: Target, form: Representation) -> Answer:
         warnings: list[str] = []
         entry = self.resources.entry(aim.kind, aim.namespace, aim.name)
         gone = delete(self.resources, aim.kind, entry, _delete_options(request), warnings)
         return Answer(msgspec.json.encode(gone), headers=warning_headers(warnings))
 
-    def _delete_all(self, request: Request, aim: Target, form: Form) -> Answer:
+    def _delete_all(self, request: Request, aim: Target, form: Representation) -> Answer:
         options, test = _delete_options(request), _selector(request, aim)
         entries = self.resources.store.entries(aim.kind.key, aim.namespace)
         chosen = [entry for entry in entries if not test or test(entry)]
         for entry in chosen:
             if self.resources.store.get(*entry.place):
                 delete(self.resources, aim.kind, entry, options)
-        return Answer(form.many(chosen, {"resourceVersion": str(self.resources.store.version)}))
+        return Answer(
+            form.encode_list(chosen, {"resourceVersion": str(self.resources.store.version)})
+        )
 
 
 def _version(body: Any) -> Any:

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sparktest.devcluster import bootstrap, folders, kubeconfig, tls
+from sparktest.devcluster import bootstrap, credentials, folders
 from sparktest.devcluster.api import Api
 from sparktest.devcluster.clock import Clock
+from sparktest.devcluster.credentials import write_private
 from sparktest.devcluster.garbage import Garbage
 from sparktest.devcluster.jobs import JobController
 from sparktest.devcluster.kinds import NAMESPACES, SYSTEM, Kinds
@@ -21,7 +22,6 @@ from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.scheduler import Scheduler
 from sparktest.devcluster.server import Server
 from sparktest.devcluster.store import Store
-from sparktest.devcluster.tls import private
 from sparktest.errors import UnavailableError
 
 
@@ -51,8 +51,8 @@ class DevCluster:
             recorder = Recorder(self.resources)
             kubelet = Kubelet(self.resources, recorder, clock, folders.pods_in(folder), self.uid)
             api = Api(self.resources, self.kinds, kubelet.log)
-            ca, certificate = tls.certificates(folder)
-            token = kubeconfig.token(folder)
+            ca, certificate = credentials.certificates(folder)
+            token = credentials.bearer_token(folder)
             self.server = _bound(
                 folder / "port", port, lambda at: Server(at, certificate, token, api.answer)
             )
@@ -67,7 +67,7 @@ class DevCluster:
                 part.start()
                 undo.callback(part.stop)
             self.url = f"https://127.0.0.1:{self.server.port}"
-            kubeconfig.write(self.kubeconfig, self.url, ca, token)
+            credentials.write_kubeconfig(self.kubeconfig, self.url, ca, token)
             self._undo = undo.pop_all()
 
     @classmethod
@@ -132,5 +132,5 @@ def _bound(path: Path, port: int, serve: Callable[[int], Server]) -> Server:
 
 
 def _noted(path: Path, server: Server) -> Server:
-    private(path, str(server.port).encode())
+    write_private(path, str(server.port).encode())
     return server

@@ -1,23 +1,20 @@
-"""The columns of the built-in kinds, where a path is not enough to say what is there. Pure."""
+"""The printer columns of the built-in kinds, computed as kubectl's server side does. Pure."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from sparktest.devcluster.ages import age, duration
-from sparktest.devcluster.clock import moment
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import Column
 from sparktest.devcluster.objects import is_true
+from sparktest.times import parse_time
 
 NONE = "<none>"
-# Events have names that nobody wants to read.
-NAMELESS = ("Event",)
+# Their tables have no Name column, except as a wide one: the names of events are random.
+WITHOUT_NAME = ("Event",)
 
 
-def _described(
-    *names: str, wide: Iterable[str] = (), dates: Iterable[str] = ()
-) -> tuple[Column, ...]:
+def _define(*names: str, wide: Iterable[str] = (), dates: Iterable[str] = ()) -> tuple[Column, ...]:
     return tuple(
         Column(
             name=name,
@@ -34,11 +31,11 @@ WIDE_POD = ("IP", "Node", "Nominated Node", "Readiness Gates")
 WIDE_JOB = ("Containers", "Images", "Selector")
 WIDE_EVENT = ("Subobject", "Source", "First Seen", "Count", "Name")
 WIDE_NODE = ("Internal-IP", "External-IP", "OS-Image", "Kernel-Version", "Container-Runtime")
-USUAL = (Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),)
+DEFAULT_COLUMNS = (Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),)
 COLUMNS: dict[str, tuple[Column, ...]] = {
-    "Pod": _described("Ready", "Status", "Restarts", "Age", *WIDE_POD, wide=WIDE_POD),
-    "Job": _described("Status", "Completions", "Duration", "Age", *WIDE_JOB, wide=WIDE_JOB),
-    "Event": _described(
+    "Pod": _define("Ready", "Status", "Restarts", "Age", *WIDE_POD, wide=WIDE_POD),
+    "Job": _define("Status", "Completions", "Duration", "Age", *WIDE_JOB, wide=WIDE_JOB),
+    "Event": _define(
         "Last Seen",
         "Type",
         "Reason",
@@ -51,18 +48,18 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         "Name",
         wide=WIDE_EVENT,
     ),
-    "Namespace": _described("Status", "Age"),
-    "Secret": _described("Type", "Data", "Age"),
-    "ConfigMap": _described("Data", "Age"),
-    "ServiceAccount": _described("Secrets", "Age"),
-    "Lease": _described("Holder", "Age"),
-    "Node": _described("Status", "Roles", "Age", "Version", *WIDE_NODE, wide=WIDE_NODE),
-    "CustomResourceDefinition": _described("Created At", dates=["Created At"]),
+    "Namespace": _define("Status", "Age"),
+    "Secret": _define("Type", "Data", "Age"),
+    "ConfigMap": _define("Data", "Age"),
+    "ServiceAccount": _define("Secrets", "Age"),
+    "Lease": _define("Holder", "Age"),
+    "Node": _define("Status", "Roles", "Age", "Version", *WIDE_NODE, wide=WIDE_NODE),
+    "CustomResourceDefinition": _define("Created At", dates=["Created At"]),
 }
 
 
-def _created(obj: Object, now: datetime) -> str:
-    return age(obj["metadata"].get("creationTimestamp"), now)
+def _age_of(obj: Object, now: datetime) -> str:
+    return timestamp_since(obj["metadata"].get("creationTimestamp"), now)
 
 
 def _pod(pod: Object, now: datetime) -> list[Any]:
@@ -72,9 +69,9 @@ def _pod(pod: Object, now: datetime) -> list[Any]:
     restarts = sum(int(state.get("restartCount", 0)) for state in states)
     return [
         f"{ready}/{len(spec['containers'])}",
-        pod_word(pod),
+        pod_status_text(pod),
         str(restarts),
-        _created(pod, now),
+        _age_of(pod, now),
         status.get("podIP") or NONE,
         spec.get("nodeName") or NONE,
         NONE,
@@ -82,10 +79,10 @@ def _pod(pod: Object, now: datetime) -> list[Any]:
     ]
 
 
-def pod_word(pod: Object) -> str:
-    """The one word that says how a pod is: its reason, or that of the container that counts."""
+def pod_status_text(pod: Object) -> str:
+    """Return the STATUS cell of a pod: a container's reason, else the pod's reason or phase."""
     status = pod.get("status") or {}
-    word = str(status.get("reason") or status.get("phase") or "Unknown")
+    text = str(status.get("reason") or status.get("phase") or "Unknown")
     for index, state in enumerate(status.get("initContainerStatuses") or ()):
         reason = _reason(state["state"])
         if reason and reason != "Completed":
@@ -93,8 +90,8 @@ def pod_word(pod: Object) -> str:
         if not reason:
             return _terminating(pod, f"Init:{index}/{len(pod['spec']['initContainers'])}")
     for state in reversed(status.get("containerStatuses") or ()):
-        word = _reason(state["state"]) or word
-    return _terminating(pod, word)
+        text = _reason(state["state"]) or text
+    return _terminating(pod, text)
 
 
 def _reason(state: Object) -> str:
@@ -104,9 +101,9 @@ def _reason(state: Object) -> str:
     return ""
 
 
-def _terminating(pod: Object, word: str) -> str:
+def _terminating(pod: Object, text: str) -> str:
     over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    return "Terminating" if pod["metadata"].get("deletionTimestamp") and not over else word
+    return "Terminating" if pod["metadata"].get("deletionTimestamp") and not over else text
 
 
 def _job(job: Object, now: datetime) -> list[Any]:
@@ -121,33 +118,34 @@ def _job(job: Object, now: datetime) -> list[Any]:
     containers = spec["template"]["spec"]["containers"]
     labels = (spec.get("selector") or {}).get("matchLabels") or {}
     return [
-        _job_word(job),
+        _job_status_text(job),
         completions,
         _job_duration(status, now),
-        _created(job, now),
+        _age_of(job, now),
         ",".join(container["name"] for container in containers),
         ",".join(container.get("image", "") for container in containers),
         ",".join(f"{key}={value}" for key, value in labels.items()) or NONE,
     ]
 
 
-def _job_word(job: Object) -> str:
+def _job_status_text(job: Object) -> str:
     for kind in ("Complete", "Failed"):
         if is_true(job, kind):
             return kind
     if job["metadata"].get("deletionTimestamp"):
         return "Terminating"
-    for kind, word in (("Suspended", "Suspended"), ("FailureTarget", "FailureTarget")):
+    for kind, text in (("Suspended", "Suspended"), ("FailureTarget", "FailureTarget")):
         if is_true(job, kind):
-            return word
+            return text
     return "SuccessCriteriaMet" if is_true(job, "SuccessCriteriaMet") else "Running"
 
 
 def _job_duration(status: Object, now: datetime) -> str:
     if not status.get("startTime"):
         return ""
-    end = moment(status["completionTime"]) if status.get("completionTime") else now
-    return duration((end - moment(status["startTime"])).total_seconds())
+    start = parse_time(status["startTime"]) or now
+    end = parse_time(status.get("completionTime")) or now
+    return human_duration((end - start).total_seconds())
 
 
 def _event(event: Object, now: datetime) -> list[Any]:
@@ -157,14 +155,14 @@ def _event(event: Object, now: datetime) -> list[Any]:
     component = source.get("component") or event.get("reportingComponent") or ""
     where = source.get("host") or event.get("reportingInstance") or ""
     return [
-        age(last, now),
+        timestamp_since(last, now),
         event.get("type"),
         event.get("reason"),
         f"{about.get('kind', '').lower()}/{about.get('name', '')}",
         about.get("fieldPath", ""),
         ", ".join(filter(None, (component, where))),
         str(event.get("message", "")).strip(),
-        age(first, now),
+        timestamp_since(first, now),
         event.get("count", 1),
         event["metadata"]["name"],
     ]
@@ -177,7 +175,7 @@ def _node(node: Object, now: datetime) -> list[Any]:
     return [
         "Ready" if is_true(node, "Ready") else "NotReady",
         NONE,
-        _created(node, now),
+        _age_of(node, now),
         info["kubeletVersion"],
         address,
         NONE,
@@ -196,13 +194,58 @@ CELLS: dict[str, Callable[[Object, datetime], list[Any]]] = {
     "Job": _job,
     "Event": _event,
     "Node": _node,
-    "Namespace": lambda obj, now: [obj["status"]["phase"], _created(obj, now)],
-    "Secret": lambda obj, now: [obj.get("type", ""), _data(obj), _created(obj, now)],
-    "ConfigMap": lambda obj, now: [_data(obj), _created(obj, now)],
-    "ServiceAccount": lambda obj, now: [len(obj.get("secrets") or ()), _created(obj, now)],
+    "Namespace": lambda obj, now: [obj["status"]["phase"], _age_of(obj, now)],
+    "Secret": lambda obj, now: [obj.get("type", ""), _data(obj), _age_of(obj, now)],
+    "ConfigMap": lambda obj, now: [_data(obj), _age_of(obj, now)],
+    "ServiceAccount": lambda obj, now: [len(obj.get("secrets") or ()), _age_of(obj, now)],
     "Lease": lambda obj, now: [
         (obj.get("spec") or {}).get("holderIdentity", ""),
-        _created(obj, now),
+        _age_of(obj, now),
     ],
     "CustomResourceDefinition": lambda obj, now: [obj["metadata"]["creationTimestamp"]],
 }
+
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+YEAR = 365 * DAY
+
+
+def timestamp_since(since: object, now: datetime) -> str:
+    """Return how long ago an RFC 3339 time was, in kubectl's format.
+
+    `<unknown>` for no time, `<invalid>` for anything that is not a time.
+    """
+    if not since:
+        return "<unknown>"
+    time = parse_time(since)
+    return human_duration((now - time).total_seconds()) if time else "<invalid>"
+
+
+def human_duration(seconds: float) -> str:
+    """Return `119s`, `9m59s`, `2h59m`, `47h`, `7d23h` or `1y`, as client-go's HumanDuration does.
+
+    Two units while the first is small.
+    """
+    total = int(seconds)
+    if total < -1:
+        return "<invalid>"
+    if total < 2 * MINUTE:
+        return f"{max(total, 0)}s"
+    for unit, limit, letter, smaller_unit, smaller_letter in STEPS:
+        if total < unit * limit:
+            whole, rest = divmod(total, unit)
+            part = rest // smaller_unit if smaller_unit else 0
+            return f"{whole}{letter}" + (f"{part}{smaller_letter}" if part else "")
+    return f"{total // YEAR}y"
+
+
+# Unit, its limit (exclusive) and letter; the smaller unit that is added (0: none) and its letter.
+STEPS = (
+    (MINUTE, 10, "m", 1, "s"),
+    (MINUTE, 180, "m", 0, ""),
+    (HOUR, 8, "h", MINUTE, "m"),
+    (HOUR, 48, "h", 0, ""),
+    (DAY, 8, "d", HOUR, "h"),
+    (DAY, 730, "d", 0, ""),
+    (YEAR, 8, "y", DAY, "d"),
+)

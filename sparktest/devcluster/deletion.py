@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
+from sparktest.devcluster.api_errors import bad_request, conflict, forbidden
 from sparktest.devcluster.bootstrap import SYSTEM_NAMESPACES
 from sparktest.devcluster.clock import stamp
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, PODS, Kind
 from sparktest.devcluster.objects import ended
 from sparktest.devcluster.resources import Resources, released
-from sparktest.devcluster.status import bad_request, conflict, forbidden
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.clock import Clock, after, moment
 from sparktest.devcluster.deletion import CRD_CLEANUP, FOREGROUND, ORPHAN, DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Event, Object
@@ -9,7 +10,6 @@ from sparktest.devcluster.kinds import CRDS, EVENTS, JOBS, NAMESPACES, Kind, Kin
 from sparktest.devcluster.loops import Key, Loop
 from sparktest.devcluster.objects import condition, drop_finalizer, finished
 from sparktest.devcluster.resources import Resources
-from sparktest.devcluster.status import StatusError
 
 EVENT_SECONDS = 3600.0
 SWEEP_SECONDS = 300.0

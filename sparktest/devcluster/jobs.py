@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from sparktest.devcluster.admission import TRACKING
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Event, Object
@@ -13,7 +14,6 @@ from sparktest.devcluster.loops import Key, Loop
 from sparktest.devcluster.objects import drop_finalizer, generated
 from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Options, Resources
-from sparktest.devcluster.status import StatusError
 
 COMPONENT = "job-controller"
 LONGEST_RETRY_SECONDS = 60.0

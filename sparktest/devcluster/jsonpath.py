@@ -1,4 +1,4 @@
-"""JSONPath as printer columns use it: names, unions, indexes, wildcards, equality filters. Pure."""
+"""JSONPath as printer columns use it: names, indexes, wildcards, equality filters. Pure."""
 
 import json
 import re
@@ -14,8 +14,8 @@ STEP = re.compile(
 )
 
 
-def values(path: str, obj: Any) -> list[Any]:
-    """What the path finds in the object; nothing where there is nothing or it cannot be read."""
+def find(path: str, obj: Any) -> list[Any]:
+    """Return the values at a path: none if nothing is there or the path has another syntax."""
     found, position = [obj], 0
     path = path.strip().removeprefix("{").removesuffix("}").removeprefix("$")
     while position < len(path):
@@ -41,7 +41,7 @@ def _below(value: Any, step: re.Match[str]) -> Iterator[Any]:
     else:
         wanted = step["value"].strip("\"'")
         for child in _children(value):
-            if wanted in map(text, values("." + step["key"], child)):
+            if wanted in map(to_text, find("." + step["key"], child)):
                 yield child
 
 
@@ -57,6 +57,6 @@ def _children(value: Any) -> Iterator[Any]:
         yield from value
 
 
-def text(value: Any) -> str:
-    """A value as a column shows it."""
+def to_text(value: Any) -> str:
+    """Return a value as a cell shows it: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

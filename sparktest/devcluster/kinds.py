@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import yaml
 
+from sparktest.devcluster.api_errors import Cause, NoRouteError, cause, qualified
 from sparktest.devcluster.schemas import Schema
-from sparktest.devcluster.status import Cause, NoRouteError, cause, qualified
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sparktest.devcluster import podstatus
+from sparktest.devcluster.api_errors import bad_request
 from sparktest.devcluster.bootstrap import NODE
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.entries import Entry, Event, Object
@@ -17,7 +18,6 @@ from sparktest.devcluster.processes import end_marked
 from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.requests import Request
 from sparktest.devcluster.resources import Resources
-from sparktest.devcluster.status import bad_request
 from sparktest.devcluster.surroundings import Surroundings
 from sparktest.devcluster.worker import Worker
 

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import msgspec
 
+from sparktest.devcluster.api_errors import bad_request
 from sparktest.devcluster.clock import moment
 from sparktest.devcluster.requests import Request
-from sparktest.devcluster.status import bad_request
 
 # How often a follower looks for more, and its writer whether anybody still listens.
 LOOK_SECONDS = 0.05

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from sparktest.devcluster.api_errors import Cause, cause
 from sparktest.devcluster.entries import Object
-from sparktest.devcluster.status import Cause, cause
 
 # Without vowels, so that no word comes about.
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"

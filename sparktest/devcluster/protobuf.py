@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
-from sparktest.devcluster.status import StatusError
+from sparktest.devcluster.api_errors import StatusError
 
 MAGIC = b"k8s\x00"
 # Each field: its number, its name and its type: s(tring), b(ytes), i(nteger), ?(boolean), !(the

@@ -3,11 +3,11 @@
 import threading
 import time
 
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.bootstrap import NODE
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import EVENTS
 from sparktest.devcluster.resources import Options, Resources
-from sparktest.devcluster.status import StatusError
 
 # How many different events are remembered, so that the next of the same kind is counted.
 REMEMBERED = 2000

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster import protobuf
+from sparktest.devcluster.api_errors import NoRouteError, StatusError, bad_request
 from sparktest.devcluster.kinds import PODS, Kind, Kinds
-from sparktest.devcluster.status import NoRouteError, StatusError, bad_request
 
 METHODS = {
     "GET": "get",

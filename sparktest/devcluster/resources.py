@@ -7,7 +7,17 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster import admission
-from sparktest.devcluster.breaches import in_own_words
+from sparktest.devcluster.api_errors import (
+    MODIFIED,
+    StatusError,
+    already_exists,
+    bad_request,
+    cause,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+)
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import NAMESPACES, Kind
@@ -20,18 +30,8 @@ from sparktest.devcluster.objects import (
     tidied,
     type_fault,
 )
-from sparktest.devcluster.status import (
-    MODIFIED,
-    StatusError,
-    already_exists,
-    bad_request,
-    cause,
-    conflict,
-    forbidden,
-    invalid,
-    not_found,
-)
 from sparktest.devcluster.store import Store
+from sparktest.devcluster.validation_errors import builtin_messages
 
 Change = Callable[[Object], Object]
 
@@ -210,7 +210,7 @@ class Resources:
         causes = kind.rules.causes(obj, old)
         if not kind.custom and any(c["reason"] == "FieldValueTypeInvalid" for c in causes):
             raise _undecodable(kind, causes[0]["message"], options)
-        self._refuse(kind, obj, causes if kind.custom else [*map(in_own_words, causes)])
+        self._refuse(kind, obj, causes if kind.custom else builtin_messages(causes))
 
     def _check_finalizers(self, kind: Kind, obj: Object, current: Object) -> None:
         if not current["metadata"].get("deletionTimestamp"):

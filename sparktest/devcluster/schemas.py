@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import jsonschema_rs
 
-from sparktest.devcluster.breaches import breach
+from sparktest.devcluster.api_errors import Cause, cause
+from sparktest.devcluster.cel_rules import RuleTree
 from sparktest.devcluster.objects import METADATA_SCHEMA
-from sparktest.devcluster.rules import RuleTree
-from sparktest.devcluster.status import Cause, cause
+from sparktest.devcluster.validation_errors import error_causes
 
 
 def is_base64(text: str) -> bool:
@@ -93,7 +93,9 @@ class Schema:
 
     def causes(self, obj: Tree, old: Tree | None) -> list[Cause]:
         """Every rule that the object breaks, in a stable order; `old` is what it replaces."""
-        found = [broken for error in self._validator.iter_errors(obj) for broken in breach(error)]
+        found = [
+            broken for error in self._validator.iter_errors(obj) for broken in error_causes(error)
+        ]
         found.sort(key=lambda broken: broken["field"] == "<nil>", reverse=True)
         if not self._rules:
             return found

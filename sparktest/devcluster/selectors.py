@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 
+from sparktest.devcluster.api_errors import bad_request
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import JOBS, Kind
-from sparktest.devcluster.status import bad_request
 
 Test = Callable[[Entry], bool]
 Labels = dict[str, str]

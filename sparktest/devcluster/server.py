@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from sparktest.devcluster.api_errors import StatusError, bad_request
 from sparktest.devcluster.requests import Answer, Request, refused
-from sparktest.devcluster.status import StatusError, bad_request
 
 LOG = logging.getLogger(__name__)
 # A larger body is refused, as by the real one.

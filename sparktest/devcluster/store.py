@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.entries import Entry, Event, Object, entry_of
 from sparktest.devcluster.history import History
-from sparktest.devcluster.status import StatusError
 from sparktest.errors import UnavailableError
 
 TABLES = """

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
+from sparktest.devcluster.api_errors import StatusError, bad_request, expired
 from sparktest.devcluster.entries import Entry, Event
 from sparktest.devcluster.history import History
 from sparktest.devcluster.kinds import Kind
 from sparktest.devcluster.selectors import Test
-from sparktest.devcluster.status import StatusError, bad_request, expired
 from sparktest.devcluster.store import Store
 
 BOOKMARK_SECONDS = 30.0

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.app import DevCluster
 from sparktest.devcluster.clock import Clock, stamp
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.devcluster.requests import Answer, Request, target, verb_of
-from sparktest.devcluster.status import StatusError
 
 REASONS = {
     401: "Unauthorized",

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparktest.devcluster import shim
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.logs import BLOCK, LogOptions, read
 from sparktest.devcluster.requests import Request
 from sparktest.devcluster.shim import Log
-from sparktest.devcluster.status import StatusError
 
 
 def written(path: Path, *pieces: bytes) -> Path:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparktest.devcluster import patches
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.kinds import JOBS, PODS
-from sparktest.devcluster.status import StatusError
 
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.text(max_size=3),
@@ -85,7 +85,7 @@ def pod(**spec: Any) -> dict[str, Any]:
 
 
 def strategic(obj: Any, patch: Any) -> Any:
-    return patches.patched(obj, patch, patches.STRATEGIC, PODS.schema)
+    return patches.apply_patch(obj, patch, patches.STRATEGIC, PODS.schema)
 
 
 def test_a_strategic_patch_merges_containers_by_name_and_their_variables_too() -> None:
@@ -120,7 +120,7 @@ def test_a_strategic_patch_of_a_list_of_objects_holds_objects_only(item: Any) ->
 def test_a_strategic_patch_adds_finalizers_and_replaces_plain_lists() -> None:
     before = {"metadata": {"finalizers": ["a"]}, "spec": {"template": {"spec": {"x": ["1"]}}}}
     patch = {"metadata": {"finalizers": ["b"]}, "spec": {"template": {"spec": {"x": ["2"]}}}}
-    after = patches.patched(before, patch, patches.STRATEGIC, JOBS.schema)
+    after = patches.apply_patch(before, patch, patches.STRATEGIC, JOBS.schema)
     assert after["metadata"]["finalizers"] == ["a", "b"]
     assert after["spec"]["template"]["spec"]["x"] == ["2"]
     less = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.protobuf import MAGIC, decode
-from sparktest.devcluster.status import StatusError
 
 
 def varint(value: int) -> bytes:

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.entries import Entry, entry_of
 from sparktest.devcluster.kinds import EVENTS, JOBS, PODS, Kind
 from sparktest.devcluster.selectors import label_terms, selector
-from sparktest.devcluster.status import StatusError
 
 
 def holds(text: str, **labels: str) -> bool:

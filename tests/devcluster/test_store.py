@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.entries import Event
 from sparktest.devcluster.history import KEPT
-from sparktest.devcluster.status import StatusError
 from sparktest.devcluster.store import Store
 from sparktest.errors import UnavailableError
 

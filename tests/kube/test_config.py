@@ -9,7 +9,7 @@ import pytest
 import yaml
 from kubernetes.config import incluster_config
 
-from sparktest.devcluster import kubeconfig as devcluster_kubeconfig
+from sparktest.devcluster.credentials import write_kubeconfig
 from sparktest.errors import ForbiddenError, InvalidError
 from sparktest.kube import config
 from sparktest.kube.cluster import Cluster
@@ -218,6 +218,6 @@ def test_without_a_token_no_dev_cluster_is_used(tmp_path: Path) -> None:
 def test_a_dev_cluster_is_known_by_its_kubeconfig(tmp_path: Path) -> None:
     ca = tmp_path / "ca"
     ca.write_bytes(b"")
-    devcluster_kubeconfig.write(tmp_path / "k", "https://127.0.0.1:1", ca, "secret")
+    write_kubeconfig(tmp_path / "k", "https://127.0.0.1:1", ca, "secret")
     with pytest.raises(ForbiddenError):
         config.refuse_open_devcluster(Settings(kubeconfig=str(tmp_path / "k")), {})

@@ -7,7 +7,7 @@ from typing import Any, Self
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
 
-from sparktest.devcluster.status import Cause, cause
+from sparktest.devcluster.api_errors import Cause, cause
 
 Tree = dict[str, Any]
 ENVIRONMENT = cel.NewEnv(

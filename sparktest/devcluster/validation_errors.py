@@ -1,18 +1,18 @@
-"""What JSON Schema says of a broken rule, in the words of Kubernetes. Pure."""
+"""Schema validation errors, with the reasons and messages of the Kubernetes API. Pure."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jsonschema_rs
 
-from sparktest.devcluster.status import Cause, cause
+from sparktest.devcluster.api_errors import Cause, cause
 
 
-def breach(error: jsonschema_rs.ValidationError) -> Iterator[Cause]:
-    """The causes that one error of the validator stands for."""
+def error_causes(error: jsonschema_rs.ValidationError) -> Iterator[Cause]:
+    """Yield the causes that stand for one error of the validator."""
     kind: Any = error.kind  # each kind of error has fields of its own
-    path = field(error.instance_path)
+    path = field_path(error.instance_path)
     if kind.name == "required":
         name = f"{path}.{kind.property}" if path else str(kind.property)
         yield cause("Required", name, "Required value")
@@ -40,17 +40,25 @@ def _alternatives(error: jsonschema_rs.ValidationError, path: str) -> Iterator[C
     yield cause("Invalid", "<nil>", f'Invalid value: "": {text}')
     if not valid and kind.context:
         for nested in kind.context[0]:
-            yield from breach(nested)
+            yield from error_causes(nested)
 
 
-def in_own_words(broken: Cause) -> Cause:
-    """The cause as the built-in kinds tell it, which are not checked by a schema elsewhere."""
-    message = broken["message"].replace(f"{broken['field']} in body should be", "must be")
-    return {**broken, "message": message}
+def builtin_messages(causes: Iterable[Cause]) -> list[Cause]:
+    """Return the causes with the messages of the built-in kinds.
+
+    A real API server checks those in Go code and not by a schema, and words the messages so.
+    """
+    return [
+        {
+            **broken,
+            "message": broken["message"].replace(f"{broken['field']} in body should be", "must be"),
+        }
+        for broken in causes
+    ]
 
 
-def field(path: Sequence[str | int]) -> str:
-    """`spec.envFrom[0].secretRef` for a path of names and indexes."""
+def field_path(path: Sequence[str | int]) -> str:
+    """Return a path of names and indexes as text: `spec.envFrom[0].secretRef`."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
@@ -58,7 +66,7 @@ def field(path: Sequence[str | int]) -> str:
 
 
 def json_type(value: Any) -> str:
-    """The JSON Schema type of a value."""
+    """Return the JSON Schema type of a value."""
     for python, name in TYPES:
         if isinstance(value, python):
             return name

@@ -1,0 +1,162 @@
+"""The representations of an answer: whole objects, their metadata only, or a Table."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from sparktest.devcluster import columns, jsonpath
+from sparktest.devcluster.api_errors import StatusError
+from sparktest.devcluster.clock import Clock
+from sparktest.devcluster.entries import Entry, Object
+from sparktest.devcluster.kinds import Column, Kind
+
+JSON_TYPES = ("application/json", "application/*", "*/*", "")
+NAME_COLUMN = Column(
+    name="Name",
+    type="string",
+    format="name",
+    json_path=".metadata.name",
+    description="The name of the object; unique in its namespace among objects of its kind.",
+)
+
+
+def negotiate(accept: str) -> str:
+    """Return the first representation that an Accept header names and this server has.
+
+    "" stands for whole objects; the others are PartialObjectMetadata and Table.
+
+    Raises:
+        StatusError: 406, the server has none of them.
+    """
+    for entry in accept.split(","):
+        media_type, *rest = (part.strip() for part in entry.split(";"))
+        parameters = dict(part.partition("=")[::2] for part in rest)
+        if media_type not in JSON_TYPES:
+            continue
+        name = parameters.get("as", "").removesuffix("List")
+        if not name:
+            return ""
+        if name in ("Table", "PartialObjectMetadata") and parameters.get("v") == "v1":
+            return name
+    text = "only the following media types are accepted: application/json"
+    raise StatusError(406, "NotAcceptable", text)
+
+
+class Representation:
+    """An encoder of objects of one kind for one request.
+
+    Args:
+        kind: the kind, in the version that the request names.
+        name: a result of negotiate().
+        include: the part of each object that a Table row carries: Object, Metadata or None.
+        clock: the time that ages in a Table are counted to.
+    """
+
+    def __init__(self, kind: Kind, name: str, include: str, clock: Clock) -> None:
+        self.kind = kind
+        self.name = name
+        self.include = include
+        self.clock = clock
+        head = msgspec.json.encode({"apiVersion": kind.api_version, "kind": kind.kind})
+        # Items of a list of a built-in kind carry no apiVersion and kind: the list does.
+        self._head = b"" if kind.custom else head[:-1] + b","
+
+    def encode(self, entry: Entry) -> bytes:
+        """Return one stored object as JSON."""
+        if self.name == "Table":
+            return self._table([entry], {"resourceVersion": str(entry.version)})
+        if self.name == "" and self.kind.stored_as == self.kind.api_version:
+            return entry.raw
+        obj = entry.decode()
+        obj["apiVersion"] = self.kind.api_version
+        return msgspec.json.encode(partial_metadata(obj) if self.name else obj)
+
+    def encode_written(self, obj: Object) -> bytes:
+        """Return the result of a write as JSON; after a dry run it is not stored anywhere."""
+        if self.name == "PartialObjectMetadata":
+            return msgspec.json.encode(partial_metadata(obj))
+        return msgspec.json.encode(obj)
+
+    def encode_list(self, entries: Sequence[Entry], meta: dict[str, Any]) -> bytes:
+        """Return a list as JSON; `meta` is the metadata of the list."""
+        if self.name == "Table":
+            return self._table(entries, meta)
+        kind, version = self.kind.list_kind, self.kind.api_version
+        if self.name:
+            kind, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
+        head = msgspec.json.encode({"kind": kind, "apiVersion": version, "metadata": meta})
+        items = b",".join(self._encode_item(entry) for entry in entries)
+        return head[:-1] + b',"items":[' + items + b"]}"
+
+    def _encode_item(self, entry: Entry) -> bytes:
+        raw = self.encode(entry)
+        if self.name == "" and self._head and raw.startswith(self._head):
+            return b"{" + raw[len(self._head) :]
+        return raw
+
+    def _table(self, entries: Sequence[Entry], meta: dict[str, Any]) -> bytes:
+        document = table(self.kind, entries, meta, self.include, self.clock.now())
+        return msgspec.json.encode(document)
+
+
+def table(
+    kind: Kind, entries: Sequence[Entry], meta: dict[str, Any], include: str, now: datetime
+) -> Object:
+    """Return the Table that `kubectl get` prints; for `include` see Representation."""
+    rows = []
+    for entry in entries:
+        obj = entry.decode()
+        obj["apiVersion"] = kind.api_version
+        row: Object = {"cells": _cells(kind, obj, now)}
+        if include != "None":
+            row["object"] = obj if include == "Object" else partial_metadata(obj)
+        rows.append(row)
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": meta,
+        "columnDefinitions": [_definition(column) for column in _columns(kind)],
+        "rows": rows,
+    }
+
+
+def partial_metadata(obj: Object) -> Object:
+    """Return the PartialObjectMetadata of an object."""
+    return {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": obj["metadata"],
+    }
+
+
+def _columns(kind: Kind) -> tuple[Column, ...]:
+    if kind.custom:
+        return (NAME_COLUMN, *kind.columns)
+    own = columns.COLUMNS.get(kind.kind, columns.DEFAULT_COLUMNS)
+    return own if kind.kind in columns.WITHOUT_NAME else (NAME_COLUMN, *own)
+
+
+def _definition(column: Column) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(column)
+    fields.pop("jsonPath")
+    return fields
+
+
+def _cells(kind: Kind, obj: Object, now: datetime) -> list[Any]:
+    if kind.custom or kind.kind not in columns.CELLS:
+        return [_cell(column, obj, now) for column in _columns(kind)]
+    cells = columns.CELLS[kind.kind](obj, now)
+    return cells if kind.kind in columns.WITHOUT_NAME else [obj["metadata"]["name"], *cells]
+
+
+def _cell(column: Column, obj: Object, now: datetime) -> Any:
+    found = jsonpath.find(column.json_path, obj)
+    if not found:
+        return None
+    if column.type == "string":
+        return jsonpath.to_text(found[0])
+    if column.type == "date":
+        return columns.timestamp_since(found[0], now)
+    return found[0]
