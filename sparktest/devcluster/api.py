@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from sparktest.devcluster import discovery, openapi, patches, reviews
+from sparktest.devcluster import discovery, patches, reviews
 from sparktest.devcluster.api_errors import (
-    NoRouteError,
     StatusError,
     bad_request,
     cause,
@@ -33,9 +32,6 @@ from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.selectors import selector
 from sparktest.devcluster.watch import WatchOptions, version_of, watch
 
-HEALTH = ("/healthz", "/livez", "/readyz")
-AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 Log = Callable[[Request, str, str], Iterator[bytes | None]]
 
 
@@ -53,63 +49,11 @@ class Api:
         Raises:
             StatusError: whatever is wrong with it.
         """
-        fixed = self._about(request)
-        if fixed is not None:
-            return fixed
+        described = discovery.describe(request, self.kinds.all())
+        if described is not None:
+            return described
         aim = target(request.path, self.kinds)
         return self._carry_out(request, aim, verb_of(request, aim))
-
-    def _about(self, request: Request) -> Answer | None:
-        """What there is to know about the API itself; None for a path to a resource."""
-        path = request.path.rstrip("/") or "/"
-        if path in HEALTH:
-            return Answer(b"ok", media_type="text/plain")
-        if path == "/version":
-            return answered(discovery.VERSION)
-        if path.startswith("/openapi/"):
-            return self._openapi(request, path)
-        steps = path.strip("/").split("/")
-        if steps[0] not in ("api", "apis") or len(steps) > (2 if steps[0] == "api" else 3):
-            return None
-        document = self._discovery(request, steps)
-        if document is None:
-            raise NoRouteError
-        found = answered(document)
-        if document["kind"] == "APIGroupDiscoveryList":
-            found.media_type = AGGREGATED
-        return found
-
-    def _openapi(self, request: Request, path: str) -> Answer:
-        kinds = self.kinds.all()
-        if path == "/openapi/v2":
-            if OPENAPI_PROTOBUF in request.headers.get("accept", ""):
-                # Nothing is a valid description too: kubectl then leaves checking to the server.
-                return Answer(media_type=OPENAPI_PROTOBUF.replace("@", "."))
-            return answered(openapi.v2(kinds))
-        if path == "/openapi/v3":
-            return answered(openapi.index(kinds))
-        document = openapi.document(path.removeprefix("/openapi/v3/"), kinds)
-        if document is None:
-            raise NoRouteError
-        return answered(document)
-
-    def _discovery(self, request: Request, steps: list[str]) -> dict[str, Any] | None:
-        kinds = self.kinds.all()
-        wants_all = "as=APIGroupDiscoveryList" in request.headers.get("accept", "")
-        match steps:
-            case ["api" | "apis"] if wants_all and "v=v2;" in f"{request.headers['accept']};":
-                return discovery.aggregated(kinds, core=steps[0] == "api")
-            case ["api"]:
-                return discovery.core_versions(request.headers.get("host", ""))
-            case ["apis"]:
-                return discovery.groups(kinds)
-            case ["api", version]:
-                return discovery.resources("", version, kinds)
-            case ["apis", group]:
-                return discovery.group(group, kinds)
-            case ["apis", group, version]:
-                return discovery.resources(group, version, kinds)
-        return None
 
     def _carry_out(self, request: Request, aim: Target, verb: str) -> Answer:
         if aim.subresource == "log":

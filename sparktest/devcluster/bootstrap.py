@@ -3,9 +3,9 @@
 import platform
 
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.discovery import VERSION
 from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.kinds import ACCOUNTS, CRDS, NAMESPACES, NODES, SYSTEM, Kind, Kinds
+from sparktest.devcluster.openapi import VERSION
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.store import Store
 

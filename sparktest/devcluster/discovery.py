@@ -1,28 +1,81 @@
-"""Discovery: which groups, versions and resources there are, in both of its forms. Pure."""
+"""What the API says about itself: health, version, OpenAPI, and discovery in both forms. Pure."""
 
 from typing import Any
 
+from sparktest.devcluster import openapi
+from sparktest.devcluster.api_errors import NoRouteError
 from sparktest.devcluster.kinds import Kind
+from sparktest.devcluster.requests import Answer, Request, answered
 
 Document = dict[str, Any]
-VERSION: Document = {
-    "major": "1",
-    "minor": "34",
-    "gitVersion": "v1.34.0-sparktest",
-    "gitCommit": "",
-    "gitTreeState": "clean",
-    "buildDate": "1970-01-01T00:00:00Z",
-    "goVersion": "",
-    "compiler": "",
-    "platform": "",
-}
-# In this order, and kubectl shows it.
+HEALTH = ("/healthz", "/livez", "/readyz")
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# kubectl shows them in this order.
 CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 SUB_VERBS = {"log": ["get"], "finalize": ["update"], "status": ["get", "patch", "update"]}
 
 
+def describe(request: Request, kinds: list[Kind]) -> Answer | None:
+    """Return the answer for a path that is about the API itself; None for any other path.
+
+    Raises:
+        NoRouteError: there is no such group, version or document.
+    """
+    path = request.path.rstrip("/") or "/"
+    if path in HEALTH:
+        return Answer(b"ok", media_type="text/plain")
+    if path == "/version":
+        return answered(openapi.VERSION)
+    if path.startswith("/openapi/"):
+        return _openapi(request, path, kinds)
+    steps = path.strip("/").split("/")
+    if steps[0] not in ("api", "apis") or len(steps) > (2 if steps[0] == "api" else 3):
+        return None
+    document = _discovery(request, steps, kinds)
+    if document is None:
+        raise NoRouteError
+    answer = answered(document)
+    if document["kind"] == "APIGroupDiscoveryList":
+        answer.media_type = AGGREGATED
+    return answer
+
+
+def _openapi(request: Request, path: str, kinds: list[Kind]) -> Answer:
+    if path == "/openapi/v2":
+        if OPENAPI_PROTOBUF in request.headers.get("accept", ""):
+            # An empty document is valid too: kubectl then leaves validation to the server.
+            return Answer(media_type=OPENAPI_PROTOBUF.replace("@", "."))
+        return answered(openapi.v2(kinds))
+    if path == "/openapi/v3":
+        return answered(openapi.index(kinds))
+    document = openapi.document(path.removeprefix("/openapi/v3/"), kinds)
+    if document is None:
+        raise NoRouteError
+    return answered(document)
+
+
+def _discovery(request: Request, steps: list[str], kinds: list[Kind]) -> Document | None:
+    accept = request.headers.get("accept", "")
+    is_aggregated = "as=APIGroupDiscoveryList" in accept and "v=v2;" in f"{accept};"
+    match steps:
+        case ["api" | "apis"] if is_aggregated:
+            return aggregated(kinds, core=steps[0] == "api")
+        case ["api"]:
+            return core_versions(request.headers.get("host", ""))
+        case ["apis"]:
+            return groups(kinds)
+        case ["api", version]:
+            return resources("", version, kinds)
+        case ["apis", group_name]:
+            return group(group_name, kinds)
+        case ["apis", group_name, version]:
+            return resources(group_name, version, kinds)
+    return None
+
+
 def core_versions(address: str) -> Document:
-    """The answer of /api."""
+    """Return the answer of /api."""
     return {
         "kind": "APIVersions",
         "versions": ["v1"],
@@ -31,7 +84,7 @@ def core_versions(address: str) -> Document:
 
 
 def groups(kinds: list[Kind]) -> Document:
-    """The answer of /apis."""
+    """Return the answer of /apis."""
     names = dict.fromkeys(kind.group for kind in kinds if kind.group)
     return {
         "kind": "APIGroupList",
@@ -41,7 +94,7 @@ def groups(kinds: list[Kind]) -> Document:
 
 
 def group(name: str, kinds: list[Kind]) -> Document | None:
-    """The answer of /apis/{group}; None where there is no such group."""
+    """Return the answer of /apis/{group}; None if there is no such group."""
     if not any(kind.group == name for kind in kinds):
         return None
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, kinds)}
@@ -56,14 +109,14 @@ def _group(name: str, kinds: list[Kind]) -> Document:
 
 
 def _versions(name: str, kinds: list[Kind]) -> list[str]:
-    """The versions of a group, the one to prefer first."""
+    """Return the versions of a group, the preferred one first."""
     known = dict.fromkeys(kind.version for kind in kinds if kind.group == name)
     stored = {kind.storage_version for kind in kinds if kind.group == name}
     return sorted(known, key=lambda version: version not in stored)
 
 
 def resources(group_name: str, version: str, kinds: list[Kind]) -> Document | None:
-    """The answer of /api/v1 and /apis/{group}/{version}; None where there is nothing."""
+    """Return the answer of /api/v1 or /apis/{group}/{version}; None if it has no resources."""
     here = [kind for kind in kinds if (kind.group, kind.version) == (group_name, version)]
     if not here:
         return None
@@ -98,7 +151,7 @@ def _resource(kind: Kind) -> list[Document]:
 
 
 def aggregated(kinds: list[Kind], *, core: bool) -> Document:
-    """Everything at once, as kubectl asks for it: the core group, or all others."""
+    """Return the aggregated discovery of the core group, or of all other groups."""
     names = [""] if core else list(dict.fromkeys(kind.group for kind in kinds if kind.group))
     items = []
     for name in names:

@@ -1,22 +1,35 @@
-"""OpenAPI, as much as kubectl needs to validate on the server and to explain. Pure."""
+"""OpenAPI documents, as much as `kubectl apply` and `kubectl explain` need. Pure."""
 
 import hashlib
 from typing import Any
 
-from sparktest.devcluster.discovery import VERSION
 from sparktest.devcluster.kinds import Kind
 from sparktest.devcluster.objects import METADATA_SCHEMA
 
 Document = dict[str, Any]
+VERSION: Document = {
+    "major": "1",
+    "minor": "34",
+    "gitVersion": "v1.34.0-sparktest",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "",
+}
 INFO = {"title": "SparkTest dev cluster", "version": VERSION["gitVersion"]}
-API_VERSION = {"type": "string", "description": "The group and version of this kind."}
-KIND = {"type": "string", "description": "The name of this kind."}
+API_VERSION = {
+    "type": "string",
+    "description": "The group and version of this schema.",
+}
+KIND = {"type": "string", "description": "The kind of resource that this object represents."}
 STRICT = {"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}
 DRY_RUN = {"name": "dryRun", "in": "query", "schema": {"type": "string"}}
 
 
 def index(kinds: list[Kind]) -> Document:
-    """The answer of /openapi/v3: a document for each group and version."""
+    """Return the answer of /openapi/v3: the path of a document for each group and version."""
     paths = {}
     for path in dict.fromkeys(_path(kind) for kind in kinds):
         schemas = [str(kind.schema) for kind in kinds if _path(kind) == path]
@@ -26,7 +39,7 @@ def index(kinds: list[Kind]) -> Document:
 
 
 def document(path: str, kinds: list[Kind]) -> Document | None:
-    """The OpenAPI 3 document of a group and version; None where there is nothing."""
+    """Return the OpenAPI 3 document of a group and version; None if there is no such version."""
     here = [kind for kind in kinds if _path(kind) == path]
     if not here:
         return None
@@ -42,7 +55,7 @@ def document(path: str, kinds: list[Kind]) -> Document | None:
 
 
 def v2(kinds: list[Kind]) -> Document:
-    """The answer of /openapi/v2, for those who still ask for it."""
+    """Return the answer of /openapi/v2, for older clients."""
     definitions = {_name(kind): _schema(kind) for kind in kinds}
     return {"swagger": "2.0", "info": INFO, "paths": {}, "definitions": definitions}
 

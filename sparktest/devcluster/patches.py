@@ -135,7 +135,7 @@ def _merged_list(items: list[Any], patch: list[Any], schema: Tree) -> list[Any]:
         return deepcopy(patch)
     if any(item.get("$patch") == "replace" for item in _objects(patch)):
         return [deepcopy(item) for item in patch if "$patch" not in item]
-    result = list(items)
+    result, item_schema = list(items), schema.get("items") or {}
     for change in _objects(patch):
         found = [item for item in result if item.get(key) == change.get(key)]
         if change.get("$patch") == "delete":
@@ -145,7 +145,7 @@ def _merged_list(items: list[Any], patch: list[Any], schema: Tree) -> list[Any]:
                 found[0], change, schema.get("items") or {}
             )
         else:
-            result.append(strategic_merge({}, change, schema.get("items") or {}))
+            result.append(strategic_merge({}, change, item_schema))
     return result
 
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from sparktest.devcluster.discovery import VERSION
 from sparktest.devcluster.kinds import BUILT_IN, VERBS
+from sparktest.devcluster.openapi import VERSION
 from sparktest.devcluster.simulate import IMAGES, PREFIX, Simulated
 from tests.devcluster.parity import DIFFERENCES
 
