@@ -18,7 +18,13 @@ import msgspec
 from sparktest.errors import InvalidError
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
-ALIASES = {"database_url": "DATABASE_URL", "port": "PORT"}
+ALIASES = {
+    "database_url": "DATABASE_URL",
+    "port": "PORT",
+    "image_pull_timeout_seconds": "SPARKTEST_IMAGE_PULL_PATIENCE_SECONDS",
+}
+# Keys of the config file that were renamed.
+RENAMED = {"image_pull_patience_seconds": "image_pull_timeout_seconds"}
 TOKEN_FILE = "SPARKTEST_TOKEN_FILE"  # noqa: S105 - the name of a variable
 DEFAULT = "default"
 # The context of a dev cluster in its kubeconfig.
@@ -43,7 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     context: str | None = None
     default_timeout_seconds: int = 3600
     job_ttl_seconds: int = 3600
-    image_pull_patience_seconds: int = 90
+    image_pull_timeout_seconds: int = 90
 
     def __repr__(self) -> str:
         """Without the token and without the password of the database."""
@@ -170,12 +176,16 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _from_file(config: dict[str, Any], path: Path) -> dict[str, Given]:
-    for key in config:
-        if key not in FIELDS:
+    given: dict[str, Given] = {}
+    for key, value in config.items():
+        field = RENAMED.get(key, key)
+        if field not in FIELDS:
             raise InvalidError(
                 f"{path}: no setting is called {key!r}; there are {', '.join(FIELDS)}"
             )
-    return {key: Given(value, f"{path}: {key}") for key, value in config.items()}
+        if field == key or field not in config:
+            given[field] = Given(value, f"{path}: {key}")
+    return given
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
@@ -263,7 +273,7 @@ RULES = {
     "namespaces": Rule(lambda names: all(map(NAMESPACE.fullmatch, names)), "names of namespaces"),
     "default_timeout_seconds": _seconds(1),
     "job_ttl_seconds": _seconds(0),
-    "image_pull_patience_seconds": _seconds(1),
+    "image_pull_timeout_seconds": _seconds(1),
     "token": Rule(
         lambda value: value is None or re.fullmatch(r"[!-~]+", value),
         "printable ASCII without blanks, as in an HTTP header",

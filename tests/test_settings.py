@@ -71,6 +71,17 @@ def test_aliases_count_where_the_variable_itself_is_not_set(
     assert str(getattr(load(home | {alias: "1", f"SPARKTEST_{field.upper()}": "2"}), field)) == "2"
 
 
+def test_the_old_key_of_the_image_pull_timeout_is_still_read(home: dict[str, str]) -> None:
+    path = settings.config_file(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("image_pull_patience_seconds = 5\n")
+    assert load(home).image_pull_timeout_seconds == 5
+    path.write_text(
+        "image_pull_timeout_seconds = 7\nimage_pull_patience_seconds = 5\n", encoding="utf-8"
+    )
+    assert load(home).image_pull_timeout_seconds == 7
+
+
 def test_an_empty_variable_is_not_set(home: dict[str, str]) -> None:
     assert load(home | {"SPARKTEST_PORT": "", "SPARKTEST_TOKEN": " "}) == load(home)
 
@@ -89,7 +100,7 @@ def test_the_variable_that_kubernetes_makes_for_a_service_is_no_port(home: dict[
         ("SPARKTEST_DEFAULT_TIMEOUT_SECONDS", "0", "must be 1 to 2147483647 seconds"),
         ("SPARKTEST_JOB_TTL_SECONDS", "-1", "must be 0 to 2147483647 seconds"),
         ("SPARKTEST_JOB_TTL_SECONDS", "2147483648", "must be 0 to 2147483647 seconds"),
-        ("SPARKTEST_IMAGE_PULL_PATIENCE_SECONDS", "0", "must be 1 to"),
+        ("SPARKTEST_IMAGE_PULL_TIMEOUT_SECONDS", "0", "must be 1 to"),
         ("SPARKTEST_NAMESPACE", "Team_A", "must be the name of a namespace"),
         ("SPARKTEST_NAMESPACES", "a,../b", "must be names of namespaces"),
         ("SPARKTEST_TOKEN", "two words", "must be printable ASCII"),

@@ -8,13 +8,13 @@ from typing import Any
 from sparktest.client import ApiClient
 from sparktest.controller import events, steps, testruns
 from sparktest.controller.backend import Backend
-from sparktest.controller.book import Memo
-from sparktest.controller.jobs import JobActions
-from sparktest.controller.known import Known, Standing
+from sparktest.controller.caches import Caches
+from sparktest.controller.job_actions import JobActions
+from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.reporter import Reporter
+from sparktest.controller.run_states import RunState
 from sparktest.controller.steps import Step
 from sparktest.controller.testruns import Key
-from sparktest.controller.views import Views
 from sparktest.domain import FailureClass, Run
 from sparktest.errors import (
     ConflictError,
@@ -25,7 +25,7 @@ from sparktest.errors import (
 )
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from sparktest.kube.jobs import FINALIZER
-from sparktest.kube.outcome import failure_of
+from sparktest.kube.outcome import make_failure
 from sparktest.kube.pods import Object, section
 
 log = logging.getLogger(__name__)
@@ -43,53 +43,55 @@ class Actions:
         self,
         cluster: Cluster,
         client: ApiClient,
-        views: Views,
+        caches: Caches,
         reporter: Reporter,
         backend: Backend,
         *,
-        later: Callable[[Key, float], None],
+        requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._client = client
-        self._views = views
+        self._caches = caches
         self._reporter = reporter
         self._backend = backend
-        self._later = later
+        self._later = requeue_after
         self._clock = clock
-        jobs = JobActions(cluster, views, later=later, clock=clock)
-        self._by_kind: dict[type[Step], Callable[[Any, Known, Memo], bool]] = {
+        jobs = JobActions(cluster, caches, requeue_after=requeue_after, clock=clock)
+        self._by_kind: dict[type[Step], Callable[[Any, Observation, RunState], bool]] = {
             steps.AddFinalizer: self._add_finalizer,
             steps.ReleaseFinalizer: self._release_finalizer,
             steps.Register: self._register,
             steps.FetchRun: self._fetch_run,
-            steps.Claim: self._claim,
-            steps.Follow: self._follow,
-            steps.Report: self._report,
+            steps.ClaimRun: self._claim,
+            steps.FollowLog: self._follow,
+            steps.ReportRun: self._report,
             steps.PatchStatus: self._patch_status,
-            steps.Emit: self._emit,
-            steps.Confirm: self._confirm,
-            steps.LookAgain: self._look_again,
-            steps.Park: self._park,
+            steps.RecordEvent: self._emit,
+            steps.ReadLive: self._confirm,
+            steps.RequeueAt: self._look_again,
+            steps.DeferUntilApiUp: self._park,
             steps.CreateJob: jobs.create,
-            steps.Stop: jobs.stop,
-            steps.Remove: jobs.remove,
-            steps.PatchTtl: jobs.patch_ttl,
+            steps.StopJob: jobs.stop,
+            steps.DeleteJob: jobs.remove,
+            steps.PatchJobTtl: jobs.patch_ttl,
             steps.ReadEvents: jobs.read_events,
         }
 
-    def carry_out(self, step: Step, known: Known, memo: Memo) -> bool:
+    def execute(self, step: Step, observed: Observation, state: RunState) -> bool:
         """Whether more is known now, so that another plan should be made.
 
         Raises:
             SparkTestError: it could not be done; the key is to be tried again.
         """
-        return self._by_kind[type(step)](step, known, memo)
+        return self._by_kind[type(step)](step, observed, state)
 
     # --- the TestRun -----------------------------------------------------------------------------
 
-    def _add_finalizer(self, step: steps.AddFinalizer, known: Known, memo: Memo) -> bool:
-        testrun = known.testrun or {}
+    def _add_finalizer(
+        self, step: steps.AddFinalizer, observed: Observation, state: RunState
+    ) -> bool:
+        testrun = observed.testrun or {}
         there = testruns.finalizers(testrun)
         path = "/metadata/finalizers"
         patch = [
@@ -101,17 +103,21 @@ class Actions:
             patch.append({"op": "add", "path": path, "value": [FINALIZER]})
         return self._patch_testrun(testrun, patch)
 
-    def _release_finalizer(self, step: steps.ReleaseFinalizer, known: Known, memo: Memo) -> bool:
-        testrun = known.testrun or {}
+    def _release_finalizer(
+        self, step: steps.ReleaseFinalizer, observed: Observation, state: RunState
+    ) -> bool:
+        testrun = observed.testrun or {}
         path = f"/metadata/finalizers/{testruns.finalizers(testrun).index(FINALIZER)}"
         patch = [_uid_test(testrun), _test(path, FINALIZER), {"op": "remove", "path": path}]
         return self._patch_testrun(testrun, patch)
 
-    def _patch_status(self, step: steps.PatchStatus, known: Known, memo: Memo) -> bool:
-        testrun = known.testrun or {}
+    def _patch_status(
+        self, step: steps.PatchStatus, observed: Observation, state: RunState
+    ) -> bool:
+        testrun = observed.testrun or {}
         patch = [_uid_test(testrun), {"op": "add", "path": "/status", "value": step.status}]
         written = self._patch_testrun(testrun, patch, subresource="status")
-        memo.told = step.status
+        state.last_status = step.status
         return written
 
     def _patch_testrun(
@@ -128,79 +134,79 @@ class Actions:
             # that change, which may have come already.
             self._refresh(namespace, name)
             raise
-        self._views.put(TESTRUNS, after)
+        self._caches.put(TESTRUNS, after)
         return True
 
     def _refresh(self, namespace: str, name: str) -> None:
         try:
-            self._views.put(TESTRUNS, self._cluster.get(TESTRUNS, namespace, name))
+            self._caches.put(TESTRUNS, self._cluster.get(TESTRUNS, namespace, name))
         except NotFoundError:
             return
 
-    def _emit(self, step: steps.Emit, known: Known, memo: Memo) -> bool:
-        if known.testrun is not None:
-            events.warn(self._cluster, known.testrun, step.reason, step.message)
+    def _emit(self, step: steps.RecordEvent, observed: Observation, state: RunState) -> bool:
+        if observed.testrun is not None:
+            events.warn(self._cluster, observed.testrun, step.reason, step.message)
         return False
 
     # --- the run in the API ----------------------------------------------------------------------
 
-    def _register(self, step: steps.Register, known: Known, memo: Memo) -> bool:
-        body = testruns.registration(known.testrun or {}, known.cluster)
+    def _register(self, step: steps.Register, observed: Observation, state: RunState) -> bool:
+        body = testruns.create_run_payload(observed.testrun or {}, observed.cluster)
         try:
             run = self._client.create_run(body)
         except GoneError:
-            memo.no_run(Standing.GONE)
+            state.clear_run(Registration.DELETED)
         except (InvalidError, TooLargeError) as error:
-            memo.no_run(Standing.REFUSED)
-            memo.refusal = failure_of(FailureClass.CONFIG, "Invalid", error.detail)
-            log.warning("testrun refused key=%s/%s error=%s", *known.key, error.detail)
+            state.clear_run(Registration.REJECTED)
+            state.permanent_error = make_failure(FailureClass.CONFIG, "Invalid", error.detail)
+            log.warning("testrun refused key=%s/%s error=%s", *observed.key, error.detail)
         else:
-            memo.take(run, self._clock())
-            log.info("testrun registered run_id=%s key=%s/%s", run.id, *known.key)
+            state.set_run(run, self._clock())
+            log.info("testrun registered run_id=%s key=%s/%s", run.id, *observed.key)
         return True
 
-    def _fetch_run(self, step: steps.FetchRun, known: Known, memo: Memo) -> bool:
-        memo.audit = False
+    def _fetch_run(self, step: steps.FetchRun, observed: Observation, state: RunState) -> bool:
+        state.verify_exists = False
         try:
-            memo.take(self._client.get_run(step.run_id), self._clock())
+            state.set_run(self._client.get_run(step.run_id), self._clock())
         except NotFoundError:
-            self._ask_for_tombstone(step.run_id, known, memo)
+            self._ask_for_tombstone(step.run_id, observed, state)
         except GoneError:
-            memo.no_run(Standing.GONE)
+            state.clear_run(Registration.DELETED)
         return True
 
-    def _ask_for_tombstone(self, run_id: str, known: Known, memo: Memo) -> None:
+    def _ask_for_tombstone(self, run_id: str, observed: Observation, state: RunState) -> None:
         # A read answers 404 whether the run was deleted or never was; a write tells which.
         try:
-            memo.take(self._client.claim_run(run_id, known.cluster), self._clock())
+            state.set_run(self._client.claim_run(run_id, observed.cluster), self._clock())
         except GoneError:
-            memo.no_run(Standing.GONE)
+            state.clear_run(Registration.DELETED)
         except (NotFoundError, ConflictError):
-            memo.no_run(Standing.ABSENT)
+            state.clear_run(Registration.NOT_FOUND)
 
-    def _claim(self, step: steps.Claim, known: Known, memo: Memo) -> bool:
-        run = _run(known)
+    def _claim(self, step: steps.ClaimRun, observed: Observation, state: RunState) -> bool:
+        run = _run(observed)
         try:
-            memo.take(self._client.claim_run(run.id, known.cluster), self._clock())
+            state.set_run(self._client.claim_run(run.id, observed.cluster), self._clock())
             log.info("run claimed run_id=%s", run.id)
         except ConflictError:
-            memo.no_run(Standing.ABSENT)
+            state.clear_run(Registration.NOT_FOUND)
         except (GoneError, NotFoundError):
-            memo.no_run(Standing.GONE)
+            state.clear_run(Registration.DELETED)
         return True
 
-    def _report(self, step: steps.Report, known: Known, memo: Memo) -> bool:
-        run, report = _run(known), step.report
+    def _report(self, step: steps.ReportRun, observed: Observation, state: RunState) -> bool:
+        run, report = _run(observed), step.report
         try:
             after = self._client.report_run(run.id, report)
         except NotFoundError:
-            memo.no_run(Standing.ABSENT)
+            state.clear_run(Registration.NOT_FOUND)
             return True
         except GoneError:
-            memo.no_run(Standing.GONE)
+            state.clear_run(Registration.DELETED)
             return True
-        memo.reported = report
-        memo.take(after, self._clock())
+        state.last_report = report
+        state.set_run(after, self._clock())
         log.info("run reported run_id=%s status=%s", run.id, report.status.value)
         if report.status.final and not after.status.final:
             raise ConflictError(f"the API did not take the end of run {run.id}")
@@ -208,32 +214,32 @@ class Actions:
 
     # --- looking ---------------------------------------------------------------------------------
 
-    def _follow(self, step: steps.Follow, known: Known, memo: Memo) -> bool:
-        if known.pod is not None:
-            self._reporter.follow(known.key, _run(known).id, known.pod)
+    def _follow(self, step: steps.FollowLog, observed: Observation, state: RunState) -> bool:
+        if observed.pod is not None:
+            self._reporter.follow(observed.key, _run(observed).id, observed.pod)
         return False
 
-    def _confirm(self, step: steps.Confirm, known: Known, memo: Memo) -> bool:
-        run = _run(known)
-        self._fetch_run(steps.FetchRun(run.id), known, memo)
+    def _confirm(self, step: steps.ReadLive, observed: Observation, state: RunState) -> bool:
+        run = _run(observed)
+        self._fetch_run(steps.FetchRun(run.id), observed, state)
         testrun_name = run.k8s_ref.name if run.k8s_ref else None
-        memo.live = self._views.read(known.key, testrun_name)
+        state.live = self._caches.read(observed.key, testrun_name)
         return True
 
-    def _look_again(self, step: steps.LookAgain, known: Known, memo: Memo) -> bool:
+    def _look_again(self, step: steps.RequeueAt, observed: Observation, state: RunState) -> bool:
         seconds = (step.at - self._clock()).total_seconds()
-        self._later(known.key, max(seconds, 0.05))
+        self._later(observed.key, max(seconds, 0.05))
         return False
 
-    def _park(self, step: steps.Park, known: Known, memo: Memo) -> bool:
-        self._backend.park(known.key)
+    def _park(self, step: steps.DeferUntilApiUp, observed: Observation, state: RunState) -> bool:
+        self._backend.park(observed.key)
         return False
 
 
-def _run(known: Known) -> Run:
-    if known.run is None:
+def _run(observed: Observation) -> Run:
+    if observed.run is None:
         raise ConflictError("the run is not known any more")
-    return known.run
+    return observed.run
 
 
 def _test(path: str, value: Any) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from types import FrameType
 from sparktest.client import ApiClient
 from sparktest.controller.actions import Actions
 from sparktest.controller.backend import Backend
-from sparktest.controller.book import Book
-from sparktest.controller.known import finished
+from sparktest.controller.caches import Caches
+from sparktest.controller.observation import is_finished
 from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.reporter import Reporter
+from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
-from sparktest.controller.views import Views
 from sparktest.controller.workers import Workers
 from sparktest.controller.workqueue import WorkQueue
 from sparktest.errors import UnavailableError
@@ -39,14 +39,14 @@ class Controller:
     def __init__(self, settings: Settings, cluster: Cluster, client: ApiClient) -> None:
         uid = cluster.uid()
         self._queue: WorkQueue[Key] = WorkQueue()
-        self._book = Book()
-        self._views = Views(cluster, settings.namespaces, self._queue.add)
+        self._run_states = RunStates()
+        self._caches = Caches(cluster, settings.namespaces, self._queue.add)
         self._reporter = Reporter(
-            cluster, client, state=self._views.pod_state, on_done=self._queue.add
+            cluster, client, state=self._caches.pod_state, on_done=self._queue.add
         )
         self._backend = Backend(
             client,
-            self._book,
+            self._run_states,
             cluster=uid,
             namespaces=settings.namespaces,
             on_key=self._queue.add,
@@ -56,17 +56,17 @@ class Controller:
         actions = Actions(
             cluster,
             client,
-            self._views,
+            self._caches,
             self._reporter,
             self._backend,
-            later=self._queue.add_after,
+            requeue_after=self._queue.add_after,
             clock=_now,
         )
         reconciler = Reconciler(
             settings,
             uid,
-            self._views,
-            self._book,
+            self._caches,
+            self._run_states,
             self._reporter,
             self._backend,
             actions,
@@ -76,9 +76,9 @@ class Controller:
 
     def run(self, stopping: threading.Event) -> None:
         """Reconcile until `stopping` is set, then finish the keys that workers have."""
-        self._views.start()
-        while not stopping.is_set() and not self._views.synced(1.0):
-            for problem in self._views.problems():
+        self._caches.start()
+        while not stopping.is_set() and not self._caches.synced(1.0):
+            for problem in self._caches.problems():
                 log.warning("waiting for the cluster error=%s", problem)
         # Not before the caches have synced: a TestRun that has not been seen yet would look like
         # one that is gone, and the first poll tells the API that this controller is ready.
@@ -94,16 +94,16 @@ class Controller:
         drained = self._workers.drain(DRAIN_SECONDS)
         self._reporter.stop()
         self._backend.stop()
-        self._views.stop()
+        self._caches.stop()
         log.info("controller stopped drained=%s", drained)
 
     def _audit(self) -> None:
         """Look for finished Jobs whose run was deleted: nothing else tells of that."""
-        for job in self._views.jobs():
-            if finished(job):
+        for job in self._caches.jobs():
+            if is_finished(job):
                 metadata = section(job, "metadata")
                 key = (metadata["namespace"], metadata["name"])
-                self._book.audit(key)
+                self._run_states.verify_exists(key)
                 self._queue.add(key)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sparktest.client import ApiClient
-from sparktest.controller.book import Book
+from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.domain import Run, Status
 from sparktest.errors import SparkTestError
@@ -46,7 +46,7 @@ class Backend:
     def __init__(
         self,
         client: ApiClient,
-        book: Book,
+        run_states: RunStates,
         *,
         cluster: str,
         namespaces: Collection[str],
@@ -58,7 +58,7 @@ class Backend:
         self.away: str | None = None
         self.away_since: datetime | None = None
         self._client = client
-        self._book = book
+        self._run_states = run_states
         self._cluster = cluster
         self._namespaces = namespaces
         self._on_key = on_key
@@ -111,7 +111,7 @@ class Backend:
             if not self._ours(run):
                 continue
             found.add(run.id)
-            if self._book.offer(run, self._clock()):
+            if self._run_states.update(run, self._clock()):
                 self._on_key((run.namespace, run.job_name))
         # Only now: a page that fails must be asked for again.
         self._updated = newest
@@ -142,9 +142,9 @@ class Backend:
 
     def _missing(self, found: set[str]) -> None:
         """Runs that were not in a full sweep have ended or were deleted: find out which."""
-        for key, run in self._book.unfinished().items():
+        for key, run in self._run_states.unfinished().items():
             if run.id not in found:
-                self._book.audit(key)
+                self._run_states.verify_exists(key)
                 self._on_key(key)
 
     # --- the thread ------------------------------------------------------------------------------

@@ -5,36 +5,36 @@ from typing import Any
 
 import msgspec
 
-from sparktest.controller.known import Known, Standing
+from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.testruns import ABANDON
 from sparktest.domain import Failure, FailureClass, Run, Status
-from sparktest.kube.outcome import failure_of
+from sparktest.kube.outcome import make_failure
 from sparktest.kube.outcome import status_of as status_of_failure
 from sparktest.kube.pods import Object, moment, section
 
 AWAY = "BackendUnavailable"
-QUIET = (FailureClass.TEST.value, FailureClass.CANCELLED.value)
+EXPECTED_FAILURES = (FailureClass.TEST.value, FailureClass.CANCELLED.value)
 
 
-def status_of(known: Known, now: datetime) -> dict[str, Any]:
+def status_of(observed: Observation, now: datetime) -> dict[str, Any]:
     """The whole `.status`: of the run where there is one, else of a TestRun that never had one."""
-    if known.run is not None and known.standing is not Standing.GONE:
-        return _of_run(known, known.run, now)
-    if known.standing is Standing.GONE:
+    if observed.run is not None and observed.registration is not Registration.DELETED:
+        return _of_run(observed, observed.run, now)
+    if observed.registration is Registration.DELETED:
         message = "its run was deleted in SparkTest"
-        failure = failure_of(FailureClass.INFRA, "ObjectGone", message)
+        failure = make_failure(FailureClass.INFRA, "ObjectGone", message)
     else:
-        failure = known.refusal or failure_of(FailureClass.CONFIG, "Refused", "")
-    return _never_ran(known, failure, now)
+        failure = observed.permanent_error or make_failure(FailureClass.CONFIG, "Refused", "")
+    return _never_ran(observed, failure, now)
 
 
-def status_away(known: Known, now: datetime) -> dict[str, Any]:
+def api_down_status(observed: Observation, now: datetime) -> dict[str, Any]:
     """The `.status` of a TestRun that waits for the API: as it was, and that it waits."""
-    old = section(known.testrun, "status")
-    message = f"SparkTest's API does not answer, this TestRun waits for it: {known.away}"
-    if known.deleting:
+    old = section(observed.testrun, "status")
+    message = f"SparkTest's API does not answer, this TestRun waits for it: {observed.api_error}"
+    if observed.is_deleting:
         message += f"; to delete it without a record, annotate it {ABANDON}=true"
-    registered = _condition_of(known.testrun, "Registered") or {}
+    registered = _condition_of(observed.testrun, "Registered") or {}
     said = [("Finished", "False", AWAY, message)]
     if registered.get("status") != "True":
         said.insert(0, ("Registered", "False", AWAY, message))
@@ -43,15 +43,15 @@ def status_away(known: Known, now: datetime) -> dict[str, Any]:
         **old,
         "reason": AWAY,
         "message": message,
-        "conditions": _conditions(known.testrun, said, now),
+        "conditions": _conditions(observed.testrun, said, now),
     }
 
 
-def alarming(status: dict[str, Any]) -> bool:
+def needs_attention(status: dict[str, Any]) -> bool:
     """Whether a person has to do something about it: a wait or a failure that no test made."""
     failure = status.get("failure")
     if failure:
-        return failure["class"] not in QUIET
+        return failure["class"] not in EXPECTED_FAILURES
     return bool(status.get("reason")) and status["phase"] == Status.PENDING.phase
 
 
@@ -70,11 +70,11 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _of_run(known: Known, run: Run, now: datetime) -> dict[str, Any]:
+def _of_run(observed: Observation, run: Run, now: datetime) -> dict[str, Any]:
     failure = run.failure
     reason = failure.reason if failure else run.status_reason
     message = failure.message if failure else run.status_message
-    old = section(known.testrun, "status")
+    old = section(observed.testrun, "status")
     end = run.finished_at or moment(old.get("finishedAt")) or now
     said = [("Registered", "True", "Registered", f"run {run.id}")]
     said += _ends(run.status, reason, message)
@@ -82,33 +82,33 @@ def _of_run(known: Known, run: Run, now: datetime) -> dict[str, Any]:
         phase=run.status.phase,
         runId=run.id,
         jobName=run.job_name,
-        observedGeneration=_generation(known),
+        observedGeneration=_generation(observed),
         reason=reason,
         message=message,
         startedAt=rfc3339(run.started_at) if run.started_at else None,
         finishedAt=rfc3339(end) if run.status.final else None,
         duration=_lasted(run, end) if run.status.final else None,
         failure=msgspec.to_builtins(failure) if failure else None,
-        conditions=_conditions(known.testrun, said, now),
+        conditions=_conditions(observed.testrun, said, now),
     )
 
 
-def _never_ran(known: Known, failure: Failure, now: datetime) -> dict[str, Any]:
-    old = section(known.testrun, "status")
+def _never_ran(observed: Observation, failure: Failure, now: datetime) -> dict[str, Any]:
+    old = section(observed.testrun, "status")
     finished_at = moment(old.get("finishedAt")) or now
     status = status_of_failure(failure)
     said = [("Registered", "False", failure.reason, failure.message)]
     said += _ends(status, failure.reason, failure.message)
     return _present(
         phase=status.phase,
-        observedGeneration=_generation(known),
+        observedGeneration=_generation(observed),
         reason=failure.reason,
         message=failure.message,
         startedAt=old.get("startedAt"),
         finishedAt=rfc3339(finished_at),
         duration=duration(0),
         failure=msgspec.to_builtins(failure),
-        conditions=_conditions(known.testrun, said, now),
+        conditions=_conditions(observed.testrun, said, now),
     )
 
 
@@ -128,11 +128,11 @@ def _conditions(
     testrun: Object | None, said: list[tuple[str, str, str, str]], now: datetime
 ) -> list[dict[str, Any]]:
     """Those said, then those that stand; a time moves only when the condition's status does."""
-    told = []
+    last_status = []
     for kind, status, reason, message in said:
         old = _condition_of(testrun, kind) or {}
         same = old.get("status") == status and old.get("lastTransitionTime")
-        told.append(
+        last_status.append(
             {
                 "type": kind,
                 "status": status,
@@ -141,9 +141,9 @@ def _conditions(
                 "lastTransitionTime": old["lastTransitionTime"] if same else rfc3339(now),
             }
         )
-    kinds = {entry["type"] for entry in told}
+    kinds = {entry["type"] for entry in last_status}
     others = section(testrun, "status").get("conditions") or []
-    return told + [entry for entry in others if entry.get("type") not in kinds]
+    return last_status + [entry for entry in others if entry.get("type") not in kinds]
 
 
 def _condition_of(testrun: Object | None, kind: str) -> dict[str, Any] | None:
@@ -151,8 +151,8 @@ def _condition_of(testrun: Object | None, kind: str) -> dict[str, Any] | None:
     return next((entry for entry in found if entry.get("type") == kind), None)
 
 
-def _generation(known: Known) -> int | None:
-    found = section(known.testrun, "metadata").get("generation")
+def _generation(observed: Observation) -> int | None:
+    found = section(observed.testrun, "metadata").get("generation")
     return found if isinstance(found, int) else None
 
 

@@ -4,65 +4,65 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sparktest.controller import conditions, testruns
-from sparktest.controller.known import Known
+from sparktest.controller.observation import Observation
 from sparktest.controller.steps import (
-    Emit,
-    LookAgain,
-    Park,
+    DeferUntilApiUp,
     PatchStatus,
+    RecordEvent,
     ReleaseFinalizer,
+    RequeueAt,
     Step,
 )
 from sparktest.domain import Origin, Status
 from sparktest.kube.pods import section
 
 # Most runs move on within this, and then a status that says Pending is a write for nothing.
-PENDING_UNSAID = timedelta(seconds=2)
+PENDING_STATUS_DELAY = timedelta(seconds=2)
 # A TestRun's status does not tell of an API that is away for less.
-AWAY_UNSAID = timedelta(seconds=5)
+API_DOWN_STATUS_DELAY = timedelta(seconds=5)
 
 
-def tell(known: Known, now: datetime) -> Iterator[Step]:
+def tell(observed: Observation, now: datetime) -> Iterator[Step]:
     """Bring the TestRun's status to what is recorded; an Event goes with what needs a person."""
-    if known.testrun is None or (known.run and known.run.origin is not Origin.CRD):
+    if observed.testrun is None or (observed.run and observed.run.origin is not Origin.CRD):
         return
-    unsaid_until = _unsaid_until(known)
+    unsaid_until = _unsaid_until(observed)
     if unsaid_until and now < unsaid_until:
-        yield LookAgain(unsaid_until)
+        yield RequeueAt(unsaid_until)
         return
-    status = conditions.status_of(known, now)
-    old = section(known.testrun, "status")
+    status = conditions.status_of(observed, now)
+    old = section(observed.testrun, "status")
     # An older CRD drops fields: then what was written never comes back.
-    if status in (old, known.told):
+    if status in (old, observed.last_status):
         return
     yield PatchStatus(status)
-    if conditions.alarming(status) and status.get("reason") != old.get("reason"):
-        yield Emit(str(status["reason"]), str(status.get("message") or ""))
+    if conditions.needs_attention(status) and status.get("reason") != old.get("reason"):
+        yield RecordEvent(str(status["reason"]), str(status.get("message") or ""))
 
 
-def _unsaid_until(known: Known) -> datetime | None:
-    run = known.run
+def _unsaid_until(observed: Observation) -> datetime | None:
+    run = observed.run
     if run is None or run.status is not Status.PENDING or run.status_reason:
         return None
-    return run.created_at + PENDING_UNSAID
+    return run.created_at + PENDING_STATUS_DELAY
 
 
-def away(known: Known, now: datetime) -> Iterator[Step]:
+def away(observed: Observation, now: datetime) -> Iterator[Step]:
     """The API is needed and does not answer."""
-    yield Park()
-    if known.testrun is None:
+    yield DeferUntilApiUp()
+    if observed.testrun is None:
         return
-    if known.deleting and testruns.abandoned(known.testrun):
-        if known.held:
+    if observed.is_deleting and testruns.is_abandoned(observed.testrun):
+        if observed.has_finalizer:
             yield ReleaseFinalizer()
         return
-    said_from = (known.away_since or now) + AWAY_UNSAID
+    said_from = (observed.api_down_since or now) + API_DOWN_STATUS_DELAY
     if now < said_from:
-        yield LookAgain(said_from)
+        yield RequeueAt(said_from)
         return
-    status = conditions.status_away(known, now)
-    old = section(known.testrun, "status")
-    if status not in (old, known.told):
+    status = conditions.api_down_status(observed, now)
+    old = section(observed.testrun, "status")
+    if status not in (old, observed.last_status):
         yield PatchStatus(status)
         if status.get("reason") != old.get("reason"):
-            yield Emit(str(status["reason"]), str(status["message"]))
+            yield RecordEvent(str(status["reason"]), str(status["message"]))

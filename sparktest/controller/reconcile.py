@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from sparktest.controller.actions import Actions
 from sparktest.controller.backend import Backend
-from sparktest.controller.book import Book, Memo
-from sparktest.controller.known import Known
-from sparktest.controller.plan import plan, settled
+from sparktest.controller.caches import Caches
+from sparktest.controller.observation import Observation
+from sparktest.controller.plan import is_done, plan
 from sparktest.controller.reporter import Reporter
+from sparktest.controller.run_states import RunState, RunStates
 from sparktest.controller.testruns import Key
-from sparktest.controller.views import Views
 from sparktest.errors import ConflictError
-from sparktest.kube import patience
+from sparktest.kube import wait_policy
 from sparktest.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ class Reconciler:
         self,
         settings: Settings,
         cluster: str,
-        views: Views,
-        book: Book,
+        caches: Caches,
+        run_states: RunStates,
         reporter: Reporter,
         backend: Backend,
         actions: Actions,
@@ -48,8 +48,8 @@ class Reconciler:
     ) -> None:
         self._settings = settings
         self._cluster = cluster
-        self._views = views
-        self._book = book
+        self._caches = caches
+        self._run_states = run_states
         self._reporter = reporter
         self._backend = backend
         self._actions = actions
@@ -61,55 +61,57 @@ class Reconciler:
         Raises:
             SparkTestError: something did not answer or refused; to be tried again.
         """
-        memo = self._book.memo(key)
+        state = self._run_states.get(key)
         for _ in range(MAX_PASSES):
             now = self._clock()
-            known = self.known(key, memo, now)
-            memo.live = None
-            steps = plan(known, now)
+            observed = self.observe(key, state, now)
+            state.live = None
+            steps = plan(observed, now)
             # Every step is carried out, also after one that brought news.
-            again = [self._actions.carry_out(step, known, memo) for step in steps]
+            again = [self._actions.execute(step, observed, state) for step in steps]
             if not any(again):
-                self._forget(known)
+                self._forget(observed)
                 return
         raise ConflictError(f"no end of steps after {MAX_PASSES} passes, the last: {steps}")
 
-    def known(self, key: Key, memo: Memo, now: datetime) -> Known:
+    def observe(self, key: Key, state: RunState, now: datetime) -> Observation:
         """All that is known of the run now."""
-        seen = memo.live or self._views.seen(key)
-        fresh = _fresh(memo.run_at, now)
+        seen = state.live or self._caches.seen(key)
+        just_fetched = _fresh(state.run_at, now)
         # What the API said just now needs no audit.
-        memo.audit = memo.audit and not fresh
-        return Known(
+        state.verify_exists = state.verify_exists and not just_fetched
+        return Observation(
             key=key,
             cluster=self._cluster,
             testrun=seen.testrun,
-            run=memo.run,
-            standing=memo.standing,
-            fresh=fresh,
+            run=state.run,
+            registration=state.registration,
+            just_fetched=just_fetched,
             job=seen.job,
-            job_uid=memo.job_uid,
+            job_uid=state.job_uid,
             pods=seen.pods,
-            events=memo.events if _before(now, memo.events_until) else None,
+            events=state.events if _before(now, state.events_expire_at) else None,
             log=self._reporter.log(key),
             following=self._reporter.following(key),
-            refusal=memo.refusal,
-            held_up=memo.held_up if _before(now, memo.held_up_until) else None,
-            reported=memo.reported,
-            told=memo.told,
-            trouble_since=memo.trouble_began(patience.trouble(seen.pods), now),
-            live=memo.live is not None,
-            audit=memo.audit,
-            away=self._backend.away,
-            away_since=self._backend.away_since,
-            pull_seconds=self._settings.image_pull_patience_seconds,
+            permanent_error=state.permanent_error,
+            creation_wait=state.creation_wait
+            if _before(now, state.creation_wait_expires_at)
+            else None,
+            last_report=state.last_report,
+            last_status=state.last_status,
+            waiting_since=state.track_waiting(wait_policy.waiting_reason(seen.pods), now),
+            live=state.live is not None,
+            verify_exists=state.verify_exists,
+            api_error=self._backend.away,
+            api_down_since=self._backend.away_since,
+            pull_seconds=self._settings.image_pull_timeout_seconds,
             api_ttl_seconds=self._settings.job_ttl_seconds,
         )
 
-    def _forget(self, known: Known) -> None:
-        if settled(known):
-            self._reporter.forget(known.key)
-            self._book.drop(known.key)
+    def _forget(self, observed: Observation) -> None:
+        if is_done(observed):
+            self._reporter.forget(observed.key)
+            self._run_states.remove(observed.key)
 
 
 def _fresh(at: datetime | None, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from sparktest.domain import Failure, RunReport
 class Step(msgspec.Struct, frozen=True):
     """One thing to do; `asks_api` says whether the HTTP API is needed for it."""
 
-    asks_api: ClassVar[bool] = False
+    needs_api: ClassVar[bool] = False
 
 
 class AddFinalizer(Step, frozen=True):
@@ -25,48 +25,48 @@ class ReleaseFinalizer(Step, frozen=True):
 class Register(Step, frozen=True):
     """Make the TestRun's run in the API, or learn of it: the answer is the same."""
 
-    asks_api: ClassVar[bool] = True
+    needs_api: ClassVar[bool] = True
 
 
 class FetchRun(Step, frozen=True):
     """Read the run from the API."""
 
-    asks_api: ClassVar[bool] = True
+    needs_api: ClassVar[bool] = True
     run_id: str
 
 
-class Claim(Step, frozen=True):
+class ClaimRun(Step, frozen=True):
     """Take an API run for this cluster."""
 
-    asks_api: ClassVar[bool] = True
+    needs_api: ClassVar[bool] = True
 
 
 class CreateJob(Step, frozen=True):
     """Create the run's one Job."""
 
 
-class Follow(Step, frozen=True):
+class FollowLog(Step, frozen=True):
     """Store the log of the run's pod, from its beginning to its end."""
 
 
-class Report(Step, frozen=True):
+class ReportRun(Step, frozen=True):
     """Tell the API what became of the run."""
 
-    asks_api: ClassVar[bool] = True
+    needs_api: ClassVar[bool] = True
     report: RunReport
 
 
-class Stop(Step, frozen=True):
+class StopJob(Step, frozen=True):
     """End the test and keep its pod and log."""
 
     failure: Failure
 
 
-class Remove(Step, frozen=True):
+class DeleteJob(Step, frozen=True):
     """Delete the Job and with it the pod."""
 
 
-class PatchTtl(Step, frozen=True):
+class PatchJobTtl(Step, frozen=True):
     """Have Kubernetes delete the finished Job after that time."""
 
     seconds: int
@@ -78,7 +78,7 @@ class PatchStatus(Step, frozen=True):
     status: dict[str, Any]
 
 
-class Emit(Step, frozen=True):
+class RecordEvent(Step, frozen=True):
     """Say it in a Warning Event on the TestRun; best effort."""
 
     reason: str
@@ -89,17 +89,17 @@ class ReadEvents(Step, frozen=True):
     """Read the Job's Events, which tell why it has no pod."""
 
 
-class Confirm(Step, frozen=True):
+class ReadLive(Step, frozen=True):
     """Read TestRun, Job, pods and run from where they are: caches have no common order."""
 
-    asks_api: ClassVar[bool] = True
+    needs_api: ClassVar[bool] = True
 
 
-class LookAgain(Step, frozen=True):
+class RequeueAt(Step, frozen=True):
     """Make another plan at that time even if nothing is heard until then."""
 
     at: datetime
 
 
-class Park(Step, frozen=True):
+class DeferUntilApiUp(Step, frozen=True):
     """Wait until the API answers again."""

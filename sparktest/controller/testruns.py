@@ -36,7 +36,7 @@ def key_of(testrun: Object) -> Key:
     return str(metadata.get("namespace")), job_name_of_testrun(name, uid)
 
 
-def held(testrun: Object) -> bool:
+def has_finalizer(testrun: Object) -> bool:
     """Whether our finalizer is on it."""
     return FINALIZER in finalizers(testrun)
 
@@ -46,23 +46,23 @@ def finalizers(testrun: Object) -> list[str]:
     return list(section(testrun, "metadata").get("finalizers") or [])
 
 
-def deleting(testrun: Object) -> bool:
+def is_deleting(testrun: Object) -> bool:
     """Whether somebody has asked to delete it."""
     return "deletionTimestamp" in section(testrun, "metadata")
 
 
-def abandoned(testrun: Object) -> bool:
+def is_abandoned(testrun: Object) -> bool:
     """Whether a person said to let it go although its outcome is not recorded."""
     annotations = section(testrun, "metadata").get("annotations") or {}
     return annotations.get(ABANDON) == "true"
 
 
-def cancelled(testrun: Object) -> bool:
+def is_cancelled(testrun: Object) -> bool:
     """Whether `spec.cancelled` is true."""
     return section(testrun, "spec").get("cancelled") is True
 
 
-def recorded(testrun: Object) -> bool:
+def status_is_final(testrun: Object) -> bool:
     """Whether its status says how it ended. That is written last, so all else is recorded."""
     return section(testrun, "status").get("phase") in FINAL_PHASES
 
@@ -73,7 +73,7 @@ def ttl_seconds(testrun: Object) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def registration(testrun: Object, cluster: str) -> dict[str, Any]:
+def create_run_payload(testrun: Object, cluster: str) -> dict[str, Any]:
     """The body that registers it with the API."""
     metadata, spec = section(testrun, "metadata"), section(testrun, "spec")
     return {

@@ -107,14 +107,14 @@ def _container(run: Run) -> dict[str, Any]:
         "securityContext": {"allowPrivilegeEscalation": False},
     }
     if run.commands:
-        container["command"] = ["sh", "-c", literal(shell(run.commands))]
+        container["command"] = ["sh", "-c", escape_dollars(join_commands(run.commands))]
     if run.entrypoint:
         container["command"] = list(run.entrypoint)
     if run.args:
         container["args"] = list(run.args)
     if run.env:
         container["env"] = [
-            {"name": name, "value": literal(value)} for name, value in run.env.items()
+            {"name": name, "value": escape_dollars(value)} for name, value in run.env.items()
         ]
     if run.env_from:
         container["envFrom"] = [dict(source) for source in run.env_from]
@@ -123,7 +123,7 @@ def _container(run: Run) -> dict[str, Any]:
     return container
 
 
-def shell(commands: tuple[str, ...]) -> str:
+def join_commands(commands: tuple[str, ...]) -> str:
     """One shell text that runs the commands in order, each only when the one before ended 0.
 
     Each stands in braces on lines of its own: joined by a bare `&&`, a comment at the end of
@@ -134,7 +134,7 @@ def shell(commands: tuple[str, ...]) -> str:
     return " && ".join(f"{{ {command}\n}}" for command in commands)
 
 
-def literal(text: str) -> str:
+def escape_dollars(text: str) -> str:
     """The text such that Kubernetes hands it on unchanged.
 
     Kubernetes reads `$(NAME)` and `$$` in commands and values itself, before any shell does:

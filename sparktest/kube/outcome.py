@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
-from sparktest.kube import pods as podstate
+from sparktest.kube import pods as pod_status
 from sparktest.kube.jobs import STOP
 from sparktest.kube.pods import Object, condition, moment, section
 
@@ -18,7 +18,7 @@ STOP_DEADLINE_SECONDS = 1
 MAX_TEXT = 2000
 
 
-class End(NamedTuple):
+class Outcome(NamedTuple):
     """How a run ended: no failure means it succeeded."""
 
     failure: Failure | None
@@ -34,12 +34,12 @@ def observe(run: Run, job: Object | None, pods: list[Object], now: datetime) -> 
         pods: the pods of that Job, in any order.
         now: used only for an end that the cluster puts no time on, and to give up a lost node.
     """
-    pod = podstate.current(pods)
+    pod = pod_status.main_pod(pods)
     end = _end(run, job, pod, now)
-    started = podstate.started_at(pod) or run.started_at
-    job_uid = podstate.uid_of(job) or run.job_uid
+    started = pod_status.started_at(pod) or run.started_at
+    job_uid = pod_status.uid_of(job) or run.job_uid
     if end is None:
-        running = podstate.container_state(pod)[0] == "running" or run.status is Status.RUNNING
+        running = pod_status.container_state(pod)[0] == "running" or run.status is Status.RUNNING
         status = Status.RUNNING if running else Status.PENDING
         return RunReport(status=status, job_uid=job_uid, started_at=started)
     finished = max(end.finished_at, started) if started else end.finished_at
@@ -63,23 +63,23 @@ def status_of(failure: Failure | None) -> Status:
     return others.get(failure.class_, Status.FAILED)
 
 
-def lost_at(pod: Object | None) -> datetime | None:
+def lost_deadline(pod: Object | None) -> datetime | None:
     """When a pod that is being deleted counts as lost with its node; None for any other pod."""
     deadline = moment(section(pod, "metadata").get("deletionTimestamp"))
-    return deadline + LOST if deadline and not podstate.terminal(pod) else None
+    return deadline + LOST if deadline and not pod_status.terminal(pod) else None
 
 
-def failure_of(kind: FailureClass, reason: str, message: str, **more: Any) -> Failure:
+def make_failure(kind: FailureClass, reason: str, message: str, **more: Any) -> Failure:
     """A failure whose texts are short enough to be stored."""
     return Failure(class_=kind, reason=reason[:200], message=message[:MAX_TEXT].strip(), **more)
 
 
-def note(failure: Failure) -> str:
+def encode_stop_reason(failure: Failure) -> str:
     """The value of the annotation that says why a Job is being stopped."""
     return json.dumps(msgspec.to_builtins(failure))
 
 
-def stop_of(job: Object | None) -> Failure | None:
+def stop_reason(job: Object | None) -> Failure | None:
     """Why the Job is being stopped, as noted on it; None when it is not.
 
     What cannot be read counts as a cancel: whoever wrote it wanted the Job to end.
@@ -91,63 +91,66 @@ def stop_of(job: Object | None) -> Failure | None:
         found = msgspec.json.decode(str(text), type=Failure)
     except msgspec.MsgspecError:
         found = Failure(class_=FailureClass.CANCELLED, reason="Cancelled", message=str(text))
-    return failure_of(found.class_, found.reason, found.message)
+    return make_failure(found.class_, found.reason, found.message)
 
 
-def _end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> End | None:
-    stop = stop_of(job)
-    if podstate.terminal(pod):
+def _end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> Outcome | None:
+    stop = stop_reason(job)
+    if pod_status.terminal(pod):
         return _pod_end(run, job, pod, now)
-    lost = lost_at(pod)
+    lost = lost_deadline(pod)
     if lost and lost <= now:
-        reason, message = podstate.disruption(pod) or ("NodeLost", "")
+        reason, message = pod_status.disruption(pod) or ("NodeLost", "")
         message = message or "its node stopped answering, and the pod could not be ended"
-        return End(stop or failure_of(FailureClass.INFRA, reason, message), now)
+        return Outcome(stop or make_failure(FailureClass.INFRA, reason, message), now)
     if job is None:
-        return End(
-            failure_of(FailureClass.INFRA, "JobDeleted", "the Job was deleted before it ended"), now
+        return Outcome(
+            make_failure(FailureClass.INFRA, "JobDeleted", "the Job was deleted before it ended"),
+            now,
         )
     return _job_end(run, job, pod, stop, now)
 
 
-def _pod_end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> End:
-    status, stop = section(pod, "status"), stop_of(job)
-    name, state = podstate.container_state(pod)
-    finished = moment(state.get("finishedAt")) or podstate.last_change(pod) or now
+def _pod_end(run: Run, job: Object | None, pod: Object | None, now: datetime) -> Outcome:
+    status, stop = section(pod, "status"), stop_reason(job)
+    name, state = pod_status.container_state(pod)
+    finished = moment(state.get("finishedAt")) or pod_status.last_change(pod) or now
     reason = str(status.get("reason") or "")
     if reason == "DeadlineExceeded":
         stopped = section(pod, "spec").get("activeDeadlineSeconds") == STOP_DEADLINE_SECONDS
-        return End(stop if stop and stopped else timeout(run, podstate.has_log(pod)), finished)
+        return Outcome(
+            stop if stop and stopped else timeout(run, pod_status.has_log(pod)), finished
+        )
     if _taken_away(pod, finished):
         # A Job that is out of time deletes its pod, which may be faster than the pod's deadline.
-        late = timeout(run, podstate.has_log(pod)) if _out_of_time(job) else None
-        return End(stop or late or _disrupted(pod), finished)
+        late = timeout(run, pod_status.has_log(pod)) if _out_of_time(job) else None
+        return Outcome(stop or late or _disrupted(pod), finished)
     if reason:
-        return End(
-            failure_of(FailureClass.INFRA, reason, str(status.get("message") or "")), finished
+        return Outcome(
+            make_failure(FailureClass.INFRA, reason, str(status.get("message") or "")), finished
         )
     if name == "terminated":
-        return End(_exit(state), finished)
-    if podstate.phase(pod) == "Succeeded":
-        return End(None, finished)
+        return Outcome(_exit(state), finished)
+    if pod_status.phase(pod) == "Succeeded":
+        return Outcome(None, finished)
     message = str(status.get("message") or "the pod failed and does not say why")
-    return End(failure_of(FailureClass.INFRA, "PodFailed", message), finished)
+    return Outcome(make_failure(FailureClass.INFRA, "PodFailed", message), finished)
 
 
 def timeout(run: Run, started: bool) -> Failure:
     """The failure of a run that used up its time; it names what the run waited for, if it did."""
     if started:
         message = f"the test ran longer than its timeout of {run.timeout_seconds} s"
-        return failure_of(FailureClass.TIMEOUT, "DeadlineExceeded", message)
+        return make_failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
     message = f"the test did not start within its timeout of {run.timeout_seconds} s"
     if run.status_reason:
         message += f": {run.status_reason}: {run.status_message or ''}".rstrip(": ")
-    return failure_of(FailureClass.TIMEOUT, "DeadlineExceeded", message)
+    return make_failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
 
 
 def _taken_away(pod: Object | None, finished: datetime) -> bool:
     # Both times are whole seconds: a test that ends in the second of the delete was ended by it.
-    asked = podstate.deletion_asked_at(pod)
+    asked = pod_status.deletion_asked_at(pod)
     return asked is not None and finished >= asked
 
 
@@ -157,9 +160,9 @@ def _out_of_time(job: Object | None) -> bool:
 
 
 def _disrupted(pod: Object | None) -> Failure:
-    reason, message = podstate.disruption(pod) or ("PodDeleted", "")
+    reason, message = pod_status.disruption(pod) or ("PodDeleted", "")
     message = message or "the pod was deleted before the test ended"
-    return failure_of(FailureClass.INFRA, reason, message)
+    return make_failure(FailureClass.INFRA, reason, message)
 
 
 def _exit(state: Object) -> Failure | None:
@@ -170,32 +173,32 @@ def _exit(state: Object) -> Failure | None:
         return None
     if reason == "OOMKilled":
         text = message or "the test used more memory than its limit"
-        return failure_of(FailureClass.INFRA, reason, text, exit_code=code)
+        return make_failure(FailureClass.INFRA, reason, text, exit_code=code)
     if reason == "ContainerStatusUnknown":
-        return failure_of(FailureClass.INFRA, reason, message)
-    if reason in podstate.NEVER_RAN:
-        return failure_of(FailureClass.CONFIG, reason, message)
+        return make_failure(FailureClass.INFRA, reason, message)
+    if reason in pod_status.NEVER_RAN:
+        return make_failure(FailureClass.CONFIG, reason, message)
     text = f"exit code {code}" + (f": {message}" if message else "")
-    return failure_of(FailureClass.TEST, reason, text, exit_code=code)
+    return make_failure(FailureClass.TEST, reason, text, exit_code=code)
 
 
 def _job_end(
     run: Run, job: Object, pod: Object | None, stop: Failure | None, now: datetime
-) -> End | None:
+) -> Outcome | None:
     suspended = condition(job, "Suspended")
     if stop and suspended and pod is None:
-        return End(stop, moment(suspended.get("lastTransitionTime")) or now)
+        return Outcome(stop, moment(suspended.get("lastTransitionTime")) or now)
     complete = condition(job, "Complete")
     if complete:
         at = moment(section(job, "status").get("completionTime"))
-        return End(None, at or moment(complete.get("lastTransitionTime")) or now)
+        return Outcome(None, at or moment(complete.get("lastTransitionTime")) or now)
     failed = condition(job, "Failed")
     if not failed:
         return None
     at = moment(failed.get("lastTransitionTime")) or now
     if stop:
-        return End(stop, at)
+        return Outcome(stop, at)
     if _out_of_time(job):
-        return End(timeout(run, run.started_at is not None), at)
+        return Outcome(timeout(run, run.started_at is not None), at)
     message = f"the pod was gone before its result could be read ({failed.get('reason')})"
-    return End(failure_of(FailureClass.INFRA, "PodDeleted", message), at)
+    return Outcome(make_failure(FailureClass.INFRA, "PodDeleted", message), at)

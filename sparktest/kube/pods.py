@@ -58,7 +58,7 @@ def uid_of(obj: Object | None) -> str | None:
     return section(obj, "metadata").get("uid")
 
 
-def current(pods: Iterable[Object]) -> Object | None:
+def main_pod(pods: Iterable[Object]) -> Object | None:
     """The pod that speaks for the run: not being deleted before being deleted, then the newest."""
 
     def rank(pod: Object) -> tuple[bool, str, str]:
@@ -112,7 +112,7 @@ def terminal(pod: Object | None) -> bool:
     return container_state(pod)[0] == "terminated" or phase(pod) in ("Succeeded", "Failed")
 
 
-def goes_on(pod: Object | None) -> bool:
+def is_active(pod: Object | None) -> bool:
     """Whether a container of the pod still runs or is about to.
 
     The phase does not tell: it says Running for a moment after the last container has ended.

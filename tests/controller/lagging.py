@@ -4,19 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from sparktest.controller import testruns
+from sparktest.controller.caches import ClusterState
 from sparktest.controller.tail import PodState
 from sparktest.controller.testruns import Key
-from sparktest.controller.views import Seen
 from sparktest.domain import Log, LogState
-from sparktest.kube import pods as podstate
+from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Resource
 from tests.controller.fake_cluster import FakeCluster
-from tests.controller.machinery import job_of
+from tests.controller.fake_kubernetes import job_of
 
 Object = dict[str, Any]
 
 
-class LaggingViews:
+class LaggingCaches:
     """Views whose watch delivers nothing until it is told to, each kind in its own time."""
 
     def __init__(self, cluster: FakeCluster, on_key: Callable[[Key], None]) -> None:
@@ -47,7 +47,7 @@ class LaggingViews:
                 self._tell(resource, obj)
         self._read_to[resource] = len(self._cluster.changed)
 
-    def seen(self, key: Key) -> Seen:
+    def seen(self, key: Key) -> ClusterState:
         namespace, name = key
         testrun = next(
             (
@@ -58,14 +58,14 @@ class LaggingViews:
             None,
         )
         pods = [obj for at, obj in self._cache.items() if at[0] == PODS and job_of(obj) == name]
-        return Seen(testrun, self._cache.get((JOBS, namespace, name)), pods)
+        return ClusterState(testrun, self._cache.get((JOBS, namespace, name)), pods)
 
-    def read(self, key: Key, testrun_name: str | None) -> Seen:
+    def read(self, key: Key, testrun_name: str | None) -> ClusterState:
         objects = self._cluster.objects
         testrun = objects.get((TESTRUNS, key[0], testrun_name or ""))
         if testrun is not None and testruns.key_of(testrun) != key:
             testrun = None
-        return Seen(testrun, objects.get((JOBS, *key)), self.read_pods(key))
+        return ClusterState(testrun, objects.get((JOBS, *key)), self.read_pods(key))
 
     def read_pods(self, key: Key) -> list[Object]:
         return [pod for pod in self._cluster.all(PODS) if job_of(pod) == key[1]]
@@ -123,7 +123,7 @@ class PromptReporter:
         """Have the logs of all pods that have ended stored."""
         for key, name in [] if self.hold else list(self._pods.items()):
             pod = self._cluster.objects.get((PODS, key[0], name))
-            if pod is None or podstate.terminal(pod):
+            if pod is None or pod_status.terminal(pod):
                 del self._pods[key]
                 state = LogState.COMPLETE if pod is not None else LogState.PARTIAL
                 self._logs[key] = Log(state=state, bytes=5)

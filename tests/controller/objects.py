@@ -3,15 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sparktest.controller.known import Known
+from sparktest.controller.observation import Observation
 from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
 from sparktest.kube.jobs import RUN_ID
-from sparktest.kube.outcome import failure_of
+from sparktest.kube.outcome import make_failure
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 EXIT_3 = Failure(class_=FailureClass.TEST, reason="Error", message="exit code 3", exit_code=3)
-MISSING = failure_of(FailureClass.CONFIG, "DefinitionNotFound", "no such definition")
+MISSING = make_failure(FailureClass.CONFIG, "DefinitionNotFound", "no such definition")
 OWNER = [{"uid": "u", "controller": True}]
 REF = K8sRef(namespace="tests", name="smoke", uid="u")
 COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}
@@ -29,10 +29,10 @@ def run(status: Status = Status.PENDING, **fields: Any) -> Run:
     return Run(**(given | fields))
 
 
-def known(found: Run | None = None, status: Any = None, **fields: Any) -> Known:
+def observation(found: Run | None = None, status: Any = None, **fields: Any) -> Observation:
     metadata = {"name": "smoke", "namespace": "tests", "uid": "u", "generation": 3}
     testrun = {"metadata": metadata, "spec": {}, "status": status or {}}
-    return Known(
+    return Observation(
         **({"key": ("tests", "j"), "cluster": "here", "testrun": testrun, "run": found} | fields)
     )
 

@@ -19,7 +19,7 @@ from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.settings import Settings
-from tests.controller.drill import LOG, SCRIPT, Drill, drill
+from tests.controller.fault_environment import LOG, SCRIPT, FaultEnvironment, fault_environment
 from tests.e2e.program import free_port, until
 from tests.kube.apiserver import Apiserver, apiserver
 from tests.live import TOKEN
@@ -32,16 +32,16 @@ def api() -> Iterator[Apiserver]:
 
 
 @pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultEnvironment]:
     """A controller of a cluster without the CRD."""
     quick = Pace(backoff=Backoff(first=0.05, cap=0.5), absent=0.05)
     monkeypatch.setattr(informer, "Pace", lambda: quick)
-    with drill(tmp_path, crd=False) as running:
+    with fault_environment(tmp_path, crd=False) as running:
         yield running
 
 
 def test_runs_of_the_api_fly_where_the_crd_is_missing_and_testruns_once_it_is_there(
-    bare: Drill,
+    bare: FaultEnvironment,
 ) -> None:
     body = {"name": "api", "image": "busybox:1.35", "commands": [SCRIPT]}
     first = bare.client.create_run(body)
@@ -63,7 +63,7 @@ def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_
         controller = Controller(settings, cluster, client)
         thread = threading.Thread(target=controller.run, args=(stopping,))
         thread.start()
-        until("a problem is known", controller._views.problems, seconds=5, every=0.01)
+        until("a problem is known", controller._caches.problems, seconds=5, every=0.01)
         assert not controller._backend._thread.is_alive()
         stopping.set()
         thread.join(10)
@@ -76,7 +76,7 @@ def test_a_controller_that_has_synced_is_listed_by_the_api(
 ) -> None:
     before = datetime.now(UTC)
     # Its own client: a request of the controller's client would be recorded by itself.
-    with drill(tmp_path) as running, ApiClient(running.client.url, TOKEN) as client:
+    with fault_environment(tmp_path) as running, ApiClient(running.client.url, TOKEN) as client:
         (controller,) = until("it is listed", client.list_controllers, seconds=10, every=0.05)
         assert controller.seen_at >= before
 

@@ -8,7 +8,7 @@ import pytest
 
 from sparktest.client import ApiClient
 from sparktest.controller.backend import Backend, Pace
-from sparktest.controller.book import Book
+from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.domain import Run, RunPage, Status
 from sparktest.errors import UnavailableError
@@ -48,12 +48,12 @@ class Scene:
     def __init__(self, *, namespaces: tuple[str, ...] = (), pace: Pace | None = None) -> None:
         self.now = NOW
         self.api = PagedApi(lambda: self.now)
-        self.book = Book()
+        self.run_states = RunStates()
         self.told: list[Key] = []
         self.sweeps = 0
         self.backend = Backend(
             cast("ApiClient", self.api),
-            self.book,
+            self.run_states,
             cluster="here",
             namespaces=namespaces,
             on_key=self.told.append,
@@ -90,7 +90,7 @@ def test_the_first_poll_finds_every_run_that_has_not_ended(scene: Scene) -> None
     runs = [scene.api.add() for _ in range(5)]
     scene.api.add(status=Status.SUCCEEDED)
     assert scene.news() == names(*runs)
-    assert scene.book.unfinished().keys() == set(scene.told)
+    assert scene.run_states.unfinished().keys() == set(scene.told)
     assert scene.sweeps == 1
 
 
@@ -156,9 +156,9 @@ def test_a_run_that_a_sweep_misses_is_asked_for(scene: Scene) -> None:
     scene.now += timedelta(seconds=60)
     assert scene.news() == []
     assert scene.sweep() == names(ended, deleted)
-    audited = {key for key in scene.told if scene.book.memo(key).audit}
+    audited = {key for key in scene.told if scene.run_states.get(key).verify_exists}
     assert audited == set(scene.told)
-    assert not scene.book.memo((going_on.namespace, going_on.job_name)).audit
+    assert not scene.run_states.get((going_on.namespace, going_on.job_name)).verify_exists
     assert scene.sweeps == 2
 
 

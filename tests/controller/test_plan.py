@@ -5,33 +5,33 @@ from typing import Any
 
 import pytest
 
-from sparktest.controller.known import Known, Standing
-from sparktest.controller.plan import plan, settled
+from sparktest.controller.observation import Observation, Registration
+from sparktest.controller.plan import is_done, plan
 from sparktest.controller.steps import (
     AddFinalizer,
-    Claim,
-    Confirm,
+    ClaimRun,
     CreateJob,
-    Emit,
+    DeferUntilApiUp,
     FetchRun,
-    Follow,
-    LookAgain,
-    Park,
+    FollowLog,
+    PatchJobTtl,
     PatchStatus,
-    PatchTtl,
     ReadEvents,
+    ReadLive,
+    RecordEvent,
     Register,
     ReleaseFinalizer,
-    Report,
+    ReportRun,
+    RequeueAt,
     Step,
-    Stop,
+    StopJob,
 )
 from sparktest.domain import FailureClass, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER, STOP
-from sparktest.kube.outcome import LOST, failure_of, note
-from tests.controller.objects import LATER, MISSING, NOW, REF, job, known, pod, run
+from sparktest.kube.outcome import LOST, encode_stop_reason, make_failure
+from tests.controller.objects import LATER, MISSING, NOW, REF, job, observation, pod, run
 
-CANCELLED = failure_of(FailureClass.CANCELLED, "Cancelled", "spec.cancelled was set to true")
+CANCELLED = make_failure(FailureClass.CANCELLED, "Cancelled", "spec.cancelled was set to true")
 TEXT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -40,9 +40,11 @@ def of(status: Status = Status.PENDING, **fields: Any) -> Run:
     return run(status, cluster="here", k8s_ref=REF, **fields)
 
 
-def held(found: Run | None = None, *, spec: Any = None, metadata: Any = None, **more: Any) -> Known:
+def has_finalizer(
+    found: Run | None = None, *, spec: Any = None, metadata: Any = None, **more: Any
+) -> Observation:
     """With a TestRun that has our finalizer."""
-    made = known(found, more.pop("status", None), **more)
+    made = observation(found, more.pop("status", None), **more)
     assert made.testrun is not None
     made.testrun["metadata"] |= {"finalizers": [FINALIZER]} | (metadata or {})
     made.testrun["spec"] |= spec or {}
@@ -55,7 +57,7 @@ def kinds(steps: list[Step]) -> list[type[Step]]:
 
 def failure(steps: list[Step]) -> str | None:
     """The reason of the only report's failure."""
-    (report,) = (step.report for step in steps if isinstance(step, Report))
+    (report,) = (step.report for step in steps if isinstance(step, ReportRun))
     return report.failure.reason if report.failure else None
 
 
@@ -63,88 +65,94 @@ def failure(steps: list[Step]) -> str | None:
 
 
 def test_a_new_testrun_is_held_then_registered() -> None:
-    assert plan(known(), NOW) == [AddFinalizer()]
-    assert plan(held(), NOW) == [Register()]
+    assert plan(observation(), NOW) == [AddFinalizer()]
+    assert plan(has_finalizer(), NOW) == [Register()]
 
 
 def test_one_that_is_deleted_before_it_is_held_is_left_alone() -> None:
-    found = known()
+    found = observation()
     assert found.testrun is not None
     found.testrun["metadata"]["deletionTimestamp"] = "2026-11-24T12:00:00Z"
     assert plan(found, NOW) == []
 
 
 def test_one_that_is_refused_is_told_and_let_go() -> None:
-    refused = held(standing=Standing.REFUSED, refusal=MISSING)
-    assert kinds(plan(refused, NOW)) == [PatchStatus, Emit, ReleaseFinalizer]
+    classify_rejection = has_finalizer(registration=Registration.REJECTED, permanent_error=MISSING)
+    assert kinds(plan(classify_rejection, NOW)) == [PatchStatus, RecordEvent, ReleaseFinalizer]
 
 
 def test_one_whose_end_is_recorded_needs_no_api_to_be_let_go() -> None:
-    found = held(
-        status={"phase": "Succeeded"}, spec={"ttlSecondsAfterFinished": 5}, job=job(), away="gone"
+    found = has_finalizer(
+        status={"phase": "Succeeded"},
+        spec={"ttlSecondsAfterFinished": 5},
+        job=job(),
+        api_error="gone",
     )
-    assert plan(found, NOW) == [PatchTtl(5), ReleaseFinalizer()]
+    assert plan(found, NOW) == [PatchJobTtl(5), ReleaseFinalizer()]
 
 
 def test_a_job_of_an_unknown_run_is_asked_for_once() -> None:
-    assert plan(known(testrun=None, job=job()), NOW) == [FetchRun("run-1")]
-    absent = known(testrun=None, job=job(), standing=Standing.ABSENT)
+    assert plan(observation(testrun=None, job=job()), NOW) == [FetchRun("run-1")]
+    absent = observation(testrun=None, job=job(), registration=Registration.NOT_FOUND)
     assert plan(absent, NOW) == []
 
 
 def test_an_api_run_is_claimed_and_that_of_another_cluster_left_alone() -> None:
     ours = run(origin=Origin.API)
-    assert plan(known(ours, testrun=None), NOW) == [Claim()]
+    assert plan(observation(ours, testrun=None), NOW) == [ClaimRun()]
     theirs = run(origin=Origin.API, cluster="there")
-    assert plan(known(theirs, testrun=None), NOW) == []
+    assert plan(observation(theirs, testrun=None), NOW) == []
 
 
 # --- without a Job -------------------------------------------------------------------------------
 
 
 def test_a_job_is_created_only_on_what_the_api_said_just_now() -> None:
-    assert plan(held(of(), fresh=True), NOW) == [CreateJob()]
-    assert plan(held(of()), NOW) == [FetchRun("run-1")]
+    assert plan(has_finalizer(of(), just_fetched=True), NOW) == [CreateJob()]
+    assert plan(has_finalizer(of()), NOW) == [FetchRun("run-1")]
 
 
 def test_a_run_that_has_had_its_job_gets_no_second() -> None:
-    found = held(of(job_uid="job-1"), job_uid="job-1", fresh=True)
-    assert plan(found, NOW) == [Confirm()]
-    found = held(of(job_uid="job-1"), job_uid="job-1", live=True)
+    found = has_finalizer(of(job_uid="job-1"), job_uid="job-1", just_fetched=True)
+    assert plan(found, NOW) == [ReadLive()]
+    found = has_finalizer(of(job_uid="job-1"), job_uid="job-1", live=True)
     assert failure(plan(found, NOW)) == "JobDeleted"
 
 
 def test_another_job_under_the_name_is_not_the_runs_own() -> None:
-    found = held(of(job_uid="job-0"), job_uid="job-0", job=job(status={}), live=True)
+    found = has_finalizer(of(job_uid="job-0"), job_uid="job-0", job=job(status={}), live=True)
     assert failure(plan(found, NOW)) == "JobDeleted"
 
 
 def test_a_cancelled_run_whose_job_is_gone_was_cancelled() -> None:
-    found = held(of(job_uid="job-1"), job_uid="job-1", live=True, spec={"cancelled": True})
+    found = has_finalizer(of(job_uid="job-1"), job_uid="job-1", live=True, spec={"cancelled": True})
     assert failure(plan(found, NOW)) == "Cancelled"
 
 
 def test_a_run_whose_testrun_is_gone_too_is_closed_once_that_is_certain() -> None:
-    gone = known(of(job_uid="job-1"), testrun=None, job_uid="job-1")
-    assert plan(gone, NOW) == [Confirm()]
-    gone = known(of(job_uid="job-1"), testrun=None, job_uid="job-1", live=True)
+    gone = observation(of(job_uid="job-1"), testrun=None, job_uid="job-1")
+    assert plan(gone, NOW) == [ReadLive()]
+    gone = observation(of(job_uid="job-1"), testrun=None, job_uid="job-1", live=True)
     assert failure(plan(gone, NOW)) == "ObjectGone"
 
 
 def test_a_testrun_that_no_watch_has_told_of_is_looked_for_before_its_run_is_closed() -> None:
-    assert plan(known(of(), testrun=None, fresh=True), NOW) == [Confirm()]
-    sure = known(of(), testrun=None, fresh=True, live=True)
+    assert plan(observation(of(), testrun=None, just_fetched=True), NOW) == [ReadLive()]
+    sure = observation(of(), testrun=None, just_fetched=True, live=True)
     assert failure(plan(sure, NOW)) == "ObjectDeleted"
 
 
 def test_a_job_that_can_never_be_created_ends_the_run() -> None:
-    assert failure(plan(held(of(), fresh=True, refusal=MISSING), NOW)) == MISSING.reason
+    assert (
+        failure(plan(has_finalizer(of(), just_fetched=True, permanent_error=MISSING), NOW))
+        == MISSING.reason
+    )
 
 
 # --- with a Job ----------------------------------------------------------------------------------
 
 
-def running(**more: Any) -> Known:
+def running(**more: Any) -> Observation:
     """A test that runs, and all of it is recorded."""
     started = of(Status.RUNNING, job_uid="job-1", started_at=NOW)
     going = pod("running", phase="Running")
@@ -152,10 +160,10 @@ def running(**more: Any) -> Known:
     state = {"running": {"startedAt": NOW.strftime(TEXT)}}
     going["status"]["containerStatuses"][0]["state"] = state
     given = {"job": job(status={}), "job_uid": "job-1", "pods": [going], "following": True}
-    return held(started, **(given | more))
+    return has_finalizer(started, **(given | more))
 
 
-def told(found: Known) -> Known:
+def last_status(found: Observation) -> Observation:
     """The same, once its TestRun says what is recorded."""
     status = next(step.status for step in plan(found, NOW) if isinstance(step, PatchStatus))
     assert found.testrun is not None
@@ -164,32 +172,32 @@ def told(found: Known) -> Known:
 
 
 def test_of_a_test_that_goes_on_nothing_is_left_to_do() -> None:
-    assert plan(told(running()), LATER) == []
+    assert plan(last_status(running()), LATER) == []
 
 
 def test_its_log_is_followed_from_the_start() -> None:
-    assert Follow() in plan(running(following=False), NOW)
+    assert FollowLog() in plan(running(following=False), NOW)
 
 
 def test_it_is_stopped_once() -> None:
     found = running(spec={"cancelled": True})
-    assert Stop(CANCELLED) in plan(found, NOW)
+    assert StopJob(CANCELLED) in plan(found, NOW)
     assert found.job is not None
-    found.job["metadata"]["annotations"] = {STOP: note(CANCELLED)}
-    assert Stop(CANCELLED) in plan(found, NOW), "it is noted and not done"
+    found.job["metadata"]["annotations"] = {STOP: encode_stop_reason(CANCELLED)}
+    assert StopJob(CANCELLED) in plan(found, NOW), "it is noted and not done"
     found.pods[0]["spec"]["activeDeadlineSeconds"] = 1
-    assert not any(isinstance(step, Stop) for step in plan(found, NOW))
+    assert not any(isinstance(step, StopJob) for step in plan(found, NOW))
 
 
 def test_it_is_stopped_for_a_testrun_that_is_gone_once_that_is_certain() -> None:
-    assert Confirm() in plan(_orphan(live=False), NOW)
-    stops = [step for step in plan(_orphan(live=True), NOW) if isinstance(step, Stop)]
+    assert ReadLive() in plan(_orphan(live=False), NOW)
+    stops = [step for step in plan(_orphan(live=True), NOW) if isinstance(step, StopJob)]
     assert [stop.failure.reason for stop in stops] == ["ObjectDeleted"]
 
 
-def _orphan(*, live: bool) -> Known:
+def _orphan(*, live: bool) -> Observation:
     found = running()
-    return known(
+    return observation(
         found.run,
         testrun=None,
         job=found.job,
@@ -202,22 +210,22 @@ def _orphan(*, live: bool) -> Known:
 
 def test_a_job_without_a_pod_is_asked_why_after_a_while() -> None:
     waiting = job(status={"startTime": NOW.strftime(TEXT)})
-    found = held(of(job_uid="job-1"), job=waiting, job_uid="job-1")
+    found = has_finalizer(of(job_uid="job-1"), job=waiting, job_uid="job-1")
     at = NOW + timedelta(seconds=20)
-    assert LookAgain(at) in plan(found, NOW)
+    assert RequeueAt(at) in plan(found, NOW)
     assert ReadEvents() in plan(found, at)
 
 
 def test_a_pod_on_a_node_that_is_lost_is_given_up_in_time() -> None:
-    found = told(running())
+    found = last_status(running())
     found.pods[0]["metadata"]["deletionTimestamp"] = NOW.strftime(TEXT)
-    assert plan(found, NOW) == [LookAgain(NOW + LOST)]
-    assert plan(found, NOW + LOST) == [Confirm()]
+    assert plan(found, NOW) == [RequeueAt(NOW + LOST)]
+    assert plan(found, NOW + LOST) == [ReadLive()]
 
 
 def test_an_end_that_only_the_cache_of_jobs_tells_of_is_confirmed_first() -> None:
-    ended = held(of(Status.RUNNING, job_uid="job-1"), job=job(), job_uid="job-1")
-    assert plan(ended, NOW) == [Confirm()]
+    ended = has_finalizer(of(Status.RUNNING, job_uid="job-1"), job=job(), job_uid="job-1")
+    assert plan(ended, NOW) == [ReadLive()]
 
 
 def test_what_was_reported_is_not_reported_again() -> None:
@@ -226,38 +234,46 @@ def test_what_was_reported_is_not_reported_again() -> None:
     report = RunReport(status=Status.RUNNING, job_uid="job-1", started_at=NOW)
     behind = of(Status.PENDING, job_uid="job-1")
     given = {"job": found.job, "job_uid": "job-1", "pods": found.pods, "following": True}
-    assert Report(report) in plan(held(behind, **given), NOW)
-    assert Report(report) not in plan(held(behind, **given, reported=report), NOW)
+    assert ReportRun(report) in plan(has_finalizer(behind, **given), NOW)
+    assert ReportRun(report) not in plan(has_finalizer(behind, **given, last_report=report), NOW)
 
 
 # --- whatever else -------------------------------------------------------------------------------
 
 
 def test_while_the_api_is_away_only_what_needs_it_waits() -> None:
-    found = running(spec={"cancelled": True}, following=False, away="gone", away_since=NOW)
+    found = running(spec={"cancelled": True}, following=False, api_error="gone", api_down_since=NOW)
     steps = plan(found, NOW)
-    assert kinds(steps)[:2] == [Stop, Follow]
-    assert Park() not in steps
-    assert kinds(plan(held(of(), away="gone", away_since=NOW), NOW)) == [Park, LookAgain]
+    assert kinds(steps)[:2] == [StopJob, FollowLog]
+    assert DeferUntilApiUp() not in steps
+    assert kinds(plan(has_finalizer(of(), api_error="gone", api_down_since=NOW), NOW)) == [
+        DeferUntilApiUp,
+        RequeueAt,
+    ]
 
 
 def test_an_audit_asks_the_api_before_anything_else() -> None:
-    finished = known(None, {"phase": "Succeeded", "runId": "run-1"}, job=job(), audit=True)
-    assert plan(finished, NOW) == [FetchRun("run-1")]
+    is_finished = observation(
+        None, {"phase": "Succeeded", "runId": "run-1"}, job=job(), verify_exists=True
+    )
+    assert plan(is_finished, NOW) == [FetchRun("run-1")]
 
 
 @pytest.mark.parametrize(
     ("found", "wanted"),
     [
-        (known(None, {"phase": "Succeeded"}), True),
-        (held(status={"phase": "Succeeded"}), False),
-        (known(None, {"phase": "Running"}), False),
-        (known(testrun=None), True),
-        (known(run(), testrun=None), False),
-        (known(testrun=None, job=job()), False),
-        (known(testrun=None, job=job(ttlSecondsAfterFinished=0)), True),
-        (known(None, {"phase": "Failed"}, job=job(), standing=Standing.GONE), False),
-        (known(None, {"phase": "Failed", "runId": "run-1"}, audit=True), False),
+        (observation(None, {"phase": "Succeeded"}), True),
+        (has_finalizer(status={"phase": "Succeeded"}), False),
+        (observation(None, {"phase": "Running"}), False),
+        (observation(testrun=None), True),
+        (observation(run(), testrun=None), False),
+        (observation(testrun=None, job=job()), False),
+        (observation(testrun=None, job=job(ttlSecondsAfterFinished=0)), True),
+        (
+            observation(None, {"phase": "Failed"}, job=job(), registration=Registration.DELETED),
+            False,
+        ),
+        (observation(None, {"phase": "Failed", "runId": "run-1"}, verify_exists=True), False),
     ],
     ids=[
         "recorded",
@@ -271,5 +287,5 @@ def test_an_audit_asks_the_api_before_anything_else() -> None:
         "audit",
     ],
 )
-def test_a_run_is_settled_when_nothing_is_left_to_do(found: Known, wanted: bool) -> None:
-    assert settled(found) is wanted
+def test_a_run_is_settled_when_nothing_is_left_to_do(found: Observation, wanted: bool) -> None:
+    assert is_done(found) is wanted

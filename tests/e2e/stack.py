@@ -37,7 +37,7 @@ class Stack:
             "SPARKTEST_TOKEN": TOKEN,
             "SPARKTEST_NAMESPACE": self.namespace,
             "SPARKTEST_NAMESPACES": self.namespace,
-            "SPARKTEST_IMAGE_PULL_PATIENCE_SECONDS": "5",
+            "SPARKTEST_IMAGE_PULL_TIMEOUT_SECONDS": "5",
             **extra,
         }
         self.api = Program(["api"], self.environ, folder / "api.log")

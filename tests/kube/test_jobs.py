@@ -15,10 +15,10 @@ from sparktest.domain import K8sRef, Origin, Run, Status
 from sparktest.kube.jobs import (
     RUN_ID,
     build_job,
+    escape_dollars,
     job_name_of_api_run,
     job_name_of_testrun,
-    literal,
-    shell,
+    join_commands,
 )
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -110,17 +110,17 @@ def expanded(text: str) -> str:
 
 @given(text=st.text(alphabet="$()aB_ ", max_size=20))
 def test_any_text_reaches_the_container_as_it_was_written(text: str) -> None:
-    assert expanded(literal(text)) == text
+    assert expanded(escape_dollars(text)) == text
 
 
 @given(text=st.text(max_size=50))
 def test_no_variable_reference_is_left_for_kubernetes(text: str) -> None:
-    assert "$(" not in literal(text).replace("$$", "")
+    assert "$(" not in escape_dollars(text).replace("$$", "")
 
 
 def sh(commands: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     program = shutil.which("sh") or "sh"
-    return subprocess.run([program, "-c", shell(commands)], capture_output=True, text=True)
+    return subprocess.run([program, "-c", join_commands(commands)], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(

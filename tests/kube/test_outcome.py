@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sparktest.domain import Failure, FailureClass, RunReport, Status
 from sparktest.kube.jobs import STOP
-from sparktest.kube.outcome import note, observe, stop_of
+from sparktest.kube.outcome import encode_stop_reason, observe, stop_reason
 from tests.kube.objects import (
     JOB_UID,
     a_condition,
@@ -38,7 +38,7 @@ CANCEL = Failure(class_=FailureClass.CANCELLED, reason="Cancelled", message="by 
 
 
 def stopped(job: dict[str, Any], failure: Failure = CANCEL) -> dict[str, Any]:
-    job["metadata"]["annotations"][STOP] = note(failure)
+    job["metadata"]["annotations"][STOP] = encode_stop_reason(failure)
     return job
 
 
@@ -195,15 +195,15 @@ def test_a_job_that_failed_after_a_stop_without_a_pod_left_was_stopped():
 
 
 def test_a_reason_comes_back_from_the_annotation_as_it_was_noted():
-    assert stop_of(stopped(a_job())) == CANCEL
-    assert stop_of(a_job()) is None
+    assert stop_reason(stopped(a_job())) == CANCEL
+    assert stop_reason(a_job()) is None
 
 
 @pytest.mark.parametrize("note_", ["", "stop!", "[]", '{"class": "whim"}', "null", "1"])
 def test_an_annotation_that_cannot_be_read_is_a_cancel(note_):
     job = a_job()
     job["metadata"]["annotations"][STOP] = note_
-    found = stop_of(job)
+    found = stop_reason(job)
     assert found is not None
     assert (found.class_, found.reason) == (FailureClass.CANCELLED, "Cancelled")
 

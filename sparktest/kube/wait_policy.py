@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run
-from sparktest.kube import pods as podstate
-from sparktest.kube.outcome import failure_of
+from sparktest.kube import pods as pod_status
+from sparktest.kube.outcome import make_failure
 from sparktest.kube.pods import Object, condition_of, moment, section
 
 PULL = ("ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed")
@@ -20,7 +20,7 @@ CONFIG_SECONDS = 15
 # A Job whose pods are refused has no condition that says so; by then its Events do.
 NO_POD_SECONDS = 20
 # Words of the refusal of a pod that no waiting will heal.
-NEVER = ("service account ", "PodSecurity", "violates", "is invalid", "denied the request")
+PERMANENT = ("service account ", "PodSecurity", "violates", "is invalid", "denied the request")
 QUOTA = "exceeded quota"
 TERMINATING = "being terminated"
 
@@ -40,20 +40,20 @@ class Wait(NamedTuple):
     failure: Failure | None
 
 
-def trouble(pods: Iterable[Object]) -> str | None:
+def waiting_reason(pods: Iterable[Object]) -> str | None:
     """The kind of trouble the test's container is in: "pull", "config" or None.
 
     Kubernetes does not say since when a container waits; whoever calls this remembers since when
     the answer is the same.
     """
-    name, state = podstate.container_state(podstate.current(pods))
+    name, state = pod_status.container_state(pod_status.main_pod(pods))
     if name != "waiting":
         return None
     reason = state.get("reason")
     return "pull" if reason in PULL else "config" if reason in CONFIG else None
 
 
-def wait_of(
+def pod_wait(
     run: Run,
     job: Object,
     pods: list[Object],
@@ -66,12 +66,12 @@ def wait_of(
     `since`: since when `trouble` answers what it does. `pull_seconds`: the patience with an image
     that cannot be pulled.
     """
-    pod = podstate.current(pods)
-    kind = trouble(pods)
-    if pod is None or podstate.terminal(pod):
+    pod = pod_status.main_pod(pods)
+    kind = waiting_reason(pods)
+    if pod is None or pod_status.terminal(pod):
         return None
     if kind:
-        state = podstate.container_state(pod)[1]
+        state = pod_status.container_state(pod)[1]
         # ErrImagePull and ImagePullBackOff take turns; that is one wait, with one word.
         reason = PULL[0] if state.get("reason") == "ErrImagePull" else str(state.get("reason"))
         seconds = pull_seconds if kind == "pull" else CONFIG_SECONDS
@@ -81,28 +81,28 @@ def wait_of(
     if unscheduled and unscheduled.get("status") == "False":
         reason = str(unscheduled.get("reason") or "Unschedulable")
         message = str(unscheduled.get("message") or "")
-        return _failing(reason, message, time_is_up(run, job), FailureClass.TIMEOUT)
+        return _failing(reason, message, start_deadline(run, job), FailureClass.TIMEOUT)
     return None
 
 
-def wait_for_pod(run: Run, job: Object, events: list[Object], now: datetime) -> Wait | None:
+def missing_pod_wait(run: Run, job: Object, events: list[Object], now: datetime) -> Wait | None:
     """What a Job without a pod waits for, from its Events (a suspended Job: for its owner)."""
     if section(job, "spec").get("suspend"):
         return Wait("Suspended", "the Job is suspended", None, None)
     refusal = _latest_refusal(events)
     if refusal is None:
         return None
-    return refused(refusal, time_is_up(run, job), now)
+    return classify_rejection(refusal, start_deadline(run, job), now)
 
 
-def refused(message: str, until: datetime, now: datetime) -> Wait:
+def classify_rejection(message: str, until: datetime, now: datetime) -> Wait:
     """How long to wait after a pod or a Job was refused with that message.
 
     `until`: when the run's time is up.
     """
     if TERMINATING in message:
         return _failing("NamespaceTerminating", message, now, FailureClass.INFRA)
-    if QUOTA not in message and any(word in message for word in NEVER):
+    if QUOTA not in message and any(word in message for word in PERMANENT):
         return _failing("FailedCreate", message, now, FailureClass.CONFIG)
     return _failing("FailedCreate", message, until, FailureClass.TIMEOUT)
 
@@ -115,7 +115,7 @@ def needs_events_at(job: Object) -> datetime | None:
     return began + timedelta(seconds=NO_POD_SECONDS) if began else None
 
 
-def time_is_up(run: Run, job: Object | None) -> datetime:
+def start_deadline(run: Run, job: Object | None) -> datetime:
     """When the time of a run that has not started is up: counted from its Job, else its row."""
     began = _began(job) if job else None
     return (began or run.created_at) + timedelta(seconds=run.timeout_seconds)
@@ -127,7 +127,7 @@ def _began(job: Object) -> datetime | None:
 
 
 def _failing(reason: str, message: str, until: datetime, kind: FailureClass) -> Wait:
-    return Wait(reason, message, until, failure_of(kind, reason, message))
+    return Wait(reason, message, until, make_failure(kind, reason, message))
 
 
 def _latest_refusal(events: Iterable[Object]) -> str | None:

@@ -4,24 +4,24 @@ from typing import Any
 
 import pytest
 
-from sparktest.controller import ending
-from sparktest.controller.known import Known, Standing
+from sparktest.controller import cleanup
+from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.steps import (
-    Confirm,
-    Follow,
+    DeleteJob,
+    FollowLog,
+    PatchJobTtl,
     PatchStatus,
-    PatchTtl,
+    ReadLive,
     ReleaseFinalizer,
-    Remove,
-    Report,
+    ReportRun,
     Step,
 )
 from sparktest.domain import FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER
-from sparktest.kube.outcome import failure_of
-from tests.controller.objects import NOW, REF, job, known, pod, run
+from sparktest.kube.outcome import make_failure
+from tests.controller.objects import NOW, REF, job, observation, pod, run
 
-EVICTED = failure_of(FailureClass.INFRA, "Evicted", "low on memory")
+EVICTED = make_failure(FailureClass.INFRA, "Evicted", "low on memory")
 PASSED = RunReport(status=Status.SUCCEEDED, started_at=NOW, finished_at=NOW)
 
 
@@ -29,32 +29,32 @@ def ended(**fields: Any) -> Run:
     return run(Status.SUCCEEDED, k8s_ref=REF, finished_at=NOW, **fields)
 
 
-def final(found: Known) -> list[Step]:
+def final(found: Observation) -> list[Step]:
     assert found.run is not None
-    steps = ending.final(found, found.run, NOW)
+    steps = cleanup.final(found, found.run, NOW)
     return [step for step in steps if not isinstance(step, PatchStatus)]
 
 
-def closed(found: Known, report: RunReport = PASSED) -> list[Step]:
+def closed(found: Observation, report: RunReport = PASSED) -> list[Step]:
     assert found.run is not None
-    return list(ending.close(found, found.run, report))
+    return list(cleanup.close(found, found.run, report))
 
 
 # --- the log comes before the end ----------------------------------------------------------------
 
 
 def test_an_end_is_not_reported_while_the_log_is_being_stored() -> None:
-    assert closed(known(run(), following=True)) == []
+    assert closed(observation(run(), following=True)) == []
 
 
 def test_a_log_that_nobody_has_begun_to_store_is_stored_first() -> None:
-    assert closed(known(run(), job=job(), pods=[pod("terminated")])) == [Follow()]
+    assert closed(observation(run(), job=job(), pods=[pod("terminated")])) == [FollowLog()]
 
 
 def test_an_end_is_reported_with_what_is_stored_of_the_log() -> None:
     stored = Log(state=LogState.COMPLETE, bytes=7)
-    (step,) = closed(known(run(), job=job(), pods=[pod("terminated")], log=stored))
-    assert isinstance(step, Report)
+    (step,) = closed(observation(run(), job=job(), pods=[pod("terminated")], log=stored))
+    assert isinstance(step, ReportRun)
     assert step.report == RunReport(
         status=Status.SUCCEEDED, started_at=NOW, finished_at=NOW, log=stored
     )
@@ -63,11 +63,11 @@ def test_an_end_is_reported_with_what_is_stored_of_the_log() -> None:
 @pytest.mark.parametrize(
     ("found", "report", "wanted"),
     [
-        (run(), ending.ended(EVICTED, NOW), Log(state=LogState.NONE, reason="NotStarted")),
+        (run(), cleanup.ended(EVICTED, NOW), Log(state=LogState.NONE, reason="NotStarted")),
         (run(), PASSED, Log(state=LogState.NONE, reason="PodDeleted")),
         (
             run(log=Log(bytes=5)),
-            ending.ended(EVICTED, NOW),
+            cleanup.ended(EVICTED, NOW),
             Log(state=LogState.PARTIAL, reason="Evicted", bytes=5),
         ),
         (
@@ -81,8 +81,8 @@ def test_an_end_is_reported_with_what_is_stored_of_the_log() -> None:
 def test_where_there_is_no_log_to_read_the_run_says_so(
     found: Run, report: RunReport, wanted: Log
 ) -> None:
-    (step,) = closed(known(found), report)
-    assert isinstance(step, Report)
+    (step,) = closed(observation(found), report)
+    assert isinstance(step, ReportRun)
     assert step.report.log == wanted
 
 
@@ -90,73 +90,77 @@ def test_where_there_is_no_log_to_read_the_run_says_so(
 
 
 def test_the_job_gets_the_ttl_that_the_testrun_asks_for() -> None:
-    found = known(ended(ttl_seconds_after_finished=60), job=job())
-    assert final(found) == [PatchTtl(60)]
+    found = observation(ended(ttl_seconds_after_finished=60), job=job())
+    assert final(found) == [PatchJobTtl(60)]
 
 
 def test_a_testrun_without_a_ttl_keeps_its_job() -> None:
-    assert final(known(ended(), job=job())) == []
+    assert final(observation(ended(), job=job())) == []
 
 
 def test_the_job_of_an_api_run_gets_the_ttl_of_the_settings() -> None:
     of_api = run(Status.SUCCEEDED, origin=Origin.API, finished_at=NOW)
-    assert final(known(of_api, job=job(), testrun=None, api_ttl_seconds=9)) == [PatchTtl(9)]
+    assert final(observation(of_api, job=job(), testrun=None, api_ttl_seconds=9)) == [
+        PatchJobTtl(9)
+    ]
 
 
 def test_a_job_that_has_a_ttl_is_left_alone() -> None:
     of_api = run(Status.SUCCEEDED, origin=Origin.API, finished_at=NOW)
     there = job(ttlSecondsAfterFinished=0)
-    assert final(known(of_api, job=there, testrun=None)) == []
+    assert final(observation(of_api, job=there, testrun=None)) == []
 
 
 def test_a_suspended_job_is_removed_for_no_ttl_ever_takes_it() -> None:
-    found = known(ended(ttl_seconds_after_finished=60), job=job(status={}, suspend=True))
-    assert final(found) == [Remove()]
+    found = observation(ended(ttl_seconds_after_finished=60), job=job(status={}, suspend=True))
+    assert final(found) == [DeleteJob()]
 
 
 @pytest.mark.parametrize("suspended", [True, False])
 def test_a_job_of_somebody_else_is_neither_removed_nor_given_a_ttl(suspended: bool) -> None:
     theirs = job(status={}, owner=[{"uid": "other", "controller": True}], suspend=suspended)
-    assert final(known(ended(ttl_seconds_after_finished=60), job=theirs)) == []
+    assert final(observation(ended(ttl_seconds_after_finished=60), job=theirs)) == []
     theirs["metadata"]["labels"] = {}
     of_api = run(Status.FAILED, origin=Origin.API, finished_at=NOW)
-    assert final(known(of_api, job=theirs, testrun=None)) == []
-    assert list(ending.ttl(known(None, job=theirs))) == []
+    assert final(observation(of_api, job=theirs, testrun=None)) == []
+    assert list(cleanup.ttl(observation(None, job=theirs))) == []
 
 
 def test_a_testrun_with_a_ttl_whose_run_is_not_known_any_more_still_gets_it() -> None:
-    found = known(None, job=job())
+    found = observation(None, job=job())
     assert found.testrun is not None
     found.testrun["spec"]["ttlSecondsAfterFinished"] = 60
-    assert list(ending.ttl(found)) == [PatchTtl(60)]
+    assert list(cleanup.ttl(found)) == [PatchJobTtl(60)]
 
 
 def test_a_pod_that_goes_on_beside_a_test_that_has_ended_is_removed_once_that_is_certain() -> None:
     beside = pod("terminated", phase="Running")
     beside["status"]["containerStatuses"].append({"name": "mesh", "state": {"running": {}}})
-    assert final(known(ended(), job=job(status={}), pods=[beside])) == [Confirm()]
-    assert final(known(ended(), job=job(status={}), pods=[beside], live=True)) == [Remove()]
+    assert final(observation(ended(), job=job(status={}), pods=[beside])) == [ReadLive()]
+    assert final(observation(ended(), job=job(status={}), pods=[beside], live=True)) == [
+        DeleteJob()
+    ]
     beside["metadata"]["deletionTimestamp"] = "2026-11-24T12:00:00Z"
-    assert final(known(ended(), job=job(status={}), pods=[beside], live=True)) == []
+    assert final(observation(ended(), job=job(status={}), pods=[beside], live=True)) == []
 
 
 def test_a_testrun_is_let_go_last() -> None:
-    found = known(ended(ttl_seconds_after_finished=60), job=job())
+    found = observation(ended(ttl_seconds_after_finished=60), job=job())
     assert found.testrun is not None
     found.testrun["metadata"]["finalizers"] = ["theirs", FINALIZER]
-    assert final(found) == [PatchTtl(60), ReleaseFinalizer()]
+    assert final(found) == [PatchJobTtl(60), ReleaseFinalizer()]
 
 
 # --- deleted in the API --------------------------------------------------------------------------
 
 
 def test_of_a_run_that_was_deleted_the_job_goes_and_the_testrun_stays() -> None:
-    found = known(None, {"phase": "Succeeded"}, job=job(), standing=Standing.GONE)
-    assert list(ending.deleted(found, NOW)) == [Remove()]
+    found = observation(None, {"phase": "Succeeded"}, job=job(), registration=Registration.DELETED)
+    assert list(cleanup.deleted(found, NOW)) == [DeleteJob()]
 
 
 def test_a_job_that_is_no_runs_is_not_removed_with_a_deleted_run() -> None:
     theirs = job()
     theirs["metadata"]["labels"] = {}
-    found = known(None, {"phase": "Succeeded"}, job=theirs, standing=Standing.GONE)
-    assert list(ending.deleted(found, NOW)) == []
+    found = observation(None, {"phase": "Succeeded"}, job=theirs, registration=Registration.DELETED)
+    assert list(cleanup.deleted(found, NOW)) == []

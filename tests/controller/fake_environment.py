@@ -7,20 +7,20 @@ from sparktest.client import ApiClient
 from sparktest.controller import testruns
 from sparktest.controller.actions import Actions
 from sparktest.controller.backend import Backend
-from sparktest.controller.book import Book, Memo
+from sparktest.controller.caches import Caches
 from sparktest.controller.plan import plan
 from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.reporter import Reporter
+from sparktest.controller.run_states import RunState, RunStates
 from sparktest.controller.testruns import Key
-from sparktest.controller.views import Views
 from sparktest.errors import SparkTestError
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster
 from sparktest.settings import Settings
 from tests.controller.fake_api import FakeApi
 from tests.controller.fake_cluster import FakeCluster
+from tests.controller.fake_kubernetes import NAMESPACE, FakeKubernetes
 from tests.controller.faults import Faults
-from tests.controller.lagging import LaggingViews, PromptReporter
-from tests.controller.machinery import NAMESPACE, Machinery
+from tests.controller.lagging import LaggingCaches, PromptReporter
 
 Object = dict[str, Any]
 
@@ -28,42 +28,42 @@ Object = dict[str, Any]
 class Controller:
     """A controller that knows nothing yet, with its own delayed view of everything."""
 
-    def __init__(self, world: "World") -> None:
-        self.world = world
+    def __init__(self, environment: "FakeEnvironment") -> None:
+        self.environment = environment
         self.queue: dict[Key, None] = {}
-        self.later: dict[Key, datetime] = {}
-        self.book = Book()
-        self.views = LaggingViews(world.cluster, self.add)
-        self.reporter = PromptReporter(world.cluster, self.add)
-        client = cast("ApiClient", world.api)
+        self.requeue_after: dict[Key, datetime] = {}
+        self.run_states = RunStates()
+        self.caches = LaggingCaches(environment.cluster, self.add)
+        self.reporter = PromptReporter(environment.cluster, self.add)
+        client = cast("ApiClient", environment.api)
         self.backend = Backend(
             client,
-            self.book,
+            self.run_states,
             cluster="here",
             namespaces=(),
             on_key=self.add,
             on_sweep=self._audit,
-            clock=lambda: world.now,
+            clock=lambda: environment.now,
         )
-        views, reporter = cast("Views", self.views), cast("Reporter", self.reporter)
+        caches, reporter = cast("Caches", self.caches), cast("Reporter", self.reporter)
         actions = Actions(
-            cast("Cluster", world.cluster),
+            cast("Cluster", environment.cluster),
             client,
-            views,
+            caches,
             reporter,
             self.backend,
-            later=self._add_later,
-            clock=lambda: world.now,
+            requeue_after=self._add_later,
+            clock=lambda: environment.now,
         )
         self.reconciler = Reconciler(
-            world.settings,
+            environment.settings,
             "here",
-            views,
-            self.book,
+            caches,
+            self.run_states,
             reporter,
             self.backend,
             actions,
-            clock=lambda: world.now,
+            clock=lambda: environment.now,
         )
 
     def add(self, key: Key) -> None:
@@ -92,43 +92,43 @@ class Controller:
     def deliver(self) -> None:
         """Have all watches bring what is new."""
         for resource in (TESTRUNS, JOBS, PODS):
-            self.views.deliver(resource)
+            self.caches.deliver(resource)
 
     def time_passed(self) -> None:
         """Have the keys worked on whose time has come."""
-        for key, at in list(self.later.items()):
-            if at <= self.world.now:
-                del self.later[key]
+        for key, at in list(self.requeue_after.items()):
+            if at <= self.environment.now:
+                del self.requeue_after[key]
                 self.add(key)
 
     def plans(self) -> dict[Key, list[Any]]:
         """What it would still do."""
-        world = self.world
-        keys = {testruns.key_of(obj) for obj in world.cluster.all(TESTRUNS)}
+        environment = self.environment
+        keys = {testruns.key_of(obj) for obj in environment.cluster.all(TESTRUNS)}
         keys |= {
             (job["metadata"]["namespace"], job["metadata"]["name"])
-            for job in world.cluster.all(JOBS)
+            for job in environment.cluster.all(JOBS)
         }
-        keys |= {(run.namespace, run.job_name) for run in world.api.runs.values()}
+        keys |= {(run.namespace, run.job_name) for run in environment.api.runs.values()}
         found = {}
         for key in keys:
-            memo = self.book._memos.get(key) or Memo()
-            if steps := plan(self.reconciler.known(key, memo, world.now), world.now):
+            state = self.run_states._states.get(key) or RunState()
+            if steps := plan(self.reconciler.observe(key, state, environment.now), environment.now):
                 found[key] = steps
         return found
 
     def _add_later(self, key: Key, seconds: float) -> None:
-        at = self.world.now + timedelta(seconds=seconds)
-        self.later[key] = min(at, self.later.get(key, at))
+        at = self.environment.now + timedelta(seconds=seconds)
+        self.requeue_after[key] = min(at, self.requeue_after.get(key, at))
 
     def _audit(self) -> None:
-        for job in self.views.jobs():
+        for job in self.caches.jobs():
             key = (job["metadata"]["namespace"], job["metadata"]["name"])
-            self.book.audit(key)
+            self.run_states.verify_exists(key)
             self.add(key)
 
 
-class World(Machinery):
+class FakeEnvironment(FakeKubernetes):
     """Everything, with hands to move each part one step."""
 
     def __init__(self, controllers: int = 1) -> None:
@@ -160,11 +160,15 @@ class World(Machinery):
                 for _ in range(10):
                     controller.work()
             if before == (len(self.cluster.changed), dict(self.api.runs)):
-                times = [at for controller in self.controllers for at in controller.later.values()]
+                times = [
+                    at
+                    for controller in self.controllers
+                    for at in controller.requeue_after.values()
+                ]
                 if not times:
                     return
                 self.pass_time(max((min(times) - self.now).total_seconds(), 1))
-        queues = [(controller.queue, controller.later) for controller in self.controllers]
+        queues = [(controller.queue, controller.requeue_after) for controller in self.controllers]
         raise AssertionError(f"no end in {rounds} rounds: {queues}")
 
     def pass_time(self, seconds: float) -> None:

@@ -33,7 +33,7 @@ LOG = b"one\ntwo\n"
 TIMEOUTS = Timeouts(connect=2.0, read=5.0, watch=1.0)
 
 
-class Drill:
+class FaultEnvironment:
     """What a test does by its own hand, past the faults; and what came of it.
 
     Attributes:
@@ -120,7 +120,7 @@ def _told(testrun: Entry) -> bool:
 
 
 @contextmanager
-def drill(folder: Path, *, crd: bool = True) -> Iterator[Drill]:
+def fault_environment(folder: Path, *, crd: bool = True) -> Iterator[FaultEnvironment]:
     """A dev cluster, an API and a controller that works, until the end of the `with`.
 
     `crd`: whether the CRD is installed.
@@ -137,7 +137,7 @@ def drill(folder: Path, *, crd: bool = True) -> Iterator[Drill]:
         door = Cluster.connect(settings, timeouts=TIMEOUTS)
         client = ApiClient(url, TOKEN, cluster=door.uid())
         with client:
-            made = Drill(cluster, client)
+            made = FaultEnvironment(cluster, client)
             if crd:
                 made.install()
             with controlling(Controller(settings, door, client)):

@@ -9,11 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sparktest.controller import testruns
 from sparktest.domain import Run, Status
-from sparktest.kube import pods as podstate
+from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS
+from tests.controller.fake_environment import FakeEnvironment
+from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.faults import CrashError
-from tests.controller.machinery import NAMESPACE
-from tests.controller.world import World
 
 KINDS = st.sampled_from([TESTRUNS, JOBS, PODS])
 NAMES = st.sampled_from(["one", "two"])
@@ -22,12 +22,12 @@ WHICH = st.sampled_from([0, 1])
 UNKNOWN = ("", None)
 
 
-class Law(RuleBasedStateMachine):
+class Invariants(RuleBasedStateMachine):
     """Every rule moves one part of the world; after each of them the laws hold."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(controllers=2)
+        self.environment = FakeEnvironment(controllers=2)
         self.finals: dict[str, Run] = {}
         # By Job's name: how its test ended by itself, unless somebody took the Job away.
         self.truth: dict[str, tuple[str, str | None]] = {}
@@ -43,103 +43,105 @@ class Law(RuleBasedStateMachine):
 
     @rule(name=NAMES, ttl=st.none() | st.just(0))
     def apply(self, name: str, ttl: int | None) -> None:
-        if self.world.testrun(name) is None:
+        if self.environment.testrun(name) is None:
             spec: dict[str, Any] = {} if ttl is None else {"ttlSecondsAfterFinished": ttl}
-            self.world.apply(name, timeoutSeconds=60, **spec)
+            self.environment.apply(name, timeoutSeconds=60, **spec)
 
     @rule()
     def ask_for_run(self) -> None:
-        if len(self.world.api.runs) < 4:
-            self.world.api.add(timeout_seconds=60)
+        if len(self.environment.api.runs) < 4:
+            self.environment.api.add(timeout_seconds=60)
 
     @rule(name=NAMES)
     def set_cancelled(self, name: str) -> None:
-        if self.world.testrun(name) is not None:
-            self.world.edit(name, cancelled=True)
+        if self.environment.testrun(name) is not None:
+            self.environment.edit(name, cancelled=True)
 
     @rule(name=NAMES)
     def delete_testrun(self, name: str) -> None:
-        if self.world.testrun(name) is not None:
-            self.world.delete_testrun(name)
+        if self.environment.testrun(name) is not None:
+            self.environment.delete_testrun(name)
 
     @rule(pick=PICK)
     def cancel_in_api(self, pick: int) -> None:
-        runs = [run for run in self.world.api.runs.values() if not run.status.final]
+        runs = [run for run in self.environment.api.runs.values() if not run.status.final]
         if pick < len(runs) and runs[pick].cancel_requested_at is None:
-            self.world.api.change(runs[pick].id, cancel_requested_at=self.world.now)
+            self.environment.api.change(runs[pick].id, cancel_requested_at=self.environment.now)
 
     @rule(pick=PICK)
     def delete_run(self, pick: int) -> None:
-        runs = [run for run in self.world.api.runs.values() if run.status.final]
+        runs = [run for run in self.environment.api.runs.values() if run.status.final]
         if pick < len(runs):
-            self.world.api.delete(runs[pick].id)
+            self.environment.api.delete(runs[pick].id)
 
     @rule(pick=PICK)
     def delete_job_by_hand(self, pick: int) -> None:
         # One that is deleted before the API has heard of it leaves no trace: see architecture.md.
-        known = {run.job_uid for run in self.world.api.runs.values()}
-        jobs = [job for job in self.world.cluster.all(JOBS) if job["metadata"]["uid"] in known]
+        observed = {run.job_uid for run in self.environment.api.runs.values()}
+        jobs = [
+            job for job in self.environment.cluster.all(JOBS) if job["metadata"]["uid"] in observed
+        ]
         if pick < len(jobs):
             name = jobs[pick]["metadata"]["name"]
             self.truth[name] = UNKNOWN
-            self.world.delete_job(name)
+            self.environment.delete_job(name)
 
     # --- Kubernetes ------------------------------------------------------------------------------
 
     @rule()
     def job_controller(self) -> None:
-        self.world.job_controller()
+        self.environment.job_controller()
 
     @rule(pick=PICK)
     def start_container(self, pick: int) -> None:
-        for pod in self.world.pods()[pick : pick + 1]:
+        for pod in self.environment.pods()[pick : pick + 1]:
             if "containerStatuses" not in pod["status"]:
-                self.world.start_container(pod)
+                self.environment.start_container(pod)
 
     @rule(pick=PICK, code=st.sampled_from([0, 3]))
     def end_container(self, pick: int, code: int) -> None:
-        for pod in self.world.pods()[pick : pick + 1]:
+        for pod in self.environment.pods()[pick : pick + 1]:
             self._end(pod, code, None if code == 0 else "Error")
 
     @rule(pick=PICK)
     def evict(self, pick: int) -> None:
-        for pod in self.world.pods()[pick : pick + 1]:
+        for pod in self.environment.pods()[pick : pick + 1]:
             self._end(pod, 137, "Evicted", reason="Evicted")
 
     def _end(self, pod: Any, code: int, why: str | None, **status: Any) -> None:
-        if podstate.container_state(pod)[0] == "running":
+        if pod_status.container_state(pod)[0] == "running":
             end = ("succeeded" if code == 0 else "failed", why)
             self.truth.setdefault(pod["metadata"]["labels"]["job-name"], end)
-            self.world.end_container(pod, code, **status)
+            self.environment.end_container(pod, code, **status)
 
     @rule(pick=PICK)
     def fail_to_pull(self, pick: int) -> None:
-        for pod in self.world.pods()[pick : pick + 1]:
+        for pod in self.environment.pods()[pick : pick + 1]:
             if "containerStatuses" not in pod["status"]:
                 waiting = {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}
-                self.world.container(pod, waiting, "Pending")
+                self.environment.container(pod, waiting, "Pending")
 
     @rule()
     def kubelet_enforces_deadlines(self) -> None:
-        self.world.enforce_deadlines()
+        self.environment.enforce_deadlines()
 
     @rule(seconds=st.sampled_from([1, 3, 25, 120]))
     def time_passes(self, seconds: int) -> None:
-        self.world.pass_time(seconds)
+        self.environment.pass_time(seconds)
 
     # --- the controller and what comes between it and the others ---------------------------------
 
     @rule(which=WHICH, kind=KINDS)
     def deliver(self, which: int, kind: Any) -> None:
-        self.world.controllers[which].views.deliver(kind)
+        self.environment.controllers[which].caches.deliver(kind)
 
     @rule(which=WHICH, sweep=st.booleans())
     def poll(self, which: int, sweep: bool) -> None:
-        self.world.controllers[which].poll(sweep=sweep)
+        self.environment.controllers[which].poll(sweep=sweep)
 
     @rule(which=WHICH)
     def logs_come(self, which: int) -> None:
-        self.world.controllers[which].reporter.read()
+        self.environment.controllers[which].reporter.read()
 
     @rule(
         which=WHICH,
@@ -149,32 +151,32 @@ class Law(RuleBasedStateMachine):
         ),
     )
     def work(self, which: int, faults: list[str | None]) -> None:
-        self.world.faults.next = faults
+        self.environment.faults.next = faults
         try:
-            self.world.controllers[which].work()
+            self.environment.controllers[which].work()
         except CrashError:
-            self.world.faults.next = []
-            self.world.restart(which)
-        self.world.faults.next = []
+            self.environment.faults.next = []
+            self.environment.restart(which)
+        self.environment.faults.next = []
 
     @rule()
     def api_goes_away(self) -> None:
-        self.world.api.down = True
+        self.environment.api.down = True
 
     @rule()
     def api_comes_back(self) -> None:
-        self.world.api.down = False
+        self.environment.api.down = False
 
     # --- the laws --------------------------------------------------------------------------------
 
     @invariant()
     def one_run_is_one_job(self) -> None:
-        created = self.world.cluster.jobs_created()
+        created = self.environment.cluster.jobs_created()
         assert len(created) == len(set(created)), created
 
     @invariant()
     def a_final_run_stays_as_it_ended(self) -> None:
-        for run in self.world.api.runs.values():
+        for run in self.environment.api.runs.values():
             if run.status.final:
                 assert self.finals.setdefault(run.id, run).status is run.status
                 assert run.finished_at is not None
@@ -182,7 +184,7 @@ class Law(RuleBasedStateMachine):
 
     @invariant()
     def a_run_ends_as_its_test_did(self) -> None:
-        for run in self.world.api.runs.values():
+        for run in self.environment.api.runs.values():
             truth = self.truth.get(run.job_name, UNKNOWN)
             if run.status.final and truth != UNKNOWN:
                 assert (run.status.value, run.failure and run.failure.reason) == truth
@@ -190,74 +192,76 @@ class Law(RuleBasedStateMachine):
 
     @invariant()
     def a_testrun_says_only_what_is_recorded(self) -> None:
-        for testrun in self.world.cluster.all(TESTRUNS):
+        for testrun in self.environment.cluster.all(TESTRUNS):
             status = testrun.get("status", {})
-            run = self.world.api.runs.get(status.get("runId", ""))
-            if testruns.recorded(testrun) and run is not None:
+            run = self.environment.api.runs.get(status.get("runId", ""))
+            if testruns.status_is_final(testrun) and run is not None:
                 assert run.status.phase == status["phase"]
 
     @invariant()
     def a_testrun_is_let_go_only_when_its_end_is_recorded(self) -> None:
-        held: set[str] = set()
-        for resource, _, _, obj in self.world.cluster.changed:
+        has_finalizer: set[str] = set()
+        for resource, _, _, obj in self.environment.cluster.changed:
             if resource != TESTRUNS or obj is None:
                 continue
             uid = obj["metadata"]["uid"]
-            if testruns.held(obj):
-                held.add(uid)
-            elif uid in held:
-                assert testruns.recorded(obj)
+            if testruns.has_finalizer(obj):
+                has_finalizer.add(uid)
+            elif uid in has_finalizer:
+                assert testruns.status_is_final(obj)
 
     @invariant()
     def a_job_gets_a_ttl_only_when_its_run_has_ended(self) -> None:
-        unfinished = {run.job_name for run in self.world.api.runs.values() if not run.status.final}
-        for job in self.world.cluster.all(JOBS):
+        unfinished = {
+            run.job_name for run in self.environment.api.runs.values() if not run.status.final
+        }
+        for job in self.environment.cluster.all(JOBS):
             if job["metadata"]["name"] in unfinished:
                 assert "ttlSecondsAfterFinished" not in job["spec"]
 
     def teardown(self) -> None:
         """Once nothing goes wrong any more, everything comes to its end and stays there."""
-        world = self.world
-        world.faults.next = []
-        world.api.down = False
+        environment = self.environment
+        environment.faults.next = []
+        environment.api.down = False
         for _ in range(6):
-            world.settle()
-            for pod in world.pods():
+            environment.settle()
+            for pod in environment.pods():
                 if "containerStatuses" not in pod["status"] or (
                     pod["status"]["phase"] == "Pending"
                 ):
-                    world.start_container(pod)
-            world.settle()
-            world.enforce_deadlines()
-            for pod in world.pods():
+                    environment.start_container(pod)
+            environment.settle()
+            environment.enforce_deadlines()
+            for pod in environment.pods():
                 self._end(pod, 0, None)
-            world.pass_time(1)
-        world.settle()
+            environment.pass_time(1)
+        environment.settle()
         self.one_run_is_one_job()
         self.a_final_run_stays_as_it_ended()
         self.a_run_ends_as_its_test_did()
-        assert all(run.status.final for run in world.api.runs.values())
-        for testrun in world.cluster.all(TESTRUNS):
-            assert testruns.recorded(testrun), testrun
-            assert not testruns.held(testrun)
-            assert not testruns.deleting(testrun)
-        jobs = {(NAMESPACE, job["metadata"]["name"]) for job in world.cluster.all(JOBS)}
-        for controller in world.controllers:
+        assert all(run.status.final for run in environment.api.runs.values())
+        for testrun in environment.cluster.all(TESTRUNS):
+            assert testruns.status_is_final(testrun), testrun
+            assert not testruns.has_finalizer(testrun)
+            assert not testruns.is_deleting(testrun)
+        jobs = {(NAMESPACE, job["metadata"]["name"]) for job in environment.cluster.all(JOBS)}
+        for controller in environment.controllers:
             assert controller.plans() == {}
-            assert {key for key in controller.book._memos if key not in jobs} == set()
+            assert {key for key in controller.run_states._states if key not in jobs} == set()
         self.a_new_controller_changes_nothing()
 
     def a_new_controller_changes_nothing(self) -> None:
-        before = len(self.world.cluster.changed)
-        self.world.restart()
-        self.world.settle()
-        assert len(self.world.cluster.changed) == before
+        before = len(self.environment.cluster.changed)
+        self.environment.restart()
+        self.environment.settle()
+        assert len(self.environment.cluster.changed) == before
 
 
-Law.TestCase.settings = settings(
+Invariants.TestCase.settings = settings(
     max_examples=150,
     stateful_step_count=40,
     deadline=timedelta(seconds=5),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestLaw = Law.TestCase
+TestLaw = Invariants.TestCase

@@ -10,7 +10,7 @@ from sparktest.controller.informer import Informer, strip_noise
 from sparktest.controller.tail import PodState
 from sparktest.controller.testruns import Key
 from sparktest.errors import NotFoundError, SparkTestError
-from sparktest.kube import pods as podstate
+from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster, Resource
 from sparktest.kube.jobs import SELECTOR
 from sparktest.kube.pods import Object, section
@@ -38,7 +38,7 @@ POD_STATUS = (
 JOB_SPEC = ("suspend", "ttlSecondsAfterFinished")
 
 
-class Seen(NamedTuple):
+class ClusterState(NamedTuple):
     """What the cluster has of a run."""
 
     testrun: Object | None
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
     pods: list[Object]
 
 
-class Views:
+class Caches:
     """The three kinds of object, kept by informers; threads may share it.
 
     Args:
@@ -99,13 +99,13 @@ class Views:
         """What hinders the informers now."""
         return sorted({informer.problem for informer in self._informers() if informer.problem})
 
-    def seen(self, key: Key) -> Seen:
+    def seen(self, key: Key) -> ClusterState:
         """What was last seen of the run."""
         namespace, name = key
         with self._lock:
             pod_names = list(self._pod_names.get(key, ()))
         pods = (self._of(self._pods, namespace, pod) for pod in pod_names)
-        return Seen(
+        return ClusterState(
             self._testrun(key),
             self._of(self._jobs, namespace, name),
             [pod for pod in pods if pod is not None],
@@ -123,15 +123,15 @@ class Views:
             return PodState.RUNNING
         if pod is None:
             return PodState.GONE
-        return PodState.ENDED if podstate.terminal(pod) else PodState.RUNNING
+        return PodState.ENDED if pod_status.terminal(pod) else PodState.RUNNING
 
-    def read(self, key: Key, testrun_name: str | None) -> Seen:
+    def read(self, key: Key, testrun_name: str | None) -> ClusterState:
         """What is there of the run right now. The Job before its pods: those end first."""
         namespace, name = key
         testrun = self._read(TESTRUNS, namespace, testrun_name) if testrun_name else None
         if testrun is not None and testruns.key_of(testrun) != key:
             testrun = None
-        return Seen(testrun, self._read(JOBS, namespace, name), self.read_pods(key))
+        return ClusterState(testrun, self._read(JOBS, namespace, name), self.read_pods(key))
 
     def read_pods(self, key: Key) -> list[Object]:
         """The pods that are there right now."""

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from sparktest.domain import FailureClass
-from sparktest.kube import patience
-from sparktest.kube.patience import Wait
+from sparktest.kube import wait_policy
+from sparktest.kube.wait_policy import Wait
 from tests.kube.objects import a_condition, a_job, a_pod, a_run, at, exited, running, text, waiting
 
 NOW = at(5)
 
 
-def wait_of(*pods: dict[str, Any]) -> Wait | None:
-    return patience.wait_of(a_run(), a_job(), list(pods), since=NOW, pull_seconds=90)
+def pod_wait(*pods: dict[str, Any]) -> Wait | None:
+    return wait_policy.pod_wait(a_run(), a_job(), list(pods), since=NOW, pull_seconds=90)
 
 
 def without_pod(*messages: str, **spec: Any) -> Wait | None:
@@ -21,7 +21,7 @@ def without_pod(*messages: str, **spec: Any) -> Wait | None:
         {"reason": "FailedCreate", "message": message, "lastTimestamp": text(number)}
         for number, message in enumerate(messages)
     ]
-    return patience.wait_for_pod(a_run(), a_job(**spec), events, NOW)
+    return wait_policy.missing_pod_wait(a_run(), a_job(**spec), events, NOW)
 
 
 def end_of(wait: Wait | None) -> tuple[str, Any, FailureClass | None]:
@@ -34,7 +34,7 @@ def end_of(wait: Wait | None) -> tuple[str, Any, FailureClass | None]:
     ["InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError"],
 )
 def test_what_no_waiting_heals_is_given_15_seconds(reason):
-    wait = wait_of(a_pod(waiting(reason, "why")))
+    wait = pod_wait(a_pod(waiting(reason, "why")))
     assert end_of(wait) == (reason, at(20), FailureClass.CONFIG)
     assert wait is not None
     assert wait.failure is not None
@@ -44,30 +44,30 @@ def test_what_no_waiting_heals_is_given_15_seconds(reason):
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
 def test_an_image_that_cannot_be_pulled_is_one_wait_with_one_word(reason):
     pod = a_pod(waiting(reason, "no such host"))
-    assert end_of(wait_of(pod)) == ("ImagePullBackOff", at(95), FailureClass.CONFIG)
-    assert patience.trouble([pod]) == "pull"
+    assert end_of(pod_wait(pod)) == ("ImagePullBackOff", at(95), FailureClass.CONFIG)
+    assert wait_policy.waiting_reason([pod]) == "pull"
 
 
 def test_the_trouble_of_an_init_container_is_the_pods():
     pod = a_pod(waiting("PodInitializing"))
     pod["status"]["initContainerStatuses"] = [{"name": "mesh", "state": waiting("ErrImagePull")}]
-    assert patience.trouble([pod]) == "pull"
+    assert wait_policy.waiting_reason([pod]) == "pull"
 
 
 @pytest.mark.parametrize("state", [waiting("ContainerCreating"), running(), exited(0), None])
 def test_a_pod_without_trouble_waits_for_nothing(state):
-    assert wait_of(a_pod(state)) is None
-    assert patience.trouble([a_pod(state)]) is None
+    assert pod_wait(a_pod(state)) is None
+    assert wait_policy.waiting_reason([a_pod(state)]) is None
 
 
 def test_no_pod_has_no_trouble():
-    assert patience.trouble([]) is None
-    assert wait_of() is None
+    assert wait_policy.waiting_reason([]) is None
+    assert pod_wait() is None
 
 
 def test_a_pod_without_a_node_waits_until_the_time_of_the_run_is_up():
     conditions = [a_condition("PodScheduled", "False", reason="Unschedulable", message="0/1 nodes")]
-    wait = wait_of(a_pod(conditions=conditions))
+    wait = pod_wait(a_pod(conditions=conditions))
     assert end_of(wait) == ("Unschedulable", at(60), FailureClass.TIMEOUT)
 
 
@@ -115,12 +115,12 @@ def test_a_job_without_a_pod_and_without_a_refusal_waits_for_nothing_known():
 
 def test_a_suspended_job_waits_for_its_owner_as_long_as_it_takes():
     assert end_of(without_pod(suspend=True)) == ("Suspended", None, None)
-    assert patience.needs_events_at(a_job(suspend=True)) is None
+    assert wait_policy.needs_events_at(a_job(suspend=True)) is None
 
 
 def test_events_are_worth_reading_after_20_seconds():
-    assert patience.needs_events_at(a_job()) == at(20)
+    assert wait_policy.needs_events_at(a_job()) == at(20)
 
 
 def test_without_a_job_the_time_of_a_run_counts_from_its_creation():
-    assert patience.time_is_up(a_run(created_at=at(-10)), None) == at(50)
+    assert wait_policy.start_deadline(a_run(created_at=at(-10)), None) == at(50)

@@ -7,15 +7,15 @@ import threading
 from datetime import datetime
 from typing import Any
 
-from sparktest.controller.known import Standing
+from sparktest.controller.caches import ClusterState
+from sparktest.controller.observation import Registration
 from sparktest.controller.testruns import Key
-from sparktest.controller.views import Seen
 from sparktest.domain import Failure, Run, RunReport
-from sparktest.kube.patience import Wait
 from sparktest.kube.pods import Object
+from sparktest.kube.wait_policy import Wait
 
 
-class Memo:
+class RunState:
     """What is remembered of one run; only the worker that has its key writes it.
 
     The run is the exception: the poll offers newer ones.
@@ -24,76 +24,79 @@ class Memo:
     def __init__(self) -> None:
         self.run: Run | None = None
         self.run_at: datetime | None = None
-        self.standing = Standing.UNASKED
+        self.registration = Registration.UNKNOWN
         self.job_uid: str | None = None
-        self.refusal: Failure | None = None
-        self.held_up: Wait | None = None
-        self.held_up_until: datetime | None = None
+        self.permanent_error: Failure | None = None
+        self.creation_wait: Wait | None = None
+        self.creation_wait_expires_at: datetime | None = None
         self.events: list[Object] | None = None
-        self.events_until: datetime | None = None
-        self.trouble: str | None = None
-        self.trouble_since: datetime | None = None
-        self.reported: RunReport | None = None
-        self.told: dict[str, Any] | None = None
-        self.live: Seen | None = None
-        self.audit = False
+        self.events_expire_at: datetime | None = None
+        self.waiting_reason: str | None = None
+        self.waiting_since: datetime | None = None
+        self.last_report: RunReport | None = None
+        self.last_status: dict[str, Any] | None = None
+        self.live: ClusterState | None = None
+        self.verify_exists = False
 
-    def take(self, run: Run, at: datetime) -> None:
+    def set_run(self, run: Run, at: datetime) -> None:
         """Remember what the API answered, unless something newer is known."""
         if self.run is not None and self.run.id == run.id and self.run.version > run.version:
             return
         self.run, self.run_at = run, at
-        self.standing = Standing.KNOWN
+        self.registration = Registration.REGISTERED
         self.job_uid = run.job_uid or self.job_uid
 
-    def no_run(self, standing: Standing) -> None:
+    def clear_run(self, registration: Registration) -> None:
         """Remember that the API has no such run, and why."""
         self.run = None
-        self.standing = standing
+        self.registration = registration
 
-    def trouble_began(self, trouble: str | None, now: datetime) -> datetime | None:
+    def track_waiting(self, waiting_reason: str | None, now: datetime) -> datetime | None:
         """Since when the pod is in this trouble; None for no trouble."""
-        if trouble != self.trouble:
-            self.trouble, self.trouble_since = trouble, now if trouble else None
-        return self.trouble_since
+        if waiting_reason != self.waiting_reason:
+            self.waiting_reason, self.waiting_since = (
+                waiting_reason,
+                now if waiting_reason else None,
+            )
+        return self.waiting_since
 
 
-class Book:
+class RunStates:
     """A memo for each key; threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._memos: dict[Key, Memo] = {}
+        self._states: dict[Key, RunState] = {}
 
-    def memo(self, key: Key) -> Memo:
+    def get(self, key: Key) -> RunState:
         """The memo of this key, a new one where there is none."""
         with self._lock:
-            return self._memos.setdefault(key, Memo())
+            return self._states.setdefault(key, RunState())
 
-    def offer(self, run: Run, at: datetime) -> bool:
+    def update(self, run: Run, at: datetime) -> bool:
         """Whether a run, read at that time, is news."""
         key = (run.namespace, run.job_name)
         with self._lock:
-            memo = self._memos.setdefault(key, Memo())
-            old = memo.run
-            memo.take(run, at)
+            state = self._states.setdefault(key, RunState())
+            old = state.run
+            state.set_run(run, at)
             return old is None or old.version < run.version or old.id != run.id
 
     def unfinished(self) -> dict[Key, Run]:
         """The runs that had not ended when they were last read."""
         with self._lock:
-            memos = list(self._memos.items())
-        return {key: memo.run for key, memo in memos if memo.run and not memo.run.status.final}
+            states = list(self._states.items())
+        return {key: state.run for key, state in states if state.run and not state.run.status.final}
 
-    def audit(self, key: Key) -> None:
+    def verify_exists(self, key: Key) -> None:
         """Have the API asked about the run of this key, even if nothing seems left to do."""
-        self.memo(key).audit = True
+        self.get(key).verify_exists = True
 
-    def drop(self, key: Key) -> None:
+    def remove(self, key: Key) -> None:
         """Forget the key: nothing is left to do for it."""
         with self._lock:
-            self._memos.pop(key, None)
+            self._states.pop(key, None)
 
     def __len__(self) -> int:
         """How many runs are remembered."""
-        return len(self._memos)
+        return len(self._states)

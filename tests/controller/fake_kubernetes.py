@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sparktest.kube import pods as podstate
+from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import EVENTS, JOBS, PODS
 from tests.controller.fake_cluster import FakeCluster
 
@@ -11,7 +11,7 @@ Object = dict[str, Any]
 NAMESPACE = "tests"
 
 
-class Machinery:
+class FakeKubernetes:
     """Moves Jobs and pods on; part of a World, which has `cluster` and `now`."""
 
     cluster: FakeCluster
@@ -34,16 +34,16 @@ class Machinery:
     def _sync(self, job: Object) -> None:
         name = job["metadata"]["name"]
         pods = [pod for pod in self.cluster.all(PODS) if job_of(pod) == name]
-        if podstate.condition(job, "Failed") or podstate.condition(job, "Complete"):
+        if pod_status.condition(job, "Failed") or pod_status.condition(job, "Complete"):
             return
         if job["spec"].get("suspend"):
             for pod in pods:
-                if not podstate.terminal(pod):
+                if not pod_status.terminal(pod):
                     self.cluster.remove(PODS, NAMESPACE, pod["metadata"]["name"])
             self._condition(job, "Suspended", "JobSuspended")
-        elif pods and podstate.phase(pods[0]) == "Succeeded":
+        elif pods and pod_status.phase(pods[0]) == "Succeeded":
             self._condition(job, "Complete", "CompletionsReached")
-        elif pods and podstate.phase(pods[0]) == "Failed":
+        elif pods and pod_status.phase(pods[0]) == "Failed":
             self._condition(job, "Failed", "BackoffLimitExceeded")
         elif not pods:
             self._without_pod(job)
@@ -59,7 +59,7 @@ class Machinery:
             self.cluster.put(PODS, pod_of(self.cluster.put(JOBS, job)))
 
     def _condition(self, job: Object, kind: str, reason: str) -> None:
-        if podstate.condition(job, kind):
+        if pod_status.condition(job, kind):
             return
         found = {"type": kind, "status": "True", "reason": reason}
         found["lastTransitionTime"] = _text(self.now)
@@ -101,7 +101,7 @@ class Machinery:
 
     def end_container(self, pod: Object, code: int = 0, **status: Any) -> None:
         """End the container with that code, if it runs."""
-        state = podstate.container_state(pod)
+        state = pod_status.container_state(pod)
         if state[0] != "running":
             return
         ended = {
@@ -116,9 +116,9 @@ class Machinery:
     def enforce_deadlines(self) -> None:
         """End the pods that were given no time, as a stop does."""
         for pod in self.pods():
-            if pod["spec"]["activeDeadlineSeconds"] != 1 or podstate.terminal(pod):
+            if pod["spec"]["activeDeadlineSeconds"] != 1 or pod_status.terminal(pod):
                 continue
-            if podstate.has_log(pod):
+            if pod_status.has_log(pod):
                 self.end_container(pod, 137, reason="DeadlineExceeded")
             else:
                 lost = {"exitCode": 137, "reason": "ContainerStatusUnknown"}

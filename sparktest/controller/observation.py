@@ -9,28 +9,28 @@ import msgspec
 from sparktest.controller import testruns
 from sparktest.controller.testruns import Key
 from sparktest.domain import Failure, FailureClass, Log, Origin, Run, RunReport
-from sparktest.kube import pods as podstate
+from sparktest.kube import pods as pod_status
 from sparktest.kube.jobs import RUN_ID
-from sparktest.kube.outcome import failure_of
-from sparktest.kube.patience import Wait
+from sparktest.kube.outcome import make_failure
 from sparktest.kube.pods import Object, section
+from sparktest.kube.wait_policy import Wait
 
 
-class Standing(StrEnum):
+class Registration(StrEnum):
     """What the API says of the run.
 
     GONE: it was there and has been deleted. ABSENT: it never was. REFUSED: it cannot be
     registered.
     """
 
-    UNASKED = "unasked"
-    KNOWN = "known"
-    GONE = "gone"
-    ABSENT = "absent"
-    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    REGISTERED = "registered"
+    DELETED = "deleted"
+    NOT_FOUND = "not_found"
+    REJECTED = "rejected"
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """A run as seen from all sources.
 
     Attributes:
@@ -52,8 +52,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         trouble_since: since when the pod is in the trouble it is in.
         live: TestRun, Job, pods and run were read from where they are, just now.
         audit: ask the API even of what is finished: it may have been deleted there.
-        away: what hinders the API from answering, None when it answers.
-        away_since: since when.
+        api_error: what hinders the API from answering, None when it answers.
+        api_down_since: since when.
         pull_seconds: the patience with an image that cannot be pulled.
         api_ttl_seconds: how long the Job of an API run stays, unless the run says so itself.
     """
@@ -62,40 +62,40 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str
     testrun: Object | None = None
     run: Run | None = None
-    standing: Standing = Standing.UNASKED
-    fresh: bool = False
+    registration: Registration = Registration.UNKNOWN
+    just_fetched: bool = False
     job: Object | None = None
     job_uid: str | None = None
     pods: list[Object] = []
     events: list[Object] | None = None
     log: Log | None = None
     following: bool = False
-    refusal: Failure | None = None
-    held_up: Wait | None = None
-    reported: RunReport | None = None
-    told: dict[str, Any] | None = None
-    trouble_since: datetime | None = None
+    permanent_error: Failure | None = None
+    creation_wait: Wait | None = None
+    last_report: RunReport | None = None
+    last_status: dict[str, Any] | None = None
+    waiting_since: datetime | None = None
     live: bool = False
-    audit: bool = False
-    away: str | None = None
-    away_since: datetime | None = None
+    verify_exists: bool = False
+    api_error: str | None = None
+    api_down_since: datetime | None = None
     pull_seconds: int = 90
     api_ttl_seconds: int = 3600
 
     @property
-    def held(self) -> bool:
+    def has_finalizer(self) -> bool:
         """Whether there is a TestRun with our finalizer."""
-        return self.testrun is not None and testruns.held(self.testrun)
+        return self.testrun is not None and testruns.has_finalizer(self.testrun)
 
     @property
-    def deleting(self) -> bool:
+    def is_deleting(self) -> bool:
         """Whether there is a TestRun that somebody asked to delete."""
-        return self.testrun is not None and testruns.deleting(self.testrun)
+        return self.testrun is not None and testruns.is_deleting(self.testrun)
 
     @property
-    def recorded(self) -> bool:
+    def status_is_final(self) -> bool:
         """Whether there is a TestRun whose status is final."""
-        return self.testrun is not None and testruns.recorded(self.testrun)
+        return self.testrun is not None and testruns.status_is_final(self.testrun)
 
     @property
     def run_id(self) -> str | None:
@@ -111,36 +111,36 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         if self.job is None or self.run is None:
             return None
         if self.job_uid is not None:
-            return self.job if podstate.uid_of(self.job) == self.job_uid else None
-        return self.job if belongs(self.job, self.run) else None
+            return self.job if pod_status.uid_of(self.job) == self.job_uid else None
+        return self.job if belongs_to(self.job, self.run) else None
 
     @property
     def own_pods(self) -> list[Object]:
         """The pods of the run's own Job."""
-        uid = self.job_uid or podstate.uid_of(self.own_job)
+        uid = self.job_uid or pod_status.uid_of(self.own_job)
         return [pod for pod in self.pods if owner_uid(pod) in (None, uid)]
 
     @property
     def pod(self) -> Object | None:
         """The pod that speaks for the run."""
-        return podstate.current(self.own_pods)
+        return pod_status.main_pod(self.own_pods)
 
     @property
-    def stop_wanted(self) -> Failure | None:
+    def requested_stop(self) -> Failure | None:
         """Why the run shall end before its time, None when it may go on."""
         kind = FailureClass.CANCELLED
-        if self.deleting:
-            return failure_of(kind, "ObjectDeleted", "the TestRun was deleted")
-        if self.testrun is not None and testruns.cancelled(self.testrun):
-            return failure_of(kind, "Cancelled", "spec.cancelled was set to true")
+        if self.is_deleting:
+            return make_failure(kind, "ObjectDeleted", "the TestRun was deleted")
+        if self.testrun is not None and testruns.is_cancelled(self.testrun):
+            return make_failure(kind, "Cancelled", "spec.cancelled was set to true")
         if self.run is not None and self.run.cancel_requested_at:
-            return failure_of(kind, "Cancelled", "the run was cancelled in SparkTest")
-        if self.orphaned and self.live:
-            return failure_of(kind, "ObjectDeleted", "the TestRun is gone")
+            return make_failure(kind, "Cancelled", "the run was cancelled in SparkTest")
+        if self.testrun_missing and self.live:
+            return make_failure(kind, "ObjectDeleted", "the TestRun is gone")
         return None
 
     @property
-    def orphaned(self) -> bool:
+    def testrun_missing(self) -> bool:
         """Whether the run came from a TestRun that is not there."""
         return self.run is not None and self.run.origin is Origin.CRD and self.testrun is None
 
@@ -154,7 +154,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return self.api_ttl_seconds
 
 
-def belongs(job: Object, run: Run) -> bool:
+def belongs_to(job: Object, run: Run) -> bool:
     """Whether the Job was made for this run: owned by its TestRun, or labelled with its id."""
     if run.origin is Origin.CRD and run.k8s_ref is not None:
         return owner_uid(job) == run.k8s_ref.uid
@@ -175,12 +175,12 @@ def run_id_of(job: Object | None) -> str | None:
     return found
 
 
-def finished(job: Object | None) -> bool:
+def is_finished(job: Object | None) -> bool:
     """Whether Kubernetes counts the Job as finished, so that a TTL takes it away."""
-    return bool(podstate.condition(job, "Complete") or podstate.condition(job, "Failed"))
+    return bool(pod_status.condition(job, "Complete") or pod_status.condition(job, "Failed"))
 
 
 def name_conflict(key: Key) -> Failure:
     """The failure of a run whose Job's name is taken."""
     message = f"a Job {key[0]}/{key[1]} that is not this run's is in the way; delete it"
-    return failure_of(FailureClass.CONFIG, "NameConflict", message)
+    return make_failure(FailureClass.CONFIG, "NameConflict", message)

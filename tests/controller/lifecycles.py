@@ -1,0 +1,67 @@
+"""What all flights share: the only run in a world, and the steps that most of them begin with."""
+
+from typing import Any
+
+from sparktest.domain import Run
+from sparktest.kube.cluster import EVENTS, JOBS, TESTRUNS
+from tests.controller.fake_environment import FakeEnvironment
+
+Object = dict[str, Any]
+
+
+def only_run(environment: FakeEnvironment) -> Run:
+    (run,) = environment.api.runs.values()
+    return run
+
+
+def only_job(environment: FakeEnvironment) -> Object:
+    (job,) = environment.cluster.all(JOBS)
+    return job
+
+
+def begin(environment: FakeEnvironment, **spec: Any) -> Run:
+    """Apply a TestRun and let its container start; the run."""
+    environment.apply(**spec)
+    return started(environment)
+
+
+def started(environment: FakeEnvironment) -> Run:
+    """Let the container of what was asked for start; the run."""
+    environment.settle()
+    environment.start_container(environment.pods()[0])
+    environment.settle()
+    return only_run(environment)
+
+
+def end(environment: FakeEnvironment, code: int = 0, **status: Any) -> Run:
+    """Let the container end; the run."""
+    environment.end_container(environment.pods()[0], code, **status)
+    environment.settle()
+    return only_run(environment)
+
+
+def stopped(environment: FakeEnvironment) -> Run:
+    """Let the kubelet do what a stop asked for; the run."""
+    environment.settle()
+    environment.enforce_deadlines()
+    environment.settle()
+    return only_run(environment)
+
+
+def status(environment: FakeEnvironment) -> Object:
+    """What the TestRun says."""
+    found = environment.testrun()
+    assert found is not None
+    return dict(found.get("status", {}))
+
+
+def conditions(environment: FakeEnvironment) -> dict[str, tuple[str, str]]:
+    """Status and reason of the TestRun's conditions, by type."""
+    found = status(environment)["conditions"]
+    return {entry["type"]: (entry["status"], entry["reason"]) for entry in found}
+
+
+def warnings(environment: FakeEnvironment) -> list[str]:
+    """The reasons of the Events on TestRuns."""
+    events = environment.cluster.all(EVENTS)
+    return [event["reason"] for event in events if event["involvedObject"]["kind"] == TESTRUNS.kind]

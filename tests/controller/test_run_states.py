@@ -1,0 +1,87 @@
+"""What is remembered of runs between two looks, and that nothing older replaces it."""
+
+from datetime import timedelta
+
+from sparktest.controller.observation import Registration
+from sparktest.controller.run_states import RunState, RunStates
+from sparktest.domain import Status
+from tests.controller.objects import NOW, run
+
+KEY = ("default", "testrun-smoke-1")
+
+
+def test_an_older_answer_does_not_replace_a_newer_one() -> None:
+    state = RunState()
+    state.set_run(run(Status.RUNNING, version=2), NOW)
+    state.set_run(run(version=1), NOW + timedelta(seconds=9))
+    assert state.run == run(Status.RUNNING, version=2)
+    assert state.run_at == NOW
+
+
+def test_the_same_version_read_again_counts_as_read_just_now() -> None:
+    state, requeue_after = RunState(), NOW + timedelta(seconds=9)
+    state.set_run(run(), NOW)
+    state.set_run(run(), requeue_after)
+    assert state.run_at == requeue_after
+
+
+def test_another_run_under_the_same_key_replaces_the_old_one_whatever_its_version() -> None:
+    state = RunState()
+    state.set_run(run(version=9), NOW)
+    state.set_run(run(id="run-2", version=1), NOW)
+    assert state.run == run(id="run-2", version=1)
+
+
+def test_the_uid_of_the_job_stays_known_before_the_api_knows_it() -> None:
+    state = RunState()
+    state.job_uid = "job-1"
+    state.set_run(run(), NOW)
+    assert state.job_uid == "job-1"
+    state.set_run(run(job_uid="job-2", version=2), NOW)
+    assert state.job_uid == "job-2"
+
+
+def test_a_run_that_the_api_does_not_have_is_not_remembered() -> None:
+    state = RunState()
+    state.set_run(run(), NOW)
+    assert state.registration is Registration.REGISTERED
+    state.clear_run(Registration.DELETED)
+    assert (state.run, state.registration) == (None, Registration.DELETED)
+
+
+def test_trouble_is_counted_from_when_it_began_and_anew_when_it_changes() -> None:
+    state, requeue_after = RunState(), NOW + timedelta(seconds=9)
+    assert state.track_waiting(None, NOW) is None
+    assert state.track_waiting("pull", NOW) == NOW
+    assert state.track_waiting("pull", requeue_after) == NOW
+    assert state.track_waiting("config", requeue_after) == requeue_after
+    assert state.track_waiting(None, requeue_after) is None
+
+
+def test_only_what_is_new_of_a_run_is_news() -> None:
+    run_states = RunStates()
+    found = run(version=2)
+    assert run_states.update(found, NOW)
+    assert not run_states.update(found, NOW)
+    assert not run_states.update(run(version=1), NOW)
+    assert run_states.update(run(version=3), NOW)
+    assert run_states.update(run(id="run-2"), NOW)
+
+
+def test_the_book_knows_which_runs_had_not_ended() -> None:
+    run_states = RunStates()
+    run_states.update(run(), NOW)
+    run_states.update(run(Status.SUCCEEDED, id="run-2", job_name="other"), NOW)
+    run_states.get(("tests", "asked-for-and-nothing-known"))
+    assert run_states.unfinished() == {KEY: run()}
+
+
+def test_what_is_dropped_is_forgotten() -> None:
+    run_states = RunStates()
+    run_states.update(run(), NOW)
+    run_states.verify_exists(KEY)
+    assert run_states.get(KEY).verify_exists
+    run_states.remove(KEY)
+    assert len(run_states) == 0
+    assert run_states.get(KEY).run is None
+    run_states.remove(("tests", "unknown"))
