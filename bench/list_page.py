@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from sparktest.api import create_app
-from sparktest.api.doors import Doors
+from sparktest.api.context import AppContext
 from sparktest.api.store import Store, migrate, runs
 from sparktest.domain import LogState, Origin, Status
 from sparktest.settings import Settings
@@ -58,8 +58,8 @@ class Api:
         url = f"sqlite:///{path}"
         migrate.upgrade(url)
         app = create_app(Settings(database_url=url))
-        doors: Doors = app.extensions["sparktest"]
-        self.store: Store = doors.store
+        ctx: AppContext = app.extensions["sparktest"]
+        self.store: Store = ctx.store
         self.client: FlaskClient = app.test_client()
         with self.store.writing() as connection:
             for number in range(stored):

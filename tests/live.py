@@ -28,12 +28,12 @@ def live_api(folder: Path) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_port}/api"
     finally:
-        doors = app.extensions["sparktest"]
-        doors.closing.set()
+        ctx = app.extensions["sparktest"]
+        ctx.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()
-        doors.store.close()
+        ctx.store.close()
 
 
 @functools.cache

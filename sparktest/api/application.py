@@ -8,9 +8,9 @@ import flask_smorest  # type: ignore[import-untyped]
 from flask import Flask, Response, request
 
 from sparktest import __version__
-from sparktest.api import arguments, auth, definitions, health, k8s, logs, problems, runs
-from sparktest.api.answer_schemas import ProblemSchema
-from sparktest.api.doors import Doors, doors, utc_now
+from sparktest.api import auth, definitions, health, k8s, logs, parsing, problems, runs
+from sparktest.api.context import AppContext, app_context, utc_now
+from sparktest.api.response_schemas import ProblemSchema
 from sparktest.api.store import controllers, open_store
 from sparktest.errors import InvalidError
 from sparktest.settings import Settings
@@ -34,10 +34,12 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     # A redirect to a cleaner path would be an HTML page, and lose the body of a POST.
     app.url_map.merge_slashes = False
-    app.extensions["sparktest"] = Doors(settings, open_store(app, settings.database_url), clock)
+    app.extensions["sparktest"] = AppContext(
+        settings, open_store(app, settings.database_url), clock
+    )
     auth.install(app)
     app.before_request(_note_controller)
-    arguments.install(app)
+    parsing.install(app)
     _serve_routes(app)
     problems.install(app)
     return app
@@ -89,7 +91,7 @@ def _note_controller() -> None:
         return
     if not (cluster.isascii() and cluster.isprintable() and 0 < len(cluster) <= MAX_CLUSTER):
         raise InvalidError(f"{CONTROLLER}: the uid of a cluster, at most {MAX_CLUSTER} characters")
-    here = doors()
-    if here.worth_noting(cluster):
-        with here.store.writing() as connection:
-            controllers.note(connection, cluster, here.clock())
+    ctx = app_context()
+    if ctx.should_record_heartbeat(cluster):
+        with ctx.store.writing() as connection:
+            controllers.note(connection, cluster, ctx.clock())

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, request
 
-from sparktest.api.doors import doors
+from sparktest.api.context import app_context
 from sparktest.errors import ForbiddenError, UnauthorizedError
 
 OPEN = frozenset({"/livez", "/readyz", "/api/health"})
@@ -29,7 +29,7 @@ def check() -> None:
     """
     if request.method not in READS:
         _refuse_foreign_page()
-    token = doors().settings.token
+    token = app_context().settings.token
     if not token:
         _refuse_foreign_host()
     elif request.path not in OPEN and not _has(token):

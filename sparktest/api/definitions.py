@@ -7,13 +7,13 @@ from typing import Any
 from flask import Response, request
 from sqlalchemy import Connection
 
-from sparktest.api import documents, new_runs, paging, runs
-from sparktest.api.answer_schemas import RunSchema, StoredDefinitionSchema
-from sparktest.api.answers import answer, page
-from sparktest.api.arguments import Blueprint, load, read_json
-from sparktest.api.doors import doors
+from sparktest.api import new_runs, paging, runs, serializers
+from sparktest.api.context import app_context
+from sparktest.api.parsing import Blueprint, load, read_json
+from sparktest.api.response_schemas import RunSchema, StoredDefinitionSchema
+from sparktest.api.responses import json_response, page
 from sparktest.api.schemas import DefinitionQuerySchema, DefinitionSchema, OverridesSchema
-from sparktest.api.snapshots import MAX_NAME
+from sparktest.api.specs import MAX_NAME
 from sparktest.api.store import definitions as store
 from sparktest.api.store.rows import Row
 from sparktest.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
@@ -45,21 +45,21 @@ def list_definitions(query: dict[str, Any]) -> Response:
     """Definitions, newest first; the Link header leads to the next page."""
     limit = query["limit"]
     below = paging.decode(query.get("cursor"))
-    with doors().store.reading() as connection:
+    with app_context().store.reading() as connection:
         rows = store.page(connection, query.get("q"), below, limit + 1)
     following = paging.encode(rows[limit - 1]["seq"]) if len(rows) > limit else None
-    return page([documents.definition(row) for row in rows[:limit]], following)
+    return page([serializers.definition(row) for row in rows[:limit]], following)
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(DefinitionSchema)
 @blueprint.response(201, StoredDefinitionSchema)
-def create_definition(wishes: dict[str, Any]) -> Response:
+def create_definition(payload: dict[str, Any]) -> Response:
     """Create a definition."""
-    here = doors()
-    definition = {"id": str(uuid.uuid4()), "created_at": here.clock(), "version": 1}
-    definition |= EMPTY | wishes
-    with here.store.writing() as connection:
+    ctx = app_context()
+    definition = {"id": str(uuid.uuid4()), "created_at": ctx.clock(), "version": 1}
+    definition |= EMPTY | payload
+    with ctx.store.writing() as connection:
         _check_executor(connection, definition)
         store.add(connection, definition)
     location = {"Location": f"/api/test-definitions/{definition['id']}"}
@@ -70,7 +70,7 @@ def create_definition(wishes: dict[str, Any]) -> Response:
 @blueprint.response(200, StoredDefinitionSchema)
 def get_definition(definition_id: Any) -> Response:
     """One definition."""
-    with doors().store.reading() as connection:
+    with app_context().store.reading() as connection:
         definition = _existing(connection, str(definition_id))
     if request.if_none_match.contains_weak(_tag(definition)):
         return Response(status=304, headers={"ETag": f'"{_tag(definition)}"'})
@@ -80,11 +80,11 @@ def get_definition(definition_id: Any) -> Response:
 @blueprint.route("/<uuid:definition_id>", methods=["PUT"])
 @blueprint.arguments(DefinitionSchema)
 @blueprint.response(200, StoredDefinitionSchema)
-def replace_definition(wishes: dict[str, Any], definition_id: Any) -> Response:
+def replace_definition(payload: dict[str, Any], definition_id: Any) -> Response:
     """Replace a definition; what the body does not say becomes empty."""
-    with doors().store.writing() as connection:
+    with app_context().store.writing() as connection:
         definition = _existing(connection, str(definition_id))
-        return _answer(_replaced(connection, definition, wishes))
+        return _answer(_replaced(connection, definition, payload))
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["PATCH"])
@@ -93,10 +93,10 @@ def replace_definition(wishes: dict[str, Any], definition_id: Any) -> Response:
 def patch_definition(definition_id: Any) -> Response:
     """Change a definition by a JSON Merge Patch (RFC 7396); the result is validated as a whole."""
     patch = read_json(request)
-    with doors().store.writing() as connection:
+    with app_context().store.writing() as connection:
         definition = _existing(connection, str(definition_id))
         # An empty field is one that nobody gave.
-        given = {key: value for key, value in documents.definition(definition).items() if value}
+        given = {key: value for key, value in serializers.definition(definition).items() if value}
         merged = merge_patch(given, patch)
         return _answer(_replaced(connection, definition, load(DefinitionSchema(), merged)))
 
@@ -105,7 +105,7 @@ def patch_definition(definition_id: Any) -> Response:
 @blueprint.response(204)
 def delete_definition(definition_id: Any) -> Response:
     """Delete a definition; suites lose it, runs keep their snapshots."""
-    with doors().store.writing() as connection:
+    with app_context().store.writing() as connection:
         definition = _existing(connection, str(definition_id))
         _check_version(definition)
         if not store.remove(connection, definition["id"], definition["version"]):
@@ -116,14 +116,14 @@ def delete_definition(definition_id: Any) -> Response:
 @blueprint.route("/<uuid:definition_id>/run", methods=["POST"])
 @blueprint.arguments(OverridesSchema, required=False)
 @blueprint.response(201, RunSchema)
-def run_definition(wishes: dict[str, Any], definition_id: Any) -> Response:
+def run_definition(payload: dict[str, Any], definition_id: Any) -> Response:
     """Run a definition, with the overrides of the body."""
-    here = doors()
-    with here.store.writing() as connection:
+    ctx = app_context()
+    with ctx.store.writing() as connection:
         definition = _existing(connection, str(definition_id))
-        wishes.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME])
-        run_id = new_runs.create(connection, wishes, here.settings, here.clock(), definition)
-        document = runs.run_document(connection, here, run_id)
+        payload.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME])
+        run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock(), definition)
+        document = runs.run_document(connection, ctx, run_id)
     return runs.created(document)
 
 
@@ -140,9 +140,9 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return merged
 
 
-def _replaced(connection: Connection, definition: Row, wishes: dict[str, Any]) -> Row:
+def _replaced(connection: Connection, definition: Row, payload: dict[str, Any]) -> Row:
     _check_version(definition)
-    columns = EMPTY | wishes
+    columns = EMPTY | payload
     _check_executor(connection, columns)
     if not store.replace(connection, definition["id"], definition["version"], columns):
         raise _changed_meanwhile()
@@ -179,4 +179,4 @@ def _tag(definition: Row) -> str:
 
 def _answer(definition: Row, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     tag = {"ETag": f'"{_tag(definition)}"'}
-    return answer(documents.definition(definition), status, tag | (headers or {}))
+    return json_response(serializers.definition(definition), status, tag | (headers or {}))

@@ -40,7 +40,7 @@ class Schema(ma.Schema):
     so what no database can store is replaced, where others are refused.
     """
 
-    from_cluster: ClassVar[bool] = False
+    replace_nul: ClassVar[bool] = False
 
     class Meta:
         """Nested schemas go by this; who reads the request says it for the outermost."""
@@ -68,7 +68,7 @@ class KubernetesSchema(Schema):
         return {self.fields[key].data_key or key: value for key, value in data.items()}
 
 
-class Whole(fields.Integer):
+class StrictInteger(fields.Integer):
     """A whole number; in JSON a number, not a text that looks like one."""
 
     def _deserialize(
@@ -164,9 +164,9 @@ def commands(**kw: Any) -> fields.List[str]:
     return texts(65_536, 1000, **kw)
 
 
-def seconds(shortest: int, **kw: Any) -> Whole:
+def seconds(shortest: int, **kw: Any) -> StrictInteger:
     """A duration that Kubernetes can count."""
-    return Whole(validate=Range(shortest, MAX_SECONDS), **kw)
+    return StrictInteger(validate=Range(shortest, MAX_SECONDS), **kw)
 
 
 def env(**kw: Any) -> fields.Dict:

@@ -2,10 +2,10 @@
 
 from flask import Response
 
-from sparktest.api.answer_schemas import ControllerSeenSchema, HealthSchema
-from sparktest.api.answers import answer
-from sparktest.api.arguments import Blueprint
-from sparktest.api.doors import doors
+from sparktest.api.context import app_context
+from sparktest.api.parsing import Blueprint
+from sparktest.api.response_schemas import ControllerSeenSchema, HealthSchema
+from sparktest.api.responses import json_response
 from sparktest.api.store import controllers
 from sparktest.api.store.tables import REVISION
 from sparktest.errors import UnavailableError
@@ -18,9 +18,9 @@ blueprint = Blueprint("health", __name__, description="Health of the service.")
 @blueprint.response(200, HealthSchema)
 def health() -> Response:
     """Whether the service and its database answer."""
-    here = doors()
-    here.store.revision()
-    return answer({"status": "healthy", "timestamp": here.clock()})
+    ctx = app_context()
+    ctx.store.revision()
+    return json_response({"status": "healthy", "timestamp": ctx.clock()})
 
 
 @blueprint.route("/livez")
@@ -28,7 +28,7 @@ def health() -> Response:
 @blueprint.response(200, HealthSchema)
 def livez() -> Response:
     """Whether the process answers; a restart would not help a database that is away."""
-    return answer({"status": "healthy", "timestamp": doors().clock()})
+    return json_response({"status": "healthy", "timestamp": app_context().clock()})
 
 
 @blueprint.route("/readyz")
@@ -36,21 +36,21 @@ def livez() -> Response:
 @blueprint.response(200, HealthSchema)
 def readyz() -> Response:
     """Whether requests can be answered: the database is there, and as new as the code."""
-    here = doors()
-    revision = here.store.revision()
+    ctx = app_context()
+    revision = ctx.store.revision()
     if revision != REVISION:
         raise UnavailableError(
             f"the database is at revision {revision}, this version needs {REVISION}; "
             "run: sparktest db upgrade"
         )
-    return answer({"status": "healthy", "timestamp": here.clock()})
+    return json_response({"status": "healthy", "timestamp": ctx.clock()})
 
 
 @blueprint.route("/api/controllers")
 @blueprint.response(200, ControllerSeenSchema(many=True))
 def seen() -> Response:
     """When the controller of each cluster last spoke, the one that spoke last first."""
-    with doors().store.reading() as connection:
+    with app_context().store.reading() as connection:
         last = controllers.seen(connection)
     newest_first = sorted(last.items(), key=lambda pair: pair[1], reverse=True)
-    return answer([{"cluster": cluster, "seenAt": at} for cluster, at in newest_first])
+    return json_response([{"cluster": cluster, "seenAt": at} for cluster, at in newest_first])

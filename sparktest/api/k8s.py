@@ -8,17 +8,17 @@ from typing import Any
 from flask import Response, request
 
 from sparktest.api import runs
-from sparktest.api.answer_schemas import (
+from sparktest.api.context import AppContext, app_context
+from sparktest.api.fields import DNS_LABEL, path_name
+from sparktest.api.parsing import Blueprint
+from sparktest.api.response_schemas import (
     JobLogsSchema,
     JobsSchema,
     JobStatusSchema,
     KubernetesHealthSchema,
     MessageSchema,
 )
-from sparktest.api.answers import answer
-from sparktest.api.arguments import Blueprint
-from sparktest.api.doors import Doors, doors
-from sparktest.api.fields import DNS_LABEL, path_name
+from sparktest.api.responses import json_response
 from sparktest.api.store import logs
 from sparktest.api.store import runs as store
 from sparktest.api.store.rows import Row
@@ -51,22 +51,22 @@ blueprint.before_request(_check_name)
 @blueprint.response(200, KubernetesHealthSchema)
 def health() -> Response:
     """Whether the cluster answers; always 200, with the reason where it does not."""
-    here = doors()
-    said: dict[str, Any] = {"kubernetes_connected": True, "timestamp": here.clock()}
+    ctx = app_context()
+    said: dict[str, Any] = {"kubernetes_connected": True, "timestamp": ctx.clock()}
     try:
         from sparktest.kube.resources import JOBS
 
-        here.cluster().served(JOBS)
+        ctx.cluster().served(JOBS)
     except SparkTestError as error:
         said |= {"kubernetes_connected": False, "error": error.detail}
-    return answer(said)
+    return json_response(said)
 
 
 @blueprint.route("/jobs")
 @blueprint.response(200, JobsSchema)
 def list_jobs() -> Response:
     """SparkTest's Jobs in the namespaces that the settings name, in all where they name none."""
-    here = doors()
+    ctx = app_context()
     found = [
         {
             "name": job["metadata"]["name"],
@@ -75,23 +75,23 @@ def list_jobs() -> Response:
             "status": _status_of_job(job),
             "created_at": job["metadata"].get("creationTimestamp"),
         }
-        for job in _jobs(here)
+        for job in _jobs(ctx)
     ]
-    return answer({"jobs": found, "count": len(found), "timestamp": here.clock()})
+    return json_response({"jobs": found, "count": len(found), "timestamp": ctx.clock()})
 
 
 @blueprint.route("/jobs/<job>", methods=["DELETE"], parameters=JOB)
 @blueprint.response(200, MessageSchema)
 def cancel_job(job: str) -> Response:
     """Ask for the run of this Job to be stopped; the controller does it."""
-    here = doors()
-    with here.store.writing() as connection:
+    ctx = app_context()
+    with ctx.store.writing() as connection:
         known = store.of_job(connection, job)
         if known is None:
             raise NotFoundError(f"no run has a Job called {job!r}")
-        runs.cancel(connection, here, runs.existing(connection, known["id"]))
+        runs.cancel(connection, ctx, runs.existing(connection, known["id"]))
     message = f"run {known['id']} is asked to stop"
-    return answer({"message": message, "timestamp": here.clock()})
+    return json_response({"message": message, "timestamp": ctx.clock()})
 
 
 @blueprint.route("/jobs/<job>/status", parameters=JOB)
@@ -99,37 +99,37 @@ def cancel_job(job: str) -> Response:
 @blueprint.response(200, JobStatusSchema)
 def job_status(job: str) -> Response:
     """The status of a Job."""
-    here = doors()
-    run = _run(here, job)
-    status = _status_of_run(run) if run else _status_of_job(_job(here, job))
-    return answer({"job_name": job, "status": status, "timestamp": here.clock()})
+    ctx = app_context()
+    run = _run(ctx, job)
+    status = _status_of_run(run) if run else _status_of_job(_job(ctx, job))
+    return json_response({"job_name": job, "status": status, "timestamp": ctx.clock()})
 
 
 @blueprint.route("/logs/<job>", parameters=JOB)
 @blueprint.response(200, JobLogsSchema)
 def job_logs(job: str) -> Response:
     """The last 1000 lines of a Job's log."""
-    here = doors()
-    run = _run(here, job)
+    ctx = app_context()
+    run = _run(ctx, job)
     if run:
-        pod, text, status = "", _stored_tail(here, run), _status_of_run(run)
+        pod, text, status = "", _stored_tail(ctx, run), _status_of_run(run)
     else:
-        found = _job(here, job)
+        found = _job(ctx, job)
         status = _status_of_job(found)
-        pod, text = _tail_of_pod(here, found)
-    return answer(
+        pod, text = _tail_of_pod(ctx, found)
+    return json_response(
         {
             "job_name": job,
             "pod_name": pod,
             "logs": text,
-            "timestamp": here.clock(),
+            "timestamp": ctx.clock(),
             "status": status,
         }
     )
 
 
-def _run(here: Doors, job: str) -> Row | None:
-    with here.store.reading() as connection:
+def _run(ctx: AppContext, job: str) -> Row | None:
+    with ctx.store.reading() as connection:
         return store.of_job(connection, job)
 
 
@@ -151,8 +151,8 @@ def _status_of_job(job: Job) -> str:
     return "running" if status.get("active") else "pending"
 
 
-def _stored_tail(here: Doors, run: Row) -> str:
-    with here.store.reading() as connection:
+def _stored_tail(ctx: AppContext, run: Row) -> str:
+    with ctx.store.reading() as connection:
         end = logs.length(connection, run["seq"], CONTAINER)
         start = logs.start_of_tail(connection, run["seq"], CONTAINER, TAIL_LINES)
         start = max(start, end - TAIL_BYTES)
@@ -160,33 +160,33 @@ def _stored_tail(here: Doors, run: Row) -> str:
     return data.decode(errors="replace")
 
 
-def _jobs(here: Doors, name: str | None = None) -> list[Job]:
+def _jobs(ctx: AppContext, name: str | None = None) -> list[Job]:
     from sparktest.kube.resources import JOBS
 
     field_selector = f"metadata.name={name}" if name else None
     return [
         job
-        for namespace in here.settings.namespaces or (None,)
-        for job in here.cluster()
+        for namespace in ctx.settings.namespaces or (None,)
+        for job in ctx.cluster()
         .list(JOBS, namespace, label_selector=SELECTOR, field_selector=field_selector)
         .items
     ]
 
 
-def _job(here: Doors, name: str) -> Job:
+def _job(ctx: AppContext, name: str) -> Job:
     # Only a Job with our labels: anybody may create a Job of any name.
-    found = _jobs(here, name)
+    found = _jobs(ctx, name)
     if not found:
         raise NotFoundError(f"SparkTest has no Job called {name!r}")
     return found[0]
 
 
-def _tail_of_pod(here: Doors, job: Job) -> tuple[str, str]:
+def _tail_of_pod(ctx: AppContext, job: Job) -> tuple[str, str]:
     """Name and log of the Job's pod; both empty where there is none yet."""
     from sparktest.kube.resources import PODS
 
     metadata = job["metadata"]
-    pods = here.cluster().list(
+    pods = ctx.cluster().list(
         PODS,
         metadata["namespace"],
         label_selector=f"batch.kubernetes.io/controller-uid={metadata['uid']}",
@@ -195,7 +195,7 @@ def _tail_of_pod(here: Doors, job: Job) -> tuple[str, str]:
         return "", ""
     pod = pods.items[-1]["metadata"]["name"]
     kept = b""
-    with here.cluster().pod_log(
+    with ctx.cluster().pod_log(
         metadata["namespace"], pod, CONTAINER, tail_lines=TAIL_LINES
     ) as chunks:
         for chunk in chunks:

@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import UnsupportedMediaType
 
 from sparktest.api import runs, streams
-from sparktest.api.answer_schemas import StoredLogSchema
-from sparktest.api.answers import answer
-from sparktest.api.arguments import Blueprint
-from sparktest.api.doors import MAX_STREAMS, Doors, doors
+from sparktest.api.context import MAX_STREAMS, AppContext, app_context
 from sparktest.api.fields import DNS_LABEL, path_name
+from sparktest.api.parsing import Blueprint
+from sparktest.api.response_schemas import StoredLogSchema
+from sparktest.api.responses import json_response
 from sparktest.api.schemas import AppendSchema, LogQuerySchema
 from sparktest.api.store import logs as store
 from sparktest.api.store import runs as run_store
@@ -33,8 +33,8 @@ blueprint = Blueprint("logs", __name__, description="Logs of runs, a stream a co
 @blueprint.doc(responses={"200": {"description": "The log", "content": TEXT}})
 def get_log(query: dict[str, Any], run_id: Any) -> Response:
     """The stored log as text; with follow=true all that comes, until the run has ended."""
-    here = doors()
-    with here.store.reading() as connection:
+    ctx = app_context()
+    with ctx.store.reading() as connection:
         run = run_store.find(connection, str(run_id))
         if run is None:
             raise NotFoundError(f"there is no run {run_id}")
@@ -46,8 +46,8 @@ def get_log(query: dict[str, Any], run_id: Any) -> Response:
         if "tail" in query:
             start = store.start_of_tail(connection, run["seq"], container, query["tail"])
     if query["follow"]:
-        return _followed(here, run, container, start)
-    response = _text(streams.stored(here, run, container, start, end))
+        return _followed(ctx, run, container, start)
+    response = _text(streams.stored(ctx, run, container, start, end))
     response.content_length = max(0, end - start)
     return response
 
@@ -66,10 +66,10 @@ def append_log(query: dict[str, Any], run_id: Any, container: str) -> Response:
         raise UnsupportedMediaType(f"send bytes, with Content-Type: {BINARY}")
     request.max_content_length = MAX_CHUNK
     data = request.get_data(cache=False)
-    with doors().store.writing() as connection:
+    with app_context().store.writing() as connection:
         run = runs.existing(connection, str(run_id))
         stored = store.append(connection, run["seq"], container, query["offset"], data)
-    return answer({"bytes": stored})
+    return json_response({"bytes": stored})
 
 
 def _check_container(connection: Connection, run: Row, container: str) -> None:
@@ -79,12 +79,12 @@ def _check_container(connection: Connection, run: Row, container: str) -> None:
         raise NotFoundError(f"the run has no log of container {container!r}; stored are: {there}")
 
 
-def _followed(here: Doors, run: Row, container: str, start: int) -> Response:
-    if not here.streams.acquire(blocking=False):
+def _followed(ctx: AppContext, run: Row, container: str, start: int) -> Response:
+    if not ctx.streams.acquire(blocking=False):
         raise UnavailableError(f"{MAX_STREAMS} logs are followed already", retry_after=5)
-    wait = streams.hang_up(request.environ.get("gunicorn.socket"))
-    response = _text(streams.follow(here, run, container, start, wait))
-    response.call_on_close(here.streams.release)
+    wait = streams.wait_or_disconnect(request.environ.get("gunicorn.socket"))
+    response = _text(streams.follow(ctx, run, container, start, wait))
+    response.call_on_close(ctx.streams.release)
     return response
 
 

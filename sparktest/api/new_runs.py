@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sparktest.api.snapshots import MAX_NAME, again, snapshot
+from sparktest.api.specs import MAX_NAME, copy_for_rerun, resolve_spec
 from sparktest.api.store import definitions, runs
 from sparktest.api.store.rows import Row
 from sparktest.domain import FailureClass, LogState, Origin, Status
@@ -27,7 +27,7 @@ class UnresolvedError(InvalidError):
 
 def create(
     connection: Connection,
-    wishes: Mapping[str, Any],
+    payload: Mapping[str, Any],
     settings: Settings,
     now: datetime,
     definition: Row | None = None,
@@ -36,7 +36,7 @@ def create(
 
     Args:
         connection: in a transaction.
-        wishes: a loaded RunCreateSchema, or the OverridesSchema of a run of `definition`.
+        payload: a loaded RunCreateSchema, or the OverridesSchema of a run of `definition`.
         settings: where API runs go, and how long they may take.
         now: when it is created.
         definition: the row, where the caller has it already.
@@ -44,9 +44,9 @@ def create(
     Raises:
         UnresolvedError: the definition is not there, or nobody names an image.
     """
-    definition = definition or _definition(connection, wishes)
-    what = _what(connection, wishes, definition, settings)
-    name = wishes.get("name") or (definition["name"] if definition else "")
+    definition = definition or _definition(connection, payload)
+    what = _what(connection, payload, definition, settings)
+    name = payload.get("name") or (definition["name"] if definition else "")
     return _add_api_run(connection, what | {"name": name}, settings, now)
 
 
@@ -56,7 +56,7 @@ def rerun(connection: Connection, run: Row, settings: Settings, now: datetime) -
     Raises:
         ConflictError: the run had nothing to run, or rights that an API run may not have.
     """
-    what = again(run)
+    what = copy_for_rerun(run)
     if not what["image"]:
         raise ConflictError("this run never knew what to run; run its definition instead")
     rights = ("service_account_name", "env_from", "image_pull_secrets")
@@ -69,7 +69,7 @@ def rerun(connection: Connection, run: Row, settings: Settings, now: datetime) -
 
 
 def register(
-    connection: Connection, wishes: Mapping[str, Any], settings: Settings, now: datetime
+    connection: Connection, payload: Mapping[str, Any], settings: Settings, now: datetime
 ) -> tuple[str, bool]:
     """The id of the run of a TestRun object, and whether it is new; one object has one run.
 
@@ -78,11 +78,11 @@ def register(
     Raises:
         GoneError: the object had a run, and it was deleted.
     """
-    cluster, ref = wishes["cluster"], wishes["k8s_ref"]
+    cluster, ref = payload["cluster"], payload["k8s_ref"]
     known = runs.of_testrun(connection, cluster, ref["uid"])
     if known is None:
         _refuse_removed(connection, cluster, ref["uid"])
-        row = _testrun_row(connection, wishes, settings, now)
+        row = _testrun_row(connection, payload, settings, now)
         if runs.add(connection, row):
             return row["id"], True
         known = runs.of_testrun(connection, cluster, ref["uid"])
@@ -98,16 +98,16 @@ def _refuse_removed(connection: Connection, cluster: str, uid: str) -> None:
 
 
 def _testrun_row(
-    connection: Connection, wishes: Mapping[str, Any], settings: Settings, now: datetime
+    connection: Connection, payload: Mapping[str, Any], settings: Settings, now: datetime
 ) -> dict[str, Any]:
-    ref = wishes["k8s_ref"]
+    ref = payload["k8s_ref"]
     end: dict[str, Any] = {}
     try:
-        what = _what(connection, wishes, _definition(connection, wishes), settings)
+        what = _what(connection, payload, _definition(connection, payload), settings)
     except UnresolvedError as error:
-        what = snapshot(wishes, None, None, default_timeout_seconds=_timeout(settings))
-        what["test_definition_id"] = wishes.get("definition_id")
-        what["definition_name"] = wishes.get("definition_name")
+        what = resolve_spec(payload, None, None, default_timeout_seconds=_timeout(settings))
+        what["test_definition_id"] = payload.get("definition_id")
+        what["definition_name"] = payload.get("definition_name")
         failure = {"class": FailureClass.CONFIG, "reason": error.reason, "message": error.detail}
         end = {"status": Status.FAILED, "failure": failure, "finished_at": now}
     return (
@@ -116,9 +116,9 @@ def _testrun_row(
         | end
         | {
             # A TestRun's name may be longer than what people call things here.
-            "name": (wishes.get("name") or ref["name"])[:MAX_NAME],
+            "name": (payload.get("name") or ref["name"])[:MAX_NAME],
             "origin": Origin.CRD,
-            "cluster": wishes["cluster"],
+            "cluster": payload["cluster"],
             "namespace": ref["namespace"],
             "job_name": job_name_of_testrun(ref["name"], ref["uid"]),
             "k8s_ref_namespace": ref["namespace"],
@@ -155,13 +155,13 @@ def _row(now: datetime) -> dict[str, Any]:
 
 def _what(
     connection: Connection,
-    wishes: Mapping[str, Any],
+    payload: Mapping[str, Any],
     definition: Row | None,
     settings: Settings,
 ) -> dict[str, Any]:
     executor_id = definition["executor_id"] if definition else None
     executor = definitions.executor(connection, executor_id) if executor_id else None
-    what = snapshot(wishes, definition, executor, default_timeout_seconds=_timeout(settings))
+    what = resolve_spec(payload, definition, executor, default_timeout_seconds=_timeout(settings))
     if not what["image"]:
         raise UnresolvedError(
             "/image", "ImageMissing", "neither the run nor its definition names an image"
@@ -169,14 +169,14 @@ def _what(
     return what
 
 
-def _definition(connection: Connection, wishes: Mapping[str, Any]) -> Row | None:
+def _definition(connection: Connection, payload: Mapping[str, Any]) -> Row | None:
     """The definition that the wishes name; None where they name none."""
-    if definition_id := wishes.get("definition_id"):
+    if definition_id := payload.get("definition_id"):
         found = definitions.find(connection, definition_id)
         if found is None:
             raise _not_found("/definitionId", f"no definition has the id {definition_id}")
         return found
-    if name := wishes.get("definition_name"):
+    if name := payload.get("definition_name"):
         named = definitions.named(connection, name)
         if not named:
             raise _not_found("/definitionName", f"no definition is called {name!r}")

@@ -20,7 +20,7 @@ def install(app: Flask) -> None:
     """Make every error of the application a problem."""
     app.register_error_handler(SparkTestError, of_error)
     app.register_error_handler(HTTPException, of_http)
-    app.register_error_handler(Exception, _of_bug)
+    app.register_error_handler(Exception, handle_unexpected)
 
 
 def problem(
@@ -70,6 +70,7 @@ def of_http(error: HTTPException) -> Response:
     return problem(status, error.name, detail, headers=kept)
 
 
-def _of_bug(error: Exception) -> Response:
+def handle_unexpected(error: Exception) -> Response:
+    """Log the error with its traceback and answer 500."""
     log.error("request failed method=%s path=%s", request.method, request.path, exc_info=error)
     return problem(500, SparkTestError.title, "this is a bug in SparkTest; see the log of the API")

@@ -7,11 +7,11 @@ from flask import Response
 from sqlalchemy import Connection
 
 from sparktest import kubectl
-from sparktest.api import documents, new_runs, paging, reports
-from sparktest.api.answer_schemas import RunSchema
-from sparktest.api.answers import answer, page
-from sparktest.api.arguments import Blueprint
-from sparktest.api.doors import Doors, doors
+from sparktest.api import new_runs, paging, reports, serializers
+from sparktest.api.context import AppContext, app_context
+from sparktest.api.parsing import Blueprint
+from sparktest.api.response_schemas import RunSchema
+from sparktest.api.responses import json_response, page
 from sparktest.api.schemas import ClaimSchema, ReportSchema, RunCreateSchema, RunQuerySchema
 from sparktest.api.store import controllers, run_pages
 from sparktest.api.store import runs as store
@@ -29,55 +29,55 @@ blueprint = Blueprint("test-runs", __name__, description="Runs: one execution, o
 @blueprint.response(200, RunSchema(many=True))
 def list_runs(query: dict[str, Any]) -> Response:
     """Runs, newest first; the Link header leads to the next page."""
-    here = doors()
+    ctx = app_context()
     limit = query["limit"]
-    with here.store.reading() as connection:
+    with ctx.store.reading() as connection:
         # One more than asked for tells whether there is a next page.
         rows = run_pages.page(connection, query, paging.decode(query.get("cursor")), limit + 1)
         seen = controllers.seen(connection)
-    now = here.clock()
+    now = ctx.clock()
     following = paging.encode(rows[limit - 1]["seq"]) if len(rows) > limit else None
-    return page([documents.run(row, seen, now) for row in rows[:limit]], following)
+    return page([serializers.run(row, seen, now) for row in rows[:limit]], following)
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(RunCreateSchema)
 @blueprint.response(201, RunSchema)
 @blueprint.alt_response(200, schema=RunSchema, description="The TestRun has this run already")
-def create_run(wishes: dict[str, Any]) -> Response:
+def create_run(payload: dict[str, Any]) -> Response:
     """Create a run, or register the run of a TestRun object."""
-    here = doors()
-    with here.store.writing() as connection:
-        if wishes["origin"] == Origin.CRD:
-            run_id, new = new_runs.register(connection, wishes, here.settings, here.clock())
+    ctx = app_context()
+    with ctx.store.writing() as connection:
+        if payload["origin"] == Origin.CRD:
+            run_id, new = new_runs.register(connection, payload, ctx.settings, ctx.clock())
         else:
-            run_id = new_runs.create(connection, wishes, here.settings, here.clock())
+            run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock())
             new = True
-        document = run_document(connection, here, run_id)
-    return created(document) if new else answer(document)
+        document = run_document(connection, ctx, run_id)
+    return created(document) if new else json_response(document)
 
 
 @blueprint.route("/<uuid:run_id>")
 @blueprint.response(200, RunSchema)
 def get_run(run_id: Any) -> Response:
     """One run."""
-    here = doors()
-    with here.store.reading() as connection:
-        return answer(run_document(connection, here, str(run_id)))
+    ctx = app_context()
+    with ctx.store.reading() as connection:
+        return json_response(run_document(connection, ctx, str(run_id)))
 
 
 @blueprint.route("/<uuid:run_id>", methods=["DELETE"])
 @blueprint.response(204)
 def delete_run(run_id: Any) -> Response:
     """Delete a run that has ended, with its log; a tombstone stays."""
-    here = doors()
-    with here.store.writing() as connection:
+    ctx = app_context()
+    with ctx.store.writing() as connection:
         run = store.lock(connection, str(run_id))
         if run is None:
             raise _not_found(str(run_id))
         if not Status(run["status"]).final:
             raise ConflictError(f"the run is {run['status']}; cancel it first, then delete it")
-        store.remove(connection, run, here.clock())
+        store.remove(connection, run, ctx.clock())
     log.info("run deleted run_id=%s", run_id)
     headers = {}
     if run["origin"] == Origin.CRD:
@@ -89,21 +89,21 @@ def delete_run(run_id: Any) -> Response:
 @blueprint.response(202, RunSchema)
 def cancel_run(run_id: Any) -> Response:
     """Ask for a run to be stopped; its status follows when the controller has stopped it."""
-    here = doors()
-    with here.store.writing() as connection:
-        cancel(connection, here, existing(connection, str(run_id)))
-        return answer(run_document(connection, here, str(run_id)), 202)
+    ctx = app_context()
+    with ctx.store.writing() as connection:
+        cancel(connection, ctx, existing(connection, str(run_id)))
+        return json_response(run_document(connection, ctx, str(run_id)), 202)
 
 
 @blueprint.route("/<uuid:run_id>/rerun", methods=["POST"])
 @blueprint.response(201, RunSchema)
 def rerun(run_id: Any) -> Response:
     """Create a new API run that runs what this run ran."""
-    here = doors()
-    with here.store.writing() as connection:
+    ctx = app_context()
+    with ctx.store.writing() as connection:
         run = existing(connection, str(run_id))
-        again = new_runs.rerun(connection, run, here.settings, here.clock())
-        document = run_document(connection, here, again)
+        copy_id = new_runs.rerun(connection, run, ctx.settings, ctx.clock())
+        document = run_document(connection, ctx, copy_id)
     return created(document)
 
 
@@ -112,17 +112,17 @@ def rerun(run_id: Any) -> Response:
 @blueprint.response(200, RunSchema)
 def claim_run(claim: dict[str, Any], run_id: Any) -> Response:
     """Take a run up for a cluster; a run belongs to one cluster for ever."""
-    here = doors()
+    ctx = app_context()
     cluster = claim["cluster"]
-    with here.store.writing() as connection:
+    with ctx.store.writing() as connection:
         run = existing(connection, str(run_id))
         if run["cluster"] is None and Status(run["status"]).final:
             raise ConflictError(f"the run has ended: {run['status']}")
         if run["cluster"] is None:
-            store.change(connection, run["id"], {"cluster": cluster}, here.clock())
+            store.change(connection, run["id"], {"cluster": cluster}, ctx.clock())
         elif run["cluster"] != cluster:
             raise ConflictError(f"the run belongs to cluster {run['cluster']}")
-        return answer(run_document(connection, here, run["id"]))
+        return json_response(run_document(connection, ctx, run["id"]))
 
 
 @blueprint.route("/<uuid:run_id>/report", methods=["PUT"])
@@ -130,17 +130,17 @@ def claim_run(claim: dict[str, Any], run_id: Any) -> Response:
 @blueprint.response(200, RunSchema)
 def report_run(report: dict[str, Any], run_id: Any) -> Response:
     """Say what became of a run; applied only forward, repeats change nothing."""
-    here = doors()
-    now = here.clock()
-    with here.store.writing() as connection:
+    ctx = app_context()
+    now = ctx.clock()
+    with ctx.store.writing() as connection:
         run = existing(connection, str(run_id))
         changes = reports.changes(run, report, now)
         if changes:
             store.change(connection, run["id"], changes, now)
-        document = run_document(connection, here, run["id"])
+        document = run_document(connection, ctx, run["id"])
     if "status" in changes:
         log.info("run reported run_id=%s status=%s", run["id"], changes["status"])
-    return answer(document)
+    return json_response(document)
 
 
 def existing(connection: Connection, run_id: str) -> Row:
@@ -158,7 +158,7 @@ def existing(connection: Connection, run_id: str) -> Row:
     return run
 
 
-def cancel(connection: Connection, here: Doors, run: Row) -> None:
+def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
     """Note that the run shall be stopped; the controller does it and reports.
 
     Raises:
@@ -167,7 +167,7 @@ def cancel(connection: Connection, here: Doors, run: Row) -> None:
     if Status(run["status"]).final:
         raise ConflictError(f"the run has already ended: {run['status']}")
     if run["cancel_requested_at"] is None:
-        now = here.clock()
+        now = ctx.clock()
         store.change(connection, run["id"], {"cancel_requested_at": now}, now)
         log.info("run cancel requested run_id=%s", run["id"])
 
@@ -175,10 +175,10 @@ def cancel(connection: Connection, here: Doors, run: Row) -> None:
 def created(document: dict[str, Any]) -> Response:
     """The answer to whoever asked for a new run."""
     log.info("run created run_id=%s origin=%s", document["id"], document["origin"])
-    return answer(document, 201, {"Location": f"/api/test-runs/{document['id']}"})
+    return json_response(document, 201, {"Location": f"/api/test-runs/{document['id']}"})
 
 
-def run_document(connection: Connection, here: Doors, run_id: str) -> dict[str, Any]:
+def run_document(connection: Connection, ctx: AppContext, run_id: str) -> dict[str, Any]:
     """The run as answered.
 
     Raises:
@@ -187,7 +187,7 @@ def run_document(connection: Connection, here: Doors, run_id: str) -> dict[str, 
     row = store.document(connection, run_id)
     if row is None:
         raise _not_found(run_id)
-    return documents.run(row, controllers.seen(connection), here.clock())
+    return serializers.run(row, controllers.seen(connection), ctx.clock())
 
 
 def _not_found(run_id: str) -> NotFoundError:

@@ -23,7 +23,7 @@ def given(original: Any) -> set[str]:
     return {key for key, value in original.items() if value is not None}
 
 
-class RecipeSchema(our.Schema):
+class SpecSchema(our.Schema):
     """What to run and how; any part may come from the definition or the executor instead."""
 
     image = our.text(1024, 1)
@@ -44,7 +44,7 @@ class RecipeSchema(our.Schema):
             raise ma.ValidationError("give commands, or command and args, not both", "commands")
 
 
-class DefinitionSchema(RecipeSchema):
+class DefinitionSchema(SpecSchema):
     """A reusable test."""
 
     id = our.Id(dump_only=True)
@@ -62,7 +62,7 @@ class DefinitionSchema(RecipeSchema):
             raise ma.ValidationError("is needed, unless executorId gives one", "image")
 
 
-class OverridesSchema(RecipeSchema):
+class OverridesSchema(SpecSchema):
     """What one run of a definition does otherwise."""
 
     name = our.name()
@@ -163,7 +163,7 @@ class FailureSchema(our.Schema):
     )
     reason = fields.String(required=True)
     message = fields.String(load_default="")
-    exit_code = our.Whole(validate=Range(-(2**31), 2**31))
+    exit_code = our.StrictInteger(validate=Range(-(2**31), 2**31))
 
 
 class LogStateSchema(our.Schema):
@@ -177,7 +177,7 @@ class LogStateSchema(our.Schema):
 class ReportSchema(our.Schema):
     """What the controller saw of a run."""
 
-    from_cluster = True
+    replace_nul = True
 
     status = fields.String(required=True, validate=OneOf(STATUSES))
     status_reason = fields.String()

@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from sparktest.api import create_app, problems
 from sparktest.api.auth import is_loopback
-from sparktest.api.doors import MAX_STREAMS
+from sparktest.api.context import MAX_STREAMS
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import parse_url
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-from sparktest.api.doors import Doors
+from sparktest.api.context import AppContext
 from sparktest.api.store import logs, runs
 from sparktest.api.store.rows import Row
 from sparktest.errors import UnavailableError
@@ -18,11 +18,11 @@ ENDLESS = 2**62
 Wait = Callable[[float], bool]
 
 
-def stored(here: Doors, run: Row, container: str, start: int, end: int) -> Iterator[bytes]:
+def stored(ctx: AppContext, run: Row, container: str, start: int, end: int) -> Iterator[bytes]:
     """The bytes from `start` to `end`, all of which are stored."""
     while start < end:
         try:
-            with here.store.reading() as connection:
+            with ctx.store.reading() as connection:
                 data = logs.read(connection, run["seq"], container, start, end)
         except UnavailableError as error:
             raise _cut() from error
@@ -32,16 +32,16 @@ def stored(here: Doors, run: Row, container: str, start: int, end: int) -> Itera
         start += len(data)
 
 
-def follow(here: Doors, run: Row, container: str, start: int, wait: Wait) -> Iterator[bytes]:
+def follow(ctx: AppContext, run: Row, container: str, start: int, wait: Wait) -> Iterator[bytes]:
     """The bytes from `start` on, as they come, until the run has ended or was deleted."""
     while True:
         try:
-            with here.store.reading() as connection:
+            with ctx.store.reading() as connection:
                 # First the status: what is stored when a run is final is all there is.
                 status = runs.status(connection, run["id"])
                 data = logs.read(connection, run["seq"], container, start, ENDLESS)
         except UnavailableError:
-            if here.closing.is_set() or wait(POLL_SECONDS):
+            if ctx.closing.is_set() or wait(POLL_SECONDS):
                 raise _cut() from None
             continue
         if data:
@@ -49,14 +49,14 @@ def follow(here: Doors, run: Row, container: str, start: int, wait: Wait) -> Ite
             start += len(data)
         elif status is None or status.final:
             return
-        elif here.closing.is_set():
+        elif ctx.closing.is_set():
             # A cut stream tells the client to come back; an end would say that the run has ended.
             raise _cut()
         elif wait(POLL_SECONDS):
             return
 
 
-def hang_up(client: socket.socket | None) -> Wait:
+def wait_or_disconnect(client: socket.socket | None) -> Wait:
     """A wait that ends early when the client closes the connection.
 
     A follower of a silent test writes nothing, so only this tells that nobody listens any more.

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sparktest.api import create_app
-from sparktest.api.doors import Doors
+from sparktest.api.context import AppContext
 from sparktest.api.store import Store, migrate
 from sparktest.settings import Settings
 from tests.api import databases
@@ -46,20 +46,20 @@ def clock() -> Clock:
 
 @pytest.fixture
 def app(served, clock) -> Flask:
-    before: Doors = served.extensions["sparktest"]
+    before: AppContext = served.extensions["sparktest"]
     databases.clear(before.store)
-    served.extensions["sparktest"] = Doors(before.settings, before.store, clock)
+    served.extensions["sparktest"] = AppContext(before.settings, before.store, clock)
     return cast(Flask, served)
 
 
 @pytest.fixture
-def doors(app: Flask) -> Doors:
-    return cast(Doors, app.extensions["sparktest"])
+def ctx(app: Flask) -> AppContext:
+    return cast(AppContext, app.extensions["sparktest"])
 
 
 @pytest.fixture
-def store(doors: Doors) -> Store:
-    return doors.store
+def store(ctx: AppContext) -> Store:
+    return ctx.store
 
 
 @pytest.fixture

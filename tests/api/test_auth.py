@@ -10,10 +10,10 @@ TOKEN = "spt_canary_0123456789"
 
 
 @pytest.fixture
-def guarded(client, doors):
-    doors.settings = Settings(token=TOKEN)
+def guarded(client, ctx):
+    ctx.settings = Settings(token=TOKEN)
     yield client
-    doors.settings = Settings(namespace="tests")
+    ctx.settings = Settings(namespace="tests")
 
 
 def bearer(token: str) -> dict[str, str]:

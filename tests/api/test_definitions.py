@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from sqlalchemy import insert
 
-from sparktest.api.answer_schemas import StoredDefinitionSchema
 from sparktest.api.definitions import merge_patch
+from sparktest.api.response_schemas import StoredDefinitionSchema
 from sparktest.api.store import tables
 from sparktest.domain import Definition
 from tests.api.requests import answered, define, pointers
@@ -161,8 +161,8 @@ class TestChange:
     def test_an_unchanged_definition_is_not_sent_again(self, client):
         response = client.get(url(define(client)))
         path, tag = response.request.path, response.headers["ETag"]
-        again = client.get(path, headers={"If-None-Match": tag})
-        assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
+        second = client.get(path, headers={"If-None-Match": tag})
+        assert (second.status_code, second.data, second.headers["ETag"]) == (304, b"", tag)
         client.patch(path, json={"name": "n"})
         assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
 
@@ -170,14 +170,14 @@ class TestChange:
         definition = define(client)
         assert client.delete(url(definition)).status_code == 204
         body = {"name": "n", "image": "i"}
-        for answer in (
+        for response in (
             client.get(url(definition)),
             client.put(url(definition), json=body),
             client.patch(url(definition), json={}),
             client.delete(url(definition)),
             client.post(f"{url(definition)}/run"),
         ):
-            answered(answer, 404)
+            answered(response, 404)
 
     @pytest.mark.parametrize(
         ("target", "patch", "result"),

@@ -49,9 +49,9 @@ def job(name="job-1", labels=LABELS, uid="u", **status):
 
 
 @pytest.fixture
-def cluster(doors):
-    doors._cluster = Cluster()
-    return doors._cluster
+def cluster(ctx):
+    ctx._cluster = Cluster()
+    return ctx._cluster
 
 
 class TestHealth:
@@ -135,8 +135,8 @@ class TestStatus:
         answered(client.get(f"/api/k8s/{path}"), 404)
 
     @pytest.mark.parametrize("name", ["a,b=c", "x%00", "..", "%20", "A"])
-    def test_what_is_no_name_of_a_job_never_reaches_the_cluster(self, client, doors, name):
-        doors._cluster = None
+    def test_what_is_no_name_of_a_job_never_reaches_the_cluster(self, client, ctx, name):
+        ctx._cluster = None
         answered(client.get(f"/api/k8s/status/{name}"), 404)
 
 

@@ -99,8 +99,8 @@ class TestAppend:
         stored = 0
         for cut in sorted({cut for cut in cuts if cut < len(data)} | {len(data)}):
             # A lost answer makes the sender repeat anything that it sent before.
-            again = seed.randint(0, stored)
-            answered(put(client, run, data[again:stored], again), 200)
+            second = seed.randint(0, stored)
+            answered(put(client, run, data[second:stored], second), 200)
             stored = answered(put(client, run, data[stored:cut], stored), 200)["bytes"]
         assert read(client, run) == data
         assert get(client, run)["log"]["bytes"] == len(data)
@@ -162,12 +162,12 @@ class TestRead:
         assert size == 8 * len(chunk) > 30_000_000
         assert peak < 8_000_000
 
-    def test_a_log_that_cannot_be_read_on_is_cut_not_ended(self, client, doors, run, monkeypatch):
+    def test_a_log_that_cannot_be_read_on_is_cut_not_ended(self, client, ctx, run, monkeypatch):
         monkeypatch.setattr(store_logs, "PIECE", 40)
         monkeypatch.setattr(store_logs, "READ", 40)
         put(client, run, b"x" * 100, 0)
         response = client.get(f"/api/test-runs/{run}/logs", buffered=False)
-        monkeypatch.setattr(doors.store, "reading", away)
+        monkeypatch.setattr(ctx.store, "reading", away)
         with pytest.raises(ConnectionResetError):
             list(response.iter_encoded())
 
@@ -214,40 +214,38 @@ class TestFollow:
         assert next(parts) == b"one"
         assert store.engine.pool.checkedout() == 0
 
-    def test_a_database_that_is_away_for_a_while_is_waited_for(
-        self, client, doors, run, monkeypatch
-    ):
+    def test_a_database_that_is_away_for_a_while_is_waited_for(self, client, ctx, run, monkeypatch):
         put(client, run, b"one", 0)
         parts = self.follow(client, run).iter_encoded()
         assert next(parts) == b"one"
         put(client, run, b"two", 3)
         with monkeypatch.context() as patched:
-            patched.setattr(doors.store, "reading", away)
+            patched.setattr(ctx.store, "reading", away)
             patched.setattr(time, "sleep", lambda seconds: patched.undo())
             assert next(parts) == b"two"
 
-    def test_a_server_that_ends_cuts_its_followers(self, client, doors, run):
+    def test_a_server_that_ends_cuts_its_followers(self, client, ctx, run):
         put(client, run, b"one", 0)
         parts = self.follow(client, run).iter_encoded()
         assert next(parts) == b"one"
-        doors.closing.set()
+        ctx.closing.set()
         with pytest.raises(ConnectionResetError):
             next(parts)
 
-    def test_one_follower_too_many_is_told_to_come_back(self, client, doors, run):
-        while doors.streams.acquire(blocking=False):
+    def test_one_follower_too_many_is_told_to_come_back(self, client, ctx, run):
+        while ctx.streams.acquire(blocking=False):
             pass
         response = client.get(f"/api/test-runs/{run}/logs?follow=true")
         assert answered(response, 503)["detail"].startswith("64 logs")
         assert response.headers["Retry-After"] == "5"
 
-    def test_a_follower_that_goes_makes_room(self, client, doors, run):
+    def test_a_follower_that_goes_makes_room(self, client, ctx, run):
         put(client, run, b"one", 0)
-        before = doors.streams._value
+        before = ctx.streams._value
         response = self.follow(client, run)
-        assert doors.streams._value == before - 1
+        assert ctx.streams._value == before - 1
         response.close()
-        assert doors.streams._value == before
+        assert ctx.streams._value == before
 
 
 def away():

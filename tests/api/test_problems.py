@@ -77,12 +77,12 @@ class TestShape:
 
 
 class TestFailures:
-    def test_a_database_that_is_away_asks_to_come_back(self, client, doors, monkeypatch):
+    def test_a_database_that_is_away_asks_to_come_back(self, client, ctx, monkeypatch):
         def away():
             raise UnavailableError("away", retry_after=2)
 
-        monkeypatch.setattr(doors.store, "reading", away)
-        monkeypatch.setattr(doors.store, "writing", away)
+        monkeypatch.setattr(ctx.store, "reading", away)
+        monkeypatch.setattr(ctx.store, "writing", away)
         for response in (
             client.get("/api/test-runs"),
             client.post("/api/test-runs", json=adhoc()),

@@ -54,8 +54,8 @@ class TestRegister:
         answered(client.patch(url, json={"commands": ["new"]}), 200)
         assert answered(client.post("/api/test-runs", json=body), 200)["commands"] == ["old"]
         assert client.delete(url).status_code == 204
-        again = answered(client.post("/api/test-runs", json=body), 200)
-        assert (again["commands"], again["testDefinitionId"]) == (["old"], definition["id"])
+        second = answered(client.post("/api/test-runs", json=body), 200)
+        assert (second["commands"], second["testDefinitionId"]) == (["old"], definition["id"])
 
     @pytest.mark.parametrize(
         ("asked", "reason"),
@@ -122,11 +122,11 @@ class TestRegister:
         assert ids(client) == []
 
     def test_concurrent_registers_of_one_testrun_give_one_run(self, app):
-        answers = at_once(
+        responses = at_once(
             [lambda: app.test_client().post("/api/test-runs", json=of_testrun("uid-1"))] * 8
         )
-        assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
-        assert len({answer.get_json()["id"] for answer in answers}) == 1
+        assert sorted(response.status_code for response in responses) == [200] * 7 + [201]
+        assert len({response.get_json()["id"] for response in responses}) == 1
         assert len(ids(app.test_client())) == 1
 
 
@@ -151,12 +151,14 @@ class TestClaim:
     def test_of_concurrent_claims_one_wins(self, app):
         url = f"/api/test-runs/{create(app.test_client())['id']}/claim"
         clusters = [f"c{n}" for n in range(8)]
-        answers = at_once(
+        responses = at_once(
             [lambda c=c: app.test_client().put(url, json={"cluster": c}) for c in clusters]
         )
-        won = [answer.get_json()["cluster"] for answer in answers if answer.status_code == 200]
+        won = [
+            response.get_json()["cluster"] for response in responses if response.status_code == 200
+        ]
         assert len(won) == 1
-        assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+        assert sorted(response.status_code for response in responses) == [200] + [409] * 7
 
 
 class TestReport:
@@ -228,10 +230,10 @@ class TestReport:
 
     def test_words_from_the_cluster_are_cut_not_refused(self, client):
         run = create(client)
-        answer = report(client, run["id"], "pending", jobUid="j", statusMessage="x" * 100_000)
-        assert len(answer["statusMessage"]) == 4096
-        answer = report(client, run["id"], "pending", jobUid="j", statusMessage="a\0b")
-        assert answer["statusMessage"] == "a\ufffdb"
+        response = report(client, run["id"], "pending", jobUid="j", statusMessage="x" * 100_000)
+        assert len(response["statusMessage"]) == 4096
+        response = report(client, run["id"], "pending", jobUid="j", statusMessage="a\0b")
+        assert response["statusMessage"] == "a\ufffdb"
 
     @pytest.mark.parametrize(
         ("body", "named"),

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from sparktest.api.answer_schemas import RunSchema
+from sparktest.api.response_schemas import RunSchema
 from sparktest.domain import Run
 from tests.api.requests import (
     CLUSTER,
@@ -224,8 +224,8 @@ class TestCancel:
     def test_what_has_ended_cannot_be_cancelled(self, client):
         run = create(client)
         report(client, run["id"], "succeeded")
-        answer = answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 409)
-        assert "succeeded" in answer["detail"]
+        response = answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 409)
+        assert "succeeded" in response["detail"]
 
 
 class TestDelete:
@@ -261,29 +261,29 @@ class TestDelete:
 
     def test_a_run_that_never_was_is_not_found(self, client):
         missing = "00000000-0000-4000-8000-000000000000"
-        for answer in (
+        for response in (
             client.get(f"/api/test-runs/{missing}"),
             client.delete(f"/api/test-runs/{missing}"),
             client.post(f"/api/test-runs/{missing}/cancel"),
             client.put(f"/api/test-runs/{missing}/report", json={"status": "failed"}),
             client.get("/api/test-runs/not-an-id"),
         ):
-            answered(answer, 404)
+            answered(response, 404)
 
 
 class TestRerun:
     def test_a_rerun_runs_the_same_as_a_new_api_run(self, client):
         run = register(client, commands=["a", "b"], env={"A": "1"}, timeoutSeconds=5)
-        again = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
-        assert again["id"] != run["id"]
-        assert (again["rerunOf"], again["origin"], again["namespace"]) == (
+        second = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
+        assert second["id"] != run["id"]
+        assert (second["rerunOf"], second["origin"], second["namespace"]) == (
             run["id"],
             "api",
             "tests",
         )
         same = ("name", "image", "commands", "env", "timeoutSeconds", "labels")
-        assert [again[key] for key in same] == [run[key] for key in same]
-        assert "k8sRef" not in again
+        assert [second[key] for key in same] == [run[key] for key in same]
+        assert "k8sRef" not in second
 
     def test_rights_of_another_namespace_do_not_come_along(self, client):
         run = register(client, serviceAccountName="robot")
@@ -292,8 +292,8 @@ class TestRerun:
     def test_rights_of_a_definition_do(self, client):
         definition = define(client, serviceAccountName="robot")
         run = answered(client.post(f"/api/test-definitions/{definition['id']}/run"), 201)
-        again = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
-        assert again["serviceAccountName"] == "robot"
+        second = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
+        assert second["serviceAccountName"] == "robot"
 
     def test_a_run_that_had_nothing_to_run_has_no_rerun(self, client):
         run = register(client, image=None, definitionName="nowhere")

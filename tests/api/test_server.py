@@ -71,10 +71,10 @@ def raw(address: str, data: bytes) -> bytes:
     host, _, port = address.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
         client.sendall(data)
-        answer = b""
+        response = b""
         while part := client.recv(65536):
-            answer += part
-    return answer
+            response += part
+    return response
 
 
 def test_it_serves_over_a_database_that_it_made_itself(address):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sparktest.api.streams import hang_up
+from sparktest.api.streams import wait_or_disconnect
 
 
 @pytest.fixture
@@ -16,20 +16,20 @@ def pair():
 
 
 def test_a_client_that_stays_is_waited_with(pair):
-    assert hang_up(pair[0])(0.01) is False
+    assert wait_or_disconnect(pair[0])(0.01) is False
 
 
 def test_a_client_that_goes_ends_the_wait(pair):
     pair[1].close()
     began = time.monotonic()
-    assert hang_up(pair[0])(10) is True
+    assert wait_or_disconnect(pair[0])(10) is True
     assert time.monotonic() - began < 5
 
 
 def test_a_client_that_sends_early_is_still_there(pair):
     pair[1].send(b"GET /")
     began = time.monotonic()
-    assert hang_up(pair[0])(0.05) is False
+    assert wait_or_disconnect(pair[0])(0.05) is False
     assert time.monotonic() - began >= 0.05
     assert pair[0].recv(5) == b"GET /"
 
@@ -43,8 +43,8 @@ def test_a_connection_that_broke_ends_the_wait(pair):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
         with broken:
-            assert hang_up(broken)(10) is True
+            assert wait_or_disconnect(broken)(10) is True
 
 
 def test_without_a_socket_it_just_waits():
-    assert hang_up(None)(0.01) is False
+    assert wait_or_disconnect(None)(0.01) is False

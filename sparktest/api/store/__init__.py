@@ -2,7 +2,13 @@
 
 from flask import Flask
 
-from sparktest.api.store.engine import Store, driver_named, engine_options, make_room, parse_url
+from sparktest.api.store.engine import (
+    Store,
+    engine_options,
+    ensure_sqlite_file,
+    missing_driver_as_error,
+    parse_url,
+)
 from sparktest.api.store.tables import db
 
 __all__ = ["Store", "open_store"]
@@ -15,10 +21,10 @@ def open_store(app: Flask, database_url: str) -> Store:
         InvalidError: the address is wrong, its place cannot be written, or a driver is missing.
     """
     url = parse_url(database_url)
-    make_room(url)
+    ensure_sqlite_file(url)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
-    with driver_named():
+    with missing_driver_as_error():
         db.init_app(app)
     with app.app_context():
         return Store(db.engine)

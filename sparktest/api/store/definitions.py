@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from sparktest.api.store.rows import Row, every, first
+from sparktest.api.store.rows import Row, fetch_all, first
 from sparktest.api.store.tables import DefinitionRow, ExecutorRow
 
 COLUMNS = tuple(DefinitionRow.__table__.columns)
@@ -18,7 +18,7 @@ def page(connection: Connection, q: str | None, below: int | None, limit: int) -
         found = found.where(func.lower(DefinitionRow.name).contains(q.lower(), autoescape=True))
     if below is not None:
         found = found.where(DefinitionRow.seq < below)
-    return every(connection, found)
+    return fetch_all(connection, found)
 
 
 def find(connection: Connection, definition_id: str) -> Row | None:
@@ -30,7 +30,7 @@ def find(connection: Connection, definition_id: str) -> Row | None:
 def named(connection: Connection, name: str) -> Sequence[Row]:
     """The definitions of this name: names need not be unique."""
     query = select(*COLUMNS).where(DefinitionRow.name == name).limit(3)
-    return every(connection, query)
+    return fetch_all(connection, query)
 
 
 def executor(connection: Connection, executor_id: str) -> Row | None:

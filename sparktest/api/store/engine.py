@@ -49,7 +49,7 @@ class Store:
         """
         # SQLite is in autocommit as long as nobody says BEGIN (see `listen`).
         engine = self.engine if self.sqlite else self._reads
-        with translated(), engine.connect() as connection:
+        with map_db_errors(), engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -59,7 +59,7 @@ class Store:
         Raises:
             UnavailableError: the database does not answer, or somebody else writes for too long.
         """
-        with translated(), self._writes.begin() as connection:
+        with map_db_errors(), self._writes.begin() as connection:
             yield connection
 
     def revision(self) -> str:
@@ -80,7 +80,7 @@ class Store:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def map_db_errors() -> Iterator[None]:
     """A block in which a database that cannot answer now is an UnavailableError."""
     try:
         yield
@@ -135,7 +135,7 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 
 @contextmanager
-def driver_named() -> Iterator[None]:
+def missing_driver_as_error() -> Iterator[None]:
     """A block in which a missing driver is an InvalidError that names the extra to install."""
     try:
         yield
@@ -154,7 +154,7 @@ def listen(engine: Engine) -> None:
         event.listen(engine, "begin", _begin_sqlite)
 
 
-def make_room(url: URL) -> None:
+def ensure_sqlite_file(url: URL) -> None:
     """Create the folder (0700) and the file (0600) of a SQLite database where they lack.
 
     Raises:

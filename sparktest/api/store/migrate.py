@@ -16,11 +16,11 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 
 from sparktest.api.store.engine import (
     WRITES,
-    driver_named,
+    ensure_sqlite_file,
     listen,
-    make_room,
+    map_db_errors,
+    missing_driver_as_error,
     parse_url,
-    translated,
 )
 from sparktest.errors import SparkTestError
 
@@ -51,7 +51,7 @@ def current(database_url: str) -> str:
     url = parse_url(database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         return ""
-    with translated(), _engine(url) as engine, engine.connect() as connection:
+    with map_db_errors(), _engine(url) as engine, engine.connect() as connection:
         return _revision(connection)
 
 
@@ -63,8 +63,8 @@ def head() -> str:
 
 def _migrate(database_url: str, step: Callable[[Config, str], None], revision: str) -> str:
     url = parse_url(database_url)
-    make_room(url)
-    with translated(), _alone(url), _engine(url) as engine, engine.connect() as connection:
+    ensure_sqlite_file(url)
+    with map_db_errors(), _alone(url), _engine(url) as engine, engine.connect() as connection:
         with connection.begin(), _config() as config:
             if not _sqlite(url):
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -81,7 +81,7 @@ def _revision(connection: Connection) -> str:
 @contextmanager
 def _engine(url: URL) -> Iterator[Engine]:
     """An engine without a pool: what a migration sets on a connection ends with it."""
-    with driver_named():
+    with missing_driver_as_error():
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     listen(engine)
     if _sqlite(url):

@@ -13,6 +13,6 @@ def first(connection: Connection, query: Select[Any]) -> Row | None:
     return cast("Row | None", connection.execute(query).mappings().first())
 
 
-def every(connection: Connection, query: Select[Any]) -> Sequence[Row]:
+def fetch_all(connection: Connection, query: Select[Any]) -> Sequence[Row]:
     """All rows."""
     return cast("Sequence[Row]", connection.execute(query).mappings().all())

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 from sqlalchemy.orm import aliased
 
-from sparktest.api.store.rows import Row, every
+from sparktest.api.store.rows import Row, fetch_all
 from sparktest.api.store.run_tables import RunLabelRow, RunRow, RunWordRow
 from sparktest.api.store.runs import DOCUMENT
 from sparktest.api.store.words import words
@@ -37,7 +37,7 @@ def page(
     connection: Connection, query: Mapping[str, Any], below: int | None, limit: int
 ) -> Sequence[Row]:
     """At most `limit` runs with a number below `below`, with their JSON columns as text."""
-    return every(connection, statement(query, below, limit))
+    return fetch_all(connection, statement(query, below, limit))
 
 
 def statement(query: Mapping[str, Any], below: int | None, limit: int) -> Select[Any]:

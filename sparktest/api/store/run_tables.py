@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sparktest.api.store.tables import Base, public_id, seq
-from sparktest.api.store.types import BigId, Word
+from sparktest.api.store.types import BigId, SearchTerm
 from sparktest.domain import LogState, Origin, Status
 
 
@@ -117,7 +117,7 @@ class RunWordRow(Base):
 
     __tablename__ = "test_run_words"
 
-    word: Mapped[str] = mapped_column(Word, primary_key=True)
+    word: Mapped[str] = mapped_column(SearchTerm, primary_key=True)
     run_seq: Mapped[int] = _run_seq()
     __table_args__ = (Index("idx_test_run_words_run", "run_seq"),)
 

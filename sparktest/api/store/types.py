@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 # SQLite numbers rows by itself only in a column that is an INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 # Compared byte by byte on both, so that a prefix is a range of the index.
-Word = String(64).with_variant(String(64, collation="C"), "postgresql")
+SearchTerm = String(64).with_variant(String(64, collation="C"), "postgresql")
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -8,7 +8,9 @@ import msgspec
 from flask import Response, request
 
 
-def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(
+    document: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """The document as a JSON answer; times become RFC 3339 with Z."""
     return Response(msgspec.json.encode(document), status, headers, mimetype="application/json")
 
@@ -21,4 +23,4 @@ def page(documents: list[Any], cursor: str | None) -> Response:
         query.append(("cursor", cursor))
         target = f"{request.script_root}{request.path}?{urlencode(query)}"
         headers["Link"] = f'<{target}>; rel="next"'
-    return answer(documents, headers=headers)
+    return json_response(documents, headers=headers)

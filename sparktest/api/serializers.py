@@ -78,7 +78,7 @@ def run(row: Mapping[str, Any], seen: Seen, now: datetime) -> dict[str, Any]:
         document["failure"] = _raw(row["failure"])
     if _waits_for_controller(row, seen, now):
         document["statusReason"] = WAITING
-        document["statusMessage"] = _way_out(row["cluster"])
+        document["statusMessage"] = controller_hint(row["cluster"])
     return document
 
 
@@ -144,7 +144,8 @@ def _waits_for_controller(row: Mapping[str, Any], seen: Seen, now: datetime) -> 
     return last is None or now - last > CONTROLLER_SILENCE
 
 
-def _way_out(cluster: str | None) -> str:
+def controller_hint(cluster: str | None) -> str:
+    """Return the message that tells how to start a controller for a pending run."""
     which = f"the controller of cluster {cluster}" if cluster else "no controller"
     silent = f"{which} has {'not ' if cluster else ''}asked for work for 15 s"
     return f"{silent}; start one with: sparktest controller (or sparktest up)"

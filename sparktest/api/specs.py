@@ -9,8 +9,8 @@ COMMANDS = ("commands", "command", "args")
 MAX_NAME = 200
 
 
-def snapshot(
-    wishes: Mapping[str, Any],
+def resolve_spec(
+    payload: Mapping[str, Any],
     definition: Mapping[str, Any] | None,
     executor: Mapping[str, Any] | None,
     *,
@@ -19,7 +19,7 @@ def snapshot(
     """The columns of a run that say what to run; later edits of the parents change nothing.
 
     Args:
-        wishes: a loaded RunCreateSchema or OverridesSchema; what is empty counts as not given.
+        payload: a loaded RunCreateSchema or OverridesSchema; what is empty counts as not given.
         definition: the row of the definition, if the run has one.
         executor: the row of the definition's executor, if it has one.
         default_timeout_seconds: for a run where nobody gives a timeout.
@@ -27,7 +27,7 @@ def snapshot(
     Returns:
         `image` is empty where nobody gives one.
     """
-    layers = [wishes, definition or {}, _recipe(executor) if executor else {}]
+    layers = [payload, definition or {}, executor_defaults(executor) if executor else {}]
     lowest_first = layers[::-1]
     kind = next((layer for layer in layers if any(layer.get(name) for name in COMMANDS)), {})
     return {
@@ -47,15 +47,15 @@ def snapshot(
         "service_account_name": _first(layers, "service_account_name"),
         "image_pull_secrets": _first(layers, "image_pull_secrets") or [],
         "timeout_seconds": _first(layers, "timeout_seconds") or default_timeout_seconds,
-        "ttl_seconds_after_finished": wishes.get("ttl_seconds_after_finished"),
-        "labels": wishes.get("labels") or {},
+        "ttl_seconds_after_finished": payload.get("ttl_seconds_after_finished"),
+        "labels": payload.get("labels") or {},
         "test_definition_id": definition["id"] if definition else None,
         "definition_name": definition["name"] if definition else None,
         "executor_id": executor["id"] if executor else None,
     }
 
 
-def again(run: Mapping[str, Any]) -> dict[str, Any]:
+def copy_for_rerun(run: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a new run that runs what this one ran."""
     kept = (
         "name",
@@ -78,7 +78,8 @@ def again(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _recipe(executor: Mapping[str, Any]) -> dict[str, Any]:
+def executor_defaults(executor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the executor's columns under the names of a spec."""
     default = executor["default_command"]
     return {
         "image": executor["image"],

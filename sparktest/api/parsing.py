@@ -31,7 +31,7 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         """The decoded body, `{}` for none."""
-        data = read_json(req, replace=getattr(schema, "from_cluster", False))
+        data = read_json(req, replace=getattr(schema, "replace_nul", False))
         g.unknown_fields = list(unknown_fields(schema, data))
         return data
 

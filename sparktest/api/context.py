@@ -28,7 +28,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(slots=True)
-class Doors:
+class AppContext:
     """The doors of one application; all of its threads share them."""
 
     settings: Settings
@@ -61,7 +61,7 @@ class Doors:
                     raise UnavailableError(f"this API has no cluster: {error.detail}") from error
             return self._cluster
 
-    def worth_noting(self, cluster: str) -> bool:
+    def should_record_heartbeat(self, cluster: str) -> bool:
         """Whether this cluster's controller was last noted so long ago that it should be again."""
         now = time.monotonic()
         if now - self._noted.get(cluster, -NOTE_SECONDS) < NOTE_SECONDS:
@@ -70,6 +70,6 @@ class Doors:
         return True
 
 
-def doors() -> Doors:
+def app_context() -> AppContext:
     """The doors of the application that answers this request."""
-    return cast(Doors, current_app.extensions["sparktest"])
+    return cast(AppContext, current_app.extensions["sparktest"])

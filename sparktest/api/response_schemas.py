@@ -12,13 +12,13 @@ from sparktest.api.schemas import (
     FailureSchema,
     K8sRefSchema,
     LogStateSchema,
-    RecipeSchema,
+    SpecSchema,
 )
 
 JOB_STATUSES = ["completed", "failed", "running", "pending"]
 
 
-class RunSchema(RecipeSchema):
+class RunSchema(SpecSchema):
     """One execution: one Kubernetes Job. `command` is what people read."""
 
     id = our.Id()
