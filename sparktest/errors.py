@@ -1,4 +1,4 @@
-"""The errors of SparkTest, one class a kind, each with its HTTP status.
+"""The exceptions of SparkTest: one class for each kind of error, each with its HTTP status.
 
 SparkTestError                500
 ├── InvalidError              422   the input breaks a rule
@@ -8,11 +8,11 @@ SparkTestError                500
 ├── NotFoundError             404
 ├── ConflictError             409
 │   └── OffsetError           409   a log chunk that does not join what is stored
-├── GoneError                 410   it was here and was deleted
-├── PreconditionError         412   somebody else changed it first
+├── GoneError                 410   it existed and was deleted
+├── PreconditionError         412   it changed since it was read
 ├── TooLargeError             413
 ├── RateLimitedError          429   retryable
-└── UnavailableError          503   retryable: not reachable, or not able to answer now
+└── UnavailableError          503   retryable: not reachable, or unable to answer now
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ class FieldError(TypedDict):
 
 
 class SparkTestError(Exception):
-    """Whatever SparkTest can say about a failure: `detail` for a person, `status` for HTTP.
+    """Base class: `detail` is the message for people, `status` the HTTP status.
 
-    `retryable`: the same call may succeed later, unchanged. `retry_after`: seconds the other
-    side asked to wait, None where it did not say.
+    `retryable`: the same call may succeed later, unchanged. `retry_after`: the seconds that the
+    server asked to wait, None if it did not.
     """
 
     status: ClassVar[int] = 500
@@ -51,7 +51,7 @@ class SparkTestError(Exception):
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> Self:
-        """The error for a single field."""
+        """Return the error for a single field."""
         return cls(f"{pointer}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
 
 
@@ -63,7 +63,7 @@ class InvalidError(SparkTestError):
 
 
 class MalformedError(InvalidError):
-    """The input cannot be read: no JSON, an unreadable cursor."""
+    """The input cannot be parsed: no JSON, an unreadable cursor."""
 
     status = 400
     title = "Malformed request"
@@ -77,21 +77,21 @@ class UnauthorizedError(SparkTestError):
 
 
 class ForbiddenError(SparkTestError):
-    """The caller is known and may not do this."""
+    """The caller is authenticated but may not do this."""
 
     status = 403
     title = "Forbidden"
 
 
 class NotFoundError(SparkTestError):
-    """There is no such thing."""
+    """The object does not exist."""
 
     status = 404
     title = "Not found"
 
 
 class ConflictError(SparkTestError):
-    """The state of the thing does not allow this now."""
+    """The current state of the object does not allow this."""
 
     status = 409
     title = "Conflict"
@@ -108,14 +108,14 @@ class OffsetError(ConflictError):
 
 
 class GoneError(SparkTestError):
-    """It was here and has been deleted; it will not come back."""
+    """The object existed and was deleted; it will not come back."""
 
     status = 410
     title = "Gone"
 
 
 class PreconditionError(SparkTestError):
-    """The thing changed since the caller read it."""
+    """The object changed since the caller read it."""
 
     status = 412
     title = "Precondition failed"
@@ -129,7 +129,7 @@ class TooLargeError(SparkTestError):
 
 
 class RateLimitedError(SparkTestError):
-    """Too many requests; `retry_after` says when to come back."""
+    """Too many requests; `retry_after` says when to try again."""
 
     status = 429
     title = "Too many requests"
@@ -137,7 +137,7 @@ class RateLimitedError(SparkTestError):
 
 
 class UnavailableError(SparkTestError):
-    """The other side is not reachable or cannot answer now."""
+    """The server is not reachable or cannot answer now."""
 
     status = 503
     title = "Unavailable"
@@ -163,7 +163,7 @@ BY_STATUS: dict[int, type[SparkTestError]] = {
 
 
 def for_status(status: int) -> type[SparkTestError]:
-    """The class of error that an HTTP status stands for.
+    """Return the class of error that an HTTP status stands for.
 
     An unknown 4xx is InvalidError; 502, 504 and other 5xx are UnavailableError, since the same
     request may succeed later.

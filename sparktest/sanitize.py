@@ -1,20 +1,20 @@
-"""Makes text from elsewhere safe to show on a terminal.
+"""Make untrusted text safe to show on a terminal.
 
-What a cluster, a client or a test's own output sends may hold bytes that steer a terminal: set
-its clipboard or title, move the cursor, turn the reading direction, hide letters. Nothing of the
-kind gets through here; line breaks and tabs do.
+Text from a cluster, a client or a test's own output may hold terminal sequences that set the
+clipboard or title, move the cursor, reverse the reading direction or hide characters. All of them
+are removed here; line breaks and tabs stay.
 
-No sequence reaches beyond its line. So lines are independent of each other, a log may come in
-any chunks, and a sequence that is never closed cannot hide more than the rest of one line.
+A sequence ends at the end of its line at the latest. So lines are independent of each other, a
+log may arrive in any chunks, and an unterminated sequence hides at most the rest of one line.
 """
 
 import codecs
 import re
 from typing import Any
 
-# Deeper than any answer of the API; what lies below is left out instead of exhausting the stack.
+# Deeper than any response of the API; deeper values are dropped, not to exhaust the stack.
 MAX_DEPTH = 64
-# How much of a line that has not ended yet is looked at to show it.
+# How many bytes of an unfinished line are decoded to show it.
 MAX_PENDING = 64 * 1024
 
 # The C1 introducers DCS, SOS, CSI, OSC, PM, APC, and the two characters that each stands for.
@@ -37,68 +37,68 @@ _UNSAFE = re.compile(
     "\ud800-\udfff"  # lone surrogates cannot be encoded
     "]+"
 )
-# What ASCII text may not hold, to tell in one pass that there is nothing to do.
+# What ASCII text must not hold: one pass tells that there is nothing to do.
 _UNSAFE_ASCII = bytes([*range(9), *range(11, 32), 127])
 
 
 def clean(value: Any) -> Any:
-    """The same decoded JSON with every text in it, keys included, safe to show.
+    """Return decoded JSON with every string in it, keys included, safe to show.
 
-    Numbers, booleans and None come back as they are.
+    Numbers, booleans and None are returned as they are.
     """
     return _clean(value, MAX_DEPTH)
 
 
 def clean_text(text: str) -> str:
-    """The text without terminal sequences, controls, bidi overrides and characters of no width.
+    """Remove terminal sequences, controls, bidi overrides and zero-width characters.
 
     Newlines and tabs stay. Of a line that overwrites itself with carriage returns (a progress
-    bar) the last state stays.
+    bar) only the last state stays.
     """
-    # str.isprintable() knows the controls but not every character of no width: ASCII has none.
-    if text.isascii() and (text.isprintable() or _harmless(text)):
+    # str.isprintable() knows controls but not every zero-width character; ASCII has none.
+    if text.isascii() and (text.isprintable() or _is_safe_ascii(text)):
         return text
     for introducer, pair in _C1.items():
         text = text.replace(introducer, pair)
     text = _ESCAPES.sub("", text).replace("\r\n", "\n")
     if "\r" in text:
-        text = "\n".join(map(_last_state, text.split("\n")))
-    return text if text.isascii() and _harmless(text) else _UNSAFE.sub("", text)
+        text = "\n".join(map(_last_overwrite, text.split("\n")))
+    return text if text.isascii() and _is_safe_ascii(text) else _UNSAFE.sub("", text)
 
 
 class StreamCleaner:
-    """Turns the bytes of a log, in chunks as they come, into safe text, a whole line at a time.
+    """Turns the chunks of a log into safe text, one complete line at a time.
 
-    The text is the same however the bytes were cut. Bytes that are no UTF-8 become U+FFFD.
+    The text does not depend on how the bytes were split. Invalid UTF-8 becomes U+FFFD.
     """
 
     def __init__(self) -> None:
         self._tail: list[bytes] = []
 
     def feed(self, data: bytes) -> str:
-        """The lines that are whole now, each with its newline; "" when none is."""
+        """Return the lines that are now complete, each with its newline; "" if none is."""
         end = data.rfind(b"\n") + 1
         if not end:
             self._tail += [data] if data else []
             return ""
         whole = b"".join([*self._tail, data[:end]])
         self._tail = [data[end:]] if end < len(data) else []
-        return _decoded(whole)
+        return _decode_clean(whole)
 
     def end(self) -> str:
-        """What was left without a newline; the cleaner is empty afterwards."""
+        """Return the rest without a newline, and start again with nothing."""
         whole, self._tail = b"".join(self._tail), []
-        return _decoded(whole)
+        return _decode_clean(whole)
 
     @property
     def pending(self) -> str:
-        """The line that has not ended yet as it can be shown now; it will be given again."""
+        """The unfinished line as it can be shown now; feed() or end() returns it again."""
         tail = b"".join(self._tail)
         self._tail = [tail] if tail else []
         if len(tail) > MAX_PENDING:
             cut = tail.find(b"\r", len(tail) - MAX_PENDING)
             tail = tail[cut + 1 :] if cut >= 0 else tail[:MAX_PENDING]
-        # A character that is still arriving is left out instead of shown as broken.
+        # An incomplete character at the end is left out, not shown as broken.
         return clean_text(codecs.getincrementaldecoder("utf-8")("replace").decode(tail))
 
 
@@ -115,14 +115,14 @@ def _clean(value: Any, depth: int) -> Any:
     return value
 
 
-def _harmless(ascii_text: str) -> bool:
+def _is_safe_ascii(ascii_text: str) -> bool:
     data = ascii_text.encode("ascii")
     return len(data.translate(None, _UNSAFE_ASCII)) == len(data)
 
 
-def _decoded(whole: bytes) -> str:
+def _decode_clean(whole: bytes) -> str:
     return clean_text(whole.decode("utf-8", "replace"))
 
 
-def _last_state(line: str) -> str:
+def _last_overwrite(line: str) -> str:
     return line.rstrip("\r").rsplit("\r", 1)[-1]

@@ -1,7 +1,7 @@
-"""The settings: the only reader of SPARKTEST_*, of the config file and of the session file.
+"""Settings: the only reader of SPARKTEST_*, of the config file and of the session file.
 
-The first that says something wins: a flag (`overrides`), the environment, the config file
-(~/.config/sparktest/config.toml), the session file that `sparktest up` leaves while it runs,
+Precedence: a flag (`overrides`), the environment, the config file
+(~/.config/sparktest/config.toml), the session file that `sparktest up` keeps while it runs,
 the default.
 """
 
@@ -34,7 +34,7 @@ NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings of all rooms; docs/operating.md lists what each is for."""
+    """The settings of all packages; docs/operating.md describes each."""
 
     backend_url: str = "http://127.0.0.1:8080/api"
     token: str | None = None
@@ -52,81 +52,81 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     image_pull_timeout_seconds: int = 90
 
     def __repr__(self) -> str:
-        """Without the token and without the password of the database."""
+        """Omit everything that may hold a secret."""
         return f"Settings(backend_url={self.backend_url!r}, host={self.host!r}, port={self.port})"
 
 
-class Given(NamedTuple):
-    """A value as somebody gave it, and who did: a flag, a variable, a file or the default."""
+class Value(NamedTuple):
+    """A value before it is converted, and its source: a flag, a variable, a file or the default."""
 
     value: Any
     source: str
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
-    """Where the config file is, whether or not it exists."""
+    """Return the path of the config file, whether or not it exists."""
     home = environ.get("XDG_CONFIG_HOME") or str(_home(environ) / ".config")
     return Path(home) / "sparktest" / "config.toml"
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
-    """Where the database and the session file are kept, whether or not it exists."""
+    """Return the folder of the database and the session file, whether or not it exists."""
     home = environ.get("XDG_DATA_HOME") or str(_home(environ) / ".local" / "share")
     return Path(home) / "sparktest"
 
 
 def session_file(environ: Mapping[str, str]) -> Path:
-    """Where `sparktest up` writes its address and token (0600) while it runs."""
+    """Return the path of the file (0600) in which `sparktest up` keeps its address and token."""
     return data_folder(environ) / "session.toml"
 
 
 def load(
     environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Settings:
-    """The settings as they hold now.
+    """Load and validate the settings.
 
     Args:
-        environ: the environment; None means the process's own.
-        overrides: field → value; a None value counts as not given.
+        environ: the environment; None: that of the process.
+        overrides: field → value; None counts as not given.
 
     Raises:
-        InvalidError: a setting that is unknown or cannot be; the message names it and its source.
+        InvalidError: a setting is unknown or invalid; the message names it and its source.
     """
-    return explain(environ, overrides)[0]
+    return load_with_sources(environ, overrides)[0]
 
 
-def explain(
+def load_with_sources(
     environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
 ) -> tuple[Settings, dict[str, str]]:
-    """The settings as they hold now, and for each field where its value comes from.
+    """Load the settings, and tell the source of the value of each field.
 
     Raises:
         InvalidError: as `load`.
     """
     environ = os.environ if environ is None else environ
     config = config_file(environ)
-    given = _from_file(_toml(config), config)
+    given = _from_file(_read_toml(config), config)
     given |= _from_environment(environ)
     given |= {
-        field: Given(value, f"--{field.replace('_', '-')}")
+        field: Value(value, f"--{field.replace('_', '-')}")
         for field, value in (overrides or {}).items()
         if value is not None
     }
     given = _from_session(environ, given) | given
     given.setdefault(
-        "database_url", Given(f"sqlite:///{data_folder(environ)}/sparktest.db", DEFAULT)
+        "database_url", Value(f"sqlite:///{data_folder(environ)}/sparktest.db", DEFAULT)
     )
-    given.setdefault("namespace", _own_namespace())
-    settings = _checked(given)
+    given.setdefault("namespace", _pod_namespace())
+    settings = _validate(given)
     sources = {field: given[field].source if field in given else DEFAULT for field in FIELDS}
     return settings, sources
 
 
 def api_url(url: str) -> str:
-    """The URL of the API: `/api` is appended unless the path already ends with it.
+    """Return the URL of the API: append `/api` unless the path ends with it.
 
     Raises:
-        InvalidError: no http(s) URL with a host, or one with more than host, port and path.
+        InvalidError: not an http(s) URL with a host, or more than host, port and path.
     """
     try:
         parts = urlsplit(url)
@@ -137,12 +137,12 @@ def api_url(url: str) -> str:
         # Not quoted where it may hold a password.
         shown = "this" if "@" in url else repr(url)
         raise InvalidError(
-            f"{shown} is no http:// or https:// URL; it looks like http://127.0.0.1:8080"
+            f"{shown} is not an http:// or https:// URL such as http://127.0.0.1:8080"
         )
     # Anywhere: a password with a slash in it looks like a path.
     if "@" in url or parts.query or parts.fragment:
         raise InvalidError(
-            "must be scheme, host, port and path only; a token belongs into SPARKTEST_TOKEN"
+            "must have only scheme, host, port and path; a token belongs in SPARKTEST_TOKEN"
         )
     trimmed = url.rstrip("/")
     return trimmed if trimmed.endswith("/api") else f"{trimmed}/api"
@@ -156,15 +156,15 @@ def _home(environ: Mapping[str, str]) -> Path:
         return Path("/")
 
 
-def _own_namespace() -> Given:
+def _pod_namespace() -> Value:
     try:
         name = IN_POD_NAMESPACE.read_text(encoding="utf-8").strip()
     except OSError:
-        return Given("default", DEFAULT)
-    return Given(name or "default", str(IN_POD_NAMESPACE))
+        return Value("default", DEFAULT)
+    return Value(name or "default", str(IN_POD_NAMESPACE))
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -175,70 +175,70 @@ def _toml(path: Path) -> dict[str, Any]:
         raise InvalidError(f"{path}: {error.strerror}") from error
 
 
-def _from_file(config: dict[str, Any], path: Path) -> dict[str, Given]:
-    given: dict[str, Given] = {}
+def _from_file(config: dict[str, Any], path: Path) -> dict[str, Value]:
+    given: dict[str, Value] = {}
     for key, value in config.items():
         field = RENAMED.get(key, key)
         if field not in FIELDS:
             raise InvalidError(
-                f"{path}: no setting is called {key!r}; there are {', '.join(FIELDS)}"
+                f"{path}: there is no setting {key!r}; the settings are {', '.join(FIELDS)}"
             )
         if field == key or field not in config:
-            given[field] = Given(value, f"{path}: {key}")
+            given[field] = Value(value, f"{path}: {key}")
     return given
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
-    given: dict[str, Given] = {}
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
+    given: dict[str, Value] = {}
     for field in FIELDS:
         for name in (f"SPARKTEST_{field.upper()}", ALIASES.get(field, "")):
             value = environ.get(name, "").strip()
-            # Kubernetes gives pods SPARKTEST_PORT=tcp://… for a Service that is called sparktest.
+            # Kubernetes sets SPARKTEST_PORT=tcp://… in pods when a Service is called sparktest.
             if value and not (field == "port" and value.startswith("tcp://")):
-                given.setdefault(field, Given(value, name))
+                given.setdefault(field, Value(value, name))
     if environ.get(TOKEN_FILE) and "token" not in given:
-        given["token"] = Given(_token_of(Path(environ[TOKEN_FILE])), TOKEN_FILE)
+        given["token"] = Value(_read_token(Path(environ[TOKEN_FILE])), TOKEN_FILE)
     if "namespaces" in given:
         names, source = given["namespaces"]
-        given["namespaces"] = Given(
+        given["namespaces"] = Value(
             [name.strip() for name in names.split(",") if name.strip()], source
         )
     return given
 
 
-def _token_of(path: Path) -> str:
+def _read_token(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise InvalidError(f"{TOKEN_FILE}: {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InvalidError(f"{TOKEN_FILE}: {path}: is no text in ASCII") from error
+        raise InvalidError(f"{TOKEN_FILE}: {path}: is not ASCII text") from error
 
 
-def _from_session(environ: Mapping[str, str], given: Mapping[str, Given]) -> dict[str, Given]:
-    """The address and token of a running `sparktest up`, where no address is given.
+def _from_session(environ: Mapping[str, str], given: Mapping[str, Value]) -> dict[str, Value]:
+    """Read address and token of a running `sparktest up`, unless an address is given.
 
-    The token belongs to the address beside it and is never sent anywhere else.
+    The token is only ever sent to the address beside it.
     """
     if "backend_url" in given:
         return {}
     path = session_file(environ)
-    session = _toml(path)
+    session = _read_toml(path)
     return {
-        key: Given(session[key], str(path)) for key in ("backend_url", "token") if key in session
+        key: Value(session[key], str(path)) for key in ("backend_url", "token") if key in session
     }
 
 
-def _checked(given: Mapping[str, Given]) -> Settings:
+def _validate(given: Mapping[str, Value]) -> Settings:
     values: dict[str, Any] = {}
     for field, (value, source) in given.items():
         if field not in FIELDS:
-            raise InvalidError(f"{source}: no setting is called {field!r}")
-        values[field] = _value(field, value, source)
+            raise InvalidError(f"{source}: there is no setting {field!r}")
+        values[field] = _convert(field, value, source)
     return Settings(**values)
 
 
-def _value(field: str, value: Any, source: str) -> Any:
+def _convert(field: str, value: Any, source: str) -> Any:
     rule = RULES.get(field)
     try:
         converted = msgspec.convert(value, FIELDS[field], strict=False)
@@ -255,7 +255,7 @@ def _value(field: str, value: Any, source: str) -> Any:
 
 
 class Rule(NamedTuple):
-    """What holds of a setting beside its type, and how to say it."""
+    """A constraint of a setting beyond its type, and its text in messages."""
 
     holds: Callable[[Any], object]
     text: str
@@ -276,6 +276,6 @@ RULES = {
     "image_pull_timeout_seconds": _seconds(1),
     "token": Rule(
         lambda value: value is None or re.fullmatch(r"[!-~]+", value),
-        "printable ASCII without blanks, as in an HTTP header",
+        "printable ASCII without spaces, as in an HTTP header",
     ),
 }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparktest import settings
 from sparktest.errors import InvalidError
-from sparktest.settings import Settings, api_url, config_file, explain, load, session_file
+from sparktest.settings import Settings, api_url, config_file, load_with_sources, load, session_file
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def write(path: Path, text: str) -> None:
 
 
 def test_with_nothing_said_the_defaults_hold(home: dict[str, str]) -> None:
-    found, sources = explain(home)
+    found, sources = load_with_sources(home)
 
     assert found == Settings(
         database_url=f"sqlite:///{home['HOME']}/.local/share/sparktest/sparktest.db"
@@ -39,7 +39,7 @@ def test_the_first_that_says_something_wins(home: dict[str, str]) -> None:
     )
     environ = home | {"SPARKTEST_PORT": "2", "SPARKTEST_HOST": "e"}
 
-    found, sources = explain(environ, {"port": 3, "host": None})
+    found, sources = load_with_sources(environ, {"port": 3, "host": None})
 
     assert (found.port, sources["port"]) == (3, "--port")
     assert (found.host, sources["host"]) == ("e", "SPARKTEST_HOST")
@@ -57,7 +57,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
     expected: Any = {"namespaces": ("a", "b")}.get(field, value)
     variable = f"SPARKTEST_{field.upper()}"
 
-    found, sources = explain(home | {variable: f" {value} "})
+    found, sources = load_with_sources(home | {variable: f" {value} "})
 
     assert str(getattr(found, field)) == str(expected)
     assert sources[field] == variable
@@ -67,7 +67,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
 def test_aliases_count_where_the_variable_itself_is_not_set(
     home: dict[str, str], field: str, alias: str
 ) -> None:
-    assert explain(home | {alias: "1"})[1][field] == alias
+    assert load_with_sources(home | {alias: "1"})[1][field] == alias
     assert str(getattr(load(home | {alias: "1", f"SPARKTEST_{field.upper()}": "2"}), field)) == "2"
 
 
@@ -105,35 +105,33 @@ def test_the_variable_that_kubernetes_makes_for_a_service_is_no_port(home: dict[
         ("SPARKTEST_NAMESPACES", "a,../b", "must be names of namespaces"),
         ("SPARKTEST_TOKEN", "two words", "must be printable ASCII"),
         ("SPARKTEST_TOKEN", "line\nbreak", "must be printable ASCII"),
-        ("SPARKTEST_BACKEND_URL", "localhost:8080", "is no http:// or https:// URL"),
+        ("SPARKTEST_BACKEND_URL", "localhost:8080", "is not an http:// or https:// URL"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_with_its_name(
+def test_an_invalid_setting_is_refused_by_name(
     home: dict[str, str], variable: str, value: str, rule: str
 ) -> None:
     with pytest.raises(InvalidError, match=f"^{variable}: .*{rule}"):
         load(home | {variable: value})
 
 
-def test_a_flag_that_cannot_be_is_refused_by_its_name(home: dict[str, str]) -> None:
+def test_an_invalid_flag_is_refused_by_name(home: dict[str, str]) -> None:
     with pytest.raises(InvalidError, match=r"^--job-ttl-seconds: must be"):
         load(home, {"job_ttl_seconds": -5})
-    with pytest.raises(InvalidError, match="no setting is called 'prot'"):
+    with pytest.raises(InvalidError, match="there is no setting 'prot'"):
         load(home, {"prot": 1})
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("prot = 1", "no setting is called 'prot'; there are backend_url, token"),
+        ("prot = 1", "there is no setting 'prot'; the settings are backend_url, token"),
         ("port = 'x", "Illegal character|Expected"),
         ("host = 7", "Expected `str`, got `int`"),
         ("namespaces = 7", "must be names of namespaces"),
     ],
 )
-def test_a_config_file_that_cannot_be_is_named(
-    home: dict[str, str], text: str, problem: str
-) -> None:
+def test_an_invalid_config_file_is_named(home: dict[str, str], text: str, problem: str) -> None:
     write(config_file(home), text)
 
     with pytest.raises(InvalidError, match=problem) as raised:
@@ -178,13 +176,13 @@ def test_a_token_can_lie_in_a_file(home: dict[str, str], tmp_path: Path) -> None
     environ = home | {"SPARKTEST_TOKEN_FILE": str(tmp_path / "token")}
 
     assert load(environ).token == "spt_a_b"
-    assert explain(environ)[1]["token"] == "SPARKTEST_TOKEN_FILE"
+    assert load_with_sources(environ)[1]["token"] == "SPARKTEST_TOKEN_FILE"
     assert load(environ | {"SPARKTEST_TOKEN": "spt_c_d"}).token == "spt_c_d"
 
 
-def test_a_token_file_that_cannot_be_read_is_named(home: dict[str, str], tmp_path: Path) -> None:
+def test_an_unreadable_token_file_is_named(home: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xff")
-    for path, problem in ((tmp_path / "no", "No such file"), (tmp_path / "token", "no text")):
+    for path, problem in ((tmp_path / "no", "No such file"), (tmp_path / "token", "not ASCII")):
         with pytest.raises(InvalidError, match=f"SPARKTEST_TOKEN_FILE: {path}: .*{problem}"):
             load(home | {"SPARKTEST_TOKEN_FILE": str(path)})
 
@@ -192,7 +190,7 @@ def test_a_token_file_that_cannot_be_read_is_named(home: dict[str, str], tmp_pat
 def test_the_session_of_up_gives_address_and_token_together(home: dict[str, str]) -> None:
     write(session_file(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
 
-    found, sources = explain(home)
+    found, sources = load_with_sources(home)
 
     assert (found.backend_url, found.token) == ("http://127.0.0.1:9/api", "spt_s_s")
     assert sources["backend_url"] == sources["token"] == str(session_file(home))

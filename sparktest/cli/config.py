@@ -17,7 +17,7 @@ def config(output: str) -> None:
     from sparktest import settings
 
     with as_infra():
-        found, sources = settings.explain()
+        found, sources = settings.load_with_sources()
     shown = {field: _shown(field, getattr(found, field)) for field in sources}
     if output != "table":
         show_document(

@@ -31,7 +31,7 @@ def doctor(output: str, **flags: Any) -> Exit:
     from sparktest import settings
 
     with as_infra():
-        found, sources = settings.explain(overrides=flags)
+        found, sources = settings.load_with_sources(overrides=flags)
     findings = [_settings(found, sources), *_checked(found)]
     if output == "table":
         _show(findings)
