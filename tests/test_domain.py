@@ -19,7 +19,7 @@ from sparktest.domain import (
 )
 
 ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-# Whole milliseconds in UTC: what the wire keeps of a time.
+# Whole milliseconds in UTC: what JSON keeps of a time.
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds it
 FAILURES = st.builds(
     Failure,
@@ -51,7 +51,7 @@ RUNS = st.builds(
 
 
 @given(RUNS)
-def test_a_run_survives_the_wire(run: Run) -> None:
+def test_a_run_survives_encoding_and_decoding(run: Run) -> None:
     assert msgspec.json.decode(msgspec.json.encode(run), type=Run) == run
 
 

@@ -51,7 +51,7 @@ def main(*args: str) -> str:
     return f"from sparktest.cli import main; main({list(args)!r})"
 
 
-def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
+def test_the_light_commands_load_no_heavy_library(tmp_path: Path) -> None:
     statements = [
         "import sparktest.cli, sparktest.settings, sparktest.domain, sparktest.kubectl",
         main("--help"),
@@ -86,13 +86,13 @@ def test_what_needs_no_room_loads_none(tmp_path: Path) -> None:
         ("import sparktest.tui.app", {"requests", "urllib3", "rich", "textual"}),
     ],
 )
-def test_a_room_loads_its_own_libraries_only(
+def test_a_package_loads_only_its_own_libraries(
     statement: str, allowed: set[str], tmp_path: Path
 ) -> None:
     assert loaded_by(statement, tmp_path) & HEAVY <= allowed
 
 
-def test_every_module_fits_in_one_reading() -> None:
+def test_no_module_has_more_than_300_lines() -> None:
     tree = Path(sparktest.__file__).parent
     long = {
         str(path.relative_to(tree)): lines

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sparktest import settings
 from sparktest.errors import InvalidError
-from sparktest.settings import Settings, api_url, config_file, load_with_sources, load, session_file
+from sparktest.settings import Settings, api_url, config_file, load, load_with_sources, session_file
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_with_nothing_said_the_defaults_hold(home: dict[str, str]) -> None:
+def test_without_any_setting_the_defaults_hold(home: dict[str, str]) -> None:
     found, sources = load_with_sources(home)
 
     assert found == Settings(
@@ -33,7 +33,7 @@ def test_with_nothing_said_the_defaults_hold(home: dict[str, str]) -> None:
     assert set(sources.values()) == {"default"}
 
 
-def test_the_first_that_says_something_wins(home: dict[str, str]) -> None:
+def test_the_source_of_highest_precedence_wins(home: dict[str, str]) -> None:
     write(
         config_file(home), 'port = 1\nhost = "c"\nlog_level = "debug"\nbackend_url = "http://c"\n'
     )
@@ -64,7 +64,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
 
 
 @pytest.mark.parametrize(("field", "alias"), settings.ALIASES.items())
-def test_aliases_count_where_the_variable_itself_is_not_set(
+def test_an_alias_counts_where_the_variable_itself_is_not_set(
     home: dict[str, str], field: str, alias: str
 ) -> None:
     assert load_with_sources(home | {alias: "1"})[1][field] == alias
@@ -86,7 +86,9 @@ def test_an_empty_variable_is_not_set(home: dict[str, str]) -> None:
     assert load(home | {"SPARKTEST_PORT": "", "SPARKTEST_TOKEN": " "}) == load(home)
 
 
-def test_the_variable_that_kubernetes_makes_for_a_service_is_no_port(home: dict[str, str]) -> None:
+def test_the_variable_that_kubernetes_sets_for_a_service_is_not_a_port(
+    home: dict[str, str],
+) -> None:
     assert load(home | {"SPARKTEST_PORT": "tcp://10.0.0.7:8080"}).port == 8080
     assert load(home | {"SPARKTEST_PORT": "tcp://10.0.0.7:8080", "PORT": "81"}).port == 81
 
@@ -140,7 +142,7 @@ def test_an_invalid_config_file_is_named(home: dict[str, str], text: str, proble
     assert str(config_file(home)) in raised.value.detail
 
 
-def test_a_config_file_that_is_no_text_or_no_file_is_named(home: dict[str, str]) -> None:
+def test_an_unreadable_config_file_is_named(home: dict[str, str]) -> None:
     write(config_file(home), "")
     config_file(home).write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidError, match=re.escape(str(config_file(home)))):
@@ -171,7 +173,7 @@ def test_a_user_without_a_home_still_gets_settings(monkeypatch: pytest.MonkeyPat
 # --- the token and its session --------------------------------------------------------------------
 
 
-def test_a_token_can_lie_in_a_file(home: dict[str, str], tmp_path: Path) -> None:
+def test_the_token_can_be_in_a_file(home: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "token").write_text("spt_a_b\n")
     environ = home | {"SPARKTEST_TOKEN_FILE": str(tmp_path / "token")}
 
@@ -261,7 +263,7 @@ def test_api_is_appended_unless_it_is_there(url: str, expected: str) -> None:
         "http://user:pass@h",
     ],
 )
-def test_what_is_no_plain_url_is_refused(url: str) -> None:
+def test_other_than_a_plain_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidError) as raised:
         api_url(url)
 
