@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import urllib3
 
-from sparktest.controller.place import Place
+from sparktest.controller.logs.cursor import LogCursor
 from sparktest.kube.chunked import body_of
 
 LINES = 400_000
@@ -55,8 +55,8 @@ def seconds(url: str, read: Read) -> float:
     began = time.process_time()
     with urllib3.PoolManager() as pool:
         response = pool.request("GET", url, preload_content=False)
-        place = Place()
-        size = sum(len(place.feed(chunk)) for chunk in read(response))
+        cursor = LogCursor()
+        size = sum(len(cursor.feed(chunk)) for chunk in read(response))
         response.close()
     took = time.process_time() - began
     if size != LINES * len(b"0000000\n"):

@@ -10,8 +10,8 @@ from sparktest.controller import events, steps, testruns
 from sparktest.controller.backend import Backend
 from sparktest.controller.caches import Caches
 from sparktest.controller.job_actions import JobActions
+from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation, Registration
-from sparktest.controller.reporter import Reporter
 from sparktest.controller.run_states import RunState
 from sparktest.controller.steps import Step
 from sparktest.controller.testruns import Key
@@ -44,7 +44,7 @@ class Actions:
         cluster: Cluster,
         client: ApiClient,
         caches: Caches,
-        reporter: Reporter,
+        log_collector: LogCollector,
         backend: Backend,
         *,
         requeue_after: Callable[[Key, float], None],
@@ -53,7 +53,7 @@ class Actions:
         self._cluster = cluster
         self._client = client
         self._caches = caches
-        self._reporter = reporter
+        self._log_collector = log_collector
         self._backend = backend
         self._later = requeue_after
         self._clock = clock
@@ -216,7 +216,7 @@ class Actions:
 
     def _follow(self, step: steps.FollowLog, observed: Observation, state: RunState) -> bool:
         if observed.pod is not None:
-            self._reporter.follow(observed.key, _run(observed).id, observed.pod)
+            self._log_collector.follow(observed.key, _run(observed).id, observed.pod)
         return False
 
     def _confirm(self, step: steps.ReadLive, observed: Observation, state: RunState) -> bool:

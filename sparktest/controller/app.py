@@ -12,9 +12,9 @@ from sparktest.client import ApiClient
 from sparktest.controller.actions import Actions
 from sparktest.controller.backend import Backend
 from sparktest.controller.caches import Caches
+from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import is_finished
 from sparktest.controller.reconcile import Reconciler
-from sparktest.controller.reporter import Reporter
 from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.controller.workers import Workers
@@ -41,7 +41,7 @@ class Controller:
         self._queue: WorkQueue[Key] = WorkQueue()
         self._run_states = RunStates()
         self._caches = Caches(cluster, settings.namespaces, self._queue.add)
-        self._reporter = Reporter(
+        self._log_collector = LogCollector(
             cluster, client, state=self._caches.pod_state, on_done=self._queue.add
         )
         self._backend = Backend(
@@ -57,7 +57,7 @@ class Controller:
             cluster,
             client,
             self._caches,
-            self._reporter,
+            self._log_collector,
             self._backend,
             requeue_after=self._queue.add_after,
             clock=_now,
@@ -67,7 +67,7 @@ class Controller:
             uid,
             self._caches,
             self._run_states,
-            self._reporter,
+            self._log_collector,
             self._backend,
             actions,
             clock=_now,
@@ -92,7 +92,7 @@ class Controller:
             pass
         log.info("controller stops")
         drained = self._workers.drain(DRAIN_SECONDS)
-        self._reporter.stop()
+        self._log_collector.stop()
         self._backend.stop()
         self._caches.stop()
         log.info("controller stopped drained=%s", drained)

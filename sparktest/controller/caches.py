@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sparktest.controller import testruns
 from sparktest.controller.informer import Informer, strip_noise
-from sparktest.controller.tail import PodState
+from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube import pods as pod_status

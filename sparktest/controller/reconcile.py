@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from sparktest.controller.actions import Actions
 from sparktest.controller.backend import Backend
 from sparktest.controller.caches import Caches
+from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation
 from sparktest.controller.plan import is_done, plan
-from sparktest.controller.reporter import Reporter
 from sparktest.controller.run_states import RunState, RunStates
 from sparktest.controller.testruns import Key
 from sparktest.errors import ConflictError
@@ -40,7 +40,7 @@ class Reconciler:
         cluster: str,
         caches: Caches,
         run_states: RunStates,
-        reporter: Reporter,
+        log_collector: LogCollector,
         backend: Backend,
         actions: Actions,
         *,
@@ -50,7 +50,7 @@ class Reconciler:
         self._cluster = cluster
         self._caches = caches
         self._run_states = run_states
-        self._reporter = reporter
+        self._log_collector = log_collector
         self._backend = backend
         self._actions = actions
         self._clock = clock
@@ -91,8 +91,8 @@ class Reconciler:
             job_uid=state.job_uid,
             pods=seen.pods,
             events=state.events if _before(now, state.events_expire_at) else None,
-            log=self._reporter.log(key),
-            following=self._reporter.following(key),
+            log=self._log_collector.log(key),
+            following=self._log_collector.following(key),
             permanent_error=state.permanent_error,
             creation_wait=state.creation_wait
             if _before(now, state.creation_wait_expires_at)
@@ -110,7 +110,7 @@ class Reconciler:
 
     def _forget(self, observed: Observation) -> None:
         if is_done(observed):
-            self._reporter.forget(observed.key)
+            self._log_collector.forget(observed.key)
             self._run_states.remove(observed.key)
 
 

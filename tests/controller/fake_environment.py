@@ -8,9 +8,9 @@ from sparktest.controller import testruns
 from sparktest.controller.actions import Actions
 from sparktest.controller.backend import Backend
 from sparktest.controller.caches import Caches
+from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.plan import plan
 from sparktest.controller.reconcile import Reconciler
-from sparktest.controller.reporter import Reporter
 from sparktest.controller.run_states import RunState, RunStates
 from sparktest.controller.testruns import Key
 from sparktest.errors import SparkTestError
@@ -20,7 +20,7 @@ from tests.controller.fake_api import FakeApi
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import NAMESPACE, FakeKubernetes
 from tests.controller.faults import Faults
-from tests.controller.lagging import LaggingCaches, PromptReporter
+from tests.controller.lagging import LaggingCaches, PromptLogCollector
 
 Object = dict[str, Any]
 
@@ -34,7 +34,7 @@ class Controller:
         self.requeue_after: dict[Key, datetime] = {}
         self.run_states = RunStates()
         self.caches = LaggingCaches(environment.cluster, self.add)
-        self.reporter = PromptReporter(environment.cluster, self.add)
+        self.log_collector = PromptLogCollector(environment.cluster, self.add)
         client = cast("ApiClient", environment.api)
         self.backend = Backend(
             client,
@@ -45,12 +45,15 @@ class Controller:
             on_sweep=self._audit,
             clock=lambda: environment.now,
         )
-        caches, reporter = cast("Caches", self.caches), cast("Reporter", self.reporter)
+        caches, log_collector = (
+            cast("Caches", self.caches),
+            cast("LogCollector", self.log_collector),
+        )
         actions = Actions(
             cast("Cluster", environment.cluster),
             client,
             caches,
-            reporter,
+            log_collector,
             self.backend,
             requeue_after=self._add_later,
             clock=lambda: environment.now,
@@ -60,7 +63,7 @@ class Controller:
             "here",
             caches,
             self.run_states,
-            reporter,
+            log_collector,
             self.backend,
             actions,
             clock=lambda: environment.now,
@@ -156,7 +159,7 @@ class FakeEnvironment(FakeKubernetes):
             for controller in self.controllers:
                 controller.deliver()
                 controller.poll(sweep=True)
-                controller.reporter.read()
+                controller.log_collector.read()
                 for _ in range(10):
                     controller.work()
             if before == (len(self.cluster.changed), dict(self.api.runs)):

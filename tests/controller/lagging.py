@@ -5,7 +5,7 @@ from typing import Any
 
 from sparktest.controller import testruns
 from sparktest.controller.caches import ClusterState
-from sparktest.controller.tail import PodState
+from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.kube import pods as pod_status
@@ -92,7 +92,7 @@ class LaggingCaches:
             self._on_key((metadata["namespace"], job_of(obj)))
 
 
-class PromptReporter:
+class PromptLogCollector:
     """Stores a log in the moment its pod has ended or gone; forgets when the process dies.
 
     While `hold` is true no log is stored.

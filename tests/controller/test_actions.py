@@ -247,7 +247,7 @@ def test_what_is_confirmed_is_read_from_where_it_is(scene: Scene) -> None:
 def test_without_a_pod_there_is_no_log_to_follow(scene: Scene) -> None:
     scene.registered()
     assert not scene.do(steps.FollowLog())
-    assert not scene.controller.reporter.following(scene.key)
+    assert not scene.controller.log_collector.following(scene.key)
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(30, 30.0), (-30, 0.05)])

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from sparktest.controller.caches import Caches
-from sparktest.controller.tail import PodState
+from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key, key_of
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster, Resource

@@ -141,7 +141,7 @@ class Invariants(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def logs_come(self, which: int) -> None:
-        self.environment.controllers[which].reporter.read()
+        self.environment.controllers[which].log_collector.read()
 
     @rule(
         which=WHICH,

@@ -83,12 +83,12 @@ def test_what_kubernetes_took_away_is_the_fault_of_the_infrastructure(
 
 def test_the_ttl_comes_only_when_the_log_is_stored(environment: FakeEnvironment) -> None:
     run = begin(environment, ttlSecondsAfterFinished=0)
-    environment.controller.reporter.hold = True
+    environment.controller.log_collector.hold = True
     end(environment)
     assert "ttlSecondsAfterFinished" not in only_job(environment)["spec"]
     assert only_run(environment).status is Status.RUNNING
     assert "finishedAt" not in status(environment)
-    environment.controller.reporter.hold = False
+    environment.controller.log_collector.hold = False
     environment.settle()
     assert only_job(environment)["spec"]["ttlSecondsAfterFinished"] == 0
     assert environment.api.runs[run.id].status is Status.SUCCEEDED

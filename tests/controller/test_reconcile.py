@@ -43,7 +43,7 @@ def test_a_run_that_is_over_is_forgotten(environment: FakeEnvironment) -> None:
     assert len(environment.controller.run_states) == 1
     end(environment)
     assert len(environment.controller.run_states) == 0
-    assert environment.controller.reporter._logs == {}
+    assert environment.controller.log_collector._logs == {}
 
 
 def test_a_plan_without_end_is_an_error_that_names_the_last_step(

@@ -1,19 +1,17 @@
-"""Bytes go from the thread that reads a log to the one that stores it, whole and in order."""
-
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from sparktest.controller import buffer as module
-from sparktest.controller.buffer import Buffer
+from sparktest.controller.logs import buffer as module
+from sparktest.controller.logs.buffer import Buffer
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten bytes are enough to be handed on, twenty are too many; what is less is never late."""
-    monkeypatch.setattr(module, "CHUNK", 10)
-    monkeypatch.setattr(module, "HELD", 20)
+    """Ten bytes are a chunk, twenty fill the buffer, and nothing is flushed early."""
+    monkeypatch.setattr(module, "CHUNK_BYTES", 10)
+    monkeypatch.setattr(module, "MAX_BYTES", 20)
     monkeypatch.setattr(module, "FLUSH_SECONDS", 600.0)
 
 
@@ -34,96 +32,97 @@ def background() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]
         assert not thread.is_alive()
 
 
-def never() -> None:
-    raise AssertionError("it is not full")
-
-
-def test_small_pieces_are_handed_on_together(
+def test_small_pieces_are_taken_together(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer, taken = Buffer(), []
     reader = background(lambda: taken.append(buffer.take()))
     for piece in (b"one", b"", b"two", b"three"):
-        assert buffer.put(piece, while_full=never)
+        assert buffer.put(piece)
     reader.join(5)
     assert taken == [b"onetwothree"]
 
 
-def test_a_little_is_handed_on_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_less_than_a_chunk_is_taken_after_the_flush_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FLUSH_SECONDS", 0.0)
     buffer = Buffer()
-    buffer.put(b"one", while_full=never)
+    buffer.put(b"one")
     assert buffer.take() == b"one"
 
 
-def test_a_little_that_comes_while_the_reader_waits_is_handed_on_after_a_while(
+def test_less_than_a_chunk_that_comes_while_the_reader_waits_is_taken_after_the_flush_time(
     monkeypatch: pytest.MonkeyPatch,
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     monkeypatch.setattr(module, "FLUSH_SECONDS", 0.01)
     buffer, taken = Buffer(), []
     reader = background(lambda: taken.append(buffer.take()))
-    buffer.put(b"one", while_full=never)
+    buffer.put(b"one")
     reader.join(5)
     assert taken == [b"one"]
 
 
-def test_at_the_end_comes_what_is_left_and_then_nothing() -> None:
+def test_at_the_end_the_rest_is_taken_and_then_nothing() -> None:
     buffer = Buffer()
-    buffer.put(b"one", while_full=never)
-    buffer.end()
+    buffer.put(b"one")
+    buffer.end(None)
     assert [buffer.take(), buffer.take(), buffer.take()] == [b"one", b"", b""]
 
 
-def test_the_end_wakes_a_reader_that_waits(
+def test_the_end_wakes_a_waiting_reader(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer, taken = Buffer(), []
     reader = background(lambda: taken.append(buffer.take()))
-    buffer.end()
+    buffer.end(None)
     reader.join(5)
     assert taken == [b""]
 
 
-def test_a_full_buffer_holds_the_writer_back_until_there_is_room(
+def test_a_full_buffer_has_space_again_once_bytes_were_taken() -> None:
+    buffer = Buffer()
+    assert buffer.wait_for_space(0.0)
+    buffer.put(b"x" * 20)
+    assert not buffer.wait_for_space(0.0)
+    assert buffer.take() == b"x" * 20
+    assert buffer.wait_for_space(0.0)
+
+
+def test_a_writer_that_waits_for_space_is_woken_when_bytes_are_taken(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
-    buffer, held = Buffer(), threading.Event()
-    # A writer that is held back looks about once a second; here it looks all the time.
-    buffer._changed.wait = lambda timeout=None: False  # type: ignore[method-assign]
-    buffer.put(b"x" * 20, while_full=never)
-    writer = background(lambda: buffer.put(b"more", while_full=held.set))
-    assert held.wait(5)
-    assert writer.is_alive()
-    assert buffer.take() == b"x" * 20
+    buffer, answers = Buffer(), []
+    buffer.put(b"x" * 20)
+    writer = background(lambda: answers.append(buffer.wait_for_space(60)))
+    buffer.take()
     writer.join(5)
-    buffer.end()
-    assert buffer.take() == b"more"
+    assert answers == [True]
 
 
 def test_the_writer_learns_that_the_reader_is_gone() -> None:
     buffer = Buffer()
-    assert buffer.put(b"x" * 30, while_full=never)
+    assert buffer.put(b"x" * 30)
     buffer.close()
-    assert not buffer.put(b"more", while_full=never)
+    assert not buffer.put(b"more")
 
 
-def test_the_writer_that_is_held_back_learns_that_the_reader_is_gone(
+def test_a_writer_that_waits_for_space_is_woken_when_the_reader_is_gone(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer, answers = Buffer(), []
-    buffer.put(b"x" * 20, while_full=never)
-    waiting = threading.Event()
-
-    def write() -> None:
-        waiting.set()
-        answers.append(buffer.put(b"more", while_full=lambda: None))
-
-    writer = background(write)
-    assert waiting.wait(5)
+    buffer.put(b"x" * 20)
+    writer = background(lambda: answers.append(buffer.wait_for_space(60)))
     buffer.close()
     writer.join(5)
-    assert answers == [False]
+    assert answers == [True]
+
+
+def test_the_end_carries_the_reason_why_the_log_is_incomplete() -> None:
+    buffer = Buffer()
+    assert buffer.incomplete_reason is None
+    buffer.end("PodDeleted")
+    assert buffer.take() == b""
+    assert buffer.incomplete_reason == "PodDeleted"
 
 
 def test_all_bytes_of_a_fast_writer_arrive_in_order(
@@ -134,8 +133,9 @@ def test_all_bytes_of_a_fast_writer_arrive_in_order(
 
     def write() -> None:
         for piece in pieces:
-            buffer.put(piece, while_full=lambda: None)
-        buffer.end()
+            assert buffer.wait_for_space(5)
+            buffer.put(piece)
+        buffer.end(None)
 
     background(write)
     assert b"".join(iter(buffer.take, b"")) == b"".join(pieces)

@@ -1,4 +1,4 @@
-"""A scripted kubelet at the cluster's door, and time that passes only when it is waited for."""
+"""A scripted fake of the kubelet's log endpoint, and a clock that advances only by waits."""
 
 from collections.abc import Callable, Iterator
 from threading import Event
@@ -6,12 +6,12 @@ from typing import Any, Self
 
 from sparktest.errors import NotFoundError
 
-# A chunk, an error, or something that happens before the next chunk.
+# A chunk, an error to raise, or a function to call before the next chunk.
 Part = bytes | Exception | Callable[[], None]
 
 
 class Clock:
-    """Stands in for the module `time`."""
+    """A replacement for the module `time`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -19,19 +19,19 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
-    def passes(self, seconds: float) -> Callable[[], None]:
-        """So much time goes by, when this is called."""
+    def advance(self, seconds: float) -> Callable[[], None]:
+        """Return a part that advances the clock."""
 
-        def go_by() -> None:
+        def part() -> None:
             self.now += seconds
 
-        return go_by
+        return part
 
 
-class Patience(Event):
-    """A stop that is waited for in no time; `waits` is how long each was meant to be.
+class FakeEvent(Event):
+    """An event whose waits advance the clock and return at once; `waits` are their seconds.
 
-    After `limit` waits it is set, so that no test goes on for ever.
+    It is set after `limit` waits, so that no test hangs.
     """
 
     def __init__(self, clock: Clock, limit: int = 1000) -> None:
@@ -48,34 +48,34 @@ class Patience(Event):
         return self.is_set()
 
 
-class Kubelet:
-    """Answers each request for a log with the next script, after the last with 404.
+class FakeKubelet:
+    """Answers each request for a log with the next script, and with 404 after the last.
 
     Attributes:
-        asked: the `since_time` of each request.
-        open: how many streams have not been closed.
+        requests: the `since_time` of each request.
+        open: the number of streams that have not been closed.
     """
 
     def __init__(self, *scripts: list[Part] | Exception) -> None:
         self.scripts = list(scripts)
-        self.asked: list[str | None] = []
+        self.requests: list[str | None] = []
         self.open = 0
 
     def pod_log(
         self, namespace: str, pod: str, container: str, *, since_time: str | None, **_: Any
-    ) -> "Stream":
-        self.asked.append(since_time)
+    ) -> "FakeStream":
+        self.requests.append(since_time)
         script = self.scripts.pop(0) if self.scripts else NotFoundError("no such pod")
         if isinstance(script, Exception):
             raise script
         self.open += 1
-        return Stream(self, script)
+        return FakeStream(self, script)
 
 
-class Stream:
-    """One open log."""
+class FakeStream:
+    """One open log stream."""
 
-    def __init__(self, kubelet: Kubelet, script: list[Part]) -> None:
+    def __init__(self, kubelet: FakeKubelet, script: list[Part]) -> None:
         self._kubelet = kubelet
         self._parts: Iterator[Part] = iter(script)
 

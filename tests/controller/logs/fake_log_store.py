@@ -1,4 +1,4 @@
-"""The API's rule for logs, at the client's door."""
+"""A fake of the API's log storage, with its rule for offsets."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from sparktest.errors import OffsetError
 
 
 class LogStore:
-    """The API's rule for logs, and what goes wrong with the next calls.
+    """The stored log of one run, and the faults of the next calls.
 
-    A fault is an error that comes instead of the call; a tuple of one comes after it.
+    An exception as fault is raised instead of the call, a tuple of one is raised after it.
     """
 
     def __init__(self, *faults: Any) -> None:
@@ -23,7 +23,7 @@ class LogStore:
         if offset == len(self.stored):
             self.stored += data
         elif self.stored[offset : offset + len(data)] != data:
-            raise OffsetError("does not join", stored=len(self.stored))
+            raise OffsetError("does not continue what is stored", stored=len(self.stored))
         if fault:
             raise fault[0]
         return len(self.stored)

@@ -1,0 +1,1 @@
+"""Collect the logs of pods and store them in the API."""

@@ -1,0 +1,228 @@
+"""LogStream: reads the whole log of a container, across broken streams and rotated files.
+
+The kubelet rotates the log of a container every 10 MiB and serves only the newest file. A reader
+that lags behind stays on the old file and is never told of the new one. So while much is coming,
+LogStream checks for a new file and opens a stream on each: an open stream keeps its file readable.
+Where the kubelet learns of a rotation in time, it continues a stream into the new file by itself;
+what it sends of a file that has a stream of its own is ignored.
+"""
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from enum import StrEnum
+from threading import Event
+
+import msgspec
+
+from sparktest.backoff import Backoff
+from sparktest.controller.logs.cursor import CUT_STAMP, STAMP, LogCursor
+from sparktest.errors import InvalidError, NotFoundError, SparkTestError
+from sparktest.kube.cluster import ByteStream, Cluster
+from sparktest.kube.jobs import CONTAINER
+
+log = logging.getLogger(__name__)
+
+
+class PodState(StrEnum):
+    """The state of a pod whose log is read."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    GONE = "gone"
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Intervals and limits of reading a log.
+
+    Attributes:
+        unreachable_seconds: how long a kubelet may be unreachable after the pod has ended.
+        end_seconds: how long after the end of its log a container may still count as running.
+        rotation_seconds: between two checks for a new file.
+        rotation_bytes: how much has to come within `rotation_seconds` for such a check.
+        max_rotated: how many rotated files are kept open.
+    """
+
+    unreachable_seconds: float = 300.0
+    backoff: Backoff = Backoff(first=0.5, cap=15.0)
+    end_seconds: float = 2.0
+    rotation_seconds: float = 3.0
+    rotation_bytes: int = 2**19
+    max_rotated: int = 16
+
+
+class LogStream:
+    """Reads the log of one container; used by one thread.
+
+    Attributes:
+        incomplete_reason: after the end, why the log is not complete; None where it is.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        namespace: str,
+        pod: str,
+        *,
+        state: Callable[[], PodState],
+        stopping: Event,
+        timings: Timings | None = None,
+    ) -> None:
+        self.incomplete_reason: str | None = None
+        self._cluster = cluster
+        self._namespace = namespace
+        self._pod = pod
+        self._state = state
+        self._stopping = stopping
+        self._timings = timings or Timings()
+        self._rng = random.Random()  # noqa: S311 - jitter is no secret
+        self._cursor = LogCursor()
+        # The rotated files that are open, each with its first chunk.
+        self._rotated: deque[tuple[ByteStream, bytes]] = deque()
+        self._newest_stamp = b""
+        self._checked_at = time.monotonic()
+        self._bytes_since_check = 0
+        self._bytes = 0
+        self._broken = False
+        self._failures = 0
+        self._failing_since: float | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the text as it comes, until the log ends or no more of it can be read.
+
+        The caller calls `open_rotated` after each chunk.
+        """
+        try:
+            while not self._stopping.is_set():
+                try:
+                    if (yield from self._stream()):
+                        break
+                except SparkTestError as error:
+                    self._broken = True
+                    if self._give_up(error):
+                        break
+                    delay = self._timings.backoff.delay(self._failures, self._rng)
+                    self._failures += 1
+                    self._stopping.wait(delay)
+            yield self._cursor.finish()
+        finally:
+            for stream, _ in self._rotated:
+                with stream:
+                    stream.close()
+        if self._cursor.gaps and self.incomplete_reason is None:
+            self.incomplete_reason = "LogRotated"
+
+    def open_rotated(self) -> None:
+        """Open the next file of the log, if it is time to check for one and there is one."""
+        now = time.monotonic()
+        if now - self._checked_at < self._timings.rotation_seconds:
+            return
+        much = self._bytes_since_check >= self._timings.rotation_bytes
+        self._checked_at, self._bytes_since_check = now, 0
+        if not much or not self._newest_stamp or len(self._rotated) >= self._timings.max_rotated:
+            return
+        try:
+            self._open_next()
+        except SparkTestError as error:
+            log.warning("log rotation check failed pod=%s error=%s", self._pod, error.detail)
+
+    def _open_next(self) -> None:
+        with ExitStack() as stack:
+            stream = stack.enter_context(self._open(None))
+            first = _first_chunk(stream)
+            stamp = _stamp(first)
+            # A file that begins no later than the cursor is the one that is being read.
+            if stamp <= max(self._newest_stamp, self._cursor.stamp):
+                return
+            stack.pop_all()
+        self._newest_stamp = stamp
+        self._rotated.append((stream, first))
+
+    def _stream(self) -> Generator[bytes, None, bool]:
+        """Read one stream to its end; return True if that was the end of the log."""
+        if self._rotated:
+            stream, first = self._rotated.popleft()
+            rest = self._cursor.next_file(complete=not self._broken)
+        else:
+            stream, first, rest = self._open(self._cursor.since), b"", b""
+            self._cursor.resume()
+        self._broken = False
+        self._failures = 0
+        with stream:
+            yield rest
+            yield from self._read(stream, first)
+        return not self._rotated and self._has_ended() and not self._has_next()
+
+    def _read(self, stream: ByteStream, first: bytes) -> Iterator[bytes]:
+        chunk = first or _first_chunk(stream)
+        self._newest_stamp = self._newest_stamp or _stamp(chunk)
+        while chunk:
+            self._failing_since = None
+            self._bytes_since_check += len(chunk)
+            self._bytes += len(chunk)
+            yield self._cursor.feed(chunk, [_stamp(first) for _, first in self._rotated])
+            if self._cursor.rotated:
+                return
+            chunk = next(stream, b"")
+
+    def _open(self, since: str | None) -> ByteStream:
+        return self._cluster.pod_log(
+            self._namespace, self._pod, CONTAINER, follow=True, since_time=since, timestamps=True
+        )
+
+    def _has_next(self) -> bool:
+        """Return True if the log of an ended container goes on in a file that is not open yet.
+
+        The kubelet ends the stream on an old file without a word about the new one.
+        """
+        if self._bytes < self._timings.rotation_bytes:
+            return False
+        try:
+            self._open_next()
+        except NotFoundError:  # the pod is gone: all that was open has been read
+            return False
+        return bool(self._rotated)
+
+    def _has_ended(self) -> bool:
+        """Return True once the container has ended, which is known a little after its log did."""
+        deadline = time.monotonic() + self._timings.end_seconds
+        while self._state() is PodState.RUNNING:
+            if time.monotonic() > deadline or self._stopping.wait(0.05):
+                return False
+        return True
+
+    def _give_up(self, error: SparkTestError) -> bool:
+        state = self._state()
+        if isinstance(error, NotFoundError):
+            self.incomplete_reason = "PodDeleted"
+        elif state is PodState.RUNNING:
+            # A silent test looks like a silent kubelet: try again for both.
+            self._failing_since = None
+        elif isinstance(error, InvalidError):
+            self.incomplete_reason = "NoLog"
+        elif state is PodState.GONE:
+            self.incomplete_reason = "PodDeleted"
+        elif self._failing_seconds() >= self._timings.unreachable_seconds:
+            self.incomplete_reason = "KubeletUnreachable"
+        return self.incomplete_reason is not None
+
+    def _failing_seconds(self) -> float:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        return now - self._failing_since
+
+
+def _first_chunk(stream: ByteStream) -> bytes:
+    """Return the first chunk, with its whole timestamp; empty where there is none."""
+    first = next(stream, b"")
+    while first and CUT_STAMP.fullmatch(first) and (more := next(stream, b"")):
+        first += more
+    return first
+
+
+def _stamp(chunk: bytes) -> bytes:
+    found = STAMP.match(chunk)
+    return found[0] if found else b""

@@ -1,0 +1,331 @@
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+
+from sparktest.controller.logs import stream as module
+from sparktest.controller.logs.cursor import GAP
+from sparktest.controller.logs.stream import LogStream, PodState, Timings
+from sparktest.errors import MalformedError, NotFoundError, SparkTestError, UnavailableError
+from sparktest.kube.cluster import Cluster
+from tests.controller.logs.fake_kubelet import Clock, FakeEvent, FakeKubelet, Part
+
+UNREACHABLE = UnavailableError("unreachable")
+# One line is enough to check for a rotated file.
+EAGER = Timings(rotation_bytes=20)
+
+
+class Pod:
+    """The state of the pod as the controller knows it."""
+
+    def __init__(self, state: PodState = PodState.ENDED) -> None:
+        self.state = state
+
+    def end(self) -> None:
+        self.state = PodState.ENDED
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(module, "time", found)
+    return found
+
+
+@pytest.fixture
+def stopping(clock: Clock) -> FakeEvent:
+    return FakeEvent(clock)
+
+
+@pytest.fixture
+def stream_of(stopping: FakeEvent) -> Callable[..., LogStream]:
+    """Make a stream of this kubelet's log; the pod has ended unless another is given."""
+
+    def make(
+        kubelet: FakeKubelet, pod: Pod | None = None, timings: Timings | None = None
+    ) -> LogStream:
+        pod_or_ended = pod or Pod()
+        return LogStream(
+            cast("Cluster", kubelet),
+            "tests",
+            "p",
+            state=lambda: pod_or_ended.state,
+            stopping=stopping,
+            timings=timings,
+        )
+
+    return make
+
+
+def line(second: int, text: str = "") -> bytes:
+    return f"2026-11-24T12:00:{second:02d}.5Z {text or second}\n".encode()
+
+
+def read(stream: LogStream) -> Iterator[bytes]:
+    """Yield the chunks, as the collector reads them."""
+    for chunk in stream.chunks():
+        stream.open_rotated()
+        yield chunk
+
+
+def text(stream: LogStream) -> bytes:
+    return b"".join(read(stream))
+
+
+def test_a_log_is_read_from_its_first_byte_to_its_last(stream_of: Callable[..., LogStream]) -> None:
+    kubelet = FakeKubelet([line(1, "one"), line(2, "two"), b"2026-11-24T12:00:03.5Z no end"])
+    stream = stream_of(kubelet)
+    assert text(stream) == b"one\ntwo\nno end"
+    assert stream.incomplete_reason is None
+    assert (kubelet.requests, kubelet.open) == ([None], 0)
+
+
+def test_a_broken_stream_is_resumed_at_the_cursor(stream_of: Callable[..., LogStream]) -> None:
+    kubelet = FakeKubelet(
+        [line(1), line(2), line(3)[:9], UNREACHABLE],
+        UNREACHABLE,
+        [line(2), line(3), UNREACHABLE],
+        [line(3), line(4)],
+    )
+    stream = stream_of(kubelet)
+    assert text(stream) == b"1\n2\n3\n4\n"
+    assert stream.incomplete_reason is None
+    second = "2026-11-24T12:00:0{}Z".format
+    assert kubelet.requests == [None, second(2), second(2), second(3)]
+    assert kubelet.open == 0
+
+
+def test_a_stream_that_ends_before_the_container_is_opened_again(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    pod = Pod(PodState.RUNNING)
+    kubelet = FakeKubelet([line(1)], [line(1), line(2), pod.end])
+    stream = stream_of(kubelet, pod)
+    assert text(stream) == b"1\n2\n"
+    assert stream.incomplete_reason is None
+
+
+def test_the_container_may_count_as_running_shortly_after_the_end_of_its_log(
+    stream_of: Callable[..., LogStream], stopping: FakeEvent
+) -> None:
+    states = [PodState.RUNNING] * 3 + [PodState.ENDED]
+    kubelet = FakeKubelet([line(1)])
+    stream = LogStream(
+        cast("Cluster", kubelet), "tests", "p", state=lambda: states.pop(0), stopping=stopping
+    )
+    assert text(stream) == b"1\n"
+    assert sum(stopping.waits) < Timings().end_seconds
+
+
+# --- rotation ------------------------------------------------------------------------------------
+
+
+def busy(clock: Clock, *parts: Part) -> list[Part]:
+    """The parts, with time for a rotation check before each."""
+    return [made for part in parts for made in (clock.advance(5), part)]
+
+
+def test_a_file_that_appears_while_another_is_read_is_read_next(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet(busy(clock, line(1), line(2)), [line(3), line(4)], [line(3)])
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n3\n4\n"
+    assert stream.incomplete_reason is None
+    assert kubelet.open == 0
+
+
+def test_several_rotated_files_may_be_open(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet(
+        busy(clock, line(1), line(2), line(3)), [line(4)], [line(5)], [line(6)], [line(6)]
+    )
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n3\n4\n5\n6\n"
+    assert stream.incomplete_reason is None
+    assert kubelet.open == 0
+
+
+def test_no_more_than_max_rotated_files_are_kept_open(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet(busy(clock, line(1), line(2), line(3)), [line(4)], [line(4)])
+    assert (
+        text(stream_of(kubelet, timings=Timings(rotation_bytes=20, max_rotated=1)))
+        == b"1\n2\n3\n4\n"
+    )
+    assert len(kubelet.requests) == 3
+
+
+def test_the_file_that_is_being_read_is_not_opened_twice(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet(busy(clock, line(1), line(2)), [line(1)], [line(1)], [line(1)])
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n"
+    assert stream.incomplete_reason is None
+    assert kubelet.open == 0
+
+
+def test_no_rotation_check_while_little_data_comes(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet(busy(clock, line(1), line(2), line(3)))
+    text(stream_of(kubelet))
+    assert kubelet.requests == [None]
+
+
+def test_a_failed_rotation_check_does_no_harm(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet(busy(clock, line(1), line(2)), UNREACHABLE, [UNREACHABLE], [line(1)])
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n"
+    assert stream.incomplete_reason is None
+    assert kubelet.open == 0
+
+
+def test_the_beginning_of_the_next_file_may_come_in_pieces(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    next_file: list[Part] = [line(3)[:4], line(3)[4:12], line(3)[12:], line(4)]
+    kubelet = FakeKubelet([line(1)[:7], line(1)[7:], *busy(clock, line(2))], next_file, [line(3)])
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n3\n4\n"
+    assert stream.incomplete_reason is None
+
+
+def test_a_file_that_came_right_before_the_end_is_read_too(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    kubelet = FakeKubelet([line(1), line(2)], [line(3)], [line(3)])
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n3\n"
+    assert stream.incomplete_reason is None
+    assert kubelet.open == 0
+
+
+def test_a_deleted_pod_has_no_next_file(stream_of: Callable[..., LogStream]) -> None:
+    stream = stream_of(FakeKubelet([line(1), line(2)], NotFoundError("no such pod")), timings=EAGER)
+    assert text(stream) == b"1\n2\n"
+    assert stream.incomplete_reason is None
+
+
+def test_the_check_at_the_end_is_retried_while_the_kubelet_is_unreachable(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    kubelet = FakeKubelet([line(1), line(2)], UNREACHABLE, [line(2)], [line(3)], [line(3)])
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n3\n"
+    assert stream.incomplete_reason is None
+
+
+def test_a_break_in_a_file_that_is_no_longer_the_newest_leaves_a_gap(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet([*busy(clock, line(1), line(2)), UNREACHABLE], [line(5)], [line(5)])
+    stream = stream_of(kubelet, timings=EAGER)
+    assert text(stream) == b"1\n2\n" + GAP + b"5\n"
+    assert stream.incomplete_reason == "LogRotated"
+
+
+def test_a_position_that_was_rotated_away_during_a_break_leaves_a_gap(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    stream = stream_of(FakeKubelet([line(1), UNREACHABLE], [line(5), line(6)]))
+    assert text(stream) == b"1\n" + GAP + b"5\n6\n"
+    assert stream.incomplete_reason == "LogRotated"
+
+
+# --- no log, or no more of it --------------------------------------------------------------------
+
+
+def test_a_container_that_has_not_started_is_tried_again(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    pod = Pod(PodState.RUNNING)
+    waiting = MalformedError("waiting to start")
+    stream = stream_of(FakeKubelet(waiting, waiting, [line(1), pod.end]), pod)
+    assert text(stream) == b"1\n"
+    assert stream.incomplete_reason is None
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "reason"),
+    [
+        (MalformedError("waiting to start"), PodState.ENDED, "NoLog"),
+        (NotFoundError("no such pod"), PodState.RUNNING, "PodDeleted"),
+        (UNREACHABLE, PodState.GONE, "PodDeleted"),
+    ],
+)
+def test_a_log_that_cannot_be_read_further_ends_with_a_reason(
+    stream_of: Callable[..., LogStream], error: SparkTestError, state: PodState, reason: str
+) -> None:
+    pod = Pod(PodState.RUNNING)
+
+    def change_state() -> None:
+        pod.state = state
+
+    stream = stream_of(FakeKubelet([line(1), change_state, UNREACHABLE], error), pod)
+    assert text(stream) == b"1\n"
+    assert stream.incomplete_reason == reason
+
+
+def test_an_unreachable_kubelet_is_given_up_after_300_seconds_once_the_pod_has_ended(
+    stream_of: Callable[..., LogStream], stopping: FakeEvent, clock: Clock
+) -> None:
+    began = clock.now
+    stream = stream_of(FakeKubelet([line(1), UNREACHABLE], *[UNREACHABLE] * 100))
+    assert text(stream) == b"1\n"
+    assert stream.incomplete_reason == "KubeletUnreachable"
+    assert 300 <= clock.now - began < 320
+    delays = [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
+    for wait, delay in zip(stopping.waits, delays, strict=False):
+        assert delay / 2 <= wait <= delay
+
+
+def test_every_byte_resets_the_time_that_a_kubelet_may_be_unreachable(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    began = clock.now
+    bad_minutes: list[Part] = [line(1), clock.advance(200), UNREACHABLE]
+    stream = stream_of(FakeKubelet(*[[*bad_minutes] for _ in range(3)], [line(1), line(2)]))
+    assert text(stream) == b"1\n2\n"
+    assert stream.incomplete_reason is None
+    assert clock.now - began > 600
+
+
+def test_a_silent_kubelet_is_never_given_up_while_the_test_runs(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    began = clock.now
+    pod = Pod(PodState.RUNNING)
+    kubelet = FakeKubelet([line(1), UNREACHABLE], *[UNREACHABLE] * 100, [line(1), line(2), pod.end])
+    stream = stream_of(kubelet, pod)
+    assert text(stream) == b"1\n2\n"
+    assert stream.incomplete_reason is None
+    assert clock.now - began > 1000
+
+
+def test_a_stop_ends_the_reading_and_closes_all_streams(
+    stream_of: Callable[..., LogStream], stopping: FakeEvent, clock: Clock
+) -> None:
+    kubelet = FakeKubelet(
+        [*busy(clock, line(1), line(2)), UNREACHABLE],
+        [line(3), stopping.set, UNREACHABLE],
+        [line(4)],
+    )
+    assert text(stream_of(kubelet, timings=EAGER)) == b"1\n2\n" + GAP + b"3\n"
+    assert kubelet.open == 0
+
+
+def test_a_reader_that_stops_early_leaves_no_stream_open(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet(busy(clock, line(1), line(2), line(3)), [line(4)], [line(5)])
+    chunks = read(stream_of(kubelet, timings=EAGER))
+    assert b"3\n" in chunks
+    assert kubelet.open == 3
+    chunks.close()  # type: ignore[attr-defined]
+    assert kubelet.open == 0
