@@ -1,4 +1,4 @@
-"""The API: a request in, an answer out."""
+"""The resource API: one request in, one response out."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sparktest.devcluster import discovery, patches, reviews
+from sparktest.devcluster import discovery, patches
 from sparktest.devcluster.api_errors import (
     StatusError,
     bad_request,
@@ -17,52 +17,64 @@ from sparktest.devcluster.api_errors import (
 )
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Object
-from sparktest.devcluster.kinds import Kinds
+from sparktest.devcluster.kinds import Kind, Kinds
 from sparktest.devcluster.representation import Representation, negotiate
 from sparktest.devcluster.requests import (
-    Answer,
     Request,
+    Response,
     Target,
-    answered,
-    target,
+    json_response,
+    parse_path,
     verb_of,
     warning_headers,
 )
 from sparktest.devcluster.resources import Options, Resources
-from sparktest.devcluster.selectors import selector
-from sparktest.devcluster.watch import WatchOptions, version_of, watch
+from sparktest.devcluster.selectors import parse_selector
+from sparktest.devcluster.watch import WatchOptions, parse_version, watch
 
+# Reviews are answered, not stored: the one token may do everything.
+REVIEW_STATUS: dict[str, dict[str, Any]] = {
+    "SelfSubjectAccessReview": {"allowed": True, "reason": "the token may do everything"},
+    "SelfSubjectRulesReview": {
+        "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        "incomplete": False,
+    },
+    "SelfSubjectReview": {
+        "userInfo": {"username": "admin", "groups": ["system:masters", "system:authenticated"]}
+    },
+}
 Log = Callable[[Request, str, str], Iterator[bytes | None]]
 
 
 class Api:
-    """Everything that can be asked of the dev cluster; `log` answers for the logs of pods."""
+    """The API of the dev cluster; `log` streams the log of a pod."""
 
     def __init__(self, resources: Resources, kinds: Kinds, log: Log) -> None:
         self.resources = resources
         self.kinds = kinds
-        self.log = log
+        self.stream_log = log
 
-    def answer(self, request: Request) -> Answer:
-        """The answer to a request.
+    def respond(self, request: Request) -> Response:
+        """Return the response to a request.
 
         Raises:
-            StatusError: whatever is wrong with it.
+            StatusError: the request fails.
         """
         described = discovery.describe(request, self.kinds.all())
         if described is not None:
             return described
-        aim = target(request.path, self.kinds)
-        return self._carry_out(request, aim, verb_of(request, aim))
+        target = parse_path(request.path, self.kinds)
+        return self._execute(request, target, verb_of(request, target))
 
-    def _carry_out(self, request: Request, aim: Target, verb: str) -> Answer:
-        if aim.subresource == "log":
-            stream = self.log(request, aim.namespace, aim.name)
-            return Answer(stream=stream, media_type="text/plain")
+    def _execute(self, request: Request, target: Target, verb: str) -> Response:
+        if target.subresource == "log":
+            stream = self.stream_log(request, target.namespace, target.name)
+            return Response(stream=stream, media_type="text/plain")
         include = request.query.get("includeObject", "Metadata")
         name = negotiate(request.headers.get("accept", ""))
-        form = Representation(aim.kind, name, include, self.resources.clock)
-        verbs: dict[str, Callable[[Request, Target, Representation], Answer]] = {
+        representation = Representation(target.kind, name, include, self.resources.clock)
+        verbs: dict[str, Callable[[Request, Target, Representation], Response]] = {
             "get": self._get,
             "list": self._list,
             "watch": self._watch,
@@ -70,113 +82,133 @@ class Api:
             "update": self._update,
             "patch": self._patch,
             "delete": self._delete,
-            "deletecollection": self._delete_all,
+            "deletecollection": self._delete_collection,
         }
-        return verbs[verb](request, aim, form)
+        return verbs[verb](request, target, representation)
 
-    def _get(self, request: Request, aim: Target, form: Representation) -> Answer:
-        return Answer(form.encode(self.resources.entry(aim.kind, aim.namespace, aim.name)))
+    def _get(self, request: Request, target: Target, representation: Representation) -> Response:
+        return Response(
+            representation.encode(self.resources.entry(target.kind, target.namespace, target.name))
+        )
 
-    def _list(self, request: Request, aim: Target, form: Representation) -> Answer:
+    def _list(self, request: Request, target: Target, representation: Representation) -> Response:
         store = self.resources.store
         with store.lock:
             version = store.version
-            entries = store.entries(aim.kind.key, aim.namespace)
+            entries = store.entries(target.kind.key, target.namespace)
         if request.query.get("continue"):
-            version, after = _continued(
-                request.query["continue"], store.history(aim.kind.key).floor
+            version, after = _decode_continue(
+                request.query["continue"], store.history(target.kind.key).floor
             )
             entries = [entry for entry in entries if (entry.namespace, entry.name) > after]
-        test = _selector(request, aim)
-        if test:
-            entries = [entry for entry in entries if test(entry)]
+        predicate = _selector(request, target)
+        if predicate:
+            entries = [entry for entry in entries if predicate(entry)]
         meta: dict[str, Any] = {"resourceVersion": str(version)}
         limit = request.number("limit") or 0
         if 0 < limit < len(entries):
-            if not test:
+            if not predicate:
                 meta["remainingItemCount"] = len(entries) - limit
             entries = entries[:limit]
-            meta["continue"] = _continue(version, entries[-1])
-        return Answer(form.encode_list(entries, meta))
+            meta["continue"] = _encode_continue(version, entries[-1])
+        return Response(representation.encode_list(entries, meta))
 
-    def _watch(self, request: Request, aim: Target, form: Representation) -> Answer:
+    def _watch(self, request: Request, target: Target, representation: Representation) -> Response:
         options = WatchOptions(
-            namespace=aim.namespace,
-            version=version_of(request.query.get("resourceVersion", "")),
-            test=_selector(request, aim),
+            namespace=target.namespace,
+            version=parse_version(request.query.get("resourceVersion", "")),
+            predicate=_selector(request, target),
             timeout_seconds=request.number("timeoutSeconds"),
             bookmarks=request.flag("allowWatchBookmarks"),
             mark_initial=request.flag("sendInitialEvents"),
         )
         if options.mark_initial:
             options = msgspec.structs.replace(options, version=None)
-        return Answer(stream=watch(self.resources.store, aim.kind, options, form.encode))
+        return Response(
+            stream=watch(self.resources.store, target.kind, options, representation.encode)
+        )
 
-    def _create(self, request: Request, aim: Target, form: Representation) -> Answer:
+    def _create(self, request: Request, target: Target, representation: Representation) -> Response:
         options = _options(request)
         obj = request.json()
-        if reviews.is_question(aim.kind):
-            return answered(reviews.answered(aim.kind, obj), 201)
-        with _warning(options):
-            made = self.resources.create(aim.kind, aim.namespace, obj, options)
-        return Answer(form.encode_written(made), 201, warning_headers(options.warnings))
+        if is_review(target.kind):
+            return json_response({**obj, "status": REVIEW_STATUS[target.kind.kind]}, 201)
+        with _warnings_on_error(options):
+            made = self.resources.create(target.kind, target.namespace, obj, options)
+        return Response(representation.encode_written(made), 201, warning_headers(options.warnings))
 
-    def _update(self, request: Request, aim: Target, form: Representation) -> Answer:
+    def _update(self, request: Request, target: Target, representation: Representation) -> Response:
         body = request.json()
-        self.resources.entry(aim.kind, aim.namespace, aim.name)
-        if aim.kind.custom and not _version(body):
+        self.resources.entry(target.kind, target.namespace, target.name)
+        if target.kind.custom and not _resource_version(body):
             text = "Invalid value: 0x0: must be specified for an update"
             causes = [cause("Invalid", "metadata.resourceVersion", text)]
-            raise invalid(aim.kind.kind, aim.kind.group, aim.name, causes)
-        return self._changed(request, aim, form, lambda current: body)
+            raise invalid(target.kind.kind, target.kind.group, target.name, causes)
+        return self._write(request, target, representation, lambda current: body)
 
-    def _patch(self, request: Request, aim: Target, form: Representation) -> Answer:
+    def _patch(self, request: Request, target: Target, representation: Representation) -> Response:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip()
-        patches.check_media_type(media_type, strategic=not aim.kind.custom)
-        patch, schema = request.json(), aim.kind.schema
-        return self._changed(
-            request, aim, form, lambda obj: patches.apply_patch(obj, patch, media_type, schema)
+        patches.check_media_type(media_type, strategic=not target.kind.custom)
+        patch, schema = request.json(), target.kind.schema
+        return self._write(
+            request,
+            target,
+            representation,
+            lambda obj: patches.apply_patch(obj, patch, media_type, schema),
         )
 
-    def _changed(
+    def _write(
         self,
         request: Request,
-        aim: Target,
-        form: Representation,
+        target: Target,
+        representation: Representation,
         change: Callable[[Object], Object],
-    ) -> Answer:
+    ) -> Response:
         options = _options(request)
-        where = (aim.kind, aim.namespace, aim.name)
-        with _warning(options):
-            obj = self.resources.update(*where, change, options, aim.subresource)
-        return Answer(form.encode_written(obj), headers=warning_headers(options.warnings))
+        where = (target.kind, target.namespace, target.name)
+        with _warnings_on_error(options):
+            obj = self.resources.update(*where, change, options, target.subresource)
+        return Response(
+            representation.encode_written(obj), headers=warning_headers(options.warnings)
+        )
 
-    def _delete(self, request: Request, aim: Target, form: Representation) -> Answer:
+    def _delete(self, request: Request, target: Target, representation: Representation) -> Response:
         warnings: list[str] = []
-        entry = self.resources.entry(aim.kind, aim.namespace, aim.name)
-        gone = delete(self.resources, aim.kind, entry, _delete_options(request), warnings)
-        return Answer(msgspec.json.encode(gone), headers=warning_headers(warnings))
+        entry = self.resources.entry(target.kind, target.namespace, target.name)
+        gone = delete(self.resources, target.kind, entry, _delete_options(request), warnings)
+        return Response(msgspec.json.encode(gone), headers=warning_headers(warnings))
 
-    def _delete_all(self, request: Request, aim: Target, form: Representation) -> Answer:
-        options, test = _delete_options(request), _selector(request, aim)
-        entries = self.resources.store.entries(aim.kind.key, aim.namespace)
-        chosen = [entry for entry in entries if not test or test(entry)]
+    def _delete_collection(
+        self, request: Request, target: Target, representation: Representation
+    ) -> Response:
+        options, predicate = _delete_options(request), _selector(request, target)
+        entries = self.resources.store.entries(target.kind.key, target.namespace)
+        chosen = [entry for entry in entries if not predicate or predicate(entry)]
         for entry in chosen:
             if self.resources.store.get(*entry.place):
-                delete(self.resources, aim.kind, entry, options)
-        return Answer(
-            form.encode_list(chosen, {"resourceVersion": str(self.resources.store.version)})
+                delete(self.resources, target.kind, entry, options)
+        return Response(
+            representation.encode_list(
+                chosen, {"resourceVersion": str(self.resources.store.version)}
+            )
         )
 
 
-def _version(body: Any) -> Any:
+def is_review(kind: Kind) -> bool:
+    """Return True if objects of the kind are answered and not stored."""
+    return kind.kind in REVIEW_STATUS and not kind.custom
+
+
+def _resource_version(body: Any) -> Any:
     meta = body.get("metadata") if isinstance(body, dict) else None
     return meta.get("resourceVersion") if isinstance(meta, dict) else None
 
 
-def _selector(request: Request, aim: Target) -> Callable[[Entry], bool] | None:
+def _selector(request: Request, target: Target) -> Callable[[Entry], bool] | None:
     query = request.query
-    return selector(aim.kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+    return parse_selector(
+        target.kind, query.get("labelSelector", ""), query.get("fieldSelector", "")
+    )
 
 
 def _options(request: Request) -> Options:
@@ -204,13 +236,13 @@ def _delete_options(request: Request) -> DeleteOptions:
         raise bad_request(f"DeleteOptions: {error}") from error
 
 
-def _continue(version: int, last: Entry) -> str:
+def _encode_continue(version: int, last: Entry) -> str:
     place = msgspec.json.encode([version, last.namespace, last.name])
     return base64.urlsafe_b64encode(place).decode()
 
 
-def _continued(token: str, floor: int) -> tuple[int, tuple[str, str]]:
-    """The version of the list that goes on, and the last place of the page before."""
+def _decode_continue(token: str, floor: int) -> tuple[int, tuple[str, str]]:
+    """Return the version of the list, and the namespace and name of the previous page's end."""
     try:
         place = base64.urlsafe_b64decode(token.encode())
         version, namespace, name = msgspec.json.decode(place, type=tuple[int, str, str])
@@ -222,8 +254,8 @@ def _continued(token: str, floor: int) -> tuple[int, tuple[str, str]]:
 
 
 @contextmanager
-def _warning(options: Options) -> Iterator[None]:
-    """Have the warnings go along with an error too."""
+def _warnings_on_error(options: Options) -> Iterator[None]:
+    """Attach the warnings of a write to the error that ends it."""
     try:
         yield
     except StatusError as error:

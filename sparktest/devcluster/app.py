@@ -54,7 +54,7 @@ class DevCluster:
             ca, certificate = credentials.certificates(folder)
             token = credentials.bearer_token(folder)
             self.server = _bound(
-                folder / "port", port, lambda at: Server(at, certificate, token, api.answer)
+                folder / "port", port, lambda at: Server(at, certificate, token, api.respond)
             )
             undo.callback(self.server.server_close)
             for part in (

@@ -10,8 +10,8 @@ from sparktest.devcluster.bootstrap import SYSTEM_NAMESPACES
 from sparktest.devcluster.clock import stamp
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, PODS, Kind
-from sparktest.devcluster.objects import ended
-from sparktest.devcluster.resources import Resources, released
+from sparktest.devcluster.objects import ended, released
+from sparktest.devcluster.resources import Resources
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"

@@ -5,7 +5,7 @@ from typing import Any
 from sparktest.devcluster import openapi
 from sparktest.devcluster.api_errors import NoRouteError
 from sparktest.devcluster.kinds import Kind
-from sparktest.devcluster.requests import Answer, Request, answered
+from sparktest.devcluster.requests import Request, Response, json_response
 
 Document = dict[str, Any]
 HEALTH = ("/healthz", "/livez", "/readyz")
@@ -16,17 +16,17 @@ CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", 
 SUB_VERBS = {"log": ["get"], "finalize": ["update"], "status": ["get", "patch", "update"]}
 
 
-def describe(request: Request, kinds: list[Kind]) -> Answer | None:
-    """Return the answer for a path that is about the API itself; None for any other path.
+def describe(request: Request, kinds: list[Kind]) -> Response | None:
+    """Return the response for a path that is about the API itself; None for any other path.
 
     Raises:
         NoRouteError: there is no such group, version or document.
     """
     path = request.path.rstrip("/") or "/"
     if path in HEALTH:
-        return Answer(b"ok", media_type="text/plain")
+        return Response(b"ok", media_type="text/plain")
     if path == "/version":
-        return answered(openapi.VERSION)
+        return json_response(openapi.VERSION)
     if path.startswith("/openapi/"):
         return _openapi(request, path, kinds)
     steps = path.strip("/").split("/")
@@ -35,24 +35,24 @@ def describe(request: Request, kinds: list[Kind]) -> Answer | None:
     document = _discovery(request, steps, kinds)
     if document is None:
         raise NoRouteError
-    answer = answered(document)
+    response = json_response(document)
     if document["kind"] == "APIGroupDiscoveryList":
-        answer.media_type = AGGREGATED
-    return answer
+        response.media_type = AGGREGATED
+    return response
 
 
-def _openapi(request: Request, path: str, kinds: list[Kind]) -> Answer:
+def _openapi(request: Request, path: str, kinds: list[Kind]) -> Response:
     if path == "/openapi/v2":
         if OPENAPI_PROTOBUF in request.headers.get("accept", ""):
             # An empty document is valid too: kubectl then leaves validation to the server.
-            return Answer(media_type=OPENAPI_PROTOBUF.replace("@", "."))
-        return answered(openapi.v2(kinds))
+            return Response(media_type=OPENAPI_PROTOBUF.replace("@", "."))
+        return json_response(openapi.v2(kinds))
     if path == "/openapi/v3":
-        return answered(openapi.index(kinds))
+        return json_response(openapi.index(kinds))
     document = openapi.document(path.removeprefix("/openapi/v3/"), kinds)
     if document is None:
         raise NoRouteError
-    return answered(document)
+    return json_response(document)
 
 
 def _discovery(request: Request, steps: list[str], kinds: list[Kind]) -> Document | None:

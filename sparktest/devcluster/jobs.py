@@ -11,7 +11,7 @@ from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.jobplan import Plan, plan
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.devcluster.loops import Key, Loop
-from sparktest.devcluster.objects import drop_finalizer, generated
+from sparktest.devcluster.objects import drop_finalizer, generate_name
 from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Options, Resources
 
@@ -132,7 +132,7 @@ def _pod(job: Object) -> Object:
     prefix = f"{meta['name']}-"
     return {
         "metadata": {
-            "name": generated(prefix),
+            "name": generate_name(prefix),
             "generateName": prefix,
             "labels": own.get("labels") or {},
             "annotations": own.get("annotations") or {},

@@ -1,20 +1,20 @@
-"""What every object has: its metadata, checked and completed. Pure, but for new names and uids."""
+"""Metadata of objects: schema, validation, names; and conditions. Pure but for random names."""
 
 import re
 import secrets
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from sparktest.devcluster.api_errors import Cause, cause
 from sparktest.devcluster.entries import Object
 
-# Without vowels, so that no word comes about.
+# As in Kubernetes: no vowels, so that no words appear.
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = rf"{LABEL}(\.{LABEL})*"
 QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-SAYS = {
+MESSAGES = {
     LABEL: "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc'",
     SUBDOMAIN: "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
@@ -34,7 +34,7 @@ PYTHON_TYPES: dict[str, type] = {
     "boolean": bool,
 }
 OWNER = ("apiVersion", "kind", "name", "uid")
-# What a client cannot set, and what it cannot change once it is set.
+# A client cannot set SERVER_SET and cannot change IMMUTABLE.
 SERVER_SET = (
     "uid",
     "creationTimestamp",
@@ -44,18 +44,21 @@ SERVER_SET = (
     "namespace",
     "resourceVersion",
 )
-FIXED = (*SERVER_SET, "name", "generateName")
+IMMUTABLE = (*SERVER_SET, "name", "generateName")
 STRING = {"type": "string"}
 STRINGS = {"type": "object", "additionalProperties": STRING}
 METADATA_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "description": "What every object has: name, namespace, labels, owners.",
+    "description": "Standard metadata of an object: name, namespace, labels, owners.",
     "properties": {
-        "name": STRING | {"description": "The name, once a namespace and kind."},
-        "generateName": STRING | {"description": "A name to which chance is added."},
-        "namespace": STRING | {"description": "The room that the name is unique in."},
-        "labels": STRINGS | {"description": "Words to select by."},
-        "annotations": STRINGS | {"description": "Notes of any kind."},
+        "name": STRING
+        | {"description": "Name of the object; unique among objects of its kind in a namespace."},
+        "generateName": STRING
+        | {"description": "Prefix of a name; the server appends a random suffix."},
+        "namespace": STRING | {"description": "Namespace in which the name must be unique."},
+        "labels": STRINGS | {"description": "Keys and values to organize and select objects by."},
+        "annotations": STRINGS
+        | {"description": "Keys and values for tools to store arbitrary metadata in."},
         "finalizers": {"type": "array", "items": STRING, "x-kubernetes-patch-strategy": "merge"},
         "ownerReferences": {
             "type": "array",
@@ -78,29 +81,29 @@ METADATA_SCHEMA: dict[str, Any] = {
 
 
 def new_uid() -> str:
-    """A uid that no other object has."""
+    """Return a new unique uid."""
     return str(uuid.uuid4())
 
 
-def generated(prefix: str) -> str:
-    """A name from a prefix, with five letters of chance behind it."""
+def generate_name(prefix: str) -> str:
+    """Return the prefix, cut to 58 characters, with five random characters appended."""
     return prefix[:58] + "".join(secrets.choice(ALPHABET) for _ in range(5))
 
 
-def type_fault(value: Any, schema: Object = METADATA_SCHEMA, path: str = "metadata") -> str | None:
-    """What makes the metadata unreadable: the field and the type it must have; None if nothing."""
+def type_error(value: Any, schema: Object = METADATA_SCHEMA, path: str = "metadata") -> str | None:
+    """Return the first field of the metadata with the wrong type, as a message; None if none."""
     if not isinstance(value, PYTHON_TYPES[schema["type"]]):
         return f"{path} must be of type {schema['type']}"
     for key, part, below in _parts(value, schema):
         step = f"[{key}]" if isinstance(value, list) else f".{key}"
-        fault = type_fault(part, below, path + step)
-        if fault:
-            return fault
+        error = type_error(part, below, path + step)
+        if error:
+            return error
     return None
 
 
 def _parts(value: Any, schema: Object) -> Iterator[tuple[Any, Any, Object]]:
-    """What is inside of a value and has a schema; null stands for a field that is not there."""
+    """Yield the parts of a value that have a schema: key, part, schema. Null counts as absent."""
     if isinstance(value, list):
         yield from ((index, item, schema["items"]) for index, item in enumerate(value))
     elif isinstance(value, dict):
@@ -112,8 +115,8 @@ def _parts(value: Any, schema: Object) -> Iterator[tuple[Any, Any, Object]]:
                 yield key, part, known[key]
 
 
-def tidied(meta: dict[str, Any]) -> dict[str, Any]:
-    """The metadata without empty parts and without what the dev cluster does not keep."""
+def ordered_metadata(meta: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata without empty fields and fields that the dev cluster does not keep."""
     dropped = ("managedFields", "selfLink", "clusterName")
     return {
         key: value
@@ -123,7 +126,7 @@ def tidied(meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def metadata_causes(meta: dict[str, Any], *, label_name: bool = False) -> list[Cause]:
-    """What is wrong with the metadata; `label_name`: the name may hold no dots (namespaces)."""
+    """Return the errors of the metadata; `label_name`: the name must have no dots (namespaces)."""
     name = meta.get("name", "")
     found: list[Cause] = []
     if not name:
@@ -131,10 +134,10 @@ def metadata_causes(meta: dict[str, Any], *, label_name: bool = False) -> list[C
         found.append(cause("Required", "metadata.name", text))
     else:
         pattern, limit = (LABEL, 63) if label_name else (SUBDOMAIN, 253)
-        found += _named("metadata.name", name, pattern, limit)
+        found += _name_causes("metadata.name", name, pattern, limit)
     found += label_causes("metadata.labels", meta.get("labels") or {})
     for key in meta.get("annotations") or ():
-        found += _key("metadata.annotations", key)
+        found += _key_causes("metadata.annotations", key)
     for index, owner in enumerate(meta.get("ownerReferences") or ()):
         for field in OWNER:
             if not owner.get(field):
@@ -144,26 +147,26 @@ def metadata_causes(meta: dict[str, Any], *, label_name: bool = False) -> list[C
 
 
 def label_causes(path: str, labels: dict[str, str]) -> list[Cause]:
-    """What is wrong with labels: their keys and values."""
+    """Return the errors of labels: of their keys and values."""
     found = []
     for key, value in labels.items():
-        found += _key(path, key)
-        found += _named(path, value, f"({QUALIFIED})?", 63)
+        found += _key_causes(path, key)
+        found += _name_causes(path, value, f"({QUALIFIED})?", 63)
     return found
 
 
 def dns_label_causes(path: str, name: str) -> list[Cause]:
-    """What is wrong with a name that may hold no dots."""
-    return _named(path, name, LABEL, 63)
+    """Return the errors of a name that must have no dots."""
+    return _name_causes(path, name, LABEL, 63)
 
 
-def _key(path: str, key: str) -> list[Cause]:
+def _key_causes(path: str, key: str) -> list[Cause]:
     prefix, slash, name = key.rpartition("/")
-    found = _named(path, prefix, SUBDOMAIN, 253, shown=key) if slash else []
-    return found + _named(path, name, QUALIFIED, 63, shown=key)
+    found = _name_causes(path, prefix, SUBDOMAIN, 253, shown=key) if slash else []
+    return found + _name_causes(path, name, QUALIFIED, 63, shown=key)
 
 
-def _named(
+def _name_causes(
     path: str, value: str, pattern: str, limit: int, *, shown: str | None = None
 ) -> list[Cause]:
     shown = value if shown is None else shown
@@ -171,13 +174,13 @@ def _named(
         text = f'Invalid value: "{shown}": must be no more than {limit} characters'
         return [cause("Invalid", path, text)]
     if not re.fullmatch(pattern, value):
-        text = f'Invalid value: "{shown}": {SAYS[pattern]}, regex used for validation is \''
+        text = f'Invalid value: "{shown}": {MESSAGES[pattern]}, regex used for validation is \''
         return [cause("Invalid", path, f"{text}{pattern}')")]
     return []
 
 
 def drop_finalizer(obj: Object, name: str) -> None:
-    """Take a finalizer away from an object, if it has it."""
+    """Remove a finalizer from an object if it has it."""
     meta = obj["metadata"]
     rest = [known for known in meta.pop("finalizers", ()) if known != name]
     if rest:
@@ -185,30 +188,40 @@ def drop_finalizer(obj: Object, name: str) -> None:
 
 
 def condition(obj: Object, kind: str) -> dict[str, Any] | None:
-    """A condition of the object's status by its type."""
+    """Return the condition of a type from the status, or None."""
     for found in (obj.get("status") or {}).get("conditions") or ():
         if found.get("type") == kind:
-            known: dict[str, Any] = found
-            return known
+            return cast(dict[str, Any], found)
     return None
 
 
 def is_true(obj: Object, kind: str) -> bool:
-    """Whether a condition of the object holds."""
+    """Return True if the condition of a type is True."""
     found = condition(obj, kind)
     return bool(found and found.get("status") == "True")
 
 
 def finished(job: Object) -> bool:
-    """Whether a Job came to an end, good or bad."""
+    """Return True if a Job is Complete or Failed."""
     return is_true(job, "Complete") or is_true(job, "Failed")
 
 
 def phase(pod: Object) -> str:
-    """A pod's phase."""
+    """Return the phase of a pod; Pending if it has none yet."""
     return str((pod.get("status") or {}).get("phase", "Pending"))
 
 
 def ended(pod: Object) -> bool:
-    """Whether a pod came to an end, good or bad."""
+    """Return True if a pod has Succeeded or Failed."""
     return phase(pod) in ("Succeeded", "Failed")
+
+
+def released(obj: Object) -> bool:
+    """Return True if an object is being deleted and nothing delays its removal."""
+    meta = obj["metadata"]
+    return bool(
+        meta.get("deletionTimestamp")
+        and not meta.get("finalizers")
+        and not meta.get("deletionGracePeriodSeconds")
+        and not (obj["kind"] == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
+    )

@@ -1,6 +1,6 @@
-"""Objects in protobuf: kubectl sends what its `create` and `auth` build in no other form. Pure.
+"""Decode objects in protobuf, which `kubectl create` (without -f) and `kubectl auth` send. Pure.
 
-Only reading, and only the kinds and fields that those commands set. Answers are always JSON.
+It knows only the kinds and fields that those commands set. Responses are always JSON.
 """
 
 from base64 import b64encode
@@ -10,9 +10,9 @@ from typing import Any
 from sparktest.devcluster.api_errors import StatusError
 
 MAGIC = b"k8s\x00"
-# Each field: its number, its name and its type: s(tring), b(ytes), i(nteger), ?(boolean), !(the
-# same, left out when false), a message; [ makes a list of it, { a map from strings; - is left out,
-# since the server sets it.
+# Each field: its number, name and type. Types: s (string), b (bytes), i (integer), ? (boolean), !
+# (boolean, omitted when false), raw, or a message; [ is a list of it, { a map from strings to it;
+# - is skipped, since the server sets the field.
 MESSAGES = {
     "Envelope": "1 type TypeMeta, 2 raw raw, 3 contentEncoding -, 4 contentType -",
     "TypeMeta": "1 apiVersion s, 2 kind s",
@@ -52,6 +52,7 @@ MESSAGES = {
     "SelfSubjectReview": "1 metadata ObjectMeta, 2 status -",
     "Path": "1 path s, 2 verb s",
 }
+VARINTS = ("i", "?", "!")
 FIELDS = {
     message: {
         int(number): (name, kind)
@@ -62,25 +63,25 @@ FIELDS = {
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """The object in a protobuf body.
+    """Return the object in a protobuf body.
 
     Raises:
-        StatusError: 415, it cannot be read, or holds what is not read here.
+        StatusError: 415, it is malformed, or has a kind or a field that is not supported.
     """
     try:
         return _object(body)
-    except (ValueError, IndexError, KeyError) as error:
-        text = f"this protobuf cannot be read here ({error}); send application/json"
+    except (ValueError, IndexError, KeyError, RecursionError) as error:
+        text = f"cannot decode this protobuf body ({error}); send application/json"
         raise StatusError(415, "UnsupportedMediaType", text) from error
 
 
 def _object(body: bytes) -> dict[str, Any]:
     if not body.startswith(MAGIC):
-        raise ValueError("it does not begin with k8s")
+        raise ValueError("it does not start with k8s")
     envelope = _message("Envelope", body[len(MAGIC) :])
     head: dict[str, Any] = envelope["type"]
     if head.get("kind") not in FIELDS:
-        raise ValueError(f"the kind {head.get('kind')} is not read")
+        raise ValueError(f"the kind {head.get('kind')} is not supported")
     return head | _message(head["kind"], envelope["raw"])
 
 
@@ -88,12 +89,14 @@ def _message(message: str, data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for number, value in _fields(data):
         if number not in FIELDS[message]:
-            raise ValueError(f"{message} has field {number}")
+            raise ValueError(f"{message} has an unknown field {number}")
         name, kind = FIELDS[message][number]
         if kind == "-":
             continue
         if kind[0] == "{":
-            entry = dict(_fields(value if isinstance(value, bytes) else b""))
+            if isinstance(value, int):
+                raise ValueError(f"{name} is not a map")
+            entry = dict(_fields(value))
             key = _value("s", entry.get(1, b""))
             found.setdefault(name, {})[key] = _value(kind[1:], entry.get(2, b""))
         elif kind[0] == "[":
@@ -104,8 +107,10 @@ def _message(message: str, data: bytes) -> dict[str, Any]:
 
 
 def _value(kind: str, value: int | bytes) -> Any:
+    if isinstance(value, int) != (kind in VARINTS):
+        raise ValueError(f"a field of type {kind} has the wrong wire type")
     if isinstance(value, int):
-        return bool(value) if kind in "?!" else value
+        return value if kind == "i" else bool(value)
     if kind == "s":
         return value.decode()
     if kind == "b":
@@ -127,7 +132,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
         elif wire == 2:
             length, position = _varint(data, position)
             if position + length > len(data):
-                raise ValueError("it ends early")
+                raise ValueError("it is truncated")
             yield number, data[position : position + length]
             position += length
         else:

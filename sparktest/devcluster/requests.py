@@ -1,4 +1,4 @@
-"""A request and its answer, apart from HTTP; and what a path means."""
+"""Requests and responses, independent of HTTP; and the target and verb of a request."""
 
 import json
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ METHODS = {
     "DELETE": "delete",
 }
 
-# What kubectl asks of real pods and pods of this kind cannot give.
-ABSENT = ("attach", "exec", "portforward")
+# Subresources that kubectl uses and processes do not have.
+UNSUPPORTED_SUBRESOURCES = ("attach", "exec", "portforward")
 
 
 class Request(msgspec.Struct):
-    """What came in; `query` keeps the last value of each name, headers are lower case."""
+    """One request; `query` holds the last value of each name, header names are lower case."""
 
     method: str
     path: str
@@ -32,11 +32,15 @@ class Request(msgspec.Struct):
     body: bytes = b""
 
     def flag(self, name: str) -> bool:
-        """Whether a query parameter is set and not false."""
+        """Return True if a query parameter is set and not false."""
         return self.query.get(name, "false") not in ("", "0", "false", "False")
 
     def number(self, name: str) -> int | None:
-        """A query parameter that is a number; None where it is absent; 400 if it is none."""
+        """Return a query parameter as a number, None if it is absent.
+
+        Raises:
+            StatusError: 400, it is not a number.
+        """
         text = self.query.get(name)
         if text is None or text == "":
             return None
@@ -46,7 +50,11 @@ class Request(msgspec.Struct):
             raise bad_request(f"{name}: Invalid value: {text!r}: must be a number") from error
 
     def json(self) -> Any:
-        """The decoded body; 400 if it is no JSON, 415 if it is in a form that is not read."""
+        """Return the decoded body.
+
+        Raises:
+            StatusError: 400, invalid JSON; 415, an unsupported media type.
+        """
         media_type = self.headers.get("content-type", "application/json")
         if media_type.startswith("application/vnd.kubernetes.protobuf"):
             return protobuf.decode(self.body)
@@ -56,11 +64,11 @@ class Request(msgspec.Struct):
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise bad_request(f"the body of the request is no JSON: {error}") from error
+            raise bad_request(f"the body of the request is not JSON: {error}") from error
 
 
-class Answer(msgspec.Struct):
-    """What goes out: a body, or a stream whose pieces may be None (nothing happened lately)."""
+class Response(msgspec.Struct):
+    """One response: a body, or a stream that yields None while it has nothing to send."""
 
     body: bytes = b""
     code: int = 200
@@ -70,7 +78,7 @@ class Answer(msgspec.Struct):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The resource that a path leads to; `name` is empty for the collection."""
+    """The resource that a path names; `name` is empty for a collection."""
 
     kind: Kind
     namespace: str = ""
@@ -78,33 +86,33 @@ class Target(msgspec.Struct, frozen=True):
     subresource: str = ""
 
 
-def answered(document: Any, code: int = 200) -> Answer:
-    """An answer with a JSON document."""
-    return Answer(msgspec.json.encode(document), code)
+def json_response(document: Any, code: int = 200) -> Response:
+    """Return a response with a JSON document."""
+    return Response(msgspec.json.encode(document), code)
 
 
-def refused(error: StatusError) -> Answer:
-    """The answer for an error."""
+def error_response(error: StatusError) -> Response:
+    """Return the response for an error."""
     if isinstance(error, NoRouteError):
-        return Answer(b"404 page not found\n", 404, media_type="text/plain; charset=utf-8")
+        return Response(b"404 page not found\n", 404, media_type="text/plain; charset=utf-8")
     headers = warning_headers(error.warnings)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    return Answer(msgspec.json.encode(error.document()), error.code, headers)
+    return Response(msgspec.json.encode(error.document()), error.code, headers)
 
 
 def warning_headers(warnings: list[str]) -> dict[str, str]:
-    """The header that has kubectl show warnings."""
-    # As JSON, so that nothing in a field's name ends the header.
+    """Return the header whose warnings kubectl prints."""
+    # JSON escapes quotes and line breaks in the name of a field.
     text = ", ".join(f"299 - {json.dumps(warning)}" for warning in warnings)
     return {"Warning": text} if text else {}
 
 
-def target(path: str, kinds: Kinds) -> Target:
-    """What a path under /api/v1 or /apis/{group}/{version} leads to.
+def parse_path(path: str, kinds: Kinds) -> Target:
+    """Return the target of a path under /api/v1 or /apis/{group}/{version}.
 
     Raises:
-        StatusError: 404, to nothing.
+        StatusError: 404, no such resource; 405, a subresource that the dev cluster lacks.
     """
     steps = path.strip("/").split("/")
     if steps[0] == "api" and len(steps) > 2:
@@ -114,13 +122,13 @@ def target(path: str, kinds: Kinds) -> Target:
     else:
         raise NoRouteError
     namespace = ""
-    # /namespaces/x is the namespace itself; with `status` behind it still is.
+    # /namespaces/x and /namespaces/x/status are about the namespace itself.
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in ("status", "finalize"):
         namespace, rest = rest[1], rest[2:]
     kind = kinds.find(group, version, rest[0])
     name, subresource = (*rest[1:3], "", "")[:2]
     scoped = kind.namespaced == bool(namespace) or not (name or namespace)
-    if kind is PODS and subresource in ABSENT:
+    if kind is PODS and subresource in UNSUPPORTED_SUBRESOURCES:
         text = f"the dev cluster has no {subresource}: its pods are processes of this machine"
         raise StatusError(405, "MethodNotAllowed", text)
     if len(rest) > 3 or not scoped or (subresource and subresource not in kind.subresources):
@@ -128,21 +136,23 @@ def target(path: str, kinds: Kinds) -> Target:
     return Target(kind, namespace, name, subresource)
 
 
-def verb_of(request: Request, aim: Target) -> str:
+def verb_of(request: Request, target: Target) -> str:
     """Return the verb of a request: get, list, watch, create, update, patch or a delete.
 
     Raises:
         StatusError: 405, this resource does not know the verb.
     """
     verb = METHODS.get(request.method, request.method.lower())
-    if not aim.name:
+    if not target.name:
         verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
         if verb == "list" and request.flag("watch"):
             verb = "watch"
-    collective = verb in ("list", "watch", "create", "deletecollection")
-    homeless = aim.kind.namespaced and not aim.namespace and verb not in ("list", "watch")
-    unknown = verb not in aim.kind.verbs and not aim.subresource
-    if collective == bool(aim.name) or homeless or unknown:
+    is_collection_verb = verb in ("list", "watch", "create", "deletecollection")
+    lacks_namespace = (
+        target.kind.namespaced and not target.namespace and verb not in ("list", "watch")
+    )
+    unknown = verb not in target.kind.verbs and not target.subresource
+    if is_collection_verb == bool(target.name) or lacks_namespace or unknown:
         raise StatusError(
             405,
             "MethodNotAllowed",

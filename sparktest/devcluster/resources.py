@@ -1,4 +1,4 @@
-"""The verbs that make and change objects, the same for every kind."""
+"""Create, get and update objects of any kind. For delete see deletion.py."""
 
 import json
 from collections.abc import Callable
@@ -22,13 +22,14 @@ from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import NAMESPACES, Kind
 from sparktest.devcluster.objects import (
-    FIXED,
+    IMMUTABLE,
     SERVER_SET,
-    generated,
+    generate_name,
     metadata_causes,
     new_uid,
-    tidied,
-    type_fault,
+    ordered_metadata,
+    released,
+    type_error,
 )
 from sparktest.devcluster.store import Store
 from sparktest.devcluster.validation_errors import builtin_messages
@@ -37,7 +38,11 @@ Change = Callable[[Object], Object]
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How a write is meant: kept or only tried, and what to do about unknown fields."""
+    """Options of a write.
+
+    `validation`: what to do about unknown fields: Ignore, Warn or Strict. Warnings are added to
+    `warnings`.
+    """
 
     dry_run: bool = False
     patch: bool = False
@@ -46,17 +51,17 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Resources:
-    """Objects of every kind: made, changed, read. Deletion is a thing of its own (deletion.py)."""
+    """Objects of every kind, validated before they are stored."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
 
     def entry(self, kind: Kind, namespace: str, name: str) -> Entry:
-        """An object's last version.
+        """Return the current version of an object.
 
         Raises:
-            StatusError: 404, it is not there.
+            StatusError: 404, there is no such object.
         """
         entry = self.store.get(kind.key, namespace, name)
         if entry is None:
@@ -64,24 +69,24 @@ class Resources:
         return entry
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
-        """An object as a version of its kind shows it; 404 if it is not there."""
+        """Return an object in the version of `kind`; for errors see entry()."""
         obj = self.entry(kind, namespace, name).decode()
         obj["apiVersion"] = kind.api_version
         return obj
 
     def create(self, kind: Kind, namespace: str, obj: Any, options: Options) -> Object:
-        """The new object, as it was stored.
+        """Create an object; return it as stored.
 
         Raises:
             StatusError: 400, 403, 404 (no such namespace), 409 or 422.
         """
-        obj = self._readable(kind, namespace, obj)
+        obj = self._decode(kind, namespace, obj)
         meta = obj["metadata"]
         if not meta.get("name") and meta.get("generateName"):
-            meta["name"] = generated(meta["generateName"])
+            meta["name"] = generate_name(meta["generateName"])
         stamp = self.clock.stamp()
         obj["metadata"] = self._new_metadata(kind, namespace, meta, stamp)
-        self._pruned(kind, obj, options)
+        self._prune(kind, obj, options)
         if "status" in kind.subresources:
             obj.pop("status", None)
         self._check_names(kind, obj)
@@ -91,7 +96,7 @@ class Resources:
             if kind.namespaced:
                 self._check_namespace(kind, namespace, obj["metadata"]["name"])
             admission.complete(kind, obj, self.store, stamp)
-            self._refuse(kind, obj, admission.causes(kind, obj, None))
+            self._raise_invalid(kind, obj, admission.causes(kind, obj, None))
             if self.store.get(kind.key, namespace, obj["metadata"]["name"]):
                 raise already_exists(kind.plural, kind.group, obj["metadata"]["name"])
             return obj if options.dry_run else self._stored(kind, obj)
@@ -105,35 +110,40 @@ class Resources:
         options: Options,
         subresource: str = "",
     ) -> Object:
-        """The object after a change, which gets the current one and answers what it should be.
+        """Update an object; return it as stored.
 
-        Without a difference nothing is written. An object that is being deleted and lost its last
-        finalizer is gone.
+        `change` receives the current object and returns the wanted one. Nothing is written if they
+        are equal. An object that is being deleted and has lost its last finalizer is removed.
 
         Raises:
-            StatusError: 400, 404, 409 or 422, or what the change raises.
+            StatusError: 400, 404, 409 or 422, or whatever `change` raises.
         """
         with self.store.lock:
             current = self.get(kind, namespace, name)
-            wanted = self._readable(kind, namespace, change(current))
+            wanted = self._decode(kind, namespace, change(current))
             self._preconditions(kind, current, wanted["metadata"])
-            obj = self._carried(kind, current, wanted, subresource)
-            self._pruned(kind, obj, options)
+            obj = self._merge_immutable(kind, current, wanted, subresource)
+            self._prune(kind, obj, options)
             self._check_names(kind, obj)
             self._check_finalizers(kind, obj, current)
             self._check_schema(kind, obj, current, options)
             admission.default(kind, obj)
-            self._refuse(kind, obj, admission.causes(kind, obj, current))
+            self._raise_invalid(kind, obj, admission.causes(kind, obj, current))
             if obj == current:
                 return current
-            if kind.generation and _intent(kind, obj) != _intent(kind, current):
+            if kind.generation and _generation_fields(kind, obj) != _generation_fields(
+                kind, current
+            ):
                 obj["metadata"]["generation"] = current["metadata"].get("generation", 1) + 1
             if options.dry_run:
                 return obj
-            return self._removed(kind, obj) if released(obj) else self._stored(kind, obj)
+            return self.remove(kind, obj) if released(obj) else self._stored(kind, obj)
 
     def set_status(self, kind: Kind, entry: Entry, change: Callable[[Object], None]) -> Object:
-        """The object after a change of ours, which is not checked; what is gone stays gone."""
+        """Apply a change of a controller without validation; return the object.
+
+        Nothing happens if the object is gone or another one has its name.
+        """
         with self.store.lock:
             current = self.store.get(*entry.place)
             if current is None or current.uid != entry.uid:
@@ -142,11 +152,7 @@ class Resources:
             change(obj)
             if obj == current.decode():
                 return obj
-            return self._removed(kind, obj) if released(obj) else self._stored(kind, obj)
-
-    def remove(self, kind: Kind, obj: Object) -> Object:
-        """The object's last state; it is gone."""
-        return self._removed(kind, obj)
+            return self.remove(kind, obj) if released(obj) else self._stored(kind, obj)
 
     def _stored(self, kind: Kind, obj: Object) -> Object:
         obj["apiVersion"] = kind.stored_as
@@ -154,14 +160,19 @@ class Resources:
         obj["apiVersion"] = kind.api_version
         return obj
 
-    def _removed(self, kind: Kind, obj: Object) -> Object:
+    def remove(self, kind: Kind, obj: Object) -> Object:
+        """Remove an object from the store; return its last state."""
         obj["apiVersion"] = kind.stored_as
         self.store.remove(kind.key, obj)
         obj["apiVersion"] = kind.api_version
         return obj
 
-    def _readable(self, kind: Kind, namespace: str, obj: Any) -> Object:
-        """The object with its parts in their usual order, if it is of this kind at all."""
+    def _decode(self, kind: Kind, namespace: str, obj: Any) -> Object:
+        """Return the object with its fields in the usual order.
+
+        Raises:
+            StatusError: 400, it is not an object of this kind and namespace.
+        """
         if not isinstance(obj, dict):
             raise bad_request("the body must be an object")
         given = (obj.get("apiVersion", kind.api_version), obj.get("kind", kind.kind))
@@ -171,15 +182,19 @@ class Resources:
                 f"{kind.api_version}"
             )
         meta = obj.get("metadata") or {}
-        fault = type_fault(meta)
-        if fault:
-            raise bad_request(_unreadable(kind, fault))
+        error = type_error(meta)
+        if error:
+            raise bad_request(_decode_message(kind, error))
         if meta.get("namespace", namespace) != namespace and kind.namespaced:
             raise bad_request(
                 "the namespace of the provided object does not match the namespace sent on the "
                 "request"
             )
-        head = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": tidied(meta)}
+        head = {
+            "apiVersion": kind.api_version,
+            "kind": kind.kind,
+            "metadata": ordered_metadata(meta),
+        }
         return head | {key: value for key, value in obj.items() if key not in head}
 
     def _new_metadata(
@@ -193,24 +208,24 @@ class Resources:
             fresh["namespace"] = namespace
         return fresh
 
-    def _pruned(self, kind: Kind, obj: Object, options: Options) -> None:
+    def _prune(self, kind: Kind, obj: Object, options: Options) -> None:
         unknown = kind.rules.prune(obj)
         if unknown and options.validation == "Strict":
             fields = ", ".join(f'unknown field "{field}"' for field in unknown)
-            raise _undecodable(kind, f"strict decoding error: {fields}", options)
+            raise _decode_error(kind, f"strict decoding error: {fields}", options)
         if options.validation == "Warn":
             options.warnings.extend(f'unknown field "{field}"' for field in unknown)
         kind.rules.default(obj)
 
     def _check_names(self, kind: Kind, obj: Object) -> None:
         label_name = kind is NAMESPACES
-        self._refuse(kind, obj, metadata_causes(obj["metadata"], label_name=label_name))
+        self._raise_invalid(kind, obj, metadata_causes(obj["metadata"], label_name=label_name))
 
     def _check_schema(self, kind: Kind, obj: Object, old: Object | None, options: Options) -> None:
         causes = kind.rules.causes(obj, old)
         if not kind.custom and any(c["reason"] == "FieldValueTypeInvalid" for c in causes):
-            raise _undecodable(kind, causes[0]["message"], options)
-        self._refuse(kind, obj, causes if kind.custom else builtin_messages(causes))
+            raise _decode_error(kind, causes[0]["message"], options)
+        self._raise_invalid(kind, obj, causes if kind.custom else builtin_messages(causes))
 
     def _check_finalizers(self, kind: Kind, obj: Object, current: Object) -> None:
         if not current["metadata"].get("deletionTimestamp"):
@@ -222,9 +237,9 @@ class Resources:
             names = ", ".join(map(json.dumps, new))
             text = f"{text} new finalizers []string{{{names}}}"
             broken = cause("Forbidden", "metadata.finalizers", text)
-            self._refuse(kind, obj, [broken])
+            self._raise_invalid(kind, obj, [broken])
 
-    def _refuse(self, kind: Kind, obj: Object, causes: list[Any]) -> None:
+    def _raise_invalid(self, kind: Kind, obj: Object, causes: list[Any]) -> None:
         if causes:
             raise invalid(kind.kind, kind.group, obj["metadata"].get("name", ""), causes)
 
@@ -251,13 +266,15 @@ class Resources:
             why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta:"
             raise conflict(kind.plural, kind.group, name, f"{why} {uid}")
 
-    def _carried(self, kind: Kind, current: Object, wanted: Object, subresource: str) -> Object:
-        """The wanted object with what this route cannot change as it was."""
+    def _merge_immutable(
+        self, kind: Kind, current: Object, wanted: Object, subresource: str
+    ) -> Object:
+        """Return the wanted object with current values where this subresource cannot write."""
         if subresource == "status":
             kept = {key: value for key, value in current.items() if key != "status"}
             return kept | ({"status": wanted["status"]} if wanted.get("status") else {})
-        system = {key: value for key, value in current["metadata"].items() if key in FIXED}
-        meta = {key: value for key, value in wanted["metadata"].items() if key not in FIXED}
+        system = {key: value for key, value in current["metadata"].items() if key in IMMUTABLE}
+        meta = {key: value for key, value in wanted["metadata"].items() if key not in IMMUTABLE}
         obj = wanted | {"metadata": meta | system}
         if "status" in kind.subresources:
             obj.pop("status", None)
@@ -266,28 +283,17 @@ class Resources:
         return obj
 
 
-def _undecodable(kind: Kind, why: str, options: Options) -> StatusError:
+def _decode_error(kind: Kind, why: str, options: Options) -> StatusError:
     if options.patch:
         return invalid("", "", "", [cause("Invalid", "patch", f'Invalid value: "object": {why}')])
-    return bad_request(_unreadable(kind, why))
+    return bad_request(_decode_message(kind, why))
 
 
-def _unreadable(kind: Kind, why: str) -> str:
+def _decode_message(kind: Kind, why: str) -> str:
     return f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
 
 
-def _intent(kind: Kind, obj: Object) -> Object:
-    """The part of an object that says what somebody wants: a change of it is a new generation."""
+def _generation_fields(kind: Kind, obj: Object) -> Object:
+    """Return the fields whose change increases the generation of an object."""
     without = {"metadata", "apiVersion"} | ({"status"} & kind.subresources)
     return {key: value for key, value in obj.items() if key not in without}
-
-
-def released(obj: Object) -> bool:
-    """Whether nothing holds an object that is being deleted any more."""
-    meta = obj["metadata"]
-    return bool(
-        meta.get("deletionTimestamp")
-        and not meta.get("finalizers")
-        and not meta.get("deletionGracePeriodSeconds")
-        and not (obj["kind"] == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
-    )

@@ -1,4 +1,4 @@
-"""The HTTP server: TLS, one thread a connection, keep-alive, chunked streams."""
+"""The HTTPS server: one thread per connection, keep-alive, chunked streams."""
 
 import hmac
 import logging
@@ -15,19 +15,19 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from sparktest.devcluster.api_errors import StatusError, bad_request
-from sparktest.devcluster.requests import Answer, Request, refused
+from sparktest.devcluster.requests import Request, Response, error_response
 
 LOG = logging.getLogger(__name__)
-# A larger body is refused, as by the real one.
-MAX_BODY = 3 * 1024 * 1024
+# A real API server has the same limit.
+MAX_BODY_BYTES = 3 * 1024 * 1024
 HANDSHAKE_SECONDS = 10
 IDLE_SECONDS = 600
 LOOPBACK = ("127.0.0.1", "localhost")
-Respond = Callable[[Request], Answer]
+Respond = Callable[[Request], Response]
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `respond` on the loopback address, to those who bring the token."""
+    """A server on the loopback address; it calls `respond` for requests that carry the token."""
 
     daemon_threads = True
     block_on_close = False
@@ -46,19 +46,19 @@ class Server(ThreadingHTTPServer):
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port that it listens on."""
         return int(self.server_address[1])
 
     def authorized(self, header: str) -> bool:
-        """Whether an Authorization header holds the token."""
+        """Return True if an Authorization header holds the token."""
         return hmac.compare_digest(header.encode(), self._token)
 
     def hosts(self) -> set[str]:
-        """The Host headers that it answers to."""
+        """Return the Host headers that are accepted."""
         return {f"{name}:{self.port}" for name in LOOPBACK}
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection; the handshake is done here, in the connection's own thread."""
+        """Serve one connection, including its TLS handshake, in a thread of its own."""
         request.settimeout(HANDSHAKE_SECONDS)
         try:
             connection = self._tls.wrap_socket(request, server_side=True)
@@ -74,25 +74,25 @@ class Server(ThreadingHTTPServer):
             connection.close()
 
     def start(self) -> None:
-        """Begin to take connections."""
+        """Start to accept connections."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more connections and cut those there are."""
+        """Stop to accept connections and close the open ones."""
         self.stopping.set()
-        with suppress(OSError):  # one more connection, so that nobody waits for it
+        with suppress(OSError):  # wakes up handle_request()
             socket.create_connection(("127.0.0.1", self.port), HANDSHAKE_SECONDS).close()
         self._thread.join()
         for connection in list(self._open):
-            cut(connection)
+            shut_down(connection)
 
     def _serve(self) -> None:
         while not self.stopping.is_set():
             self.handle_request()
 
 
-def cut(connection: ssl.SSLSocket) -> None:
-    """End a connection from another thread, without waiting for the other side."""
+def shut_down(connection: ssl.SSLSocket) -> None:
+    """Close a connection from another thread, without waiting for the peer."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:  # already gone
@@ -100,7 +100,7 @@ def cut(connection: ssl.SSLSocket) -> None:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection: request after request."""
+    """The handler of one connection, which serves one request after the other."""
 
     protocol_version = "HTTP/1.1"
     server_version = "sparktest-devcluster"
@@ -111,39 +111,43 @@ class Handler(BaseHTTPRequestHandler):
     connection: ssl.SSLSocket
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what http.server refuses: a method it does not know as any other request."""
+        """Send the errors of http.server as Status objects; serve methods that it does not know."""
         self.close_connection = True
         if code == HTTPStatus.NOT_IMPLEMENTED:
             self._serve()
         else:
-            self._send(refused(StatusError(int(code), "BadRequest", "no request that can be read")))
+            self._send(
+                error_response(
+                    StatusError(int(code), "BadRequest", "the request is not valid HTTP")
+                )
+            )
 
     def handle_expect_100(self) -> bool:
-        """Whether the body is to be read: nobody is asked for it who will be refused."""
+        """Ask for the body (100 Continue) unless the request will be rejected without it."""
         try:
-            self._admit()
+            self._authorize()
         except StatusError:
             return True
         return super().handle_expect_100()
 
     def _serve(self) -> None:
-        # Whatever was not read of a refused request would be taken for the next one.
-        ends, self.close_connection = self.close_connection, True
-        answer = self._answer(ends=ends)
-        if answer.stream is not None:
-            self._stream(answer, answer.stream)
+        # The unread rest of a rejected request would be parsed as the next request.
+        is_last, self.close_connection = self.close_connection, True
+        response = self._respond(is_last=is_last)
+        if response.stream is not None:
+            self._stream(response, response.stream)
         else:
-            self._send(answer)
+            self._send(response)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 (the names that http.server calls)
     do_HEAD = do_OPTIONS = _serve  # noqa: N815
 
-    def _answer(self, *, ends: bool) -> Answer:
+    def _respond(self, *, is_last: bool) -> Response:
         try:
-            self._admit()
+            self._authorize()
             body = self._body()
-            self.close_connection = ends
-            split = self._target()
+            self.close_connection = is_last
+            split = self._split_path()
             request = Request(
                 method=self.command,
                 path=unquote(split.path),
@@ -153,50 +157,54 @@ class Handler(BaseHTTPRequestHandler):
             )
             return self.server.respond(request)
         except StatusError as error:
-            return refused(error)
-        except ConnectionError:  # nobody is left to answer
+            return error_response(error)
+        except ConnectionError:  # the client is gone
             raise
         except Exception:  # the top of the loop of a connection
             LOG.exception("request failed method=%s", self.command)
-            text = "an error of the dev cluster; its log says more"
-            return refused(StatusError(500, "InternalError", text))
+            text = "internal error of the dev cluster; see its log"
+            return error_response(StatusError(500, "InternalError", text))
 
-    def _admit(self) -> None:
-        """Refuse whoever has no token, and any page of a browser."""
+    def _authorize(self) -> None:
+        """Reject requests without the token, and every request of a web page."""
         headers, hosts = self.headers, self.server.hosts()
-        # A proxy's form of the path names a host too, and that one counts.
+        # The absolute form of a request line names a host too, which overrides Host.
         if (
             headers.get("Host", "") not in hosts
-            or (self._target().netloc or min(hosts)) not in hosts
+            or (self._split_path().netloc or min(hosts)) not in hosts
         ):
             raise StatusError(403, "Forbidden", "this Host is not served here")
         if headers.get("Origin") or headers.get("Sec-Fetch-Site", "none") != "none":
-            raise StatusError(403, "Forbidden", "requests of web pages are not answered")
+            raise StatusError(403, "Forbidden", "requests from web pages are not allowed")
         if not self.server.authorized(headers.get("Authorization", "")):
             raise StatusError(401, "Unauthorized", "Unauthorized")
-        # Others have as long as a handshake may take.
+        # Without the token the short handshake timeout stays in force.
         self.connection.settimeout(IDLE_SECONDS)
 
-    def _target(self) -> SplitResult:
+    def _split_path(self) -> SplitResult:
         try:
             return urlsplit(self.path)
         except ValueError as error:
-            raise bad_request("the path cannot be read") from error
+            raise bad_request("the path is not a valid URL") from error
 
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return self._chunks()
         text = self.headers.get("Content-Length", "0")
-        length = int(text) if text.isdecimal() else MAX_BODY + 1
-        if length > MAX_BODY:
-            raise StatusError(413, "RequestEntityTooLarge", f"more than {MAX_BODY} bytes")
+        length = int(text) if text.isdecimal() else MAX_BODY_BYTES + 1
+        if length > MAX_BODY_BYTES:
+            raise StatusError(
+                413, "RequestEntityTooLarge", f"the body has more than {MAX_BODY_BYTES} bytes"
+            )
         return self.rfile.read(length)
 
     def _chunks(self) -> bytes:
         body = b""
         while size := self._chunk_size():
-            if len(body) + size > MAX_BODY:
-                raise StatusError(413, "RequestEntityTooLarge", f"more than {MAX_BODY} bytes")
+            if len(body) + size > MAX_BODY_BYTES:
+                raise StatusError(
+                    413, "RequestEntityTooLarge", f"the body has more than {MAX_BODY_BYTES} bytes"
+                )
             body += self.rfile.read(size)
             self.rfile.readline(3)
         self.rfile.readline(3)
@@ -206,35 +214,35 @@ class Handler(BaseHTTPRequestHandler):
         try:
             return int(self.rfile.readline(20).split(b";")[0], 16)
         except ValueError as error:
-            raise bad_request("the body is not chunked as it says") from error
+            raise bad_request("the chunked encoding of the body is invalid") from error
 
-    def _head(self, answer: Answer) -> None:
-        self.send_response(answer.code)
-        self.send_header("Content-Type", answer.media_type)
+    def _send_head(self, response: Response) -> None:
+        self.send_response(response.code)
+        self.send_header("Content-Type", response.media_type)
         self.send_header("Cache-Control", "no-cache, private")
         self.send_header("X-Content-Type-Options", "nosniff")
-        for name, value in answer.headers.items():
+        for name, value in response.headers.items():
             self.send_header(name, value)
 
-    def _send(self, answer: Answer) -> None:
-        self._head(answer)
-        self.send_header("Content-Length", str(len(answer.body)))
+    def _send(self, response: Response) -> None:
+        self._send_head(response)
+        self.send_header("Content-Length", str(len(response.body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
-    def _stream(self, answer: Answer, pieces: Iterator[bytes | None]) -> None:
+    def _stream(self, response: Response, pieces: Iterator[bytes | None]) -> None:
         chunked = self.request_version != "HTTP/1.0"
         self.close_connection |= not chunked
-        self._head(answer)
+        self._send_head(response)
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
         for piece in pieces:
-            if self.server.stopping.is_set() or (piece is None and self._left()):
+            if self.server.stopping.is_set() or (piece is None and self._client_closed()):
                 self.close_connection = True
                 return
             if piece:
@@ -243,9 +251,9 @@ class Handler(BaseHTTPRequestHandler):
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
 
-    def _left(self) -> bool:
-        """Whether the client is gone: it has nothing to say while a stream lasts."""
+    def _client_closed(self) -> bool:
+        """Return True if the client has closed: it sends nothing while a stream lasts."""
         return bool(select.select([self.connection], [], [], 0)[0])
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (its name there)
-        """Nothing: paths and headers are not for the log."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name in http.server)
+        """Log nothing: paths and headers may hold secrets."""

@@ -1,11 +1,12 @@
-"""The store: every object with its version, on disk and in memory, and what happened lately.
+"""The store: all objects with their versions, in SQLite and in memory, and the latest events.
 
-An object is kept as the JSON that clients get; that takes a third of the memory of the same in
-Python, and a list is answered by joining what is there.
+An object is kept as the JSON that clients receive: it takes a third of the memory of Python
+objects, and a list is answered by joining these bytes.
 """
 
 import sqlite3
 import threading
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,6 @@ import msgspec
 
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.entries import Entry, Event, Object, entry_of
-from sparktest.devcluster.history import History
 from sparktest.errors import UnavailableError
 
 TABLES = """
@@ -28,19 +28,67 @@ INSERT OR IGNORE INTO version VALUES (1, 1);
 DELETE = "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?"
 PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)"
 
+# Events kept per kind. A watch that is further behind has to list again.
+MAX_EVENTS = 2000
+
 Subscriber = Callable[[Event], None]
 
 
+class History:
+    """The latest events of one kind. It is complete after version `floor`."""
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self._events: list[Event] = []
+        self._changed = threading.Condition()
+
+    def add(self, event: Event) -> None:
+        """Append an event and wake the waiting watches."""
+        with self._changed:
+            self._events.append(event)
+            if len(self._events) > 2 * MAX_EVENTS:
+                self.forget(self._events[MAX_EVENTS - 1].entry.version)
+            self._changed.notify_all()
+
+    def forget(self, version: int) -> None:
+        """Drop the events up to a version: a watch from before it has to list again."""
+        with self._changed:
+            self.floor = max(self.floor, version)
+            del self._events[: bisect_right(self._events, version, key=_version)]
+            self._changed.notify_all()
+
+    def after(self, version: int, timeout: float) -> list[Event] | None:
+        """Return the events after a version; wait up to `timeout` seconds for the first.
+
+        None: some of them are no longer kept.
+        """
+        with self._changed:
+            found = self._after(version)
+            if found == []:
+                self._changed.wait(timeout)
+                found = self._after(version)
+            return found
+
+    def _after(self, version: int) -> list[Event] | None:
+        if version < self.floor:
+            return None
+        return self._events[bisect_right(self._events, version, key=_version) :]
+
+
+def _version(event: Event) -> int:
+    return event.entry.version
+
+
 class Store:
-    """All objects. One write at a time, under `lock`; reads need none.
+    """All objects. Writes take `lock`; reads need no lock.
 
     Raises:
-        UnavailableError: the file cannot be opened, or is none of ours.
+        UnavailableError: the file cannot be opened, or is not a database of the dev cluster.
     """
 
     def __init__(self, path: Path) -> None:
         self.lock = threading.RLock()
-        self._database = _opened(path)
+        self._database = _open(path)
         self.version: int = self._database.execute("SELECT value FROM version").fetchone()[0]
         self._floor = self.version
         self._kinds: defaultdict[str, dict[tuple[str, str], Entry]] = defaultdict(dict)
@@ -52,76 +100,79 @@ class Store:
             self._index(entry_of(kind, msgspec.json.decode(raw), raw))
 
     def close(self) -> None:
-        """Let go of the file; nothing can be written after."""
+        """Close the database; no write is possible afterwards."""
         with self.lock:
             self._database.close()
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Have every write told, in order, in the writer's thread: it must not take long."""
+        """Call `subscriber` after every write, in order, in the thread of the writer.
+
+        It must return quickly.
+        """
         self._subscribers.append(subscriber)
 
     def get(self, kind: str, namespace: str, name: str) -> Entry | None:
-        """The object's last version."""
+        """Return the current version of an object, or None."""
         return self._kinds[kind].get((namespace, name))
 
     def entries(self, kind: str, namespace: str = "") -> list[Entry]:
-        """The objects of a kind, of all namespaces unless one is given, by namespace and name."""
+        """Return the objects of a kind by namespace and name; "" stands for all namespaces."""
         with self.lock:
             entries = self._kinds[kind].copy()
         keys = sorted(key for key in entries if not namespace or key[0] == namespace)
         return [entries[key] for key in keys]
 
     def by_uid(self, uid: str) -> Entry | None:
-        """The object that has this uid."""
+        """Return the object with this uid, or None."""
         return self._uids.get(uid)
 
     def dependents(self, uid: str) -> list[Entry]:
-        """The objects that name this uid as an owner."""
+        """Return the objects that have an owner with this uid."""
         with self.lock:
             found = [self._uids.get(dependent) for dependent in self._dependents.get(uid, ())]
         return [entry for entry in found if entry]
 
     def put(self, kind: str, obj: Object) -> Entry:
-        """The object as written, in place of the one of its name; it gets the next version."""
+        """Store an object under the next version, in place of the one with its name."""
         with self.lock:
             meta = obj["metadata"]
             before = self.get(kind, meta.get("namespace", ""), meta["name"])
-            entry = self._stamped(kind, obj)
+            entry = self._next_version(kind, obj)
             self._save(entry)
             self._index(entry)
-            self._tell(Event("MODIFIED" if before else "ADDED", entry, before))
+            self._notify(Event("MODIFIED" if before else "ADDED", entry, before))
             return entry
 
     def remove(self, kind: str, obj: Object) -> Entry:
-        """The object's last version, which is no longer there."""
+        """Remove an object; return its last state under the next version."""
         with self.lock:
             meta = obj["metadata"]
-            entry = self._stamped(kind, obj)
+            entry = self._next_version(kind, obj)
             self._save(entry, gone=True)
             before = self._kinds[kind].pop((meta.get("namespace", ""), meta["name"]), None)
             if before:
-                self._forget(before)
-            self._tell(Event("DELETED", entry, before))
+                self._unindex(before)
+            self._notify(Event("DELETED", entry, before))
             return entry
 
     def history(self, kind: str) -> History:
-        """What happened to the objects of a kind since this process started."""
+        """Return the events of a kind since this process started."""
         with self.lock:
             if kind not in self._histories:
                 self._histories[kind] = History(self._floor)
             return self._histories[kind]
 
     def clear(self, kept: Callable[[Entry], bool]) -> None:
-        """Forget all objects but some, without a word to anybody: for a store nobody else uses."""
+        """Remove the objects that `kept` rejects, without events: for a store without clients."""
         gone = [entry for entry in self._uids.values() if not kept(entry)]
         with self.lock, self._database as database:
             database.execute("BEGIN")
             database.executemany(DELETE, [entry.place for entry in gone])
         for entry in gone:
             del self._kinds[entry.kind][entry.namespace, entry.name]
-            self._forget(entry)
+            self._unindex(entry)
 
-    def _stamped(self, kind: str, obj: Object) -> Entry:
+    def _next_version(self, kind: str, obj: Object) -> Entry:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         return entry_of(kind, obj, msgspec.json.encode(obj))
@@ -136,40 +187,40 @@ class Store:
                     database.execute(PUT, (*entry.place, entry.raw))
                 database.execute("UPDATE version SET value = ?", (self.version,))
         except sqlite3.Error as error:
-            text = f"the dev cluster cannot store it: {error}"
+            text = f"the dev cluster cannot store the object: {error}"
             raise StatusError(500, "InternalError", text) from error
 
     def _index(self, entry: Entry) -> None:
         before = self._kinds[entry.kind].get((entry.namespace, entry.name))
         if before:
-            self._forget(before)
+            self._unindex(before)
         self._kinds[entry.kind][(entry.namespace, entry.name)] = entry
         self._uids[entry.uid] = entry
         for owner in entry.owners:
             self._dependents[owner].add(entry.uid)
 
-    def _forget(self, entry: Entry) -> None:
+    def _unindex(self, entry: Entry) -> None:
         self._uids.pop(entry.uid, None)
         for owner in entry.owners:
-            known = self._dependents[owner]
-            known.discard(entry.uid)
-            if not known:
+            uids = self._dependents[owner]
+            uids.discard(entry.uid)
+            if not uids:
                 del self._dependents[owner]
 
-    def _tell(self, event: Event) -> None:
+    def _notify(self, event: Event) -> None:
         self.history(event.entry.kind).add(event)
         for subscriber in self._subscribers:
             subscriber(event)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     try:
-        path.touch(mode=0o600)  # before it holds anything; the files beside it follow it
+        path.touch(mode=0o600)  # before SQLite writes: its -wal and -shm files take the same mode
         database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     except sqlite3.DatabaseError as error:
         raise _unusable(path, error) from error
     try:
-        # A commit survives the death of this process; that of the machine may lose the last.
+        # A commit survives a crash of this process; a crash of the machine may lose the last ones.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(TABLES)
@@ -180,4 +231,4 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> UnavailableError:
-    return UnavailableError(f"{path}: {error}; sparktest devcluster reset forgets what is in it")
+    return UnavailableError(f"{path}: {error}; sparktest devcluster reset deletes it")

@@ -1,4 +1,4 @@
-"""A watch: the events of a kind from a version on, for one client."""
+"""Watches: the events of one kind after a version, as a stream for one client."""
 
 import random
 import time
@@ -9,35 +9,38 @@ import msgspec
 
 from sparktest.devcluster.api_errors import StatusError, bad_request, expired
 from sparktest.devcluster.entries import Entry, Event
-from sparktest.devcluster.history import History
 from sparktest.devcluster.kinds import Kind
-from sparktest.devcluster.selectors import Test
-from sparktest.devcluster.store import Store
+from sparktest.devcluster.selectors import Predicate
+from sparktest.devcluster.store import History, Store
 
 BOOKMARK_SECONDS = 30.0
-# How often the writer of a silent stream gets to see whether anybody still listens.
-LOOK_UP_SECONDS = 5.0
-LONGEST_SECONDS = (1800, 3600)
+# A silent stream yields None this often, so that the server notices a closed connection.
+YIELD_SECONDS = 5.0
+DEFAULT_TIMEOUT_SECONDS = (1800, 3600)
 
 Render = Callable[[Entry], bytes]
 
 
 class WatchOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client asked for: `version` None means everything there is, first."""
+    """The options of a watch.
+
+    `version`: the version to continue after; None lists all objects first.
+    `mark_initial`: end that list with a bookmark (sendInitialEvents).
+    """
 
     namespace: str = ""
     version: int | None = None
-    test: Test | None = None
+    predicate: Predicate | None = None
     timeout_seconds: float | None = None
     bookmarks: bool = False
     mark_initial: bool = False
 
 
-def version_of(text: str) -> int | None:
-    """The version that a query names; None for none and for 0, which both mean any.
+def parse_version(text: str) -> int | None:
+    """Return a resourceVersion parameter as a number; None for "" and "0", which mean any.
 
     Raises:
-        StatusError: 400, it is no version.
+        StatusError: 400, it is not a number.
     """
     if text in ("", "0"):
         return None
@@ -49,9 +52,9 @@ def version_of(text: str) -> int | None:
 def watch(
     store: Store, kind: Kind, options: WatchOptions, render: Render
 ) -> Iterator[bytes | None]:
-    """The lines of the stream as they come, joined; None now and then while nothing happens."""
+    """Yield lines of the stream, several at a time; None now and then while nothing happens."""
     history = store.history(kind.key)
-    seconds = options.timeout_seconds or random.uniform(*LONGEST_SECONDS)  # noqa: S311
+    seconds = options.timeout_seconds or random.uniform(*DEFAULT_TIMEOUT_SECONDS)  # noqa: S311
     end = time.monotonic() + seconds
     with store.lock:
         current = store.version
@@ -60,58 +63,58 @@ def watch(
         yield error_line(expired(f"Too large resource version: {options.version}"))
         return
     version = current if options.version is None else options.version
-    chosen = [entry for entry in initial if not options.test or options.test(entry)]
+    chosen = [entry for entry in initial if not options.predicate or options.predicate(entry)]
     lines = [line("ADDED", render(entry)) for entry in chosen]
     if options.mark_initial:
         lines.append(bookmark(kind, version, initial=True))
     yield b"".join(lines) or None
     marked = time.monotonic()
     while (now := time.monotonic()) < end:
-        events = history.after(version, min(LOOK_UP_SECONDS, end - now))
+        events = history.after(version, min(YIELD_SECONDS, end - now))
         if events is None:
             yield error_line(expired(f"too old resource version: {version} ({history.floor})"))
             return
         if events:
             version = events[-1].entry.version
-        lines = [text for event in events if (text := _line(event, options, render))]
+        lines = [text for event in events if (text := _event_line(event, options, render))]
         if options.bookmarks and time.monotonic() - marked >= BOOKMARK_SECONDS:
             marked = time.monotonic()
-            version = _seen(store, history, version)
+            version = _known_version(store, history, version)
             lines.append(bookmark(kind, version))
         yield b"".join(lines) or None
     if options.bookmarks:
         yield bookmark(kind, version)
 
 
-def _seen(store: Store, history: History, version: int) -> int:
-    """The version up to which this stream knows everything, though it may be of other kinds."""
+def _known_version(store: Store, history: History, version: int) -> int:
+    """Return the version of the store if the stream has sent every event up to it."""
     with store.lock:
         return version if history.after(version, 0) else store.version
 
 
-def _line(event: Event, options: WatchOptions, render: Render) -> bytes:
-    """The event as this client sees it; empty where it does not concern it."""
+def _event_line(event: Event, options: WatchOptions, render: Render) -> bytes:
+    """Return the line for an event; empty if no object that the client selected is affected."""
     entry, before = event.entry, event.before
     if options.namespace and entry.namespace != options.namespace:
         return b""
-    if options.test is None:
+    if options.predicate is None:
         return line(event.type, render(entry))
-    was = before is not None and options.test(before)
-    now = event.type != "DELETED" and options.test(entry)
-    if was and now:
+    selected_before = before is not None and options.predicate(before)
+    selected_now = event.type != "DELETED" and options.predicate(entry)
+    if selected_before and selected_now:
         return line("MODIFIED", render(entry))
-    if now:
+    if selected_now:
         return line("ADDED", render(entry))
-    return line("DELETED", render(entry)) if was else b""
+    return line("DELETED", render(entry)) if selected_before else b""
 
 
 def line(kind: str, raw: bytes) -> bytes:
-    """One line of a stream."""
+    """Return one line of a stream."""
     return b'{"type":"' + kind.encode() + b'","object":' + raw + b"}\n"
 
 
 def bookmark(kind: Kind, version: int, *, initial: bool = False) -> bytes:
-    """A line that says how far the stream is."""
+    """Return a BOOKMARK line; `initial` marks the end of the initial list."""
     meta: dict[str, Any] = {"resourceVersion": str(version)}
     if initial:
         meta["annotations"] = {"k8s.io/initial-events-end": "true"}
@@ -120,5 +123,5 @@ def bookmark(kind: Kind, version: int, *, initial: bool = False) -> bytes:
 
 
 def error_line(error: StatusError) -> bytes:
-    """A line that ends a stream with an error."""
+    """Return an ERROR line, which ends a stream."""
     return line("ERROR", msgspec.json.encode(error.document()))

@@ -14,7 +14,7 @@ from sparktest.devcluster.app import DevCluster
 from sparktest.devcluster.clock import Clock, stamp
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import JOBS, PODS
-from sparktest.devcluster.requests import Answer, Request, target, verb_of
+from sparktest.devcluster.requests import Request, Response, parse_path, verb_of
 
 REASONS = {
     401: "Unauthorized",
@@ -152,7 +152,7 @@ class Faults:
         with self._lock:
             self._faults.append(Fault(calls, calls.times, **fields))
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Response:
         fault = self._take(request)
         if fault is not None:
             time.sleep(fault.seconds)
@@ -160,19 +160,19 @@ class Faults:
                 reason = REASONS.get(fault.code, "InternalError")
                 text = f"injected: {reason}"
                 raise StatusError(fault.code, reason, text, retry_after=fault.retry_after)
-        answer = self._respond(request)
+        response = self._respond(request)
         if fault is not None and fault.lose:
             raise ConnectionAbortedError("injected")
-        if answer.stream is not None:
+        if response.stream is not None:
             with self._lock:
                 self._opened += 1
-                answer.stream = self._pieces(answer.stream, self._opened)
-        return answer
+                response.stream = self._pieces(response.stream, self._opened)
+        return response
 
     def _take(self, request: Request) -> Fault | None:
         """Return the fault for this request, and count it."""
         try:
-            found = target(request.path, self._cluster.kinds)
+            found = parse_path(request.path, self._cluster.kinds)
             verb = verb_of(request, found)
         except StatusError:  # discovery, or an error anyway
             return None

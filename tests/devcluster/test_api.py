@@ -64,8 +64,8 @@ def test_names_are_made_up_where_only_a_beginning_is_given(client: Client) -> No
         (JOBS, job("x" * 64), 422, "no more than 63"),
         (PODS, {"metadata": {"name": "a"}, "spec": {"containers": []}}, 422, "spec.containers"),
         (MAPS, [], 400, "object"),
-        (MAPS, b"{", 400, "no JSON"),
-        (MAPS, b"[" * 100_000, 400, "no JSON"),
+        (MAPS, b"{", 400, "not JSON"),
+        (MAPS, b"[" * 100_000, 400, "not JSON"),
     ],
 )
 def test_what_breaks_a_rule_is_refused_by_name(

@@ -1,9 +1,9 @@
-"""Bodies in protobuf, as kubectl's `create` and `auth` send them."""
+"""Protobuf bodies, as `kubectl create` and `kubectl auth` send them."""
 
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparktest.devcluster.api_errors import StatusError
@@ -35,7 +35,7 @@ META = field(
 )
 
 
-def test_a_secret_is_read_with_its_values_in_base64() -> None:
+def test_a_secret_is_decoded_with_its_values_in_base64() -> None:
     raw = META + field(2, field(1, "a") + field(2, b"\xff")) + field(3, "Opaque")
     assert decode(body("Secret", raw)) == {
         "apiVersion": "v1",
@@ -46,7 +46,7 @@ def test_a_secret_is_read_with_its_values_in_base64() -> None:
     }
 
 
-def test_a_job_is_read_down_to_its_variables() -> None:
+def test_a_job_is_decoded_down_to_its_environment_variables() -> None:
     env = field(1, "A") + field(2, "1")
     limits = field(1, field(1, "cpu") + field(2, field(1, "100m")))
     container = field(1, "c") + field(2, "i") + field(3, "sh") + field(3, "-c") + field(7, env)
@@ -86,17 +86,22 @@ def test_a_job_is_read_down_to_its_variables() -> None:
         body("Secret", field(99, "x")),
         body("Job", field(2, field(16, b"x"))),
         MAGIC + b"\x0d1234",
+        MAGIC + b"\x08\x00",
+        body("Job", field(1, 1)),
+        body("Secret", field(2, 1)),
+        body("Job", field(2, field(10, b"x"))),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_the_way_out(raw: bytes) -> None:
+def test_an_undecodable_body_is_rejected_with_a_hint(raw: bytes) -> None:
     with pytest.raises(StatusError) as caught:
         decode(raw)
     assert caught.value.code == 415
     assert "application/json" in caught.value.detail
 
 
+@example(b"\x08\x00", "")
 @given(st.binary(max_size=60), st.sampled_from(["", "Secret", "Job", "Namespace"]))
-def test_no_bytes_are_more_than_refused(raw: bytes, kind: str) -> None:
+def test_no_body_causes_another_error(raw: bytes, kind: str) -> None:
     for sent in (MAGIC + raw, body(kind, raw)):
         try:
             found: Any = decode(sent)

@@ -6,11 +6,11 @@ import pytest
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.entries import Entry, entry_of
 from sparktest.devcluster.kinds import EVENTS, JOBS, PODS, Kind
-from sparktest.devcluster.selectors import label_terms, selector
+from sparktest.devcluster.selectors import label_requirements, parse_selector
 
 
 def holds(text: str, **labels: str) -> bool:
-    return all(term(labels) for term in label_terms(text))
+    return all(term(labels) for term in label_requirements(text))
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_label_selector_does_not_hold(text: str) -> None:
 
 def test_keys_may_have_a_domain() -> None:
     label = {"batch.kubernetes.io/job-name": "x"}
-    assert all(term(label) for term in label_terms("batch.kubernetes.io/job-name=x"))
+    assert all(term(label) for term in label_requirements("batch.kubernetes.io/job-name=x"))
 
 
 @pytest.mark.parametrize("text", ["a in (b", "=1", "a=b=c", "a b", "a,,b", "(", "a!"])
 def test_a_label_selector_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(StatusError) as caught:
-        label_terms(text)
+        label_requirements(text)
     assert caught.value.code == 400
 
 
@@ -70,10 +70,10 @@ def test_fields_are_selected_by_their_text() -> None:
         (EVENTS, event, "source=kubelet,involvedObject.uid=7"),
         (JOBS, finished, "status.successful=1"),
     ):
-        test = selector(kind, "", text)
+        test = parse_selector(kind, "", text)
         assert test is not None
         assert test(found), text
-    other = selector(PODS, "", "status.phase!=Running")
+    other = parse_selector(PODS, "", "status.phase!=Running")
     assert other is not None
     assert not other(pod)
 
@@ -81,9 +81,9 @@ def test_fields_are_selected_by_their_text() -> None:
 @pytest.mark.parametrize("text", ["status.nope=1", "status.phase", "=x"])
 def test_a_field_that_cannot_be_selected_on_is_refused(text: str) -> None:
     with pytest.raises(StatusError) as caught:
-        selector(PODS, "", text)
+        parse_selector(PODS, "", text)
     assert caught.value.code == 400
 
 
 def test_no_selector_is_no_test() -> None:
-    assert selector(PODS, "", "") is None
+    assert parse_selector(PODS, "", "") is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparktest.devcluster.app import DevCluster
-from sparktest.devcluster.server import MAX_BODY
+from sparktest.devcluster.server import MAX_BODY_BYTES
 from sparktest.errors import ConflictError, UnavailableError
 from tests.devcluster.client import MAPS, Client, config_map
 
@@ -94,7 +94,7 @@ def test_a_body_in_chunks_is_read(client: Client) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("length", [str(MAX_BODY + 1), "many", "-1"])
+@pytest.mark.parametrize("length", [str(MAX_BODY_BYTES + 1), "many", "-1"])
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: Client, length: str) -> None:
     connection = client.connect()
     connection.putrequest("POST", MAPS)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.entries import Event
-from sparktest.devcluster.history import KEPT
-from sparktest.devcluster.store import Store
+from sparktest.devcluster.store import MAX_EVENTS, Store
 from sparktest.errors import UnavailableError
 
 KIND = "/things"
@@ -54,7 +53,7 @@ def test_what_cannot_be_stored_is_not_there_and_the_next_write_may_be(tmp_path: 
     store = Store(tmp_path / "db")
     kept = store.put(KIND, thing("a"))
     store._database.execute("PRAGMA max_page_count = 1")  # a disk that is full
-    with pytest.raises(StatusError, match="cannot store it: database or disk is full"):
+    with pytest.raises(StatusError, match="cannot store the object: database or disk is full"):
         store.put(KIND, thing("b", text="x" * 100_000))
     assert store.entries(KIND) == [kept]
     store._database.execute("PRAGMA max_page_count = 1000000")
@@ -82,7 +81,7 @@ def test_history_knows_where_it_ends(tmp_path: Path) -> None:
     history = store.history(KIND)
     old = store.version
     entry = store.put(KIND, thing("a"))
-    for _ in range(2 * KEPT + 1):
+    for _ in range(2 * MAX_EVENTS + 1):
         history.add(Event("MODIFIED", entry, None))
     assert history.after(old, 0) is None
     history.forget(store.version)

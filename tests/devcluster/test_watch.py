@@ -115,7 +115,7 @@ def test_bookmarks_move_on_though_only_others_change(
     own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "BOOKMARK_SECONDS", 0.1)
-    monkeypatch.setattr(watch, "LOOK_UP_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "YIELD_SECONDS", 0.05)
     begin = version(own)
     with own.stream(f"{MAPS}?watch=1&allowWatchBookmarks=1&resourceVersion={begin}") as stream:
         own.create("/api/v1/namespaces", {"metadata": {"name": "other"}})
@@ -178,7 +178,7 @@ def test_hundreds_of_watches_get_an_event_soon(client: Client) -> None:
 def test_the_thread_of_a_watch_ends_with_its_client(
     cluster: DevCluster, own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "LOOK_UP_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "YIELD_SECONDS", 0.05)
     own.get(MAPS)
     before = threading.active_count()
     streams = [own.stream(f"{MAPS}?watch=1") for _ in range(5)]
