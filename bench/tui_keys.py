@@ -28,15 +28,15 @@ from textual.binding import Binding
 from textual.widgets import DataTable
 
 from sparktest.domain import K8sRef, Origin, Run, RunPage, Status
-from sparktest.tui import columns
+from sparktest.run_poller import PageRequest
 from sparktest.tui.app import SparkTestApp
-from sparktest.tui.feed import Ask
+from sparktest.tui.columns import cells, fit_columns
 from sparktest.tui.messages import Fetched
-from sparktest.tui.widgets.run_list import cells, room
+from sparktest.tui.widgets.run_list import columns_width
 
 WIDTH, HEIGHT = 120, 40
 GOAL_MS = 50.0
-# No byte for so long: the frame is over. Longer than any pause inside one.
+# A frame is complete after this long without a byte; longer than any pause inside one.
 QUIET_SECONDS = 0.12
 DEADLINE_SECONDS = 60.0
 REFRESH = "f2"
@@ -51,7 +51,7 @@ FINAL = (Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
 
 
 class Cost(NamedTuple):
-    """What one key took: milliseconds of wall and CPU, bytes to the terminal."""
+    """The cost of one key: milliseconds of wall clock and CPU, bytes written to the terminal."""
 
     wall: float
     cpu: float
@@ -62,7 +62,7 @@ class Cost(NamedTuple):
 
 
 def make_runs(count: int) -> list[Run]:
-    """So many ended runs, days old, so that nothing on the screen changes by itself."""
+    """Return `count` finished runs, days old, so that nothing on the screen changes by itself."""
     now = datetime.now(UTC) - timedelta(days=2)
     return [
         Run(
@@ -81,7 +81,7 @@ def make_runs(count: int) -> list[Run]:
 
 
 def changed(runs: list[Run], turn: int) -> list[Run]:
-    """One run in a hundred with another status, the visible ones among them."""
+    """Change the status of one run in a hundred, visible ones among them, and return those."""
     for at in range(turn % 10, len(runs), 100):
         run = runs[at]
         status = FINAL[(FINAL.index(run.status) + 1) % 4]
@@ -89,8 +89,8 @@ def changed(runs: list[Run], turn: int) -> list[Run]:
     return runs[turn % 10 :: 100]
 
 
-class Api:
-    """Answers the list and nothing that is newer."""
+class StaticApi:
+    """An API whose runs never change."""
 
     def __init__(self, runs: list[Run]) -> None:
         self.runs = tuple(runs)
@@ -98,7 +98,7 @@ class Api:
     def list_runs(
         self, *, updated_since: datetime | None, cursor: str | None, limit: int
     ) -> RunPage:
-        """A page of all runs; none is newer than what was read."""
+        """Return a page of all runs; nothing when asked for changes."""
         if updated_since is not None:
             return RunPage(runs=())
         start = int(cursor or 0)
@@ -108,21 +108,21 @@ class Api:
         )
 
 
-class OurApp(SparkTestApp):
-    """SparkTest's own, with a key that brings the answer of a poll."""
+class ListApp(SparkTestApp):
+    """SparkTest's app, with a key that stands for the answer to a poll."""
 
     BINDINGS: ClassVar = [Binding(REFRESH, "refresh_rows", show=False)]
 
     def __init__(self, runs: list[Run]) -> None:
-        super().__init__(Api(runs))  # type: ignore[arg-type]
+        super().__init__(StaticApi(runs))  # type: ignore[arg-type]
         self.runs = runs
         self.turn = 0
 
     def action_refresh_rows(self) -> None:
-        """What a poll with one run in a hundred changed brings."""
+        """Apply a poll in which one run in a hundred changed."""
         self.turn += 1
         page = RunPage(runs=tuple(changed(self.runs, self.turn)))
-        self.post_message(Fetched(Ask(False, None, None, len(page.runs)), page))
+        self.post_message(Fetched(PageRequest(False, None, None, len(page.runs)), page))
 
 
 class TableApp(App[None]):
@@ -136,24 +136,24 @@ class TableApp(App[None]):
         self.turn = 0
 
     def compose(self) -> ComposeResult:
-        """The table alone."""
+        """Create the table."""
         yield DataTable(cursor_type="row", zebra_stripes=False)
 
     def on_mount(self) -> None:
         """Fill the table."""
         table, now = self.query_one(DataTable), datetime.now(UTC)
-        self.plan = columns.plan(room(WIDTH))
-        for column in self.plan:
+        self.shown = fit_columns(columns_width(WIDTH))
+        for column in self.shown:
             table.add_column(column.title, width=column.width, key=column.field)
         for run in self.runs:
-            table.add_row(*cells(run, self.plan, now), key=run.id)
+            table.add_row(*cells(run, self.shown, now), key=run.id)
 
     def action_refresh_rows(self) -> None:
-        """What a poll with one run in a hundred changed brings."""
+        """Apply a poll in which one run in a hundred changed."""
         self.turn += 1
         table, now = self.query_one(DataTable), datetime.now(UTC)
         for run in changed(self.runs, self.turn):
-            table.update_cell(run.id, "status", cells(run, self.plan, now)[0])
+            table.update_cell(run.id, "status", cells(run, self.shown, now)[0])
 
 
 # --- the terminal ----------------------------------------------------------------------------
@@ -172,20 +172,20 @@ class Terminal:
         size = struct.pack("HHHH", HEIGHT, WIDTH, 0, 0)
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, size)
 
-    def loaded(self) -> None:
-        """Wait until it has painted something and then nothing for two seconds."""
+    def wait_until_loaded(self) -> None:
+        """Wait until the program has painted something and then nothing for two seconds."""
         if not self._read(DEADLINE_SECONDS, 2.0)[1]:
             raise SystemExit("the program painted nothing")
 
     def press(self, key: str) -> Cost:
-        """What this key cost."""
+        """Press a key and return its cost."""
         before, started = self._cpu(), time.perf_counter()
         os.write(self._file, KEYS[key])
         last, written = self._read(2.0, QUIET_SECONDS)
         return Cost((last - started) * 1000, (self._cpu() - before) / 1e6, written)
 
     def memory(self) -> float:
-        """The resident memory in MB."""
+        """Return the resident memory in MB."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
@@ -196,7 +196,7 @@ class Terminal:
         os.close(self._file)
 
     def _read(self, first: float, quiet: float) -> tuple[float, int]:
-        """When the last byte came and how many there were; `first`: the wait for the first."""
+        """Read a frame and return when its last byte came and its size; wait `first` s for it."""
         last, written, wait = time.perf_counter(), 0, first
         while select.select([self._file], [], [], wait)[0]:
             written += len(os.read(self._file, 65536))
@@ -204,23 +204,23 @@ class Terminal:
         return last, written
 
     def _cpu(self) -> int:
-        """Nanoseconds on a CPU, of all threads."""
+        """Return the CPU time of all threads in nanoseconds."""
         tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks)
 
 
 def measure(name: str, rows: int, repeat: int) -> tuple[dict[str, Cost], float]:
-    """The median cost of each kind of key, and the memory in MB."""
+    """Return the median cost of each kind of key, and the memory in MB."""
     terminal = Terminal(name, rows)
     try:
-        terminal.loaded()
-        taken = {
+        terminal.wait_until_loaded()
+        costs = {
             "cursor move": [terminal.press(("down", "up")[n % 2]) for n in range(repeat)],
             "refresh of 1 %": [terminal.press(REFRESH) for _ in range(repeat)],
             "page down": [terminal.press("pagedown") for _ in range(repeat)],
             "scroll a line": _scrolled(terminal, repeat),
         }
-        return {what: _median(costs) for what, costs in taken.items()}, terminal.memory()
+        return {what: _median(each) for what, each in costs.items()}, terminal.memory()
     finally:
         terminal.close()
 
@@ -237,7 +237,7 @@ def _median(costs: list[Cost]) -> Cost:
 
 
 def report(rows: int, repeat: int) -> int:
-    """The exit code: 1 when a cursor key missed the goal."""
+    """Print the costs and return the exit code: 1 when a cursor key missed the goal."""
     ours, our_memory = measure("ours", rows, repeat)
     table, table_memory = measure("table", rows, repeat)
     print(f"{rows:,} rows, {WIDTH}x{HEIGHT}, medians of {repeat}")
@@ -249,13 +249,13 @@ def report(rows: int, repeat: int) -> int:
         print(f"{what:16}{both}{other.wall / cost.wall:8.1f}x{other.cpu / cost.cpu:8.1f}x")
     print(f"memory: {our_memory:.0f} MB and {table_memory:.0f} MB")
     wall = ours["cursor move"].wall
-    held = wall <= GOAL_MS
-    print(f"cursor key: {wall:.1f} ms, goal {GOAL_MS:.0f} ms: {'held' if held else 'MISSED'}")
-    return 0 if held else 1
+    met = wall <= GOAL_MS
+    print(f"cursor key: {wall:.1f} ms, goal {GOAL_MS:.0f} ms: {'met' if met else 'MISSED'}")
+    return 0 if met else 1
 
 
 def main() -> int:
-    """The exit code."""
+    """Run the bench and return its exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=30)
@@ -264,7 +264,7 @@ def main() -> int:
     if chosen.play is None:
         return report(chosen.rows, chosen.repeat)
     runs = make_runs(chosen.rows)
-    app: App[Any] = OurApp(runs) if chosen.play == "ours" else TableApp(runs)
+    app: App[Any] = ListApp(runs) if chosen.play == "ours" else TableApp(runs)
     app.run()
     return 0
 

@@ -1,10 +1,13 @@
-"""The app: it alone talks to the API and the clipboard; screens show the store and ask."""
+"""SparkTestApp: the terminal UI, the only part of it that calls the API and the clipboard."""
 
 import os
 import signal
 import sys
+import tempfile
+import traceback
 from asyncio import get_running_loop
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -12,6 +15,8 @@ from urllib.parse import urlsplit
 from rich.text import Text
 from textual import events, on, work
 from textual.app import SystemCommand
+from textual.dom import DOMNode
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -21,43 +26,35 @@ from sparktest.domain import Run
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.sanitize import clean, clean_text
 from sparktest.settings import Settings
-from sparktest.tui import actions, clipboard, crash, palette, questions, text, theme
-from sparktest.tui.clock import Clock
-from sparktest.tui.messages import (
-    Copied,
-    Refused,
-    RunGone,
-    RunKnown,
-    TextAsked,
-)
-from sparktest.tui.reading import ReadingApp
-from sparktest.tui.screens.confirm import ConfirmScreen
-from sparktest.tui.screens.copying import Choice, CopyScreen, TextScreen
+from sparktest.tui import actions, clipboard, text, theme
+from sparktest.tui.messages import ActionFailed, Copied, CopyRequested, RunDeleted, RunUpdated
+from sparktest.tui.polling import Clock, LiveScreen, PollingApp
+from sparktest.tui.screens.confirm import ConfirmScreen, Question, cancel_question, delete_question
+from sparktest.tui.screens.copy_menu import Choice, CopyScreen, TextScreen
 from sparktest.tui.screens.help import HelpScreen
-from sparktest.tui.screens.live import LiveScreen
 from sparktest.tui.screens.run import RunScreen
 from sparktest.tui.screens.runs import RunsScreen
-from sparktest.tui.threads import DaemonThreads
-from sparktest.tui.widgets.command_line import CommandLine
 from sparktest.tui.widgets.log_pane import LogPane
+from sparktest.tui.widgets.log_view import LogView
 from sparktest.tui.widgets.run_list import RunList
+from sparktest.tui.widgets.static import CommandLine
 
 NO_TERMINAL = "sparktest tui needs a terminal; `sparktest runs` prints the list\n"
 USAGE = 2
 MAX_TOAST = 160
 
 
-class SparkTestApp(ReadingApp):
-    """The terminal UI over one API.
+class SparkTestApp(PollingApp):
+    """The terminal UI of one API.
 
     Args:
-        api: the API; every text it answers has been made safe to show.
-        address: the API as people know it.
-        target: the cluster that commands name.
-        environ: where the terminal says what it is.
+        api: the API; its client has made every text safe to show.
+        address: the API's host and port, to show.
+        target: the cluster that kubectl commands name.
+        environ: describes the terminal; None: the environment of the process.
     """
 
-    # Absolute: a subclass elsewhere would look beside itself.
+    # Absolute: a relative path would be resolved beside the module of a subclass.
     CSS_PATH = Path(__file__).with_name("app.tcss")
     BINDINGS: ClassVar = [*actions.bindings(actions.EVERYWHERE)]
 
@@ -76,137 +73,147 @@ class SparkTestApp(ReadingApp):
         self._environ = os.environ if environ is None else environ
 
     def on_mount(self) -> None:
-        """Show the list, empty as yet, and begin to read."""
-        get_running_loop().set_default_executor(DaemonThreads())
-        # Whoever ends the process wants the terminal back as it was.
+        """Show the list, still empty, and start to poll."""
+        # SIGTERM must leave the terminal as it was.
         get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.register_theme(theme.DARK)
         self.theme = theme.DARK.name
         self.push_screen(
-            RunsScreen(self.store, self.feed, self.clock, self._address, self._kube_target)
+            RunsScreen(self.store, self.poller, self.clock, self._address, self._kube_target)
         )
-        self.read()
+        self.start_polling()
 
     # --- one run ---------------------------------------------------------------------------------
 
     @on(RunList.Opened)
     def _open(self, message: RunList.Opened) -> None:
-        run = message.run
+        run, target = message.run, self._kube_target
         self.push_screen(
-            RunScreen(self._api, run, self.store, self.feed, self.clock, target=self._kube_target)
+            RunScreen(self._api, run, self.store, self.poller, self.clock, target=target)
         )
         self._call("The run", run.id, "")
 
     @property
-    def _subject(self) -> Run | None:
-        return self.screen.subject if isinstance(self.screen, LiveScreen) else None
+    def _selected_run(self) -> Run | None:
+        return self.screen.selected_run if isinstance(self.screen, LiveScreen) else None
 
     def action_cancel(self) -> None:
-        """Stop the run that the screen is about, after a question."""
-        if (run := self._subject) is not None:
-            self._confirm(questions.cancel(run), run.id, "cancel")
+        """Cancel the selected run, after a question."""
+        if (run := self._selected_run) is not None:
+            self._confirm(cancel_question(run), run.id, "cancel")
 
     def action_delete(self) -> None:
-        """Delete the run that the screen is about, after a question."""
-        if (run := self._subject) is not None:
-            self._confirm(questions.delete(run, self._kube_target), run.id, "delete")
+        """Delete the selected run, after a question."""
+        if (run := self._selected_run) is not None:
+            self._confirm(delete_question(run, self._kube_target), run.id, "delete")
 
-    def _confirm(self, question: questions.Question | str, run_id: str, verb: str) -> None:
-        """Ask, and do it to the run with this id, whatever the cursor is on by then."""
+    def _confirm(self, question: Question | str, run_id: str, verb: str) -> None:
+        """Ask, then act on the run with this id, wherever the cursor is by then."""
         if isinstance(question, str):
-            self.say(question, "warning")
+            self.notify(question, severity="warning")
             return
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._call(question.facts[0], run_id, verb)
+        def act(confirmed: bool | None) -> None:
+            if confirmed:
+                self._call(question.details[0], run_id, verb)
 
-        self.push_screen(ConfirmScreen(question), answered)
+        self.push_screen(ConfirmScreen(question), act)
 
     @work(thread=True, group="calls", exit_on_error=False)
     def _call(self, name: str, run_id: str, verb: str) -> None:
         try:
             if verb == "cancel":
                 run = self._api.cancel_run(run_id)
-                self.post_message(RunKnown(run, f"{name} was asked to stop"))
+                self.post_message(RunUpdated(run, f"{name} is being cancelled"))
             elif verb == "delete":
                 left = self._api.delete_run(run_id)
                 note = f"\nThe TestRun is still there: {clean_text(left)}" if left else ""
-                self.post_message(RunGone(run_id, f"{name} was deleted{note}"))
+                self.post_message(RunDeleted(run_id, f"{name} was deleted{note}"))
             else:
-                self.post_message(RunKnown(self._api.get_run(run_id)))
+                self.post_message(RunUpdated(self._api.get_run(run_id)))
         except (NotFoundError, GoneError):
-            self.post_message(RunGone(run_id, f"{name} had been deleted"))
+            self.post_message(RunDeleted(run_id, f"{name} was already deleted"))
         except SparkTestError as error:
-            self.post_message(Refused(f"{name}: {verb or 'read'} did not work", error))
+            self.post_message(ActionFailed(f"{name}: {verb or 'read'} failed", error))
 
-    @on(RunKnown)
-    def _known(self, message: RunKnown) -> None:
+    @on(RunUpdated)
+    def _run_updated(self, message: RunUpdated) -> None:
         self.store.apply([message.run])
         self.sync()
-        self.say(message.note)
+        self.notify(message.notice)
 
-    @on(RunGone)
-    def _gone(self, message: RunGone) -> None:
+    @on(RunDeleted)
+    def _run_deleted(self, message: RunDeleted) -> None:
         self.store.remove([message.run_id])
         self.sync()
-        self.say(message.note, "warning")
+        self.notify(message.notice, severity="warning")
 
-    @on(Refused)
-    def _refused(self, message: Refused) -> None:
-        self.say(f"{message.what}\n{message.error.detail}", "error")
+    @on(ActionFailed)
+    def _action_failed(self, message: ActionFailed) -> None:
+        self.notify(f"{message.summary}\n{message.error.detail}", severity="error")
 
     # --- the clipboard ---------------------------------------------------------------------------
 
     def action_copy(self) -> None:
-        """Copy the command in focus, or choose what to copy of the run."""
+        """Copy the focused command, or open the menu of what can be copied."""
         if isinstance(self.focused, CommandLine):
             self.focused.action_copy()
-        elif (run := self._subject) is not None:
-            self.push_screen(CopyScreen(run, target=self._kube_target), self._chosen)
+        elif (run := self._selected_run) is not None:
+            self.push_screen(CopyScreen(run, target=self._kube_target), self._copy_choice)
 
-    def _chosen(self, choice: Choice) -> None:
+    def _copy_choice(self, choice: Choice) -> None:
         if choice is not None:
-            self._copy(TextAsked(*choice))
+            self._copy(CopyRequested(*choice))
 
-    @on(TextAsked)
-    def _copy(self, message: TextAsked) -> None:
-        found = clipboard.ways(self._environ, len(message.text.encode()))
-        if found.osc52:
+    @on(CopyRequested)
+    def _copy(self, message: CopyRequested) -> None:
+        methods = clipboard.methods_for(self._environ, len(message.text.encode()))
+        if methods.osc52:
             self.copy_to_clipboard(message.text)
-        self._pipe(found, message.label, message.text)
+        self._run_copy_programs(methods, message.label, message.text)
 
     @work(thread=True, group="clipboard", exit_on_error=False)
-    def _pipe(self, found: clipboard.Ways, label: str, text: str) -> None:
-        self.post_message(Copied(label, text, clipboard.copy(found, text)))
+    def _run_copy_programs(
+        self, methods: clipboard.ClipboardMethods, label: str, text: str
+    ) -> None:
+        self.post_message(Copied(label, text, clipboard.copy(methods, text)))
 
     @on(Copied)
     def _copied(self, message: Copied) -> None:
-        if message.took:
-            self.say(f"Copied {message.label} through {' and '.join(message.took)}\n{message.text}")
+        if message.methods:
+            methods = " and ".join(message.methods)
+            self.notify(f"Copied {message.label} through {methods}\n{message.text}")
         else:
             self.push_screen(TextScreen(message.label, message.text))
 
     @on(LogPane.Saved)
     def _saved(self, message: LogPane.Saved) -> None:
         if message.error:
-            self.say(f"{message.path} cannot be written: {message.error}", "error")
+            self.notify(f"The log was not saved: {message.error}\n{message.path}", severity="error")
         else:
-            self.say(f"Saved the log to {message.path}")
+            self.notify(f"Saved the log to {message.path}")
 
     # --- everywhere ------------------------------------------------------------------------------
 
-    def say(self, words: str, severity: str = "information") -> None:
-        """Show a toast; never read as markup, and nothing for no words."""
-        if words:
-            safe = text.cut(clean_text(words), MAX_TOAST)
-            self.notify(safe, severity=severity, markup=False)  # type: ignore[arg-type]
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a toast, cut, and never read as markup; nothing for an empty message."""
+        if message:
+            safe = text.cut(clean_text(message), MAX_TOAST)
+            super().notify(safe, title=title, severity=severity, timeout=timeout, markup=False)
 
     def on_key(self, event: events.Key) -> None:
-        """Put into a search what was typed while it was still opening.
+        """Insert into the search what was typed while it was opening.
 
-        Such a key was sent to the list and comes back from there; as a key of the list it could
-        mean anything. An input never lets a printable one through.
+        Such a key was sent to the list and bubbles up from there; as a key of the list it could
+        do anything. A focused input never lets a printable key bubble.
         """
         if isinstance(self.focused, Input) and event.is_printable and event.character:
             event.prevent_default()
@@ -216,18 +223,30 @@ class SparkTestApp(ReadingApp):
         """Show every key."""
         self.push_screen(HelpScreen())
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """What the command palette offers over this screen."""
-        return palette.commands(self, screen)
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """Return what the command palette offers over this screen."""
+        groups: list[tuple[DOMNode, tuple[actions.Action, ...]]] = [(self, actions.EVERYWHERE)]
+        if isinstance(screen, RunsScreen):
+            groups[:0] = [(screen, actions.RUNS), (screen.query_one(RunList), actions.LIST)]
+        elif isinstance(screen, RunScreen):
+            groups[:0] = [(screen, actions.RUN), (screen.query_one(LogView), actions.LOG)]
+        for owner, group in groups:
+            for each in group:
+                if each.palette:
+                    call = partial(self.run_action, each.action, owner)
+                    yield SystemCommand(each.help, f"key {each.shown_as}", call)
+        yield SystemCommand(
+            "Choose a theme", "dark, light, or a terminal's own", self.search_themes
+        )
 
     def _fatal_error(self) -> None:
-        # Textual would print a trace with the values of all variables, the token among them.
+        # Textual would print a traceback with the values of all variables, the token among them.
         error = self._exception or RuntimeError("unknown")
-        self.panic(Text(crash.report(error)))
+        self.panic(Text(crash_report(error)))
 
 
 def run(settings: Settings) -> int:
-    """The exit code of the terminal UI: 0, or 2 where there is no terminal to show it on."""
+    """Run the terminal UI and return its exit code; 2 without a terminal."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream is not None and stream.isatty() for stream in streams):
         sys.stderr.write(NO_TERMINAL)
@@ -239,7 +258,15 @@ def run(settings: Settings) -> int:
         return app.return_code or 0
 
 
+def crash_report(error: BaseException) -> str:
+    """Write a traceback without values, which may hold a token, and return the line to print."""
+    handle, path = tempfile.mkstemp(prefix="sparktest-tui-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+        file.writelines(traceback.format_exception(error))
+    return f"sparktest tui crashed ({type(error).__name__}). Please report it with {path}"
+
+
 def _address(url: str) -> str:
-    """Host and port, without a password that the URL may hold."""
+    # Without a password that the URL may hold.
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

@@ -1,45 +1,47 @@
-"""The clipboard: the ways that this terminal has, and whether one of them took the text.
+"""Copy a text to the clipboard by the methods that this terminal has.
 
-A terminal never says whether it took an OSC 52; tmux as it is installed drops it, and takes the
-text from its own program instead. So programs that answer are asked first, and where there is
-neither a program nor a terminal known to take it, the caller shows the text.
+A terminal does not confirm an OSC 52 sequence, and tmux drops it by default but accepts the text
+from its own program. Where there is neither a program that accepts the text nor a terminal that
+is known to support OSC 52, the caller shows the text.
 """
 
 import subprocess
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-# xterm and others drop what is longer than this in base64.
+# xterm and others drop a longer sequence; the limit counts base64 characters.
 MAX_OSC52_BYTES = 74_994 * 3 // 4
 # wl-copy hangs where the compositor does not answer.
-PATIENCE_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 TMUX = ("tmux", "load-buffer", "-w", "-")
-WITHOUT_OSC52 = ("dumb", "linux", "vt100", "vt220")
+WITHOUT_OSC52 = ("dumb", "linux", "vt100", "vt220", "screen", "tmux")
 
 
-class Ways(NamedTuple):
-    """How to copy here: programs that read the text, and whether the terminal may be told."""
+class ClipboardMethods(NamedTuple):
+    """How to copy: programs that read the text from stdin, and whether to send an OSC 52."""
 
     programs: tuple[tuple[str, ...], ...]
     osc52: bool
 
 
-def ways(environ: Mapping[str, str], size: int) -> Ways:
-    """The ways to copy a text of `size` bytes from a terminal with this environment."""
+def methods_for(environ: Mapping[str, str], size: int) -> ClipboardMethods:
+    """Return how to copy a text of `size` bytes from a terminal with this environment."""
     if environ.get("TMUX"):
-        return Ways((TMUX, *_native(environ)), osc52=False)
-    taken = environ.get("TERM", "") not in ("", *WITHOUT_OSC52) and not environ.get("STY")
-    return Ways(_native(environ), osc52=taken and size <= MAX_OSC52_BYTES)
+        return ClipboardMethods((TMUX, *_desktop(environ)), osc52=False)
+    term = environ.get("TERM", "")
+    # TERM is screen* or tmux* in tmux and screen, also where ssh did not forward $TMUX or $STY.
+    supported = not term.startswith(WITHOUT_OSC52) and term != "" and not environ.get("STY")
+    return ClipboardMethods(_desktop(environ), osc52=supported and size <= MAX_OSC52_BYTES)
 
 
 def pipe(command: tuple[str, ...], text: str) -> bool:
-    """Whether the program took the text."""
+    """Send the text to a program and return whether it accepted it."""
     try:
-        # No pipe for its output: xclip leaves a child that would keep it open for ever.
+        # xclip leaves a child behind that would keep an output pipe open for ever.
         subprocess.run(  # noqa: S603 - a fixed command, the text only on its standard input
             command,
             input=text.encode(),
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -49,17 +51,22 @@ def pipe(command: tuple[str, ...], text: str) -> bool:
     return True
 
 
-def copy(found: Ways, text: str, pipe: Callable[[tuple[str, ...], str], bool] = pipe) -> list[str]:
-    """The ways that took the text, by name; the first program that does is enough."""
-    took = ["the terminal (OSC 52)"] if found.osc52 else []
-    for command in found.programs:
+def copy(
+    methods: ClipboardMethods, text: str, pipe: Callable[[tuple[str, ...], str], bool] = pipe
+) -> list[str]:
+    """Run the programs until one accepts the text, and return the names of the methods that did.
+
+    OSC 52, which the app sends itself, counts as accepted.
+    """
+    accepted = ["the terminal (OSC 52)"] if methods.osc52 else []
+    for command in methods.programs:
         if pipe(command, text):
-            return [*took, command[0]]
-    return took
+            return [*accepted, command[0]]
+    return accepted
 
 
-def _native(environ: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """The programs of the desktop in front of the person; over SSH that is another machine."""
+def _desktop(environ: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    # Over SSH the user's desktop is on another machine.
     if environ.get("SSH_TTY") or environ.get("SSH_CONNECTION"):
         return ()
     if environ.get("WAYLAND_DISPLAY"):

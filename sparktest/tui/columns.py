@@ -1,19 +1,26 @@
-"""Which columns the list of runs has in a terminal of some width. Pure."""
+"""The columns of the list of runs and the texts of their cells. Pure."""
 
+from datetime import datetime
 from typing import NamedTuple
 
+from sparktest.domain import Origin, Run
+from sparktest.times import format_age
+from sparktest.tui import text
+
 WIDTHS = {"status": 11, "origin": 5, "duration": 8, "age": 4}
-# A terminal narrower than this loses columns, and the header says so.
+RIGHT_ALIGNED = ("duration", "age")
+BADGE = " CRD "
+# A narrower terminal loses columns, and the header says so.
 ALL_COLUMNS = 80
-ROOMY = 100
+WIDE = 100
 MIN_SHARE = 10
-# A name gets twice what a definition or a namespace gets, up to where longer is only emptier.
+# A name gets twice as much as a definition or a namespace, up to a maximum.
 SHARES = {"name": 2, "definition": 1, "namespace": 1}
 MAX_SHARED = {"name": 80, "definition": 40, "namespace": 30}
 
 
 class Column(NamedTuple):
-    """A column of the list: the field it shows, its heading, its width in cells."""
+    """A column of the list: the field that it shows, its title, its width in cells."""
 
     field: str
     title: str
@@ -21,32 +28,67 @@ class Column(NamedTuple):
 
 
 def gap(width: int) -> int:
-    """The blank cells between two columns."""
-    return 2 if width >= ROOMY else 1
+    """Return the number of blank cells between two columns."""
+    return 2 if width >= WIDE else 1
 
 
-def plan(width: int) -> tuple[Column, ...]:
-    """The columns that fit in `width` cells with their gaps.
+def fit_columns(width: int) -> tuple[Column, ...]:
+    """Return the columns that fit in `width` cells with their gaps.
 
-    What a narrow terminal loses first is the namespace, then the definition, age and duration;
-    status, origin and name are always there.
+    A narrow terminal loses the namespace first, then definition, age and duration; status, origin
+    and name always stay.
     """
     fields = ["status", "origin", "name", "definition", "namespace", "duration", "age"]
     for dropped in ("", "namespace", "definition", "age", "duration"):
         fields = [field for field in fields if field != dropped]
         shared = [field for field in fields if field in SHARES]
         gaps = gap(width) * (len(fields) - 1)
-        room = width - sum(WIDTHS.get(field, 0) for field in fields) - gaps
-        if room >= MIN_SHARE * (len(shared) + 1):
+        left = width - sum(WIDTHS.get(field, 0) for field in fields) - gaps
+        if left >= MIN_SHARE * (len(shared) + 1):
             break
-    widths = WIDTHS | _shared(shared, max(room, 1))
+    widths = WIDTHS | _share(shared, max(left, 1))
     titles = {"origin": ""}
     return tuple(Column(field, titles.get(field, field.upper()), widths[field]) for field in fields)
 
 
-def _shared(fields: list[str], room: int) -> dict[str, int]:
+def titles(width: int) -> str:
+    """Return the line of column titles for a list whose columns have `width` cells."""
+    cells = (
+        column.title.rjust(column.width)
+        if column.field in RIGHT_ALIGNED
+        else text.fit(column.title, column.width)
+        for column in fit_columns(width)
+    )
+    return (" " * gap(width)).join(cells)
+
+
+def cells(run: Run, columns: tuple[Column, ...], now: datetime) -> tuple[str, ...]:
+    """Return the texts of a run, one per column, each as wide as its column."""
+    return tuple(_cell(run, column, now) for column in columns)
+
+
+def _share(fields: list[str], width: int) -> dict[str, int]:
     total = sum(SHARES[field] for field in fields)
-    widths = {field: min(room * SHARES[field] // total, MAX_SHARED[field]) for field in fields}
-    spare = room - sum(widths.values())
+    widths = {field: min(width * SHARES[field] // total, MAX_SHARED[field]) for field in fields}
+    spare = width - sum(widths.values())
     widths["name"] = min(widths["name"] + spare, MAX_SHARED["name"])
     return widths
+
+
+def _cell(run: Run, column: Column, now: datetime) -> str:
+    match column.field:
+        case "status":
+            style = text.STATUS_STYLES[run.status]
+            return text.fit(f"{style.glyph} {style.word}", column.width)
+        case "origin":
+            return BADGE if run.origin is Origin.CRD else " " * column.width
+        case "name":
+            return text.fit(text.one_line(run.name), column.width)
+        case "definition":
+            return text.fit(text.definition(run), column.width)
+        case "namespace":
+            return text.fit(text.namespace(run), column.width)
+        case "duration":
+            return text.duration(run, now).rjust(column.width)
+        case _:
+            return format_age((now - run.created_at).total_seconds()).rjust(column.width)

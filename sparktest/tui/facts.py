@@ -52,9 +52,9 @@ def more(run: Run, now: datetime) -> list[tuple[str, str]]:
         ("Env from", ", ".join(map(_source, run.env_from))),
         ("Account", run.service_account_name or ""),
         ("Timeout", format_duration(run.timeout_seconds)),
-        ("Created", text.moment(run.created_at, now)),
-        ("Started", text.moment(run.started_at, now)),
-        ("Finished", text.moment(run.finished_at, now)),
+        ("Created", text.local_time(run.created_at, now)),
+        ("Started", text.local_time(run.started_at, now)),
+        ("Finished", text.local_time(run.finished_at, now)),
         ("Labels", ", ".join(f"{key}={value}" for key, value in run.labels.items())),
     ]
     return _said(rows)
@@ -62,7 +62,7 @@ def more(run: Run, now: datetime) -> list[tuple[str, str]]:
 
 def status(run: Run, now: datetime) -> str:
     """Glyph, word and duration; that it was asked to stop, until it has."""
-    look = text.LOOKS[run.status]
+    look = text.STATUS_STYLES[run.status]
     took = text.duration(run, now)
     said = f"{look.glyph} {look.word}"
     if took != text.NOTHING:
@@ -85,7 +85,7 @@ def failure(run: Run) -> Failed | None:
         if not run.status.final or run.status is Status.SUCCEEDED:
             return None
         message = ": ".join(filter(None, (run.status_reason, run.status_message)))
-        return Failed(text.LOOKS[run.status].word, "", text.cut(message, MAX_MESSAGE))
+        return Failed(text.STATUS_STYLES[run.status].word, "", text.cut(message, MAX_MESSAGE))
     headline = f"{run.failure.class_} · {text.cut(run.failure.reason, MAX_REASON)}"
     if run.failure.exit_code is not None:
         headline += f" · exit code {run.failure.exit_code}"

@@ -1,14 +1,14 @@
-"""What screens ask the app for, and what its workers tell it."""
+"""Messages between widgets, screens, workers and the app."""
 
 from textual.message import Message
 
 from sparktest.domain import Run, RunPage
 from sparktest.errors import SparkTestError
-from sparktest.tui.feed import Ask
+from sparktest.run_poller import PageRequest
 
 
-class TextAsked(Message):
-    """The person wants this text in the clipboard."""
+class CopyRequested(Message):
+    """The user wants this text in the clipboard."""
 
     def __init__(self, label: str, text: str) -> None:
         super().__init__()
@@ -16,55 +16,55 @@ class TextAsked(Message):
         self.text = text
 
 
-class Fetched(Message):
-    """A page of runs came."""
+class Copied(Message):
+    """The text is in the clipboard by these methods; an empty list means that it is not."""
 
-    def __init__(self, ask: Ask, page: RunPage) -> None:
+    def __init__(self, label: str, text: str, methods: list[str]) -> None:
         super().__init__()
-        self.ask = ask
+        self.label = label
+        self.text = text
+        self.methods = methods
+
+
+class Fetched(Message):
+    """A page of runs arrived."""
+
+    def __init__(self, request: PageRequest, page: RunPage) -> None:
+        super().__init__()
+        self.request = request
         self.page = page
 
 
-class NotFetched(Message):
-    """A page of runs did not come."""
+class FetchFailed(Message):
+    """A page of runs could not be read."""
 
     def __init__(self, error: SparkTestError) -> None:
         super().__init__()
         self.error = error
 
 
-class RunKnown(Message):
-    """The API answered with this run; `note` tells the person, "" for nothing."""
+class RunUpdated(Message):
+    """The API returned this version of a run; `notice` is shown to the user, "" for nothing."""
 
-    def __init__(self, run: Run, note: str = "") -> None:
+    def __init__(self, run: Run, notice: str = "") -> None:
         super().__init__()
         self.run = run
-        self.note = note
+        self.notice = notice
 
 
-class RunGone(Message):
-    """The API has no such run any more; `note` tells the person."""
+class RunDeleted(Message):
+    """The API has no such run any more; `notice` is shown to the user."""
 
-    def __init__(self, run_id: str, note: str) -> None:
+    def __init__(self, run_id: str, notice: str) -> None:
         super().__init__()
         self.run_id = run_id
-        self.note = note
+        self.notice = notice
 
 
-class Refused(Message):
-    """The API did not do what was asked."""
+class ActionFailed(Message):
+    """An action of the user failed; `summary` names it."""
 
-    def __init__(self, what: str, error: SparkTestError) -> None:
+    def __init__(self, summary: str, error: SparkTestError) -> None:
         super().__init__()
-        self.what = what
+        self.summary = summary
         self.error = error
-
-
-class Copied(Message):
-    """The text is in the clipboard by these ways; none: it is not."""
-
-    def __init__(self, label: str, text: str, took: list[str]) -> None:
-        super().__init__()
-        self.label = label
-        self.text = text
-        self.took = took

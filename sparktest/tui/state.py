@@ -1,7 +1,7 @@
-"""What the terminal UI knows of the runs: one store outside the widgets. Pure, of one thread.
+"""RunStore: the runs, the filter and the cursor of the list. Pure; used by one thread.
 
-Runs lie newest first. The cursor is a run, not a row: it stays on its run whatever comes, goes,
-is sorted in or filtered out around it.
+Runs are sorted newest first. The cursor belongs to a run, not to a row: it stays on its run while
+other runs come, go, move or are filtered out.
 """
 
 from bisect import bisect_left, insort
@@ -13,12 +13,12 @@ import msgspec
 from sparktest.domain import Origin, Run, Status
 from sparktest.tui import text
 
-# Where a run stands in the list: newest first, equal times by id.
+# The position of a run in the list: newest first, equal times by id.
 Key = tuple[float, str]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which runs are shown. `search`: all of its words must be found, in any column."""
+    """Which runs are shown; every word of `search` must be found, in any column."""
 
     search: str = ""
     origin: Origin | None = None
@@ -26,12 +26,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str | None = None
 
     @property
-    def active(self) -> bool:
-        """Whether it may hide anything."""
+    def is_active(self) -> bool:
+        """True when the filter may hide a run."""
         return bool(self.search.split() or self.origin or self.status or self.namespace)
 
-    def admits(self, run: Run, searchable: str) -> bool:
-        """Whether the run is shown; `searchable` is text.searchable of it."""
+    def matches(self, run: Run, searchable: str) -> bool:
+        """Return True when the run is shown; `searchable` is its `text.searchable`."""
         return (
             (self.origin is None or run.origin is self.origin)
             and (self.status is None or run.status is self.status)
@@ -41,7 +41,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many runs there are; `rated` have passed or not, so cancelled ones are not among them."""
+    """Numbers of runs; `rated` are those that passed, failed or timed out."""
 
     total: int
     shown: int
@@ -65,67 +65,67 @@ class RunStore:
         self._shown: list[Key] = []
         self._statuses: Counter[Status] = Counter()
         self._namespaces: Counter[str] = Counter()
-        # Where the cursor is, and where the person put it: a filter may hide that for a while.
+        # Where the cursor is, and where the user put it: a filter may hide that run for a while.
         self._cursor: Key | None = None
         self._chosen: Key | None = None
 
     def __len__(self) -> int:
-        """How many runs are shown."""
+        """Return how many runs are shown."""
         return len(self._shown)
 
     def at(self, row: int) -> Run:
-        """The run shown in this row, 0 the newest. IndexError when there is no such row."""
+        """Return the run in this row, 0 is the newest; IndexError when there is no such row."""
         return self._runs[self._shown[row][1]]
 
     def get(self, run_id: str) -> Run | None:
-        """The run with this id, shown or not."""
+        """Return the run with this id, shown or not."""
         return self._runs.get(run_id)
 
-    def ids(self) -> frozenset[str]:
-        """The ids of all runs, shown or not."""
-        return frozenset(self._runs)
+    def ids(self) -> Iterable[str]:
+        """Return the ids of all runs, shown or not."""
+        return self._runs.keys()
 
     def row_of(self, key: Key) -> int:
-        """The row of this place in the list, or of the first run shown after it."""
+        """Return the row of this position, or of the first shown run after it."""
         return bisect_left(self._shown, key)
 
     def key_at(self, row: int) -> Key | None:
-        """The place in the list of the run in this row, None when there is no such row."""
+        """Return the position of the run in this row, None when there is no such row."""
         return self._shown[row] if 0 <= row < len(self._shown) else None
 
-    # --- what the API says -----------------------------------------------------------------------
+    # --- updates from the API -------------------------------------------------------------------
 
     def apply(self, runs: Iterable[Run]) -> bool:
-        """Whether anything changed by these runs; an older version than the known one does not."""
+        """Add or update these runs and return whether any changed; older versions are ignored."""
         changed = False
         for run in runs:
             known = self._runs.get(run.id)
             if known is None or (known.version <= run.version and known != run):
                 self._put(run, known)
                 changed = True
-        self._settle(self._cursor)
+        self._place_cursor(self._cursor)
         return changed
 
     def remove(self, ids: Iterable[str]) -> bool:
-        """Whether any of these runs was there; none is now."""
-        gone = [run for run in map(self._runs.get, ids) if run is not None]
-        for run in gone:
+        """Remove these runs and return whether any was there."""
+        removed = [run for run in map(self._runs.get, ids) if run is not None]
+        for run in removed:
             self._count(run, -1)
-            self._leave(run)
+            self._unlist(run)
             del self._runs[run.id], self._texts[run.id]
-        self._settle(self._cursor)
-        return bool(gone)
+        self._place_cursor(self._cursor)
+        return bool(removed)
 
-    # --- what the person does --------------------------------------------------------------------
+    # --- filter and cursor -----------------------------------------------------------------------
 
-    def show(self, wanted: Filter) -> None:
-        """Show what this filter admits; the cursor goes back to the run it was put on if it can."""
-        self.filter = wanted
-        self._shown = [key for key in self._order if self._admits(key[1])]
-        self._settle(self._chosen)
+    def show(self, new: Filter) -> None:
+        """Apply this filter; the cursor returns to the run that the user put it on, if shown."""
+        self.filter = new
+        self._shown = [key for key in self._order if self._matches(key[1])]
+        self._place_cursor(self._chosen)
 
     def move_to(self, row: int) -> None:
-        """Put the cursor on this row, or on the nearest that there is."""
+        """Put the cursor on this row, or on the nearest row that exists."""
         if self._shown:
             self._cursor = self._chosen = self._shown[max(0, min(row, len(self._shown) - 1))]
 
@@ -161,42 +161,42 @@ class RunStore:
         """The namespaces that runs are in, sorted."""
         return sorted(name for name, count in self._namespaces.items() if count)
 
-    # --- inside ----------------------------------------------------------------------------------
-
     def _put(self, run: Run, known: Run | None) -> None:
         key = _key(run)
         if known is not None:
             self._count(known, -1)
             if _key(known) != key:
-                self._leave(known)
+                self._unlist(known)
                 self._cursor = key if self._cursor == _key(known) else self._cursor
                 self._chosen = key if self._chosen == _key(known) else self._chosen
-        if not _has(self._order, key):
+        if not _contains(self._order, key):
             insort(self._order, key)
         self._runs[run.id] = run
         self._texts[run.id] = text.searchable(run)
         self._count(run, 1)
-        if self._admits(run.id) != _has(self._shown, key):
-            (_drop if _has(self._shown, key) else insort)(self._shown, key)
+        if self._matches(run.id) != _contains(self._shown, key):
+            (_discard if _contains(self._shown, key) else insort)(self._shown, key)
 
-    def _leave(self, run: Run) -> None:
+    def _unlist(self, run: Run) -> None:
         for keys in (self._order, self._shown):
-            if _has(keys, _key(run)):
-                _drop(keys, _key(run))
+            if _contains(keys, _key(run)):
+                _discard(keys, _key(run))
 
     def _count(self, run: Run, by: int) -> None:
         self._statuses[run.status] += by
         self._namespaces[text.namespace(run)] += by
 
-    def _admits(self, run_id: str) -> bool:
-        return not self.filter.active or self.filter.admits(self._runs[run_id], self._texts[run_id])
+    def _matches(self, run_id: str) -> bool:
+        return not self.filter.is_active or self.filter.matches(
+            self._runs[run_id], self._texts[run_id]
+        )
 
-    def _settle(self, wish: Key | None) -> None:
-        """Put the cursor on `wish`, else leave it, else on what now is where it was."""
+    def _place_cursor(self, preferred: Key | None) -> None:
+        """Put the cursor on `preferred`, else leave it, else on the run now in its place."""
         if not self._shown:
             return
-        for key in (wish, self._cursor):
-            if key is not None and _has(self._shown, key):
+        for key in (preferred, self._cursor):
+            if key is not None and _contains(self._shown, key):
                 self._cursor = key
                 return
         row = bisect_left(self._shown, self._cursor) if self._cursor else 0
@@ -208,10 +208,10 @@ def _key(run: Run) -> Key:
     return (-run.created_at.timestamp(), run.id)
 
 
-def _has(keys: list[Key], key: Key) -> bool:
+def _contains(keys: list[Key], key: Key) -> bool:
     row = bisect_left(keys, key)
     return row < len(keys) and keys[row] == key
 
 
-def _drop(keys: list[Key], key: Key) -> None:
+def _discard(keys: list[Key], key: Key) -> None:
     del keys[bisect_left(keys, key)]

@@ -1,4 +1,4 @@
-"""What stands over and instead of the list: counts, filters, and why there is nothing. Pure."""
+"""The header over the list of runs, and what is shown instead of an empty list. Pure."""
 
 import shlex
 
@@ -6,21 +6,22 @@ from textual.content import Content
 
 from sparktest.domain import Status
 from sparktest.kubectl import Target
+from sparktest.run_poller import RunPoller
 from sparktest.tui import columns, text
-from sparktest.tui.feed import Feed, Outage
+from sparktest.tui.outage import current_outage
 from sparktest.tui.state import Counts, Filter
 
-APPLY = ("kubectl", "apply", "-f", "crd/examples/testrun.yaml")
+EXAMPLE = "sparktest crd --example testrun"
+RUN_COMMAND = "sparktest run --image busybox:1.35 -- echo hello"
 GAP = "  "
-RUN = "sparktest run --image busybox:1.35 -- echo hello"
 
 
-def counts(counted: Counts, *, whole: bool, width: int) -> Content:
-    """The pass rate, the failed, the running, all, and what else fits in `width` cells.
+def counts(counted: Counts, *, loaded: bool, width: int) -> Content:
+    """Return the counts line: pass rate, failed, running, total, and what else fits in `width`.
 
-    `whole`: the whole list has been read.
+    `loaded`: the whole list has been read, so the total is final.
     """
-    total = f"{counted.total:,}{'' if whole else '+'} run{'' if counted.total == 1 else 's'}"
+    total = f"{counted.total:,}{'' if loaded else '+'} run{'' if counted.total == 1 else 's'}"
     passed = _count(Status.SUCCEEDED, f"{counted.passed:,} of {counted.rated:,} passed")
     failed = _count(Status.FAILED, f"{counted.failed:,} failed")
     running = _count(Status.RUNNING, f"{counted.running:,} running")
@@ -31,61 +32,57 @@ def counts(counted: Counts, *, whole: bool, width: int) -> Content:
         (Status.PENDING, counted.pending, -1),
         (Status.CANCELLED, counted.cancelled, -1),
     )
-    for status, number, place in more:
-        count = _count(status, f"{number:,} {text.LOOKS[status].word}")
+    for status, number, position in more:
+        count = _count(status, f"{number:,} {text.STATUS_STYLES[status].word}")
         if number and sum(len(part) + len(GAP) for part in [*parts, count]) <= width:
-            parts.insert(place, count)
+            parts.insert(position, count)
     return Content(GAP).join(parts)
 
 
-def filters(wanted: Filter, counted: Counts) -> Content:
-    """What the list is limited to, and how many of all runs that shows."""
+def filters(active: Filter, counted: Counts) -> Content:
+    """Return the active filters, and how many of all runs they show."""
     parts = [
-        _filter("origin", wanted.origin),
-        _filter("status", wanted.status and text.LOOKS[wanted.status].word),
-        _filter("ns", wanted.namespace and text.one_line(wanted.namespace)),
+        _filter("origin", active.origin),
+        _filter("status", active.status and text.STATUS_STYLES[active.status].word),
+        _filter("ns", active.namespace and text.one_line(active.namespace)),
     ]
-    if wanted.active:
+    if active.is_active:
         parts.append(Content.styled(f"{counted.shown:,} of {counted.total:,} shown", "bold"))
-    if wanted.search.strip():
-        parts.append(_filter("search", f"“{wanted.search.strip()}”"))
-    return Content("  ").join(parts)
+    if active.search.strip():
+        parts.append(_filter("search", f"“{active.search.strip()}”"))
+    return Content(GAP).join(parts)
 
 
-def link(feed: Feed, address: str, width: int) -> Content:
-    """Whether what is shown is live, and of which API."""
+def connection_status(poller: RunPoller, address: str, width: int) -> Content:
+    """Return whether the list follows the API, and where there is room the API's address."""
     state, style = "live", "$text-success"
-    if feed.outage:
-        state, style = "away", "$text-error"
-    elif not feed.loaded:
+    if poller.error:
+        state, style = "disconnected", "$text-error"
+    elif not poller.loaded:
         state, style = "loading", "$text-warning"
     narrow = f"narrow: {width} columns, some hidden  " if width < columns.ALL_COLUMNS else ""
     shown = Content.assemble((narrow, "$text-warning"), ("● ", style), state)
-    return shown if width < columns.ROOMY else Content.assemble(shown, f"  {address}")
+    return shown if width < columns.WIDE else Content.assemble(shown, f"  {address}")
 
 
-def nothing(
-    counted: Counts, feed: Feed, wanted: Filter, address: str, target: Target
+def empty_state(
+    counted: Counts, poller: RunPoller, active: Filter, address: str, target: Target
 ) -> Content | None:
-    """What to say where no run is shown, with what to do next; None where there are runs."""
+    """Return why no run is shown and what to do next; None where runs are shown."""
     if counted.shown:
         return None
     if counted.total:
-        return _say("No run matches.", f"{_described(wanted)}", "esc shows all runs again", "")
-    if feed.outage:
-        return _away(feed.outage, address)
-    if not feed.loaded:
-        return _say("Loading runs …", address, "", "")
-    apply = shlex.join([*APPLY, *target.options])
-    return _say("No runs yet.", "Apply a TestRun:", apply, f"or without one:\n\n{RUN}")
+        return _notice("No run matches.", _description(active), "esc shows all runs again")
+    if outage := current_outage(poller):
+        return _notice("The runs cannot be read.", address, outage.advice, "r tries again now")
+    if not poller.loaded:
+        return _notice("Loading runs …", address)
+    apply = f"{EXAMPLE} | {shlex.join(['kubectl', 'apply', '-f', '-', *target.options])}"
+    return _notice("No runs yet.", "Apply a TestRun:", apply, f"or without one:\n\n{RUN_COMMAND}")
 
 
-def _away(outage: Outage, address: str) -> Content:
-    return _say("The runs cannot be read.", address, outage.advice, "r tries again now")
-
-
-def _say(headline: str, why: str, command: str, rest: str) -> Content:
-    parts = [(headline, "bold"), (f"\n\n{why}", text.QUIET)]
+def _notice(headline: str, reason: str, command: str = "", rest: str = "") -> Content:
+    parts = [(headline, "bold"), (f"\n\n{reason}", text.QUIET)]
     if command:
         parts.append((f"\n\n{command}", "$text-primary"))
     if rest:
@@ -93,19 +90,19 @@ def _say(headline: str, why: str, command: str, rest: str) -> Content:
     return Content.assemble(*parts)
 
 
-def _described(wanted: Filter) -> str:
-    said = [
-        f"origin {wanted.origin}" if wanted.origin else "",
-        f"status {text.LOOKS[wanted.status].word}" if wanted.status else "",
-        f"namespace {text.one_line(wanted.namespace)}" if wanted.namespace else "",
-        f"search “{wanted.search.strip()}”" if wanted.search.strip() else "",
+def _description(active: Filter) -> str:
+    parts = [
+        f"origin {active.origin}" if active.origin else "",
+        f"status {text.STATUS_STYLES[active.status].word}" if active.status else "",
+        f"namespace {text.one_line(active.namespace)}" if active.namespace else "",
+        f"search “{active.search.strip()}”" if active.search.strip() else "",
     ]
-    return ", ".join(filter(None, said))
+    return ", ".join(filter(None, parts))
 
 
-def _count(status: Status, words: str) -> Content:
-    look = text.LOOKS[status]
-    return Content.styled(f"{look.glyph} {words}", look.colour)
+def _count(status: Status, label: str) -> Content:
+    style = text.STATUS_STYLES[status]
+    return Content.styled(f"{style.glyph} {label}", style.colour)
 
 
 def _filter(label: str, value: str | None) -> Content:

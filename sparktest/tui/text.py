@@ -1,4 +1,4 @@
-"""How values read on the screen: words, spans of time, texts cut to cells. Pure."""
+"""Texts for the screen: status words, durations, texts fitted to cells. Pure."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -10,13 +10,16 @@ from sparktest.times import format_age, format_duration
 
 ELLIPSIS = "…"
 NOTHING = "–"
-# Not $text-muted: inside a text that is as bright as the rest.
+# $text-muted is as bright as normal text inside a Content.
 QUIET = "$foreground 60%"
 BADGE = "bold white on #1f6feb"
 
 
-class Look(NamedTuple):
-    """How a status is told apart: a glyph of one cell and a word; colour only comes on top."""
+class StatusStyle(NamedTuple):
+    """How a status is shown: a glyph of one cell and a word; colour is an addition.
+
+    `style` is the part of a CSS class name, `colour` a colour of Content markup.
+    """
 
     glyph: str
     word: str
@@ -24,23 +27,23 @@ class Look(NamedTuple):
     colour: str
 
 
-LOOKS = {
-    Status.PENDING: Look("○", "pending", "pending", QUIET),
-    Status.RUNNING: Look("●", "running", "running", "$text-primary"),
-    Status.SUCCEEDED: Look("✓", "succeeded", "succeeded", "$text-success"),
-    Status.FAILED: Look("✗", "failed", "failed", "$text-error"),
-    Status.TIMED_OUT: Look("◷", "timed out", "timed-out", "$text-error"),
-    Status.CANCELLED: Look("⊘", "cancelled", "cancelled", "$text-warning"),
+STATUS_STYLES = {
+    Status.PENDING: StatusStyle("○", "pending", "pending", QUIET),
+    Status.RUNNING: StatusStyle("●", "running", "running", "$text-primary"),
+    Status.SUCCEEDED: StatusStyle("✓", "succeeded", "succeeded", "$text-success"),
+    Status.FAILED: StatusStyle("✗", "failed", "failed", "$text-error"),
+    Status.TIMED_OUT: StatusStyle("◷", "timed out", "timed-out", "$text-error"),
+    Status.CANCELLED: StatusStyle("⊘", "cancelled", "cancelled", "$text-warning"),
 }
 
 
 def one_line(text: str) -> str:
-    """The text on one line: breaks, tabs and runs of blanks become one blank."""
+    """Return the text on one line: each run of white space becomes one space."""
     return text if text.isprintable() and "  " not in text else " ".join(text.split())
 
 
 def fit(text: str, width: int) -> str:
-    """The text in exactly `width` terminal cells: filled with blanks, or cut with an ellipsis."""
+    """Return the text in exactly `width` cells: padded, or cut with an ellipsis."""
     if text.isascii():
         if len(text) <= width:
             return text.ljust(width)
@@ -51,20 +54,20 @@ def fit(text: str, width: int) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """The text, or its beginning with an ellipsis where it is longer than `length`."""
+    """Return the text, cut with an ellipsis where it is longer than `length` characters."""
     return text if len(text) <= length else text[: length - 1] + ELLIPSIS
 
 
-def moment(at: datetime | None, now: datetime) -> str:
-    """When it was, in the reader's own time zone, and how long ago."""
+def local_time(at: datetime | None, now: datetime) -> str:
+    """Return a time in the user's time zone with its age, or a dash for None."""
     if at is None:
         return NOTHING
-    ago = format_age((now - at).total_seconds())
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({ago} ago)"
+    age = format_age((now - at).total_seconds())
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({age} ago)"
 
 
 def duration(run: Run, now: datetime) -> str:
-    """How long the run took, or has been running; a dash before its container started."""
+    """Return how long the run took, or runs already; a dash before its container started."""
     if run.status.final and run.duration is not None:
         return format_duration(run.duration)
     if run.started_at is None:
@@ -73,19 +76,19 @@ def duration(run: Run, now: datetime) -> str:
 
 
 def definition(run: Run) -> str:
-    """The name of the run's definition, its id where the name is not known, or a dash."""
+    """Return the name of the run's definition, else its id, else a dash."""
     return one_line(run.definition_name or run.test_definition_id or NOTHING)
 
 
 def namespace(run: Run) -> str:
-    """The namespace that the run's Job is in."""
+    """Return the namespace of the run's Job."""
     return one_line(run.k8s_ref.namespace if run.k8s_ref else run.namespace)
 
 
 def searchable(run: Run) -> str:
-    """What a search looks through, in lower case: every column, the ids and the TestRun's name."""
+    """Return the text that a search looks through, casefolded: every column, ids and reasons."""
     parts = [
-        LOOKS[run.status].word,
+        STATUS_STYLES[run.status].word,
         "crd" if run.origin is Origin.CRD else "api",
         run.name,
         definition(run),

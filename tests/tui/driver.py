@@ -1,23 +1,24 @@
-"""Runs the app without a terminal: what it shows as text, and waiting for it to show something."""
+"""Drives the app without a terminal: presses keys, reads the screen as text, waits for changes."""
 
 import asyncio
 import time
+import unicodedata
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from textual import events
-from textual.keys import _character_to_key
+from textual.keys import KEY_NAME_REPLACEMENTS
 from textual.pilot import Pilot
 
 from sparktest.tui.app import SparkTestApp
 from tests.tui.fakes import FakeApi, StoppedClock
 
-Scenario = Callable[["Seat"], Awaitable[None]]
+Scenario = Callable[["AppPilot"], Awaitable[None]]
 DEADLINE_SECONDS = 10.0
 
 
-class Seat:
-    """A person before the app: sees the screen, presses keys."""
+class AppPilot:
+    """A Textual pilot that reads the screen as text."""
 
     def __init__(self, app: SparkTestApp, pilot: Pilot[Any], api: FakeApi) -> None:
         self.app = app
@@ -30,53 +31,61 @@ class Seat:
         return self.app.clock
 
     def screen(self) -> str:
-        """What is on the screen now, a line a row."""
+        """Return what the screen shows, a line per row."""
+        # Textual has no public access to the painted cells.
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips)
 
-    def line(self, words: str) -> str:
-        """The first line that holds the words, "" when none does."""
-        return next((line for line in self.screen().splitlines() if words in line), "")
+    def line(self, text: str) -> str:
+        """Return the first line that holds the text, "" when none does."""
+        return next((line for line in self.screen().splitlines() if text in line), "")
 
     async def press(self, *keys: str) -> None:
-        """Press keys one after the other; pilot.press would wait for an idle CPU after each."""
+        """Press keys and wait after each; Textual's own press waits for an idle CPU."""
         for key in keys:
             self.type(key)
             # Through the queues of the app, the screen and the widget.
-            for _ in range(2):
-                await self.pilot._wait_for_screen()
-            await self.pilot.pause(0)
+            for _ in range(3):
+                await self.pilot.pause(0)
 
     def type(self, *keys: str) -> None:
-        """Send keys faster than the app can answer the first of them."""
+        """Send keys without waiting for the app to handle any of them."""
         for key in keys:
-            name = key if key.isalnum() else _character_to_key(key) if len(key) == 1 else key
-            event = events.Key(name, "/" if key == "slash" else key if len(key) == 1 else None)
+            character = "/" if key == "slash" else key if len(key) == 1 else None
+            event = events.Key(key_name(key), character)
             event.set_sender(self.app)
-            self.app._driver.send_message(event)  # type: ignore[union-attr]
+            self.app.post_message(event)
 
-    async def until(self, check: Callable[[], object], what: str = "") -> None:
-        """Wait until the check holds; fails with the screen when it never does."""
+    async def wait_for(self, check: Callable[[], object], what: str = "") -> None:
+        """Wait until the check holds; fail with the screen when it never does."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not check():
             if time.monotonic() > deadline:
                 raise AssertionError(f"never: {what or check}\n{self.screen()}")
             await self.pilot.pause(0.01)
 
-    async def sees(self, *words: str) -> str:
-        """The screen once it shows all of the words."""
-        await self.until(lambda: all(word in self.screen() for word in words), f"shows {words}")
+    async def shows(self, *texts: str) -> str:
+        """Wait until the screen shows all of the texts, and return it."""
+        await self.wait_for(lambda: all(text in self.screen() for text in texts), f"{texts}")
         return self.screen()
 
-    async def polled(self) -> None:
-        """Wait until the API has been asked again and the answer is shown."""
-        asked = len(self.api.asked)
-        self.app.action_retry()
-        await self.until(lambda: len(self.api.asked) > asked, "asks the API")
+    async def poll(self) -> None:
+        """Make the app read the runs again, and wait until the answer is shown."""
+        requests = len(self.api.requests)
+        self.app.action_poll_now()
+        await self.wait_for(lambda: len(self.api.requests) > requests, "a request")
         await self.app.workers.wait_for_complete(
-            [worker for worker in self.app.workers if worker.group == "feed"]
+            [worker for worker in self.app.workers if worker.group == "poll"]
         )
         await self.pilot.pause()
+
+
+def key_name(key: str) -> str:
+    """Return Textual's name of a key that is given as a character or by name."""
+    if len(key) > 1 or key.isalnum():
+        return key
+    name = unicodedata.name(key).lower().replace("-", "_").replace(" ", "_")
+    return KEY_NAME_REPLACEMENTS.get(name, name)
 
 
 def drive(
@@ -87,17 +96,17 @@ def drive(
     environ: dict[str, str] | None = None,
     clock: StoppedClock | None = None,
 ) -> None:
-    """Run the scenario on an app over this API, toasts included."""
+    """Run the scenario on an app over this API."""
 
-    async def play() -> None:
-        door = api or FakeApi()
+    async def run_app() -> None:
+        fake = api or FakeApi()
         app = SparkTestApp(
-            door,  # type: ignore[arg-type]
+            fake,  # type: ignore[arg-type]
             address="127.0.0.1:8080",
             clock=clock or StoppedClock(),
             environ=environ or {},
         )
         async with app.run_test(size=size, notifications=True) as pilot:
-            await scenario(Seat(app, pilot, door))
+            await scenario(AppPilot(app, pilot, fake))
 
-    asyncio.run(play())
+    asyncio.run(run_app())

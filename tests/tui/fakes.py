@@ -18,8 +18,8 @@ from sparktest.domain import (
     RunPage,
     Status,
 )
-from sparktest.errors import ConflictError, NotFoundError, SparkTestError
-from sparktest.tui.clock import Clock
+from sparktest.errors import ConflictError, NotFoundError, SparkTestError, UnavailableError
+from sparktest.tui.polling import Clock
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 TESTS = (
@@ -47,17 +47,17 @@ class StoppedClock(Clock):
 
     def __init__(self, at: datetime = NOW) -> None:
         self.at = at
-        self.ticked = 1000.0
+        self.seconds = 1000.0
 
     def now(self) -> datetime:
         return self.at
 
-    def ticks(self) -> float:
-        return self.ticked
+    def monotonic(self) -> float:
+        return self.seconds
 
     def pass_(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
-        self.ticked += seconds
+        self.seconds += seconds
 
 
 def make_run(number: int = 0, *, now: datetime = NOW, **fields: Any) -> Run:
@@ -99,6 +99,13 @@ def changed(run: Run, **fields: Any) -> Run:
     return msgspec.structs.replace(run, version=run.version + 1, updated_at=newer, **fields)
 
 
+def unreachable() -> UnavailableError:
+    """The client's error for a refused connection, with requests' OSError as its cause."""
+    error = UnavailableError("the API at http://127.0.0.1:8080/api does not answer: refused")
+    error.__cause__ = ConnectionError("refused")
+    return error
+
+
 class FakeApi:
     """Answers from `runs`; raises `error` instead while one is set, waits while `hold` is."""
 
@@ -111,7 +118,7 @@ class FakeApi:
         self.error: SparkTestError | None = None
         self.hold: Event | None = None
         self.more: Callable[[str], Iterator[bytes]] = lambda run_id: iter(())
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
 
     def put(self, *runs: Run) -> None:
         """Have these runs from now on."""
@@ -127,7 +134,7 @@ class FakeApi:
         **filters: Any,
     ) -> RunPage:
         self._answer()
-        self.asked.append({"updated_since": updated_since, "cursor": cursor, "limit": limit})
+        self.requests.append({"updated_since": updated_since, "cursor": cursor, "limit": limit})
         with self.lock:
             found = sorted(self.runs.values(), key=lambda r: (-r.created_at.timestamp(), r.id))
         if updated_since is not None:

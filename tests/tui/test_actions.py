@@ -8,7 +8,7 @@ from sparktest.tui.screens.run import RunScreen
 from sparktest.tui.screens.runs import RunsScreen
 from sparktest.tui.widgets.log_view import LogView
 from sparktest.tui.widgets.run_list import RunList
-from tests.tui.driver import Seat, drive
+from tests.tui.driver import AppPilot, drive
 
 OWNERS = {
     "Runs": RunsScreen,
@@ -55,24 +55,24 @@ def test_the_hints_fit_in_the_footer_of_a_small_terminal(groups):
 
 
 def test_the_help_shows_every_act():
-    async def scenario(seat: Seat) -> None:
-        await seat.press("question_mark")
-        seen = await seat.sees("Keys")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.press("question_mark")
+        seen = await ui.shows("Keys")
         for _, act in ACTS:
             assert act.help in seen
-        await seat.press("escape")
-        assert "Keys" not in seat.screen()
+        await ui.press("escape")
+        assert "Keys" not in ui.screen()
 
     drive(scenario, size=(100, 80))
 
 
 def test_the_palette_finds_an_act_by_its_words_and_does_it():
-    async def scenario(seat: Seat) -> None:
-        await seat.press("ctrl+p")
-        await seat.sees("Choose a theme", "Show runs of origin")
-        await seat.press(*"origin")
-        await seat.until(lambda: "Choose a theme" not in seat.screen(), "only what matches")
-        await seat.press("down", "enter")
-        await seat.until(lambda: seat.app.store.filter.origin is not None)
+    async def scenario(ui: AppPilot) -> None:
+        await ui.press("ctrl+p")
+        await ui.shows("Choose a theme", "Show runs of origin")
+        await ui.press(*"origin")
+        await ui.wait_for(lambda: "Choose a theme" not in ui.screen(), "only what matches")
+        await ui.press("down", "enter")
+        await ui.wait_for(lambda: ui.app.store.filter.origin is not None)
 
     drive(scenario, size=(80, 60))

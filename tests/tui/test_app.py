@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sparktest.settings import Settings
-from sparktest.tui import app, crash
-from tests.tui.driver import Seat, drive
+from sparktest.tui import app
+from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import FakeApi, make_runs
 
 HEAVY = ("flask", "sqlalchemy", "kubernetes", "marshmallow", "alembic", "gunicorn")
@@ -54,15 +54,15 @@ def test_the_address_shown_holds_no_password(url, address):
 
 
 def test_a_fault_of_its_own_is_one_line_and_a_file_without_values(capsys):
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
         token = "spt_secret_value"  # noqa: F841 - a trace with locals would show it
 
         def broken() -> None:
             raise LookupError("broken")
 
-        seat.app.call_later(broken)
-        await seat.until(lambda: not seat.app.is_running)
+        ui.app.call_later(broken)
+        await ui.wait_for(lambda: not ui.app.is_running)
 
     with pytest.raises(LookupError):
         drive(scenario, api=FakeApi(make_runs(3)))
@@ -76,6 +76,6 @@ def test_a_fault_of_its_own_is_one_line_and_a_file_without_values(capsys):
 
 
 def test_the_file_of_a_fault_is_readable_by_its_owner_only():
-    path = Path(crash.report(ValueError("é\ud800")).split()[-1])
+    path = Path(app.crash_report(ValueError("é\ud800")).split()[-1])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()

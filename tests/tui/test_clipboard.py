@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sparktest.tui import clipboard
-from sparktest.tui.clipboard import MAX_OSC52_BYTES, TMUX, copy, pipe, ways
+from sparktest.tui.clipboard import MAX_OSC52_BYTES, TMUX, copy, methods_for, pipe
 
 XTERM = {"TERM": "xterm-256color"}
 
@@ -25,14 +25,14 @@ XTERM = {"TERM": "xterm-256color"}
     ],
 )
 def test_the_ways_are_those_that_the_terminal_has(environ, programs, osc52):
-    found = ways(environ, 10)
+    found = methods_for(environ, 10)
     assert [command[0] for command in found.programs] == programs
     assert found.osc52 is osc52
 
 
 def test_a_text_that_terminals_drop_is_not_sent_to_one():
-    assert ways(XTERM, MAX_OSC52_BYTES).osc52
-    assert not ways(XTERM, MAX_OSC52_BYTES + 1).osc52
+    assert methods_for(XTERM, MAX_OSC52_BYTES).osc52
+    assert not methods_for(XTERM, MAX_OSC52_BYTES + 1).osc52
 
 
 def test_the_first_program_that_takes_it_is_enough():
@@ -42,13 +42,16 @@ def test_the_first_program_that_takes_it_is_enough():
         asked.append((command[0], text))
         return len(asked) == 2
 
-    found = clipboard.Ways((("one",), ("two",), ("three",)), osc52=True)
+    found = clipboard.ClipboardMethods((("one",), ("two",), ("three",)), osc52=True)
     assert copy(found, "words", second_works) == ["the terminal (OSC 52)", "two"]
     assert asked == [("one", "words"), ("two", "words")]
 
 
 def test_where_nothing_works_nothing_is_said_to_have_taken_it():
-    assert copy(clipboard.Ways((TMUX,), osc52=False), "words", lambda command, text: False) == []
+    assert (
+        copy(clipboard.ClipboardMethods((TMUX,), osc52=False), "words", lambda command, text: False)
+        == []
+    )
 
 
 def program(folder, body):
@@ -70,7 +73,7 @@ def test_a_program_that_is_not_there_or_fails_did_not_take_it(tmp_path):
 
 
 def test_a_program_that_hangs_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(clipboard, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(clipboard, "TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
     assert not pipe(program(tmp_path, "exec sleep 30"), "words")
     assert time.monotonic() - started < 5

@@ -13,7 +13,7 @@ from sparktest.sanitize import clean
 from sparktest.tui.app import SparkTestApp
 from sparktest.tui.screens.run import RunScreen
 from sparktest.tui.widgets.run_list import RunList
-from tests.tui.driver import Seat, drive
+from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import FakeApi, StoppedClock, make_run
 
 XTERM = {"TERM": "xterm-256color"}
@@ -75,22 +75,22 @@ def through_the_client(run: Run) -> Run:
     return msgspec.convert(clean(msgspec.to_builtins(run)), Run)
 
 
-def controls(seat: Seat) -> list[str]:
+def controls(ui: AppPilot) -> list[str]:
     """What the terminal would get beside text, line breaks of the grid left out."""
-    return [c for c in seat.screen().replace("\n", "") if ord(c) < 32 or 127 <= ord(c) < 160]
+    return [c for c in ui.screen().replace("\n", "") if ord(c) < 32 or 127 <= ord(c) < 160]
 
 
 def test_the_list_shows_every_text_and_nothing_else():
     runs = [through_the_client(hostile(words, 2 + n)) for n, words in enumerate(EVERYTHING)]
 
-    async def scenario(seat: Seat) -> None:
-        await seat.until(lambda: len(seat.app.store) == len(EVERYTHING))
-        assert controls(seat) == []
+    async def scenario(ui: AppPilot) -> None:
+        await ui.wait_for(lambda: len(ui.app.store) == len(EVERYTHING))
+        assert controls(ui) == []
         for words in MARKUP:
-            assert words in seat.screen()
+            assert words in ui.screen()
         for _ in EVERYTHING:
-            await seat.press("n", "j")
-            assert controls(seat) == []
+            await ui.press("n", "j")
+            assert controls(ui) == []
 
     drive(scenario, api=FakeApi(runs), size=(140, 40))
 
@@ -102,33 +102,33 @@ def test_details_and_logs_show_every_text_and_nothing_else():
         for run, words in zip(runs, EVERYTHING, strict=True)
     }
 
-    async def scenario(seat: Seat) -> None:
-        await seat.until(lambda: len(seat.app.store) == len(EVERYTHING))
+    async def scenario(ui: AppPilot) -> None:
+        await ui.wait_for(lambda: len(ui.app.store) == len(EVERYTHING))
         for words in EVERYTHING:
-            await seat.press("enter")
-            await seat.until(lambda: isinstance(seat.app.screen, RunScreen), words)
-            await seat.sees("› runs ›", "failed", "the end")
-            assert controls(seat) == [], words
+            await ui.press("enter")
+            await ui.wait_for(lambda: isinstance(ui.app.screen, RunScreen), words)
+            await ui.shows("› runs ›", "failed", "the end")
+            assert controls(ui) == [], words
             if words in MARKUP:
-                await seat.sees(f"› runs › {words}   ", f"TestRun   {words}", f"log: {words}")
-            await seat.press("escape", "j")
+                await ui.shows(f"› runs › {words}   ", f"TestRun   {words}", f"log: {words}")
+            await ui.press("escape", "j")
 
     drive(scenario, api=FakeApi(runs, logs), size=(120, 50))
 
 
 @pytest.mark.parametrize("words", ["[/]", "[@click=app.quit]x[/]", *map("".join, GROUPS)])
 def test_questions_menus_and_toasts_show_every_text_and_nothing_else(words):
-    async def scenario(seat: Seat) -> None:
-        await seat.until(lambda: len(seat.app.store) == 1)
-        await seat.press("D")
-        await seat.sees("Delete this run?")
-        assert controls(seat) == []
-        await seat.press("escape", "y")
-        await seat.sees("Copy")
-        assert controls(seat) == []
-        await seat.press("enter")
-        await seat.sees("Copied get")
-        assert controls(seat) == []
+    async def scenario(ui: AppPilot) -> None:
+        await ui.wait_for(lambda: len(ui.app.store) == 1)
+        await ui.press("D")
+        await ui.shows("Delete this run?")
+        assert controls(ui) == []
+        await ui.press("escape", "y")
+        await ui.shows("Copy")
+        assert controls(ui) == []
+        await ui.press("enter")
+        await ui.shows("Copied get")
+        assert controls(ui) == []
 
     drive(scenario, api=FakeApi([through_the_client(hostile(words))]), environ=XTERM)
 
@@ -136,42 +136,42 @@ def test_questions_menus_and_toasts_show_every_text_and_nothing_else(words):
 def test_a_click_on_a_name_is_no_action():
     run = through_the_client(hostile("[@click=app.quit]click me[/]"))
 
-    async def scenario(seat: Seat) -> None:
-        await seat.until(lambda: len(seat.app.store) == 1)
-        at = seat.line(" CRD ").index("click me")
-        await seat.pilot.click(RunList, offset=(at, 0))
-        await seat.press("enter")
-        await seat.sees("Run id")
-        for y, row in enumerate(seat.screen().splitlines()):
+    async def scenario(ui: AppPilot) -> None:
+        await ui.wait_for(lambda: len(ui.app.store) == 1)
+        at = ui.line(" CRD ").index("click me")
+        await ui.pilot.click(RunList, offset=(at, 0))
+        await ui.press("enter")
+        await ui.shows("Run id")
+        for y, row in enumerate(ui.screen().splitlines()):
             if "click me" in row and y:
-                await seat.pilot.click(offset=(row.index("click me"), y))
-        assert seat.app.is_running
-        assert seat.app._exit is False
+                await ui.pilot.click(offset=(row.index("click me"), y))
+        assert ui.app.is_running
+        assert ui.app._exit is False
 
     drive(scenario, api=FakeApi([run]), environ=XTERM, size=(120, 40))
 
 
 def test_what_a_server_says_of_an_error_is_shown_as_it_is():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
         for words in EVERYTHING:
-            seat.api.error = UnavailableError(f"cause {words}")
-            await seat.press("r")
-            await seat.sees("cause", "next try in")
-            assert controls(seat) == [], words
-            seat.app.say(words)
-            await seat.press("j")
-            assert controls(seat) == [], words
-            seat.app.clear_notifications()
+            ui.api.error = UnavailableError(f"cause {words}")
+            await ui.press("r")
+            await ui.shows("cause", "next try in")
+            assert controls(ui) == [], words
+            ui.app.notify(words)
+            await ui.press("j")
+            assert controls(ui) == [], words
+            ui.app.clear_notifications()
 
     drive(scenario, api=FakeApi([make_run(0), make_run(1)]))
 
 
 def test_what_is_typed_into_the_search_is_no_markup():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        await seat.press("slash", *"[/]", "enter")
-        await seat.sees("“[/]”", "No run matches.")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.press("slash", *"[/]", "enter")
+        await ui.shows("“[/]”", "No run matches.")
 
     drive(scenario, api=FakeApi([make_run(1)]))
 
@@ -211,10 +211,10 @@ def test_no_escape_of_a_log_reaches_a_real_terminal_driver():
         app = SparkTestApp(api, clock=StoppedClock(), environ={})  # type: ignore[arg-type]
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             app._driver.write = written.append  # type: ignore[union-attr, method-assign]
-            seat = Seat(app, pilot, api)
-            await seat.until(lambda: len(app.store) == 1)
-            await seat.press("enter")
-            await seat.sees("log text")
+            ui = AppPilot(app, pilot, api)
+            await ui.wait_for(lambda: len(app.store) == 1)
+            await ui.press("enter")
+            await ui.shows("log text")
             app.screen.refresh()
             await pilot.pause()
 

@@ -110,7 +110,7 @@ class CursorMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_shown_is_what_the_filter_admits_newest_first(self) -> None:
         wanted = self.store.filter
-        admitted = [r for r in self.model.runs.values() if wanted.admits(r, searchable(r))]
+        admitted = [r for r in self.model.runs.values() if wanted.matches(r, searchable(r))]
         assert shown(self.store) == sorted(
             admitted, key=lambda run: (-run.created_at.timestamp(), run.id)
         )

@@ -126,7 +126,7 @@ def test_an_api_that_goes_and_comes_back(window: Open) -> None:
 def test_a_wrong_token_is_said_with_the_way_out(window: Open) -> None:
     with serving(FakeApi(make_runs(5))) as port:
         tmux = window(port, SPARKTEST_TOKEN="spt_wrong")
-        tmux.shows("the way out", lambda text: "SPARKTEST_TOKEN" in text and "away" in text)
+        tmux.shows("the way out", lambda text: "SPARKTEST_TOKEN" in text and "disconnected" in text)
 
 
 def test_cancelling_a_run_needs_a_yes(window: Open) -> None:
@@ -143,7 +143,7 @@ def test_cancelling_a_run_needs_a_yes(window: Open) -> None:
         tmux.type("c")
         tmux.shows("the question", lambda text: "Cancel this run?" in text)
         tmux.type("Right", "Enter")
-        tmux.shows("it was asked", lambda text: "was asked to stop" in text)
+        tmux.shows("it was asked", lambda text: "is being cancelled" in text)
         assert api.runs[run.id].cancel_requested_at is not None
 
 

@@ -37,7 +37,7 @@ def test_a_run_that_has_not_started_has_no_duration():
 
 
 def test_every_status_has_a_glyph_of_one_cell_and_a_word_of_its_own():
-    looks = [text.LOOKS[status] for status in Status]
+    looks = [text.STATUS_STYLES[status] for status in Status]
     assert all(cell_len(look.glyph) == 1 for look in looks)
     assert len({look.glyph for look in looks}) == len({look.word for look in looks}) == len(looks)
 

@@ -1,28 +1,81 @@
-"""ConfirmScreen: the question before anything that cannot be undone."""
+"""ConfirmScreen: the question before a run is cancelled or deleted."""
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from sparktest.tui.questions import Question
+from sparktest import kubectl
+from sparktest.domain import Origin, Run
+from sparktest.tui import text
+from sparktest.tui.screens.dialog import Dialog
 
 
-class ConfirmScreen(ModalScreen[bool]):
-    """True when the person says yes; the focus begins on No.
+class Question(NamedTuple):
+    """A question about one run: what would happen, and the commands that do the same."""
+
+    title: str
+    details: list[str]
+    commands_title: str
+    shell_commands: list[str]
+    confirm_label: str
+
+
+def cancel_question(run: Run) -> Question | str:
+    """Return the question before a run is cancelled, or why it cannot be cancelled."""
+    if run.status.final:
+        return f"{text.one_line(run.name)} has ended: {text.STATUS_STYLES[run.status].word}"
+    if run.cancel_requested_at:
+        return f"{text.one_line(run.name)} is being cancelled already"
+    return Question(
+        "Cancel this run?",
+        [*_description(run), "Its container receives SIGTERM; its log is kept."],
+        "The same in a shell:",
+        [f"sparktest cancel {run.id}"],
+        "Yes, cancel it (y)",
+    )
+
+
+def delete_question(run: Run, target: kubectl.Target) -> Question | str:
+    """Return the question before a run is deleted, or why it cannot be deleted."""
+    if not run.status.final:
+        return f"{text.one_line(run.name)} has not ended; cancel it first (c)"
+    details = [*_description(run), "The run, its log and its Job are deleted for good."]
+    if run.origin is Origin.CRD:
+        details.append("The TestRun object stays.")
+    return Question(
+        "Delete this run?",
+        details,
+        "To delete the TestRun too:" if run.origin is Origin.CRD else "To delete only its Job:",
+        [kubectl.delete(run, target=target)],
+        "Yes, delete it (y)",
+    )
+
+
+def _description(run: Run) -> list[str]:
+    source = f"TestRun {run.k8s_ref.name}" if run.k8s_ref else "the API"
+    style = text.STATUS_STYLES[run.status]
+    return [
+        text.one_line(run.name),
+        f"{style.glyph} {style.word} · from {source} · namespace {text.namespace(run)}",
+        run.id,
+    ]
+
+
+class ConfirmScreen(Dialog[bool]):
+    """A dialog that returns True when the user confirms; the focus starts on No.
 
     Args:
         question: what would happen, and to which run.
     """
 
-    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar = [
-        Binding("escape,n", "answer(False)", "No"),
+        Binding("y", "dismiss(True)", "Yes"),
+        Binding("escape,n", "dismiss(False)", "No"),
         Binding("left,right,h,l", "app.focus_next", "", show=False),
     ]
 
@@ -31,26 +84,24 @@ class ConfirmScreen(ModalScreen[bool]):
         self._question = question
 
     def compose(self) -> ComposeResult:
-        """The question, what it is about, the same as a command, No and yes."""
-        asked = self._question
+        """Create the question, its details, its commands and the buttons."""
+        question = self._question
         with Vertical(classes="dialog"):
-            yield Static(Content.styled(asked.question, "bold"), classes="dialog-title")
-            yield Static(Content("\n".join(asked.facts)))
-            yield Static(Content(asked.by_hand), classes="dialog-quiet")
-            yield Static(Content("\n".join(asked.commands)), classes="dialog-command")
+            yield Static(Content.styled(question.title, "bold"), classes="dialog-title")
+            yield Static(Content("\n".join(question.details)))
+            yield Static(Content(question.commands_title), classes="dialog-quiet")
+            yield Static(Content("\n".join(question.shell_commands)), classes="dialog-command")
             with Horizontal(classes="dialog-buttons"):
-                yield Button(Content("No"), id="no", compact=True)
-                yield Button(Content(asked.yes), id="yes", variant="error", compact=True)
+                yield Button(Content("No (n)"), id="no", compact=True)
+                yield Button(
+                    Content(question.confirm_label), id="yes", variant="error", compact=True
+                )
 
     def on_mount(self) -> None:
-        """Nothing happens by an Enter too many."""
+        """Focus No, so that a stray Enter changes nothing."""
         self.query_one("#no", Button).focus()
 
     @on(Button.Pressed)
     def _pressed(self, message: Button.Pressed) -> None:
         message.stop()
         self.dismiss(message.button.id == "yes")
-
-    def action_answer(self, yes: bool) -> None:
-        """Close with this answer."""
-        self.dismiss(yes)

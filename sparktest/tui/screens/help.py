@@ -6,18 +6,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sparktest.tui import actions, text
+from sparktest.tui.screens.dialog import Dialog
 
-KEYS = 8
+KEYS_WIDTH = 8
 
 
-class HelpScreen(ModalScreen[None]):
-    """What can be done, and by which key."""
+class HelpScreen(Dialog[None]):
+    """A dialog with all actions and their keys."""
 
-    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar = [
         Binding("escape,q,question_mark,enter", "dismiss(None)", "Close"),
         Binding("j", "scroll(1)", "Down", show=False),
@@ -25,30 +24,23 @@ class HelpScreen(ModalScreen[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """The groups of keys, then what the glyphs mean."""
+        """Create a section a group of actions, then one of the status glyphs."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled("Keys", "bold"), classes="dialog-title")
             with VerticalScroll(classes="dialog-text"):
-                for name, acts in actions.GROUPS.items():
-                    yield Static(_group(name, acts), classes="help-group")
-                yield Static(_glyphs(), classes="help-group")
+                for name, group in actions.GROUPS.items():
+                    lines = [((each.shown_as or each.keys), each.help) for each in group]
+                    yield Static(_section(name, lines), classes="help-group")
+                glyphs = [(style.glyph, style.word) for style in text.STATUS_STYLES.values()]
+                yield Static(_section("Status", glyphs), classes="help-group")
             yield Static(Content("esc close"), classes="dialog-quiet")
 
-    def action_scroll(self, by: int) -> None:
-        """Scroll by so many lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by this many lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _group(name: str, acts: tuple[actions.Act, ...]) -> Content:
-    lines = [Content.styled(name, "bold $text-primary")]
-    lines += [
-        Content.assemble(("  " + (act.shown_as or act.keys).ljust(KEYS), "bold"), act.help)
-        for act in acts
-    ]
-    return Content("\n").join(lines)
-
-
-def _glyphs() -> Content:
-    lines = [Content.styled("Status", "bold $text-primary")]
-    lines += [Content(f"  {look.glyph.ljust(KEYS)}{look.word}") for look in text.LOOKS.values()]
+def _section(title: str, rows: list[tuple[str, str]]) -> Content:
+    lines = [Content.styled(title, "bold $text-primary")]
+    lines += [Content.assemble((f"  {key.ljust(KEYS_WIDTH)}", "bold"), row) for key, row in rows]
     return Content("\n").join(lines)

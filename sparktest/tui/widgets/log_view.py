@@ -1,4 +1,4 @@
-"""LogView: a log of any length; follows its end, searches, wraps."""
+"""LogView: shows a log of any length; follows its end, searches, wraps."""
 
 from typing import ClassVar
 
@@ -10,27 +10,26 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from sparktest.tui import actions
-from sparktest.tui.loglines import LogLines, Match, needle
+from sparktest.tui.log_lines import LogLines, Match, search_pattern
 
-# It is always there, so that the text does not jump to another width when it appears.
+# Always shown, so that wrapped text does not change its width when it appears.
 SCROLLBAR = 1
 
 
 class LogView(ScrollView, can_focus=True):
-    """Shows the lines it is given; `following` means that the last one stays in sight."""
+    """The lines of a log; while `following`, the last line stays visible."""
 
     BINDINGS: ClassVar = [*actions.bindings(actions.LOG)]
     COMPONENT_CLASSES: ClassVar = {"log-view--match", "log-view--current", "log-view--quiet"}
 
-    class Asked(Message):
-        """The person wants something of the log that its pane does: `find` or `save`."""
+    class SearchRequested(Message):
+        """The user wants to type a search."""
 
-        def __init__(self, wish: str) -> None:
-            super().__init__()
-            self.wish = wish
+    class SaveRequested(Message):
+        """The user wants to save the log."""
 
     class Changed(Message):
-        """What the heading of the log says may read otherwise now."""
+        """The lines, the search or the mode changed, so the title of the log may have too."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -42,33 +41,33 @@ class LogView(ScrollView, can_focus=True):
         self.match = -1
         self.when_empty = ""
 
-    # --- what it shows ---------------------------------------------------------------------------
+    # --- content and search ----------------------------------------------------------------------
 
-    def append(self, whole: str, pending: str) -> None:
-        """Show these whole lines after those that are there, then the one that has not ended."""
-        painted_until, known = self.log_lines.rows, len(self.log_lines.lines)
-        self.log_lines.add(whole, pending)
+    def append(self, complete: str, pending: str) -> None:
+        """Append complete lines, and replace the pending line after them."""
+        rows_before, known = self.log_lines.rows, len(self.log_lines.lines)
+        self.log_lines.add(complete, pending)
         if self.searched:
             self.matches = [match for match in self.matches if match.line < known]
-            self.matches += self.log_lines.find(needle(self.searched), known)
+            self.matches += self.log_lines.find(search_pattern(self.searched), known)
         self._measure()
         if self.following:
-            self._to_end()
-        if painted_until <= self.scroll_offset.y + self.size.height:
+            self._scroll_to_end()
+        if rows_before <= self.scroll_offset.y + self.size.height:
             self.refresh()
         self.post_message(self.Changed())
 
     def search(self, words: str) -> None:
-        """Mark every match, and show the first one below the top of the view."""
+        """Highlight every match, and scroll to the first one below the top line."""
         self.searched = words
-        self.matches = self.log_lines.find(needle(words)) if words else []
+        self.matches = self.log_lines.find(search_pattern(words)) if words else []
         top = self.log_lines.row(self.scroll_offset.y)[0] if len(self.log_lines) else 0
         below = (number for number, match in enumerate(self.matches) if match.line >= top)
         self.match = next(below, len(self.matches) - 1)
         self._show_match()
 
     def render_line(self, y: int) -> Strip:
-        """The strip of the line `y` of the view."""
+        """Return the strip of the visible line `y`."""
         row, width, style = self.scroll_offset.y + y, self.size.width, self.rich_style
         if y == 0 and not len(self.log_lines):
             quiet = self.get_visual_style("log-view--quiet").rich_style
@@ -85,8 +84,8 @@ class LogView(ScrollView, can_focus=True):
             return [Segment(shown, style)]
         segments, at = [], 0
         current = self.matches[self.match] if 0 <= self.match < len(self.matches) else None
-        # On the whole line: a match may run over the end of a row.
-        for found in needle(self.searched).finditer(self.log_lines.line(line)):
+        # In the whole line, since a match may continue in the next row.
+        for found in search_pattern(self.searched).finditer(self.log_lines.line(line)):
             first, last = (min(max(end - start, at), len(shown)) for end in found.span())
             here = current is not None and current == (line, *found.span())
             name = f"log-view--{'current' if here else 'match'}"
@@ -104,31 +103,31 @@ class LogView(ScrollView, can_focus=True):
         self.virtual_size = Size(width, self.log_lines.rows)
 
     def on_resize(self) -> None:
-        """Wrap anew at the new width."""
+        """Wrap at the new width."""
         self.log_lines.wrap(self._wrap_at)
         self._measure()
         if self.following:
-            self._to_end()
+            self._scroll_to_end()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Stop following when the person scrolls up; begin again at the end."""
+        """Stop following when the user scrolls up; start again at the end."""
         super().watch_scroll_y(old_value, new_value)
         at_end = new_value >= self.max_scroll_y
         if self.following != at_end and (at_end or new_value < old_value):
-            self._follow(at_end)
+            self._set_following(at_end)
 
-    def _follow(self, on: bool) -> None:
+    def _set_following(self, on: bool) -> None:
         self.following = on
         self.post_message(self.Changed())
 
-    def _to_end(self) -> None:
+    def _scroll_to_end(self) -> None:
         self.scroll_to(y=self.max_scroll_y, animate=False)
 
     def _show_match(self) -> None:
         if 0 <= self.match < len(self.matches):
             found = self.matches[self.match]
             row = self.log_lines.row_of(found.line, found.start)
-            self._follow(False)
+            self._set_following(False)
             self.scroll_to(y=max(row - self.size.height // 2, 0), animate=False)
             if not self.wrapped:
                 self._show_column(found)
@@ -143,15 +142,15 @@ class LogView(ScrollView, can_focus=True):
     # --- keys ------------------------------------------------------------------------------------
 
     def action_find(self) -> None:
-        """Ask the pane for words to search."""
-        self.post_message(self.Asked("find"))
+        """Request the search input."""
+        self.post_message(self.SearchRequested())
 
     def action_save(self) -> None:
-        """Ask the pane to save the log."""
-        self.post_message(self.Asked("save"))
+        """Request that the log is saved."""
+        self.post_message(self.SaveRequested())
 
     def action_next(self, by: int) -> None:
-        """Show the match after or before this one, over the ends."""
+        """Go to another match; after the last one comes the first."""
         if self.matches:
             self.match = (self.match + by) % len(self.matches)
             self._show_match()
@@ -159,13 +158,13 @@ class LogView(ScrollView, can_focus=True):
             self.search(self.searched)
 
     def action_follow(self) -> None:
-        """Follow the end, or stop."""
-        self._follow(not self.following)
+        """Follow the end, or stop following."""
+        self._set_following(not self.following)
         if self.following:
-            self._to_end()
+            self._scroll_to_end()
 
     def action_wrap(self) -> None:
-        """Wrap long lines, or show each as one row; the top line stays."""
+        """Wrap long lines, or stop wrapping; the top line stays."""
         rows = self.log_lines
         top = rows.row(self.scroll_offset.y)[0] if len(rows) else 0
         self.wrapped = not self.wrapped
@@ -177,21 +176,21 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.Changed())
 
     def action_move(self, across: int, down: int) -> None:
-        """Scroll by so many cells and rows."""
+        """Scroll by this many cells and rows."""
         self.scroll_to(
             x=self.scroll_offset.x + across, y=self.scroll_offset.y + down, animate=False
         )
 
     def action_page(self, by: int) -> None:
-        """Scroll by so many pages."""
+        """Scroll by this many pages."""
         self.action_move(0, by * max(self.size.height - 1, 1))
 
     def action_first(self) -> None:
-        """Show the first line."""
-        self._follow(False)
+        """Scroll to the first line."""
+        self._set_following(False)
         self.scroll_to(y=0, animate=False)
 
     def action_last(self) -> None:
-        """Show the last line, and follow."""
-        self._follow(True)
-        self._to_end()
+        """Scroll to the last line, and follow."""
+        self._set_following(True)
+        self._scroll_to_end()

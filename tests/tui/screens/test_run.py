@@ -8,21 +8,21 @@ from textual.widgets import Button
 from sparktest import kubectl
 from sparktest.domain import Log, LogState, Run, Status
 from sparktest.errors import ConflictError, UnavailableError
-from sparktest.tui.screens.copying import TextScreen, choices
+from sparktest.tui.screens.copy_menu import TextScreen, choices
 from sparktest.tui.widgets import log_pane
 from sparktest.tui.widgets.log_view import LogView
-from tests.tui.driver import Seat, drive
+from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import FakeApi, changed, make_run, make_runs
 
 XTERM = {"TERM": "xterm-256color"}
 
 
-async def opened(seat: Seat, run: Run) -> None:
+async def opened(ui: AppPilot, run: Run) -> None:
     """The details of this run, opened from the list."""
-    await seat.until(lambda: seat.app.store.get(run.id))
-    seat.app.store.move_to(seat.app.store.row_of((-run.created_at.timestamp(), run.id)))
-    await seat.press("enter")
-    await seat.sees(f"› runs › {run.name}")
+    await ui.wait_for(lambda: ui.app.store.get(run.id))
+    ui.app.store.move_to(ui.app.store.row_of((-run.created_at.timestamp(), run.id)))
+    await ui.press("enter")
+    await ui.shows(f"› runs › {run.name}")
 
 
 def log_of(run: Run, text: str) -> dict[str, list[bytes]]:
@@ -36,9 +36,9 @@ def log_of(run: Run, text: str) -> dict[str, list[bytes]]:
 def test_the_details_tell_what_the_run_is_and_where_it_came_from(size):
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees(
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows(
             run.id,
             run.job_name,
             "✓ succeeded",
@@ -58,9 +58,9 @@ def test_the_details_tell_what_the_run_is_and_where_it_came_from(size):
 def test_a_wide_terminal_shows_everything_at_once():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees(
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows(
             "Image",
             run.image,
             "SUITE=payments-contract",
@@ -71,16 +71,16 @@ def test_a_wide_terminal_shows_everything_at_once():
             "Finished",
             kubectl.logs(run),
         )
-        assert seat.screen().count("Image") == 1
-        assert "do-not-show" not in seat.screen()
+        assert ui.screen().count("Image") == 1
+        assert "do-not-show" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(6)), size=(140, 40))
 
 
 def test_a_failed_run_says_why_first():
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(2))
-        seen = await seat.sees(
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(2))
+        seen = await ui.shows(
             "✗ test · Error · exit code 3",
             "the test itself failed",
             "the container ended with exit code 3",
@@ -91,9 +91,9 @@ def test_a_failed_run_says_why_first():
 
 
 def test_a_pending_run_says_what_it_waits_for():
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(0))
-        await seat.sees("Waits for", "Unschedulable: 0/3 nodes", "the container has not started")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(0))
+        await ui.shows("Waits for", "Unschedulable: 0/3 nodes", "the container has not started")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -101,11 +101,11 @@ def test_a_pending_run_says_what_it_waits_for():
 def test_an_api_run_has_no_source_and_the_commands_of_its_job():
     run = make_run(1)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees(f"kubectl get job {run.job_name}")
-        assert "Source" not in seat.screen()
-        assert "CRD" not in seat.screen()
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows(f"kubectl get job {run.job_name}")
+        assert "Source" not in ui.screen()
+        assert "CRD" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(6)), size=(140, 40))
 
@@ -113,12 +113,12 @@ def test_an_api_run_has_no_source_and_the_commands_of_its_job():
 def test_the_details_follow_the_run_to_its_end():
     run = make_run(1)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("● running for 1m04s")
-        seat.api.put(changed(run, status=Status.FAILED, failure=make_run(2).failure, duration=70.0))
-        await seat.polled()
-        await seat.sees("✗ failed after 1m10s", "exit code 3")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("● running for 1m04s")
+        ui.api.put(changed(run, status=Status.FAILED, failure=make_run(2).failure, duration=70.0))
+        await ui.poll()
+        await ui.shows("✗ failed after 1m10s", "exit code 3")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -126,13 +126,13 @@ def test_the_details_follow_the_run_to_its_end():
 def test_a_run_that_was_deleted_meanwhile_stays_readable_and_says_so():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        del seat.api.runs[run.id]
-        await seat.polled()
-        await seat.sees("   deleted", run.id)
-        await seat.press("escape")
-        await seat.until(lambda: run.name not in seat.screen())
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        del ui.api.runs[run.id]
+        await ui.poll()
+        await ui.shows("   deleted", run.id)
+        await ui.press("escape")
+        await ui.wait_for(lambda: run.name not in ui.screen())
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -140,11 +140,11 @@ def test_a_run_that_was_deleted_meanwhile_stays_readable_and_says_so():
 def test_a_run_that_is_gone_when_it_is_opened_is_said_to_be():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await seat.sees(run.name)
-        del seat.api.runs[run.id]
-        await opened(seat, run)
-        await seat.sees("had been deleted")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows(run.name)
+        del ui.api.runs[run.id]
+        await opened(ui, run)
+        await ui.shows("was already deleted")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -155,13 +155,13 @@ def test_a_run_that_is_gone_when_it_is_opened_is_said_to_be():
 def test_the_copy_menu_begins_with_kubectl_get():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.press("y")
-        await seat.sees("Copy", kubectl.get(run), kubectl.describe(run), run.id)
-        await seat.press("enter")
-        await seat.sees("Copied get through the terminal (OSC 52)")
-        assert seat.app.clipboard == kubectl.get(run)
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.press("y")
+        await ui.shows("Copy", kubectl.get(run), kubectl.describe(run), run.id)
+        await ui.press("enter")
+        await ui.shows("Copied get through the terminal (OSC 52)")
+        assert ui.app.clipboard == kubectl.get(run)
 
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
@@ -169,12 +169,12 @@ def test_the_copy_menu_begins_with_kubectl_get():
 def test_an_enter_that_comes_before_the_menu_is_drawn_copies_the_first():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        seat.type("y", "enter")
-        await seat.sees("Copied get")
-        assert seat.app.clipboard == kubectl.get(run)
-        assert "Copy\n" not in seat.screen()
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        ui.type("y", "enter")
+        await ui.shows("Copied get")
+        assert ui.app.clipboard == kubectl.get(run)
+        assert "Copy\n" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
@@ -182,11 +182,11 @@ def test_an_enter_that_comes_before_the_menu_is_drawn_copies_the_first():
 def test_a_yes_that_comes_before_the_question_is_drawn_is_none():
     run = make_run(1)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        seat.type("c", "enter", "enter")
-        await seat.pilot.pause()
-        assert seat.api.runs[run.id].cancel_requested_at is None
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        ui.type("c", "enter", "enter")
+        await ui.pilot.pause()
+        assert ui.api.runs[run.id].cancel_requested_at is None
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -209,11 +209,11 @@ def test_the_menu_offers_the_commands_the_ids_and_the_failure():
 def test_what_is_chosen_in_the_menu_is_copied():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.press("y", "j", "k", *["j"] * 5, "y")
-        await seat.sees("Copied run id")
-        assert seat.app.clipboard == run.id
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.press("y", "j", "k", *["j"] * 5, "y")
+        await ui.shows("Copied run id")
+        assert ui.app.clipboard == run.id
 
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
@@ -221,13 +221,13 @@ def test_what_is_chosen_in_the_menu_is_copied():
 def test_a_command_in_focus_is_copied_by_itself():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
         # From the log over its end to the facts, then to the commands.
-        await seat.press("tab", "tab", "tab", "y")
-        await seat.until(lambda: seat.app.clipboard == kubectl.describe(run))
-        await seat.press("tab", "enter")
-        await seat.until(lambda: seat.app.clipboard == kubectl.logs(run))
+        await ui.press("tab", "tab", "tab", "y")
+        await ui.wait_for(lambda: ui.app.clipboard == kubectl.describe(run))
+        await ui.press("tab", "enter")
+        await ui.wait_for(lambda: ui.app.clipboard == kubectl.logs(run))
 
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
@@ -235,12 +235,12 @@ def test_a_command_in_focus_is_copied_by_itself():
 def test_a_command_is_copied_by_a_click():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        rows = seat.screen().splitlines()
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        rows = ui.screen().splitlines()
         y = next(number for number, row in enumerate(rows) if "kubectl describe" in row)
-        await seat.pilot.click(offset=(10, y))
-        await seat.until(lambda: seat.app.clipboard == kubectl.describe(run))
+        await ui.pilot.click(offset=(10, y))
+        await ui.wait_for(lambda: ui.app.clipboard == kubectl.describe(run))
 
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
@@ -248,13 +248,13 @@ def test_a_command_is_copied_by_a_click():
 def test_where_no_clipboard_takes_it_the_text_is_shown():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.press("y", "enter")
-        await seat.until(lambda: isinstance(seat.app.screen, TextScreen))
-        await seat.sees("no clipboard took it", kubectl.get(run))
-        await seat.press("escape")
-        await seat.sees("› runs ›")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.press("y", "enter")
+        await ui.wait_for(lambda: isinstance(ui.app.screen, TextScreen))
+        await ui.shows("no clipboard accepted it", kubectl.get(run))
+        await ui.press("escape")
+        await ui.shows("› runs ›")
 
     drive(scenario, api=FakeApi(make_runs(6)), environ={"TERM": "dumb"})
 
@@ -265,28 +265,28 @@ def test_where_no_clipboard_takes_it_the_text_is_shown():
 def test_a_cancel_asks_first_and_enter_alone_is_no():
     run = make_run(1)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.press("c")
-        await seat.sees("Cancel this run?", run.name, f"sparktest cancel {run.id}")
-        focused = seat.app.focused
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.press("c")
+        await ui.shows("Cancel this run?", run.name, f"sparktest cancel {run.id}")
+        focused = ui.app.focused
         assert isinstance(focused, Button)
         assert focused.id == "no"
-        await seat.press("enter")
-        assert seat.api.runs[run.id].cancel_requested_at is None
+        await ui.press("enter")
+        assert ui.api.runs[run.id].cancel_requested_at is None
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
 @pytest.mark.parametrize("key", ["escape", "n"])
 def test_a_cancel_can_be_left(key):
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        await seat.press("j", "c")
-        await seat.sees("Cancel this run?")
-        await seat.press(key)
-        await seat.until(lambda: "Cancel this run?" not in seat.screen())
-        assert seat.api.runs[make_run(1).id].cancel_requested_at is None
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.press("j", "c")
+        await ui.shows("Cancel this run?")
+        await ui.press(key)
+        await ui.wait_for(lambda: "Cancel this run?" not in ui.screen())
+        assert ui.api.runs[make_run(1).id].cancel_requested_at is None
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -294,43 +294,43 @@ def test_a_cancel_can_be_left(key):
 def test_yes_stops_the_run_that_was_asked_about_whatever_the_list_does_meanwhile():
     run = make_run(1)
 
-    async def scenario(seat: Seat) -> None:
-        await seat.sees(run.name)
-        await seat.press("j", "c")
-        await seat.sees("Cancel this run?")
-        seat.api.put(make_run(100, created_at=run.created_at, status=Status.RUNNING))
-        seat.app.store.remove([run.id])
-        await seat.polled()
-        await seat.press("right", "enter")
-        await seat.sees("was asked to stop")
-        asked = [r.id for r in seat.api.runs.values() if r.cancel_requested_at]
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows(run.name)
+        await ui.press("j", "c")
+        await ui.shows("Cancel this run?")
+        ui.api.put(make_run(100, created_at=run.created_at, status=Status.RUNNING))
+        ui.app.store.remove([run.id])
+        await ui.poll()
+        await ui.press("right", "enter")
+        await ui.shows("is being cancelled")
+        asked = [r.id for r in ui.api.runs.values() if r.cancel_requested_at]
         assert asked == [run.id]
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
 def test_a_run_that_has_ended_is_not_asked_about():
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(3))
-        await seat.press("c")
-        await seat.sees("has ended: succeeded")
-        assert "Cancel this run?" not in seat.screen()
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(3))
+        await ui.press("c")
+        await ui.shows("has ended: succeeded")
+        assert "Cancel this run?" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
 def test_what_the_api_refuses_is_said_with_its_reason():
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(1))
-        await seat.press("c")
-        await seat.sees("Cancel this run?")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(1))
+        await ui.press("c")
+        await ui.shows("Cancel this run?")
 
         def refuse(run_id: str) -> Run:
             raise ConflictError("the run [/] has ended")
 
-        seat.api.cancel_run = refuse  # type: ignore[method-assign]
-        await seat.press("right", "enter")
-        await seat.sees("cancel did not work", "the run [/] has ended")
+        ui.api.cancel_run = refuse  # type: ignore[method-assign]
+        await ui.press("right", "enter")
+        await ui.shows("cancel failed", "the run [/] has ended")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -338,26 +338,26 @@ def test_what_the_api_refuses_is_said_with_its_reason():
 def test_a_finished_run_is_deleted_after_a_question_and_the_testrun_is_named():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.press("D")
-        await seat.sees("Delete this run?", "The TestRun object stays.", kubectl.delete(run))
-        await seat.press("right", "enter")
-        await seat.sees("was deleted", "The TestRun is still there")
-        assert run.id not in seat.api.runs
-        await seat.press("escape")
-        await seat.sees("2 failed")
-        assert run.name not in seat.line("STATUS")
-        assert seat.app.store.get(run.id) is None
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.press("D")
+        await ui.shows("Delete this run?", "The TestRun object stays.", kubectl.delete(run))
+        await ui.press("right", "enter")
+        await ui.shows("was deleted", "The TestRun is still there")
+        assert run.id not in ui.api.runs
+        await ui.press("escape")
+        await ui.shows("2 failed")
+        assert run.name not in ui.line("STATUS")
+        assert ui.app.store.get(run.id) is None
 
     drive(scenario, api=FakeApi(make_runs(10)))
 
 
 def test_a_run_that_goes_on_is_not_deleted():
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(1))
-        await seat.press("D")
-        await seat.sees("cancel it first")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(1))
+        await ui.press("D")
+        await ui.shows("cancel it first")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -365,8 +365,8 @@ def test_a_run_that_goes_on_is_not_deleted():
 # --- the log -----------------------------------------------------------------------------------
 
 
-def view(seat: Seat) -> LogView:
-    return seat.app.screen.query_one(LogView)
+def view(ui: AppPilot) -> LogView:
+    return ui.app.screen.query_one(LogView)
 
 
 def test_the_log_is_shown_and_followed_while_the_run_goes_on():
@@ -378,13 +378,13 @@ def test_the_log_is_shown_and_followed_while_the_run_goes_on():
         yield "\r100 % ä".encode()[:-1] + b"\xa4"[:0]
         yield "ä".encode()[1:] + b"\nlast\n"
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("first", "20 %", "2 lines", "following")
-        assert "10 %" not in seat.screen()
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("first", "20 %", "2 lines", "following")
+        assert "10 %" not in ui.screen()
         more.set()
-        await seat.sees("100 % ä", "last", "3 lines")
-        assert "20 %" not in seat.screen()
+        await ui.shows("100 % ä", "last", "3 lines")
+        assert "20 %" not in ui.screen()
 
     api = FakeApi(make_runs(6), {run.id: [b"first\n"]})
     api.more = rest
@@ -395,19 +395,19 @@ def test_the_end_stays_in_sight_until_the_person_scrolls_up():
     run = make_run(1)
     lines = "".join(f"line {number}\n" for number in range(500))
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("line 499")
-        await seat.press("k")
-        assert not view(seat).following
-        view(seat).append("more\n", "")
-        await seat.pilot.pause()
-        assert "more" not in seat.screen()
-        await seat.press("G")
-        await seat.sees("more")
-        assert view(seat).following
-        await seat.press("g")
-        await seat.sees("line 0")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("line 499")
+        await ui.press("k")
+        assert not view(ui).following
+        view(ui).append("more\n", "")
+        await ui.pilot.pause()
+        assert "more" not in ui.screen()
+        await ui.press("G")
+        await ui.shows("more")
+        assert view(ui).following
+        await ui.press("g")
+        await ui.shows("line 0")
 
     drive(scenario, api=FakeApi(make_runs(6), log_of(run, lines)))
 
@@ -416,31 +416,31 @@ def test_a_search_counts_its_matches_and_goes_round():
     run = make_run(3)
     lines = "".join(f"step {n} {'FAIL' if n % 50 == 7 else 'ok'}\n" for n in range(200))
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("step 199")
-        await seat.press("g", "slash", *"fail", "enter")
-        await seat.sees("“fail” 1 of 4", "step 7 FAIL")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("step 199")
+        await ui.press("g", "slash", *"fail", "enter")
+        await ui.shows("“fail” 1 of 4", "step 7 FAIL")
         seen = []
         for key in ("n", "n", "n", "n", "N"):
-            await seat.press(key)
-            seen.append(view(seat).match)
+            await ui.press(key)
+            seen.append(view(ui).match)
         assert seen == [1, 2, 3, 0, 3]
-        await seat.sees("“fail” 4 of 4", "step 157 FAIL")
-        await seat.press("slash", *["backspace"] * 4, *"zzz", "enter")
-        await seat.sees("“zzz” 0 of 0")
+        await ui.shows("“fail” 4 of 4", "step 157 FAIL")
+        await ui.press("slash", *["backspace"] * 4, *"zzz", "enter")
+        await ui.shows("“zzz” 0 of 0")
 
     drive(scenario, api=FakeApi(make_runs(6), log_of(run, lines)))
 
 
 def test_escape_closes_the_search_before_the_details():
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(3))
-        await seat.press("slash", *"q")
-        await seat.press("escape")
-        await seat.sees("› runs ›")
-        await seat.press("escape")
-        await seat.sees("STATUS")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(3))
+        await ui.press("slash", *"q")
+        await ui.press("escape")
+        await ui.shows("› runs ›")
+        await ui.press("escape")
+        await ui.shows("STATUS")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -448,26 +448,26 @@ def test_escape_closes_the_search_before_the_details():
 def test_long_lines_are_reached_by_scrolling_or_by_wrapping():
     run = make_run(3)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("start")
-        assert "the end" not in seat.screen()
-        await seat.press("w")
-        await seat.sees("wrapped", "the end")
-        await seat.press("w", *["right"] * 20)
-        await seat.sees("the end")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("start")
+        assert "the end" not in ui.screen()
+        await ui.press("w")
+        await ui.shows("wrapped", "the end")
+        await ui.press("w", *["right"] * 20)
+        await ui.shows("the end")
 
     drive(scenario, api=FakeApi(make_runs(6), log_of(run, f"start {'x' * 150} the end\n")))
 
 
 def test_the_log_alone_fills_the_screen_and_comes_back():
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(3))
-        await seat.sees("Run id")
-        await seat.press("l")
-        await seat.until(lambda: "Run id" not in seat.screen())
-        await seat.press("l")
-        await seat.sees("Run id")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(3))
+        await ui.shows("Run id")
+        await ui.press("l")
+        await ui.wait_for(lambda: "Run id" not in ui.screen())
+        await ui.press("l")
+        await ui.shows("Run id")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -476,13 +476,13 @@ def test_a_log_is_saved_whole_and_only_for_its_owner(tmp_path, monkeypatch):
     run = make_run(3)
     monkeypatch.chdir(tmp_path)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("two")
-        await seat.press("S")
-        await seat.sees("Saved the log to")
-        await seat.press("S")
-        await seat.until(lambda: len(list(tmp_path.iterdir())) == 2)
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("two")
+        await ui.press("S")
+        await ui.shows("Saved the log to")
+        await ui.press("S")
+        await ui.wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
 
     drive(scenario, api=FakeApi(make_runs(6), log_of(run, "\x1b[1mone\x1b[0m\ntwo")))
     saved = sorted(tmp_path.iterdir())
@@ -496,18 +496,18 @@ def test_a_log_that_cannot_be_saved_says_why(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, make_run(3))
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(3))
         folder.rmdir()
-        await seat.press("S")
-        await seat.sees("No such file or directory")
+        await ui.press("S")
+        await ui.shows("No such file or directory")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
 def test_a_log_that_breaks_off_goes_on_where_it_was(monkeypatch):
     run, breaks = make_run(1), iter([True, False])
-    monkeypatch.setattr(log_pane, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(log_pane, "RETRY_SECONDS", 0.01)
 
     def rest(run_id: str) -> Iterator[bytes]:
         yield b"one\ntwo\n"
@@ -516,10 +516,10 @@ def test_a_log_that_breaks_off_goes_on_where_it_was(monkeypatch):
         yield b"three\n"
         Event().wait(0.5)
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("three", "3 lines")
-        assert view(seat).log_lines.text() == "one\ntwo\nthree\n"
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("three", "3 lines")
+        assert view(ui).log_lines.text() == "one\ntwo\nthree\n"
 
     api = FakeApi(make_runs(6))
     api.more = rest
@@ -529,8 +529,8 @@ def test_a_log_that_breaks_off_goes_on_where_it_was(monkeypatch):
 def test_a_log_that_was_not_stored_says_why():
     run = make_run(3, log=Log(state=LogState.NONE, reason="NodeLost"))
 
-    async def scenario(seat: Seat) -> None:
-        await opened(seat, run)
-        await seat.sees("No log was stored: NodeLost")
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows("No log was stored: NodeLost")
 
     drive(scenario, api=FakeApi([run]))

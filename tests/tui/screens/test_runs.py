@@ -5,23 +5,22 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from sparktest.domain import Origin, Status
-from sparktest.errors import UnavailableError
 from sparktest.tui.widgets.run_list import TOOLTIP, RunList
-from tests.tui.driver import Seat, drive
-from tests.tui.fakes import NOW, FakeApi, changed, make_run, make_runs
+from tests.tui.driver import AppPilot, drive
+from tests.tui.fakes import NOW, FakeApi, changed, make_run, make_runs, unreachable
 
 
-def names(seat: Seat) -> list[str]:
+def names(ui: AppPilot) -> list[str]:
     """The names in the visible rows, from the top."""
-    rows = seat.screen().splitlines()
-    known = {run.name for run in seat.api.runs.values()}
+    rows = ui.screen().splitlines()
+    known = {run.name for run in ui.api.runs.values()}
     return [word for row in rows for word in row.split() if word in known]
 
 
-def watch_painting(seat: Seat) -> list[int]:
+def watch_painting(ui: AppPilot) -> list[int]:
     """The lines of the list that are painted from now on, as they are."""
     painted: list[int] = []
-    runs = seat.app.screen.query_one(RunList)
+    runs = ui.app.screen.query_one(RunList)
     original = runs.render_line
 
     def render_line(y: int) -> Strip:
@@ -34,14 +33,14 @@ def watch_painting(seat: Seat) -> list[int]:
 
 @pytest.mark.parametrize("size", [(80, 24), (140, 40)])
 def test_the_rows_show_status_badge_name_definition_namespace_duration_and_age(size):
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-11", "live")
-        heading, row = seat.line("STATUS"), seat.line("login-flow-11")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-11", "live")
+        heading, row = ui.line("STATUS"), ui.line("login-flow-11")
         titles = ["STATUS", "NAME", "DEFINITION", "NAMESPACE", "DURATION", "AGE"]
         assert heading.split() == titles
         cells = ["login-flow-11", "login-flow ", "qa ", "6m51s", "8m"]
         assert row.split() == ["✓", "succeeded", "CRD", *(cell.strip() for cell in cells)]
-        assert "CRD" not in seat.line("login-flow-1 ")
+        assert "CRD" not in ui.line("login-flow-1 ")
         left = zip(titles[1:4], cells, strict=False)
         assert all(heading.index(title) == row.index(cell) for title, cell in left)
         assert len(row) == len(heading)
@@ -50,22 +49,22 @@ def test_the_rows_show_status_badge_name_definition_namespace_duration_and_age(s
 
 
 def test_the_header_counts_every_run_whatever_is_shown():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("✓ 34 of 52 passed", "✗ 12 failed", "● 1 running", "60 runs")
-        await seat.press("o")
-        await seat.sees("✓ 34 of 52 passed", "20 of 60 shown")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("✓ 34 of 52 passed", "✗ 12 failed", "● 1 running", "60 runs")
+        await ui.press("o")
+        await ui.shows("✓ 34 of 52 passed", "20 of 60 shown")
 
     drive(scenario, api=FakeApi(make_runs(60)))
 
 
 def test_the_origin_goes_all_api_crd_all():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1", "search-load-2")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1", "search-load-2")
         seen = []
         for _ in range(3):
-            await seat.press("o")
+            await ui.press("o")
             seen.append(
-                {seat.api.runs[run.id].origin for run in make_runs(6) if run.name in names(seat)}
+                {ui.api.runs[run.id].origin for run in make_runs(6) if run.name in names(ui)}
             )
         assert seen == [{Origin.API}, {Origin.CRD}, {Origin.API, Origin.CRD}]
 
@@ -73,92 +72,92 @@ def test_the_origin_goes_all_api_crd_all():
 
 
 def test_the_status_goes_through_all_of_them():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("dns-canary-9")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("dns-canary-9")
         seen = []
         for _ in range(7):
-            await seat.press("s")
-            seen.append(seat.app.store.filter.status)
-            for row in range(len(seat.app.store)):
-                assert seat.app.store.at(row).status is (seen[-1] or seat.app.store.at(row).status)
+            await ui.press("s")
+            seen.append(ui.app.store.filter.status)
+            for row in range(len(ui.app.store)):
+                assert ui.app.store.at(row).status is (seen[-1] or ui.app.store.at(row).status)
         assert seen == [*Status, None]
 
     drive(scenario, api=FakeApi(make_runs(10)))
 
 
 def test_the_namespaces_are_those_of_the_runs():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("payments-contract-3")
-        await seat.press("n", "n")
-        await seat.sees("ns qa")
-        assert names(seat) == ["payments-contract-3"]
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("payments-contract-3")
+        await ui.press("n", "n")
+        await ui.shows("ns qa")
+        assert names(ui) == ["payments-contract-3"]
 
     drive(scenario, api=FakeApi(make_runs(4)))
 
 
 def test_a_search_narrows_with_every_key_and_escape_shows_all_again():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        await seat.press("slash", *"team-w")
-        await seat.sees("2 of 8 shown")
-        assert names(seat) == ["search-load-2", "mail-delivery-6"]
-        await seat.press(*" failed", "enter")
-        assert names(seat) == ["search-load-2"]
-        assert isinstance(seat.app.focused, RunList)
-        await seat.press("escape")
-        assert len(names(seat)) == 8
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.press("slash", *"team-w")
+        await ui.shows("2 of 8 shown")
+        assert names(ui) == ["search-load-2", "mail-delivery-6"]
+        await ui.press(*" failed", "enter")
+        assert names(ui) == ["search-load-2"]
+        assert isinstance(ui.app.focused, RunList)
+        await ui.press("escape")
+        assert len(names(ui)) == 8
 
     drive(scenario, api=FakeApi(make_runs(8)))
 
 
 def test_what_is_typed_before_the_search_is_open_is_searched_and_no_command():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        seat.type("slash", *"cDqosn", "backspace", "y")
-        await seat.until(lambda: seat.app.screen.query_one(Input).value == "cDqosy")
-        assert seat.app.store.filter.search == "cDqosy"
-        assert len(seat.app.screen_stack) == 2
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        ui.type("slash", *"cDqosn", "backspace", "y")
+        await ui.wait_for(lambda: ui.app.store.filter.search == "cDqosy")
+        assert ui.app.screen.query_one(Input).value == "cDqosy"
+        assert len(ui.app.screen_stack) == 2
 
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
 def test_letters_typed_into_the_search_are_no_commands():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        await seat.press("slash", *"qcDosn")
-        assert seat.app.screen.query_one(Input).value == "qcDosn"
-        assert seat.app.store.filter.origin is None
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.press("slash", *"qcDosn")
+        assert ui.app.screen.query_one(Input).value == "qcDosn"
+        assert ui.app.store.filter.origin is None
 
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
 def test_nothing_found_says_what_was_looked_for_and_the_way_back():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        await seat.press("o", "slash", *"zzz", "enter")
-        await seat.sees("No run matches.", "origin api", "“zzz”", "esc shows all runs again")
-        await seat.press("escape")
-        await seat.sees("login-flow-1")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.press("o", "slash", *"zzz", "enter")
+        await ui.shows("No run matches.", "origin api", "“zzz”", "esc shows all runs again")
+        await ui.press("escape")
+        await ui.shows("login-flow-1")
 
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
 def test_no_runs_yet_says_how_to_start_one():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("No runs yet.", "kubectl apply -f", "sparktest run --image")
-        seat.api.put(make_run(1))
-        await seat.polled()
-        await seat.sees("login-flow-1")
-        assert "No runs yet." not in seat.screen()
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("No runs yet.", "kubectl apply -f", "sparktest run --image")
+        ui.api.put(make_run(1))
+        await ui.poll()
+        await ui.shows("login-flow-1")
+        assert "No runs yet." not in ui.screen()
 
     drive(scenario)
 
 
 def test_a_slow_api_is_said_to_be_loading():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("Loading runs", "127.0.0.1:8080", "loading")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("Loading runs", "127.0.0.1:8080", "loading")
         answers.set()
-        await seat.sees("login-flow-1", "live")
+        await ui.shows("login-flow-1", "live")
 
     api = FakeApi(make_runs(3))
     api.hold = answers = Event()
@@ -166,46 +165,48 @@ def test_a_slow_api_is_said_to_be_loading():
 
 
 def test_an_api_that_is_away_from_the_beginning_says_what_to_do():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("The runs cannot be read.", "sparktest up", "r tries again now", "away")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows(
+            "The runs cannot be read.", "sparktest up", "r tries again now", "disconnected"
+        )
         api.error = None
-        await seat.press("r")
-        await seat.sees("login-flow-1", "live")
+        await ui.press("r")
+        await ui.shows("login-flow-1", "live")
 
     api = FakeApi(make_runs(3))
-    api.error = UnavailableError("the API does not answer: connection refused")
+    api.error = unreachable()
     drive(scenario, api=api)
 
 
 def test_what_changes_in_the_api_changes_on_the_screen():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("● running")
-        seat.api.put(changed(make_run(1), status=Status.SUCCEEDED, duration=65.0), make_run(9))
-        await seat.polled()
-        await seat.sees("dns-canary-9")
-        assert seat.line("login-flow-1").split()[:2] == ["✓", "succeeded"]
-        assert "1m05s" in seat.line("login-flow-1")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("● running")
+        ui.api.put(changed(make_run(1), status=Status.SUCCEEDED, duration=65.0), make_run(9))
+        await ui.poll()
+        await ui.shows("dns-canary-9")
+        assert ui.line("login-flow-1").split()[:2] == ["✓", "succeeded"]
+        assert "1m05s" in ui.line("login-flow-1")
 
     drive(scenario, api=FakeApi(make_runs(4)))
 
 
 def test_a_run_that_was_deleted_elsewhere_leaves_the_list():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        del seat.api.runs[make_run(1).id]
-        await seat.polled()
-        await seat.until(lambda: "login-flow-1" not in seat.screen())
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        del ui.api.runs[make_run(1).id]
+        await ui.poll()
+        await ui.wait_for(lambda: "login-flow-1" not in ui.screen())
 
     drive(scenario, api=FakeApi(make_runs(4)))
 
 
 def test_durations_and_ages_go_on_and_only_their_lines_are_painted():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("1m04s")
-        painted = watch_painting(seat)
-        seat.clock.pass_(1)
-        seat.app.sync()
-        await seat.sees("1m05s", "21s")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("1m04s")
+        painted = watch_painting(ui)
+        ui.clock.pass_(1)
+        ui.app.sync()
+        await ui.shows("1m05s", "21s")
         # Row 0 is twenty seconds old, row 1 is running; nothing else reads otherwise.
         assert set(painted) == {0, 1}
 
@@ -213,13 +214,13 @@ def test_durations_and_ages_go_on_and_only_their_lines_are_painted():
 
 
 def test_when_nothing_visible_changed_nothing_is_painted():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        await seat.pilot.pause()
-        painted = watch_painting(seat)
-        seat.api.put(changed(make_run(250), status=Status.CANCELLED))
-        await seat.polled()
-        assert seat.app.store.get(make_run(250).id) == api.runs[make_run(250).id] != make_run(250)
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.pilot.pause()
+        painted = watch_painting(ui)
+        ui.api.put(changed(make_run(250), status=Status.CANCELLED))
+        await ui.poll()
+        assert ui.app.store.get(make_run(250).id) == api.runs[make_run(250).id] != make_run(250)
         assert painted == []
 
     api = FakeApi(make_runs(300))
@@ -227,80 +228,80 @@ def test_when_nothing_visible_changed_nothing_is_painted():
 
 
 def test_the_cursor_stays_on_its_run_when_newer_ones_come():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("payments-contract-43")
-        await seat.press("j", "j", "j")
-        assert seat.app.store.current == make_run(43)
-        seat.api.put(*make_runs(40))
-        await seat.polled()
-        assert seat.app.store.current == make_run(43)
-        assert "payments-contract-43" in seat.screen()
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("payments-contract-43")
+        await ui.press("j", "j", "j")
+        assert ui.app.store.current == make_run(43)
+        ui.api.put(*make_runs(40))
+        await ui.poll()
+        assert ui.app.store.current == make_run(43)
+        assert "payments-contract-43" in ui.screen()
 
     drive(scenario, api=FakeApi([make_run(number) for number in range(40, 60)]))
 
 
 def test_a_list_that_was_scrolled_stays_where_it_is_when_newer_runs_come():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("checkout-smoke-50")
-        await seat.press("G")
-        before = names(seat)
-        seat.api.put(*make_runs(50))
-        await seat.polled()
-        await seat.until(lambda: len(seat.app.store) == 150)
-        assert names(seat) == before
-        seat.app.screen.query_one(RunList).scroll_to(y=60, animate=False)
-        await seat.pilot.pause()
-        before = names(seat)
-        seat.api.put(make_run(5000, created_at=NOW))
-        await seat.polled()
-        await seat.until(lambda: len(seat.app.store) == 151)
-        assert names(seat) == before
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("checkout-smoke-50")
+        await ui.press("G")
+        before = names(ui)
+        ui.api.put(*make_runs(50))
+        await ui.poll()
+        await ui.wait_for(lambda: len(ui.app.store) == 150)
+        assert names(ui) == before
+        ui.app.screen.query_one(RunList).scroll_to(y=60, animate=False)
+        await ui.pilot.pause()
+        before = names(ui)
+        ui.api.put(make_run(5000, created_at=NOW))
+        await ui.poll()
+        await ui.wait_for(lambda: len(ui.app.store) == 151)
+        assert names(ui) == before
 
     drive(scenario, api=FakeApi([make_run(number) for number in range(50, 150)]))
 
 
 def test_the_keys_of_vi_and_the_arrows_move_the_cursor():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
         cursor = []
         for key in ("j", "down", "k", "up", "G", "g", "pagedown", "pageup", "end", "home"):
-            await seat.press(key)
-            cursor.append(seat.app.store.cursor)
-        page = seat.app.screen.query_one(RunList).size.height - 1
+            await ui.press(key)
+            cursor.append(ui.app.store.cursor)
+        page = ui.app.screen.query_one(RunList).size.height - 1
         assert cursor == [1, 2, 1, 0, 99, 0, page, 0, 99, 0]
 
     drive(scenario, api=FakeApi(make_runs(100)))
 
 
 def test_the_cursor_is_always_in_sight():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
         for key in ("G", "k", "pageup", "g", *["j"] * 25, "pagedown"):
-            await seat.press(key)
-            assert make_run(seat.app.store.cursor).name in seat.screen()
+            await ui.press(key)
+            assert make_run(ui.app.store.cursor).name in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(100)))
 
 
 def test_a_click_chooses_and_a_double_click_opens():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("api-schema-5")
-        await seat.pilot.click(RunList, offset=(30, 5))
-        assert seat.app.store.current == make_run(5)
-        await seat.pilot.click(RunList, offset=(30, 4), times=2)
-        await seat.sees("› runs › nightly-regression-4")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("api-schema-5")
+        await ui.pilot.click(RunList, offset=(30, 5))
+        assert ui.app.store.current == make_run(5)
+        await ui.pilot.click(RunList, offset=(30, 4), times=2)
+        await ui.shows("› runs › nightly-regression-4")
 
     drive(scenario, api=FakeApi(make_runs(8)))
 
 
 def test_the_badge_says_what_it_means():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("search-load-2")
-        runs = seat.app.screen.query_one(RunList)
-        at = seat.line("search-load-2").index("CRD")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("search-load-2")
+        runs = ui.app.screen.query_one(RunList)
+        at = ui.line("search-load-2").index("CRD")
         said = []
         for offset in ((at, 2), (at + 12, 2), (at, 1), (at, 15)):
-            await seat.pilot.hover(RunList, offset=offset)
+            await ui.pilot.hover(RunList, offset=offset)
             said.append(runs.tooltip)
         assert said == [TOOLTIP, None, None, None]
 
@@ -308,55 +309,55 @@ def test_the_badge_says_what_it_means():
 
 
 def test_a_narrow_terminal_shows_less_and_says_so():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
-        assert "narrow: 60 columns" in seat.screen()
-        assert "NAMESPACE" not in seat.screen()
-        await seat.pilot.resize_terminal(80, 24)
-        await seat.sees("NAMESPACE")
-        assert "narrow" not in seat.screen()
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        assert "narrow: 60 columns" in ui.screen()
+        assert "NAMESPACE" not in ui.screen()
+        await ui.pilot.resize_terminal(80, 24)
+        await ui.shows("NAMESPACE")
+        assert "narrow" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(5)), size=(60, 20))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 3), (25, 6), (400, 100)])
 def test_no_size_of_terminal_is_too_much(size):
-    async def scenario(seat: Seat) -> None:
-        await seat.until(lambda: len(seat.app.store) == 30)
-        await seat.press("j", "G", "enter", "escape", "question_mark", "escape", "y", "escape")
-        assert seat.app.is_running
+    async def scenario(ui: AppPilot) -> None:
+        await ui.wait_for(lambda: len(ui.app.store) == 30)
+        await ui.press("j", "G", "enter", "escape", "question_mark", "escape", "y", "escape")
+        assert ui.app.is_running
 
     drive(scenario, api=FakeApi(make_runs(30)), size=size)
 
 
 def test_ten_thousand_runs_are_there_and_the_oldest_is_one_key_away():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("10,000 runs")
-        await seat.press("G")
-        await seat.sees("dns-canary-9999")
-        assert max(asked["limit"] for asked in api.asked) <= 1000
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("10,000 runs")
+        await ui.press("G")
+        await ui.shows("dns-canary-9999")
+        assert max(asked["limit"] for asked in api.requests) <= 1000
 
     api = FakeApi(make_runs(10_000))
     drive(scenario, api=api)
 
 
 def test_a_theme_can_be_changed_while_the_list_is_shown():
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("login-flow-1")
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
         for name in ("textual-light", "ansi-dark", "nord", "sparktest"):
-            seat.app.theme = name
-            await seat.pilot.pause()
-            assert "login-flow-1" in seat.screen()
+            ui.app.theme = name
+            await ui.pilot.pause()
+            assert "login-flow-1" in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
 def test_without_colour_the_status_is_still_told_by_glyph_and_word(monkeypatch):
-    async def scenario(seat: Seat) -> None:
-        await seat.sees("search-load-2")
-        assert seat.app.no_color
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("search-load-2")
+        assert ui.app.no_color
         for look in ("○ pending", "● running", "✗ failed", "✓ succeeded", "◷ timed out"):
-            assert look in seat.screen()
+            assert look in ui.screen()
 
     monkeypatch.setenv("NO_COLOR", "1")
     drive(scenario, api=FakeApi(make_runs(8)))

@@ -1,4 +1,4 @@
-"""The lines of a log: what arrived, where matches are, which row is which line. Pure."""
+"""LogLines: the lines of a log, wrapped into rows and searched. Pure."""
 
 import re
 from bisect import bisect_right
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, get_character_cell_size
 
-# What is shown of one line; the file that it is saved to has all of it.
-MAX_SHOWN = 20_000
-TAB = 8
+# Characters shown of one line; a saved log has all of them.
+MAX_LINE_LENGTH = 20_000
+TAB_SIZE = 8
 
 
 class Match(NamedTuple):
-    """A match: the line it is in and where it starts and ends there."""
+    """A match: its line, and where it starts and ends in the line as it is shown."""
 
     line: int
     start: int
@@ -21,42 +21,42 @@ class Match(NamedTuple):
 
 
 class LogLines:
-    """The lines so far and the one that has not ended yet, wrapped at a width or not at all."""
+    """The complete lines and the pending one, wrapped at a width or not at all."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.pending = ""
         self.widest = 0
         self._wrap_width: int | None = None
-        # With wrapping: the row after the last of each line.
+        # While wrapping: the number of rows up to the end of each line.
         self._ends: list[int] = []
 
     def __len__(self) -> int:
-        """How many lines there are, the one that has not ended included."""
+        """Return the number of lines, the pending one included."""
         return len(self.lines) + bool(self.pending)
 
-    def add(self, whole: str, pending: str = "") -> None:
-        """Add whole lines, each with its newline, and put what follows them in place."""
-        added = whole.split("\n")[:-1]
+    def add(self, complete: str, pending: str = "") -> None:
+        """Add complete lines, each with its newline, and replace the pending line."""
+        added = complete.split("\n")[:-1]
         self.lines += added
         self.pending = pending
         self.widest = max(self.widest, max(map(_cells, [*added, pending])))
         self._index(len(self.lines) - len(added))
 
     def line(self, number: int) -> str:
-        """The line as it is shown: tabs expanded, and cut where it is far too long to show."""
-        whole = self.lines[number] if number < len(self.lines) else self.pending
-        shown = whole if len(whole) <= MAX_SHOWN else f"{whole[:MAX_SHOWN]} …"
-        return shown.expandtabs(TAB) if "\t" in shown else shown
+        """Return a line as it is shown: tabs expanded, and cut at MAX_LINE_LENGTH characters."""
+        line = self.lines[number] if number < len(self.lines) else self.pending
+        shown = line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]} …"
+        return shown.expandtabs(TAB_SIZE) if "\t" in shown else shown
 
     def text(self) -> str:
-        """The whole log."""
+        """Return the whole log."""
         return "".join(f"{line}\n" for line in self.lines) + self.pending
 
     # --- wrapping --------------------------------------------------------------------------------
 
     def wrap(self, width: int | None) -> None:
-        """Wrap at this width from now on; None: each line is one row."""
+        """Wrap lines at this width; None: each line is one row."""
         if width != self._wrap_width:
             self._wrap_width = width
             self._ends = []
@@ -64,14 +64,14 @@ class LogLines:
 
     @property
     def rows(self) -> int:
-        """How many rows the lines take."""
+        """The number of rows that the lines take."""
         if self._wrap_width is None:
             return len(self)
         last = len(self._parts(self.pending)) if self.pending else 0
         return (self._ends[-1] if self._ends else 0) + last
 
     def row(self, number: int) -> tuple[int, int, str]:
-        """The line a row belongs to, where in the line it starts, and its text."""
+        """Return the line that a row belongs to, where in the line it starts, and its text."""
         if self._wrap_width is None:
             return number, 0, self.line(number)
         line = bisect_right(self._ends, number)
@@ -80,7 +80,7 @@ class LogLines:
         return line, sum(map(len, parts[:part])), parts[part]
 
     def row_of(self, line: int, at: int = 0) -> int:
-        """The row that shows this character of this line."""
+        """Return the row that shows this character of this line."""
         if self._wrap_width is None:
             return line
         first = self._ends[line - 1] if line else 0
@@ -94,14 +94,12 @@ class LogLines:
     # --- searching -------------------------------------------------------------------------------
 
     def find(self, pattern: re.Pattern[str], start: int = 0) -> list[Match]:
-        """Every match in the log as it is shown, from the line `start` on."""
+        """Return every match in the log as it is shown, from the line `start` on."""
         return [
             Match(number, *found.span())
             for number in range(start, len(self))
             for found in pattern.finditer(self.line(number))
         ]
-
-    # --- inside ----------------------------------------------------------------------------------
 
     def _index(self, start: int) -> None:
         if self._wrap_width is None:
@@ -117,13 +115,16 @@ class LogLines:
         return _chop(line, width)
 
 
-def needle(words: str) -> re.Pattern[str]:
-    """What a search for these words looks for: exactly them, in either case."""
+def search_pattern(words: str) -> re.Pattern[str]:
+    """Return the pattern of a search: exactly these words, in any case."""
     return re.compile(re.escape(words), re.IGNORECASE)
 
 
 def _chop(line: str, width: int) -> list[str]:
-    """The line in pieces of at most `width` cells; rich's own loses characters of no width."""
+    """Split a line into pieces of at most `width` cells.
+
+    rich.cells.chop_cells loses characters of no width.
+    """
     parts, start, used = [], 0, 0
     for at, character in enumerate(line):
         cells = get_character_cell_size(character)
@@ -135,7 +136,7 @@ def _chop(line: str, width: int) -> list[str]:
 
 
 def _cells(line: str) -> int:
-    shown = line[:MAX_SHOWN]
+    shown = line[:MAX_LINE_LENGTH]
     if "\t" in shown:
-        shown = shown.expandtabs(TAB)
+        shown = shown.expandtabs(TAB_SIZE)
     return len(shown) if shown.isascii() else cell_len(shown)

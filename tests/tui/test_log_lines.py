@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from sparktest.sanitize import clean_text
-from sparktest.tui.loglines import MAX_SHOWN, LogLines, needle
+from sparktest.tui.log_lines import MAX_LINE_LENGTH, LogLines, search_pattern
 
 LINES = st.lists(st.text(max_size=30).map(clean_text).map(lambda t: t.replace("\n", " ")))
 
@@ -65,8 +65,8 @@ def test_the_line_that_has_not_ended_is_replaced_until_it_has():
 
 def test_matches_are_counted_in_either_case_and_nothing_is_a_pattern():
     log = log_of("Error: a.b", "no error here: error", "axb", pending="ERROR")
-    assert [match.line for match in log.find(needle("error"))] == [0, 1, 1, 3]
-    assert [match.line for match in log.find(needle("a.b"))] == [0]
+    assert [match.line for match in log.find(search_pattern("error"))] == [0, 1, 1, 3]
+    assert [match.line for match in log.find(search_pattern("a.b"))] == [0]
 
 
 def test_tabs_take_their_cells():
@@ -78,5 +78,5 @@ def test_tabs_take_their_cells():
 @pytest.mark.parametrize("letter", ["x", "日"])
 def test_a_line_without_end_is_cut_on_the_screen_and_whole_in_the_file(letter):
     log = log_of(letter * 50_000)
-    assert len(log.line(0)) <= MAX_SHOWN + 2
+    assert len(log.line(0)) <= MAX_LINE_LENGTH + 2
     assert log.text() == letter * 50_000 + "\n"

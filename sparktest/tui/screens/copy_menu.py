@@ -1,4 +1,4 @@
-"""CopyScreen: what can be copied of a run. TextScreen: a text that the clipboard did not take."""
+"""CopyScreen: a menu of what can be copied of a run. TextScreen: a text to copy by hand."""
 
 from typing import ClassVar
 
@@ -7,23 +7,22 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from sparktest import kubectl
 from sparktest.domain import Run
+from sparktest.tui.screens.dialog import Dialog
 from sparktest.tui.text import QUIET, one_line
 
-LABEL = 10
-# The whole label, then a text; None: nothing was chosen.
+LABEL_WIDTH = 10
+# A label and a text; None: nothing was chosen.
 Choice = tuple[str, str] | None
 
 
-class CopyScreen(ModalScreen[Choice]):
-    """The label and text that the person chose, None when nothing."""
+class CopyScreen(Dialog[Choice]):
+    """A menu that returns the label and text that the user chose."""
 
-    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar = [
         Binding("escape,q", "dismiss(None)", "Close"),
         Binding("j", "cursor_down", "Down", show=False),
@@ -39,7 +38,7 @@ class CopyScreen(ModalScreen[Choice]):
         )
 
     def compose(self) -> ComposeResult:
-        """The choices, the first of them under the cursor."""
+        """Create the menu."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled("Copy", "bold"), classes="dialog-title")
             yield self._list
@@ -51,22 +50,21 @@ class CopyScreen(ModalScreen[Choice]):
         self.dismiss(self._choices[message.option_index])
 
     def action_cursor_down(self) -> None:
-        """The next choice."""
+        """Move to the next choice."""
         self._list.action_cursor_down()
 
     def action_cursor_up(self) -> None:
-        """The choice before."""
+        """Move to the previous choice."""
         self._list.action_cursor_up()
 
     def action_choose(self) -> None:
-        """Copy the choice under the cursor; before there is a cursor, the first."""
+        """Copy the highlighted choice, or the first while the menu opens."""
         self.dismiss(self._choices[self._list.highlighted or 0])
 
 
-class TextScreen(ModalScreen[None]):
-    """A text to copy by hand."""
+class TextScreen(Dialog[None]):
+    """A text that no clipboard accepted, to select with the mouse."""
 
-    CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar = [Binding("escape,q,enter", "dismiss(None)", "Close")]
 
     def __init__(self, label: str, text: str) -> None:
@@ -75,30 +73,19 @@ class TextScreen(ModalScreen[None]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """The text alone, so that a mouse can select it."""
+        """Create the text on lines of its own, so that the mouse selects nothing else."""
+        title = Content.styled(f"{self._label}: no clipboard accepted it", "bold")
+        hint = Content("Select it with the mouse (in most terminals while Shift is held).")
         with Vertical(classes="dialog"):
-            yield Static(
-                Content.styled(f"{self._label}: no clipboard took it", "bold"),
-                classes="dialog-title",
-            )
-            yield Static(
-                Content("Select it with the mouse (in most terminals while Shift is held)."),
-                classes="dialog-quiet",
-            )
+            yield Static(title, classes="dialog-title")
+            yield Static(hint, classes="dialog-quiet")
             with VerticalScroll(classes="dialog-text"):
                 yield Static(Content(self._text))
             yield Static(Content("esc close"), classes="dialog-quiet")
 
 
-def _prompt(label: str, text: str) -> Content:
-    """A command speaks for itself; anything else needs its label."""
-    if text.startswith("kubectl "):
-        return Content(text)
-    return Content.assemble((label.ljust(LABEL), QUIET), one_line(text))
-
-
 def choices(run: Run, target: kubectl.Target) -> list[tuple[str, str]]:
-    """The labels and texts that can be copied of a run, the most wanted first."""
+    """Return the labels and texts that can be copied of a run, the most useful first."""
     found = kubectl.commands(run, target=target)
     found += [("run id", run.id), ("name", run.name), ("job", run.job_name), ("image", run.image)]
     if run.k8s_ref:
@@ -106,3 +93,10 @@ def choices(run: Run, target: kubectl.Target) -> list[tuple[str, str]]:
     if run.failure:
         found.append(("failure", f"{run.failure.reason}: {run.failure.message}"))
     return [(label, text) for label, text in found if text]
+
+
+def _prompt(label: str, text: str) -> Content:
+    # A command needs no label.
+    if text.startswith("kubectl "):
+        return Content(text)
+    return Content.assemble((label.ljust(LABEL_WIDTH), QUIET), one_line(text))

@@ -1,0 +1,45 @@
+import pytest
+
+from sparktest.domain import Status
+from sparktest.kubectl import CURRENT, Target
+from sparktest.tui.screens.confirm import Question, cancel_question, delete_question
+from tests.tui.fakes import NOW, changed, make_run
+
+
+def question_of(answer: Question | str) -> Question:
+    assert isinstance(answer, Question)
+    return answer
+
+
+def test_a_cancel_names_the_run_and_its_command():
+    question = question_of(cancel_question(make_run(1)))
+    assert question.details[0] == "login-flow-1"
+    assert make_run(1).id in question.details
+    assert question.shell_commands == [f"sparktest cancel {make_run(1).id}"]
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status.final])
+def test_a_run_that_has_ended_is_not_cancelled(status):
+    assert "has ended" in cancel_question(changed(make_run(1), status=status))
+
+
+def test_a_run_is_asked_to_stop_once():
+    assert "being cancelled already" in cancel_question(
+        changed(make_run(1), cancel_requested_at=NOW)
+    )
+
+
+def test_a_delete_says_that_the_testrun_stays_and_how_to_delete_it():
+    question = question_of(delete_question(make_run(2), CURRENT))
+    assert "The TestRun object stays." in question.details
+    assert question.shell_commands == [
+        "kubectl delete testruns.sparktest.dev search-load-2 -n team-web"
+    ]
+    assert (
+        "--context prod"
+        in question_of(delete_question(make_run(2), Target(context="prod"))).shell_commands[0]
+    )
+
+
+def test_a_run_that_goes_on_is_not_deleted():
+    assert "cancel it first" in delete_question(make_run(1), CURRENT)
