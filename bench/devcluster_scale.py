@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from sparktest.devcluster import bootstrap
+from sparktest.devcluster.bootstrap import bootstrap
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.kinds import CRDS, Kinds
 from sparktest.devcluster.kinds import JOBS as JOB_KIND
@@ -113,7 +113,7 @@ def fill(folder: Path) -> None:
     """Store TestRuns that have finished and their Jobs, as controllers would have left them."""
     store, kinds = Store(folder / "state.db"), Kinds()
     resources = Resources(store, Clock())
-    bootstrap.open_up(store, kinds, resources)
+    bootstrap(store, kinds, resources)
     crd = yaml.safe_load((files("sparktest.crd") / "testrun.yaml").read_text(encoding="utf-8"))
     resources.create(CRDS, "", crd, Options())
     testruns = kinds.find("sparktest.dev", "v1alpha1", "testruns")

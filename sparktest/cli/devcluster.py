@@ -75,10 +75,10 @@ def reset(folder: Path) -> None:
 
     Its address and kubeconfig stay as they are.
     """
-    from sparktest.devcluster.folders import forget
+    from sparktest.devcluster import folders
 
     with as_infra():
-        forget(folder)
+        folders.reset(folder)
     say(f"{folder}: all objects and logs are forgotten")
 
 
@@ -105,15 +105,15 @@ def _kubeconfig(folder: Path) -> Path:
     Raises:
         ExitError: none has run there yet.
     """
-    from sparktest.devcluster.folders import kubeconfig_in, running
+    from sparktest.devcluster.folders import is_running, kubeconfig_path
 
-    path = kubeconfig_in(folder)
+    path = kubeconfig_path(folder)
     if not path.exists():
         raise ExitError(
             f"{folder}: no dev cluster has run here; start one with sparktest up, or without "
             "the rest of SparkTest with sparktest devcluster",
             Exit.INFRA,
         )
-    if not running(folder):
+    if not is_running(folder):
         say("it does not run now; start it with sparktest up or sparktest devcluster")
     return path

@@ -71,10 +71,10 @@ def on_devcluster(
     """The settings with the dev cluster of the folder, and its program unless it runs already."""
     import msgspec
 
-    from sparktest.devcluster.folders import kubeconfig_in, running
+    from sparktest.devcluster.folders import is_running, kubeconfig_path
 
-    settings = msgspec.structs.replace(settings, kubeconfig=str(kubeconfig_in(folder)))
-    if running(folder):
+    settings = msgspec.structs.replace(settings, kubeconfig=str(kubeconfig_path(folder)))
+    if is_running(folder):
         say(f"the dev cluster that runs on {folder} is used")
         return settings, programs
     command = [*SPARKTEST, "devcluster", "--folder", str(folder)]

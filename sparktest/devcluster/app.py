@@ -1,4 +1,4 @@
-"""The dev cluster as one thing: started on a folder, stopped again."""
+"""The dev cluster: start it on a folder, and stop it."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sparktest.devcluster import bootstrap, credentials, folders
+from sparktest.devcluster import credentials, folders
 from sparktest.devcluster.api import Api
+from sparktest.devcluster.bootstrap import bootstrap
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.credentials import write_private
-from sparktest.devcluster.garbage import Garbage
+from sparktest.devcluster.event_recorder import EventRecorder
+from sparktest.devcluster.garbage_collector import GarbageCollector
 from sparktest.devcluster.jobs import JobController
 from sparktest.devcluster.kinds import NAMESPACES, SYSTEM, Kinds
 from sparktest.devcluster.kubelet import Kubelet
-from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.scheduler import Scheduler
 from sparktest.devcluster.server import Server
@@ -26,9 +26,11 @@ from sparktest.errors import UnavailableError
 
 
 class DevCluster:
-    """A dev cluster that runs: `kubeconfig` is the file that leads to it, `url` its address.
+    """A running dev cluster. Only one can run on a folder at a time; its objects are kept there.
 
-    Only one runs on a folder at a time. What it kept there, it has again after a restart.
+    Attributes:
+        kubeconfig: the path of a kubeconfig for it.
+        url: the address of its API.
 
     Raises:
         ConflictError: another one runs on this folder.
@@ -37,35 +39,35 @@ class DevCluster:
     """
 
     def __init__(self, folder: Path, port: int, clock: Clock) -> None:
-        folders.make(folder)
-        self.kubeconfig = folders.kubeconfig_in(folder)
+        folders.create_folder(folder)
+        self.kubeconfig = folders.kubeconfig_path(folder)
         self.clock = clock
-        # Undone in reverse: at the end, and at once where a start comes to nothing.
+        # Undone in reverse order: by stop(), or at once if the start fails.
         with ExitStack() as undo:
             undo.callback(os.close, folders.lock(folder))
-            self.store = Store(folders.state_in(folder))
+            self.store = Store(folders.database_path(folder))
             undo.callback(self.store.close)
             self.kinds = Kinds()
             self.resources = Resources(self.store, clock)
-            bootstrap.open_up(self.store, self.kinds, self.resources)
-            recorder = Recorder(self.resources)
-            kubelet = Kubelet(self.resources, recorder, clock, folders.pods_in(folder), self.uid)
+            bootstrap(self.store, self.kinds, self.resources)
+            recorder = EventRecorder(self.resources)
+            kubelet = Kubelet(self.resources, recorder, clock, folders.pods_path(folder), self.uid)
             api = Api(self.resources, self.kinds, kubelet.log)
             ca, certificate = credentials.certificates(folder)
             token = credentials.bearer_token(folder)
-            self.server = _bound(
+            self.server = _bind(
                 folder / "port", port, lambda at: Server(at, certificate, token, api.respond)
             )
             undo.callback(self.server.server_close)
-            for part in (
-                Garbage(self.resources, self.kinds, clock),
+            for component in (
+                GarbageCollector(self.resources, self.kinds, clock),
                 kubelet,
                 Scheduler(self.resources, recorder, clock),
                 JobController(self.resources, recorder, clock),
                 self.server,
             ):
-                part.start()
-                undo.callback(part.stop)
+                component.start()
+                undo.callback(component.stop)
             self.url = f"https://127.0.0.1:{self.server.port}"
             credentials.write_kubeconfig(self.kubeconfig, self.url, ca, token)
             self._undo = undo.pop_all()
@@ -75,20 +77,20 @@ class DevCluster:
         """Start a dev cluster and return it once it answers.
 
         Args:
-            folder: where it keeps everything; made if it is not there, readable by its owner only.
-            port: 0 for the one that it had before, or a free one.
-            clock: where the current time comes from.
+            folder: holds all its files; created if it does not exist, for its owner only.
+            port: 0 for the port of its last start if that is free, else any free port.
+            clock: the source of the current time.
         """
         return cls(folder, port, clock or Clock())
 
     @property
     def uid(self) -> str:
-        """The cluster's uid: that of the namespace kube-system."""
+        """The uid of the cluster, which is the uid of the namespace kube-system."""
         entry = self.store.get(NAMESPACES.key, "", SYSTEM)
         return entry.uid if entry else ""
 
     def stop(self) -> None:
-        """End every process and let go of the folder."""
+        """End all processes and unlock the folder."""
         self._undo.close()
 
     def __enter__(self) -> Self:
@@ -104,12 +106,12 @@ class DevCluster:
 
 
 def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | None = None) -> int:
-    """0, after SIGTERM or SIGINT; until then a dev cluster runs. For a process of its own.
+    """Run a dev cluster until SIGTERM or SIGINT; return the exit code 0.
 
     Args:
-        folder: where it keeps everything.
-        port: 0 for the one that it had before, or a free one.
-        ready: called once it answers.
+        folder: holds all its files.
+        port: 0 for the port of its last start if that is free, else any free port.
+        ready: called once its API answers.
     """
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -121,16 +123,16 @@ def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | No
     return 0
 
 
-def _bound(path: Path, port: int, serve: Callable[[int], Server]) -> Server:
-    """A server on the port: on the one it had before if any will do, so that clients find it."""
+def _bind(path: Path, port: int, serve: Callable[[int], Server]) -> Server:
+    """Return a server on the port; for 0, on the last port if it is free, so clients reconnect."""
     before = int(path.read_text(encoding="ascii")) if path.exists() and not port else port
     with suppress(OSError):
-        return _noted(path, serve(before))
+        return _save_port(path, serve(before))
     if port:
         raise UnavailableError(f"port {port} is taken; name another, or 0 for a free one")
-    return _noted(path, serve(0))
+    return _save_port(path, serve(0))
 
 
-def _noted(path: Path, server: Server) -> Server:
-    write_private(path, str(server.port).encode())
+def _save_port(path: Path, server: Server) -> Server:
+    credentials.write_private(path, str(server.port).encode())
     return server

@@ -1,4 +1,4 @@
-"""What a dev cluster begins with, and what follows at once from a write."""
+"""The objects that every cluster has, and what follows at once from a write."""
 
 import platform
 
@@ -10,34 +10,34 @@ from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.store import Store
 
 NODE = "devcluster"
-# As many as a kubelet takes by default.
-PODS_AT_ONCE = 110
+# The default of the kubelet.
+MAX_PODS = 110
 SYSTEM_NAMESPACES = ("default", SYSTEM, "kube-public")
 ADDRESS = "127.0.0.1"
 
 
-def open_up(store: Store, kinds: Kinds, resources: Resources) -> None:
-    """Serve the CRDs that are kept, and make what is missing: namespaces and the node."""
+def bootstrap(store: Store, kinds: Kinds, resources: Resources) -> None:
+    """Serve the stored CRDs, and create the namespaces and the node if they are missing."""
     for entry in store.entries(CRDS.key):
         kinds.put(entry.decode())
-    store.subscribe(lambda event: _follow(event, kinds, resources))
+    store.subscribe(lambda event: _on_event(event, kinds, resources))
     for name in SYSTEM_NAMESPACES:
-        _make(resources, NAMESPACES, {"metadata": {"name": name}})
+        _ensure(resources, NAMESPACES, {"metadata": {"name": name}})
     labels = {"kubernetes.io/hostname": NODE, "kubernetes.io/os": platform.system().lower()}
-    node = _make(resources, NODES, {"metadata": {"name": NODE, "labels": labels}})
-    resources.set_status(NODES, node, lambda obj: obj.update(status=_machine(resources.clock)))
+    node = _ensure(resources, NODES, {"metadata": {"name": NODE, "labels": labels}})
+    resources.set_status(NODES, node, lambda obj: obj.update(status=_node_status(resources.clock)))
 
 
-def _make(resources: Resources, kind: Kind, obj: Object) -> Entry:
-    """The object of that name, made if it is not there."""
+def _ensure(resources: Resources, kind: Kind, obj: Object) -> Entry:
+    """Return the object of this name; create it if it does not exist."""
     name = obj["metadata"]["name"]
     if resources.store.get(kind.key, "", name) is None:
         resources.create(kind, "", obj, Options())
     return resources.entry(kind, "", name)
 
 
-def _follow(event: Event, kinds: Kinds, resources: Resources) -> None:
-    """Serve what a CRD says from the moment it is written; give a namespace its ServiceAccount."""
+def _on_event(event: Event, kinds: Kinds, resources: Resources) -> None:
+    """Serve the kind of a new CRD at once; give a new namespace its ServiceAccount."""
     if event.entry.kind == CRDS.key:
         serve = kinds.drop if event.type == "DELETED" else kinds.put
         serve(event.entry.decode())
@@ -46,20 +46,20 @@ def _follow(event: Event, kinds: Kinds, resources: Resources) -> None:
         resources.create(ACCOUNTS, event.entry.name, account, Options())
 
 
-def _machine(clock: Clock) -> Object:
-    """The status of the one node: this machine, which runs processes, not containers."""
+def _node_status(clock: Clock) -> Object:
+    """Return the status of the only node: this machine."""
     condition = {
         "type": "Ready",
         "status": "True",
         "reason": "DevClusterReady",
         "message": "pods run as processes of this machine",
-        "lastHeartbeatTime": clock.stamp(),
-        "lastTransitionTime": clock.stamp(),
+        "lastHeartbeatTime": clock.timestamp(),
+        "lastTransitionTime": clock.timestamp(),
     }
     return {
         "addresses": [{"type": "InternalIP", "address": ADDRESS}],
-        "allocatable": {"pods": str(PODS_AT_ONCE)},
-        "capacity": {"pods": str(PODS_AT_ONCE)},
+        "allocatable": {"pods": str(MAX_PODS)},
+        "capacity": {"pods": str(MAX_PODS)},
         "conditions": [condition],
         "nodeInfo": {
             "kubeletVersion": VERSION["gitVersion"],

@@ -3,45 +3,40 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+from sparktest.times import parse_time
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 class Clock:
-    """Where the dev cluster takes the time from."""
+    """The current time, in UTC."""
 
     def time(self) -> float:
         """Return the seconds since 1970."""
         return time.time()
 
     def now(self) -> datetime:
-        """Return the time as aware UTC."""
+        """Return the time as an aware datetime."""
         return datetime.fromtimestamp(self.time(), UTC)
 
-    def stamp(self) -> str:
-        """Return the time as Kubernetes writes it, to the second."""
-        return stamp(self.now())
+    def timestamp(self) -> str:
+        """Return the time as Kubernetes writes it."""
+        return format_time(self.now())
 
-    def stamp_of(self, seconds: float) -> str:
-        """Return a time that another process measured, in seconds since 1970, as `stamp`."""
-        return stamp(datetime.fromtimestamp(seconds, UTC))
+    def timestamp_of(self, seconds: float) -> str:
+        """Return a time that another process measured, in seconds since 1970, likewise."""
+        return format_time(datetime.fromtimestamp(seconds, UTC))
 
 
-def stamp(moment: datetime) -> str:
-    """A time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+def format_time(moment: datetime) -> str:
+    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def moment(text: str) -> datetime:
-    """The time that an RFC 3339 text names.
-
-    Raises:
-        ValueError: it names none.
-    """
-    parsed = datetime.fromisoformat(text)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def after(text: str, seconds: float) -> datetime:
-    """The time so many seconds after the one that the text names."""
+def deadline(start: str, seconds: float) -> datetime:
+    """Return the time `seconds` after `start`; NEVER if that is no RFC 3339 time or too far."""
+    parsed = parse_time(start)
     try:
-        return moment(text) + timedelta(seconds=seconds)
+        return parsed + timedelta(seconds=seconds) if parsed else NEVER
     except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
+        return NEVER

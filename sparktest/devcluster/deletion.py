@@ -1,4 +1,4 @@
-"""The verb delete: preconditions, grace, finalizers, and what becomes of the dependents."""
+"""The verb delete: preconditions, grace periods, finalizers, propagation policies."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 from sparktest.devcluster.api_errors import bad_request, conflict, forbidden
 from sparktest.devcluster.bootstrap import SYSTEM_NAMESPACES
-from sparktest.devcluster.clock import stamp
+from sparktest.devcluster.clock import format_time
 from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, PODS, Kind
 from sparktest.devcluster.objects import ended, released
@@ -16,7 +16,7 @@ from sparktest.devcluster.resources import Resources
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 FINALIZERS = {"Foreground": [FOREGROUND], "Orphan": [ORPHAN], "Background": []}
-# Kinds whose DELETE answers the object, not a Status.
+# Kinds for which DELETE returns the object instead of a Status.
 ANSWER_OBJECT = ("Pod", "ServiceAccount")
 ORPHANED = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
@@ -25,7 +25,7 @@ ORPHANED = (
 
 
 class DeleteOptions(msgspec.Struct, rename="camel"):
-    """What a DELETE may say, in its body or its query."""
+    """The options of a DELETE, from its body or its query."""
 
     grace_period_seconds: int | None = None
     propagation_policy: str | None = None
@@ -41,7 +41,14 @@ def delete(
     options: DeleteOptions,
     warnings: list[str] | None = None,
 ) -> Object:
-    """The object, when it is not gone at once, else a Status that says so.
+    """Delete an object; return it if it still exists (finalizers, a grace period), else a Status.
+
+    Args:
+        resources: the API's objects.
+        kind: its kind.
+        entry: the object.
+        options: the request's options.
+        warnings: receives warnings for the client.
 
     Raises:
         StatusError: 400, 403 or 409.
@@ -51,12 +58,12 @@ def delete(
         _check(kind, obj, options)
         policy = _policy(kind, options, warnings)
         if options.dry_run:
-            return obj if kind.kind in ANSWER_OBJECT else _success(kind, obj)
+            return obj if kind.kind in ANSWER_OBJECT else _success_status(kind, obj)
         before = msgspec.json.encode(obj)
-        _mark(resources, kind, obj, options, policy)
+        _mark_deleted(resources, kind, obj, options, policy)
         if released(obj):
             resources.remove(kind, obj)
-            return obj if kind.kind in ANSWER_OBJECT else _success(kind, obj)
+            return obj if kind.kind in ANSWER_OBJECT else _success_status(kind, obj)
         if msgspec.json.encode(obj) != before:
             resources.set_status(kind, entry, lambda current: current.update(obj))
         return resources.get(kind, entry.namespace, entry.name)
@@ -91,16 +98,16 @@ def _policy(kind: Kind, options: DeleteOptions, warnings: list[str] | None) -> s
     return options.propagation_policy
 
 
-def _mark(
+def _mark_deleted(
     resources: Resources, kind: Kind, obj: Object, options: DeleteOptions, policy: str
 ) -> None:
-    """Note in the object that it is being deleted, and who has to let go of it first."""
+    """Set the deletion timestamp, and the finalizers that the propagation policy needs."""
     meta = obj["metadata"]
-    seconds = _grace(kind, obj, options)
+    seconds = _grace_seconds(kind, obj, options)
     left = meta.get("deletionGracePeriodSeconds")
     if "deletionTimestamp" not in meta or (left is not None and seconds < left):
-        moment = resources.clock.now() + timedelta(seconds=seconds)
-        meta["deletionTimestamp"] = stamp(moment)
+        end = resources.clock.now() + timedelta(seconds=seconds)
+        meta["deletionTimestamp"] = format_time(end)
         meta["deletionGracePeriodSeconds"] = seconds
     if kind.kind == "Namespace":
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
@@ -108,15 +115,15 @@ def _mark(
     added = FINALIZERS[policy]
     if added and resources.store.dependents(meta["uid"]):
         names += added
-    if kind is CRDS and CRD_CLEANUP not in names:  # its objects go first
+    if kind is CRDS and CRD_CLEANUP not in names:  # its objects are deleted first
         names.append(CRD_CLEANUP)
     meta.pop("finalizers", None)
     if names:
         meta["finalizers"] = names
 
 
-def _grace(kind: Kind, obj: Object, options: DeleteOptions) -> int:
-    """Seconds that a pod has to end; other kinds, and pods without a process, have none."""
+def _grace_seconds(kind: Kind, obj: Object, options: DeleteOptions) -> int:
+    """Return the grace period of a pod that runs; 0 for everything else."""
     if kind is not PODS or ended(obj) or not obj["spec"].get("nodeName"):
         return 0
     if options.grace_period_seconds is not None:
@@ -124,7 +131,7 @@ def _grace(kind: Kind, obj: Object, options: DeleteOptions) -> int:
     return int(obj["spec"].get("terminationGracePeriodSeconds", 30))
 
 
-def _success(kind: Kind, obj: Object) -> Object:
+def _success_status(kind: Kind, obj: Object) -> Object:
     meta = obj["metadata"]
     details = {"name": meta["name"], "group": kind.group, "kind": kind.plural, "uid": meta["uid"]}
     return {

@@ -1,6 +1,7 @@
-"""The environment and the command of a container: built from the pod, never from the user's. Pure.
+"""Build the environment and the command of a container from its pod. Pure.
 
-`$(NAME)` is replaced where NAME is known, `$$` stands for `$`, as in Kubernetes.
+As in Kubernetes, `$(NAME)` is replaced if NAME is set, and `$$` stands for `$`. No variable of the
+user's own environment is passed on.
 """
 
 import binascii
@@ -14,52 +15,52 @@ from sparktest.devcluster.entries import Object
 
 PATH = (
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin:"
-    # So that `python` runs wherever the dev cluster does.
+    # `python` is always found.
     f"{Path(sys.executable).parent}"
 )
 REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
 NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-# Kind (Secret or ConfigMap), name: the object, None if there is none.
+# Returns the object for a kind (Secret or ConfigMap) and a name, None if it does not exist.
 Lookup = Callable[[str, str], Object | None]
 
 
 class ConfigError(Exception):
-    """The container cannot be made from what the pod says; the text says why."""
+    """The container cannot be created from the pod's specification; the message says why."""
 
 
-def expanded(text: str, known: dict[str, str]) -> str:
-    """The text with its references replaced; an unknown one stays as it is."""
+def expand(text: str, variables: dict[str, str]) -> str:
+    """Replace the references to variables in a text; unknown ones stay as they are."""
 
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
             return "$"
-        return known.get(match[1], match[0])
+        return variables.get(match[1], match[0])
 
     return REFERENCE.sub(value, text)
 
 
-def command(container: Object, known: dict[str, str]) -> list[str]:
-    """The program and its arguments.
+def build_command(container: Object, variables: dict[str, str]) -> list[str]:
+    """Return the program and its arguments.
 
     Raises:
-        ConfigError: there is no command.
+        ConfigError: the container has no command.
     """
     if not container.get("command"):
         raise ConfigError(
-            f"the image {container.get('image')} is named and not pulled, so nobody knows what it "
-            "runs: the dev cluster runs only a given command"
+            f"the image {container.get('image')} is not pulled, so its default command is unknown: "
+            "the dev cluster runs only containers with a command"
         )
     words = [*container["command"], *(container.get("args") or ())]
-    return [expanded(word, known) for word in words]
+    return [expand(word, variables) for word in words]
 
 
-def environment(
+def build_environment(
     container: Object, pod: Object, home: Path, tmp: Path, lookup: Lookup
 ) -> dict[str, str]:
-    """The variables of a container.
+    """Return the environment variables of a container.
 
     Raises:
-        ConfigError: a Secret, a ConfigMap, a key or a field is not there.
+        ConfigError: a Secret, a ConfigMap, a key or a field does not exist.
     """
     found = {
         "PATH": PATH,
@@ -71,17 +72,17 @@ def environment(
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix", "")
         for kind, field in (("Secret", "secretRef"), ("ConfigMap", "configMapRef")):
-            for key, value in _all(kind, source.get(field), lookup).items():
+            for key, value in _read_all(kind, source.get(field), lookup).items():
                 if NAME.fullmatch(prefix + key):
                     found[prefix + key] = value
     for variable in container.get("env") or ():
-        text = _value(variable, pod, lookup)
+        text = _value_of(variable, pod, lookup)
         if text is not None:
-            found[variable["name"]] = expanded(text, found) if "value" in variable else text
+            found[variable["name"]] = expand(text, found) if "value" in variable else text
     return found
 
 
-def _all(kind: str, reference: Object | None, lookup: Lookup) -> dict[str, str]:
+def _read_all(kind: str, reference: Object | None, lookup: Lookup) -> dict[str, str]:
     if not reference:
         return {}
     obj = lookup(kind, reference.get("name", ""))
@@ -89,45 +90,45 @@ def _all(kind: str, reference: Object | None, lookup: Lookup) -> dict[str, str]:
         if reference.get("optional"):
             return {}
         raise ConfigError(f'{kind.lower()} "{reference.get("name", "")}" not found')
-    return _data(kind, obj)
+    return _data_of(kind, obj)
 
 
-def _data(kind: str, obj: Object) -> dict[str, str]:
+def _data_of(kind: str, obj: Object) -> dict[str, str]:
     data: dict[str, str] = obj.get("data") or {}
     if kind == "ConfigMap":
         return data
-    return {key: _decoded(value) for key, value in data.items()}
+    return {key: _decode(value) for key, value in data.items()}
 
 
-def _decoded(text: str) -> str:
+def _decode(text: str) -> str:
     try:
         return b64decode("".join(text.split()), validate=True).decode(errors="surrogateescape")
     except binascii.Error as error:
-        raise ConfigError("a value of the secret is no base64") from error
+        raise ConfigError("a value of the secret is not base64") from error
 
 
-def _value(variable: Object, pod: Object, lookup: Lookup) -> str | None:
-    """A variable's value; None where an optional one is not there."""
+def _value_of(variable: Object, pod: Object, lookup: Lookup) -> str | None:
+    """Return the value of a variable; None if it is optional and its source does not exist."""
     source = variable.get("valueFrom")
     if not source:
         return str(variable.get("value", ""))
     for kind, field in (("Secret", "secretKeyRef"), ("ConfigMap", "configMapKeyRef")):
         if field in source:
             reference = source[field]
-            data = _all(kind, reference, lookup)
+            data = _read_all(kind, reference, lookup)
             if reference["key"] in data:
                 return data[reference["key"]]
             if reference.get("optional"):
                 return None
             raise ConfigError(f"couldn't find key {reference['key']} in {kind} {reference['name']}")
     if "fieldRef" in source:
-        return _field(source["fieldRef"]["fieldPath"], pod)
+        return _pod_field(source["fieldRef"]["fieldPath"], pod)
     raise ConfigError(
-        f"{variable['name']}: the dev cluster knows no {next(iter(source), 'source')}"
+        f"{variable['name']}: the dev cluster does not support {next(iter(source), 'valueFrom')}"
     )
 
 
-def _field(path: str, pod: Object) -> str:
+def _pod_field(path: str, pod: Object) -> str:
     match = re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", path)
     if match:
         return str((pod["metadata"].get(match[1]) or {}).get(match[2], ""))
@@ -135,5 +136,5 @@ def _field(path: str, pod: Object) -> str:
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
     if isinstance(value, dict | list):
-        raise ConfigError(f"fieldRef: {path} is not one value")
+        raise ConfigError(f"fieldRef: {path} is not a single value")
     return "" if value is None else str(value)

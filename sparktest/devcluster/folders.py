@@ -1,4 +1,4 @@
-"""The folder of a dev cluster: who runs on it, and forgetting what is kept there."""
+"""The folder of a dev cluster: its files, its lock, and the reset of its contents."""
 
 import fcntl
 import os
@@ -11,11 +11,11 @@ from sparktest.devcluster.store import Store
 from sparktest.errors import ConflictError, InvalidError, UnavailableError
 
 
-def make(folder: Path) -> None:
-    """Make the folder if it is not there, and keep others from it.
+def create_folder(folder: Path) -> None:
+    """Create the folder if it does not exist, accessible by its owner only.
 
     Raises:
-        InvalidError: it cannot be used.
+        InvalidError: the folder cannot be used.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -26,26 +26,26 @@ def make(folder: Path) -> None:
         ) from error
 
 
-def kubeconfig_in(folder: Path) -> Path:
-    """The file that leads to the dev cluster, whether or not it is there yet."""
+def kubeconfig_path(folder: Path) -> Path:
+    """Return the path of the kubeconfig, which may not exist yet."""
     return folder / "kubeconfig"
 
 
-def state_in(folder: Path) -> Path:
-    """The file that holds its objects."""
+def database_path(folder: Path) -> Path:
+    """Return the path of the database with all objects."""
     return folder / "state.db"
 
 
-def pods_in(folder: Path) -> Path:
-    """Where the homes and logs of its pods are."""
+def pods_path(folder: Path) -> Path:
+    """Return the folder with the home folders and logs of pods."""
     return folder / "pods"
 
 
 def lock(folder: Path) -> int:
-    """A descriptor that keeps other dev clusters from the folder until it is closed.
+    """Lock the folder until the returned file descriptor is closed.
 
     Raises:
-        ConflictError: another one runs there.
+        ConflictError: another dev cluster runs on the folder.
     """
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -58,8 +58,8 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
-def running(folder: Path) -> bool:
-    """Whether a dev cluster runs on the folder now."""
+def is_running(folder: Path) -> bool:
+    """Return True when a dev cluster runs on the folder."""
     if not (folder / "lock").exists():
         return False
     try:
@@ -69,38 +69,36 @@ def running(folder: Path) -> bool:
     return False
 
 
-def forget(folder: Path) -> None:
-    """Forget every object and every log.
-
-    Address, credentials and uid stay: whoever knows the dev cluster finds the same one, empty.
+def reset(folder: Path) -> None:
+    """Delete all objects and logs; keep address, credentials and the cluster's uid.
 
     Raises:
-        ConflictError: it runs.
+        ConflictError: a dev cluster runs on the folder.
     """
     if not folder.exists():
         return
-    held = lock(folder)
+    descriptor = lock(folder)
     try:
-        if state_in(folder).exists():
-            _clear(state_in(folder))
-        shutil.rmtree(pods_in(folder), ignore_errors=True)
+        if database_path(folder).exists():
+            _clear(database_path(folder))
+        shutil.rmtree(pods_path(folder), ignore_errors=True)
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def _clear(path: Path) -> None:
     try:
         store = Store(path)
     except UnavailableError:
-        # Nothing in it can be read, so nothing can be kept.
+        # It is unreadable, so there is nothing to keep.
         path.unlink()
         return
-    store.clear(_is_of_the_system)
+    store.clear(_is_identity)
     store.close()
 
 
-def _is_of_the_system(entry: Entry) -> bool:
-    """Whether it is the namespace whose uid is the cluster's, or its ServiceAccount."""
+def _is_identity(entry: Entry) -> bool:
+    """Return True for kube-system, whose uid is the cluster's, and its ServiceAccount."""
     if entry.kind == ACCOUNTS.key:
         return entry.namespace == SYSTEM
     return entry.kind == NAMESPACES.key and entry.name == SYSTEM

@@ -1,4 +1,4 @@
-"""The Job controller: carries out the plan for each Job."""
+"""The Job controller: execute the plan for each Job."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -6,48 +6,48 @@ from contextlib import suppress
 from sparktest.devcluster.admission import TRACKING
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.clock import Clock
+from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Event, Object
-from sparktest.devcluster.jobplan import Plan, plan
+from sparktest.devcluster.event_recorder import EventRecorder
+from sparktest.devcluster.job_plan import JobPlan, plan_job
 from sparktest.devcluster.kinds import JOBS, PODS
-from sparktest.devcluster.loops import Key, Loop
 from sparktest.devcluster.objects import drop_finalizer, generate_name
-from sparktest.devcluster.recorder import Recorder
 from sparktest.devcluster.resources import Options, Resources
 
 COMPONENT = "job-controller"
-LONGEST_RETRY_SECONDS = 60.0
+MAX_RETRY_SECONDS = 60.0
 
 
 class JobController:
-    """Makes the pods of Jobs and says in their status what became of them."""
+    """Creates the pods of Jobs and writes the status of Jobs."""
 
-    def __init__(self, resources: Resources, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, resources: Resources, recorder: EventRecorder, clock: Clock) -> None:
         self._resources = resources
         self._store = resources.store
         self._recorder = recorder
         self._clock = clock
-        self._refused: dict[str, int] = {}
-        self._loop = Loop("jobs", self._handle, clock)
+        self._create_failures: dict[str, int] = {}
+        self._loop = ControlLoop("jobs", self._handle, clock)
 
     def start(self) -> None:
-        """Take up every Job there is, and those to come."""
-        self._store.subscribe(self._follow)
+        """Handle all existing Jobs, and every change of a Job or pod."""
+        self._store.subscribe(self._on_event)
         for entry in [*self._store.entries(JOBS.key), *self._store.entries(PODS.key)]:
-            self._follow(Event("MODIFIED", entry, None))
+            self._on_event(Event("MODIFIED", entry, None))
         self._loop.start()
 
     def stop(self) -> None:
-        """Leave the Jobs as they are."""
+        """Stop handling Jobs."""
         self._loop.stop()
 
-    def _follow(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         entry = event.entry
         if entry.kind == JOBS.key:
             self._loop.add((entry.namespace, entry.name, entry.uid))
         elif entry.kind == PODS.key:
             for owner in entry.owners:
-                # The owner may be gone; its pods still have to be let go.
+                # A deleted Job has to be handled too: its pods still have the finalizer.
                 known = self._store.by_uid(owner)
                 self._loop.add((entry.namespace, known.name if known else "", owner))
 
@@ -59,29 +59,29 @@ class JobController:
             pods = [pod for pod in self._store.dependents(uid) if pod.kind == PODS.key]
             if entry is None or job is None or job["metadata"].get("deletionTimestamp"):
                 self._release(pods)
-                self._refused.pop(uid, None)
+                self._create_failures.pop(uid, None)
                 return None
-            found = plan(job, [pod.decode() for pod in pods], self._clock.now())
-            self._resources.set_status(JOBS, entry, lambda obj: obj.update(status=found.status))
-            chosen = {pod["metadata"]["uid"] for pod in found.release}
+            plan = plan_job(job, [pod.decode() for pod in pods], self._clock.now())
+            self._resources.set_status(JOBS, entry, lambda obj: obj.update(status=plan.status))
+            chosen = {pod["metadata"]["uid"] for pod in plan.release}
             self._release(pod for pod in pods if pod.uid in chosen)
-        return self._carry_out(job, found)
+        return self._execute(job, plan)
 
-    def _carry_out(self, job: Object, found: Plan) -> float | None:
-        """Do what needs no lock; the seconds until the Job is to be looked at again."""
-        for note in found.notes:
-            self._record(job, note.reason, note.message, warning=note.warning)
-        for pod in found.delete:
+    def _execute(self, job: Object, plan: JobPlan) -> float | None:
+        """Execute the parts that need no lock; return the seconds until the next plan, or None."""
+        for event in plan.events:
+            self._record(job, event.reason, event.message, warning=event.warning)
+        for pod in plan.delete:
             self._delete(job, pod)
-        for _ in range(found.create):
+        for _ in range(plan.create):
             if not self._create(job):
-                refused = self._refused[job["metadata"]["uid"]]
-                pause = min(2.0 ** (refused - 1), LONGEST_RETRY_SECONDS)
-                return min(pause, found.again if found.again is not None else pause)
-        return found.again
+                failures = self._create_failures[job["metadata"]["uid"]]
+                delay = min(2.0 ** (failures - 1), MAX_RETRY_SECONDS)
+                return min(delay, plan.requeue_after if plan.requeue_after is not None else delay)
+        return plan.requeue_after
 
     def _release(self, pods: Iterable[Entry]) -> None:
-        """Take away the finalizer by which pods are kept until they are counted."""
+        """Remove the finalizer that keeps pods until they are counted."""
         for pod in pods:
             self._resources.set_status(PODS, pod, lambda obj: drop_finalizer(obj, TRACKING))
 
@@ -90,22 +90,24 @@ class JobController:
         entry = self._store.by_uid(meta["uid"])
         if entry is None:
             return
-        with suppress(StatusError):  # somebody else was faster
+        with suppress(StatusError):  # deleted by someone else
             delete(self._resources, PODS, entry, DeleteOptions())
             self._record(job, "SuccessfulDelete", f"Deleted pod: {meta['name']}")
 
     def _create(self, job: Object) -> bool:
-        """Whether a pod could be made; why not is told in an Event."""
+        """Create a pod; return False if it is rejected, which an Event explains."""
         uid = job["metadata"]["uid"]
         try:
-            pod = self._resources.create(PODS, job["metadata"]["namespace"], _pod(job), Options())
+            pod = self._resources.create(
+                PODS, job["metadata"]["namespace"], _pod_of(job), Options()
+            )
         except StatusError as error:
-            # The name is made up anew each time; without it the same refusal is one Event.
-            text = error.detail.replace(_made_up(error), f"{job['metadata']['name']}-")
-            self._refused[uid] = self._refused.get(uid, 0) + 1
+            # Without the generated name, repeated rejections share one Event.
+            text = error.detail.replace(_generated_name(error), f"{job['metadata']['name']}-")
+            self._create_failures[uid] = self._create_failures.get(uid, 0) + 1
             self._record(job, "FailedCreate", f"Error creating: {text}", warning=True)
             return False
-        self._refused.pop(uid, None)
+        self._create_failures.pop(uid, None)
         self._record(job, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
         return True
 
@@ -113,12 +115,12 @@ class JobController:
         self._recorder.record(job, reason, message, component=COMPONENT, warning=warning)
 
 
-def _made_up(error: StatusError) -> str:
+def _generated_name(error: StatusError) -> str:
     return str((error.details or {}).get("name") or "\0")
 
 
-def _pod(job: Object) -> Object:
-    """A pod of the Job."""
+def _pod_of(job: Object) -> Object:
+    """Return a new pod of the Job."""
     meta, template = job["metadata"], job["spec"]["template"]
     own = template.get("metadata") or {}
     owner = {

@@ -1,4 +1,4 @@
-"""The logs of containers: read from their files as `kubectl logs` wants them."""
+"""Read the logs of containers from their files, as `kubectl logs` shows them."""
 
 import os
 import time
@@ -9,20 +9,28 @@ from typing import BinaryIO
 import msgspec
 
 from sparktest.devcluster.api_errors import bad_request
-from sparktest.devcluster.clock import moment
 from sparktest.devcluster.requests import Request
+from sparktest.times import parse_time
 
-# How often a follower looks for more, and its writer whether anybody still listens.
-LOOK_SECONDS = 0.05
-BLOCK = 1 << 16
-STAMP = len("2026-01-01T00:00:00.000000000Z")
-TEXT = STAMP + len(" F ")
-# The mark of a record that ends a line; what is in parts ends with the first such one.
-WHOLE = b"F"
+# How often a follower reads the file, and the server checks that the client is still there.
+POLL_SECONDS = 0.05
+BLOCK_BYTES = 1 << 16
+TIME_LENGTH = len("2026-01-01T00:00:00.000000000Z")
+TEXT_OFFSET = TIME_LENGTH + len(" F ")
+# The flag of a record that ends a line; a line in parts ends with the first such record.
+FULL = b"F"
 
 
 class LogOptions(msgspec.Struct, frozen=True):
-    """What to show of a log: `since` is a time to the second, as text that sorts."""
+    """Which part of a log to show, and how.
+
+    Attributes:
+        follow: continue until the container ends.
+        timestamps: start each line with its time.
+        since: the first second to show, as RFC 3339 without a zone, which sorts as text.
+        tail: show only this many lines from the end.
+        limit: show at most this many bytes.
+    """
 
     follow: bool = False
     timestamps: bool = False
@@ -31,19 +39,21 @@ class LogOptions(msgspec.Struct, frozen=True):
     limit: int | None = None
 
     @classmethod
-    def of(cls, request: Request, now: float) -> "LogOptions":
-        """The options of a request; 400 for one that cannot be."""
+    def from_request(cls, request: Request, now: float) -> "LogOptions":
+        """Return the options of a request; `now` in seconds since 1970.
+
+        Raises:
+            StatusError: 400, an option is invalid.
+        """
         since = ""
         seconds = request.number("sinceSeconds")
         if seconds is not None:
-            since = _second(now - seconds)
+            since = _format_second(now - seconds)
         if text := request.query.get("sinceTime", ""):
-            try:
-                since = _second(moment(text).timestamp())
-            except ValueError as error:
-                raise bad_request(
-                    f"sinceTime: Invalid value: {text!r}: no RFC 3339 time"
-                ) from error
+            start = parse_time(text)
+            if start is None:
+                raise bad_request(f"sinceTime: Invalid value: {text!r}: not an RFC 3339 time")
+            since = _format_second(start.timestamp())
         tail, limit = request.number("tailLines"), request.number("limitBytes")
         for name, value, least in (("tailLines", tail, 0), ("limitBytes", limit, 1)):
             if value is not None and value < least:
@@ -51,25 +61,26 @@ class LogOptions(msgspec.Struct, frozen=True):
         return cls(request.flag("follow"), request.flag("timestamps"), since, tail, limit)
 
 
-def _second(seconds: float) -> str:
+def _format_second(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def read(path: Path, options: LogOptions, over: Callable[[], bool]) -> Iterator[bytes | None]:
-    """The log in pieces; None now and then while a follower waits.
+def read_log(
+    path: Path, options: LogOptions, is_complete: Callable[[], bool]
+) -> Iterator[bytes | None]:
+    """Return the log in pieces; None now and then while a follower waits.
 
-    The file is opened before the first piece is asked for, so a follower reads to the end even
-    where the pod is deleted meanwhile.
+    The file is opened at once, so a follower reads to the end even if the pod is deleted.
 
     Args:
-        path: the file, which need not be there yet.
-        options: what of it.
-        over: whether nothing more will be written.
+        path: the file, which may not exist yet.
+        options: which part to show.
+        is_complete: returns True when nothing more will be written.
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.touch(mode=0o600)
-    pieces = _pieces(path.open("rb"), options, over)
-    next(pieces)  # from now on the file is closed with it, whatever happens to the answer
+    pieces = _pieces(path.open("rb"), options, is_complete)
+    next(pieces)  # starts the generator: closing it now closes the file
     return _limited(pieces, options.limit)
 
 
@@ -88,35 +99,35 @@ def _limited(pieces: Iterator[bytes | None], limit: int | None) -> Iterator[byte
 
 
 def _pieces(
-    file: BinaryIO, options: LogOptions, over: Callable[[], bool]
+    file: BinaryIO, options: LogOptions, is_complete: Callable[[], bool]
 ) -> Iterator[bytes | None]:
     with file:
         yield None
         if options.tail is not None:
-            file.seek(_tail(file, options.tail))
-        whole = True
+            file.seek(_tail_offset(file, options.tail))
+        full = True
         while True:
-            ending = over()  # asked first: what is written before the end is read after it
+            complete = is_complete()  # before the read, or the last lines could be missed
             before = file.tell()
-            shown, whole = _shown(file, options, whole)
+            shown, full = _format(file, options, full)
             if shown:
                 yield shown
-            elif file.tell() > before:  # all of it too old, and more may follow
+            elif file.tell() > before:  # all of it is too old, and more may follow
                 continue
-            elif ending or not options.follow:
+            elif complete or not options.follow:
                 return
             else:
                 yield None
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
 
 
-def _shown(file: BinaryIO, options: LogOptions, whole: bool) -> tuple[bytes, bool]:
-    """The next lines as they are shown, and whether the last of them was a whole one."""
+def _format(file: BinaryIO, options: LogOptions, full: bool) -> tuple[bytes, bool]:
+    """Return the next lines as they are shown, and True if the last record ended a line."""
     start = file.tell()
-    data = file.read(BLOCK)
+    data = file.read(BLOCK_BYTES)
     end = data.rfind(b"\n") + 1
     while data and not end:  # a single line longer than a block
-        more = file.read(BLOCK)
+        more = file.read(BLOCK_BYTES)
         if not more:
             break
         data += more
@@ -126,21 +137,21 @@ def _shown(file: BinaryIO, options: LogOptions, whole: bool) -> tuple[bytes, boo
     for line in data[:end].split(b"\n")[:-1]:
         if line[: len(since)] < since:
             continue
-        if options.timestamps and whole:
-            shown.append(line[: STAMP + 1])
-        whole = line[STAMP + 1 : STAMP + 2] == WHOLE
-        shown.append(line[TEXT:] + b"\n" if whole else line[TEXT:])
-    return b"".join(shown), whole
+        if options.timestamps and full:
+            shown.append(line[: TIME_LENGTH + 1])
+        full = line[TIME_LENGTH + 1 : TIME_LENGTH + 2] == FULL
+        shown.append(line[TEXT_OFFSET:] + b"\n" if full else line[TEXT_OFFSET:])
+    return b"".join(shown), full
 
 
-def _tail(file: BinaryIO, lines: int) -> int:
-    """Where the last so many lines begin; what has no end of line is one too."""
+def _tail_offset(file: BinaryIO, lines: int) -> int:
+    """Return the offset of the last `lines` lines; an unfinished last line counts as one."""
     end = file.seek(0, os.SEEK_END)
     if lines == 0:
         return end
     found, after = 0, end
-    for start in _starts(file, end):
-        if after < end and os.pread(file.fileno(), 1, start + STAMP + 1) == WHOLE:
+    for start in _record_offsets(file, end):
+        if after < end and os.pread(file.fileno(), 1, start + TIME_LENGTH + 1) == FULL:
             found += 1
             if found == lines:
                 return after
@@ -148,11 +159,11 @@ def _tail(file: BinaryIO, lines: int) -> int:
     return 0
 
 
-def _starts(file: BinaryIO, end: int) -> Iterator[int]:
-    """Where the records begin, the last one first."""
+def _record_offsets(file: BinaryIO, end: int) -> Iterator[int]:
+    """Yield the offsets of all records, the last one first."""
     position = max(0, end - 1)
     while position > 0:
-        begin = max(0, position - BLOCK)
+        begin = max(0, position - BLOCK_BYTES)
         file.seek(begin)
         data = file.read(position - begin)
         at = len(data)

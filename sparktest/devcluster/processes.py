@@ -1,4 +1,4 @@
-"""Processes of containers: started through a shim, told to stop, and found again by a mark."""
+"""The processes of containers: start them through a shim, stop them, and find leftovers."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 
 SHIM = Path(__file__).with_name("shim.py")
-# Every process has it in its environment: dev cluster, pod.
+# Environment variable of every process of a pod: the cluster's uid, a slash, the pod's uid.
 MARK = "SPARKTEST_DEVCLUSTER"
-END_SECONDS = 10.0
+KILL_TIMEOUT_SECONDS = 10.0
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What to run: `log` is the file that its output goes to."""
+    """The process of a container; `log` is the file for its output."""
 
     argv: list[str]
     env: dict[str, str]
@@ -29,14 +29,15 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Process:
-    """A running process. `tell` gets each line of its shim, in a thread of its own.
+    """A process that runs under a shim.
 
-    The last line is `ended` or `failed`; `lost` says that the shim is gone without one.
+    `on_report` is called with each line that the shim reports, in a thread of this process. The
+    last report has the key `ended` or `failed`, or `lost` if the shim itself died.
     """
 
-    def __init__(self, task: Task, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._tell = tell
-        self._shim = subprocess.Popen(  # noqa: S603 (what runs in it is what the user asked for)
+    def __init__(self, task: Task, on_report: Callable[[dict[str, Any]], None]) -> None:
+        self._on_report = on_report
+        self._shim = subprocess.Popen(  # noqa: S603 (the user's command)
             [sys.executable, "-I", "-S", str(SHIM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -44,23 +45,23 @@ class Process:
             cwd="/",
             start_new_session=True,
         )
-        self._say(msgspec.to_builtins(task))
+        self._send(msgspec.to_builtins(task))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def stop(self, grace_seconds: float) -> None:
-        """TERM now, KILL after the grace; a second call can only shorten it."""
-        self._say({"stop": grace_seconds})
+        """Send TERM now and KILL after the grace period; a second call can only shorten it."""
+        self._send({"stop": grace_seconds})
 
-    def abandon(self) -> None:
-        """Kill it and wait for its end, as if the dev cluster were gone."""
+    def kill(self) -> None:
+        """Kill the process and wait for its end."""
         with suppress(OSError):
             if self._shim.stdin:
                 self._shim.stdin.close()
-        self._reader.join(END_SECONDS)
+        self._reader.join(KILL_TIMEOUT_SECONDS)
 
-    def _say(self, line: dict[str, Any]) -> None:
-        # The shim may be gone already; its last line says so.
+    def _send(self, line: dict[str, Any]) -> None:
+        # The shim may have exited; then its last report has arrived or `lost` follows.
         with suppress(OSError, ValueError):
             if self._shim.stdin:
                 self._shim.stdin.write(json.dumps(line).encode() + b"\n")
@@ -70,7 +71,7 @@ class Process:
         last: dict[str, Any] = {}
         for text in self._shim.stdout or ():
             last = json.loads(text)
-            self._tell(last)
+            self._on_report(last)
         with suppress(OSError):
             if self._shim.stdin:
                 self._shim.stdin.close()
@@ -78,15 +79,15 @@ class Process:
             self._shim.stdout.close()
         self._shim.wait()
         if "ended" not in last and "failed" not in last:
-            self._tell({"lost": self._shim.returncode})
+            self._on_report({"lost": self._shim.returncode})
 
 
-def end_marked(mark: str) -> list[int]:
-    """The processes that had the mark, or one that begins with it; they have been killed.
+def kill_marked(prefix: str) -> list[int]:
+    """Kill every process whose mark starts with `prefix`; return the pids.
 
-    Only Linux shows the environment of processes; elsewhere their shims end them.
+    Only Linux shows the environment of processes. On other systems the shims end them.
     """
-    wanted = f"\0{MARK}={mark}".encode()
+    wanted = f"\0{MARK}={prefix}".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):

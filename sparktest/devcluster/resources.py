@@ -84,7 +84,7 @@ class Resources:
         meta = obj["metadata"]
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = generate_name(meta["generateName"])
-        stamp = self.clock.stamp()
+        stamp = self.clock.timestamp()
         obj["metadata"] = self._new_metadata(kind, namespace, meta, stamp)
         self._prune(kind, obj, options)
         if "status" in kind.subresources:

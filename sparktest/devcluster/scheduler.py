@@ -1,46 +1,46 @@
-"""The scheduler: gives pods the one node there is, as many at once as a real one takes."""
+"""The scheduler: assign pods to the only node, up to its limit."""
 
-from sparktest.devcluster import podstatus
-from sparktest.devcluster.bootstrap import NODE, PODS_AT_ONCE
+from sparktest.devcluster import pod_status
+from sparktest.devcluster.bootstrap import MAX_PODS, NODE
 from sparktest.devcluster.clock import Clock
+from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.entries import Entry, Event, Object
+from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import NODES, PODS
-from sparktest.devcluster.loops import Key, Loop
 from sparktest.devcluster.objects import ended
-from sparktest.devcluster.podstatus import IMAGE_NOTE, NOTES
-from sparktest.devcluster.recorder import Recorder
+from sparktest.devcluster.pod_status import ANNOTATIONS, NOT_PULLED_NOTE
 from sparktest.devcluster.resources import Resources
-from sparktest.devcluster.simulate import simulated
+from sparktest.devcluster.simulate import simulation_of
 
 COMPONENT = "default-scheduler"
-NONE = "0/1 nodes are available: "
-NO_MATCH = f"{NONE}1 node(s) didn't match Pod's node affinity/selector."
-FULL = f"{NONE}1 Too many pods: {PODS_AT_ONCE} run, and this one waits for the end of one."
+UNAVAILABLE = "0/1 nodes are available: "
+NO_MATCH = f"{UNAVAILABLE}1 node(s) didn't match Pod's node affinity/selector."
+FULL = f"{UNAVAILABLE}1 Too many pods: {MAX_PODS} run, and this one waits for the end of one."
 
 
 class Scheduler:
-    """Binds every pod that can run to the node; the others wait, in the order they came."""
+    """Binds pods to the node; pods beyond its limit wait, in the order of their creation."""
 
-    def __init__(self, resources: Resources, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, resources: Resources, recorder: EventRecorder, clock: Clock) -> None:
         self._resources = resources
         self._recorder = recorder
         self._clock = clock
         self._running: set[Key] = set()
         self._waiting: dict[Key, None] = {}
-        self._loop = Loop("scheduler", self._handle, clock)
+        self._loop = ControlLoop("scheduler", self._handle, clock)
 
     def start(self) -> None:
-        """Take up every pod there is, and those to come."""
-        self._resources.store.subscribe(self._follow)
+        """Handle all existing pods, and every change of a pod."""
+        self._resources.store.subscribe(self._on_event)
         for entry in self._resources.store.entries(PODS.key):
             self._loop.add((entry.namespace, entry.name, entry.uid))
         self._loop.start()
 
     def stop(self) -> None:
-        """Bind no more pods."""
+        """Stop binding pods."""
         self._loop.stop()
 
-    def _follow(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         entry = event.entry
         if entry.kind == PODS.key:
             self._loop.add((entry.namespace, entry.name, entry.uid))
@@ -48,36 +48,36 @@ class Scheduler:
     def _handle(self, key: Key) -> None:
         entry = self._resources.store.by_uid(key[2])
         pod = entry.decode() if entry else None
-        if entry is None or pod is None or _over(pod):
+        if entry is None or pod is None or _needs_no_node(pod):
             self._waiting.pop(key, None)
             if key in self._running:
                 self._running.discard(key)
-                self._next()
+                self._retry_oldest()
         elif pod["spec"].get("nodeName"):
             self._running.add(key)
-        elif why := self._obstacle(pod):
-            self._hold(entry, pod, why)
-        elif len(self._running) < PODS_AT_ONCE:
+        elif reason := self._unschedulable_reason(pod):
+            self._set_unschedulable(entry, pod, reason)
+        elif len(self._running) < MAX_PODS:
             self._waiting.pop(key, None)
             self._running.add(key)
             self._bind(entry)
-            self._next()
+            self._retry_oldest()
         else:
             self._waiting[key] = None
-            self._hold(entry, pod, FULL)
+            self._set_unschedulable(entry, pod, FULL)
 
-    def _next(self) -> None:
-        """Have the pod looked at that has waited longest."""
+    def _retry_oldest(self) -> None:
+        """Queue the pod that has waited longest."""
         for key in self._waiting:
             self._loop.add(key)
             return
 
-    def _obstacle(self, pod: Object) -> str:
-        """Why the node is not for this pod; empty where it is."""
+    def _unschedulable_reason(self, pod: Object) -> str:
+        """Return why the pod cannot run on the node; empty if it can."""
         for container in pod["spec"]["containers"]:
-            pretence = simulated(container.get("image", ""))
-            if pretence and pretence.unschedulable:
-                return f"{NONE}{pretence.message}"
+            simulation = simulation_of(container.get("image", ""))
+            if simulation and simulation.unschedulable:
+                return f"{UNAVAILABLE}{simulation.message}"
         node = self._resources.store.get(NODES.key, "", NODE)
         wanted = pod["spec"].get("nodeSelector") or {}
         return "" if node and wanted.items() <= node.labels.items() else NO_MATCH
@@ -85,22 +85,22 @@ class Scheduler:
     def _bind(self, entry: Entry) -> None:
         def bind(obj: Object) -> None:
             obj["spec"]["nodeName"] = NODE
-            obj["metadata"].setdefault("annotations", {})[f"{NOTES}/image"] = IMAGE_NOTE
+            obj["metadata"].setdefault("annotations", {})[f"{ANNOTATIONS}/image"] = NOT_PULLED_NOTE
 
         pod = self._resources.set_status(PODS, entry, bind)
         text = f"Successfully assigned {entry.namespace}/{entry.name} to {NODE}"
         self._recorder.record(pod, "Scheduled", text, component=COMPONENT)
 
-    def _hold(self, entry: Entry, pod: Object, why: str) -> None:
-        """Say in its status and in an Event what the pod waits for, once."""
-        status = podstatus.unschedulable(pod, why, self._clock.stamp())
+    def _set_unschedulable(self, entry: Entry, pod: Object, reason: str) -> None:
+        """Write into the status what the pod waits for, and record an Event, once."""
+        status = pod_status.unschedulable(pod, reason, self._clock.timestamp())
         if status == pod.get("status"):
             return
         self._resources.set_status(PODS, entry, lambda obj: obj.update(status=status))
-        self._recorder.record(pod, "FailedScheduling", why, component=COMPONENT, warning=True)
+        self._recorder.record(pod, "FailedScheduling", reason, component=COMPONENT, warning=True)
 
 
-def _over(pod: Object) -> bool:
-    """Whether a pod needs no place any more, or never will."""
-    going = pod["metadata"].get("deletionTimestamp") and not pod["spec"].get("nodeName")
-    return bool(going) or ended(pod)
+def _needs_no_node(pod: Object) -> bool:
+    """Return True for a pod that ended, or is deleted before it had a node."""
+    terminating = pod["metadata"].get("deletionTimestamp") and not pod["spec"].get("nodeName")
+    return bool(terminating) or ended(pod)

@@ -1,12 +1,14 @@
-"""Runs the process of one container: a program of its own, with nothing but the standard library.
+"""Run the process of one container and write its log. A program; standard library only.
 
-It stands between the dev cluster and the process, because a process can outlive its parent and
-leave its group, and a dev cluster can be killed. On Linux it adopts what the process leaves
-behind, so nothing escapes it; and when the dev cluster is gone (its end of stdin closes), it kills
-everything at once. Elsewhere it can kill the process group only.
+The dev cluster starts one shim per container, because a process can outlive its parent and leave
+its process group, and because the dev cluster itself can be killed. On Linux the shim is a child
+subreaper: orphaned descendants become its children, so it finds and kills all of them. When its
+stdin closes (the dev cluster is gone), it kills everything at once. On other systems it can kill
+the process group only.
 
-stdin: a line of JSON that says what to run, later lines {"stop": seconds of grace}.
-stdout: lines of JSON: {"started": …}, {"failed": why}, {"ended": …}. Times in seconds since 1970.
+stdin: one line of JSON with the task, then lines {"stop": grace period in seconds}.
+stdout: lines of JSON: {"started": time}, {"failed": message}, {"ended": {…}}.
+Times are in seconds since 1970.
 """
 
 import ctypes
@@ -21,46 +23,46 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-SUBREAPER, PARENT_DEATH = 36, 1  # prctl(2)
-# A line longer than this is stored in parts, as container runtimes do.
-LONGEST_LINE = 16 * 1024
-# What a container writes beyond this is not stored, and the log says so.
-LARGEST_LOG = 256 * 1024 * 1024
-CUT = b"(the dev cluster stores no more than 256 MiB of a log)"
-KILL_PATIENCE_SECONDS = 5.0
-LONGEST_STEP_SECONDS = 3600.0
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
+# A longer line is stored in parts, as container runtimes do.
+MAX_LINE_BYTES = 16 * 1024
+# Output beyond this is not stored, and the log says so.
+MAX_LOG_BYTES = 256 * 1024 * 1024
+TRUNCATED = b"(the dev cluster stores no more than 256 MiB of a log)"
+KILL_TIMEOUT_SECONDS = 5.0
+MAX_WAIT_SECONDS = 3600.0
 LINUX = sys.platform == "linux"
 
 
 def prctl(option: int, value: int) -> None:
-    """Tell the kernel something about this process, where it is Linux."""
+    """Set an attribute of this process, on Linux only."""
     if LINUX:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def say(**line: Any) -> None:
-    """Write a line to the dev cluster, if it still listens."""
+def report(**line: Any) -> None:
+    """Write a line to the dev cluster, if it still reads."""
     with suppress(OSError):
         os.write(1, json.dumps(line).encode() + b"\n")
 
 
-class Orders:
-    """The lines that come from the dev cluster."""
+class Commands:
+    """The lines that the dev cluster writes to stdin."""
 
     def __init__(self) -> None:
         self._rest = b""
-        self.over = False
+        self.closed = False
 
     def read(self) -> list[dict[str, Any]]:
-        """The lines that have come; `over` once no more will."""
+        """Return the lines that have arrived; set `closed` at the end of stdin."""
         data = os.read(0, 1 << 20)
-        self.over = not data
+        self.closed = not data
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [json.loads(line) for line in lines]
 
 
 class Log:
-    """The log file: a line is a time, F (whole) or P (part), and the text."""
+    """The log file in CRI format: time, F (full line) or P (partial line), text."""
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -69,25 +71,25 @@ class Log:
         self._size = 0
 
     def write(self, data: bytes) -> None:
-        """Store the whole lines of what has come so far."""
+        """Store the full lines received so far, and keep the rest for the next call."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._store(lines, b"F")
-        while len(self._rest) > LONGEST_LINE:
-            self._store([self._rest[:LONGEST_LINE]], b"P")
-            self._rest = self._rest[LONGEST_LINE:]
+        while len(self._rest) > MAX_LINE_BYTES:
+            self._store([self._rest[:MAX_LINE_BYTES]], b"P")
+            self._rest = self._rest[MAX_LINE_BYTES:]
 
     def close(self) -> None:
-        """Store what has no end of line."""
+        """Store a last line that has no newline."""
         if self._rest:
             self._store([self._rest], b"P")
 
     def _store(self, lines: list[bytes], flag: bytes) -> None:
-        if not lines or self._size > LARGEST_LOG:
+        if not lines or self._size > MAX_LOG_BYTES:
             return
-        if self._size + sum(map(len, lines)) > LARGEST_LOG:
-            lines, flag = [CUT], b"F"
-            self._size = LARGEST_LOG
-        # No two lines have the same time, so that a reader can go on after the last it has.
+        if self._size + sum(map(len, lines)) > MAX_LOG_BYTES:
+            lines, flag = [TRUNCATED], b"F"
+            self._size = MAX_LOG_BYTES
+        # No two lines have the same time, so that a reader can resume after the last one it has.
         now = max(time.time_ns(), self._last + 1)
         self._last = now + len(lines)
         second = now // 10**9
@@ -102,22 +104,22 @@ class Log:
 
 
 def descendants() -> list[int]:
-    """The processes below this one, however deep."""
-    parents: dict[int, list[int]] = {}
+    """Return the pids of all processes below this one."""
+    children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            # The name in parentheses may hold anything, so count from behind it.
+            # The name in parentheses may contain anything: count the fields behind it.
             fields = path.read_text(errors="replace").rpartition(")")[2].split()
-            parents.setdefault(int(fields[1]), []).append(int(path.parent.name))
-    found, below = [], parents.get(os.getpid(), [])
-    while below:
-        found += below
-        below = [child for pid in below for child in parents.get(pid, [])]
+            children.setdefault(int(fields[1]), []).append(int(path.parent.name))
+    found, level = [], children.get(os.getpid(), [])
+    while level:
+        found += level
+        level = [child for pid in level for child in children.get(pid, [])]
     return found
 
 
 def kill_all(group: int) -> None:
-    """Kill the process group and everything that left it."""
+    """Kill the process group and every descendant that has left it."""
     with suppress(OSError):
         os.killpg(group, signal.SIGKILL)
     for pid in descendants() if LINUX else []:
@@ -126,10 +128,10 @@ def kill_all(group: int) -> None:
 
 
 def reap(main: int) -> tuple[int, Any] | None:
-    """Exit status and resource usage of the main process, if it is among those that ended.
+    """Reap exited children; return exit status and resource usage of `main` if it is among them.
 
     Raises:
-        ChildProcessError: no process is left.
+        ChildProcessError: no child is left.
     """
     while True:
         pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -139,20 +141,20 @@ def reap(main: int) -> tuple[int, Any] | None:
             return None
 
 
-class Run:
-    """The process from its start to the end of the last one that it left behind."""
+class Container:
+    """The main process of a container and everything that it starts."""
 
-    def __init__(self, task: dict[str, Any], orders: Orders) -> None:
-        self.orders = orders
+    def __init__(self, task: dict[str, Any], commands: Commands) -> None:
+        self.commands = commands
         self.log = Log(task["log"])
         self.output, writing = os.pipe()
         os.set_blocking(self.output, False)
-        self.woken, waking = os.pipe()
+        self.wakeup, waking = os.pipe()
         os.set_blocking(waking, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
-        # Kept, since one that is forgotten reaps its process by itself.
-        self.process = subprocess.Popen(  # noqa: S603 (what the user asked for)
+        # Keep the reference: a Popen that is garbage collected reaps its process itself.
+        self.process = subprocess.Popen(  # noqa: S603 (the user's command)
             task["argv"],
             env=task["env"],
             cwd=task["cwd"],
@@ -160,39 +162,40 @@ class Run:
             stdout=writing,
             stderr=writing,
             start_new_session=True,
-            preexec_fn=lambda: prctl(PARENT_DEATH, signal.SIGKILL),
+            preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
         )
         os.close(writing)
         self.main = self.process.pid
-        self.sources = [0, self.output, self.woken]
+        self.sources = [0, self.output, self.wakeup]
         self.kill_at = float("inf")
 
     def stop(self, lines: list[dict[str, Any]]) -> None:
-        """TERM now, and KILL later; every further line can only shorten the grace."""
+        """Send TERM now and KILL after the grace period; another stop can only shorten it."""
         for line in lines:
             with suppress(OSError):
                 os.killpg(self.main, signal.SIGTERM)
             self.kill_at = min(self.kill_at, time.monotonic() + line["stop"])
 
-    def follow(self) -> tuple[int, Any]:
-        """Exit status and resource usage of the process, once it ended."""
+    def wait(self) -> tuple[int, Any]:
+        """Wait for the main process; return its exit status and resource usage."""
         while True:
-            self.step(min(max(0.0, self.kill_at - time.monotonic()), LONGEST_STEP_SECONDS))
+            self.step(min(max(0.0, self.kill_at - time.monotonic()), MAX_WAIT_SECONDS))
             if time.monotonic() >= self.kill_at:
                 kill_all(self.main)
                 self.kill_at = time.monotonic() + 1
-            ended = reap(self.main)
-            if ended:
-                return ended
+            exited = reap(self.main)
+            if exited:
+                return exited
 
-    def clear(self) -> None:
-        """End what the process left behind, and store the last of its output.
+    def finish(self) -> None:
+        """End the remaining processes and store the rest of the output.
 
-        In a stop they have the rest of the grace; else, like in a container, nothing goes on.
+        While stopping, they have what is left of the grace period. Otherwise they are killed at
+        once, since in a container nothing outlives the main process.
         """
         kill_at = time.monotonic() if self.kill_at == float("inf") else self.kill_at
         with suppress(ChildProcessError):
-            while time.monotonic() < kill_at + KILL_PATIENCE_SECONDS:
+            while time.monotonic() < kill_at + KILL_TIMEOUT_SECONDS:
                 reap(0)
                 if time.monotonic() >= kill_at:
                     kill_all(self.main)
@@ -202,20 +205,20 @@ class Run:
         self.log.close()
 
     def step(self, timeout: float) -> None:
-        """Wait for output, for an order or for the end of a process, and take it in."""
+        """Wait for output, a command or the exit of a child, and handle it."""
         ready, _, _ = select.select(self.sources, [], [], timeout)
         if self.output in ready and not self.copy():
             self.sources.remove(self.output)
         if 0 in ready:
-            self.stop(self.orders.read())
-            if self.orders.over:  # the dev cluster is gone
+            self.stop(self.commands.read())
+            if self.commands.closed:  # the dev cluster is gone
                 kill_all(self.main)
                 self.sources.remove(0)
-        if self.woken in ready:
-            os.read(self.woken, 4096)
+        if self.wakeup in ready:
+            os.read(self.wakeup, 4096)
 
     def copy(self) -> bool:
-        """Whether more output may come; what has come is in the log."""
+        """Write the available output to the log; return False at its end."""
         with suppress(BlockingIOError):
             data = os.read(self.output, 1 << 20)
             self.log.write(data)
@@ -224,30 +227,30 @@ class Run:
 
 
 def main() -> None:
-    """Run what stdin says, and say what became of it."""
-    orders = Orders()
+    """Run the task from stdin and report its start and its end."""
+    commands = Commands()
     lines: list[dict[str, Any]] = []
-    while not lines and not orders.over:
-        lines = orders.read()
+    while not lines and not commands.closed:
+        lines = commands.read()
     if not lines:
         return
     task = lines.pop(0)
-    prctl(SUBREAPER, 1)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
-        run = Run(task, orders)
+        container = Container(task, commands)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        # Which may be the working directory.
-        what = getattr(error, "filename", None) or task["argv"][0]
-        say(failed=f'exec: "{what}": {why}')
+        message = getattr(error, "strerror", None) or str(error)
+        # The file is the program or the working directory.
+        file = getattr(error, "filename", None) or task["argv"][0]
+        report(failed=f'exec: "{file}": {message}')
         return
-    say(started=time.time())
-    run.stop(lines)
-    status, usage = run.follow()
+    report(started=time.time())
+    container.stop(lines)
+    status, usage = container.wait()
     finished = time.time()
-    run.clear()
+    container.finish()
     code = os.waitstatus_to_exitcode(status)
-    say(
+    report(
         ended={
             "exitCode": 128 - code if code < 0 else code,
             "finishedAt": finished,

@@ -1,4 +1,4 @@
-"""Images that only pretend: they give a pod a state that a process cannot. Pure."""
+"""Images that simulate states which a process cannot have, such as an eviction. Pure."""
 
 import re
 
@@ -12,14 +12,15 @@ IMAGE = re.compile(
 )
 
 
-class Simulated(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of the container instead of running: it waits, or it ends, or its pod does.
+class Simulation(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to a container instead of running: it waits, it ends, or its pod fails.
 
     Args:
-        waiting: the reasons of a container that does not start, one after the other.
-        exit_code: with which the container ends, if it ends.
-        reason: why the container ended; for the pod's own end, why that.
-        ends_pod: the pod itself fails, with this reason.
+        waiting: the reasons of a container that never starts, in order.
+        exit_code: the exit code of a container that ends.
+        reason: why the container ended, or why the pod failed.
+        message: the message that goes with the reason.
+        fails_pod: the pod itself fails.
         unschedulable: the pod never gets a node.
     """
 
@@ -27,49 +28,51 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
-    ends_pod: bool = False
+    fails_pod: bool = False
     unschedulable: bool = False
 
 
-def _says(name: str) -> str:
+def _message(name: str) -> str:
     return f"simulated by the image {PREFIX}{name}"
 
 
 IMAGES = {
-    "pull-error": Simulated(
-        waiting=("ErrImagePull", "ImagePullBackOff"), message=_says("pull-error")
+    "pull-error": Simulation(
+        waiting=("ErrImagePull", "ImagePullBackOff"), message=_message("pull-error")
     ),
-    "invalid-name": Simulated(waiting=("InvalidImageName",), message=_says("invalid-name")),
-    "never-pull": Simulated(waiting=("ErrImageNeverPull",), message=_says("never-pull")),
-    "config-error": Simulated(
-        waiting=("CreateContainerConfigError",), message=_says("config-error")
+    "invalid-name": Simulation(waiting=("InvalidImageName",), message=_message("invalid-name")),
+    "never-pull": Simulation(waiting=("ErrImageNeverPull",), message=_message("never-pull")),
+    "config-error": Simulation(
+        waiting=("CreateContainerConfigError",), message=_message("config-error")
     ),
-    "creating": Simulated(waiting=("ContainerCreating",)),
-    "unschedulable": Simulated(unschedulable=True, message=_says("unschedulable")),
-    "succeed": Simulated(exit_code=0, reason="Completed"),
-    "fail": Simulated(exit_code=1, reason="Error"),
-    "start-error": Simulated(exit_code=128, reason="StartError", message=_says("start-error")),
-    "oom": Simulated(exit_code=137, reason="OOMKilled"),
-    "evicted": Simulated(
-        ends_pod=True, reason="Evicted", message=f"The node was low on memory ({_says('evicted')})."
+    "creating": Simulation(waiting=("ContainerCreating",)),
+    "unschedulable": Simulation(unschedulable=True, message=_message("unschedulable")),
+    "succeed": Simulation(exit_code=0, reason="Completed"),
+    "fail": Simulation(exit_code=1, reason="Error"),
+    "start-error": Simulation(exit_code=128, reason="StartError", message=_message("start-error")),
+    "oom": Simulation(exit_code=137, reason="OOMKilled"),
+    "evicted": Simulation(
+        fails_pod=True,
+        reason="Evicted",
+        message=f"The node was low on memory ({_message('evicted')}).",
     ),
-    "node-lost": Simulated(ends_pod=True, reason="NodeLost", message=_says("node-lost")),
+    "node-lost": Simulation(fails_pod=True, reason="NodeLost", message=_message("node-lost")),
 }
 
 
-def simulated(image: str) -> Simulated | None:
-    """What an image pretends; None for one that is taken as it is.
+def simulation_of(image: str) -> Simulation | None:
+    """Return what an image simulates; None for an image whose command is run.
 
-    A name that is no image's is not pulled by the real one either: it waits for ever.
+    An invalid image name is simulated too: as on a real cluster, its container waits forever.
     """
     if not IMAGE.fullmatch(image):
         text = f'Failed to apply default image tag "{image}": invalid reference format'
-        return Simulated(waiting=("InvalidImageName",), message=text)
+        return Simulation(waiting=("InvalidImageName",), message=text)
     if not image.startswith(PREFIX):
         return None
     name = image.removeprefix(PREFIX).partition(":")[0]
-    known = ", ".join(f"{PREFIX}{word}" for word in IMAGES)
-    unknown = Simulated(
+    known = ", ".join(f"{PREFIX}{key}" for key in IMAGES)
+    unknown = Simulation(
         waiting=("ErrImagePull", "ImagePullBackOff"), message=f"there is no {image}, only {known}"
     )
     return IMAGES.get(name, unknown)

@@ -11,7 +11,7 @@ import msgspec
 
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.app import DevCluster
-from sparktest.devcluster.clock import Clock, stamp
+from sparktest.devcluster.clock import Clock, format_time
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.devcluster.requests import Request, Response, parse_path, verb_of
@@ -38,8 +38,8 @@ class AdjustableClock(Clock):
     def time(self) -> float:
         return super().time() + self.offset_seconds
 
-    def stamp_of(self, seconds: float) -> str:
-        return stamp(datetime.fromtimestamp(seconds + self.offset_seconds, UTC))
+    def timestamp_of(self, seconds: float) -> str:
+        return format_time(datetime.fromtimestamp(seconds + self.offset_seconds, UTC))
 
 
 class Calls(msgspec.Struct, frozen=True, kw_only=True):

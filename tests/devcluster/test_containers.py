@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sparktest.devcluster import worker
-from sparktest.devcluster.surroundings import Surroundings
+from sparktest.devcluster import pod_worker
+from sparktest.devcluster.pod_record import PodRuntime
 from tests.devcluster.client import (
     JOBS,
     PODS,
@@ -27,7 +27,7 @@ from tests.devcluster.client import (
 @pytest.mark.parametrize(
     ("more", "reason", "words"),
     [
-        ({"script": None}, "CreateContainerConfigError", "named and not pulled"),
+        ({"script": None}, "CreateContainerConfigError", "is not pulled"),
         (
             {"volumeMounts": [{"name": "v", "mountPath": "/x"}]},
             "CreateContainerConfigError",
@@ -119,24 +119,24 @@ def test_a_pod_that_the_dev_cluster_fails_on_is_lost_and_not_left(
     def task(*_: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(Surroundings, "task", task)
+    monkeypatch.setattr(PodRuntime, "task", task)
     client.create(JOBS, job("a"))
     assert "Failed" in conditions(ended_job(client, "a"))
     assert pods_of(client, "a")[0]["status"]["reason"] == "NodeLost"
 
 
-def test_a_container_for_which_there_is_no_process_is_a_start_error(
+def test_a_container_whose_process_cannot_be_started_is_a_start_error(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(*_: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(worker, "Process", none)
+    monkeypatch.setattr(pod_worker, "Process", none)
     client.create(JOBS, job("a"))
     ended_job(client, "a")
     state = container(pods_of(client, "a")[0])["state"]["terminated"]
     assert state["reason"] == "StartError"
-    assert state["message"] == "no process for it: Resource temporarily unavailable"
+    assert state["message"] == "the process cannot be started: Resource temporarily unavailable"
 
 
 def test_a_program_that_is_not_there_is_a_start_error(client: Client) -> None:

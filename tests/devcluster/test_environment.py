@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sparktest.devcluster.environment import ConfigError, command, environment, expanded
+from sparktest.devcluster.environment import ConfigError, build_command, build_environment, expand
 
 OBJECTS = {
     ("Secret", "s"): {"data": {"TOKEN": b64encode(b"t").decode(), "not a name": "eA=="}},
@@ -20,7 +20,7 @@ POD = {
 
 
 def built(**container: Any) -> dict[str, str]:
-    return environment(
+    return build_environment(
         container,
         POD,
         Path("/home/x"),
@@ -101,11 +101,11 @@ def test_what_is_not_there_is_named(container: dict[str, Any], words: str) -> No
 
 def test_commands_are_expanded_and_shell_variables_left_alone() -> None:
     container = {"command": ["sh", "-c"], "args": ["echo $HOME $(A) $(B) $$(A)"]}
-    assert command(container, {"A": "1"}) == ["sh", "-c", "echo $HOME 1 $(B) $(A)"]
-    assert expanded("$$$$ $(", {}) == "$$ $("
+    assert build_command(container, {"A": "1"}) == ["sh", "-c", "echo $HOME 1 $(B) $(A)"]
+    assert expand("$$$$ $(", {}) == "$$ $("
 
 
 @pytest.mark.parametrize("container", [{"image": "i"}, {"image": "i", "args": ["x"]}])
 def test_an_image_without_a_command_is_refused_with_the_reason(container: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="not pulled"):
-        command(container, {})
+        build_command(container, {})

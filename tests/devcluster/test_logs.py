@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sparktest.devcluster import shim
 from sparktest.devcluster.api_errors import StatusError
-from sparktest.devcluster.logs import BLOCK, LogOptions, read
+from sparktest.devcluster.logs import BLOCK_BYTES, LogOptions, read_log
 from sparktest.devcluster.requests import Request
 from sparktest.devcluster.shim import Log
 
@@ -24,7 +24,7 @@ def written(path: Path, *pieces: bytes) -> Path:
 
 def shown(path: Path, **options: object) -> bytes:
     made = LogOptions(**options)  # type: ignore[arg-type]
-    return b"".join(piece or b"" for piece in read(path, made, lambda: True))
+    return b"".join(piece or b"" for piece in read_log(path, made, lambda: True))
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6))
@@ -51,29 +51,29 @@ def test_the_tail_is_the_last_lines(
 
 
 def test_a_tail_longer_than_a_block_is_found(tmp_path: Path) -> None:
-    lines = [b"%06d\n" % number for number in range(BLOCK // 8)]
+    lines = [b"%06d\n" % number for number in range(BLOCK_BYTES // 8)]
     path = written(tmp_path / "log", b"".join(lines))
     assert shown(path, tail=5000) == b"".join(lines[-5000:])
 
 
 def test_the_tail_of_what_never_ends_a_line_is_all_of_it(tmp_path: Path) -> None:
-    path = written(tmp_path / "log", b"first\n" + b"x" * 40 * BLOCK)
-    assert shown(path, tail=1) == b"x" * 40 * BLOCK
-    assert shown(path, tail=2) == b"first\n" + b"x" * 40 * BLOCK
+    path = written(tmp_path / "log", b"first\n" + b"x" * 40 * BLOCK_BYTES)
+    assert shown(path, tail=1) == b"x" * 40 * BLOCK_BYTES
+    assert shown(path, tail=2) == b"first\n" + b"x" * 40 * BLOCK_BYTES
 
 
 def test_what_is_beyond_the_largest_log_is_not_stored_and_the_log_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shim, "LARGEST_LOG", 100_000)
+    monkeypatch.setattr(shim, "MAX_LOG_BYTES", 100_000)
     path = written(tmp_path / "log", *[b"y" * 999 + b"\n"] * 200, b"end\n")
     text = shown(path)
-    assert text.endswith(b"y\n" + shim.CUT + b"\n")
+    assert text.endswith(b"y\n" + shim.TRUNCATED + b"\n")
     assert 80_000 < len(text) < 100_000
 
 
 def test_a_line_longer_than_anything_comes_out_whole(tmp_path: Path) -> None:
-    line = b"x" * (3 * BLOCK) + b"\nlast\n"
+    line = b"x" * (3 * BLOCK_BYTES) + b"\nlast\n"
     path = written(tmp_path / "log", line)
     assert shown(path) == line
     assert shown(path, timestamps=True).count(b"Z ") == 2
@@ -94,8 +94,8 @@ def test_since_is_a_whole_second_and_includes_it(tmp_path: Path) -> None:
         b"2026-01-01T00:00:02.900000000Z P three\n"
     )
     query = {"sinceTime": "2026-01-01T00:00:02.7Z", "timestamps": "true"}
-    options = LogOptions.of(Request("GET", "/", query), 0)
-    found = b"".join(piece or b"" for piece in read(path, options, lambda: True))
+    options = LogOptions.from_request(Request("GET", "/", query), 0)
+    found = b"".join(piece or b"" for piece in read_log(path, options, lambda: True))
     assert found.split() == [
         b"2026-01-01T00:00:02.000000001Z",
         b"two",
@@ -107,7 +107,7 @@ def test_since_is_a_whole_second_and_includes_it(tmp_path: Path) -> None:
 def test_what_is_too_old_may_be_longer_than_a_block(tmp_path: Path) -> None:
     path = tmp_path / "log"
     old, new = b"2026-01-01T00:00:00.000000000Z F old\n", b"2026-01-01T00:00:01.000000000Z F new\n"
-    path.write_bytes(old * BLOCK + new)
+    path.write_bytes(old * BLOCK_BYTES + new)
     assert shown(path, since="2026-01-01T00:00:01") == b"new\n"
 
 
@@ -121,25 +121,25 @@ def test_the_limit_is_in_bytes(tmp_path: Path) -> None:
 )
 def test_an_option_that_cannot_be_is_refused(query: dict[str, str]) -> None:
     with pytest.raises(StatusError) as caught:
-        LogOptions.of(Request("GET", "/", query), 0)
+        LogOptions.from_request(Request("GET", "/", query), 0)
     assert caught.value.code == 400
 
 
 def test_a_follower_reads_to_the_end_even_of_a_file_that_is_gone(tmp_path: Path) -> None:
-    path, over = tmp_path / "log", threading.Event()
+    path, complete = tmp_path / "log", threading.Event()
     log = Log(str(path))
     log.write(b"first\n")
-    pieces = read(path, LogOptions(follow=True), over.is_set)
+    pieces = read_log(path, LogOptions(follow=True), complete.is_set)
     assert next(pieces) == b"first\n"
     path.unlink()
     log.write(b"second\nrest")
     log.close()
-    over.set()
+    complete.set()
     assert b"".join(piece or b"" for piece in pieces) == b"second\nrest"
 
 
 def test_without_following_the_log_ends_where_it_is(tmp_path: Path) -> None:
     assert (
-        b"".join(piece or b"" for piece in read(tmp_path / "new", LogOptions(), lambda: False))
+        b"".join(piece or b"" for piece in read_log(tmp_path / "new", LogOptions(), lambda: False))
         == b""
     )

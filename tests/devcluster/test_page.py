@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sparktest.devcluster.kinds import BUILT_IN, VERBS
 from sparktest.devcluster.openapi import VERSION
-from sparktest.devcluster.simulate import IMAGES, PREFIX, Simulated
+from sparktest.devcluster.simulate import IMAGES, PREFIX, Simulation
 from tests.devcluster.parity import DIFFERENCES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devcluster.md").read_text(encoding="utf-8")
@@ -18,12 +18,12 @@ def rows(header: str) -> dict[str, str]:
     return dict(re.findall(r"^\| (.+?) \| (.*) \|$", table[1], re.MULTILINE))
 
 
-def becomes(pretence: Simulated) -> str:
+def becomes(pretence: Simulation) -> str:
     if pretence.waiting:
         return f"waits: {', '.join(pretence.waiting)}"
     if pretence.unschedulable:
         return "has no node: Unschedulable"
-    if pretence.ends_pod:
+    if pretence.fails_pod:
         return f"pod fails: {pretence.reason}"
     return f"container ends with {pretence.exit_code}: {pretence.reason}"
 

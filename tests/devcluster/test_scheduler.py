@@ -29,7 +29,7 @@ def bound(client: Client) -> list[Any]:
 def test_pods_beyond_what_the_node_takes_wait_for_the_end_of_one(
     own: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "PODS_AT_ONCE", 2)
+    monkeypatch.setattr(scheduler, "MAX_PODS", 2)
     for name in "abcde":
         own.create(JOBS, job(name, held(tmp_path / name)))
     eventually(
@@ -53,7 +53,7 @@ def test_pods_beyond_what_the_node_takes_wait_for_the_end_of_one(
 def test_a_pod_that_goes_before_it_has_a_node_makes_way(
     own: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "PODS_AT_ONCE", 1)
+    monkeypatch.setattr(scheduler, "MAX_PODS", 1)
     for name in "abc":
         own.create(JOBS, job(name, held(tmp_path / name)))
     eventually(

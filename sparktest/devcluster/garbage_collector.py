@@ -1,52 +1,56 @@
-"""What goes with its owner, with its namespace, with its CRD, or when its time has come."""
+"""The garbage collector: delete what lost its owner, namespace or CRD, and what has expired."""
 
 from contextlib import suppress
 
 from sparktest.devcluster.api_errors import StatusError
-from sparktest.devcluster.clock import Clock, after, moment
+from sparktest.devcluster.clock import Clock, deadline
+from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.deletion import CRD_CLEANUP, FOREGROUND, ORPHAN, DeleteOptions, delete
 from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.kinds import CRDS, EVENTS, JOBS, NAMESPACES, Kind, Kinds
-from sparktest.devcluster.loops import Key, Loop
 from sparktest.devcluster.objects import condition, drop_finalizer, finished
 from sparktest.devcluster.resources import Resources
 
-EVENT_SECONDS = 3600.0
-SWEEP_SECONDS = 300.0
+EVENT_TTL_SECONDS = 3600.0
+SWEEP_INTERVAL_SECONDS = 300.0
 SWEEP: Key = (EVENTS.key, "", "")
-GOING = b'"deletionTimestamp":'
+TERMINATING = b'"deletionTimestamp":'
 TTL = b'"ttlSecondsAfterFinished":'
 
 
-class Garbage:
-    """Deletes what nothing holds any more."""
+class GarbageCollector:
+    """Deletes dependents without owners, contents of namespaces and CRDs, old Jobs and Events."""
 
     def __init__(self, resources: Resources, kinds: Kinds, clock: Clock) -> None:
         self._resources = resources
         self._store = resources.store
         self._kinds = kinds
         self._clock = clock
-        self._loop = Loop("garbage", self._handle, clock)
+        self._loop = ControlLoop("garbage", self._handle, clock)
 
     def start(self) -> None:
-        """Look at everything there is, and at every change to come."""
-        self._store.subscribe(self._follow)
+        """Handle all existing objects, and every change."""
+        self._store.subscribe(self._on_event)
         for kind in self._kinds.stored():
             for entry in self._store.entries(kind.key):
-                self._follow(Event("ADDED", entry, None))
-        self._loop.add_after(SWEEP, SWEEP_SECONDS)
+                self._on_event(Event("ADDED", entry, None))
+        self._loop.add_after(SWEEP, SWEEP_INTERVAL_SECONDS)
         self._loop.start()
 
     def stop(self) -> None:
-        """Delete nothing more."""
+        """Stop deleting."""
         self._loop.stop()
 
-    def _follow(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         entry = event.entry
         if event.type != "DELETED":
-            # Most changes are none of ours, and their JSON tells so without being decoded.
+            # Most changes do not matter here, which the encoded JSON shows: decoding is expensive.
             new_owned = event.type == "ADDED" and entry.owners
-            if new_owned or GOING in entry.raw or (entry.kind == JOBS.key and TTL in entry.raw):
+            if (
+                new_owned
+                or TERMINATING in entry.raw
+                or (entry.kind == JOBS.key and TTL in entry.raw)
+            ):
                 self._loop.add(entry.place)
             return
         for dependent in self._store.dependents(entry.uid):
@@ -68,64 +72,64 @@ class Garbage:
             return None
         obj = entry.decode()
         if obj["metadata"].get("deletionTimestamp"):
-            self._going(kind, entry, obj)
+            self._finalize(kind, entry, obj)
             return None
-        if entry.owners and not any(self._holds(owner, entry) for owner in entry.owners):
+        if entry.owners and not any(self._is_held_by(owner, entry) for owner in entry.owners):
             self._delete(kind, entry)
             return None
         return self._expire(entry, obj) if kind is JOBS else None
 
-    def _holds(self, uid: str, dependent: Entry) -> bool:
+    def _is_held_by(self, uid: str, dependent: Entry) -> bool:
         owner = self._store.by_uid(uid)
         if owner is None or owner.namespace not in ("", dependent.namespace):
             return False
         return FOREGROUND not in (owner.decode()["metadata"].get("finalizers") or ())
 
-    def _going(self, kind: Kind, entry: Entry, obj: Object) -> None:
-        """Help an object that is being deleted to go."""
+    def _finalize(self, kind: Kind, entry: Entry, obj: Object) -> None:
+        """Delete what an object that is being deleted waits for, then remove its finalizer."""
         finalizers = obj["metadata"].get("finalizers") or []
         if ORPHAN in finalizers:
             for dependent in self._store.dependents(entry.uid):
-                self._let_go(dependent, entry.uid)
-            self._without(kind, entry, ORPHAN)
+                self._orphan(dependent, entry.uid)
+            self._remove_finalizer(kind, entry, ORPHAN)
         elif FOREGROUND in finalizers:
             self._foreground(kind, entry)
         elif CRD_CLEANUP in finalizers:
             key = f"{obj['spec']['group']}/{obj['spec']['names']['plural']}"
-            if self._emptied([key], ""):
-                self._without(kind, entry, CRD_CLEANUP)
+            if self._delete_all([key], ""):
+                self._remove_finalizer(kind, entry, CRD_CLEANUP)
         elif kind is NAMESPACES:
             keys = [other.key for other in self._kinds.stored() if other.namespaced]
-            if self._emptied(keys, entry.name):
+            if self._delete_all(keys, entry.name):
                 self._resources.set_status(kind, entry, lambda obj: obj.update(spec={}))
 
     def _foreground(self, kind: Kind, entry: Entry) -> None:
         for dependent in self._store.dependents(entry.uid):
-            self._delete_key(dependent)
+            self._delete_entry(dependent)
         left = self._store.dependents(entry.uid)
         if not any(_blocks(dependent, entry.uid) for dependent in left):
-            self._without(kind, entry, FOREGROUND)
+            self._remove_finalizer(kind, entry, FOREGROUND)
 
-    def _emptied(self, keys: list[str], namespace: str) -> bool:
-        """Whether there is nothing left of some kinds, after everything was told to go."""
+    def _delete_all(self, keys: list[str], namespace: str) -> bool:
+        """Delete all objects of some kinds; return True when none is left."""
         for key in keys:
             for entry in self._store.entries(key, namespace):
-                self._delete_key(entry)
+                self._delete_entry(entry)
         return not any(self._store.entries(key, namespace) for key in keys)
 
-    def _delete_key(self, entry: Entry) -> None:
+    def _delete_entry(self, entry: Entry) -> None:
         kind = self._kinds.by_key(entry.kind)
-        if kind and GOING not in entry.raw:
+        if kind and TERMINATING not in entry.raw:
             self._delete(kind, entry)
 
     def _delete(self, kind: Kind, entry: Entry, policy: str = "Background") -> None:
-        # Not found, or another of that name by now: what was to go is gone.
+        # Not found, or replaced by another object of this name.
         with suppress(StatusError):
             same = {"uid": entry.uid}
             options = DeleteOptions(propagation_policy=policy, preconditions=same)
             delete(self._resources, kind, entry, options)
 
-    def _let_go(self, dependent: Entry, owner: str) -> None:
+    def _orphan(self, dependent: Entry, owner: str) -> None:
         kind = self._kinds.by_key(dependent.kind)
 
         def release(obj: Object) -> None:
@@ -137,30 +141,30 @@ class Garbage:
         if kind:
             self._resources.set_status(kind, dependent, release)
 
-    def _without(self, kind: Kind, entry: Entry, finalizer: str) -> None:
+    def _remove_finalizer(self, kind: Kind, entry: Entry, finalizer: str) -> None:
         self._resources.set_status(kind, entry, lambda obj: drop_finalizer(obj, finalizer))
 
     def _expire(self, entry: Entry, job: Object) -> float | None:
-        """Delete a finished Job whose time is over, pods first; else the seconds it has left."""
+        """Delete a finished Job after its TTL, pods first; before, return the seconds left."""
         seconds = job["spec"].get("ttlSecondsAfterFinished")
         end = condition(job, "Complete") or condition(job, "Failed")
         if seconds is None or end is None or not finished(job):
             return None
-        left = (after(end["lastTransitionTime"], seconds) - self._clock.now()).total_seconds()
+        left = (deadline(end["lastTransitionTime"], seconds) - self._clock.now()).total_seconds()
         if left > 0:
             return left
         self._delete(JOBS, entry, "Foreground")
         return None
 
     def _sweep(self) -> float:
-        """Forget Events of more than an hour ago."""
+        """Delete Events of more than an hour ago; return the seconds until the next sweep."""
         now = self._clock.now()
         for entry in self._store.entries(EVENTS.key):
             event = entry.decode()
             last = event.get("lastTimestamp") or event["metadata"]["creationTimestamp"]
-            if (now - moment(last)).total_seconds() > EVENT_SECONDS:
+            if deadline(last, EVENT_TTL_SECONDS) < now:
                 self._delete(EVENTS, entry)
-        return SWEEP_SECONDS
+        return SWEEP_INTERVAL_SECONDS
 
 
 def _blocks(dependent: Entry, owner: str) -> bool:

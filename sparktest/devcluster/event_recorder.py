@@ -1,4 +1,4 @@
-"""Events: what the dev cluster tells about objects, where `kubectl describe` shows it."""
+"""Records Events about objects, which `kubectl describe` shows."""
 
 import threading
 import time
@@ -9,12 +9,12 @@ from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import EVENTS
 from sparktest.devcluster.resources import Options, Resources
 
-# How many different events are remembered, so that the next of the same kind is counted.
-REMEMBERED = 2000
+# How many Events are remembered, so that an equal one increments the count.
+MAX_REMEMBERED = 2000
 
 
-class Recorder:
-    """Writes Events; the same one again only counts up."""
+class EventRecorder:
+    """Creates Events; an Event that was recorded before gets a higher count."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -31,33 +31,33 @@ class Recorder:
         warning: bool = False,
         container: str = "",
     ) -> None:
-        """Tell of something that happened to an object, or to a container of a pod."""
+        """Record an Event about an object, or about a container of a pod."""
         meta = obj["metadata"]
         key = (meta["uid"], reason, message, container)
         with self._lock:
             known = self._names.get(key)
-            if not (known and self._counted(meta["namespace"], known)):
-                self._made(obj, key, component, warning=warning)
+            if not (known and self._increment(meta["namespace"], known)):
+                self._create(obj, key, component, warning=warning)
 
-    def _counted(self, namespace: str, name: str) -> bool:
+    def _increment(self, namespace: str, name: str) -> bool:
         entry = self._resources.store.get(EVENTS.key, namespace, name)
         if entry is None:
             return False
-        stamp = self._resources.clock.stamp()
+        timestamp = self._resources.clock.timestamp()
 
         def count(event: Object) -> None:
             event["count"] = event.get("count", 1) + 1
-            event["lastTimestamp"] = stamp
+            event["lastTimestamp"] = timestamp
 
         self._resources.set_status(EVENTS, entry, count)
         return True
 
-    def _made(self, obj: Object, key: tuple[str, ...], component: str, *, warning: bool) -> None:
+    def _create(self, obj: Object, key: tuple[str, ...], component: str, *, warning: bool) -> None:
         meta = obj["metadata"]
         uid, reason, message, container = key
-        stamp = self._resources.clock.stamp()
+        timestamp = self._resources.clock.timestamp()
         name = f"{meta['name'][:230]}.{time.time_ns():x}"
-        about = {
+        involved = {
             "apiVersion": obj["apiVersion"],
             "kind": obj["kind"],
             "namespace": meta["namespace"],
@@ -66,25 +66,25 @@ class Recorder:
             "resourceVersion": meta["resourceVersion"],
         }
         if container:
-            about["fieldPath"] = f"spec.containers{{{container}}}"
+            involved["fieldPath"] = f"spec.containers{{{container}}}"
         host = {"host": NODE} if component == "kubelet" else {}
         event = {
             "metadata": {"name": name},
-            "involvedObject": about,
+            "involvedObject": involved,
             "reason": reason,
             "message": message[:1024],
             "type": "Warning" if warning else "Normal",
             "count": 1,
-            "firstTimestamp": stamp,
-            "lastTimestamp": stamp,
+            "firstTimestamp": timestamp,
+            "lastTimestamp": timestamp,
             "source": {"component": component, **host},
             "reportingComponent": component,
             "reportingInstance": host.get("host", ""),
         }
         try:
             self._resources.create(EVENTS, meta["namespace"], event, Options())
-        except StatusError:  # the namespace is going away, and its events with it
+        except StatusError:  # the namespace is being deleted
             return
-        if len(self._names) > REMEMBERED:
+        if len(self._names) > MAX_REMEMBERED:
             self._names.clear()
         self._names[key] = name

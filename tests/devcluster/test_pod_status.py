@@ -2,8 +2,15 @@
 
 from typing import Any
 
-from sparktest.devcluster import podstatus
-from sparktest.devcluster.podstatus import Container, End, containers, lost, status, terminated
+from sparktest.devcluster import pod_status
+from sparktest.devcluster.pod_status import (
+    Container,
+    PodFailure,
+    build_status,
+    containers,
+    lost,
+    terminated,
+)
 
 SPEC = {"containers": [{"name": "test", "image": "i"}]}
 
@@ -17,7 +24,7 @@ def held(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_pod_begins_pending_with_its_container_being_created() -> None:
-    found = status(pod(), containers(pod()), None, "T")
+    found = build_status(pod(), containers(pod()), None, "T")
     assert (found["phase"], found["startTime"]) == ("Pending", "T")
     state = found["containerStatuses"][0]["state"]
     assert state == {"waiting": {"reason": "ContainerCreating"}}
@@ -26,31 +33,31 @@ def test_a_pod_begins_pending_with_its_container_being_created() -> None:
 
 def test_a_running_container_makes_a_running_and_ready_pod() -> None:
     own = Container("test", "i", state={"running": {"startedAt": "T"}}, id="process://x")
-    found = status(pod(), [own], None, "T")
+    found = build_status(pod(), [own], None, "T")
     assert found["phase"] == "Running"
     assert set(held(found).values()) == {"True"}
-    assert found["containerStatuses"][0]["imageID"] == podstatus.NOT_PULLED
+    assert found["containerStatuses"][0]["imageID"] == pod_status.IMAGE_ID
     assert found["containerStatuses"][0]["started"] is True
 
 
 def test_a_container_that_ended_says_which_it_was_and_what_it_had() -> None:
     own = Container("test", "i", state=terminated(0, "Completed"), id="process://x")
     own.resources = {"requests": {"cpu": "1"}}
-    told = own.document()
+    told = own.status()
     assert told["state"]["terminated"]["containerID"] == told["containerID"]
     assert (told["resources"], told["allocatedResources"]) == (own.resources, {"cpu": "1"})
 
 
 def test_exit_codes_decide_the_phase() -> None:
     good, bad = (Container("c", "i", state=terminated(code, "x")) for code in (0, 3))
-    assert status(pod(), [good], None, "T")["phase"] == "Succeeded"
-    assert status(pod(), [good, bad], None, "T")["phase"] == "Failed"
-    assert status(pod(), [good], None, "T")["conditions"][2]["reason"] == "PodCompleted"
+    assert build_status(pod(), [good], None, "T")["phase"] == "Succeeded"
+    assert build_status(pod(), [good, bad], None, "T")["phase"] == "Failed"
+    assert build_status(pod(), [good], None, "T")["conditions"][2]["reason"] == "PodCompleted"
 
 
 def test_an_end_of_the_pod_itself_wins_over_its_containers() -> None:
     good = Container("test", "i", state=terminated(0, "Completed"))
-    found = status(pod(), [good], End("DeadlineExceeded", podstatus.DEADLINE), "T")
+    found = build_status(pod(), [good], PodFailure("DeadlineExceeded", pod_status.DEADLINE), "T")
     assert (found["phase"], found["reason"]) == ("Failed", "DeadlineExceeded")
 
 
@@ -59,21 +66,22 @@ def test_a_failed_init_container_fails_the_pod_and_a_running_one_keeps_it_pendin
     init, main = containers(own)
     assert main.state == {"waiting": {"reason": "PodInitializing"}}
     init.state = {"running": {}}
-    found = status(own, [init, main], None, "T")
+    found = build_status(own, [init, main], None, "T")
     assert (found["phase"], held(found)["Initialized"]) == ("Pending", "False")
     init.state = terminated(1, "Error")
-    assert status(own, [init, main], None, "T")["phase"] == "Failed"
+    assert build_status(own, [init, main], None, "T")["phase"] == "Failed"
 
 
 def test_the_time_of_a_condition_moves_only_with_its_status() -> None:
     own = pod()
     waiting = containers(own)
-    own["status"] = status(own, waiting, None, "T1")
-    again = status(own, waiting, None, "T2")
+    own["status"] = build_status(own, waiting, None, "T1")
+    again = build_status(own, waiting, None, "T2")
     assert {c["lastTransitionTime"] for c in again["conditions"]} == {"T1"}
     waiting[0].state = {"running": {}}
     running = {
-        c["type"]: c["lastTransitionTime"] for c in status(own, waiting, None, "T3")["conditions"]
+        c["type"]: c["lastTransitionTime"]
+        for c in build_status(own, waiting, None, "T3")["conditions"]
     }
     assert (running["Ready"], running["PodScheduled"]) == ("T3", "T1")
 

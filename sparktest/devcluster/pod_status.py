@@ -1,4 +1,4 @@
-"""The status of a pod, as the kubelet of a real cluster writes it. Pure."""
+"""Build the status of a pod, as the kubelet of a real cluster writes it. Pure."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from sparktest.devcluster.bootstrap import ADDRESS
 from sparktest.devcluster.entries import Object
 from sparktest.devcluster.objects import condition
 
-NOTES = "devcluster.sparktest.dev"
-IMAGE_NOTE = "named, not pulled: the command runs as a process of this machine"
-NOT_PULLED = "not pulled: a dev cluster runs processes"
+ANNOTATIONS = "devcluster.sparktest.dev"
+NOT_PULLED_NOTE = "named, not pulled: the command runs as a process of this machine"
+IMAGE_ID = "not pulled: a dev cluster runs processes"
 UNKNOWN = "The container could not be located when the pod was terminated"
 DEADLINE = "Pod was active on the node longer than the specified deadline"
 LOST = "the dev cluster ended while this pod ran; its processes were ended"
 
 
 class Container(msgspec.Struct):
-    """One container of a pod and the state it is in: waiting, running or terminated."""
+    """A container of a pod and its state: waiting, running or terminated."""
 
     name: str
     image: str
@@ -29,27 +29,29 @@ class Container(msgspec.Struct):
     id: str = ""
 
     @property
-    def over(self) -> bool:
-        """Whether it ended."""
+    def terminated(self) -> bool:
+        """Return True when it has ended."""
         return "terminated" in self.state
 
     @property
     def running(self) -> bool:
-        """Whether it runs."""
+        """Return True while it runs."""
         return "running" in self.state
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended well."""
-        return self.over and self.state["terminated"]["exitCode"] == 0
+        """Return True when it has ended with exit code 0."""
+        return self.terminated and self.state["terminated"]["exitCode"] == 0
 
-    def document(self) -> Object:
-        """Its part of the status."""
-        started = {} if self.init and not (self.running or self.over) else {"started": self.running}
+    def status(self) -> Object:
+        """Return its containerStatus."""
+        started = (
+            {} if self.init and not (self.running or self.terminated) else {"started": self.running}
+        )
         found: Object = {
             "name": self.name,
             "image": self.image,
-            "imageID": NOT_PULLED if self.id else "",
+            "imageID": IMAGE_ID if self.id else "",
             "ready": self.succeeded if self.init else self.running,
             "restartCount": 0,
             "state": self.state,
@@ -59,15 +61,15 @@ class Container(msgspec.Struct):
             found |= {"containerID": self.id, "resources": self.resources}
             if "requests" in self.resources:
                 found["allocatedResources"] = self.resources["requests"]
-            if self.over:
+            if self.terminated:
                 found["state"] = {
                     "terminated": {**self.state["terminated"], "containerID": self.id}
                 }
         return found
 
 
-class End(msgspec.Struct, frozen=True):
-    """Why a pod itself came to an end, as opposed to its containers."""
+class PodFailure(msgspec.Struct, frozen=True):
+    """Why a pod failed as a whole, as opposed to its containers."""
 
     reason: str = ""
     message: str = ""
@@ -75,7 +77,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 def containers(pod: Object) -> list[Container]:
-    """The containers of a pod that does not run yet, the init containers first."""
+    """Return the containers of a pod that has not started, init containers first."""
     spec = pod["spec"]
     found = [
         _container(container, waiting("ContainerCreating"), init=True)
@@ -96,93 +98,98 @@ def _container(spec: Object, state: Object, *, init: bool) -> Container:
 
 
 def waiting(reason: str, message: str = "") -> Object:
-    """The state of a container that has not started."""
+    """Return the state of a container that has not started."""
     return {"waiting": {"reason": reason} | ({"message": message} if message else {})}
 
 
 def terminated(code: int, reason: str, message: str = "", **times: Any) -> Object:
-    """The state of a container that ended."""
+    """Return the state of a container that has ended."""
     state = {"exitCode": code, "reason": reason, "message": message, **times}
     return {"terminated": {key: value for key, value in state.items() if value not in ("", None)}}
 
 
-def never_found() -> Object:
-    """The state of a container that was to run and never did when its pod was stopped."""
+def never_located() -> Object:
+    """Return the state of a container that had not started when its pod was stopped."""
     none = {"startedAt": None, "finishedAt": None}
     return {"terminated": terminated(137, "ContainerStatusUnknown", UNKNOWN)["terminated"] | none}
 
 
-def phase_of(found: list[Container], end: End | None) -> str:
-    """The phase that follows from the containers, and from an end of the pod itself."""
+def phase_of(found: list[Container], failure: PodFailure | None) -> str:
+    """Return the phase that follows from the containers and the failure of the pod."""
     own = [container for container in found if not container.init]
     init = [container for container in found if container.init]
-    if end or any(container.over and not container.succeeded for container in init):
+    if failure or any(container.terminated and not container.succeeded for container in init):
         return "Failed"
-    if all(container.over for container in own):
+    if all(container.terminated for container in own):
         return "Succeeded" if all(container.succeeded for container in own) else "Failed"
-    return "Running" if any(container.running or container.over for container in own) else "Pending"
+    return (
+        "Running"
+        if any(container.running or container.terminated for container in own)
+        else "Pending"
+    )
 
 
-def status(pod: Object, found: list[Container], end: End | None, stamp: str) -> Object:
-    """The status of a pod that has a node."""
+def build_status(
+    pod: Object, found: list[Container], failure: PodFailure | None, timestamp: str
+) -> Object:
+    """Return the status of a pod that has a node; `timestamp` is the current time."""
     old = pod.get("status") or {}
-    phase = phase_of(found, end)
+    phase = phase_of(found, failure)
     new: Object = {
         "phase": phase,
         "qosClass": old.get("qosClass", "BestEffort"),
-        "startTime": old.get("startTime") or stamp,
+        "startTime": old.get("startTime") or timestamp,
         "hostIP": ADDRESS,
         "hostIPs": [{"ip": ADDRESS}],
         "podIP": ADDRESS,
         "podIPs": [{"ip": ADDRESS}],
         "observedGeneration": pod["metadata"].get("generation", 1),
-        "conditions": _conditions(pod, found, phase, stamp),
+        "conditions": _conditions(pod, found, phase, timestamp),
     }
     for field, init in (("initContainerStatuses", True), ("containerStatuses", False)):
-        documents = [container.document() for container in found if container.init == init]
+        documents = [container.status() for container in found if container.init == init]
         if documents:
             new[field] = documents
-    if end and end.reason:
-        new |= {"reason": end.reason, "message": end.message}
-    if end and end.disruption:
-        new["conditions"].append(
-            _condition(pod, stamp, "DisruptionTarget", "True", end.disruption, end.message)
-        )
+    if failure and failure.reason:
+        new |= {"reason": failure.reason, "message": failure.message}
+    if failure and failure.disruption:
+        target = ("DisruptionTarget", "True", failure.disruption, failure.message)
+        new["conditions"].append(_condition(pod, timestamp, *target))
     return new
 
 
-def _conditions(pod: Object, found: list[Container], phase: str, stamp: str) -> list[Object]:
+def _conditions(pod: Object, found: list[Container], phase: str, timestamp: str) -> list[Object]:
     unready = [
         container.name for container in found if not container.init and not container.running
     ]
-    over = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "")
+    ended = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "")
     initialized = all(container.succeeded for container in found if container.init)
-    ready = not unready and not over
-    reason, message = over, ""
-    if unready and not over:
+    ready = not unready and not ended
+    reason, message = ended, ""
+    if unready and not ended:
         reason = "ContainersNotReady"
         message = f"containers with unready status: [{' '.join(unready)}]"
     completed = "PodCompleted" if phase == "Succeeded" else ""
     return [
-        _condition(pod, stamp, "PodReadyToStartContainers", str(not over)),
-        _condition(pod, stamp, "Initialized", str(initialized), completed),
-        _condition(pod, stamp, "Ready", str(ready), reason, message),
-        _condition(pod, stamp, "ContainersReady", str(ready), reason, message),
-        _condition(pod, stamp, "PodScheduled", "True"),
+        _condition(pod, timestamp, "PodReadyToStartContainers", str(not ended)),
+        _condition(pod, timestamp, "Initialized", str(initialized), completed),
+        _condition(pod, timestamp, "Ready", str(ready), reason, message),
+        _condition(pod, timestamp, "ContainersReady", str(ready), reason, message),
+        _condition(pod, timestamp, "PodScheduled", "True"),
     ]
 
 
 def _condition(
-    pod: Object, stamp: str, kind: str, value: str, reason: str = "", message: str = ""
+    pod: Object, timestamp: str, kind: str, value: str, reason: str = "", message: str = ""
 ) -> Object:
-    """A condition; its time moves only when it changes between True and False."""
+    """Return a condition; its transition time changes only with its status."""
     before = condition(pod, kind)
     same = before is not None and before["status"] == value
     found: Object = {
         "type": kind,
         "status": value,
         "lastProbeTime": None,
-        "lastTransitionTime": before["lastTransitionTime"] if before and same else stamp,
+        "lastTransitionTime": before["lastTransitionTime"] if before and same else timestamp,
         "observedGeneration": pod["metadata"].get("generation", 1),
     }
     return (
@@ -190,16 +197,18 @@ def _condition(
     )
 
 
-def unschedulable(pod: Object, message: str, stamp: str) -> Object:
-    """The status of a pod for which there is no node."""
+def unschedulable(pod: Object, message: str, timestamp: str) -> Object:
+    """Return the status of a pod that no node can run."""
     return {
         **(pod.get("status") or {}),
-        "conditions": [_condition(pod, stamp, "PodScheduled", "False", "Unschedulable", message)],
+        "conditions": [
+            _condition(pod, timestamp, "PodScheduled", "False", "Unschedulable", message)
+        ],
     }
 
 
-def lost(pod: Object, stamp: str) -> Object:
-    """The status of a pod that was on this node when the dev cluster ended."""
+def lost(pod: Object, timestamp: str) -> Object:
+    """Return the status of a pod that ran when the dev cluster ended."""
     found = []
     old = pod.get("status") or {}
     for container in containers(pod):
@@ -209,8 +218,10 @@ def lost(pod: Object, stamp: str) -> Object:
             container.state, container.id = before["state"], before.get("containerID", "")
         if container.running:
             started = container.state["running"].get("startedAt")
-            container.state = terminated(137, "Error", LOST, startedAt=started, finishedAt=stamp)
-        elif not container.over:
-            container.state = never_found()
+            container.state = terminated(
+                137, "Error", LOST, startedAt=started, finishedAt=timestamp
+            )
+        elif not container.terminated:
+            container.state = never_located()
         found.append(container)
-    return status(pod, found, End("NodeLost", LOST), stamp)
+    return build_status(pod, found, PodFailure("NodeLost", LOST), timestamp)

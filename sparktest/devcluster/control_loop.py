@@ -1,4 +1,4 @@
-"""A control loop: keys in, each handled in turn, some again later."""
+"""A control loop: one thread that handles the keys of a delaying work queue."""
 
 import heapq
 import logging
@@ -14,69 +14,69 @@ RETRY_SECONDS = 1.0
 Key = tuple[str, str, str]
 
 
-class Loop:
-    """One thread that calls `handle(key)` for every key added; no key waits twice.
+class ControlLoop:
+    """Calls `handle(key)` in one thread for every key added; a key is queued at most once.
 
-    What `handle` returns is in how many seconds to call it again, None for not at all.
+    `handle` returns the seconds after which to call it again, None for not at all.
     """
 
     def __init__(self, name: str, handle: Callable[[Key], float | None], clock: Clock) -> None:
         self._handle = handle
         self._clock = clock
-        self._due: dict[Key, None] = {}
-        self._later: list[tuple[float, Key]] = []
+        self._queue: dict[Key, None] = {}
+        self._delayed: list[tuple[float, Key]] = []
         self._times: dict[Key, float] = {}
         self._stopped = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to handle keys."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Handle no further key; the one under way is finished."""
+        """Finish the current key and stop."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
         self._thread.join()
 
     def add(self, key: Key) -> None:
-        """Have a key handled, soon."""
+        """Queue a key."""
         with self._changed:
-            self._due[key] = None
+            self._queue[key] = None
             self._changed.notify()
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Have a key handled, later; if it was to be anyway, then at the earlier time."""
+        """Queue a key after a delay; the earlier time counts if it is delayed already."""
         with self._changed:
             at = self._clock.time() + seconds
             if at < self._times.get(key, math.inf):
                 self._times[key] = at
-                heapq.heappush(self._later, (at, key))
+                heapq.heappush(self._delayed, (at, key))
                 self._changed.notify()
 
     def _next(self) -> Key | None:
         with self._changed:
             while not self._stopped:
                 now = self._clock.time()
-                while self._later and self._later[0][0] <= now:
-                    at, key = heapq.heappop(self._later)
+                while self._delayed and self._delayed[0][0] <= now:
+                    at, key = heapq.heappop(self._delayed)
                     if self._times.get(key) == at:
                         del self._times[key]
-                        self._due[key] = None
-                if self._due:
-                    key = next(iter(self._due))
-                    del self._due[key]
+                        self._queue[key] = None
+                if self._queue:
+                    key = next(iter(self._queue))
+                    del self._queue[key]
                     return key
-                self._changed.wait(self._later[0][0] - now if self._later else None)
+                self._changed.wait(self._delayed[0][0] - now if self._delayed else None)
         return None
 
     def _run(self) -> None:
         while (key := self._next()) is not None:
             try:
                 again = self._handle(key)
-            except Exception:  # the top of the loop: one key must not end it
+            except Exception:  # top of the loop: one key must not end it
                 LOG.exception("control loop failed key=%s", "/".join(key))
                 again = RETRY_SECONDS
             if again is not None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from sparktest.devcluster.admission import TRACKING
-from sparktest.devcluster.clock import stamp
-from sparktest.devcluster.jobplan import Plan, plan
+from sparktest.devcluster.clock import format_time
+from sparktest.devcluster.job_plan import JobPlan, plan_job
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-AGO = stamp(START)
+AGO = format_time(START)
 
 
 def job(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
@@ -32,11 +32,11 @@ def pod(name: str, phase: str, *, tracked: bool = True, **more: Any) -> dict[str
     return {"metadata": meta, "spec": {"nodeName": more.get("node", "n")}, "status": status}
 
 
-def at(seconds: float, found: dict[str, Any], pods: list[Any]) -> Plan:
-    return plan(found, pods, START + timedelta(seconds=seconds))
+def at(seconds: float, found: dict[str, Any], pods: list[Any]) -> JobPlan:
+    return plan_job(found, pods, START + timedelta(seconds=seconds))
 
 
-def held(found: Plan) -> dict[str, str]:
+def held(found: JobPlan) -> dict[str, str]:
     return {
         c["type"]: c["reason"] for c in found.status.get("conditions", []) if c["status"] == "True"
     }
@@ -68,27 +68,27 @@ def test_a_success_is_counted_and_completes_the_job() -> None:
         "SuccessCriteriaMet": "CompletionsReached",
         "Complete": "CompletionsReached",
     }
-    assert found.status["completionTime"] == stamp(START + timedelta(seconds=5))
+    assert found.status["completionTime"] == format_time(START + timedelta(seconds=5))
     assert "active" not in found.status
 
 
 def test_a_pod_is_counted_once() -> None:
     first = at(1, job(completions=2), [pod("a", "Succeeded")])
-    again = at(1, job(first.status, completions=2), [pod("a", "Succeeded", tracked=False)])
-    assert again.status["succeeded"] == 1
-    assert again.create == 1
+    second = at(1, job(first.status, completions=2), [pod("a", "Succeeded", tracked=False)])
+    assert second.status["succeeded"] == 1
+    assert second.create == 1
 
 
 def test_a_failure_beyond_the_limit_fails_the_job() -> None:
     found = at(1, job(), [pod("a", "Failed")])
     assert found.status["failed"] == 1
     assert held(found) == dict.fromkeys(("FailureTarget", "Failed"), "BackoffLimitExceeded")
-    assert [note.reason for note in found.notes] == ["BackoffLimitExceeded"]
+    assert [event.reason for event in found.events] == ["BackoffLimitExceeded"]
 
 
 def test_a_failure_within_the_limit_is_tried_again_after_a_pause() -> None:
     early = at(1, job(backoffLimit=1), [pod("a", "Failed")])
-    assert (early.create, early.again) == (0, 9.0)
+    assert (early.create, early.requeue_after) == (0, 9.0)
     assert (
         at(11, job(early.status, backoffLimit=1), [pod("a", "Failed", tracked=False)]).create == 1
     )
@@ -97,7 +97,7 @@ def test_a_failure_within_the_limit_is_tried_again_after_a_pause() -> None:
 def test_the_pause_doubles() -> None:
     status = {"startTime": AGO, "failed": 3}
     found = at(0, job(status, backoffLimit=5), [pod("a", "Failed", tracked=False)])
-    assert found.again == 40.0
+    assert found.requeue_after == 40.0
 
 
 def test_the_deadline_deletes_the_pods_and_then_fails_the_job() -> None:
@@ -115,7 +115,7 @@ def test_the_deadline_deletes_the_pods_and_then_fails_the_job() -> None:
 
 
 def test_before_its_deadline_a_job_is_looked_at_again_in_time() -> None:
-    assert at(4, job(activeDeadlineSeconds=10), [pod("a", "Running")]).again == 6.0
+    assert at(4, job(activeDeadlineSeconds=10), [pod("a", "Running")]).requeue_after == 6.0
 
 
 def test_a_pod_deleted_before_it_had_a_node_counts_as_failed() -> None:
@@ -131,7 +131,7 @@ def test_suspending_deletes_the_pods_without_counting_them() -> None:
     assert "failed" not in found.status
     resumed = at(9, job(found.status), [])
     assert held(resumed) == {}
-    assert resumed.status["startTime"] == stamp(START + timedelta(seconds=9))
+    assert resumed.status["startTime"] == format_time(START + timedelta(seconds=9))
     assert resumed.create == 1
 
 

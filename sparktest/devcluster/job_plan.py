@@ -1,0 +1,212 @@
+"""Plan what the Job controller does for a Job: status, pods to create and to delete. Pure."""
+
+from copy import deepcopy
+from datetime import datetime
+
+import msgspec
+
+from sparktest.devcluster.admission import TRACKING
+from sparktest.devcluster.clock import deadline, format_time
+from sparktest.devcluster.entries import Object
+from sparktest.devcluster.objects import condition, ended, finished, is_true, phase
+from sparktest.times import parse_time
+
+BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 10.0, 600.0
+REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
+LIMIT = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
+DEADLINE = ("DeadlineExceeded", "Job was active longer than specified deadline")
+
+
+class PlannedEvent(msgspec.Struct, frozen=True):
+    """An Event to record about the Job."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+class JobPlan(msgspec.Struct):
+    """What to do for a Job now.
+
+    Attributes:
+        status: the new status.
+        create: how many pods to create.
+        delete: pods to delete.
+        release: counted pods, which lose their finalizer.
+        events: Events to record.
+        requeue_after: seconds after which to plan again, None for on the next change.
+    """
+
+    status: Object
+    create: int = 0
+    delete: list[Object] = msgspec.field(default_factory=list)
+    release: list[Object] = msgspec.field(default_factory=list)
+    events: list[PlannedEvent] = msgspec.field(default_factory=list)
+    requeue_after: float | None = None
+
+
+def plan_job(job: Object, pods: list[Object], now: datetime) -> JobPlan:
+    """Return the plan for a Job that is not being deleted.
+
+    Args:
+        job: the Job.
+        pods: all its pods; those that are not counted yet have the tracking finalizer.
+        now: the current time.
+    """
+    found = JobPlan(status=deepcopy(job.get("status") or {}))
+    tracked = [pod for pod in pods if TRACKING in (pod["metadata"].get("finalizers") or ())]
+    if finished(job):
+        found.release = tracked
+        return found
+    counted = [pod for pod in tracked if _is_counted(pod)]
+    active = [pod for pod in pods if not ended(pod) and not _is_terminating(pod)]
+    status = found.status
+    status["uncountedTerminatedPods"] = {}
+    for field, wanted in (("succeeded", True), ("failed", False)):
+        count = sum((phase(pod) == "Succeeded") == wanted for pod in counted)
+        if count:
+            status[field] = status.get(field, 0) + count
+    found.release = counted
+    if job["spec"].get("suspend"):
+        _suspend(found, active, now)
+        active = []
+    else:
+        _start(found, now)
+        _decide(found, job, pods, active, now)
+        active = [pod for pod in active if pod not in found.delete]
+    terminating = [pod for pod in pods if not ended(pod) and _is_terminating(pod)]
+    _count(status, active, len(found.delete) + len(terminating))
+    return found
+
+
+def _is_terminating(pod: Object) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def _is_counted(pod: Object) -> bool:
+    """Return True for a pod that ended, or is deleted before it had a node."""
+    return ended(pod) or (_is_terminating(pod) and not pod["spec"].get("nodeName"))
+
+
+def _count(status: Object, active: list[Object], terminating: int) -> None:
+    status.pop("active", None)
+    if active:
+        status["active"] = len(active)
+    status["ready"] = sum(is_true(pod, "Ready") for pod in active)
+    status["terminating"] = terminating
+
+
+def _suspend(found: JobPlan, active: list[Object], now: datetime) -> None:
+    if not is_true({"status": found.status}, "Suspended"):
+        _set_condition(found, "Suspended", "True", ("JobSuspended", "Job suspended"), now)
+        found.events.append(PlannedEvent("Suspended", "Job suspended"))
+    found.delete = active
+    found.release = found.release + [pod for pod in active if pod not in found.release]
+
+
+def _start(found: JobPlan, now: datetime) -> None:
+    if is_true({"status": found.status}, "Suspended"):
+        _set_condition(found, "Suspended", "False", ("JobResumed", "Job resumed"), now)
+        found.events.append(PlannedEvent("Resumed", "Job resumed"))
+        found.status.pop("startTime", None)
+    found.status.setdefault("startTime", format_time(now))
+
+
+def _decide(
+    found: JobPlan, job: Object, pods: list[Object], active: list[Object], now: datetime
+) -> None:
+    """Decide the outcome, then delete or create pods, then finish the Job."""
+    spec, status = job["spec"], found.status
+    holder = {"status": status}
+    seconds = spec.get("activeDeadlineSeconds")
+    due = None if seconds is None else deadline(status["startTime"], seconds)
+    if not (condition(holder, "FailureTarget") or condition(holder, "SuccessCriteriaMet")):
+        if status.get("failed", 0) > spec.get("backoffLimit", 6):
+            _set_condition(found, "FailureTarget", "True", LIMIT, now)
+        elif due is not None and now >= due:
+            _set_condition(found, "FailureTarget", "True", DEADLINE, now)
+        elif _reached(spec, status, pods):
+            _set_condition(found, "SuccessCriteriaMet", "True", REACHED, now)
+    target = condition(holder, "FailureTarget") or condition(holder, "SuccessCriteriaMet")
+    if target:
+        found.delete = active
+        if all(ended(pod) or _is_counted(pod) for pod in pods):
+            _finish(found, target, now)
+        return
+    if due is not None:
+        found.requeue_after = (due - now).total_seconds()
+    _scale(found, spec, pods, active, now)
+
+
+def _reached(spec: Object, status: Object, pods: list[Object]) -> bool:
+    wanted, done = spec.get("completions"), status.get("succeeded", 0)
+    if wanted is not None:
+        return bool(done >= wanted)
+    # A work queue: one pod succeeded and all others have ended.
+    return done > 0 and all(ended(pod) for pod in pods)
+
+
+def _finish(found: JobPlan, target: Object, now: datetime) -> None:
+    reason = (target["reason"], target["message"])
+    if target["type"] == "FailureTarget":
+        _set_condition(found, "Failed", "True", reason, now)
+        found.events.append(PlannedEvent(*reason, warning=True))
+    else:
+        _set_condition(found, "Complete", "True", reason, now)
+        found.status["completionTime"] = format_time(now)
+        found.events.append(PlannedEvent("Completed", "Job completed"))
+
+
+def _scale(
+    found: JobPlan, spec: Object, pods: list[Object], active: list[Object], now: datetime
+) -> None:
+    """Create missing pods, after a back-off if some have failed, or delete surplus pods."""
+    status = found.status
+    parallel = spec.get("parallelism", 1)
+    done = status.get("succeeded", 0)
+    wanted = (
+        parallel if spec.get("completions") is None else min(parallel, spec["completions"] - done)
+    )
+    if spec.get("completions") is None and done:
+        wanted = len(active)
+    missing = wanted - len(active)
+    backoff = _backoff_seconds(status.get("failed", 0), pods, now)
+    if missing > 0 and backoff > 0:
+        found.requeue_after = min(
+            backoff, found.requeue_after if found.requeue_after is not None else backoff
+        )
+    elif missing > 0:
+        found.create = missing
+    elif missing < 0:
+        found.delete = active[missing:]
+
+
+def _backoff_seconds(failed: int, pods: list[Object], now: datetime) -> float:
+    """Return the seconds until the next pod may be created; they double with every failure."""
+    ends = [_failed_at(pod) for pod in pods if phase(pod) == "Failed"]
+    last = max((end for end in ends if end), default=None)
+    if not failed or last is None:
+        return 0.0
+    seconds = min(BACKOFF_SECONDS * 2.0 ** min(failed - 1, 10), MAX_BACKOFF_SECONDS)
+    return seconds - (now - last).total_seconds()
+
+
+def _failed_at(pod: Object) -> datetime | None:
+    states = (pod.get("status") or {}).get("containerStatuses") or ()
+    times = [state["state"].get("terminated", {}).get("finishedAt") for state in states]
+    return max(filter(None, map(parse_time, times)), default=None)
+
+
+def _set_condition(
+    found: JobPlan, kind: str, value: str, reason: tuple[str, str], now: datetime
+) -> None:
+    others = [known for known in found.status.get("conditions") or () if known["type"] != kind]
+    entry = {
+        "type": kind,
+        "status": value,
+        "reason": reason[0],
+        "message": reason[1],
+        "lastProbeTime": format_time(now),
+        "lastTransitionTime": format_time(now),
+    }
+    found.status["conditions"] = [*others, entry]

@@ -1,0 +1,201 @@
+"""A pod as its worker sees it: the state of its containers, its status and its deadline."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sparktest.devcluster import pod_status
+from sparktest.devcluster.clock import Clock, deadline
+from sparktest.devcluster.entries import Entry, Object
+from sparktest.devcluster.environment import ConfigError, build_command, build_environment
+from sparktest.devcluster.event_recorder import EventRecorder
+from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
+from sparktest.devcluster.pod_status import ANNOTATIONS, Container, PodFailure
+from sparktest.devcluster.processes import MARK, Task
+from sparktest.devcluster.resources import Resources
+
+# What the kubelet writes in place of a time that is not known.
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+class StopPodError(Exception):
+    """The pod has to stop; `failure` says why, None if it is deleted."""
+
+    def __init__(self, failure: PodFailure | None, grace_seconds: float) -> None:
+        super().__init__(failure)
+        self.failure = failure
+        self.grace_seconds = grace_seconds
+
+
+class PodRuntime(NamedTuple):
+    """What pod workers need: access to the API, and where their processes keep files.
+
+    Attributes:
+        resources: the API's objects.
+        recorder: writes Events.
+        clock: the current time.
+        folder: holds the home folders and logs of pods.
+        mark: the cluster's uid, which marks its processes.
+    """
+
+    resources: Resources
+    recorder: EventRecorder
+    clock: Clock
+    folder: Path
+    mark: str
+
+    def log_path(self, uid: str, container: str) -> Path:
+        """Return the log file of a container."""
+        return self.folder / uid / f"{container}.log"
+
+    def task(self, pod: Object, container: Object) -> Task:
+        """Return the process to run for a container, and create its home folder.
+
+        Raises:
+            ConfigError: the container refers to something that does not exist.
+        """
+        if container.get("volumeMounts"):
+            raise ConfigError("volumeMounts: the dev cluster mounts no volumes")
+        meta = pod["metadata"]
+        root = self.folder / meta["uid"]
+        home, tmp = root / container["name"], root / ".tmp"  # no container has that name
+        for folder in (root, home, tmp):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+        def lookup(kind: str, name: str) -> Object | None:
+            key = SECRETS.key if kind == "Secret" else CONFIGMAPS.key
+            entry = self.resources.store.get(key, meta["namespace"], name)
+            return entry.decode() if entry else None
+
+        variables = build_environment(container, pod, home, tmp, lookup)
+        return Task(
+            argv=build_command(container, variables),
+            env={**variables, MARK: f"{self.mark}/{meta['uid']}"},
+            cwd=container.get("workingDir") or str(home),
+            log=str(self.log_path(meta["uid"], container["name"])),
+        )
+
+
+class PodRecord:
+    """A pod, the state of its containers, and its failure if something other than they ends it."""
+
+    def __init__(self, entry: Entry, runtime: PodRuntime) -> None:
+        self.entry = entry
+        self.failure: PodFailure | None = None
+        self.containers = pod_status.containers(entry.decode())
+        self._runtime = runtime
+        self._memory_bytes, self._cpu_seconds = 0, 0.0
+
+    @property
+    def all_terminated(self) -> bool:
+        """Return True when every container has ended."""
+        return all(container.terminated for container in self.containers)
+
+    def container(self, name: str) -> Container:
+        """Return the container with this name."""
+        return next(container for container in self.containers if container.name == name)
+
+    def is_deleted(self) -> bool:
+        """Return True when the pod no longer exists."""
+        return self._runtime.resources.store.by_uid(self.entry.uid) is None
+
+    def read(self) -> Object:
+        """Return the current version of the pod.
+
+        Raises:
+            StopPodError: the pod has to stop, or no longer exists.
+        """
+        entry = self._runtime.resources.store.by_uid(self.entry.uid)
+        if entry is None:
+            raise StopPodError(None, 0)
+        pod = entry.decode()
+        meta = pod["metadata"]
+        if meta.get("deletionTimestamp"):
+            raise StopPodError(None, meta.get("deletionGracePeriodSeconds") or 0)
+        left = self.seconds_left(pod)
+        if left is not None and left <= 0:
+            self.record_event("DeadlineExceeded", pod_status.DEADLINE)
+            grace_seconds = pod["spec"].get("terminationGracePeriodSeconds", 30)
+            raise StopPodError(PodFailure("DeadlineExceeded", pod_status.DEADLINE), grace_seconds)
+        return pod
+
+    def seconds_left(self, pod: Object) -> float | None:
+        """Return the seconds until the pod's deadline; None if it has none or has not started."""
+        seconds = pod["spec"].get("activeDeadlineSeconds")
+        started = (pod.get("status") or {}).get("startTime")
+        if seconds is None or started is None:
+            return None
+        return deadline(started, seconds).timestamp() - self._runtime.clock.time()
+
+    def record_event(
+        self, reason: str, message: str, container: str = "", *, warning: bool = False
+    ) -> None:
+        """Record an Event about the pod, or about one of its containers."""
+        entry = self._runtime.resources.store.by_uid(self.entry.uid)
+        if entry:
+            self._runtime.recorder.record(
+                entry.decode(),
+                reason,
+                message,
+                component="kubelet",
+                container=container,
+                warning=warning,
+            )
+
+    def set_waiting(self, container: Container, reason: str, message: str, event: str) -> None:
+        """Set a container that cannot start to waiting, and record an Event.
+
+        Does nothing if it is in that state already: a write would wake the worker, which would
+        write again.
+        """
+        state = pod_status.waiting(reason, message)
+        if container.state == state:
+            return
+        container.state = state
+        self.record_event("Failed", f"Error: {event}", container.name, warning=True)
+        self.write_status()
+
+    def handle_report(self, name: str, report: dict[str, Any]) -> None:
+        """Update a container from what the shim of its process reports."""
+        container, clock = self.container(name), self._runtime.clock
+        if "started" in report:
+            container.state = {"running": {"startedAt": clock.timestamp_of(report["started"])}}
+            self.record_event("Started", f"Started container {name}", name)
+        elif "failed" in report:
+            container.state = pod_status.terminated(
+                128, "StartError", report["failed"], startedAt=EPOCH, finishedAt=clock.timestamp()
+            )
+        elif "ended" in report:
+            self._end(container, report["ended"])
+        else:
+            container.state = pod_status.terminated(137, "Error", "the process was lost")
+        self.write_status()
+
+    def _end(self, container: Container, ended: dict[str, Any]) -> None:
+        self._memory_bytes = max(self._memory_bytes, ended["memory"])
+        self._cpu_seconds += ended["cpu"]
+        code = ended["exitCode"]
+        container.state = pod_status.terminated(
+            code,
+            "Error" if code else "Completed",
+            startedAt=container.state.get("running", {}).get("startedAt"),
+            finishedAt=self._runtime.clock.timestamp_of(ended["finishedAt"]),
+        )
+
+    def write_status(self, *, final: bool = False) -> None:
+        """Write the pod's status; `final` adds the resource usage and completes a deletion."""
+        timestamp = self._runtime.clock.timestamp()
+        # The failure goes into the same write as the end of the last container: in between, a
+        # reader would take that end for the result.
+        failure = self.failure if final or self.all_terminated else None
+
+        def change(pod: Object) -> None:
+            pod["status"] = pod_status.build_status(pod, self.containers, failure, timestamp)
+            meta = pod["metadata"]
+            if final and self._memory_bytes:
+                annotations = meta.setdefault("annotations", {})
+                annotations[f"{ANNOTATIONS}/memory"] = f"{self._memory_bytes // 2**20}Mi"
+                annotations[f"{ANNOTATIONS}/cpu"] = f"{self._cpu_seconds:.2f}s"
+            if final and meta.get("deletionTimestamp"):
+                meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = timestamp, 0
+
+        self._runtime.resources.set_status(PODS, self.entry, change)
