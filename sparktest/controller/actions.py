@@ -7,7 +7,7 @@ from typing import Any
 
 from sparktest.client import ApiClient
 from sparktest.controller import events, steps, testruns
-from sparktest.controller.backend import Backend
+from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.job_actions import JobActions
 from sparktest.controller.logs.collector import LogCollector
@@ -45,7 +45,7 @@ class Actions:
         client: ApiClient,
         caches: Caches,
         log_collector: LogCollector,
-        backend: Backend,
+        api_run_poller: ApiRunPoller,
         *,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
@@ -54,7 +54,7 @@ class Actions:
         self._client = client
         self._caches = caches
         self._log_collector = log_collector
-        self._backend = backend
+        self._api_run_poller = api_run_poller
         self._later = requeue_after
         self._clock = clock
         jobs = JobActions(cluster, caches, requeue_after=requeue_after, clock=clock)
@@ -232,7 +232,7 @@ class Actions:
         return False
 
     def _park(self, step: steps.DeferUntilApiUp, observed: Observation, state: RunState) -> bool:
-        self._backend.park(observed.key)
+        self._api_run_poller.defer_until_api_up(observed.key)
         return False
 
 

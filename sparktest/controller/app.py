@@ -10,7 +10,7 @@ from types import FrameType
 
 from sparktest.client import ApiClient
 from sparktest.controller.actions import Actions
-from sparktest.controller.backend import Backend
+from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import is_finished
@@ -44,7 +44,7 @@ class Controller:
         self._log_collector = LogCollector(
             cluster, client, state=self._caches.pod_state, on_done=self._queue.add
         )
-        self._backend = Backend(
+        self._api_run_poller = ApiRunPoller(
             client,
             self._run_states,
             cluster=uid,
@@ -58,7 +58,7 @@ class Controller:
             client,
             self._caches,
             self._log_collector,
-            self._backend,
+            self._api_run_poller,
             requeue_after=self._queue.add_after,
             clock=_now,
         )
@@ -68,7 +68,7 @@ class Controller:
             self._caches,
             self._run_states,
             self._log_collector,
-            self._backend,
+            self._api_run_poller,
             actions,
             clock=_now,
         )
@@ -85,7 +85,7 @@ class Controller:
         self._workers.start()
         log.info("controller works workers=%d", WORKERS)
         if not stopping.is_set():
-            self._backend.start()
+            self._api_run_poller.start()
         # With a timeout: a signal that the kernel delivers to a thread that is just starting
         # wakes no main thread that waits without one.
         while not stopping.wait(1.0):
@@ -93,7 +93,7 @@ class Controller:
         log.info("controller stops")
         drained = self._workers.drain(DRAIN_SECONDS)
         self._log_collector.stop()
-        self._backend.stop()
+        self._api_run_poller.stop()
         self._caches.stop()
         log.info("controller stopped drained=%s", drained)
 

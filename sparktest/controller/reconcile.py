@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sparktest.controller.actions import Actions
-from sparktest.controller.backend import Backend
+from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation
@@ -41,7 +41,7 @@ class Reconciler:
         caches: Caches,
         run_states: RunStates,
         log_collector: LogCollector,
-        backend: Backend,
+        api_run_poller: ApiRunPoller,
         actions: Actions,
         *,
         clock: Callable[[], datetime],
@@ -51,7 +51,7 @@ class Reconciler:
         self._caches = caches
         self._run_states = run_states
         self._log_collector = log_collector
-        self._backend = backend
+        self._api_run_poller = api_run_poller
         self._actions = actions
         self._clock = clock
 
@@ -102,8 +102,8 @@ class Reconciler:
             waiting_since=state.track_waiting(wait_policy.waiting_reason(seen.pods), now),
             live=state.live is not None,
             verify_exists=state.verify_exists,
-            api_error=self._backend.away,
-            api_down_since=self._backend.away_since,
+            api_error=self._api_run_poller.api_error,
+            api_down_since=self._api_run_poller.api_down_since,
             pull_seconds=self._settings.image_pull_timeout_seconds,
             api_ttl_seconds=self._settings.job_ttl_seconds,
         )

@@ -1,12 +1,13 @@
 """A small world: a cluster, an API, people, time, and a controller that can die."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from sparktest.client import ApiClient
-from sparktest.controller import testruns
+from sparktest.controller import api_run_poller, testruns
 from sparktest.controller.actions import Actions
-from sparktest.controller.backend import Backend
+from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.plan import plan
@@ -36,7 +37,7 @@ class Controller:
         self.caches = LaggingCaches(environment.cluster, self.add)
         self.log_collector = PromptLogCollector(environment.cluster, self.add)
         client = cast("ApiClient", environment.api)
-        self.backend = Backend(
+        self.api_run_poller = ApiRunPoller(
             client,
             self.run_states,
             cluster="here",
@@ -44,6 +45,8 @@ class Controller:
             on_key=self.add,
             on_sweep=self._audit,
             clock=lambda: environment.now,
+            monotonic=itertools.count(step=0.05).__next__,
+            timings=api_run_poller.Timings(sweep_seconds=0.0),
         )
         caches, log_collector = (
             cast("Caches", self.caches),
@@ -54,7 +57,7 @@ class Controller:
             client,
             caches,
             log_collector,
-            self.backend,
+            self.api_run_poller,
             requeue_after=self._add_later,
             clock=lambda: environment.now,
         )
@@ -64,7 +67,7 @@ class Controller:
             caches,
             self.run_states,
             log_collector,
-            self.backend,
+            self.api_run_poller,
             actions,
             clock=lambda: environment.now,
         )
@@ -82,15 +85,11 @@ class Controller:
                 self.add(key)
 
     def poll(self, *, sweep: bool = False) -> None:
-        """Have the API's runs looked at."""
+        """Poll the API; with `sweep`, also read the whole list."""
+        self.api_run_poller._poller._poll_at = 0.0
+        self.api_run_poller.step()
         if sweep:
-            self.backend._swept_at = float("-inf")
-        try:
-            self.backend.poll()
-        except SparkTestError as error:
-            self.backend._failed(error.detail)
-        else:
-            self.backend._works()
+            self.api_run_poller.step()
 
     def deliver(self) -> None:
         """Have all watches bring what is new."""

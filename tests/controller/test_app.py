@@ -64,7 +64,7 @@ def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_
         thread = threading.Thread(target=controller.run, args=(stopping,))
         thread.start()
         until("a problem is known", controller._caches.problems, seconds=5, every=0.01)
-        assert not controller._backend._thread.is_alive()
+        assert not controller._api_run_poller._thread.is_alive()
         stopping.set()
         thread.join(10)
         assert not thread.is_alive()

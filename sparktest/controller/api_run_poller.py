@@ -1,0 +1,170 @@
+"""ApiRunPoller: polls the API for unfinished runs, and knows whether the API can be reached."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+import msgspec
+
+from sparktest.backoff import Backoff
+from sparktest.client import ApiClient
+from sparktest.controller.run_states import RunStates
+from sparktest.controller.testruns import Key
+from sparktest.domain import Run, RunPage, Status
+from sparktest.errors import SparkTestError, UnavailableError
+from sparktest.run_poller import PageRequest, RunPoller
+
+log = logging.getLogger(__name__)
+
+UNFINISHED = tuple(status.value for status in Status if not status.final)
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """When to poll. The short back-off notices an API that is back within 5 seconds."""
+
+    poll_seconds: float = 1.0
+    sweep_seconds: float = 300.0
+    backoff: Backoff = Backoff(first=1.0, cap=5.0)
+
+
+class ApiRunPoller:
+    """Polls in one thread; to the API, these requests are also the controller's heartbeat.
+
+    Args:
+        cluster: the uid of this cluster; runs of other clusters are ignored.
+        namespaces: runs of other namespaces are ignored; empty means all namespaces.
+        on_key: called with the key of every run that changed or has to be reconciled again.
+        on_sweep: called after a sweep, at most once in `sweep_seconds`.
+        clock: returns the time now.
+        monotonic: returns monotonic seconds.
+
+    Attributes:
+        api_error: why the API cannot be reached; None while it answers.
+        api_down_since: the time of the first failure in a row; None while the API answers.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        run_states: RunStates,
+        *,
+        cluster: str,
+        namespaces: Collection[str],
+        on_key: Callable[[Key], None],
+        on_sweep: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+        timings: Timings | None = None,
+    ) -> None:
+        self.api_error: str | None = None
+        self.api_down_since: datetime | None = None
+        self._client = client
+        self._run_states = run_states
+        self._cluster = cluster
+        self._namespaces = namespaces
+        self._on_key = on_key
+        self._on_sweep = on_sweep
+        self._clock = clock
+        self._monotonic = monotonic
+        self._timings = timings or Timings()
+        self._poller = RunPoller(
+            random.Random(),  # noqa: S311 - jitter is no secret
+            poll_seconds=self._timings.poll_seconds,
+            sweep_seconds=self._timings.sweep_seconds,
+            backoff=self._timings.backoff,
+        )
+        self._on_sweep_at = float("-inf")
+        self._lock = threading.Lock()
+        self._deferred: set[Key] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="api-run-poller", daemon=True)
+
+    def start(self) -> None:
+        """Start polling."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, if it was started."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def defer_until_api_up(self, key: Key) -> None:
+        """Reconcile the key when the API can be reached again; at once if it can be now."""
+        with self._lock:
+            if self.api_error is not None:
+                self._deferred.add(key)
+                return
+        self._on_key(key)
+
+    def step(self) -> None:
+        """Make the next request, and hand on the runs that changed."""
+        request = self._poller.next_request(self._monotonic(), self._known_ids)
+        try:
+            self._received(request, self._page(request))
+        except SparkTestError as error:
+            self._failed(error)
+        except Exception as error:
+            log.exception("poll failed")
+            self._failed(UnavailableError(type(error).__name__))
+        else:
+            self._reached()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._poller.delay(self._monotonic())):
+            self.step()
+
+    def _page(self, request: PageRequest) -> RunPage:
+        return self._client.list_runs(
+            status=UNFINISHED,
+            namespace=tuple(self._namespaces),
+            updated_since=request.updated_since,
+            cursor=request.cursor,
+            limit=request.limit,
+        )
+
+    def _received(self, request: PageRequest, page: RunPage) -> None:
+        for run in page.runs:
+            if self._is_ours(run) and self._run_states.update(run, self._clock()):
+                self._on_key((run.namespace, run.job_name))
+        now = self._monotonic()
+        missing = self._poller.received(request, page, now)
+        if not request.sweep or page.next is not None:
+            return
+        # They have ended or were deleted: find out which.
+        for key, run in self._run_states.unfinished().items():
+            if run.id in missing:
+                self._run_states.verify_exists(key)
+                self._on_key(key)
+        # A sweep follows every failure; what is done after one is too much for that.
+        if now - self._on_sweep_at >= self._timings.sweep_seconds:
+            self._on_sweep_at = now
+            self._on_sweep()
+
+    def _is_ours(self, run: Run) -> bool:
+        if self._namespaces and run.namespace not in self._namespaces:
+            return False
+        return run.cluster in (None, self._cluster) and bool(run.job_name)
+
+    def _known_ids(self) -> list[str]:
+        return [run.id for run in self._run_states.unfinished().values()]
+
+    def _failed(self, error: SparkTestError) -> None:
+        self._poller.failed(error, self._monotonic())
+        if self.api_error is None:
+            log.warning("api unreachable error=%s", error.detail)
+        with self._lock:
+            self.api_down_since = self.api_down_since or self._clock()
+            self.api_error = error.detail
+
+    def _reached(self) -> None:
+        with self._lock:
+            was_down, self.api_error, self.api_down_since = self.api_error is not None, None, None
+            deferred, self._deferred = self._deferred, set()
+        if was_down:
+            log.info("api reachable again deferred=%d", len(deferred))
+        for key in deferred:
+            self._on_key(key)
