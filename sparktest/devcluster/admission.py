@@ -1,4 +1,4 @@
-"""What each built-in kind gets on top of its schema's defaults, and what it is refused for."""
+"""Defaults and validation of built-in kinds, beyond their schemas."""
 
 import json
 from base64 import b64encode
@@ -13,36 +13,36 @@ from sparktest.devcluster.store import Store
 from sparktest.domain import DEVCLUSTER_UID_PREFIX
 
 TRACKING = "batch.kubernetes.io/job-tracking"
-TOLERATED = [
+DEFAULT_TOLERATIONS = [
     {
-        "key": f"node.kubernetes.io/{what}",
+        "key": f"node.kubernetes.io/{condition}",
         "operator": "Exists",
         "effect": "NoExecute",
         "tolerationSeconds": 300,
     }
-    for what in ("not-ready", "unreachable")
+    for condition in ("not-ready", "unreachable")
 ]
 JOB_NAME, JOB_UID = "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"
 
 
 def complete(kind: Kind, obj: Object, store: Store, stamp: str) -> None:
-    """Fill in what a new object of a built-in kind gets from the server.
+    """Set the fields of a new object of a built-in kind that only the server sets.
 
     Raises:
-        StatusError: 403, it may not be created.
+        StatusError: 403, the object must not be created.
     """
     if not kind.custom and kind.kind in COMPLETE:
         COMPLETE[kind.kind](obj, store, stamp)
 
 
 def default(kind: Kind, obj: Object) -> None:
-    """Fill in the defaults of an object, new or changed, that follow from its other fields."""
+    """Set the defaults of a new or changed object that depend on its other fields."""
     if not kind.custom and kind.kind in DEFAULT:
         DEFAULT[kind.kind](obj)
 
 
 def causes(kind: Kind, obj: Object, old: Object | None) -> list[Cause]:
-    """The rules of a built-in kind that the object breaks, beside those of its schema."""
+    """Return the validation errors of an object of a built-in kind, beyond those of its schema."""
     check = None if kind.custom else CAUSES.get(kind.kind)
     return list(check(obj, old)) if check else []
 
@@ -58,11 +58,11 @@ def _pod(pod: Object, store: Store, stamp: str) -> None:
     if store.get(ACCOUNTS.key, meta["namespace"], account) is None:
         why = f'error looking up service account {meta["namespace"]}/{account}: serviceaccount "'
         raise forbidden("pods", "", meta["name"], f'{why}{account}" not found')
-    spec.setdefault("tolerations", TOLERATED)
+    spec.setdefault("tolerations", DEFAULT_TOLERATIONS)
     for container in _containers(spec):
-        _pull_policy(container)
-        _requests(container["resources"])
-    pod["status"] = {"phase": "Pending", "qosClass": _quality(spec)}
+        _default_pull_policy(container)
+        _default_requests(container["resources"])
+    pod["status"] = {"phase": "Pending", "qosClass": _qos_class(spec)}
 
 
 def _containers(spec: Object) -> Iterator[Object]:
@@ -70,26 +70,26 @@ def _containers(spec: Object) -> Iterator[Object]:
     yield from spec.get("containers") or ()
 
 
-def _pull_policy(container: Object) -> None:
+def _default_pull_policy(container: Object) -> None:
     image = str(container.get("image", ""))
     latest = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
     container.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")
 
 
-def _requests(resources: Object) -> None:
-    """Request what is limited and not requested."""
+def _default_requests(resources: Object) -> None:
+    """Set requests that are not given to the limits."""
     if resources.get("limits"):
         resources["requests"] = {**resources["limits"], **(resources.get("requests") or {})}
 
 
-def _quality(spec: Object) -> str:
-    wishes = [container.get("resources") or {} for container in _containers(spec)]
-    if not any(wish.get("limits") or wish.get("requests") for wish in wishes):
+def _qos_class(spec: Object) -> str:
+    resources = [container.get("resources") or {} for container in _containers(spec)]
+    if not any(each.get("limits") or each.get("requests") for each in resources):
         return "BestEffort"
     exact = all(
-        {"cpu", "memory"} <= (wish.get("limits") or {}).keys()
-        and wish.get("requests", wish["limits"]) == wish["limits"]
-        for wish in wishes
+        {"cpu", "memory"} <= (each.get("limits") or {}).keys()
+        and each.get("requests", each["limits"]) == each["limits"]
+        for each in resources
     )
     return "Guaranteed" if exact else "Burstable"
 
@@ -100,7 +100,7 @@ def _job_default(job: Object) -> None:
         spec["parallelism"] = 1
         spec.setdefault("completions", 1)
     for container in _containers(spec["template"]["spec"]):
-        _pull_policy(container)
+        _default_pull_policy(container)
 
 
 def _job(job: Object, store: Store, stamp: str) -> None:
@@ -115,12 +115,12 @@ def _job(job: Object, store: Store, stamp: str) -> None:
         spec["selector"] = {"matchLabels": {JOB_UID: meta["uid"]}}
         template = spec["template"].setdefault("metadata", {})
         template["labels"] = {**(template.get("labels") or {}), **labels}
-        if "labels" not in meta:  # without any of its own a Job gets those of its template
+        if "labels" not in meta:  # a Job without labels takes those of its template
             meta["labels"] = dict(template["labels"])
     job["status"] = {}
 
 
-FIXED_IN_JOB = (
+IMMUTABLE_JOB_FIELDS = (
     "completions",
     "selector",
     "template",
@@ -140,16 +140,16 @@ def _job_causes(job: Object, old: Object | None) -> Iterator[Cause]:
         yield cause("Required", "spec.selector", "Required value")
     yield from label_causes("spec.template.labels", labels or {})
     if not wanted or not wanted.items() <= (labels or {}).items():
-        text = f"Invalid value: {_shown(labels)}: `selector` does not match template `labels`"
+        text = f"Invalid value: {_to_json(labels)}: `selector` does not match template `labels`"
         yield cause("Invalid", "spec.template.metadata.labels", text)
     yield from _template_causes(template["spec"], "spec.template.spec")
-    for field in FIXED_IN_JOB if old else ():
+    for field in IMMUTABLE_JOB_FIELDS if old else ():
         if spec.get(field) != (old or job)["spec"].get(field):
-            text = f"Invalid value: {_shown(spec.get(field))}: field is immutable"
+            text = f"Invalid value: {_to_json(spec.get(field))}: field is immutable"
             yield cause("Invalid", f"spec.{field}", text)
 
 
-def _shown(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
@@ -171,8 +171,8 @@ def _container_causes(spec: Object, path: str) -> Iterator[Cause]:
                 yield cause("Required", f"{where}.image", "Required value")
 
 
-CHANGEABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
-UNCHANGEABLE = (
+MUTABLE_POD_FIELDS = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
+POD_UPDATE_MESSAGE = (
     "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
     "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set "
@@ -184,16 +184,16 @@ def _pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
     yield from _container_causes(pod["spec"], "spec")
     if old is None:
         return
-    if _fixed(pod) != _fixed(old):
-        yield cause("Forbidden", "spec", UNCHANGEABLE)
+    if _immutable_part(pod) != _immutable_part(old):
+        yield cause("Forbidden", "spec", POD_UPDATE_MESSAGE)
     deadline, before = (spec["spec"].get("activeDeadlineSeconds") for spec in (pod, old))
     if before is not None and (deadline is None or deadline > before):
         text = f"Invalid value: {deadline}: must be less than or equal to previous value"
         yield cause("Invalid", "spec.activeDeadlineSeconds", text)
 
 
-def _fixed(pod: Object) -> Object:
-    spec = {key: value for key, value in pod["spec"].items() if key not in CHANGEABLE}
+def _immutable_part(pod: Object) -> Object:
+    spec = {key: value for key, value in pod["spec"].items() if key not in MUTABLE_POD_FIELDS}
     for field in ("initContainers", "containers"):
         spec[field] = [{**container, "image": ""} for container in spec.get(field) or ()]
     return spec
@@ -203,7 +203,7 @@ def _namespace(namespace: Object, store: Store, stamp: str) -> None:
     meta = namespace["metadata"]
     meta["labels"] = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta["name"]}
     if meta["name"] == SYSTEM:
-        # The cluster's uid is that of this namespace, and tells everybody what cluster it is.
+        # The uid of this namespace identifies the cluster; the prefix marks a dev cluster.
         meta["uid"] = DEVCLUSTER_UID_PREFIX + meta["uid"][len(DEVCLUSTER_UID_PREFIX) :]
     namespace["spec"] = {"finalizers": ["kubernetes"]}
     namespace["status"] = {"phase": "Active"}
@@ -228,7 +228,7 @@ def _crd(crd: Object, store: Store, stamp: str) -> None:
     names = spec["names"]
     names.setdefault("singular", str(names.get("kind", "")).lower())
     names.setdefault("listKind", f"{names.get('kind', '')}List")
-    says = {
+    messages = {
         "NamesAccepted": ("NoConflicts", "no conflicts found"),
         "Established": ("InitialNamesAccepted", "the initial names have been accepted"),
     }
@@ -240,7 +240,7 @@ def _crd(crd: Object, store: Store, stamp: str) -> None:
             "status": "True",
             "type": kind,
         }
-        for kind, (reason, message) in says.items()
+        for kind, (reason, message) in messages.items()
     ]
     stored = [version["name"] for version in spec["versions"] if version.get("storage")]
     crd["status"] = {"acceptedNames": names, "conditions": conditions, "storedVersions": stored}

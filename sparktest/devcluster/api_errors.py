@@ -1,4 +1,4 @@
-"""The errors of the Kubernetes API: a code, a reason, and the Status object that says so."""
+"""The errors of the Kubernetes API, and their Status objects."""
 
 from collections.abc import Sequence
 from typing import Any, TypedDict
@@ -7,7 +7,7 @@ from sparktest.errors import SparkTestError
 
 
 class Cause(TypedDict):
-    """One broken rule: Kubernetes' word for it, what is wrong, and the path of the field."""
+    """A StatusCause: one validation error, with Kubernetes' reason and the path of the field."""
 
     reason: str
     message: str
@@ -15,7 +15,7 @@ class Cause(TypedDict):
 
 
 class StatusError(SparkTestError):
-    """An answer other than success; `document()` is its body."""
+    """An error response; `document()` is its body."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class StatusError(SparkTestError):
         self.warnings: list[str] = []
 
     def document(self) -> dict[str, Any]:
-        """The Status object."""
+        """Return the Status object."""
         document: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -52,24 +52,24 @@ class StatusError(SparkTestError):
 
 
 class NoRouteError(StatusError):
-    """A path that the API does not serve; the answer is no Status there either."""
+    """A path that the API does not serve. The response is plain text, as from a real API server."""
 
     def __init__(self) -> None:
         super().__init__(404, "NotFound", "the server could not find the requested resource")
 
 
 def qualified(plural_or_kind: str, group: str) -> str:
-    """`jobs.batch`, or `pods` for the core group, which has no name."""
+    """Return `jobs.batch`, or `pods` for the core group, which has no name."""
     return f"{plural_or_kind}.{group}" if group else plural_or_kind
 
 
 def bad_request(message: str) -> StatusError:
-    """The error for a request that makes no sense."""
+    """Return the error for a malformed request."""
     return StatusError(400, "BadRequest", message)
 
 
 def not_found(plural: str, group: str, name: str) -> StatusError:
-    """The error for an object that is not there."""
+    """Return the error for an object that does not exist."""
     return StatusError(
         404,
         "NotFound",
@@ -79,7 +79,7 @@ def not_found(plural: str, group: str, name: str) -> StatusError:
 
 
 def already_exists(plural: str, group: str, name: str) -> StatusError:
-    """The error for a second object of the same name."""
+    """Return the error for a second object with the same name."""
     return StatusError(
         409,
         "AlreadyExists",
@@ -89,7 +89,7 @@ def already_exists(plural: str, group: str, name: str) -> StatusError:
 
 
 def conflict(plural: str, group: str, name: str, why: str) -> StatusError:
-    """The error for a write to an object that is no longer what the writer thinks."""
+    """Return the error for a write that is based on another version of the object."""
     return StatusError(
         409,
         "Conflict",
@@ -104,7 +104,7 @@ MODIFIED = (
 
 
 def forbidden(plural: str, group: str, name: str, why: str) -> StatusError:
-    """The error for what may not be done now."""
+    """Return the error for an action that is not allowed."""
     return StatusError(
         403,
         "Forbidden",
@@ -114,7 +114,7 @@ def forbidden(plural: str, group: str, name: str, why: str) -> StatusError:
 
 
 def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> StatusError:
-    """The error for an object that breaks rules; it names every one."""
+    """Return the error for an invalid object; its message names every cause."""
     texts = [f"{cause['field']}: {cause['message']}" for cause in causes]
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     return StatusError(
@@ -126,10 +126,10 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Status
 
 
 def expired(message: str) -> StatusError:
-    """The error for a resource version or a list that is no longer kept."""
+    """Return the error for a resource version whose events are no longer kept."""
     return StatusError(410, "Expired", message)
 
 
 def cause(reason: str, field: str, message: str) -> Cause:
-    """A broken rule; `reason` without its `FieldValue` in front."""
+    """Return a cause; `reason` is without the prefix `FieldValue`."""
     return {"reason": f"FieldValue{reason}", "message": message, "field": field}

@@ -1,4 +1,4 @@
-"""Validation rules in CEL (x-kubernetes-validations), for objects and for their changes."""
+"""Validation rules in CEL (x-kubernetes-validations)."""
 
 import json
 from collections.abc import Iterator
@@ -18,39 +18,39 @@ ABSENT = object()
 
 
 class Rule:
-    """One rule: an expression on `self`, and on `oldSelf` where it is about a change.
+    """One rule: an expression on `self`; a transition rule uses `oldSelf` as well.
 
     Raises:
-        ValueError: the expression cannot be compiled.
+        ValueError: the expression does not compile.
     """
 
     def __init__(self, document: Tree) -> None:
         self.text = str(document.get("rule", ""))
-        self.program = _compiled(self.text)
-        self.on_change = "oldSelf" in self.text
+        self.program = _compile(self.text)
+        self.is_transition = "oldSelf" in self.text
         self.reason = str(document.get("reason", "FieldValueInvalid")).removeprefix("FieldValue")
         self.field = str(document.get("fieldPath", ""))
         self.message = str(document.get("message", "")).strip()
         expression = document.get("messageExpression")
-        self.explain = _compiled(expression) if expression else None
+        self.message_program = _compile(expression) if expression else None
 
     def cause(self, value: Any, old: Any, path: str) -> Cause | None:
-        """What is wrong, or None; a rule that fails to evaluate is broken too."""
+        """Return the error, or None if the rule holds; a rule that cannot be evaluated fails."""
         data = {"self": value} if old is ABSENT else {"self": value, "oldSelf": old}
-        verdict = self.program.eval(data=data).value()
-        if verdict is True:
+        result = self.program.eval(data=data).value()
+        if result is True:
             return None
         text = self.message or f"failed rule: {self.text}"
-        if self.explain:
-            explained = self.explain.eval(data=data).value()
-            text = explained if isinstance(explained, str) else text
-        if not isinstance(verdict, bool):
-            text = f"rule {self.text!r} could not be evaluated: {verdict}"
+        if self.message_program:
+            evaluated = self.message_program.eval(data=data).value()
+            text = evaluated if isinstance(evaluated, str) else text
+        if not isinstance(result, bool):
+            text = f"rule {self.text!r} could not be evaluated: {result}"
         field = f"{path}{self.field}".removeprefix(".")
         return cause(self.reason, field, _message(self.reason, value, text))
 
 
-def _compiled(expression: str) -> Any:
+def _compile(expression: str) -> Any:
     try:
         return ENVIRONMENT.compile(expression)
     except RuntimeError as error:
@@ -78,20 +78,24 @@ class RuleTree:
         self.keys: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, schema: Tree) -> Self:
-        """The tree of a schema.
+    def from_schema(cls, schema: Tree) -> Self:
+        """Return the tree of a schema.
 
         Raises:
-            ValueError: a rule cannot be compiled.
+            ValueError: a rule does not compile.
         """
-        below = {name: cls.of(part) for name, part in (schema.get("properties") or {}).items()}
+        below = {
+            name: cls.from_schema(part) for name, part in (schema.get("properties") or {}).items()
+        }
         tree = cls(
             [Rule(rule) for rule in schema.get("x-kubernetes-validations") or ()],
             {name: part for name, part in below.items() if part},
         )
-        for place, key in (("extra", "additionalProperties"), ("items", "items")):
+        for attribute, key in (("extra", "additionalProperties"), ("items", "items")):
             part = schema.get(key)
-            setattr(tree, place, (cls.of(part) if isinstance(part, dict) else None) or None)
+            setattr(
+                tree, attribute, (cls.from_schema(part) if isinstance(part, dict) else None) or None
+            )
         if schema.get("x-kubernetes-list-type") == "map":
             tree.keys = tuple(schema.get("x-kubernetes-list-map-keys") or ())
         return tree
@@ -100,11 +104,11 @@ class RuleTree:
         return bool(self.rules or self.properties or self.extra or self.items)
 
     def causes(self, value: Any, old: Any) -> list[Cause]:
-        """Every rule that the value breaks; `old` None means it is new."""
+        """Return the errors of a value; `old` is None for a new object."""
         return list(_walk(self, value, ABSENT if old is None else old, ""))
 
     def parts(self, value: Any, old: Any) -> Iterator[tuple["RuleTree", Any, Any, str]]:
-        """What is inside of a value and has rules: their tree, it, what it was, where it is."""
+        """Yield the parts of a value that have rules: tree, part, old part, path."""
         if isinstance(value, dict):
             for name, part in value.items():
                 if tree := self.properties.get(name) or self.extra:
@@ -112,22 +116,22 @@ class RuleTree:
                     yield tree, part, before, f".{name}"
         elif isinstance(value, list) and self.items:
             for index, item in enumerate(value):
-                yield self.items, item, self.twin(item, old), f"[{index}]"
+                yield self.items, item, self.old_item(item, old), f"[{index}]"
 
-    def twin(self, item: Any, old: Any) -> Any:
-        """What an item of a list was before: known only where the list has keys."""
+    def old_item(self, item: Any, old: Any) -> Any:
+        """Return the old item with the same keys; ABSENT unless the list is a map list."""
         if not self.keys or not isinstance(old, list):
             return ABSENT
         wanted = [item.get(key) for key in self.keys]
-        same = (known for known in old if [known.get(key) for key in self.keys] == wanted)
+        same = (each for each in old if [each.get(key) for key in self.keys] == wanted)
         return next(same, ABSENT)
 
 
 def _walk(tree: RuleTree, value: Any, old: Any, path: str) -> Iterator[Cause]:
     for rule in tree.rules:
-        if rule.on_change and old is ABSENT:
+        if rule.is_transition and old is ABSENT:
             continue
-        found = rule.cause(value, old if rule.on_change else ABSENT, path)
+        found = rule.cause(value, old if rule.is_transition else ABSENT, path)
         if found:
             yield found
     for below, part, before, step in tree.parts(value, old):

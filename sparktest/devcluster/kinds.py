@@ -1,4 +1,4 @@
-"""The kinds that the dev cluster serves: the built-in ones, and one for each version of a CRD."""
+"""The kinds that the dev cluster serves: the built-in ones and those of CRDs."""
 
 from collections.abc import Iterable
 from importlib.resources import files
@@ -15,7 +15,7 @@ AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 
 class Column(msgspec.Struct, frozen=True, rename="camel"):
-    """A column that a CRD asks for; `priority` above 0 means with -o wide only."""
+    """A printer column; one with a `priority` above 0 appears only with -o wide."""
 
     name: str
     type: str
@@ -26,7 +26,10 @@ class Column(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True):
-    """One kind in one version. `fields` are what a field selector may name beside the usual."""
+    """One kind in one version.
+
+    `fields` are the fields that a field selector may name, besides name and namespace.
+    """
 
     group: str = ""
     version: str
@@ -47,18 +50,18 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True)
     schema: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Compiled once, here: an object is checked on every write.
-        self.__dict__["rules"] = Schema(self.schema)
+        # Compiled once, since every write is validated.
+        self.__dict__["compiled"] = Schema(self.schema)
 
     @property
-    def rules(self) -> Schema:
+    def compiled_schema(self) -> Schema:
         """The compiled schema."""
-        compiled: Schema = self.__dict__["rules"]
+        compiled: Schema = self.__dict__["compiled"]
         return compiled
 
     @property
     def key(self) -> str:
-        """Where the store keeps objects of this kind, whatever the version."""
+        """The key of this kind in the store, the same for all versions."""
         return f"{self.group}/{self.plural}"
 
     @property
@@ -78,21 +81,21 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True)
         return qualified(self.plural, self.group)
 
     def served_subresources(self) -> list[str]:
-        """The subresources in a stable order."""
+        """Return the subresources in a stable order."""
         return sorted(self.subresources)
 
 
 class Kinds:
-    """All kinds. Readers need no lock: a change replaces the table as a whole."""
+    """The table of all kinds. Readers need no lock: a change replaces the whole table."""
 
     def __init__(self) -> None:
         self._table = {(kind.group, kind.version, kind.plural): kind for kind in BUILT_IN}
 
     def find(self, group: str, version: str, plural: str) -> Kind:
-        """The kind behind a path.
+        """Return the kind of a path.
 
         Raises:
-            StatusError: 404, none is.
+            NoRouteError: there is no such kind.
         """
         kind = self._table.get((group, version, plural))
         if kind is None:
@@ -100,28 +103,28 @@ class Kinds:
         return kind
 
     def all(self) -> list[Kind]:
-        """Every kind, the built-in ones first."""
+        """Return every kind in every version, the built-in ones first."""
         return list(self._table.values())
 
     def stored(self) -> list[Kind]:
-        """One version of every kind."""
+        """Return every kind in one version."""
         return list({kind.key: kind for kind in self._table.values()}.values())
 
     def by_key(self, key: str) -> Kind | None:
-        """A version of the kind that the store keeps under this key."""
+        """Return any version of the kind with this key, or None."""
         return next((kind for kind in self._table.values() if kind.key == key), None)
 
     def put(self, crd: dict[str, Any]) -> None:
-        """Serve what a CRD describes, in place of what it described before."""
+        """Add the kinds of a CRD, in place of its earlier ones."""
         key = _crd_key(crd)
-        others = {where: kind for where, kind in self._table.items() if kind.key != key}
+        others = {path: kind for path, kind in self._table.items() if kind.key != key}
         served = {(kind.group, kind.version, kind.plural): kind for kind in kinds_of(crd)}
         self._table = others | served
 
     def drop(self, crd: dict[str, Any]) -> None:
-        """No longer serve what a CRD describes."""
+        """Remove the kinds of a CRD."""
         key = _crd_key(crd)
-        self._table = {where: kind for where, kind in self._table.items() if kind.key != key}
+        self._table = {path: kind for path, kind in self._table.items() if kind.key != key}
 
 
 def _crd_key(crd: dict[str, Any]) -> str:
@@ -129,19 +132,21 @@ def _crd_key(crd: dict[str, Any]) -> str:
 
 
 def kinds_of(crd: dict[str, Any]) -> list[Kind]:
-    """The served versions of a CRD.
+    """Return the served versions of a CRD.
 
     Raises:
-        ValueError: a schema or a rule in it cannot be compiled.
+        ValueError: a schema or a validation rule does not compile.
     """
     spec = crd["spec"]
     storage = next(version["name"] for version in spec["versions"] if version["storage"])
     return [
-        _custom(spec, version, storage) for version in spec["versions"] if version.get("served")
+        _custom_kind(spec, version, storage)
+        for version in spec["versions"]
+        if version.get("served")
     ]
 
 
-def _custom(spec: dict[str, Any], version: dict[str, Any], storage: str) -> Kind:
+def _custom_kind(spec: dict[str, Any], version: dict[str, Any], storage: str) -> Kind:
     names = spec["names"]
     return Kind(
         group=spec["group"],
@@ -169,7 +174,7 @@ _COLUMNS = list[Column]
 
 
 def crd_causes(crd: dict[str, Any]) -> list[Cause]:
-    """What is wrong with a CRD beyond its own schema."""
+    """Return the errors of a CRD that its own schema does not find."""
     spec = crd["spec"]
     name = f"{spec['names']['plural']}.{spec['group']}"
     found = []
@@ -212,7 +217,7 @@ BUILT_IN = _load()
 
 
 def built_in(kind: str) -> Kind:
-    """A built-in kind by its name."""
+    """Return a built-in kind by its name."""
     return next(candidate for candidate in BUILT_IN if candidate.kind == kind)
 
 
@@ -220,5 +225,5 @@ PODS, JOBS, NAMESPACES = built_in("Pod"), built_in("Job"), built_in("Namespace")
 EVENTS, SECRETS, CONFIGMAPS = built_in("Event"), built_in("Secret"), built_in("ConfigMap")
 ACCOUNTS, NODES = built_in("ServiceAccount"), built_in("Node")
 CRDS = built_in("CustomResourceDefinition")
-# The namespace whose uid is that of the cluster.
+# The uid of this namespace identifies the cluster.
 SYSTEM = "kube-system"

@@ -209,20 +209,20 @@ class Resources:
         return fresh
 
     def _prune(self, kind: Kind, obj: Object, options: Options) -> None:
-        unknown = kind.rules.prune(obj)
+        unknown = kind.compiled_schema.prune(obj)
         if unknown and options.validation == "Strict":
             fields = ", ".join(f'unknown field "{field}"' for field in unknown)
             raise _decode_error(kind, f"strict decoding error: {fields}", options)
         if options.validation == "Warn":
             options.warnings.extend(f'unknown field "{field}"' for field in unknown)
-        kind.rules.default(obj)
+        kind.compiled_schema.default(obj)
 
     def _check_names(self, kind: Kind, obj: Object) -> None:
         label_name = kind is NAMESPACES
         self._raise_invalid(kind, obj, metadata_causes(obj["metadata"], label_name=label_name))
 
     def _check_schema(self, kind: Kind, obj: Object, old: Object | None, options: Options) -> None:
-        causes = kind.rules.causes(obj, old)
+        causes = kind.compiled_schema.causes(obj, old)
         if not kind.custom and any(c["reason"] == "FieldValueTypeInvalid" for c in causes):
             raise _decode_error(kind, causes[0]["message"], options)
         self._raise_invalid(kind, obj, causes if kind.custom else builtin_messages(causes))

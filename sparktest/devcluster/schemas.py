@@ -1,4 +1,4 @@
-"""Structural schemas: what an object may hold. Pruning, defaulting, validation."""
+"""Structural schemas: pruning, defaulting and validation of objects."""
 
 from base64 import b64decode
 from copy import deepcopy
@@ -13,7 +13,7 @@ from sparktest.devcluster.validation_errors import error_causes
 
 
 def is_base64(text: str) -> bool:
-    """Whether the text is base64."""
+    """Return True if the text is base64."""
     try:
         b64decode(text, validate=True)
     except ValueError:
@@ -21,8 +21,8 @@ def is_base64(text: str) -> bool:
     return True
 
 
-# What JSON Schema checks as it stands. Everything else is Kubernetes' own or only describes.
-PLAIN = (
+# Keywords that JSON Schema validates as they are. Others are Kubernetes' own, or descriptions.
+STANDARD_KEYWORDS = (
     "enum",
     "maximum",
     "minimum",
@@ -45,9 +45,9 @@ OWN_FORMATS = {"byte": is_base64}
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 ROOT = ("apiVersion", "kind", "metadata")
-# After one of these a rule could meet a value of a type that it does not expect.
+# After one of these errors a CEL rule could receive a value of an unexpected type.
 BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueTooLong", "FieldValueTooMany")
-UNCHECKED = (
+RULES_SKIPPED = (
     "Invalid value: null: some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation"
 )
@@ -58,15 +58,15 @@ class Schema:
     """A compiled schema.
 
     Raises:
-        ValueError: the document is no schema; the message says why.
+        ValueError: the document is not a valid schema.
     """
 
     def __init__(self, document: Tree) -> None:
         self.document = document
-        self._rules = RuleTree.of(document)
+        self._cel_rules = RuleTree.from_schema(document)
         try:
             self._validator = jsonschema_rs.Draft4Validator(
-                plain(document),
+                to_json_schema(document),
                 pattern_options=jsonschema_rs.RegexOptions(),
                 formats=OWN_FORMATS,
             )
@@ -74,9 +74,9 @@ class Schema:
             raise ValueError(str(error).splitlines()[0]) from error
 
     def prune(self, obj: Tree) -> list[str]:
-        """The paths of the unknown fields, which are taken out of the object.
+        """Remove unknown fields from the object, and nulls of fields that are not nullable.
 
-        So are nulls where null is no value.
+        Return the paths of the unknown fields.
         """
         unknown: list[str] = []
         root = {key: obj.pop(key) for key in ROOT if key in obj}
@@ -88,20 +88,20 @@ class Schema:
         return unknown
 
     def default(self, obj: Tree) -> None:
-        """Fill in what is absent and has a default."""
+        """Set absent fields to their defaults."""
         _default(obj, self.document)
 
     def causes(self, obj: Tree, old: Tree | None) -> list[Cause]:
-        """Every rule that the object breaks, in a stable order; `old` is what it replaces."""
+        """Return the validation errors in a stable order; `old` is the current object, if any."""
         found = [
             broken for error in self._validator.iter_errors(obj) for broken in error_causes(error)
         ]
         found.sort(key=lambda broken: broken["field"] == "<nil>", reverse=True)
-        if not self._rules:
+        if not self._cel_rules:
             return found
         if any(broken["reason"] in BLOCKING for broken in found):
-            return [*found, cause("Invalid", "<nil>", UNCHECKED)]
-        return found + self._rules.causes(obj, old)
+            return [*found, cause("Invalid", "<nil>", RULES_SKIPPED)]
+        return found + self._cel_rules.causes(obj, old)
 
 
 def _prune(value: Any, schema: Tree, path: str, unknown: list[str]) -> None:
@@ -112,7 +112,7 @@ def _prune(value: Any, schema: Tree, path: str, unknown: list[str]) -> None:
         return
     for key in list(value):
         where = f"{path}.{key}" if path else key
-        below = _below(schema, key)
+        below = _field_schema(schema, key)
         if below is None:
             del value[key]
             unknown.append(where)
@@ -122,8 +122,8 @@ def _prune(value: Any, schema: Tree, path: str, unknown: list[str]) -> None:
             _prune(value[key], below, where, unknown)
 
 
-def _below(schema: Tree, key: str) -> Tree | None:
-    """The schema of a field; empty where anything goes, None where the field is unknown."""
+def _field_schema(schema: Tree, key: str) -> Tree | None:
+    """Return the schema of a field: empty if any value is valid, None if the field is unknown."""
     properties = schema.get("properties") or {}
     if key in properties:
         return cast(Tree, properties[key])
@@ -131,7 +131,7 @@ def _below(schema: Tree, key: str) -> Tree | None:
     if isinstance(extra, dict):
         return extra
     embedded = schema.get("x-kubernetes-embedded-resource") and key in ROOT
-    # An empty schema came from inside a part that is kept as it is.
+    # An empty schema comes from inside a value that is preserved as it is.
     keep = extra is True or schema.get(PRESERVE) or embedded or not schema
     return {} if keep else None
 
@@ -146,25 +146,29 @@ def _default(value: Any, schema: Tree) -> None:
         if key not in value and "default" in below:
             value[key] = deepcopy(below["default"])
     for key, part in value.items():
-        _default(part, _below(schema, key) or {})
+        _default(part, _field_schema(schema, key) or {})
 
 
-def plain(schema: Tree) -> Tree:
-    """The JSON Schema (draft 4, as Kubernetes means it) of a structural schema."""
-    found = {key: schema[key] for key in PLAIN if key in schema} | _types(schema)
+def to_json_schema(schema: Tree) -> Tree:
+    """Return the JSON Schema (draft 4, as in Kubernetes) of a structural schema."""
+    found = {key: schema[key] for key in STANDARD_KEYWORDS if key in schema} | _type_keywords(
+        schema
+    )
     if "properties" in schema:
-        found["properties"] = {name: plain(below) for name, below in schema["properties"].items()}
+        found["properties"] = {
+            name: to_json_schema(below) for name, below in schema["properties"].items()
+        }
     for key in ("items", "additionalProperties", "not"):
         if isinstance(schema.get(key), dict):
-            found[key] = plain(schema[key])
+            found[key] = to_json_schema(schema[key])
     for key in ("oneOf", "anyOf", "allOf"):
         if key in schema:
-            found[key] = [plain(below) for below in schema[key]]
+            found[key] = [to_json_schema(below) for below in schema[key]]
     return found
 
 
-def _types(schema: Tree) -> Tree:
-    """What a schema says of the type, and what follows from its format."""
+def _type_keywords(schema: Tree) -> Tree:
+    """Return the keywords for the type of a schema, and for the limits of its format."""
     found: Tree = {}
     types = ["integer", "string"] if schema.get(INT_OR_STRING) else [schema.get("type")]
     if types != [None]:
