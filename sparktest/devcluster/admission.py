@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sparktest.devcluster.api_errors import Cause, cause, forbidden
-from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import ACCOUNTS, SYSTEM, Kind, crd_causes
 from sparktest.devcluster.objects import dns_label_causes, label_causes
 from sparktest.devcluster.store import Store
+from sparktest.devcluster.stored_objects import Object
 from sparktest.domain import DEVCLUSTER_UID_PREFIX
 
 TRACKING = "batch.kubernetes.io/job-tracking"

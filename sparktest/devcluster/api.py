@@ -16,7 +16,6 @@ from sparktest.devcluster.api_errors import (
     invalid,
 )
 from sparktest.devcluster.deletion import DeleteOptions, delete
-from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import Kind, Kinds
 from sparktest.devcluster.representation import Representation, negotiate
 from sparktest.devcluster.requests import (
@@ -30,6 +29,7 @@ from sparktest.devcluster.requests import (
 )
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.selectors import parse_selector
+from sparktest.devcluster.stored_objects import Object, StoredObject
 from sparktest.devcluster.watch import WatchOptions, parse_version, watch
 
 # Reviews are answered, not stored: the one token may do everything.
@@ -185,7 +185,7 @@ class Api:
         entries = self.resources.store.entries(target.kind.key, target.namespace)
         chosen = [entry for entry in entries if not predicate or predicate(entry)]
         for entry in chosen:
-            if self.resources.store.get(*entry.place):
+            if self.resources.store.get(*entry.key):
                 delete(self.resources, target.kind, entry, options)
         return Response(
             representation.encode_list(
@@ -204,7 +204,7 @@ def _resource_version(body: Any) -> Any:
     return meta.get("resourceVersion") if isinstance(meta, dict) else None
 
 
-def _selector(request: Request, target: Target) -> Callable[[Entry], bool] | None:
+def _selector(request: Request, target: Target) -> Callable[[StoredObject], bool] | None:
     query = request.query
     return parse_selector(
         target.kind, query.get("labelSelector", ""), query.get("fieldSelector", "")
@@ -236,7 +236,7 @@ def _delete_options(request: Request) -> DeleteOptions:
         raise bad_request(f"DeleteOptions: {error}") from error
 
 
-def _encode_continue(version: int, last: Entry) -> str:
+def _encode_continue(version: int, last: StoredObject) -> str:
     place = msgspec.json.encode([version, last.namespace, last.name])
     return base64.urlsafe_b64encode(place).decode()
 

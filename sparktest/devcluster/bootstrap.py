@@ -3,11 +3,11 @@
 import platform
 
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.kinds import ACCOUNTS, CRDS, NAMESPACES, NODES, SYSTEM, Kind, Kinds
 from sparktest.devcluster.openapi import VERSION
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.store import Store
+from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 NODE = "devcluster"
 # The default of the kubelet.
@@ -28,7 +28,7 @@ def bootstrap(store: Store, kinds: Kinds, resources: Resources) -> None:
     resources.set_status(NODES, node, lambda obj: obj.update(status=_node_status(resources.clock)))
 
 
-def _ensure(resources: Resources, kind: Kind, obj: Object) -> Entry:
+def _ensure(resources: Resources, kind: Kind, obj: Object) -> StoredObject:
     """Return the object of this name; create it if it does not exist."""
     name = obj["metadata"]["name"]
     if resources.store.get(kind.key, "", name) is None:
@@ -36,7 +36,7 @@ def _ensure(resources: Resources, kind: Kind, obj: Object) -> Entry:
     return resources.entry(kind, "", name)
 
 
-def _on_event(event: Event, kinds: Kinds, resources: Resources) -> None:
+def _on_event(event: WatchEvent, kinds: Kinds, resources: Resources) -> None:
     """Serve the kind of a new CRD at once; give a new namespace its ServiceAccount."""
     if event.entry.kind == CRDS.key:
         serve = kinds.drop if event.type == "DELETED" else kinds.put

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import Column
 from sparktest.devcluster.objects import is_true
+from sparktest.devcluster.stored_objects import Object
 from sparktest.times import parse_time
 
 NONE = "<none>"

@@ -8,10 +8,10 @@ import msgspec
 from sparktest.devcluster.api_errors import bad_request, conflict, forbidden
 from sparktest.devcluster.bootstrap import SYSTEM_NAMESPACES
 from sparktest.devcluster.clock import format_time
-from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, PODS, Kind
 from sparktest.devcluster.objects import ended, released
 from sparktest.devcluster.resources import Resources
+from sparktest.devcluster.stored_objects import Object, StoredObject
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
@@ -37,7 +37,7 @@ class DeleteOptions(msgspec.Struct, rename="camel"):
 def delete(
     resources: Resources,
     kind: Kind,
-    entry: Entry,
+    entry: StoredObject,
     options: DeleteOptions,
     warnings: list[str] | None = None,
 ) -> Object:

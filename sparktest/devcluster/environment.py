@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
-from sparktest.devcluster.entries import Object
+from sparktest.devcluster.stored_objects import Object
 
 PATH = (
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin:"

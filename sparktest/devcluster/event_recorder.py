@@ -5,9 +5,9 @@ import time
 
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.bootstrap import NODE
-from sparktest.devcluster.entries import Object
 from sparktest.devcluster.kinds import EVENTS
 from sparktest.devcluster.resources import Options, Resources
+from sparktest.devcluster.stored_objects import Object
 
 # How many Events are remembered, so that an equal one increments the count.
 MAX_REMEMBERED = 2000

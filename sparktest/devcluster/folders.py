@@ -5,9 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
-from sparktest.devcluster.entries import Entry
 from sparktest.devcluster.kinds import ACCOUNTS, NAMESPACES, SYSTEM
 from sparktest.devcluster.store import Store
+from sparktest.devcluster.stored_objects import StoredObject
 from sparktest.errors import ConflictError, InvalidError, UnavailableError
 
 
@@ -97,7 +97,7 @@ def _clear(path: Path) -> None:
     store.close()
 
 
-def _is_identity(entry: Entry) -> bool:
+def _is_identity(entry: StoredObject) -> bool:
     """Return True for kube-system, whose uid is the cluster's, and its ServiceAccount."""
     if entry.kind == ACCOUNTS.key:
         return entry.namespace == SYSTEM

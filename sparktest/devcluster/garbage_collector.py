@@ -6,10 +6,10 @@ from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.clock import Clock, deadline
 from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.deletion import CRD_CLEANUP, FOREGROUND, ORPHAN, DeleteOptions, delete
-from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.kinds import CRDS, EVENTS, JOBS, NAMESPACES, Kind, Kinds
 from sparktest.devcluster.objects import condition, drop_finalizer, finished
 from sparktest.devcluster.resources import Resources
+from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 EVENT_TTL_SECONDS = 3600.0
 SWEEP_INTERVAL_SECONDS = 300.0
@@ -33,7 +33,7 @@ class GarbageCollector:
         self._store.subscribe(self._on_event)
         for kind in self._kinds.stored():
             for entry in self._store.entries(kind.key):
-                self._on_event(Event("ADDED", entry, None))
+                self._on_event(WatchEvent("ADDED", entry, None))
         self._loop.add_after(SWEEP, SWEEP_INTERVAL_SECONDS)
         self._loop.start()
 
@@ -41,7 +41,7 @@ class GarbageCollector:
         """Stop deleting."""
         self._loop.stop()
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: WatchEvent) -> None:
         entry = event.entry
         if event.type != "DELETED":
             # Most changes do not matter here, which the encoded JSON shows: decoding is expensive.
@@ -51,13 +51,13 @@ class GarbageCollector:
                 or TERMINATING in entry.raw
                 or (entry.kind == JOBS.key and TTL in entry.raw)
             ):
-                self._loop.add(entry.place)
+                self._loop.add(entry.key)
             return
         for dependent in self._store.dependents(entry.uid):
-            self._loop.add(dependent.place)
+            self._loop.add(dependent.key)
         for owner in entry.owners:
             if known := self._store.by_uid(owner):
-                self._loop.add(known.place)
+                self._loop.add(known.key)
         if entry.namespace:
             self._loop.add((NAMESPACES.key, "", entry.namespace))
         group, _, plural = entry.kind.partition("/")
@@ -79,13 +79,13 @@ class GarbageCollector:
             return None
         return self._expire(entry, obj) if kind is JOBS else None
 
-    def _is_held_by(self, uid: str, dependent: Entry) -> bool:
+    def _is_held_by(self, uid: str, dependent: StoredObject) -> bool:
         owner = self._store.by_uid(uid)
         if owner is None or owner.namespace not in ("", dependent.namespace):
             return False
         return FOREGROUND not in (owner.decode()["metadata"].get("finalizers") or ())
 
-    def _finalize(self, kind: Kind, entry: Entry, obj: Object) -> None:
+    def _finalize(self, kind: Kind, entry: StoredObject, obj: Object) -> None:
         """Delete what an object that is being deleted waits for, then remove its finalizer."""
         finalizers = obj["metadata"].get("finalizers") or []
         if ORPHAN in finalizers:
@@ -103,7 +103,7 @@ class GarbageCollector:
             if self._delete_all(keys, entry.name):
                 self._resources.set_status(kind, entry, lambda obj: obj.update(spec={}))
 
-    def _foreground(self, kind: Kind, entry: Entry) -> None:
+    def _foreground(self, kind: Kind, entry: StoredObject) -> None:
         for dependent in self._store.dependents(entry.uid):
             self._delete_entry(dependent)
         left = self._store.dependents(entry.uid)
@@ -117,19 +117,19 @@ class GarbageCollector:
                 self._delete_entry(entry)
         return not any(self._store.entries(key, namespace) for key in keys)
 
-    def _delete_entry(self, entry: Entry) -> None:
+    def _delete_entry(self, entry: StoredObject) -> None:
         kind = self._kinds.by_key(entry.kind)
         if kind and TERMINATING not in entry.raw:
             self._delete(kind, entry)
 
-    def _delete(self, kind: Kind, entry: Entry, policy: str = "Background") -> None:
+    def _delete(self, kind: Kind, entry: StoredObject, policy: str = "Background") -> None:
         # Not found, or replaced by another object of this name.
         with suppress(StatusError):
             same = {"uid": entry.uid}
             options = DeleteOptions(propagation_policy=policy, preconditions=same)
             delete(self._resources, kind, entry, options)
 
-    def _orphan(self, dependent: Entry, owner: str) -> None:
+    def _orphan(self, dependent: StoredObject, owner: str) -> None:
         kind = self._kinds.by_key(dependent.kind)
 
         def release(obj: Object) -> None:
@@ -141,10 +141,10 @@ class GarbageCollector:
         if kind:
             self._resources.set_status(kind, dependent, release)
 
-    def _remove_finalizer(self, kind: Kind, entry: Entry, finalizer: str) -> None:
+    def _remove_finalizer(self, kind: Kind, entry: StoredObject, finalizer: str) -> None:
         self._resources.set_status(kind, entry, lambda obj: drop_finalizer(obj, finalizer))
 
-    def _expire(self, entry: Entry, job: Object) -> float | None:
+    def _expire(self, entry: StoredObject, job: Object) -> float | None:
         """Delete a finished Job after its TTL, pods first; before, return the seconds left."""
         seconds = job["spec"].get("ttlSecondsAfterFinished")
         end = condition(job, "Complete") or condition(job, "Failed")
@@ -167,6 +167,6 @@ class GarbageCollector:
         return SWEEP_INTERVAL_SECONDS
 
 
-def _blocks(dependent: Entry, owner: str) -> bool:
+def _blocks(dependent: StoredObject, owner: str) -> bool:
     references = dependent.decode()["metadata"].get("ownerReferences") or ()
     return any(ref["uid"] == owner and ref.get("blockOwnerDeletion") for ref in references)

@@ -7,8 +7,8 @@ import msgspec
 
 from sparktest.devcluster.admission import TRACKING
 from sparktest.devcluster.clock import deadline, format_time
-from sparktest.devcluster.entries import Object
 from sparktest.devcluster.objects import condition, ended, finished, is_true, phase
+from sparktest.devcluster.stored_objects import Object
 from sparktest.times import parse_time
 
 BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 10.0, 600.0

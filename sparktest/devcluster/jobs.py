@@ -8,12 +8,12 @@ from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.deletion import DeleteOptions, delete
-from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.job_plan import JobPlan, plan_job
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.devcluster.objects import drop_finalizer, generate_name
 from sparktest.devcluster.resources import Options, Resources
+from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 COMPONENT = "job-controller"
 MAX_RETRY_SECONDS = 60.0
@@ -34,14 +34,14 @@ class JobController:
         """Handle all existing Jobs, and every change of a Job or pod."""
         self._store.subscribe(self._on_event)
         for entry in [*self._store.entries(JOBS.key), *self._store.entries(PODS.key)]:
-            self._on_event(Event("MODIFIED", entry, None))
+            self._on_event(WatchEvent("MODIFIED", entry, None))
         self._loop.start()
 
     def stop(self) -> None:
         """Stop handling Jobs."""
         self._loop.stop()
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: WatchEvent) -> None:
         entry = event.entry
         if entry.kind == JOBS.key:
             self._loop.add((entry.namespace, entry.name, entry.uid))
@@ -80,7 +80,7 @@ class JobController:
                 return min(delay, plan.requeue_after if plan.requeue_after is not None else delay)
         return plan.requeue_after
 
-    def _release(self, pods: Iterable[Entry]) -> None:
+    def _release(self, pods: Iterable[StoredObject]) -> None:
         """Remove the finalizer that keeps pods until they are counted."""
         for pod in pods:
             self._resources.set_status(PODS, pod, lambda obj: drop_finalizer(obj, TRACKING))

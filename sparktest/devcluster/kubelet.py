@@ -10,7 +10,6 @@ from sparktest.devcluster import pod_status
 from sparktest.devcluster.api_errors import bad_request
 from sparktest.devcluster.bootstrap import NODE
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
 from sparktest.devcluster.logs import LogOptions, read_log
@@ -20,6 +19,7 @@ from sparktest.devcluster.pod_worker import PodWorker
 from sparktest.devcluster.processes import kill_marked
 from sparktest.devcluster.requests import Request
 from sparktest.devcluster.resources import Resources
+from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 LOG = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Kubelet:
             worker = self._workers.get(uid)
         return worker is None or worker.log_is_complete(container)
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: WatchEvent) -> None:
         entry = event.entry
         if entry.kind in (SECRETS.key, CONFIGMAPS.key):
             self._wake_waiting(entry.namespace)
@@ -110,7 +110,7 @@ class Kubelet:
             if worker.namespace == namespace:
                 worker.wake()
 
-    def _start_worker(self, entry: Entry) -> None:
+    def _start_worker(self, entry: StoredObject) -> None:
         worker = PodWorker(entry, self._runtime, self._on_worker_end)
         self._started.add(entry.uid)
         with self._lock:
@@ -127,7 +127,7 @@ class Kubelet:
         elif _is_active(entry):  # its worker failed
             self._mark_lost(entry)
 
-    def _mark_lost(self, entry: Entry) -> None:
+    def _mark_lost(self, entry: StoredObject) -> None:
         timestamp = self._runtime.clock.timestamp()
 
         def mark(pod: Object) -> None:
@@ -138,7 +138,7 @@ class Kubelet:
         self._resources.set_status(PODS, entry, mark)
 
 
-def _is_active(entry: Entry) -> bool:
+def _is_active(entry: StoredObject) -> bool:
     """Return True for a pod that is on this node and has not ended."""
     # Most pods have no node yet or have ended: search the JSON, since decoding is expensive.
     if f'"nodeName":"{NODE}"'.encode() not in entry.raw:

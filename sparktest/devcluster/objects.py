@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from sparktest.devcluster.api_errors import Cause, cause
-from sparktest.devcluster.entries import Object
+from sparktest.devcluster.stored_objects import Object
 
 # As in Kubernetes: no vowels, so that no words appear.
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 from sparktest.devcluster import pod_status
 from sparktest.devcluster.clock import Clock, deadline
-from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.environment import ConfigError, build_command, build_environment
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
 from sparktest.devcluster.pod_status import ANNOTATIONS, Container, PodFailure
 from sparktest.devcluster.processes import MARK, Task
 from sparktest.devcluster.resources import Resources
+from sparktest.devcluster.stored_objects import Object, StoredObject
 
 # What the kubelet writes in place of a time that is not known.
 EPOCH = "1970-01-01T00:00:00Z"
@@ -78,7 +78,7 @@ class PodRuntime(NamedTuple):
 class PodRecord:
     """A pod, the state of its containers, and its failure if something other than they ends it."""
 
-    def __init__(self, entry: Entry, runtime: PodRuntime) -> None:
+    def __init__(self, entry: StoredObject, runtime: PodRuntime) -> None:
         self.entry = entry
         self.failure: PodFailure | None = None
         self.containers = pod_status.containers(entry.decode())

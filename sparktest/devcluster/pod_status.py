@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster.bootstrap import ADDRESS
-from sparktest.devcluster.entries import Object
 from sparktest.devcluster.objects import condition
+from sparktest.devcluster.stored_objects import Object
 
 ANNOTATIONS = "devcluster.sparktest.dev"
 NOT_PULLED_NOTE = "named, not pulled: the command runs as a process of this machine"

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 from sparktest.devcluster import pod_status
-from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.environment import ConfigError
 from sparktest.devcluster.pod_record import PodRecord, PodRuntime, StopPodError
 from sparktest.devcluster.pod_status import NOT_PULLED_NOTE, Container, PodFailure
 from sparktest.devcluster.processes import Process, Task
 from sparktest.devcluster.simulate import Simulation, simulation_of
+from sparktest.devcluster.stored_objects import Object, StoredObject
 
 LOG = logging.getLogger(__name__)
 # How often a container whose configuration is incomplete is tried again.
@@ -35,7 +35,9 @@ class KilledError(Exception):
 class PodWorker:
     """Runs a pod in a thread of its own, then calls `on_end` with the pod's uid."""
 
-    def __init__(self, entry: Entry, runtime: PodRuntime, on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self, entry: StoredObject, runtime: PodRuntime, on_end: Callable[[str], None]
+    ) -> None:
         self.uid = entry.uid
         self.namespace = entry.namespace
         self._runtime = runtime

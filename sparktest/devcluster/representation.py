@@ -9,8 +9,8 @@ import msgspec
 from sparktest.devcluster import columns, jsonpath
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import Column, Kind
+from sparktest.devcluster.stored_objects import Object, StoredObject
 
 JSON_TYPES = ("application/json", "application/*", "*/*", "")
 NAME_COLUMN = Column(
@@ -63,7 +63,7 @@ class Representation:
         # Items of a list of a built-in kind carry no apiVersion and kind: the list does.
         self._head = b"" if kind.custom else head[:-1] + b","
 
-    def encode(self, entry: Entry) -> bytes:
+    def encode(self, entry: StoredObject) -> bytes:
         """Return one stored object as JSON."""
         if self.name == "Table":
             return self._table([entry], {"resourceVersion": str(entry.version)})
@@ -79,7 +79,7 @@ class Representation:
             return msgspec.json.encode(partial_metadata(obj))
         return msgspec.json.encode(obj)
 
-    def encode_list(self, entries: Sequence[Entry], meta: dict[str, Any]) -> bytes:
+    def encode_list(self, entries: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
         """Return a list as JSON; `meta` is the metadata of the list."""
         if self.name == "Table":
             return self._table(entries, meta)
@@ -90,19 +90,19 @@ class Representation:
         items = b",".join(self._encode_item(entry) for entry in entries)
         return head[:-1] + b',"items":[' + items + b"]}"
 
-    def _encode_item(self, entry: Entry) -> bytes:
+    def _encode_item(self, entry: StoredObject) -> bytes:
         raw = self.encode(entry)
         if self.name == "" and self._head and raw.startswith(self._head):
             return b"{" + raw[len(self._head) :]
         return raw
 
-    def _table(self, entries: Sequence[Entry], meta: dict[str, Any]) -> bytes:
+    def _table(self, entries: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
         document = table(self.kind, entries, meta, self.include, self.clock.now())
         return msgspec.json.encode(document)
 
 
 def table(
-    kind: Kind, entries: Sequence[Entry], meta: dict[str, Any], include: str, now: datetime
+    kind: Kind, entries: Sequence[StoredObject], meta: dict[str, Any], include: str, now: datetime
 ) -> Object:
     """Return the Table that `kubectl get` prints; for `include` see Representation."""
     rows = []

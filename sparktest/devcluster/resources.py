@@ -19,7 +19,6 @@ from sparktest.devcluster.api_errors import (
     not_found,
 )
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import NAMESPACES, Kind
 from sparktest.devcluster.objects import (
     IMMUTABLE,
@@ -32,9 +31,11 @@ from sparktest.devcluster.objects import (
     type_error,
 )
 from sparktest.devcluster.store import Store
+from sparktest.devcluster.stored_objects import Object, StoredObject
 from sparktest.devcluster.validation_errors import builtin_messages
 
 Change = Callable[[Object], Object]
+ChangeInPlace = Callable[[Object], None]
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class Resources:
         self.store = store
         self.clock = clock
 
-    def entry(self, kind: Kind, namespace: str, name: str) -> Entry:
+    def entry(self, kind: Kind, namespace: str, name: str) -> StoredObject:
         """Return the current version of an object.
 
         Raises:
@@ -139,13 +140,13 @@ class Resources:
                 return obj
             return self.remove(kind, obj) if released(obj) else self._stored(kind, obj)
 
-    def set_status(self, kind: Kind, entry: Entry, change: Callable[[Object], None]) -> Object:
+    def set_status(self, kind: Kind, entry: StoredObject, change: ChangeInPlace) -> Object:
         """Apply a change of a controller without validation; return the object.
 
         Nothing happens if the object is gone or another one has its name.
         """
         with self.store.lock:
-            current = self.store.get(*entry.place)
+            current = self.store.get(*entry.key)
             if current is None or current.uid != entry.uid:
                 return entry.decode()
             obj = current.decode()

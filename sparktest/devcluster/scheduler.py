@@ -4,13 +4,13 @@ from sparktest.devcluster import pod_status
 from sparktest.devcluster.bootstrap import MAX_PODS, NODE
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.control_loop import ControlLoop, Key
-from sparktest.devcluster.entries import Entry, Event, Object
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import NODES, PODS
 from sparktest.devcluster.objects import ended
 from sparktest.devcluster.pod_status import ANNOTATIONS, NOT_PULLED_NOTE
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.simulate import simulation_of
+from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 COMPONENT = "default-scheduler"
 UNAVAILABLE = "0/1 nodes are available: "
@@ -40,7 +40,7 @@ class Scheduler:
         """Stop binding pods."""
         self._loop.stop()
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: WatchEvent) -> None:
         entry = event.entry
         if entry.kind == PODS.key:
             self._loop.add((entry.namespace, entry.name, entry.uid))
@@ -82,7 +82,7 @@ class Scheduler:
         wanted = pod["spec"].get("nodeSelector") or {}
         return "" if node and wanted.items() <= node.labels.items() else NO_MATCH
 
-    def _bind(self, entry: Entry) -> None:
+    def _bind(self, entry: StoredObject) -> None:
         def bind(obj: Object) -> None:
             obj["spec"]["nodeName"] = NODE
             obj["metadata"].setdefault("annotations", {})[f"{ANNOTATIONS}/image"] = NOT_PULLED_NOTE
@@ -91,7 +91,7 @@ class Scheduler:
         text = f"Successfully assigned {entry.namespace}/{entry.name} to {NODE}"
         self._recorder.record(pod, "Scheduled", text, component=COMPONENT)
 
-    def _set_unschedulable(self, entry: Entry, pod: Object, reason: str) -> None:
+    def _set_unschedulable(self, entry: StoredObject, pod: Object, reason: str) -> None:
         """Write into the status what the pod waits for, and record an Event, once."""
         status = pod_status.unschedulable(pod, reason, self._clock.timestamp())
         if status == pod.get("status"):

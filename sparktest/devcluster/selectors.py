@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 
 from sparktest.devcluster.api_errors import bad_request
-from sparktest.devcluster.entries import Entry, Object
 from sparktest.devcluster.kinds import JOBS, Kind
+from sparktest.devcluster.stored_objects import Object, StoredObject
 
-Predicate = Callable[[Entry], bool]
+Predicate = Callable[[StoredObject], bool]
 Labels = dict[str, str]
 KEY = r"[A-Za-z0-9./_-]+"
 SET = re.compile(rf"\s*({KEY})\s+(in|notin)\s*\(([^)]*)\)\s*")

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from sparktest.devcluster.api_errors import StatusError
-from sparktest.devcluster.entries import Entry, Event, Object, entry_of
+from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent, stored_object
 from sparktest.errors import UnavailableError
 
 TABLES = """
@@ -31,7 +31,7 @@ PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)"
 # Events kept per kind. A watch that is further behind has to list again.
 MAX_EVENTS = 2000
 
-Subscriber = Callable[[Event], None]
+Subscriber = Callable[[WatchEvent], None]
 
 
 class History:
@@ -39,10 +39,10 @@ class History:
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
-        self._events: list[Event] = []
+        self._events: list[WatchEvent] = []
         self._changed = threading.Condition()
 
-    def add(self, event: Event) -> None:
+    def add(self, event: WatchEvent) -> None:
         """Append an event and wake the waiting watches."""
         with self._changed:
             self._events.append(event)
@@ -57,7 +57,7 @@ class History:
             del self._events[: bisect_right(self._events, version, key=_version)]
             self._changed.notify_all()
 
-    def after(self, version: int, timeout: float) -> list[Event] | None:
+    def after(self, version: int, timeout: float) -> list[WatchEvent] | None:
         """Return the events after a version; wait up to `timeout` seconds for the first.
 
         None: some of them are no longer kept.
@@ -69,13 +69,13 @@ class History:
                 found = self._after(version)
             return found
 
-    def _after(self, version: int) -> list[Event] | None:
+    def _after(self, version: int) -> list[WatchEvent] | None:
         if version < self.floor:
             return None
         return self._events[bisect_right(self._events, version, key=_version) :]
 
 
-def _version(event: Event) -> int:
+def _version(event: WatchEvent) -> int:
     return event.entry.version
 
 
@@ -91,13 +91,13 @@ class Store:
         self._database = _open(path)
         self.version: int = self._database.execute("SELECT value FROM version").fetchone()[0]
         self._floor = self.version
-        self._kinds: defaultdict[str, dict[tuple[str, str], Entry]] = defaultdict(dict)
-        self._uids: dict[str, Entry] = {}
+        self._kinds: defaultdict[str, dict[tuple[str, str], StoredObject]] = defaultdict(dict)
+        self._uids: dict[str, StoredObject] = {}
         self._dependents: defaultdict[str, set[str]] = defaultdict(set)
         self._histories: dict[str, History] = {}
         self._subscribers: list[Subscriber] = []
         for kind, raw in self._database.execute("SELECT kind, raw FROM objects"):
-            self._index(entry_of(kind, msgspec.json.decode(raw), raw))
+            self._index(stored_object(kind, msgspec.json.decode(raw), raw))
 
     def close(self) -> None:
         """Close the database; no write is possible afterwards."""
@@ -111,28 +111,28 @@ class Store:
         """
         self._subscribers.append(subscriber)
 
-    def get(self, kind: str, namespace: str, name: str) -> Entry | None:
+    def get(self, kind: str, namespace: str, name: str) -> StoredObject | None:
         """Return the current version of an object, or None."""
         return self._kinds[kind].get((namespace, name))
 
-    def entries(self, kind: str, namespace: str = "") -> list[Entry]:
+    def entries(self, kind: str, namespace: str = "") -> list[StoredObject]:
         """Return the objects of a kind by namespace and name; "" stands for all namespaces."""
         with self.lock:
             entries = self._kinds[kind].copy()
         keys = sorted(key for key in entries if not namespace or key[0] == namespace)
         return [entries[key] for key in keys]
 
-    def by_uid(self, uid: str) -> Entry | None:
+    def by_uid(self, uid: str) -> StoredObject | None:
         """Return the object with this uid, or None."""
         return self._uids.get(uid)
 
-    def dependents(self, uid: str) -> list[Entry]:
+    def dependents(self, uid: str) -> list[StoredObject]:
         """Return the objects that have an owner with this uid."""
         with self.lock:
             found = [self._uids.get(dependent) for dependent in self._dependents.get(uid, ())]
         return [entry for entry in found if entry]
 
-    def put(self, kind: str, obj: Object) -> Entry:
+    def put(self, kind: str, obj: Object) -> StoredObject:
         """Store an object under the next version, in place of the one with its name."""
         with self.lock:
             meta = obj["metadata"]
@@ -140,10 +140,10 @@ class Store:
             entry = self._next_version(kind, obj)
             self._save(entry)
             self._index(entry)
-            self._notify(Event("MODIFIED" if before else "ADDED", entry, before))
+            self._notify(WatchEvent("MODIFIED" if before else "ADDED", entry, before))
             return entry
 
-    def remove(self, kind: str, obj: Object) -> Entry:
+    def remove(self, kind: str, obj: Object) -> StoredObject:
         """Remove an object; return its last state under the next version."""
         with self.lock:
             meta = obj["metadata"]
@@ -152,7 +152,7 @@ class Store:
             before = self._kinds[kind].pop((meta.get("namespace", ""), meta["name"]), None)
             if before:
                 self._unindex(before)
-            self._notify(Event("DELETED", entry, before))
+            self._notify(WatchEvent("DELETED", entry, before))
             return entry
 
     def history(self, kind: str) -> History:
@@ -162,35 +162,35 @@ class Store:
                 self._histories[kind] = History(self._floor)
             return self._histories[kind]
 
-    def clear(self, kept: Callable[[Entry], bool]) -> None:
+    def clear(self, kept: Callable[[StoredObject], bool]) -> None:
         """Remove the objects that `kept` rejects, without events: for a store without clients."""
         gone = [entry for entry in self._uids.values() if not kept(entry)]
         with self.lock, self._database as database:
             database.execute("BEGIN")
-            database.executemany(DELETE, [entry.place for entry in gone])
+            database.executemany(DELETE, [entry.key for entry in gone])
         for entry in gone:
             del self._kinds[entry.kind][entry.namespace, entry.name]
             self._unindex(entry)
 
-    def _next_version(self, kind: str, obj: Object) -> Entry:
+    def _next_version(self, kind: str, obj: Object) -> StoredObject:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
-        return entry_of(kind, obj, msgspec.json.encode(obj))
+        return stored_object(kind, obj, msgspec.json.encode(obj))
 
-    def _save(self, entry: Entry, *, gone: bool = False) -> None:
+    def _save(self, entry: StoredObject, *, gone: bool = False) -> None:
         try:
             with self._database as database:  # committed at its end, or not at all
                 database.execute("BEGIN")
                 if gone:
-                    database.execute(DELETE, entry.place)
+                    database.execute(DELETE, entry.key)
                 else:
-                    database.execute(PUT, (*entry.place, entry.raw))
+                    database.execute(PUT, (*entry.key, entry.raw))
                 database.execute("UPDATE version SET value = ?", (self.version,))
         except sqlite3.Error as error:
             text = f"the dev cluster cannot store the object: {error}"
             raise StatusError(500, "InternalError", text) from error
 
-    def _index(self, entry: Entry) -> None:
+    def _index(self, entry: StoredObject) -> None:
         before = self._kinds[entry.kind].get((entry.namespace, entry.name))
         if before:
             self._unindex(before)
@@ -199,7 +199,7 @@ class Store:
         for owner in entry.owners:
             self._dependents[owner].add(entry.uid)
 
-    def _unindex(self, entry: Entry) -> None:
+    def _unindex(self, entry: StoredObject) -> None:
         self._uids.pop(entry.uid, None)
         for owner in entry.owners:
             uids = self._dependents[owner]
@@ -207,7 +207,7 @@ class Store:
             if not uids:
                 del self._dependents[owner]
 
-    def _notify(self, event: Event) -> None:
+    def _notify(self, event: WatchEvent) -> None:
         self.history(event.entry.kind).add(event)
         for subscriber in self._subscribers:
             subscriber(event)

@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster.api_errors import StatusError, bad_request, expired
-from sparktest.devcluster.entries import Entry, Event
 from sparktest.devcluster.kinds import Kind
 from sparktest.devcluster.selectors import Predicate
 from sparktest.devcluster.store import History, Store
+from sparktest.devcluster.stored_objects import StoredObject, WatchEvent
 
 BOOKMARK_SECONDS = 30.0
 # A silent stream yields None this often, so that the server notices a closed connection.
 YIELD_SECONDS = 5.0
 DEFAULT_TIMEOUT_SECONDS = (1800, 3600)
 
-Render = Callable[[Entry], bytes]
+Render = Callable[[StoredObject], bytes]
 
 
 class WatchOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ def _known_version(store: Store, history: History, version: int) -> int:
         return version if history.after(version, 0) else store.version
 
 
-def _event_line(event: Event, options: WatchOptions, render: Render) -> bytes:
+def _event_line(event: WatchEvent, options: WatchOptions, render: Render) -> bytes:
     """Return the line for an event; empty if no object that the client selected is affected."""
     entry, before = event.entry, event.before
     if options.namespace and entry.namespace != options.namespace:

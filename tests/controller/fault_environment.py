@@ -14,9 +14,9 @@ from sparktest.client import ApiClient
 from sparktest.controller.app import Controller
 from sparktest.devcluster.app import DevCluster
 from sparktest.devcluster.deletion import DeleteOptions, delete
-from sparktest.devcluster.entries import Entry, Event
 from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, Kind
 from sparktest.devcluster.resources import Options
+from sparktest.devcluster.stored_objects import StoredObject, WatchEvent
 from sparktest.domain import Run
 from sparktest.kube.cluster import Cluster, Timeouts
 from sparktest.kube.jobs import RUN_ID
@@ -59,7 +59,7 @@ class FaultEnvironment:
         """The kind TestRun, which is there once it is installed."""
         return self.cluster.kinds.find("sparktest.dev", "v1alpha1", "testruns")
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: WatchEvent) -> None:
         if event.entry.kind == JOBS.key and event.type == "ADDED":
             self.jobs[event.entry.labels.get(RUN_ID, "")] += 1
 
@@ -81,11 +81,11 @@ class FaultEnvironment:
             self.client.create_run(body)
         return 6
 
-    def entries(self, kind: Kind) -> list[Entry]:
+    def entries(self, kind: Kind) -> list[StoredObject]:
         """What there is of a kind."""
         return self.cluster.store.entries(kind.key, NAMESPACE)
 
-    def delete(self, kind: Kind, entry: Entry) -> None:
+    def delete(self, kind: Kind, entry: StoredObject) -> None:
         """Delete an object, in the background."""
         delete(self.cluster.resources, kind, entry, DeleteOptions(propagation_policy="Background"))
 
@@ -114,7 +114,7 @@ class FaultEnvironment:
         return runs
 
 
-def _told(testrun: Entry) -> bool:
+def _told(testrun: StoredObject) -> bool:
     conditions = testrun.decode().get("status", {}).get("conditions", ())
     return any(entry["type"] == "Finished" and entry["status"] == "True" for entry in conditions)
 

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from sparktest.devcluster.entries import Entry, entry_of
 from sparktest.devcluster.kinds import JOBS, NODES, Kind, kinds_of
 from sparktest.devcluster.representation import table
+from sparktest.devcluster.stored_objects import StoredObject, stored_object
 from tests.devcluster.client import MAPS, Client, config_map
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -39,10 +39,10 @@ def test_an_unknown_representation_is_rejected(client: Client) -> None:
     assert client.call("POST", MAPS, b"a: b", content_type="application/yaml").code == 415
 
 
-def stored(kind: Kind, obj: dict[str, Any]) -> Entry:
+def stored(kind: Kind, obj: dict[str, Any]) -> StoredObject:
     meta = {"uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T23:59:00Z"}
     obj["metadata"] = {"name": "n"} | meta
-    return entry_of(kind.key, obj, msgspec.json.encode(obj))
+    return stored_object(kind.key, obj, msgspec.json.encode(obj))
 
 
 def test_a_row_has_a_cell_for_every_column(testrun_crd: Any) -> None:

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from sparktest.devcluster.api_errors import StatusError
-from sparktest.devcluster.entries import Entry, entry_of
 from sparktest.devcluster.kinds import EVENTS, JOBS, PODS, Kind
 from sparktest.devcluster.selectors import label_requirements, parse_selector
+from sparktest.devcluster.stored_objects import StoredObject, stored_object
 
 
 def holds(text: str, **labels: str) -> bool:
@@ -54,10 +54,10 @@ def test_a_label_selector_that_cannot_be_read_is_refused(text: str) -> None:
     assert caught.value.code == 400
 
 
-def entry(kind: Kind, **parts: object) -> Entry:
+def entry(kind: Kind, **parts: object) -> StoredObject:
     meta = {"name": "n", "namespace": "s", "uid": "u", "resourceVersion": "1"}
     obj = {"metadata": meta, **parts}
-    return entry_of(kind.key, obj, msgspec.json.encode(obj))
+    return stored_object(kind.key, obj, msgspec.json.encode(obj))
 
 
 def test_fields_are_selected_by_their_text() -> None:

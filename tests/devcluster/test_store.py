@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparktest.devcluster.api_errors import StatusError
-from sparktest.devcluster.entries import Event
 from sparktest.devcluster.store import MAX_EVENTS, Store
+from sparktest.devcluster.stored_objects import WatchEvent
 from sparktest.errors import UnavailableError
 
 KIND = "/things"
@@ -82,7 +82,7 @@ def test_history_knows_where_it_ends(tmp_path: Path) -> None:
     old = store.version
     entry = store.put(KIND, thing("a"))
     for _ in range(2 * MAX_EVENTS + 1):
-        history.add(Event("MODIFIED", entry, None))
+        history.add(WatchEvent("MODIFIED", entry, None))
     assert history.after(old, 0) is None
     history.forget(store.version)
     assert history.after(store.version - 1, 0) is None
