@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from sparktest.domain import Origin, Run
+from sparktest.kube.script import shell_command
 
 MAX_NAME = 63
 RUN_ID = "sparktest.dev/run-id"
@@ -107,7 +108,7 @@ def _container(run: Run) -> dict[str, Any]:
         "securityContext": {"allowPrivilegeEscalation": False},
     }
     if run.commands:
-        container["command"] = ["sh", "-c", escape_dollars(join_commands(run.commands))]
+        container["command"] = [escape_dollars(part) for part in shell_command(run.commands)]
     if run.entrypoint:
         container["command"] = list(run.entrypoint)
     if run.args:
@@ -121,17 +122,6 @@ def _container(run: Run) -> dict[str, Any]:
     if run.resources:
         container["resources"] = dict(run.resources)
     return container
-
-
-def join_commands(commands: tuple[str, ...]) -> str:
-    """One shell text that runs the commands in order, each only when the one before ended 0.
-
-    Each stands in braces on lines of its own: joined by a bare `&&`, a comment at the end of
-    one would swallow the next and let a failing test pass.
-    """
-    if len(commands) == 1:
-        return commands[0]
-    return " && ".join(f"{{ {command}\n}}" for command in commands)
 
 
 def escape_dollars(text: str) -> str:

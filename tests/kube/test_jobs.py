@@ -1,8 +1,6 @@
 """The builder of Jobs: names, literal text, and what Kubernetes is told."""
 
 import re
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +16,8 @@ from sparktest.kube.jobs import (
     escape_dollars,
     job_name_of_api_run,
     job_name_of_testrun,
-    join_commands,
 )
+from sparktest.kube.script import shell_command
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 ID = "0b0e6a4c-1d7e-4c57-9b6a-6b1f3a0d9e11"
@@ -118,33 +116,6 @@ def test_no_variable_reference_is_left_for_kubernetes(text: str) -> None:
     assert "$(" not in escape_dollars(text).replace("$$", "")
 
 
-def sh(commands: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("sh") or "sh"
-    return subprocess.run([program, "-c", join_commands(commands)], capture_output=True, text=True)
-
-
-@pytest.mark.parametrize(
-    ("commands", "output", "code"),
-    [
-        (("echo a", "echo b"), "a\nb\n", 0),
-        (("echo a # says a", "echo b # says b"), "a\nb\n", 0),
-        (("false # comment", "echo b"), "", 1),
-        (("echo a; exit 3", "echo b"), "a\n", 3),
-        (("false || true", "echo b"), "b\n", 0),
-        (("true && false", "echo b"), "", 1),
-        (("X=1", "cd /", "echo $X $PWD"), "1 /\n", 0),
-        (("cat <<E\nin\nE", "echo b"), "in\nb\n", 0),
-        (("sleep 0 &", "echo b"), "b\n", 0),
-        (("exit 4",), "", 4),
-    ],
-)
-def test_each_command_runs_only_when_the_one_before_ended_well(
-    commands: tuple[str, ...], output: str, code: int
-) -> None:
-    done = sh(commands)
-    assert (done.stdout, done.returncode) == (output, code), done.stderr
-
-
 # --- manifests ------------------------------------------------------------------------------------
 
 
@@ -197,6 +168,10 @@ def test_a_pod_gets_a_token_only_with_a_service_account_that_was_asked_for() -> 
 
 def test_commands_go_to_a_shell_and_command_and_args_do_not() -> None:
     assert container_of(a_run(commands=("echo $HOME",)))["command"] == ["sh", "-c", "echo $$HOME"]
+    several = container_of(a_run(commands=("echo $HOME", "echo $(date)")))["command"]
+    assert several[:2] == ["sh", "-c"]
+    assert several[-2:] == ["echo $$HOME", "echo $$(date)"]
+    assert [expanded(part) for part in several] == shell_command(["echo $HOME", "echo $(date)"])
     exec_form = container_of(a_run(entrypoint=("echo",), args=("$(A)", "$$")))
     assert exec_form["command"] == ["echo"]
     assert exec_form["args"] == ["$(A)", "$$"]
