@@ -1,56 +1,110 @@
-"""The kubectl commands of a run, as text that a person can paste. Pure.
+"""kubectl commands as text that a person can paste; pure but for `known_clusters`.
 
-A run of a TestRun is asked for as its TestRun, an API run as its Job. Names are quoted for the
-shell: whatever a name holds, the command stays one command with the same options.
+The object of a run is its TestRun, or its Job for an API run. Names are quoted for the shell:
+whatever a name holds, the command stays one command with the same options.
 """
 
 import shlex
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sparktest.domain import K8sRef, Origin, Run
+from sparktest.errors import InvalidError
+from sparktest.settings import Settings, load_session
 
 # The whole name: other products have a kind TestRun too.
 TESTRUNS = "testruns.sparktest.dev"
-# What a run may take beside its own time: the start of its pod and the end of its container.
+# Added to a run's own timeout: the start of its pod and the end of its container.
 WAIT_SECONDS = 60
-# A Job has no condition that comes true on every end; that it has any means that it ended.
+# No condition of a Job is true on every end; it has its first one when it ends.
 JOB_ENDED = "{.status.conditions[0].type}"
 
 
 class Target(NamedTuple):
-    """Which cluster the commands name; where nothing is given, the one that kubectl is set to."""
+    """The cluster that a command names; without values, the one of kubectl's current context."""
 
     kubeconfig: str | None = None
     context: str | None = None
 
     @property
     def options(self) -> list[str]:
-        """What kubectl needs to reach it."""
+        """Kubectl's options that select it."""
         given = {"--kubeconfig": self.kubeconfig, "--context": self.context}
         return [word for option, value in given.items() if value for word in (option, value)]
+
+    @property
+    def description(self) -> str:
+        """The target in words, for use inside a sentence."""
+        context = f"context {self.context}" if self.context else "the current context"
+        return f"{context} of {self.kubeconfig or 'kubectl'}"
 
 
 CURRENT = Target()
 
 
+class Clusters(NamedTuple):
+    """The clusters that this machine can reach, by uid, and the target of runs on any other."""
+
+    targets: Mapping[str, Target] = {}
+    default: Target = CURRENT
+
+    def target(self, run: Run) -> Target:
+        """Return the target of the run's cluster, the default when it is not known."""
+        return self.targets.get(run.cluster or "", self.default)
+
+    def warning(self, run: Run) -> str:
+        """Return why commands for the run may reach another cluster; empty when they cannot.
+
+        A run that no controller has claimed has no object in any cluster.
+        """
+        if run.cluster in self.targets or not (run.cluster or run.k8s_ref or run.job_created):
+            return ""
+        cluster = f"cluster {run.cluster} is" if run.cluster else "the cluster of this run is"
+        return f"{cluster} not known here; these commands act on {self.default.description}"
+
+
+UNKNOWN = Clusters()
+
+
+def known_clusters(settings: Settings, environ: Mapping[str, str] | None = None) -> Clusters:
+    """Return the cluster of a running `sparktest up`, and the target that the settings name.
+
+    Reads the session file and asks nothing over the network: the uid of a cluster that only the
+    settings or the current context name is not known.
+    """
+    named = Target(settings.kubeconfig, settings.context)
+    try:
+        session = load_session(environ)
+    except InvalidError:
+        session = None
+    if session is None:
+        return Clusters(default=named)
+    target = Target(session.kubeconfig, session.context)
+    same_api = session.backend_url == settings.backend_url
+    return Clusters(
+        {session.cluster: target} if session.cluster else {},
+        target if same_api and named == CURRENT else named,
+    )
+
+
 def get(run: Run, *, target: Target = CURRENT) -> str:
-    """`kubectl get` of the run's object."""
+    """Return `kubectl get` of the run's object."""
     return _command(run, target, "get", *_object(run))
 
 
 def describe(run: Run, *, target: Target = CURRENT) -> str:
-    """`kubectl describe` of the run's object: conditions and Events."""
+    """Return `kubectl describe` of the run's object: its conditions and Events."""
     return _command(run, target, "describe", *_object(run))
 
 
 def logs(run: Run, *, target: Target = CURRENT) -> str:
-    """`kubectl logs` of the run's Job, followed while the run is not final."""
+    """Return `kubectl logs` of the run's Job, with --follow until the run is final."""
     follow = () if run.status.final else ("--follow",)
     return _command(run, target, "logs", f"job/{run.job_name}", *follow)
 
 
 def wait(run: Run, *, target: Target = CURRENT) -> str:
-    """`kubectl wait` until the run has ended, well or not."""
+    """Return `kubectl wait` until the run has ended, whether it passed or not."""
     ref = _ref(run)
     ended = "condition=Finished" if ref else f"jsonpath={JOB_ENDED}"
     name = f"{TESTRUNS}/{ref.name}" if ref else f"job/{run.job_name}"
@@ -59,14 +113,19 @@ def wait(run: Run, *, target: Target = CURRENT) -> str:
 
 
 def delete(run: Run, *, target: Target = CURRENT) -> str:
-    """`kubectl delete` of the run's object; the run itself stays in SparkTest."""
+    """Return `kubectl delete` of the run's object; the run itself stays in SparkTest."""
     return _command(run, target, "delete", *_object(run))
 
 
 def commands(run: Run, *, target: Target = CURRENT) -> list[tuple[str, str]]:
-    """Label and command of each, in the order in which people need them."""
+    """Return (label, command) pairs in the order in which people need them."""
     makers = (get, describe, logs, wait, delete)
     return [(maker.__name__, maker(run, target=target)) for maker in makers]
+
+
+def apply(producer: str, *, target: Target = CURRENT) -> str:
+    """Return the pipe that applies the manifests which the command `producer` prints."""
+    return f"{producer} | {shlex.join(['kubectl', *target.options, 'apply', '-f', '-'])}"
 
 
 def _ref(run: Run) -> K8sRef | None:
@@ -76,7 +135,7 @@ def _ref(run: Run) -> K8sRef | None:
 def _object(run: Run) -> tuple[str, ...]:
     ref = _ref(run)
     kind, name = (TESTRUNS, ref.name) if ref else ("job", run.job_name)
-    # Kubernetes allows no such name, but what a client told the API may not become an option.
+    # Kubernetes allows no such name, but a client may have sent one to the API.
     return (f"{kind}/{name}",) if name.startswith("-") else (kind, name)
 
 

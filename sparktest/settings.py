@@ -56,6 +56,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(backend_url={self.backend_url!r}, host={self.host!r}, port={self.port})"
 
 
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """The session file of `sparktest up`: its API, its cluster (uid) and how to reach it."""
+
+    backend_url: str
+    token: str | None = None
+    cluster: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+
+
 class Value(NamedTuple):
     """A value before it is converted, and its source: a flag, a variable, a file or the default."""
 
@@ -120,6 +130,20 @@ def load_with_sources(
     settings = _validate(given)
     sources = {field: given[field].source if field in given else DEFAULT for field in FIELDS}
     return settings, sources
+
+
+def load_session(environ: Mapping[str, str] | None = None) -> Session | None:
+    """Return the session of a running `sparktest up`, None when none runs.
+
+    Raises:
+        InvalidError: the file cannot be read, or holds something else.
+    """
+    path = session_file(os.environ if environ is None else environ)
+    values = _read_toml(path)
+    try:
+        return msgspec.convert(values, Session) if values else None
+    except msgspec.ValidationError as error:
+        raise InvalidError(f"{path}: {error}") from error
 
 
 def api_url(url: str) -> str:
@@ -200,9 +224,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
         given["token"] = Value(_read_token(Path(environ[TOKEN_FILE])), TOKEN_FILE)
     if "namespaces" in given:
         names, source = given["namespaces"]
-        given["namespaces"] = Value(
-            [name.strip() for name in names.split(",") if name.strip()], source
-        )
+        given["namespaces"] = Value([name for name in re.split(r"\s*,\s*", names) if name], source)
     return given
 
 
@@ -220,13 +242,10 @@ def _from_session(environ: Mapping[str, str], given: Mapping[str, Value]) -> dic
 
     The token is only ever sent to the address beside it.
     """
-    if "backend_url" in given:
-        return {}
-    path = session_file(environ)
-    session = _read_toml(path)
-    return {
-        key: Value(session[key], str(path)) for key in ("backend_url", "token") if key in session
-    }
+    session = None if "backend_url" in given else load_session(environ)
+    found = {"backend_url": session.backend_url, "token": session.token} if session else {}
+    path = str(session_file(environ))
+    return {field: Value(value, path) for field, value in found.items() if value}
 
 
 def _validate(given: Mapping[str, Value]) -> Settings:

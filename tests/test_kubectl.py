@@ -1,14 +1,16 @@
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparktest import kubectl
 from sparktest.domain import K8sRef, Origin, Run, Status
-from sparktest.kubectl import Target
+from sparktest.kubectl import CURRENT, Clusters, Target, known_clusters
+from sparktest.settings import Settings, session_file
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -73,7 +75,84 @@ def test_a_cluster_is_named_where_one_is_given() -> None:
         assert command.endswith(" --kubeconfig '/a b/config' --context eu")
 
 
+def test_manifests_are_applied_to_the_named_cluster() -> None:
+    assert kubectl.apply("sparktest crd") == "sparktest crd | kubectl apply -f -"
+    target = Target("/a b/config", "eu")
+    assert kubectl.apply("sparktest crd", target=target) == (
+        "sparktest crd | kubectl --kubeconfig '/a b/config' --context eu apply -f -"
+    )
+
+
+# --- the cluster of a run ------------------------------------------------------------------------
+
+DEV = Target("/data/devcluster/kubeconfig", "sparktest-devcluster")
+CLUSTERS = Clusters({"facade00-1": DEV})
+
+
+def test_a_run_of_a_known_cluster_gets_its_target_without_a_warning() -> None:
+    run = crd_run(cluster="facade00-1")
+
+    assert CLUSTERS.target(run) == DEV
+    assert CLUSTERS.warning(run) == ""
+
+
+@pytest.mark.parametrize(
+    ("default", "acted_on"),
+    [
+        (CURRENT, "the current context of kubectl"),
+        (Target(context="eu"), "context eu of kubectl"),
+        (Target("/a/config", "eu"), "context eu of /a/config"),
+    ],
+)
+def test_a_run_of_an_unknown_cluster_gets_the_default_and_a_warning(
+    default: Target, acted_on: str
+) -> None:
+    clusters = CLUSTERS._replace(default=default)
+    run = crd_run(cluster="9d1f")
+
+    assert clusters.target(run) == default
+    assert clusters.warning(run) == (
+        f"cluster 9d1f is not known here; these commands act on {acted_on}"
+    )
+
+
+def test_a_run_without_a_cluster_warns_only_when_it_has_an_object() -> None:
+    assert CLUSTERS.warning(api_run()) == ""
+    for run in (crd_run(), api_run(job_created=True)):
+        assert CLUSTERS.warning(run).startswith("the cluster of this run is not known here;")
+
+
+def test_the_session_of_up_tells_its_cluster(tmp_path: Path) -> None:
+    environ = {"XDG_DATA_HOME": str(tmp_path)}
+    path = session_file(environ)
+    path.parent.mkdir()
+    path.write_text(
+        'backend_url = "http://127.0.0.1:9/api"\ncluster = "facade00-1"\n'
+        f'kubeconfig = "{DEV.kubeconfig}"\ncontext = "{DEV.context}"\n'
+    )
+    prod = Target(context="prod")
+
+    of_session = known_clusters(Settings(backend_url="http://127.0.0.1:9/api"), environ)
+    of_another_api = known_clusters(Settings(backend_url="http://elsewhere/api"), environ)
+    with_context = known_clusters(Settings(context="prod"), environ)
+
+    assert of_session == Clusters({"facade00-1": DEV}, DEV)
+    assert of_another_api == Clusters({"facade00-1": DEV}, CURRENT)
+    assert with_context == Clusters({"facade00-1": DEV}, prod)
+
+
+@pytest.mark.parametrize("text", [None, "", "nonsense", 'token = "t"\n'])
+def test_without_a_usable_session_no_cluster_is_known(tmp_path: Path, text: str | None) -> None:
+    environ = {"XDG_DATA_HOME": str(tmp_path)}
+    session_file(environ).parent.mkdir()
+    if text is not None:
+        session_file(environ).write_text(text)
+
+    assert known_clusters(Settings(), environ) == Clusters()
+
+
 @pytest.mark.parametrize("make", [crd_run, api_run], ids=["crd", "api"])
+@example(name="-x", namespace="-x", context="-x")
 @given(name=st.text(), namespace=st.text(), context=st.text(min_size=1))
 def test_hostile_names_stay_one_argument_each(
     make: Any, name: str, namespace: str, context: str

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sparktest.cli.together import Together
     from sparktest.client import ApiClient
     from sparktest.domain import Run
+    from sparktest.kubectl import Target
     from sparktest.settings import Settings
 
 # The examples that are applied, the TestRun in each, and how its run ends.
@@ -79,9 +80,11 @@ def _shown(together: "Together", settings: "Settings") -> bool:
         ExitError: one ended otherwise than it has to.
     """
     from sparktest.client import ApiClient
+    from sparktest.kubectl import Target
     from sparktest.sanitize import clean
 
-    _apply(settings)
+    target = Target(settings.kubeconfig)
+    _apply(settings, target)
     runs: list[Run] = []
     with ApiClient.from_settings(together.settings, clean=clean) as client:
         if not together.reached(lambda: _ended(together, client, runs)):
@@ -90,7 +93,7 @@ def _shown(together: "Together", settings: "Settings") -> bool:
         click.echo(f"  {devcluster.export(Path(settings.kubeconfig or ''))}")
         for run in runs:
             click.echo()
-            for line in about(run, client.get_log(run.id).decode(errors="replace")):
+            for line in about(run, client.get_log(run.id).decode(errors="replace"), target):
                 click.echo(line)
     click.echo()
     found = {run.name: run.status.value for run in runs}
@@ -99,9 +102,10 @@ def _shown(together: "Together", settings: "Settings") -> bool:
     return True
 
 
-def _apply(settings: "Settings") -> None:
+def _apply(settings: "Settings", target: "Target") -> None:
     import yaml
 
+    from sparktest import kubectl
     from sparktest.kube.cluster import TESTRUNS, Cluster
 
     click.echo(
@@ -113,7 +117,8 @@ def _apply(settings: "Settings") -> None:
             cluster.create(
                 TESTRUNS, NAMESPACE, yaml.safe_load(manifest(f"examples/{example}.yaml"))
             )
-            click.echo(f"  $ sparktest crd --example {example} | kubectl apply -f -")
+            apply = kubectl.apply(f"sparktest crd --example {example}", target=target)
+            click.echo(f"  $ {apply}")
     finally:
         cluster.close()
     click.echo()
@@ -132,7 +137,7 @@ def _ended(together: "Together", client: "ApiClient", runs: "list[Run]") -> bool
     return len(runs) == len(SHOWN) and all(run.status.final for run in runs)
 
 
-def about(run: "Run", log: str) -> Sequence[str]:
+def about(run: "Run", log: str, target: "Target") -> Sequence[str]:
     """What there is to know of a run that has ended, a line each: outcome, log, commands."""
     from sparktest import kubectl
     from sparktest.sanitize import clean_text
@@ -147,7 +152,7 @@ def about(run: "Run", log: str) -> Sequence[str]:
     lines += [
         f"  {'log' if index == 0 else '':7}  {clean_text(line)}" for index, line in enumerate(last)
     ]
-    commands = [kubectl.get(run), kubectl.describe(run), kubectl.logs(run)]
+    commands = [make(run, target=target) for make in (kubectl.get, kubectl.describe, kubectl.logs)]
     lines += [
         f"  {'kubectl' if index == 0 else '':7}  {command}"
         for index, command in enumerate(commands)

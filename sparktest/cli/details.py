@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sparktest.cli.candidates import RUN
-from sparktest.cli.door import uses_api
+from sparktest.cli.door import known_clusters, uses_api
 from sparktest.cli.output import coloured, output_option, show
 from sparktest.cli.references import find_run
 from sparktest.cli.run_table import COLOURS, columns
@@ -16,6 +16,7 @@ from sparktest.run_fields import lacks_message, last_line, run_fields
 if TYPE_CHECKING:
     from sparktest.client import ApiClient
     from sparktest.domain import Run
+    from sparktest.kubectl import Clusters
 
 
 # To find one that is not blank.
@@ -43,21 +44,27 @@ def show_run(client: "ApiClient", references: tuple[str, ...], output: str) -> N
     named = [find_run(client, reference) for reference in references]
     if output == "table":
         now = datetime.now(UTC)
+        clusters = known_clusters(client)
         for index, run in enumerate(named):
-            _show_fields(client, run, now, "\n" if index else "")
+            _show_fields(client, run, now, clusters, "\n" if index else "")
     else:
         show(named, columns(), output, one=len(named) == 1)
 
 
-def _show_fields(client: "ApiClient", run: "Run", now: datetime, before: str) -> None:
+def _show_fields(
+    client: "ApiClient", run: "Run", now: datetime, clusters: "Clusters", before: str
+) -> None:
     from sparktest import kubectl
 
     line = ""
     if run.failure and run.log.bytes and lacks_message(run.failure):
         line = last_line(client.get_log(run.id, tail=TAIL_LINES))
     fields = [Fact(*each) for each in run_fields(run, now, last_log_line=line).items()]
-    commands = [Fact("stored log", f"sparktest logs {run.id}")]
-    commands += [Fact(*each) for each in kubectl.commands(run)]
+    commands = [
+        Fact("stored log", f"sparktest logs {run.id}"),
+        Fact("note", clusters.warning(run)),
+        *(Fact(*each) for each in kubectl.commands(run, target=clusters.target(run))),
+    ]
     text = [*lines(fields, {"Status": COLOURS.get(run.status)}), "", *lines(commands)]
     click.echo(before + "\n".join(text), color=coloured())
 

@@ -11,6 +11,8 @@ from sparktest.cli.exits import Exit, ExitError, text_of
 from sparktest.errors import InvalidError, SparkTestError
 
 if TYPE_CHECKING:
+    from sparktest.client import ApiClient
+    from sparktest.kubectl import Clusters
     from sparktest.settings import Settings
 
 
@@ -33,6 +35,13 @@ def settings_with(overrides: Mapping[str, Any]) -> "Settings":
         return settings.load(overrides=overrides)
     except InvalidError as error:
         raise ExitError(text_of(error), Exit.INFRA) from error
+
+
+def known_clusters(client: "ApiClient") -> "Clusters":
+    """Return the clusters that printed kubectl commands can name, for runs of this API."""
+    from sparktest import kubectl
+
+    return kubectl.known_clusters(settings_with({"backend_url": client.url}))
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """Before `sparktest up`: does the cluster answer, and does it know TestRuns."""
 
 import contextlib
-import shlex
 import time
 from collections.abc import Callable
 
 import yaml
 
+from sparktest import kubectl
 from sparktest.cli.crd import manifest
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.errors import ConflictError
@@ -19,8 +19,8 @@ CRDS = Resource(
 ESTABLISHED_SECONDS = 20.0
 
 
-def check_cluster(settings: Settings, *, install_crd: bool, tell: Callable[[str], None]) -> None:
-    """Tell about the cluster, and install the CRD there where it is missing and wanted.
+def check_cluster(settings: Settings, *, install_crd: bool, tell: Callable[[str], None]) -> str:
+    """Tell about the cluster, install the CRD where it is missing and wanted; return its uid.
 
     Raises:
         SparkTestError: the cluster does not answer, or refuses us.
@@ -28,22 +28,23 @@ def check_cluster(settings: Settings, *, install_crd: bool, tell: Callable[[str]
     """
     cluster = Cluster.connect(settings, workers=1)
     try:
-        cluster.uid()
+        uid = cluster.uid()
         tell(f"cluster at {cluster.host} answers")
         if cluster.served(TESTRUNS):
-            return
+            return uid
         if not install_crd:
             tell(f"it has no TestRuns yet; install them with: {install_command(settings)}")
             tell("or start with: sparktest up --install-crd (runs of the API work without)")
-            return
+            return uid
         _install_missing(cluster)
         tell("the custom resource TestRun is installed")
+        return uid
     finally:
         cluster.close()
 
 
-def prepare_devcluster(settings: Settings) -> None:
-    """Have this version's CRD in the dev cluster, and the namespaces that the settings name.
+def prepare_devcluster(settings: Settings) -> str:
+    """Install this version's CRD and create the namespaces that the settings name; return the uid.
 
     Raises:
         SparkTestError: it does not answer.
@@ -55,6 +56,7 @@ def prepare_devcluster(settings: Settings) -> None:
         for name in {settings.namespace, *settings.namespaces}:
             with contextlib.suppress(ConflictError):
                 cluster.create(NAMESPACES, None, {"metadata": {"name": name}})
+        return cluster.uid()
     finally:
         cluster.close()
 
@@ -76,12 +78,8 @@ def install(cluster: Cluster) -> None:
 
 def install_command(settings: Settings) -> str:
     """The command that installs the CRD in the cluster of the settings, to paste."""
-    options = []
-    if settings.kubeconfig:
-        options += ["--kubeconfig", settings.kubeconfig]
-    if settings.context:
-        options += ["--context", settings.context]
-    return f"sparktest crd | {shlex.join(['kubectl', *options, 'apply', '-f', '-'])}"
+    target = kubectl.Target(settings.kubeconfig, settings.context)
+    return kubectl.apply("sparktest crd", target=target)
 
 
 def _install_missing(cluster: Cluster) -> None:
@@ -96,8 +94,9 @@ def _await_served(cluster: Cluster) -> None:
     while not cluster.served(TESTRUNS):
         if time.monotonic() > deadline:
             raise ExitError(
-                f"the cluster does not serve TestRuns {ESTABLISHED_SECONDS:g} s after the CRD was "
-                "installed; see: kubectl describe crd testruns.sparktest.dev",
+                f"the cluster at {cluster.host} does not serve TestRuns {ESTABLISHED_SECONDS:g} s "
+                "after the CRD was installed; the conditions of "
+                "customresourcedefinition/testruns.sparktest.dev say why",
                 Exit.INFRA,
             )
         time.sleep(0.2)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sparktest.cli.candidates import DEFINITION, ENDED_RUN, LABEL, LIVE_RUN, NAMESPACE, RUN
-from sparktest.cli.door import say, uses_api
+from sparktest.cli.door import known_clusters, say, uses_api
 from sparktest.cli.output import output_option, show
 from sparktest.cli.references import find_definition, find_run
 from sparktest.cli.run_table import ORIGINS, STATUSES, columns
@@ -106,8 +106,14 @@ def cancel(client: "ApiClient", references: tuple[str, ...]) -> None:
 @uses_api
 def delete(client: "ApiClient", references: tuple[str, ...]) -> None:
     """Delete runs that have ended, with their logs."""
+    from sparktest import kubectl
+
     for run in [find_run(client, reference) for reference in references]:
         remaining = client.delete_run(run.id)
         say(f"{run.name} ({run.id}) is deleted")
         if remaining:
-            say(f"its TestRun is still there; to delete it: {remaining}")
+            clusters = known_clusters(client)
+            command = kubectl.delete(run, target=clusters.target(run))
+            say(f"its TestRun is still there; to delete it: {command}")
+            if warning := clusters.warning(run):
+                say(warning)

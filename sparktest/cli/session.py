@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 from sparktest.cli.exits import Exit, ExitError
-from sparktest.settings import data_folder, load, session_file
+from sparktest.settings import Session, data_folder, load_session, session_file
 
 LOCK = "up.lock"
 
@@ -32,24 +34,28 @@ def only_one(environ: Mapping[str, str]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            session = load_session(environ)
+            api = f", with its API at {session.backend_url}" if session else ""
             raise ExitError(
-                f"sparktest up is running already, with its API at {load(environ).backend_url}; "
-                "open it with: sparktest tui",
-                Exit.INFRA,
+                f"sparktest up is running already{api}; open it with: sparktest tui", Exit.INFRA
             ) from error
         yield
 
 
 @contextmanager
-def announced(environ: Mapping[str, str], backend_url: str, token: str) -> Iterator[Path]:
-    """The session file, there for as long as the `with`: 0600, and whole at every moment."""
+def announced(environ: Mapping[str, str], session: Session) -> Iterator[Path]:
+    """Keep the session file for as long as the `with` lasts; 0600, and written atomically."""
     path = session_file(environ)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(f".{os.getpid()}")
-    text = f"backend_url = {json.dumps(backend_url)}\ntoken = {json.dumps(token)}\n"
+    values = {name: value for name, value in msgspec.structs.asdict(session).items() if value}
+    lines = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items()
+    ]
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:  # noqa: PTH123 - of a descriptor
-        out.write(text)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as out:  # noqa: PTH123 - of a descriptor
+        out.writelines(lines)
     fresh.replace(path)
     try:
         yield path

@@ -17,7 +17,7 @@ from sparktest.cli.processes import Child, Children, Signals
 from sparktest.cli.restarts import MOST, WITHIN_SECONDS, Restarts
 from sparktest.cli.session import announced, free_port, new_token
 from sparktest.sanitize import clean_text
-from sparktest.settings import Settings, data_folder
+from sparktest.settings import Session, Settings, data_folder
 
 # What the controller logs when it has seen the cluster and begins to work.
 CONTROLLER_WORKS = "controller works"
@@ -63,7 +63,7 @@ class Together:
         self.news = News(url, token)
         self._programs = programs
         self._signals = signals
-        self._announced = announced(environ, url, token)
+        self._environ = environ
         self._children = Children({**environ, **given}, data_folder(environ) / "logs")
         self._restarts = Restarts()
         self._due: dict[Child, float] = {}
@@ -73,7 +73,7 @@ class Together:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.callback(self._tell_remarks)
-            for part in (self._announced, self._children, self.news):
+            for part in (self._children, self.news):
                 undo.enter_context(part)
             undo.callback(click.echo, "stopping")
             self._undo = undo.pop_all()
@@ -82,11 +82,12 @@ class Together:
     def __exit__(self, *error: object) -> None:
         self._undo.close()
 
-    def started(self, prepare: Callable[[], None] | None = None) -> bool:
+    def started(self, prepare: Callable[[], str]) -> bool:
         """Whether all are ready; false where a signal came first.
 
         Args:
-            prepare: called once the cluster is there, before the rest starts.
+            prepare: called once the cluster is there, before the rest starts; the uid of the
+                cluster.
         """
         command = self._programs.devcluster
         cluster = self._start("dev cluster", "devcluster", command) if command else None
@@ -94,8 +95,7 @@ class Together:
         self._start("API", "api", self._programs.api)
         if cluster and not self.reached(partial(cluster.has_said, devcluster.ANSWERS)):
             return False
-        if prepare:
-            prepare()
+        self._announce(prepare())
         if not self.reached(self.news.healthy.is_set):
             return False
         controller = self._start("controller", "controller", self._programs.controller)
@@ -123,6 +123,17 @@ class Together:
         if self._programs.tui:
             self._tui = self._children.start_here("terminal UI", self._programs.tui)
         self.reached(self._closed if self._tui else self._told)
+
+    def _announce(self, cluster: str) -> None:
+        """Leave the session file until the end: other terminals find the API and the cluster."""
+        session = Session(
+            backend_url=self.settings.backend_url,
+            token=self.settings.token,
+            cluster=cluster,
+            kubeconfig=self.settings.kubeconfig,
+            context=self.settings.context,
+        )
+        self._undo.enter_context(announced(self._environ, session))
 
     def _start(self, title: str, name: str, command: Sequence[str]) -> Child:
         child = self._children.start(name, command)

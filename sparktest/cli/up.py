@@ -42,18 +42,32 @@ def up(
 
     terminal = not no_tui and sys.stdin.isatty() and sys.stdout.isatty()
     programs = our_programs(tui=terminal)
-    prepare = None
     with only_one(os.environ), as_infra(), Signals() as signals:
         if settings.context or settings.kubeconfig:
-            check_cluster(settings, install_crd=install_crd, tell=click.echo)
+            settings = pinned(settings)
+            uid = check_cluster(settings, install_crd=install_crd, tell=click.echo)
+            prepare, kubeconfig = (lambda: uid), None
         else:
             settings, programs = on_devcluster(settings, programs, devcluster.folder_of_up())
-            prepare = partial(prepare_devcluster, settings)
+            prepare, kubeconfig = partial(prepare_devcluster, settings), settings.kubeconfig
         with Together(programs, settings, os.environ, signals) as together:
             if together.started(prepare):
-                _welcome(together.settings, on_devcluster=prepare is not None)
+                _welcome(together.settings, kubeconfig)
                 together.watch()
     return Exit.PASSED
+
+
+def pinned(settings: "Settings") -> "Settings":
+    """Return the settings with the kubeconfig and context that they mean now, by full name.
+
+    Another terminal may have another KUBECONFIG or folder, and the current context may change.
+    """
+    import msgspec
+
+    from sparktest.kube import config
+
+    kubeconfig, context = config.selected(settings)
+    return msgspec.structs.replace(settings, kubeconfig=kubeconfig, context=context)
 
 
 def our_programs(*, tui: bool) -> "Programs":
@@ -81,11 +95,14 @@ def on_devcluster(
     return settings, programs._replace(devcluster=command)
 
 
-def _welcome(settings: "Settings", *, on_devcluster: bool) -> None:
-    if not on_devcluster:
+def _welcome(settings: "Settings", kubeconfig: str | None) -> None:
+    """Print what to do next; `kubeconfig`: of the dev cluster, None on another cluster."""
+    from sparktest import kubectl
+
+    if kubeconfig is None:
         click.echo(f"ready: API at {settings.backend_url}; in another terminal: sparktest runs")
         return
     click.echo(f"ready: API at {settings.backend_url}; in another terminal:")
-    click.echo(f"  {devcluster.export(Path(settings.kubeconfig or ''))}")
-    click.echo("  sparktest crd --example testrun | kubectl apply -f -")
+    apply = kubectl.apply("sparktest crd --example testrun", target=kubectl.Target(kubeconfig))
+    click.echo(f"  {apply}")
     click.echo("  sparktest runs")

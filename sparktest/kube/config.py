@@ -89,6 +89,25 @@ def namespace(settings: Settings, environ: Mapping[str, str] | None = None) -> s
     return str(context.get("namespace") or "default")
 
 
+def selected(
+    settings: Settings, environ: Mapping[str, str] | None = None
+) -> tuple[str | None, str | None]:
+    """Return the kubeconfig, as an absolute path, and the context that `load` uses now.
+
+    Both are None inside a pod; the kubeconfig is the one given where it is a list of files.
+
+    Raises:
+        InvalidError: as `load`.
+    """
+    files = _kubeconfigs(settings, os.environ if environ is None else environ)
+    if not files:
+        return settings.kubeconfig, settings.context
+    with _naming(files):
+        context, _ = _context([_document(path) for path in files], settings.context)
+    kubeconfig = str(files[0].absolute()) if len(files) == 1 else settings.kubeconfig
+    return kubeconfig, context
+
+
 def contexts(settings: Settings, environ: Mapping[str, str] | None = None) -> list[str]:
     """The names of the contexts of the kubeconfig, none where there is none.
 

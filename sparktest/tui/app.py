@@ -50,7 +50,7 @@ class SparkTestApp(PollingApp):
     Args:
         api: the API; its client has made every text safe to show.
         address: the API's host and port, to show.
-        target: the cluster that kubectl commands name.
+        clusters: the clusters that kubectl commands can name.
         environ: describes the terminal; None: the environment of the process.
     """
 
@@ -63,13 +63,13 @@ class SparkTestApp(PollingApp):
         api: ApiClient,
         *,
         address: str = "",
-        target: kubectl.Target = kubectl.CURRENT,
+        clusters: kubectl.Clusters = kubectl.UNKNOWN,
         clock: Clock | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(api, clock or Clock())
         self._address = address
-        self._kube_target = target
+        self._clusters = clusters
         self._environ = os.environ if environ is None else environ
 
     def on_mount(self) -> None:
@@ -79,7 +79,7 @@ class SparkTestApp(PollingApp):
         self.register_theme(theme.DARK)
         self.theme = theme.DARK.name
         self.push_screen(
-            RunsScreen(self.store, self.poller, self.clock, self._address, self._kube_target)
+            RunsScreen(self.store, self.poller, self.clock, self._address, self._clusters.default)
         )
         self.start_polling()
 
@@ -87,9 +87,9 @@ class SparkTestApp(PollingApp):
 
     @on(RunList.Opened)
     def _open(self, message: RunList.Opened) -> None:
-        run, target = message.run, self._kube_target
+        run, clusters = message.run, self._clusters
         self.push_screen(
-            RunScreen(self._api, run, self.store, self.poller, self.clock, target=target)
+            RunScreen(self._api, run, self.store, self.poller, self.clock, clusters=clusters)
         )
         self._call("The run", run.id, "")
 
@@ -105,7 +105,7 @@ class SparkTestApp(PollingApp):
     def action_delete(self) -> None:
         """Delete the selected run, after a question."""
         if (run := self._selected_run) is not None:
-            self._confirm(delete_question(run, self._kube_target), run.id, "delete")
+            self._confirm(delete_question(run, self._clusters), run.id, "delete")
 
     def _confirm(self, question: Question | str, run_id: str, verb: str) -> None:
         """Ask, then act on the run with this id, wherever the cursor is by then."""
@@ -115,19 +115,20 @@ class SparkTestApp(PollingApp):
 
         def act(confirmed: bool | None) -> None:
             if confirmed:
-                self._call(question.details[0], run_id, verb)
+                self._call(question.details[0], run_id, verb, question.shell_commands[0])
 
         self.push_screen(ConfirmScreen(question), act)
 
     @work(thread=True, group="calls", exit_on_error=False)
-    def _call(self, name: str, run_id: str, verb: str) -> None:
+    def _call(self, name: str, run_id: str, verb: str, command: str = "") -> None:
         try:
             if verb == "cancel":
                 run = self._api.cancel_run(run_id)
                 self.post_message(RunUpdated(run, f"{name} is being cancelled"))
             elif verb == "delete":
-                left = self._api.delete_run(run_id)
-                note = f"\nThe TestRun is still there: {clean_text(left)}" if left else ""
+                # Our own command: the API does not know which context leads to the cluster.
+                left = self._api.delete_run(run_id) and command
+                note = f"\nThe TestRun is still there: {left}" if left else ""
                 self.post_message(RunDeleted(run_id, f"{name} was deleted{note}"))
             else:
                 self.post_message(RunUpdated(self._api.get_run(run_id)))
@@ -159,7 +160,7 @@ class SparkTestApp(PollingApp):
         if isinstance(self.focused, CommandLine):
             self.focused.action_copy()
         elif (run := self._selected_run) is not None:
-            self.push_screen(CopyScreen(run, target=self._kube_target), self._copy_choice)
+            self.push_screen(CopyScreen(run, clusters=self._clusters), self._copy_choice)
 
     def _copy_choice(self, choice: Choice) -> None:
         if choice is not None:
@@ -251,9 +252,9 @@ def run(settings: Settings) -> int:
     if not all(stream is not None and stream.isatty() for stream in streams):
         sys.stderr.write(NO_TERMINAL)
         return USAGE
-    target = kubectl.Target(settings.kubeconfig, settings.context)
+    clusters = kubectl.known_clusters(settings)
     with ApiClient.from_settings(settings, clean=clean) as api:
-        app = SparkTestApp(api, address=_address(settings.backend_url), target=target)
+        app = SparkTestApp(api, address=_address(settings.backend_url), clusters=clusters)
         app.run()
         return app.return_code or 0
 

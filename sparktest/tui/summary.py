@@ -1,9 +1,8 @@
 """The header over the list of runs, and what is shown instead of an empty list. Pure."""
 
-import shlex
-
 from textual.content import Content
 
+from sparktest import kubectl
 from sparktest.domain import Status
 from sparktest.kubectl import Target
 from sparktest.run_poller import RunPoller
@@ -77,7 +76,7 @@ def empty_state(
         return _notice("The runs cannot be read.", address, outage.advice, "r tries again now")
     if not poller.loaded:
         return _notice("Loading runs …", address)
-    apply = f"{EXAMPLE} | {shlex.join(['kubectl', 'apply', '-f', '-', *target.options])}"
+    apply = kubectl.apply(EXAMPLE, target=target)
     return _notice("No runs yet.", "Apply a TestRun:", apply, f"or without one:\n\n{RUN_COMMAND}")
 
 

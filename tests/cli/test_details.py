@@ -1,10 +1,15 @@
 import json
+import os
 import uuid
 
 import pytest
 
+from sparktest import kubectl
+from sparktest.cli.session import announced
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, RunReport, Status
+from sparktest.kubectl import Target
+from sparktest.settings import Session
 from tests.cli.conftest import Cli
 
 
@@ -36,7 +41,33 @@ def test_a_run_of_a_testrun_is_shown_with_its_source_and_commands(cli: Cli, api:
     assert lines[at + 1].strip() == "echo b"
     assert f"stored log   sparktest logs {made.id}" in lines
     assert "describe     kubectl describe testruns.sparktest.dev nightly-7 -n team" in lines
+    assert (
+        "note         cluster c is not known here; "
+        "these commands act on the current context of kubectl"
+    ) in lines
     assert "hidden" not in result.out
+
+
+def test_the_commands_of_a_run_and_of_its_delete_name_the_cluster_of_up(
+    cli: Cli, api: ApiClient
+) -> None:
+    ref = {"namespace": "team", "name": "nightly-7", "uid": str(uuid.uuid4())}
+    made = api.create_run({"image": "i", "origin": "crd", "cluster": "facade00-1", "k8sRef": ref})
+    api.report_run(made.id, RunReport(status=Status.FAILED))
+    session = Session(backend_url=api.url, cluster="facade00-1", kubeconfig="/data/kubeconfig")
+    command = (
+        "kubectl delete testruns.sparktest.dev nightly-7 -n team --kubeconfig /data/kubeconfig"
+    )
+
+    with announced(os.environ, session):
+        shown = cli("show", made.id)
+        deleted = cli("delete", made.id)
+
+    command = kubectl.delete(made, target=Target("/data/kubeconfig"))
+    assert command.endswith(" nightly-7 -n team --kubeconfig /data/kubeconfig")
+    assert f"delete       {command}\n" in shown.out
+    assert "not known" not in shown.out
+    assert deleted.err.endswith(f"to delete it: {command}\n")
 
 
 def test_several_runs_are_shown_apart_and_json_has_all(cli: Cli, api: ApiClient) -> None:

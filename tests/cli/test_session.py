@@ -6,7 +6,11 @@ import pytest
 
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.cli.session import announced, free_port, new_token, only_one
-from sparktest.settings import data_folder, load, session_file
+from sparktest.settings import Session, data_folder, load, load_session, session_file
+
+
+def session(**fields: str) -> Session:
+    return Session(**({"backend_url": "http://127.0.0.1:9/api", "token": "t"} | fields))
 
 
 @pytest.fixture
@@ -17,7 +21,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def test_who_is_up_is_found_by_the_others(environ: dict[str, str]) -> None:
     old_mask = os.umask(0)
     try:
-        with only_one(environ), announced(environ, "http://127.0.0.1:9/api", 'q"\\t') as path:
+        with only_one(environ), announced(environ, session(token='q"\\t')) as path:
             settings = load(environ)
             assert (settings.backend_url, settings.token) == ("http://127.0.0.1:9/api", 'q"\\t')
             assert path == session_file(environ)
@@ -36,20 +40,28 @@ def test_a_session_that_was_left_behind_is_replaced(environ: dict[str, str]) -> 
     left = session_file(environ).with_suffix(f".{os.getpid()}")
     left.write_text("half")
 
-    with announced(environ, "http://127.0.0.1:9/api", "t"):
+    with announced(environ, session()):
         assert load(environ).token == "t"
+
+
+def test_the_session_file_names_the_cluster(environ: dict[str, str]) -> None:
+    whole = session(cluster="facade00-1", kubeconfig="/home/ü 😀/kube\tconfig", context='a"b')
+    with announced(environ, whole):
+        assert load_session(environ) == whole
+
+    assert load_session(environ) is None
 
 
 def test_the_session_goes_also_when_something_fails(environ: dict[str, str]) -> None:
     data_folder(environ).mkdir(parents=True)
-    with pytest.raises(KeyError), announced(environ, "http://h/api", "t"):
+    with pytest.raises(KeyError), announced(environ, session()):
         raise KeyError
 
     assert not session_file(environ).exists()
 
 
 def test_only_one_can_be_up(environ: dict[str, str]) -> None:
-    with only_one(environ), announced(environ, "http://127.0.0.1:9/api", "t"):
+    with only_one(environ), announced(environ, session()):
         with (
             pytest.raises(ExitError, match=r"running already, .* http://127.0.0.1:9/api") as raised,
             only_one(environ),
@@ -58,6 +70,17 @@ def test_only_one_can_be_up(environ: dict[str, str]) -> None:
         assert raised.value.code is Exit.INFRA
 
     with only_one(environ):
+        pass
+
+
+def test_a_second_up_is_refused_while_the_first_has_no_session_yet(
+    environ: dict[str, str],
+) -> None:
+    with (
+        only_one(environ),
+        pytest.raises(ExitError, match="up is running already; open it with: sparktest tui"),
+        only_one(environ),
+    ):
         pass
 
 

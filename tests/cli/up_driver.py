@@ -29,7 +29,7 @@ def up(options: tuple[str, ...]) -> int:
         Signals() as signals,
         Together(programs, settings.load(), os.environ, signals) as together,
     ):
-        if together.started():
+        if together.started(lambda: "uid"):
             click.echo("ready")
             together.watch()
     return Exit.PASSED

@@ -83,6 +83,20 @@ def test_several_files_count_as_one_and_the_first_current_context_holds(tmp_path
     assert host(environ, context="two") == "https://two:6443"
 
 
+def test_the_selected_context_is_named_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = kubeconfig(tmp_path / "c", "one", "two")
+    monkeypatch.chdir(tmp_path)
+    assert config.selected(Settings(kubeconfig="c"), {}) == (file, "one")
+    assert config.selected(Settings(context="two"), {"KUBECONFIG": file}) == (file, "two")
+    several = os.pathsep.join([file, kubeconfig(tmp_path / "d", "three")])
+    assert config.selected(Settings(), {"KUBECONFIG": several}) == (None, "one")
+    assert config.selected(Settings(), IN_POD) == (None, None)
+    with pytest.raises(InvalidError, match="no context is called 'x'"):
+        config.selected(Settings(kubeconfig=file, context="x"), {})
+
+
 def test_the_client_neither_retries_by_itself_nor_lets_connections_die_unseen(
     tmp_path: Path,
 ) -> None:

@@ -10,8 +10,9 @@ from textual import events
 from textual.keys import KEY_NAME_REPLACEMENTS
 from textual.pilot import Pilot
 
+from sparktest.kubectl import Clusters
 from sparktest.tui.app import SparkTestApp
-from tests.tui.fakes import FakeApi, StoppedClock
+from tests.tui.fakes import KNOWN, FakeApi, StoppedClock
 
 Scenario = Callable[["AppPilot"], Awaitable[None]]
 DEADLINE_SECONDS = 10.0
@@ -95,6 +96,7 @@ def drive(
     size: tuple[int, int] = (80, 24),
     environ: dict[str, str] | None = None,
     clock: StoppedClock | None = None,
+    clusters: Clusters = KNOWN,
 ) -> None:
     """Run the scenario on an app over this API."""
 
@@ -103,6 +105,7 @@ def drive(
         app = SparkTestApp(
             fake,  # type: ignore[arg-type]
             address="127.0.0.1:8080",
+            clusters=clusters,
             clock=clock or StoppedClock(),
             environ=environ or {},
         )

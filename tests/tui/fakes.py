@@ -19,6 +19,7 @@ from sparktest.domain import (
     Status,
 )
 from sparktest.errors import ConflictError, NotFoundError, SparkTestError, UnavailableError
+from sparktest.kubectl import CURRENT, Clusters
 from sparktest.tui.polling import Clock
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -60,6 +61,11 @@ class StoppedClock(Clock):
         self.seconds += seconds
 
 
+# The cluster of every run, which kubectl's current context leads to.
+CLUSTER = "9d1f64a2-3c1b-4f0e-8b6d-0a1b2c3d4e5f"
+KNOWN = Clusters({CLUSTER: CURRENT})
+
+
 def make_run(number: int = 0, *, now: datetime = NOW, **fields: Any) -> Run:
     """A run like those of a real installation; the higher the number, the older it is."""
     test, namespace = TESTS[number % len(TESTS)], NAMESPACES[number % len(NAMESPACES)]
@@ -82,6 +88,7 @@ def make_run(number: int = 0, *, now: datetime = NOW, **fields: Any) -> Run:
         "namespace": namespace,
         "updated_at": created,
         "job_name": f"testrun-{name}-{number:08x}" if crd else f"test-run-{run_id}",
+        "cluster": CLUSTER,
         "k8s_ref": K8sRef(namespace=namespace, name=name, uid=run_id) if crd else None,
     }
     values |= _progress(status, created, number)

@@ -40,18 +40,20 @@ def cancel_question(run: Run) -> Question | str:
     )
 
 
-def delete_question(run: Run, target: kubectl.Target) -> Question | str:
+def delete_question(run: Run, clusters: kubectl.Clusters) -> Question | str:
     """Return the question before a run is deleted, or why it cannot be deleted."""
     if not run.status.final:
         return f"{text.one_line(run.name)} has not ended; cancel it first (c)"
     details = [*_description(run), "The run, its log and its Job are deleted for good."]
     if run.origin is Origin.CRD:
         details.append("The TestRun object stays.")
+    title = "To delete the TestRun too" if run.origin is Origin.CRD else "To delete only its Job"
+    warning = clusters.warning(run)
     return Question(
         "Delete this run?",
         details,
-        "To delete the TestRun too:" if run.origin is Origin.CRD else "To delete only its Job:",
-        [kubectl.delete(run, target=target)],
+        f"{title} ({warning}):" if warning else f"{title}:",
+        [kubectl.delete(run, target=clusters.target(run))],
         "Yes, delete it (y)",
     )
 

@@ -30,9 +30,10 @@ class CopyScreen(Dialog[Choice]):
         Binding("y,enter", "choose", "Copy", show=False),
     ]
 
-    def __init__(self, run: Run, *, target: kubectl.Target = kubectl.CURRENT) -> None:
+    def __init__(self, run: Run, *, clusters: kubectl.Clusters) -> None:
         super().__init__()
-        self._choices = choices(run, target)
+        self._choices = choices(run, clusters.target(run))
+        self._warning = clusters.warning(run)
         self._list = OptionList(
             *(Option(_prompt(label, text)) for label, text in self._choices), compact=True
         )
@@ -42,6 +43,8 @@ class CopyScreen(Dialog[Choice]):
         with Vertical(classes="dialog"):
             yield Static(Content.styled("Copy", "bold"), classes="dialog-title")
             yield self._list
+            if self._warning:
+                yield Static(Content(f"! {self._warning}"), classes="dialog-warning")
             yield Static(Content("⏎ copy · esc close"), classes="dialog-quiet")
 
     @on(OptionList.OptionSelected)

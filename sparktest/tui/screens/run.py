@@ -31,7 +31,7 @@ class RunScreen(LiveScreen):
         store: the runs; it has the later versions of this run.
         poller: tells whether the run is up to date.
         clock: the time.
-        target: the cluster that kubectl commands name.
+        clusters: the clusters that kubectl commands can name.
     """
 
     CSS_PATH = "run.tcss"
@@ -46,7 +46,7 @@ class RunScreen(LiveScreen):
         poller: RunPoller,
         clock: Clock,
         *,
-        target: kubectl.Target = kubectl.CURRENT,
+        clusters: kubectl.Clusters = kubectl.UNKNOWN,
     ) -> None:
         super().__init__()
         self._run = run
@@ -55,7 +55,7 @@ class RunScreen(LiveScreen):
         self._clock = clock
         self._title = CachedStatic(id="title")
         self._banner = OutageBanner()
-        self._details = Details(run, target=target)
+        self._details = Details(run, clusters=clusters)
         self._pane = LogPane(api, run)
 
     def compose(self) -> ComposeResult:

@@ -40,7 +40,7 @@ class Details(VerticalScroll):
     """The failure, the fields and the source of a run; `show` updates them.
 
     Args:
-        target: the cluster that the commands name.
+        clusters: the clusters that the commands can name.
     """
 
     BINDINGS: ClassVar = [
@@ -51,10 +51,11 @@ class Details(VerticalScroll):
     ]
     COMPONENT_CLASSES: ClassVar = {"details--label"}
 
-    def __init__(self, run: Run, *, target: kubectl.Target = kubectl.CURRENT) -> None:
+    def __init__(self, run: Run, *, clusters: kubectl.Clusters) -> None:
         super().__init__()
         self._run = run
-        self._kube_target = target
+        self._clusters = clusters
+        self._warning = CachedStatic(id="cluster-warning")
         self._failure = CachedStatic(id="failure")
         self._overview = CachedStatic(id="overview")
         # Twice: in a narrow terminal the source comes before it.
@@ -63,7 +64,8 @@ class Details(VerticalScroll):
             CachedStatic(id="more-below", classes="more"),
         )
         self._commands = [
-            CommandLine(label, command) for label, command in kubectl.commands(run, target=target)
+            CommandLine(label, command)
+            for label, command in kubectl.commands(run, target=clusters.target(run))
         ]
 
     def compose(self) -> ComposeResult:
@@ -75,6 +77,7 @@ class Details(VerticalScroll):
                 yield self._more[0]
             with Vertical(id="source"):
                 yield CachedStatic(_source(self._run), id="source-facts")
+                yield self._warning
                 yield from self._commands
             yield self._more[1]
 
@@ -89,7 +92,10 @@ class Details(VerticalScroll):
         self._failure.display = failure is not None
         if failure is not None:
             self._failure.update(_failure(failure))
-        commands = kubectl.commands(run, target=self._kube_target)
+        warning = self._clusters.warning(run)
+        self._warning.display = bool(warning)
+        self._warning.update(Content(f"! {warning}"))
+        commands = kubectl.commands(run, target=self._clusters.target(run))
         for line, (_, command) in zip(self._commands, commands, strict=True):
             line.show(command)
 

@@ -1,9 +1,9 @@
 import pytest
 
 from sparktest.domain import Status
-from sparktest.kubectl import CURRENT, Target
+from sparktest.kubectl import Clusters, Target
 from sparktest.tui.screens.confirm import Question, cancel_question, delete_question
-from tests.tui.fakes import NOW, changed, make_run
+from tests.tui.fakes import CLUSTER, KNOWN, NOW, changed, make_run
 
 
 def question_of(answer: Question | str) -> Question:
@@ -30,16 +30,24 @@ def test_a_run_is_asked_to_stop_once():
 
 
 def test_a_delete_says_that_the_testrun_stays_and_how_to_delete_it():
-    question = question_of(delete_question(make_run(2), CURRENT))
+    question = question_of(delete_question(make_run(2), KNOWN))
     assert "The TestRun object stays." in question.details
     assert question.shell_commands == [
         "kubectl delete testruns.sparktest.dev search-load-2 -n team-web"
     ]
-    assert (
-        "--context prod"
-        in question_of(delete_question(make_run(2), Target(context="prod"))).shell_commands[0]
-    )
+
+
+def test_a_delete_names_the_cluster_of_the_run():
+    prod = Clusters({CLUSTER: Target(context="prod")})
+    question = question_of(delete_question(make_run(2), prod))
+    assert question.shell_commands[0].endswith(" --context prod")
+
+
+def test_a_delete_on_an_unknown_cluster_warns():
+    warning = f"cluster {CLUSTER} is not known here"
+    assert warning in question_of(delete_question(make_run(2), Clusters())).commands_title
+    assert warning not in question_of(delete_question(make_run(2), KNOWN)).commands_title
 
 
 def test_a_run_that_goes_on_is_not_deleted():
-    assert "cancel it first" in delete_question(make_run(1), CURRENT)
+    assert "cancel it first" in delete_question(make_run(1), KNOWN)

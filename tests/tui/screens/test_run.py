@@ -12,7 +12,7 @@ from sparktest.tui.screens.copy_menu import TextScreen, choices
 from sparktest.tui.widgets import log_pane
 from sparktest.tui.widgets.log_view import LogView
 from tests.tui.driver import AppPilot, drive
-from tests.tui.fakes import FakeApi, changed, make_run, make_runs
+from tests.tui.fakes import CLUSTER, FakeApi, changed, make_run, make_runs
 
 XTERM = {"TERM": "xterm-256color"}
 
@@ -204,6 +204,36 @@ def test_the_menu_offers_the_commands_the_ids_and_the_failure():
         "TestRun": run.name,
         "failure": "Error: the container ended with exit code 3",
     }
+
+
+def test_commands_for_a_run_of_another_cluster_carry_a_warning():
+    run = changed(make_run(3), cluster="11111111-2222-4333-8444-555555555555")
+    warning = "! cluster 11111111-2222-4333-8444-555555555555 is not known here"
+
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows(warning, kubectl.get(run))
+        await ui.press("y")
+        await ui.shows("copy · esc close", warning)
+
+    drive(scenario, api=FakeApi([run]), size=(170, 50))
+
+
+def test_commands_name_the_cluster_of_the_run():
+    run = make_run(3)
+    clusters = kubectl.Clusters({CLUSTER: kubectl.Target(context="staging")})
+
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        assert "not known" not in ui.screen()
+        await ui.press("y", "enter")
+        await ui.wait_for(lambda: ui.app.clipboard == f"{kubectl.get(run)} --context staging")
+        await ui.press("D")
+        await ui.shows("Delete this run?")
+        await ui.press("right", "enter")
+        await ui.shows("The TestRun is still there", "--context staging")
+
+    drive(scenario, api=FakeApi([run]), environ=XTERM, clusters=clusters, size=(120, 40))
 
 
 def test_what_is_chosen_in_the_menu_is_copied():
