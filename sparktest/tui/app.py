@@ -77,7 +77,7 @@ class SparkTestApp(PollingApp):
         # SIGTERM must leave the terminal as it was.
         get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.register_theme(theme.DARK)
-        self.theme = theme.DARK.name
+        self.theme = theme.default_theme(self.console.color_system)
         self.push_screen(
             RunsScreen(self.store, self.poller, self.clock, self._address, self._clusters.default)
         )

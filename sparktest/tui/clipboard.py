@@ -30,7 +30,9 @@ def methods_for(environ: Mapping[str, str], size: int) -> ClipboardMethods:
         return ClipboardMethods((TMUX, *_desktop(environ)), osc52=False)
     term = environ.get("TERM", "")
     # TERM is screen* or tmux* in tmux and screen, also where ssh did not forward $TMUX or $STY.
-    supported = not term.startswith(WITHOUT_OSC52) and term != "" and not environ.get("STY")
+    supported = term != "" and not term.startswith(WITHOUT_OSC52)
+    # GNU screen and the terminals of GNOME ignore OSC 52.
+    supported = supported and not environ.get("STY") and not environ.get("VTE_VERSION")
     return ClipboardMethods(_desktop(environ), osc52=supported and size <= MAX_OSC52_BYTES)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from rich.cells import cell_len, get_character_cell_size
@@ -48,6 +48,11 @@ class LogLines:
         line = self.lines[number] if number < len(self.lines) else self.pending
         shown = line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]} …"
         return shown.expandtabs(TAB_SIZE) if "\t" in shown else shown
+
+    def last_line(self) -> str:
+        """Return the last line that is not blank, "" where there is none."""
+        lines = chain([self.pending], reversed(self.lines))
+        return next((line.strip() for line in lines if line.strip()), "")
 
     def text(self) -> str:
         """Return the whole log."""

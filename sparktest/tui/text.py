@@ -6,7 +6,7 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from sparktest.domain import Origin, Run, Status
-from sparktest.times import format_age, format_duration
+from sparktest.run_fields import run_duration
 
 ELLIPSIS = "…"
 NOTHING = "–"
@@ -58,21 +58,9 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + ELLIPSIS
 
 
-def local_time(at: datetime | None, now: datetime) -> str:
-    """Return a time in the user's time zone with its age, or a dash for None."""
-    if at is None:
-        return NOTHING
-    age = format_age((now - at).total_seconds())
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({age} ago)"
-
-
 def duration(run: Run, now: datetime) -> str:
-    """Return how long the run took, or runs already; a dash before its container started."""
-    if run.status.final and run.duration is not None:
-        return format_duration(run.duration)
-    if run.started_at is None:
-        return NOTHING
-    return format_duration(((run.finished_at or now) - run.started_at).total_seconds())
+    """Return how long the run took, or has been running; a dash before its container started."""
+    return run_duration(run, now) or NOTHING
 
 
 def definition(run: Run) -> str:

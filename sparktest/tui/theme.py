@@ -1,4 +1,4 @@
-"""The colours that the terminal UI starts with."""
+"""The theme that the terminal UI starts with."""
 
 from textual.theme import Theme
 
@@ -16,3 +16,12 @@ DARK = Theme(
     panel="#222836",
     dark=True,
 )
+
+
+def default_theme(color_system: str | None) -> str:
+    """Return the name of the theme for a color system of Rich.
+
+    A terminal of 16 colours gets Textual's theme of its own colours: rounded to 16 colours, the
+    green and the red of DARK are the same white.
+    """
+    return DARK.name if color_system in ("256", "truecolor") else "ansi-dark"

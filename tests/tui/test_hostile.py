@@ -141,7 +141,7 @@ def test_a_click_on_a_name_is_no_action():
         at = ui.line(" CRD ").index("click me")
         await ui.pilot.click(RunList, offset=(at, 0))
         await ui.press("enter")
-        await ui.shows("Run id")
+        await ui.shows("Definition")
         for y, row in enumerate(ui.screen().splitlines()):
             if "click me" in row and y:
                 await ui.pilot.click(offset=(row.index("click me"), y))

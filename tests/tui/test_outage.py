@@ -47,7 +47,7 @@ def test_what_is_known_can_be_browsed_searched_and_opened_meanwhile():
         await ui.press("j", "slash", *"crd", "enter")
         await ui.shows("3 of 5 shown")
         await ui.press("enter")
-        await ui.shows("Run id", "next try in")
+        await ui.shows("Definition", "next try in")
 
     drive(scenario, api=FakeApi(make_runs(5)))
 
@@ -130,7 +130,7 @@ def test_the_end_does_not_wait_for_an_api_that_is_silent():
         await ui.shows("login-flow-1")
         api.hold = silence
         await ui.press("r", "j", "enter")
-        await ui.shows("Run id")
+        await ui.shows("Definition")
         started.append(time.monotonic())
 
     drive(scenario, api=api)

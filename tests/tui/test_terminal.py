@@ -113,7 +113,7 @@ def test_an_api_that_goes_and_comes_back(window: Open) -> None:
         tmux.shows("the runs", lambda text: "login-flow-1 " in text and "live" in text)
     tmux.shows("the banner", lambda text: "next try in" in text and "does not answer" in text)
     tmux.type("j", "Enter")
-    tmux.shows("the details all the same", lambda text: "Run id" in text)
+    tmux.shows("the details all the same", lambda text: "Definition" in text)
     tmux.type("Escape")
     tmux.shows("the list", lambda text: "STATUS" in text)
     api.put(changed(make_run(1), status=Status.SUCCEEDED, duration=9.0))

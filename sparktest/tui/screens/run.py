@@ -80,8 +80,8 @@ class RunScreen(LiveScreen):
         known = self._store.get(self._run.id)
         self._run = known or self._run
         self._title.update(_title(self._run, self.size.width, deleted=known is None), layout=False)
-        self._details.show(self._run, self._clock.now())
         self._pane.show(self._run)
+        self._details.show(self._run, self._clock.now(), self._pane.last_line)
         self._banner.show(current_outage(self._poller), self._clock.monotonic())
 
     def action_back(self) -> None:

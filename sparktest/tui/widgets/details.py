@@ -13,7 +13,8 @@ from textual.content import Content
 
 from sparktest import kubectl
 from sparktest.domain import Origin, Run
-from sparktest.tui import facts, text
+from sparktest.tui import text
+from sparktest.tui.fields import FailureText, Rows, failure_text, field_rows, source_rows
 from sparktest.tui.widgets.static import CachedStatic, CommandLine
 
 LABEL_WIDTH = 10
@@ -23,7 +24,7 @@ STARTED_FROM = "Started from TestRun CRD"
 class FieldTable(NamedTuple):
     """Labels and values as two columns; equal tables look the same."""
 
-    fields: list[tuple[str, str]]
+    rows: Rows
     label_style: Style
 
     def __rich__(self) -> Table:
@@ -31,7 +32,7 @@ class FieldTable(NamedTuple):
         table = Table.grid(padding=(0, 1))
         table.add_column(width=LABEL_WIDTH)
         table.add_column(overflow="fold")
-        for label, value in self.fields:
+        for label, value in self.rows:
             table.add_row(Text(label, style=self.label_style), Text(value))
         return table
 
@@ -72,7 +73,7 @@ class Details(VerticalScroll):
         """Create the sections; `show` fills them."""
         yield self._failure
         with Container(id="columns"):
-            with Vertical(id="facts"):
+            with Vertical(id="fields"):
                 yield self._overview
                 yield self._more[0]
             with Vertical(id="source"):
@@ -81,14 +82,15 @@ class Details(VerticalScroll):
                 yield from self._commands
             yield self._more[1]
 
-    def show(self, run: Run, now: datetime) -> None:
-        """Show this version of the run."""
+    def show(self, run: Run, now: datetime, last_log_line: str = "") -> None:
+        """Show this version of the run; the panel of a failure may quote the log."""
         self._run = run
         label_style = self.get_visual_style("details--label").rich_style
-        self._overview.update(FieldTable(facts.overview(run, now), label_style))
+        overview, more = field_rows(run, now)
+        self._overview.update(FieldTable(overview, label_style))
         for static in self._more:
-            static.update(FieldTable(facts.more(run, now), label_style))
-        failure = facts.failure(run)
+            static.update(FieldTable(more, label_style))
+        failure = failure_text(run, last_log_line)
         self._failure.display = failure is not None
         if failure is not None:
             self._failure.update(_failure(failure))
@@ -100,10 +102,10 @@ class Details(VerticalScroll):
             line.show(command)
 
 
-def _failure(failure: facts.Failed) -> Content:
+def _failure(failure: FailureText) -> Content:
     parts = [(f"✗ {failure.headline}", "bold")]
-    if failure.meaning:
-        parts.append((f"\n{failure.meaning}", text.QUIET))
+    if failure.explanation:
+        parts.append((f"\n{failure.explanation}", text.QUIET))
     if failure.message:
         parts.append((f"\n{failure.message}", ""))
     return Content.assemble(*parts)
@@ -113,6 +115,6 @@ def _source(run: Run) -> Content:
     if run.origin is not Origin.CRD:
         return Content.assemble(("Kubernetes", "bold"), "  the commands for its Job")
     parts: list[tuple[str, str]] = [("Source", "bold"), (f"  {STARTED_FROM}", text.QUIET)]
-    for label, value in facts.source(run):
+    for label, value in source_rows(run):
         parts += [(f"\n{label.ljust(LABEL_WIDTH)}", text.QUIET), (value, "")]
     return Content.assemble(*parts)

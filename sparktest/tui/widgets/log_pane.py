@@ -16,7 +16,8 @@ from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.sanitize import StreamCleaner, clean_text
-from sparktest.tui import facts, text
+from sparktest.tui import text
+from sparktest.tui.fields import empty_log_text, log_state
 from sparktest.tui.widgets.log_view import LogView
 from sparktest.tui.widgets.static import CachedStatic
 
@@ -78,6 +79,11 @@ class LogPane(Vertical):
         self._search.display = False
         self._update_title()
         self._read()
+
+    @property
+    def last_line(self) -> str:
+        """The last line of the log that is not blank, "" while there is none."""
+        return self._view.log_lines.last_line()
 
     def show(self, run: Run) -> None:
         """Show this version of the run."""
@@ -167,10 +173,10 @@ class LogPane(Vertical):
     def _update_title(self) -> None:
         view = self._view
         count = len(view.log_lines)
-        if view.when_empty != (empty := self._error or facts.empty_log(self._run)):
+        if view.when_empty != (empty := self._error or empty_log_text(self._run)):
             view.when_empty = empty
             view.refresh()
-        parts = [f"{count:,} line{'' if count == 1 else 's'}", facts.log(self._run), self._error]
+        parts = [f"{count:,} line{'' if count == 1 else 's'}", log_state(self._run), self._error]
         if view.following and not self._run.status.final:
             parts.append("following")
         if view.wrapped:

@@ -109,6 +109,11 @@ class LogView(ScrollView, can_focus=True):
         if self.following:
             self._scroll_to_end()
 
+    def watch_show_horizontal_scrollbar(self) -> None:
+        """Keep the last line visible when the scrollbar takes its row; no resize event says so."""
+        if self.following:
+            self._scroll_to_end()
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Stop following when the user scrolls up; start again at the end."""
         super().watch_scroll_y(old_value, new_value)

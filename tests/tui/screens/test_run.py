@@ -6,11 +6,14 @@ import pytest
 from textual.widgets import Button
 
 from sparktest import kubectl
-from sparktest.domain import Log, LogState, Run, Status
+from sparktest.domain import Failure, FailureClass, Log, LogState, Run, Status
 from sparktest.errors import ConflictError, UnavailableError
 from sparktest.tui.screens.copy_menu import TextScreen, choices
+from sparktest.tui.screens.dialog import Dialog
+from sparktest.tui.screens.run import RunScreen
 from sparktest.tui.widgets import log_pane
 from sparktest.tui.widgets.log_view import LogView
+from sparktest.tui.widgets.static import CachedStatic
 from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import CLUSTER, FakeApi, changed, make_run, make_runs
 
@@ -85,7 +88,7 @@ def test_a_failed_run_says_why_first():
             "the test itself failed",
             "the container ended with exit code 3",
         )
-        assert seen.index("exit code 3") < seen.index("Run id")
+        assert seen.index("exit code 3") < seen.index("Definition")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -187,6 +190,48 @@ def test_a_yes_that_comes_before_the_question_is_drawn_is_none():
         ui.type("c", "enter", "enter")
         await ui.pilot.pause()
         assert ui.api.runs[run.id].cancel_requested_at is None
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+@pytest.mark.parametrize("keys", ["c", "y", "question_mark"])
+def test_a_dialog_that_is_dismissed_twice_closes_once(keys):
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(1))
+        await ui.press(keys)
+        dialog = ui.app.screen
+        assert isinstance(dialog, Dialog)
+        dialog.dismiss(None)
+        dialog.dismiss(None)
+        await ui.wait_for(lambda: ui.app.screen is not dialog)
+        assert isinstance(ui.app.screen, RunScreen)
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
+def test_the_failure_shows_the_last_line_of_the_log():
+    failure = Failure(class_=FailureClass.TEST, reason="Error", exit_code=1, message="exit code 1")
+    run = make_run(2, failure=failure)
+
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        shown = await ui.shows("last line of the log: assert 1 == 2")
+        assert shown.count("exit code 1") == 1
+
+    drive(scenario, api=FakeApi([run], log_of(run, "setup\nassert 1 == 2\n\n")))
+
+
+def test_a_finished_run_is_not_repainted():
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(2))
+        await ui.shows("The log is empty")
+        await ui.pilot.pause()
+        painted = []
+        for widget in ui.app.screen.query(CachedStatic):
+            widget.refresh = lambda *args, **kw: painted.append(args)  # type: ignore[assignment]
+        ui.app.sync()
+        await ui.pilot.pause()
+        assert painted == []
 
     drive(scenario, api=FakeApi(make_runs(6)))
 
@@ -308,8 +353,22 @@ def test_a_cancel_asks_first_and_enter_alone_is_no():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
+def test_y_confirms_a_question():
+    run = make_run(1)
+
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.press("c")
+        await ui.shows("Cancel this run?")
+        await ui.press("y")
+        await ui.shows("is being cancelled")
+        assert ui.api.runs[run.id].cancel_requested_at is not None
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
 @pytest.mark.parametrize("key", ["escape", "n"])
-def test_a_cancel_can_be_left(key):
+def test_n_and_escape_close_a_question(key):
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         await ui.press("j", "c")
@@ -442,6 +501,28 @@ def test_the_end_stays_in_sight_until_the_person_scrolls_up():
     drive(scenario, api=FakeApi(make_runs(6), log_of(run, lines)))
 
 
+def test_the_last_line_is_visible_when_a_long_line_makes_a_scrollbar_appear():
+    run, ready = make_run(3), Event()
+
+    def lines(run_id: str) -> Iterator[bytes]:
+        ready.wait(10)
+        yield b"".join(b"line %d\n" % number for number in range(30))
+        yield b"x" * 300 + b"\nthe last line\n"
+
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.wait_for(lambda: view(ui).size.height > 0)
+        assert not view(ui).show_horizontal_scrollbar
+        ready.set()
+        await ui.shows("the last line")
+        await ui.wait_for(lambda: view(ui).show_horizontal_scrollbar)
+        await ui.shows("the last line")
+
+    api = FakeApi(make_runs(6))
+    api.more = lines
+    drive(scenario, api=api)
+
+
 def test_a_search_counts_its_matches_and_goes_round():
     run = make_run(3)
     lines = "".join(f"step {n} {'FAIL' if n % 50 == 7 else 'ok'}\n" for n in range(200))
@@ -493,11 +574,11 @@ def test_long_lines_are_reached_by_scrolling_or_by_wrapping():
 def test_the_log_alone_fills_the_screen_and_comes_back():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(3))
-        await ui.shows("Run id")
+        await ui.shows("Definition")
         await ui.press("l")
-        await ui.wait_for(lambda: "Run id" not in ui.screen())
+        await ui.wait_for(lambda: "Definition" not in ui.screen())
         await ui.press("l")
-        await ui.shows("Run id")
+        await ui.shows("Definition")
 
     drive(scenario, api=FakeApi(make_runs(6)))
 

@@ -144,7 +144,11 @@ def test_nothing_found_says_what_was_looked_for_and_the_way_back():
 
 def test_no_runs_yet_says_how_to_start_one():
     async def scenario(ui: AppPilot) -> None:
-        await ui.shows("No runs yet.", "kubectl apply -f", "sparktest run --image")
+        await ui.shows(
+            "No runs yet.",
+            "sparktest crd --example testrun | kubectl apply -f -",
+            "sparktest run --image",
+        )
         ui.api.put(make_run(1))
         await ui.poll()
         await ui.shows("login-flow-1")
@@ -318,6 +322,17 @@ def test_a_narrow_terminal_shows_less_and_says_so():
         assert "narrow" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(5)), size=(60, 20))
+
+
+@pytest.mark.parametrize("width", [40, 60, 69])
+def test_a_narrow_terminal_shows_the_footer(width):
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.wait_for(lambda: "/ search" in ui.screen().splitlines()[-1])
+        await ui.press("enter")
+        await ui.wait_for(lambda: "/ find" in ui.screen().splitlines()[-1])
+
+    drive(scenario, api=FakeApi(make_runs(5)), size=(width, 20))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 3), (25, 6), (400, 100)])

@@ -1,0 +1,90 @@
+"""The fields, the failure and the log state of a run, as the run screen shows them. Pure."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sparktest.domain import FailureClass, LogState, Origin, Run, Status
+from sparktest.run_fields import lacks_message, run_fields
+from sparktest.tui import text
+
+OVERVIEW = ("Status", "Waits for", "Id", "Rerun of", "Definition", "Job")
+# Shown elsewhere on the screen.
+OMITTED = ("Name", "Why", "Source", "Log")
+EXPLANATIONS = {
+    FailureClass.TEST: "the test itself failed",
+    FailureClass.INFRA: "the cluster failed, not the test",
+    FailureClass.CONFIG: "it could not be started as it is configured",
+    FailureClass.TIMEOUT: "it ran longer than its timeout",
+    FailureClass.CANCELLED: "it was cancelled",
+}
+# The panel cuts them; the copy menu has the whole text.
+MAX_REASON, MAX_MESSAGE = 100, 600
+
+Rows = list[tuple[str, str]]
+
+
+class FailureText(NamedTuple):
+    """Why a run did not succeed: a headline, what its class means, and Kubernetes' message."""
+
+    headline: str
+    explanation: str
+    message: str
+
+
+def field_rows(run: Run, now: datetime) -> tuple[Rows, Rows]:
+    """Return the labels and values of the overview, and those of all other fields."""
+    fields = run_fields(run, now)
+    fields["Status"] = f"{text.STATUS_STYLES[run.status].glyph} {fields['Status']}"
+    if not run.status.final and "Why" in fields:
+        fields["Waits for"] = fields["Why"]
+    overview = [(label, fields[label]) for label in OVERVIEW if label in fields]
+    rest = [item for item in fields.items() if item[0] not in OVERVIEW + OMITTED]
+    return overview, rest
+
+
+def failure_text(run: Run, last_log_line: str = "") -> FailureText | None:
+    """Return why the run did not succeed; None when it did, or has not ended.
+
+    `last_log_line` takes the place of a message that only repeats the exit code.
+    """
+    failure = run.failure
+    if failure is None:
+        if not run.status.final or run.status is Status.SUCCEEDED:
+            return None
+        message = ": ".join(filter(None, (run.status_reason, run.status_message)))
+        return FailureText(text.STATUS_STYLES[run.status].word, "", text.cut(message, MAX_MESSAGE))
+    headline = f"{failure.class_} · {text.cut(failure.reason, MAX_REASON)}"
+    message = failure.message
+    if failure.exit_code is not None:
+        headline += f" · exit code {failure.exit_code}"
+        message = message.removeprefix(f"exit code {failure.exit_code}: ")
+    if lacks_message(failure):
+        message = f"last line of the log: {last_log_line}" if last_log_line else ""
+    return FailureText(headline, EXPLANATIONS[failure.class_], text.cut(message, MAX_MESSAGE))
+
+
+def source_rows(run: Run) -> Rows:
+    """Return the labels and values of the run's TestRun; empty for an API run."""
+    if run.origin is not Origin.CRD or run.k8s_ref is None:
+        return []
+    return [("Namespace", run.k8s_ref.namespace), ("TestRun", run.k8s_ref.name)]
+
+
+def log_state(run: Run) -> str:
+    """Return the state of the stored log; "" when it is complete."""
+    if not run.status.final:
+        return "live" if run.status is Status.RUNNING else "not started"
+    if run.log.state is LogState.COMPLETE:
+        return ""
+    reason = f": {run.log.reason}" if run.log.reason else ""
+    return f"{'incomplete' if run.log.state is LogState.PARTIAL else 'none stored'}{reason}"
+
+
+def empty_log_text(run: Run) -> str:
+    """Return what to show where the log has no lines."""
+    if not run.status.final:
+        started = run.status is Status.RUNNING
+        return "No output yet." if started else "No log yet: the container has not started."
+    if run.log.state is LogState.NONE and run.log.reason:
+        return f"No log was stored: {run.log.reason}"
+    return "The log is empty."
