@@ -1,4 +1,4 @@
-"""A client for the tests: plain HTTP over TLS, and a deadline for whatever takes a moment."""
+"""An HTTPS client for tests, and helpers for objects and conditions."""
 
 import base64
 import http.client
@@ -23,20 +23,20 @@ class Reply(NamedTuple):
     headers: http.client.HTTPMessage
 
 
-class Led(Protocol):
-    """What has a kubeconfig that leads to a dev cluster."""
+class HasKubeconfig(Protocol):
+    """An object with the kubeconfig of a dev cluster."""
 
     @property
     def kubeconfig(self) -> Path: ...
 
 
 class Client:
-    """Talks to a dev cluster with what its kubeconfig says.
+    """A client of a dev cluster, configured by its kubeconfig.
 
-    Paths of the namespace `default` lead to the one that `namespace` names.
+    In paths, the namespace `default` is replaced with `namespace`.
     """
 
-    def __init__(self, cluster: Led) -> None:
+    def __init__(self, cluster: HasKubeconfig) -> None:
         config = json.loads(cluster.kubeconfig.read_text())
         entry = config["clusters"][0]["cluster"]
         authority = base64.b64decode(entry["certificate-authority-data"]).decode()
@@ -44,22 +44,22 @@ class Client:
         self.address = entry["server"].removeprefix("https://")
         self.token = config["users"][0]["user"]["token"]
         self.namespace = "default"
-        self._kept: http.client.HTTPSConnection | None = None
+        self._connection: http.client.HTTPSConnection | None = None
 
     def connect(self) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(self.address, context=self.tls, timeout=20)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
-        """The answer to a request; headers are given as content_type, accept, …"""
+        """Send a request and return the reply; headers are given as content_type, accept, …"""
         path = self.at(path)
-        if self._kept is None:
-            self._kept = self.connect()
+        if self._connection is None:
+            self._connection = self.connect()
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} | names
         try:
-            self._kept.request(method, path, raw, sent)
-            response = self._kept.getresponse()
+            self._connection.request(method, path, raw, sent)
+            response = self._connection.getresponse()
             data = response.read()
         except (OSError, http.client.HTTPException):
             self.close()
@@ -73,9 +73,9 @@ class Client:
         return path.replace("/namespaces/default/", f"/namespaces/{self.namespace}/")
 
     def close(self) -> None:
-        if self._kept:
-            self._kept.close()
-        self._kept = None
+        if self._connection:
+            self._connection.close()
+        self._connection = None
 
     def get(self, path: str, **headers: str) -> Any:
         reply = self.call("GET", path, **headers)
@@ -98,14 +98,14 @@ class Client:
         return reply.body
 
     def stream(self, path: str) -> "Stream":
-        """An open stream: of a watch or of a log."""
+        """Open the stream of a watch or a log."""
         connection = self.connect()
         connection.request("GET", self.at(path), headers={"Authorization": f"Bearer {self.token}"})
         return Stream(connection)
 
 
 class Stream:
-    """Lines as they come, each with a deadline of the connection's timeout."""
+    """The lines of a stream; reading each has the timeout of the connection."""
 
     def __init__(self, connection: http.client.HTTPSConnection) -> None:
         self._connection = connection
@@ -138,10 +138,10 @@ class Stream:
 
 
 def eventually(check: Callable[[], Any], seconds: float = 15) -> Any:
-    """What the check answers once it is true."""
+    """Call `check` until it returns a true value, and return that."""
     end = time.monotonic() + seconds
     while not (found := check()):
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.02)
     return found
 
@@ -159,7 +159,7 @@ def job(
     pod: dict[str, Any] | None = None,
     **container: Any,
 ) -> dict[str, Any]:
-    """A Job that runs a shell script once."""
+    """Return a Job that runs a shell script once."""
     own: dict[str, Any] = {"name": "test", "image": image}
     if script is not None:
         own["command"] = ["sh", "-c", script]
@@ -177,13 +177,13 @@ def job(
 
 
 def conditions(obj: dict[str, Any]) -> dict[str, str]:
-    """The conditions of an object that hold, with their reasons."""
+    """Return the true conditions of an object, with their reasons."""
     found = obj.get("status", {}).get("conditions", [])
     return {entry["type"]: entry.get("reason", "") for entry in found if entry["status"] == "True"}
 
 
 def ended_job(client: Client, name: str) -> Any:
-    """The Job, once it came to an end."""
+    """Return the Job after it has finished."""
 
     def check() -> Any:
         found = client.get(f"{JOBS}/{name}")
@@ -198,7 +198,7 @@ def pods_of(client: Client, name: str) -> list[Any]:
 
 
 def pod_in(client: Client, name: str, state: str) -> Any:
-    """The Job's pod, once its container is waiting, running or terminated."""
+    """Return the Job's pod when its container is in a state: waiting, running or terminated."""
 
     def check() -> Any:
         for pod in pods_of(client, name):

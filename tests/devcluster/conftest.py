@@ -1,4 +1,4 @@
-"""Dev clusters for tests: a shared one with a namespace a test, or one of the test's own."""
+"""Dev clusters for tests: a shared one with a namespace per test, or one per test."""
 
 from collections.abc import Iterator
 from importlib.resources import files
@@ -15,7 +15,7 @@ from tests.devcluster.faults import AdjustableClock, Faults
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevCluster]:
-    """A dev cluster for all tests that keep to a namespace."""
+    """A dev cluster for all tests that stay in a namespace."""
     with DevCluster.start(tmp_path_factory.mktemp("shared") / "cluster") as running:
         yield running
 
@@ -55,9 +55,11 @@ def own(cluster: DevCluster) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory, testrun_crd: Any) -> Iterator[DevCluster]:
-    """A dev cluster that serves TestRuns, for tests that keep to a namespace."""
-    with DevCluster.start(tmp_path_factory.mktemp("furnished") / "cluster") as running:
+def testrun_cluster(
+    tmp_path_factory: pytest.TempPathFactory, testrun_crd: Any
+) -> Iterator[DevCluster]:
+    """A dev cluster that serves TestRuns, for tests that stay in a namespace."""
+    with DevCluster.start(tmp_path_factory.mktemp("testruns") / "cluster") as running:
         maker = Client(running)
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         maker.create(path, testrun_crd)
@@ -66,10 +68,10 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, testrun_crd: Any) -> Ite
 
 
 @pytest.fixture
-def room(furnished: DevCluster) -> Iterator[str]:
-    """A namespace that is there as long as the test."""
-    maker = Client(furnished)
-    body = {"metadata": {"generateName": "room-"}}
+def namespace(testrun_cluster: DevCluster) -> Iterator[str]:
+    """A namespace that exists during the test."""
+    maker = Client(testrun_cluster)
+    body = {"metadata": {"generateName": "test-"}}
     name = maker.create("/api/v1/namespaces", body)["metadata"]["name"]
     yield name
     maker.delete(f"/api/v1/namespaces/{name}")
@@ -78,5 +80,5 @@ def room(furnished: DevCluster) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def testrun_crd() -> Any:
-    """The CRD of the kind TestRun, as it is shipped."""
+    """The CRD of TestRun."""
     return yaml.safe_load((files("sparktest.crd") / "testrun.yaml").read_text(encoding="utf-8"))

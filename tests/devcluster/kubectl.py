@@ -1,4 +1,4 @@
-"""kubectl, run on one cluster in one namespace."""
+"""Run kubectl on one cluster in one namespace."""
 
 import os
 import shlex
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from tests.need import need_program
 
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
-class Said(NamedTuple):
-    """What kubectl printed, and how it ended."""
+class Result(NamedTuple):
+    """The output and the exit code of kubectl."""
 
     out: str
     err: str
@@ -24,7 +24,7 @@ class Said(NamedTuple):
 
 
 class Kubectl:
-    """Runs kubectl with a kubeconfig; `{ns}` in a command stands for the namespace."""
+    """kubectl with a kubeconfig; `{ns}` in a command stands for the namespace."""
 
     def __init__(self, kubeconfig: str, namespace: str, folder: Path) -> None:
         self.namespace = namespace
@@ -37,31 +37,31 @@ class Kubectl:
             "KUBE_EDITOR": "sed -i s/before/after/",
         }
 
-    def __call__(self, command: str, stdin: str = "") -> Said:
-        """What it says; with `stdin` for -f -."""
+    def __call__(self, command: str, stdin: str = "") -> Result:
+        """Run a command; `stdin` is for -f -."""
         done = subprocess.run(
             self._args(command),
             env=self._environment,
             check=False,
-            timeout=SECONDS,
-            input=self._placed(stdin).encode(),
+            timeout=TIMEOUT_SECONDS,
+            input=self._in_namespace(stdin).encode(),
             capture_output=True,
         )
-        return Said(done.stdout.decode(), done.stderr.decode(), done.returncode)
+        return Result(done.stdout.decode(), done.stderr.decode(), done.returncode)
 
-    def says(self, command: str, stdin: str = "") -> str:
-        """What it prints when all is well, and nothing beside it."""
-        said = self(command, stdin)
-        assert (said.err, said.code) == ("", 0), said
-        return said.out
+    def output(self, command: str, stdin: str = "") -> str:
+        """Run a command that must succeed without warnings; return its output."""
+        result = self(command, stdin)
+        assert (result.err, result.code) == ("", 0), result
+        return result.out
 
-    def watches(self, command: str, meanwhile: tuple[str, ...], lines: int) -> Said:
-        """What a command that does not end prints: its first lines.
+    def watch(self, command: str, meanwhile: tuple[str, ...], lines: int) -> Result:
+        """Return the first lines of a command that does not end.
 
         Args:
-            command: what to run.
-            meanwhile: commands to run once it printed its first line.
-            lines: how many lines to wait for.
+            command: the command.
+            meanwhile: commands to run after its first line.
+            lines: the number of lines to wait for.
         """
         process = subprocess.Popen(
             self._args(command),
@@ -71,7 +71,7 @@ class Kubectl:
             stderr=subprocess.PIPE,
         )
         assert process.stdout
-        late = threading.Timer(SECONDS, process.kill)
+        late = threading.Timer(TIMEOUT_SECONDS, process.kill)
         late.start()
         try:
             found = [process.stdout.readline()]
@@ -82,10 +82,10 @@ class Kubectl:
             late.cancel()
             process.terminate()
             _, err = process.communicate()
-        return Said("".join(found), err, 0)
+        return Result("".join(found), err, 0)
 
     def _args(self, command: str) -> list[str]:
-        return [self._program, "-n", self.namespace, *shlex.split(self._placed(command))]
+        return [self._program, "-n", self.namespace, *shlex.split(self._in_namespace(command))]
 
-    def _placed(self, text: str) -> str:
+    def _in_namespace(self, text: str) -> str:
         return text.replace("{ns}", self.namespace)

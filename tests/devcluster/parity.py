@@ -1,24 +1,24 @@
-"""What tells the two clusters apart and may: chance, time, and what docs/devcluster.md lists."""
+"""What may differ between the two clusters: random names, times, and documented differences."""
 
 import re
 
 Rules = tuple[tuple[str, str], ...]
-WORD = r"[bcdfghjklmnpqrstvwxz2456789]"
-# Chance and time.
+RANDOM = r"[bcdfghjklmnpqrstvwxz2456789]"
+# Random names and times.
 NOISE: Rules = (
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| \+0000)", "TIME"),
     (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", "TIME"),
     (r"\b(?:\d+[dhms])+\b", "AGE"),
     (r'(resourceVersion"?: "?|Resource Version:\s+)\d+', r"\1VERSION"),
-    (rf"\b(work|made)-{WORD}{{5}}\b", r"\1-CHANCE"),
-    (r"\b((?:work|made)(?:-CHANCE)?)\.[0-9a-f]{16}\b", r"\1.CHANCE"),
+    (rf"\b(work|made)-{RANDOM}{{5}}\b", r"\1-RANDOM_SUFFIX"),
+    (r"\b((?:work|made)(?:-RANDOM_SUFFIX)?)\.[0-9a-f]{16}\b", r"\1.RANDOM_SUFFIX"),
     (r" \(x\d+ over AGE\)", ""),
     (r"/(LIVE|MERGED)-\d+/", r"/\1/"),
 )
-# Broken rules, which a real cluster tells in any order; events, which it times to the second.
+# Lines without a fixed order: validation errors, and events, whose times have whole seconds.
 UNORDERED = (r"(?:^\* .*\n)+", r"(?:^(?: +|AGE +)(?:Normal|Warning) .*\n)+")
-# A row of the table in docs/devcluster.md each.
+# Each is a row of the table in docs/devcluster.md.
 DIFFERENCES: dict[str, Rules] = {
     "version": ((r"(Server Version: v1\.34)\S+", r"\1"),),
     "empty kinds": ((r"^(?:limitranges|resourcequotas|services) .*\n", ""),),
@@ -53,8 +53,8 @@ DIFFERENCES: dict[str, Rules] = {
 }
 
 
-def alike(text: str, namespace: str) -> str:
-    """What is said without what may differ; columns are as wide as their names."""
+def normalize(text: str, namespace: str) -> str:
+    """Return output without what may differ; columns are as wide as their names."""
     text = text.replace(namespace, "NS")
     for rules in (NOISE, *DIFFERENCES.values()):
         for pattern, instead in rules:

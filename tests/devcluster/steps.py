@@ -1,10 +1,10 @@
-"""One command of kubectl, and how what it says is compared."""
+"""Steps: kubectl commands and how their output is compared."""
 
 from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """One command. Compared is all that it says, unless it is `within` or `fields`.
+    """One command. All of its output is compared, except with `within` or `fields`.
 
     Args:
         command: the command line behind kubectl.
@@ -24,6 +24,6 @@ class Step(NamedTuple):
 
 
 def steps(text: str, **stdin: str) -> list[Step]:
-    """A step a line; what stands behind `<` is the name of its stdin."""
+    """Return one step per line; `< name` names the stdin of a step."""
     lines = [line.strip().rpartition(" < ") for line in text.strip().splitlines()]
     return [Step(command, stdin[name]) if command else Step(name) for command, _, name in lines]

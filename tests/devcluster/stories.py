@@ -1,4 +1,4 @@
-"""What is done with kubectl on both clusters, step by step; each story has a fresh namespace."""
+"""The kubectl commands that are compared; each story runs in a new namespace."""
 
 from tests.devcluster import job_stories
 from tests.devcluster.manifests import JOB, LEASE, POD, RUN, WIDGETS, widget

@@ -15,7 +15,7 @@ def pod(title: str, **container: Any) -> dict[str, Any]:
     return {"metadata": {"name": title}, "spec": {"containers": [own]}}
 
 
-def test_a_pod_requests_what_it_limits_and_tolerates_a_node_for_a_while(client: Client) -> None:
+def test_a_pod_gets_requests_from_its_limits_and_default_tolerations(client: Client) -> None:
     limits = {"memory": "1Gi", "cpu": "1"}
     wish = {"limits": limits, "requests": {"cpu": "10m"}}
     spec = client.create(PODS, pod("a", image="simulate/creating", resources=wish))["spec"]
@@ -24,17 +24,17 @@ def test_a_pod_requests_what_it_limits_and_tolerates_a_node_for_a_while(client: 
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         (pod("a", name="A_b"), "RFC 1123 label"),
         (pod("a", image=""), "spec.containers[0].image: Required value"),
         ({"metadata": {"name": "a"}}, "spec.containers: Required value"),
     ],
 )
-def test_a_pod_that_cannot_run_is_refused(client: Client, body: Any, words: str) -> None:
+def test_an_invalid_pod_is_rejected(client: Client, body: Any, message: str) -> None:
     reply = client.call("POST", PODS, body)
     assert reply.code == 422
-    assert words in reply.body["message"]
+    assert message in reply.body["message"]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,9 @@ def test_a_pod_that_cannot_run_is_refused(client: Client, body: Any, words: str)
         (lambda spec: spec["template"]["metadata"].pop("labels"), "spec.template.metadata.labels"),
     ],
 )
-def test_what_a_job_does_is_fixed(client: Client, change: Change, field: str) -> None:
+def test_the_template_and_selector_of_a_job_are_immutable(
+    client: Client, change: Change, field: str
+) -> None:
     made = client.create(JOBS, job("a", image="simulate/creating"))
     change(made["spec"])
     reply = client.call("PUT", f"{JOBS}/a", made | {"metadata": {"name": "a"}})
@@ -54,7 +56,7 @@ def test_what_a_job_does_is_fixed(client: Client, change: Change, field: str) ->
     assert field in [cause["field"] for cause in reply.body["details"]["causes"]]
 
 
-def test_a_secret_holds_base64_only(client: Client) -> None:
+def test_a_secret_must_be_base64(client: Client) -> None:
     path = "/api/v1/namespaces/default/secrets"
     body = {"metadata": {"name": "s"}, "data": {"key": "not base64!"}}
     assert client.call("POST", path, body).code == 422
@@ -71,7 +73,7 @@ def test_a_patch_with_unknown_fields_is_invalid_when_strict(
     assert reply.body["message"].endswith('strict decoding error: unknown field "dat"')
 
 
-def test_a_warning_goes_along_with_an_error_too(client: Client) -> None:
+def test_an_error_carries_the_warnings_too(client: Client) -> None:
     client.create(MAPS, config_map("a"))
     body = config_map("a") | {"one": 1, "two": 2}
     reply = client.call("POST", f"{MAPS}?fieldValidation=Warn", body)

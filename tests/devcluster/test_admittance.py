@@ -1,4 +1,4 @@
-"""Requests of every shape: none is answered without the token, and none of a web page is."""
+"""Authorization: requests without the token and requests from web pages are rejected."""
 
 import json
 import re
@@ -60,7 +60,7 @@ ROUTES = [
 
 
 def raw(client: Client, text: str, body: str = "") -> bytes:
-    """Everything that comes back for these bytes until the connection is closed."""
+    """Send bytes; return everything that is received until the connection is closed."""
     host, _, port = client.address.partition(":")
     with (
         socket.create_connection((host, int(port)), timeout=10) as plain,
@@ -74,7 +74,7 @@ def raw(client: Client, text: str, body: str = "") -> bytes:
 
 
 def request(client: Client, line: str, *, token: bool = False, **headers: str) -> str:
-    """The head of a request; without `token` it has none."""
+    """Return the head of a request, with the token only if `token` is set."""
     named = {"Host": client.address} | {key.replace("_", "-"): v for key, v in headers.items()}
     if token:
         named["Authorization"] = f"Bearer {client.token}"
@@ -106,7 +106,7 @@ def test_with_the_token_an_unknown_method_is_not_allowed(client: Client, version
     assert codes(raw(client, head)) == [405]
 
 
-def test_the_old_protocol_needs_the_token_too_and_is_served_without_chunks(client: Client) -> None:
+def test_http_1_0_needs_the_token_too_and_gets_no_chunks(client: Client) -> None:
     line = f"GET {client.at(MAPS)} HTTP/1.0"
     assert codes(raw(client, request(client, line))) == [401]
     assert codes(raw(client, request(client, line, token=True))) == [200]
@@ -130,26 +130,26 @@ def test_the_old_protocol_needs_the_token_too_and_is_served_without_chunks(clien
         "GET /" + "a" * 70_000 + " HTTP/1.1",
     ],
 )
-def test_what_is_no_request_gets_nothing_but_an_error(client: Client, line: str) -> None:
+def test_an_invalid_request_gets_an_error_only(client: Client, line: str) -> None:
     answer = raw(client, request(client, line, Connection="close"))
     assert b"<" not in answer
     assert b"gitVersion" not in answer
     assert not codes(answer) or codes(answer)[0] >= 400
 
 
-def test_of_requests_in_a_row_each_needs_the_token(client: Client) -> None:
+def test_each_pipelined_request_needs_the_token(client: Client) -> None:
     good, bad = (request(client, "GET /version HTTP/1.1", token=token) for token in (True, False))
     assert codes(raw(client, good + good + bad + good)) == [200, 200, 401]
 
 
-def test_the_body_of_a_refused_request_is_not_taken_for_the_next(client: Client) -> None:
+def test_the_body_of_a_rejected_request_is_not_parsed_as_the_next_request(client: Client) -> None:
     inner = request(client, "DELETE /api/v1/namespaces/default HTTP/1.1", token=True)
     for length in (str(len(inner)), "0x10", str(10**9)):
         head = request(client, "POST /version HTTP/1.1", Content_Length=length)
         assert codes(raw(client, head, inner)) == [401]
 
 
-def test_who_does_not_show_the_token_is_not_waited_for(
+def test_a_connection_without_the_token_times_out_early(
     own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.3)
@@ -161,12 +161,12 @@ def test_who_does_not_show_the_token_is_not_waited_for(
         assert raw(own, "") == b""
         own.create(MAPS, config_map("a"))
         assert stream.event()["type"] == "ADDED"
-        kept = own._kept
+        kept = own._connection
         own.get("/version")
-        assert own._kept is kept
+        assert own._connection is kept
 
 
-def test_nobody_is_asked_for_a_body_who_will_be_refused(client: Client) -> None:
+def test_an_unauthorized_request_is_not_asked_for_its_body(client: Client) -> None:
     line = f"POST {client.at(MAPS)} HTTP/1.1"
     body = json.dumps(config_map("a"))
     more: dict[str, Any] = {
@@ -181,13 +181,13 @@ def test_nobody_is_asked_for_a_body_who_will_be_refused(client: Client) -> None:
 @pytest.mark.parametrize(
     "host", ["", "evil.example", "127.0.0.1", "localhost:1", "127.0.0.1:0@evil.example"]
 )
-def test_a_name_that_was_bound_to_this_address_is_not_served(client: Client, host: str) -> None:
+def test_another_host_name_is_rejected(client: Client, host: str) -> None:
     line = "GET /version HTTP/1.1"
     head = request(client, line, token=True, Host=host, Connection="close")
     assert codes(raw(client, head)) == [403]
 
 
-def test_the_host_of_an_absolute_path_counts(client: Client) -> None:
+def test_the_host_of_an_absolute_request_line_counts(client: Client) -> None:
     for url, code in (
         (f"https://{client.address}/version", 200),
         ("https://evil.example/version", 403),
@@ -199,7 +199,7 @@ def test_the_host_of_an_absolute_path_counts(client: Client) -> None:
 
 @pytest.mark.parametrize("token", [False, True])
 @pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST"])
-def test_a_page_is_refused_and_no_header_lets_it_read(
+def test_a_web_page_is_rejected_and_gets_no_cors_header(
     client: Client, method: str, token: bool
 ) -> None:
     head = request(
@@ -217,7 +217,7 @@ def test_a_page_is_refused_and_no_header_lets_it_read(
 
 
 @pytest.mark.parametrize("name", ["../x", "..", "a/b", "a\x00b", "\x1b[31m", "ü", "tmp/../../x"])
-def test_a_name_leads_to_no_other_folder(client: Client, name: str) -> None:
+def test_the_name_of_an_object_cannot_leave_its_folder(client: Client, name: str) -> None:
     spec = {"containers": [{"name": name, "image": "i", "command": ["true"]}]}
     reply = client.call("POST", PODS, {"metadata": {"name": "p"}, "spec": spec})
     assert reply.code == 422
@@ -225,12 +225,12 @@ def test_a_name_leads_to_no_other_folder(client: Client, name: str) -> None:
     assert client.call("POST", PODS, {"metadata": {"name": name}, "spec": spec}).code == 422
 
 
-def test_a_path_leads_to_no_file(client: Client) -> None:
+def test_a_path_cannot_reach_a_file(client: Client) -> None:
     for path in ("/..%2f..%2ftoken", "/%2e%2e%2ftoken", f"{PODS}/..%2f..%2ftoken/log"):
         assert client.call("GET", path).code == 404
 
 
-def test_a_strange_byte_in_an_error_is_escaped(client: Client) -> None:
+def test_control_characters_in_an_error_are_escaped(client: Client) -> None:
     reply = client.call("GET", f"{MAPS}/%1b%5b31m%0d%0aSet-Cookie:%20a=b")
     assert (reply.code, reply.headers["Set-Cookie"]) == (404, None)
     fields = {"\x1b[31m\r\nX: y": "z"}

@@ -18,7 +18,7 @@ from tests.devcluster.client import (
 from tests.devcluster.faults import Faults
 
 
-def test_what_is_created_comes_back_with_what_the_server_adds(client: Client) -> None:
+def test_a_created_object_has_the_fields_that_the_server_sets(client: Client) -> None:
     made = client.create(MAPS, config_map("a", k="v"))
     meta = made["metadata"]
     assert (meta["name"], meta["namespace"]) == ("a", client.namespace)
@@ -27,14 +27,14 @@ def test_what_is_created_comes_back_with_what_the_server_adds(client: Client) ->
     assert client.get(f"{MAPS}/a") == made
 
 
-def test_a_second_one_of_the_same_name_is_a_conflict(client: Client) -> None:
+def test_a_second_object_with_the_same_name_is_a_conflict(client: Client) -> None:
     client.create(MAPS, config_map("a"))
     reply = client.call("POST", MAPS, config_map("a"))
     assert (reply.code, reply.body["reason"]) == (409, "AlreadyExists")
     assert reply.body["message"] == 'configmaps "a" already exists'
 
 
-def test_names_are_made_up_where_only_a_beginning_is_given(client: Client) -> None:
+def test_a_name_is_generated_from_generate_name(client: Client) -> None:
     body = {"metadata": {"generateName": "map-"}}
     names = {client.create(MAPS, body)["metadata"]["name"] for _ in range(5)}
     assert len(names) == 5
@@ -42,7 +42,7 @@ def test_names_are_made_up_where_only_a_beginning_is_given(client: Client) -> No
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "code", "words"),
+    ("path", "body", "code", "message"),
     [
         (MAPS, {"metadata": {}}, 422, "name or generateName is required"),
         (MAPS, config_map("Bad_Name"), 422, "lowercase RFC 1123 subdomain"),
@@ -68,15 +68,15 @@ def test_names_are_made_up_where_only_a_beginning_is_given(client: Client) -> No
         (MAPS, b"[" * 100_000, 400, "not JSON"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_by_name(
-    client: Client, path: str, body: Any, code: int, words: str
+def test_an_invalid_object_is_rejected_with_a_reason(
+    client: Client, path: str, body: Any, code: int, message: str
 ) -> None:
     reply = client.call("POST", path, body)
     assert reply.code == code
-    assert words in reply.body.get("message", "")
+    assert message in reply.body.get("message", "")
 
 
-def test_an_unknown_field_is_warned_about_or_refused_as_the_client_wishes(client: Client) -> None:
+def test_field_validation_decides_what_an_unknown_field_causes(client: Client) -> None:
     body = {**config_map("a"), 'x"\r\nSet-Cookie: y': 1}
     strict = client.call("POST", f"{MAPS}?fieldValidation=Strict", body)
     assert strict.code == 400
@@ -89,7 +89,7 @@ def test_an_unknown_field_is_warned_about_or_refused_as_the_client_wishes(client
     assert ignored.headers["Warning"] is None
 
 
-def test_a_dry_run_says_what_would_be_and_changes_nothing(client: Client) -> None:
+def test_a_dry_run_returns_the_result_and_changes_nothing(client: Client) -> None:
     assert client.call("POST", f"{MAPS}?dryRun=All", config_map("a")).code == 201
     assert client.call("GET", f"{MAPS}/a").code == 404
     client.create(MAPS, config_map("a", k="1"))
@@ -108,13 +108,13 @@ def test_an_update_of_an_old_version_is_a_conflict(client: Client) -> None:
     assert client.get(f"{MAPS}/a") == second
 
 
-def test_an_update_that_changes_nothing_makes_no_version(client: Client) -> None:
+def test_an_update_without_a_change_makes_no_version(client: Client) -> None:
     made = client.create(MAPS, config_map("a", k="1"))
     assert client.call("PUT", f"{MAPS}/a", made).body == made
     assert client.patch(f"{MAPS}/a", {"data": {"k": "1"}}) == made
 
 
-def test_what_the_server_sets_no_client_changes(client: Client) -> None:
+def test_a_client_cannot_change_fields_that_the_server_sets(client: Client) -> None:
     made = client.create(MAPS, config_map("a"))
     meta = {"creationTimestamp": "1999-01-01T00:00:00Z", "generation": 9, "labels": {"x": "y"}}
     changed = client.patch(f"{MAPS}/a", {"metadata": meta})["metadata"]
@@ -125,7 +125,7 @@ def test_what_the_server_sets_no_client_changes(client: Client) -> None:
     assert other.code == 409
 
 
-def test_the_generation_counts_changes_of_what_is_wanted_only(client: Client) -> None:
+def test_the_generation_counts_changes_of_the_spec_only(client: Client) -> None:
     path = f"{JOBS}/a"
     client.create(JOBS, job("a", spec={"suspend": True}))
     assert client.patch(path, {"metadata": {"labels": {"a": "b"}}})["metadata"]["generation"] == 1
@@ -137,7 +137,7 @@ def test_the_generation_counts_changes_of_what_is_wanted_only(client: Client) ->
     assert ignored["status"].get("ready") != 8
 
 
-def test_what_a_job_runs_cannot_change(client: Client) -> None:
+def test_the_template_of_a_job_is_immutable(client: Client) -> None:
     client.create(JOBS, job("a", spec={"suspend": True}))
     containers = [{"name": "test", "image": "other"}]
     body = {"spec": {"template": {"spec": {"containers": containers}}}}
@@ -147,7 +147,7 @@ def test_what_a_job_runs_cannot_change(client: Client) -> None:
     assert "field is immutable" in reply.body["message"]
 
 
-def test_a_pods_deadline_can_only_come_nearer(client: Client) -> None:
+def test_the_deadline_of_a_pod_can_only_be_shortened(client: Client) -> None:
     spec = {"containers": [{"name": "c", "image": "simulate/creating"}]}
     client.create(PODS, {"metadata": {"name": "p"}, "spec": spec})
     deadline = client.patch(f"{PODS}/p", {"spec": {"activeDeadlineSeconds": 500}})
@@ -157,7 +157,7 @@ def test_a_pods_deadline_can_only_come_nearer(client: Client) -> None:
         assert reply.code == 422, change
 
 
-def test_a_json_patch_with_a_test_is_all_or_nothing(client: Client) -> None:
+def test_a_json_patch_whose_test_fails_changes_nothing(client: Client) -> None:
     made = client.create(MAPS, config_map("a", k="1"))
     version = made["metadata"]["resourceVersion"]
     path = f"{MAPS}/a"
@@ -170,7 +170,7 @@ def test_a_json_patch_with_a_test_is_all_or_nothing(client: Client) -> None:
     assert reply.code == 422
 
 
-def test_a_secret_given_as_text_is_kept_in_base64(client: Client) -> None:
+def test_string_data_of_a_secret_is_stored_as_base64(client: Client) -> None:
     path = "/api/v1/namespaces/default/secrets"
     made = client.create(path, {"metadata": {"name": "s"}, "stringData": {"a": "b"}})
     assert (made["data"], made["type"]) == ({"a": "Yg=="}, "Opaque")
@@ -178,7 +178,7 @@ def test_a_secret_given_as_text_is_kept_in_base64(client: Client) -> None:
     assert client.patch(f"{path}/s", {"stringData": {"a": "c"}})["data"] == {"a": "Yw=="}
 
 
-def test_deleting_answers_success_or_the_object_that_is_not_gone_yet(client: Client) -> None:
+def test_delete_returns_success_or_the_object_that_still_exists(client: Client) -> None:
     client.create(MAPS, config_map("a"))
     assert client.delete(f"{MAPS}/a")["status"] == "Success"
     held = config_map("b")
@@ -195,12 +195,12 @@ def test_deleting_answers_success_or_the_object_that_is_not_gone_yet(client: Cli
 
 
 @pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])
-def test_the_namespaces_of_the_system_stay(client: Client, name: str) -> None:
+def test_system_namespaces_cannot_be_deleted(client: Client, name: str) -> None:
     reply = client.call("DELETE", f"/api/v1/namespaces/{name}")
     assert (reply.code, reply.body["reason"]) == (403, "Forbidden")
 
 
-def test_deleting_another_than_meant_is_a_conflict(client: Client) -> None:
+def test_a_failed_precondition_of_a_delete_is_a_conflict(client: Client) -> None:
     made = client.create(MAPS, config_map("a"))
     for key, value in (("uid", "other"), ("resourceVersion", "1")):
         reply = client.call("DELETE", f"{MAPS}/a", {"preconditions": {key: value}})
@@ -217,7 +217,7 @@ def test_a_collection_is_deleted_by_selector(client: Client) -> None:
     assert [item["metadata"]["name"] for item in client.get(MAPS)["items"]] == ["c"]
 
 
-def test_pages_give_every_object_once_and_the_version_of_the_first(client: Client) -> None:
+def test_pages_contain_every_object_once_at_the_version_of_the_first(client: Client) -> None:
     for number in range(7):
         client.create(MAPS, config_map(f"m{number}"))
     found, token, versions, left = [], "", set(), []
@@ -236,11 +236,11 @@ def test_pages_give_every_object_once_and_the_version_of_the_first(client: Clien
 
 
 @pytest.mark.parametrize("token", ["nonsense", "e30=", "%ff"])
-def test_a_page_token_that_is_none_is_refused(client: Client, token: str) -> None:
+def test_an_invalid_continue_token_is_rejected(client: Client, token: str) -> None:
     assert client.call("GET", f"{MAPS}?limit=1&continue={token}").code == 400
 
 
-def test_a_page_token_that_is_too_old_has_expired(own: Client, faults: Faults) -> None:
+def test_an_old_continue_token_has_expired(own: Client, faults: Faults) -> None:
     for name in "ab":
         own.create(MAPS, config_map(name))
     token = own.get(f"{MAPS}?limit=1")["metadata"]["continue"]
@@ -270,7 +270,7 @@ def test_items_of_built_in_lists_do_not_repeat_their_kind(client: Client) -> Non
         ("POST", "/api/v1/namespaces/default/services", 405),
     ],
 )
-def test_what_is_not_served_is_refused_as_status(
+def test_an_unsupported_request_is_rejected_with_a_status(
     client: Client, method: str, path: str, code: int
 ) -> None:
     reply = client.call(method, path)
@@ -290,7 +290,7 @@ def test_what_is_not_served_is_refused_as_status(
         "/api/v1/namespaces/default/nodes",
     ],
 )
-def test_a_path_that_leads_nowhere_is_answered_without_a_status(client: Client, path: str) -> None:
+def test_an_unknown_path_is_answered_without_a_status(client: Client, path: str) -> None:
     reply = client.call("GET", path)
     assert reply.code == 404
     assert reply.body == b"404 page not found\n"

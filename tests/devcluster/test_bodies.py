@@ -1,4 +1,4 @@
-"""Whatever a body holds, the answer is never an error of the dev cluster itself."""
+"""No request body causes an internal error."""
 
 import json
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ JUNK = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_siz
 
 
 def places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to everything inside of a value."""
+    """Yield the path of every value inside a value."""
     steps: Any = ()
     if isinstance(value, dict):
         steps = value.items()
@@ -70,7 +70,7 @@ def places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @st.composite
 def broken(draw: st.DrawFn, whole: list[tuple[str, Any]]) -> tuple[str, Any]:
-    """A body with junk in some place."""
+    """Draw a body with junk in one place."""
     path, body = draw(st.sampled_from(whole))
     copy = json.loads(json.dumps(body))
     *parents, last = draw(st.sampled_from(sorted(places(copy), key=str)))
@@ -93,7 +93,7 @@ def module_client(shared: DevCluster) -> Iterator[Client]:
 
 
 @given(broken(BODIES))
-def test_a_body_with_junk_in_it_is_taken_or_refused(
+def test_a_body_with_junk_in_it_is_accepted_or_rejected(
     module_client: Client, sent: tuple[str, Any]
 ) -> None:
     path, body = sent
@@ -102,7 +102,7 @@ def test_a_body_with_junk_in_it_is_taken_or_refused(
 
 
 @given(broken(BODIES[:1]), st.sampled_from([MERGE, STRATEGIC]))
-def test_a_patch_with_junk_in_it_is_taken_or_refused(
+def test_a_patch_with_junk_in_it_is_accepted_or_rejected(
     module_client: Client, sent: tuple[str, Any], media_type: str
 ) -> None:
     path, patch = sent

@@ -1,4 +1,4 @@
-"""Custom resources: from the CRD to objects that keep its rules."""
+"""Custom resources: CRDs, and the objects that they validate."""
 
 from copy import deepcopy
 from typing import Any
@@ -24,7 +24,7 @@ def run(name: str = "a", **spec: Any) -> dict[str, Any]:
 
 
 def widget(**schema: Any) -> dict[str, Any]:
-    """A CRD of our own: Widget in example.com/v1, cluster-wide, without a status subresource."""
+    """Return a CRD: Widget in example.com/v1, cluster-scoped, without a status subresource."""
     properties = {"spec": {"type": "object", **schema}, "status": {"type": "object"}}
     version = {
         "name": "v1",
@@ -43,9 +43,7 @@ def runs(own: Client, testrun_crd: Any) -> Client:
     return own
 
 
-def test_a_kind_is_served_from_the_moment_its_crd_is_there_until_it_is_gone(
-    own: Client, testrun_crd: Any
-) -> None:
+def test_a_kind_is_served_as_long_as_its_crd_exists(own: Client, testrun_crd: Any) -> None:
     assert own.call("GET", RUNS).code == 404
     crd = own.create(CRDS, testrun_crd)
     established = {c["type"] for c in crd["status"]["conditions"] if c["status"] == "True"}
@@ -69,7 +67,7 @@ def test_a_crd_serves_again_after_a_restart(cluster: DevCluster, runs: Client) -
 
 
 @pytest.mark.parametrize(
-    ("spec", "words"),
+    ("spec", "message"),
     [
         ({"env": {}}, "must validate one and only one schema (oneOf). Found none valid"),
         ({"image": "a", "definitionName": "b"}, "Found 2 valid alternatives"),
@@ -78,14 +76,14 @@ def test_a_crd_serves_again_after_a_restart(cluster: DevCluster, runs: Client) -
         ({"image": "a", "commands": ["x"], "args": ["y"]}, "not both"),
     ],
 )
-def test_a_run_that_breaks_the_schema_is_refused(runs: Client, spec: Any, words: str) -> None:
+def test_a_run_that_violates_the_schema_is_rejected(runs: Client, spec: Any, message: str) -> None:
     reply = runs.call("POST", RUNS, run(**spec))
     assert (reply.code, reply.body["reason"]) == (422, "Invalid")
-    assert words in reply.body["message"]
+    assert message in reply.body["message"]
     assert reply.body["details"]["causes"]
 
 
-def test_a_run_cannot_be_changed_but_for_being_cancelled(runs: Client) -> None:
+def test_only_cancel_can_be_changed_in_a_run(runs: Client) -> None:
     runs.create(RUNS, run())
     reply = runs.call("PATCH", f"{RUNS}/a", {"spec": {"image": "other"}}, content_type=MERGE)
     assert reply.code == 422
@@ -108,14 +106,14 @@ def test_status_is_written_by_its_subresource_only(runs: Client) -> None:
     assert wrong.code == 422
 
 
-def test_an_update_needs_the_version_it_is_based_on(runs: Client) -> None:
+def test_an_update_needs_a_resource_version(runs: Client) -> None:
     runs.create(RUNS, run())
     reply = runs.call("PUT", f"{RUNS}/a", run())
     assert reply.code == 422
     assert "metadata.resourceVersion" in reply.body["message"]
 
 
-def test_a_strategic_patch_is_not_for_custom_resources(runs: Client) -> None:
+def test_a_strategic_patch_of_a_custom_resource_is_rejected(runs: Client) -> None:
     runs.create(RUNS, run())
     assert runs.call("PATCH", f"{RUNS}/a", {}, content_type=STRATEGIC).code == 415
 
@@ -128,7 +126,7 @@ def test_defaults_and_pruning_come_from_the_schema(own: Client) -> None:
     assert "spec.b" in reply.headers["Warning"]
 
 
-def test_without_a_status_subresource_status_is_a_field_like_others(own: Client) -> None:
+def test_without_a_status_subresource_status_is_an_ordinary_field(own: Client) -> None:
     own.create(CRDS, widget())
     path = "/apis/example.com/v1/widgets"
     made = own.create(path, {"metadata": {"name": "w"}, "spec": {}, "status": {}})
@@ -136,7 +134,7 @@ def test_without_a_status_subresource_status_is_a_field_like_others(own: Client)
     assert own.call("GET", f"{path}/w/status").code == 404
 
 
-def test_one_object_is_shown_in_every_version(own: Client) -> None:
+def test_an_object_can_be_read_in_every_version(own: Client) -> None:
     crd = widget(properties={"a": STRING})
     second = deepcopy(crd["spec"]["versions"][0]) | {"name": "v2", "storage": False}
     crd["spec"]["versions"].append(second)
@@ -151,7 +149,7 @@ def test_one_object_is_shown_in_every_version(own: Client) -> None:
     assert own.get("/apis/example.com/v1/widgets/w")["spec"] == {"a": "2"}
 
 
-def test_a_changed_schema_holds_for_the_next_write(own: Client) -> None:
+def test_a_changed_schema_applies_to_the_next_write(own: Client) -> None:
     own.create(CRDS, widget(properties={"a": STRING}))
     path = "/apis/example.com/v1/widgets"
     own.create(path, {"metadata": {"name": "w"}, "spec": {"a": "1"}})
@@ -161,20 +159,20 @@ def test_a_changed_schema_holds_for_the_next_write(own: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"metadata": {"name": "other"}}, "must be spec.names.plural"),
         ({"spec": {"scope": "Galaxy"}}, "Unsupported value"),
         ({"spec": {"versions": []}}, "spec.versions"),
     ],
 )
-def test_a_crd_that_makes_no_sense_is_refused(own: Client, change: Any, words: str) -> None:
+def test_an_invalid_crd_is_rejected(own: Client, change: Any, message: str) -> None:
     crd = widget()
     for part, values in change.items():
         crd[part] |= values
     reply = own.call("POST", CRDS, crd)
     assert reply.code == 422
-    assert words in reply.body["message"]
+    assert message in reply.body["message"]
 
 
 @pytest.mark.parametrize(
@@ -186,13 +184,13 @@ def test_a_crd_that_makes_no_sense_is_refused(own: Client, change: Any, words: s
         {"properties": []},
     ],
 )
-def test_a_schema_that_cannot_be_compiled_is_refused(own: Client, schema: Any) -> None:
+def test_a_crd_whose_schema_does_not_compile_is_rejected(own: Client, schema: Any) -> None:
     reply = own.call("POST", CRDS, widget(**schema))
     assert reply.code == 422
     assert "openAPIV3Schema" in reply.body["message"]
 
 
-def test_openapi_describes_a_kind_as_its_schema_does(runs: Client) -> None:
+def test_openapi_contains_the_schema_of_a_kind(runs: Client) -> None:
     paths = runs.get("/openapi/v3")["paths"]
     entry = paths["apis/sparktest.dev/v1alpha1"]
     document = runs.get(entry["serverRelativeURL"])

@@ -1,9 +1,9 @@
-"""What there is to know about the API itself."""
+"""Discovery."""
 
 from tests.devcluster.client import Client
 
 
-def test_discovery_tells_the_same_in_both_forms(client: Client) -> None:
+def test_aggregated_and_plain_discovery_list_the_same_resources(client: Client) -> None:
     names = {group["name"] for group in client.get("/apis")["groups"]}
     accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     aggregated = client.get("/apis", accept=accept)["items"]

@@ -17,18 +17,18 @@ FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
 
 
 @pytest.fixture
-def client(furnished: DevCluster, room: str) -> Iterator[Client]:
-    made = Client(furnished)
-    made.namespace = room
+def client(testrun_cluster: DevCluster, namespace: str) -> Iterator[Client]:
+    made = Client(testrun_cluster)
+    made.namespace = namespace
     yield made
     made.close()
 
 
 @pytest.fixture
-def operator(furnished: DevCluster, room: str, tmp_path: Path) -> Iterator[Path]:
+def operator(testrun_cluster: DevCluster, namespace: str, tmp_path: Path) -> Iterator[Path]:
     """What the operator writes while it runs."""
-    command = [sys.executable, "-m", "kopf", "run", "--standalone", "--namespace", room]
-    environment = os.environ | {"KUBECONFIG": str(furnished.kubeconfig)}
+    command = [sys.executable, "-m", "kopf", "run", "--standalone", "--namespace", namespace]
+    environment = os.environ | {"KUBECONFIG": str(testrun_cluster.kubeconfig)}
     log = tmp_path / "operator.log"
     with log.open("wb") as out:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""docs/devcluster.md is held to the code."""
+"""docs/devcluster.md matches the code."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "devcluster.md").read_text(encoding
 
 
 def rows(header: str) -> dict[str, str]:
-    """The rows of the table that begins with this header, first cell to second."""
+    """Return the rows of the table with this header: first cell to second."""
     table = re.search(rf"^\| {header} \|.*\n\|---.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
     assert table, header
     return dict(re.findall(r"^\| (.+?) \| (.*) \|$", table[1], re.MULTILINE))
@@ -28,20 +28,22 @@ def becomes(pretence: Simulation) -> str:
     return f"container ends with {pretence.exit_code}: {pretence.reason}"
 
 
-def test_the_page_tells_what_each_image_pretends() -> None:
-    told = {f"`{PREFIX}{name}`": becomes(pretence) for name, pretence in IMAGES.items()}
-    assert rows("image") == told
+def test_the_page_describes_each_simulated_image() -> None:
+    documented = {f"`{PREFIX}{name}`": becomes(pretence) for name, pretence in IMAGES.items()}
+    assert rows("image") == documented
 
 
-def test_the_page_lists_each_difference_that_is_let_through() -> None:
+def test_the_page_lists_each_difference_that_the_comparison_ignores() -> None:
     assert set(rows("what")) == set(DIFFERENCES)
     assert rows("what")["version"] == f"`{VERSION['gitVersion']}`"
 
 
 def test_the_page_lists_each_kind_with_its_verbs() -> None:
-    told = {name: verbs for names, verbs in rows("kind").items() for name in names.split(", ")}
-    assert set(told) == {kind.kind for kind in BUILT_IN}
+    documented = {
+        name: verbs for names, verbs in rows("kind").items() for name in names.split(", ")
+    }
+    assert set(documented) == {kind.kind for kind in BUILT_IN}
     for kind in BUILT_IN:
-        verbs = sorted(told[kind.kind].partition(";")[0].split(", "))
+        verbs = sorted(documented[kind.kind].partition(";")[0].split(", "))
         expected = ["all"] if len(kind.verbs) >= len(VERBS) - 1 else sorted(kind.verbs)
         assert verbs == expected, kind.kind

@@ -1,4 +1,4 @@
-"""Questions about oneself."""
+"""Self-subject reviews."""
 
 import pytest
 
@@ -8,7 +8,7 @@ ALLOWED = {"allowed": True, "reason": "the token may do everything"}
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 
 
-def test_everything_is_allowed_to_whom_has_the_token(client: Client) -> None:
+def test_the_token_allows_everything(client: Client) -> None:
     spec = {"resourceAttributes": {"verb": "create", "resource": "pods"}}
     answer = client.create(f"{AUTHORIZATION}/selfsubjectaccessreviews", {"spec": spec})
     assert (answer["spec"], answer["status"]) == (spec, ALLOWED)
@@ -21,5 +21,5 @@ def test_everything_is_allowed_to_whom_has_the_token(client: Client) -> None:
         ("/apis/authentication.k8s.io/v1/selfsubjectreviews", "userInfo"),
     ],
 )
-def test_who_asks_and_what_that_one_may_is_told(client: Client, path: str, field: str) -> None:
+def test_reviews_are_answered(client: Client, path: str, field: str) -> None:
     assert client.create(path, {})["status"][field]

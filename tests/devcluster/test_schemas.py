@@ -1,4 +1,4 @@
-"""Structural schemas: pruning, defaults, and what is refused with which words."""
+"""Structural schemas: pruning, defaulting and validation messages."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ def schema(**properties: Any) -> Schema:
     return Schema({"type": "object", "properties": {"spec": {"type": "object", **properties}}})
 
 
-def said(compiled: Schema, spec: Any, old: Any = None) -> list[str]:
+def messages(compiled: Schema, spec: Any, old: Any = None) -> list[str]:
     before = None if old is None else {"spec": old}
     return [f"{c['field']}: {c['message']}" for c in compiled.causes({"spec": spec}, before)]
 
 
-def test_an_unknown_field_is_taken_out_and_named() -> None:
+def test_an_unknown_field_is_removed_and_named() -> None:
     compiled = schema(properties={"list": {"type": "array", "items": {"type": "object"}}})
     obj = {"kind": "X", "metadata": {"lables": {}}, "spec": {"list": [{"b": 1}], "c": 1}, "d": 2}
     assert compiled.prune(obj) == ["metadata.lables", "spec.list[0].b", "spec.c", "d"]
     assert obj == {"kind": "X", "metadata": {}, "spec": {"list": [{}]}}
 
 
-def test_what_shall_be_kept_is_kept_however_deep() -> None:
+def test_preserved_unknown_fields_are_kept_at_any_depth() -> None:
     keep = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     compiled = schema(properties={"any": keep})
     obj = {"spec": {"any": {"a": {"b": [{"c": None}]}}}}
@@ -35,7 +35,7 @@ def test_what_shall_be_kept_is_kept_however_deep() -> None:
     assert obj == {"spec": {"any": {"a": {"b": [{"c": None}]}}}}
 
 
-def test_a_null_is_nothing_unless_the_schema_says_it_is_a_value() -> None:
+def test_a_null_is_removed_unless_the_field_is_nullable() -> None:
     compiled = schema(properties={"a": STRING, "b": {**STRING, "nullable": True}})
     obj = {"spec": {"a": None, "b": None}}
     compiled.prune(obj)
@@ -43,7 +43,7 @@ def test_a_null_is_nothing_unless_the_schema_says_it_is_a_value() -> None:
     assert compiled.causes(obj, None) == []
 
 
-def test_defaults_fill_in_also_inside_of_defaults_and_lists() -> None:
+def test_defaults_apply_inside_defaults_and_lists_too() -> None:
     inner = {
         "type": "object",
         "default": {},
@@ -55,7 +55,7 @@ def test_defaults_fill_in_also_inside_of_defaults_and_lists() -> None:
     assert obj == {"spec": {"a": {"n": 3}, "l": [{"n": 3}, {"n": 1}]}}
 
 
-def test_a_default_belongs_to_one_object_only() -> None:
+def test_objects_do_not_share_a_default() -> None:
     compiled = schema(properties={"a": {"type": "object", "default": {}}})
     first: dict[str, Any] = {"spec": {}}
     second: dict[str, Any] = {"spec": {}}
@@ -66,7 +66,7 @@ def test_a_default_belongs_to_one_object_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "value", "words"),
+    ("rule", "value", "message"),
     [
         (
             {"type": "integer"},
@@ -85,42 +85,42 @@ def test_a_default_belongs_to_one_object_only() -> None:
         ({"x-kubernetes-int-or-string": True}, 1.5, "must be of type"),
     ],
 )
-def test_a_broken_rule_is_told_with_field_value_and_rule(
-    rule: dict[str, Any], value: Any, words: str
+def test_a_message_names_field_value_and_rule(
+    rule: dict[str, Any], value: Any, message: str
 ) -> None:
-    found = said(schema(properties={"f": rule}), {"f": value})
+    found = messages(schema(properties={"f": rule}), {"f": value})
     assert len(found) == 1
     assert found[0].startswith("spec.f: ")
-    assert words in found[0]
+    assert message in found[0]
 
 
 def test_a_missing_field_is_named() -> None:
-    assert said(schema(required=["f"]), {}) == ["spec.f: Required value"]
+    assert messages(schema(required=["f"]), {}) == ["spec.f: Required value"]
 
 
-def test_one_of_says_how_many_fit_and_what_the_first_lacks() -> None:
+def test_one_of_reports_how_many_match_and_the_errors_of_the_first() -> None:
     compiled = schema(oneOf=[{"required": ["a"]}, {"required": ["b"]}], properties={})
-    none, two = said(compiled, {}), said(compiled, {"a": 1, "b": 2})
+    none, two = messages(compiled, {}), messages(compiled, {"a": 1, "b": 2})
     assert none[0].endswith(
         '"spec" must validate one and only one schema (oneOf). Found none valid'
     )
     assert none[1] == "spec.a: Required value"
     assert two[0].endswith("Found 2 valid alternatives")
-    assert said(compiled, {"a": 1}) == []
+    assert messages(compiled, {"a": 1}) == []
 
 
-def test_rules_in_cel_see_the_object_and_its_change() -> None:
+def test_cel_rules_see_the_object_and_the_old_object() -> None:
     rules = [
         {"rule": "self.n < 10", "message": "n is small"},
         {"rule": "self.n >= oldSelf.n", "message": "n only grows"},
     ]
     compiled = schema(properties={"n": {"type": "integer"}}, **{"x-kubernetes-validations": rules})
-    assert said(compiled, {"n": 10}) == ['spec: Invalid value: "object": n is small']
-    assert said(compiled, {"n": 1}) == []
-    assert said(compiled, {"n": 1}, {"n": 2}) == ['spec: Invalid value: "object": n only grows']
+    assert messages(compiled, {"n": 10}) == ['spec: Invalid value: "object": n is small']
+    assert messages(compiled, {"n": 1}) == []
+    assert messages(compiled, {"n": 1}, {"n": 2}) == ['spec: Invalid value: "object": n only grows']
 
 
-def test_a_rule_names_the_field_and_builds_its_words() -> None:
+def test_a_cel_rule_can_set_field_path_and_message() -> None:
     rule = {
         "rule": "self.a.startsWith('x')",
         "fieldPath": ".a",
@@ -128,10 +128,10 @@ def test_a_rule_names_the_field_and_builds_its_words() -> None:
         "reason": "FieldValueForbidden",
     }
     compiled = schema(properties={"a": STRING}, **{"x-kubernetes-validations": [rule]})
-    assert said(compiled, {"a": "y"}) == ["spec.a: Forbidden: not y"]
+    assert messages(compiled, {"a": "y"}) == ["spec.a: Forbidden: not y"]
 
 
-def test_items_of_a_keyed_list_are_compared_with_what_they_were() -> None:
+def test_items_of_a_map_list_are_compared_with_the_old_items() -> None:
     item = {
         "type": "object",
         "properties": {"k": STRING, "v": {"type": "integer"}},
@@ -140,19 +140,19 @@ def test_items_of_a_keyed_list_are_compared_with_what_they_were() -> None:
     keyed = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
     compiled = schema(properties={"l": {"type": "array", "items": item, **keyed}})
     old = {"l": [{"k": "a", "v": 1}, {"k": "b", "v": 2}]}
-    assert said(compiled, {"l": [{"k": "b", "v": 2}, {"k": "c", "v": 9}]}, old) == []
-    assert said(compiled, {"l": [{"k": "b", "v": 3}]}, old)[0].startswith("spec.l[0]: ")
+    assert messages(compiled, {"l": [{"k": "b", "v": 2}, {"k": "c", "v": 9}]}, old) == []
+    assert messages(compiled, {"l": [{"k": "b", "v": 3}]}, old)[0].startswith("spec.l[0]: ")
 
 
-def test_a_rule_that_cannot_be_evaluated_is_broken_and_says_so() -> None:
+def test_a_rule_that_cannot_be_evaluated_fails_with_a_message() -> None:
     compiled = schema(**{"x-kubernetes-validations": [{"rule": "self.missing == 1"}]})
-    assert "could not be evaluated" in said(compiled, {"a": 1})[0]
+    assert "could not be evaluated" in messages(compiled, {"a": 1})[0]
 
 
-def test_rules_are_not_asked_about_values_of_the_wrong_type() -> None:
+def test_rules_are_skipped_for_values_of_the_wrong_type() -> None:
     rule = {"rule": "self.n < 10", "message": "n is small"}
     compiled = schema(properties={"n": {"type": "integer"}}, **{"x-kubernetes-validations": [rule]})
-    found = said(compiled, {"n": "x"})
+    found = messages(compiled, {"n": "x"})
     assert "must be of type integer" in found[0]
     assert "some validation rules were not checked" in found[1]
 
@@ -165,7 +165,7 @@ def test_rules_are_not_asked_about_values_of_the_wrong_type() -> None:
         {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}},
     ],
 )
-def test_a_schema_that_cannot_be_compiled_is_refused(document: dict[str, Any]) -> None:
+def test_an_invalid_schema_is_rejected(document: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Schema(document)
 
@@ -178,7 +178,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_whatever_comes_pruning_twice_is_pruning_once(value: Any) -> None:
+def test_pruning_is_idempotent(value: Any) -> None:
     compiled = schema(
         properties={
             "a": {"type": "object", "additionalProperties": STRING},

@@ -9,7 +9,7 @@ from sparktest.devcluster.selectors import label_requirements, parse_selector
 from sparktest.devcluster.stored_objects import StoredObject, stored_object
 
 
-def holds(text: str, **labels: str) -> bool:
+def matches(text: str, **labels: str) -> bool:
     return all(term(labels) for term in label_requirements(text))
 
 
@@ -31,24 +31,24 @@ def holds(text: str, **labels: str) -> bool:
         "a in (1),b in (2)",
     ],
 )
-def test_a_label_selector_holds(text: str) -> None:
-    assert holds(text, a="1", b="2")
+def test_a_label_selector_matches(text: str) -> None:
+    assert matches(text, a="1", b="2")
 
 
 @pytest.mark.parametrize(
     "text", ["a=2", "a!=1", "a in (2,3)", "a notin (1)", "c", "!a", "a,c", "c="]
 )
-def test_a_label_selector_does_not_hold(text: str) -> None:
-    assert not holds(text, a="1", b="2")
+def test_a_label_selector_does_not_match(text: str) -> None:
+    assert not matches(text, a="1", b="2")
 
 
-def test_keys_may_have_a_domain() -> None:
+def test_a_label_key_may_have_a_prefix() -> None:
     label = {"batch.kubernetes.io/job-name": "x"}
     assert all(term(label) for term in label_requirements("batch.kubernetes.io/job-name=x"))
 
 
 @pytest.mark.parametrize("text", ["a in (b", "=1", "a=b=c", "a b", "a,,b", "(", "a!"])
-def test_a_label_selector_that_cannot_be_read_is_refused(text: str) -> None:
+def test_an_invalid_label_selector_is_rejected(text: str) -> None:
     with pytest.raises(StatusError) as caught:
         label_requirements(text)
     assert caught.value.code == 400
@@ -60,7 +60,7 @@ def entry(kind: Kind, **parts: object) -> StoredObject:
     return stored_object(kind.key, obj, msgspec.json.encode(obj))
 
 
-def test_fields_are_selected_by_their_text() -> None:
+def test_fields_are_compared_as_text() -> None:
     pod = entry(PODS, status={"phase": "Running"}, spec={"hostNetwork": True})
     event = entry(EVENTS, source={"component": "kubelet"}, involvedObject={"uid": "7"})
     finished = entry(JOBS, status={"succeeded": 1})
@@ -79,11 +79,11 @@ def test_fields_are_selected_by_their_text() -> None:
 
 
 @pytest.mark.parametrize("text", ["status.nope=1", "status.phase", "=x"])
-def test_a_field_that_cannot_be_selected_on_is_refused(text: str) -> None:
+def test_an_unsupported_field_is_rejected(text: str) -> None:
     with pytest.raises(StatusError) as caught:
         parse_selector(PODS, "", text)
     assert caught.value.code == 400
 
 
-def test_no_selector_is_no_test() -> None:
+def test_an_empty_selector_has_no_predicate() -> None:
     assert parse_selector(PODS, "", "") is None

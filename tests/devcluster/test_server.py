@@ -1,4 +1,4 @@
-"""Who is let in, and what no request can do."""
+"""Authorization, TLS and the limits of a request."""
 
 import http.client
 import socket
@@ -19,7 +19,7 @@ PATHS = ["/", "/version", "/healthz", "/api", "/apis", "/openapi/v3", "/api/v1/n
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("header", ["", "Bearer ", "Bearer wrong", "Basic x", "Bearer é"])
-def test_nothing_is_answered_without_the_token(client: Client, path: str, header: str) -> None:
+def test_every_path_needs_the_token(client: Client, path: str, header: str) -> None:
     reply = client.call("GET", path, Authorization=header)
     assert (reply.code, reply.body["reason"]) == (401, "Unauthorized")
 
@@ -36,7 +36,7 @@ def test_nothing_is_answered_without_the_token(client: Client, path: str, header
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_no_page_of_a_browser_is_answered_even_with_the_token(
+def test_a_web_page_is_rejected_even_with_the_token(
     client: Client, headers: dict[str, str]
 ) -> None:
     assert client.call("GET", "/version", **headers).code == 403
@@ -49,7 +49,7 @@ def test_it_listens_on_the_loopback_address_only(cluster: DevCluster) -> None:
         socket.create_connection(("127.0.0.2", port), timeout=2).close()
 
 
-def test_the_certificate_is_of_its_own_authority_and_for_this_address(client: Client) -> None:
+def test_the_certificate_is_signed_by_its_own_ca_for_this_address(client: Client) -> None:
     stranger = http.client.HTTPSConnection(
         client.address, context=ssl.create_default_context(), timeout=5
     )
@@ -60,23 +60,23 @@ def test_the_certificate_is_of_its_own_authority_and_for_this_address(client: Cl
     assert client.call("GET", "/version").code == 200
 
 
-def test_what_is_secret_is_readable_by_its_owner_only(cluster: DevCluster) -> None:
+def test_secret_files_are_readable_by_their_owner_only(cluster: DevCluster) -> None:
     folder = cluster.kubeconfig.parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for name in ("kubeconfig", "token", "ca.key", "server.pem"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
 
 
-def test_a_connection_serves_request_after_request(client: Client) -> None:
+def test_a_connection_is_kept_alive(client: Client) -> None:
     client.get("/version")
-    kept = client._kept
+    kept = client._connection
     client.create(MAPS, config_map("a"))
     assert client.call("GET", f"{MAPS}/absent").code == 404
     client.get(MAPS)
-    assert client._kept is kept
+    assert client._connection is kept
 
 
-def test_what_speaks_no_tls_is_hung_up_on(client: Client) -> None:
+def test_a_connection_without_tls_is_closed(client: Client) -> None:
     host, _, port = client.address.partition(":")
     with socket.create_connection((host, int(port)), timeout=5) as plain:
         plain.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -95,7 +95,9 @@ def test_a_body_in_chunks_is_read(client: Client) -> None:
 
 
 @pytest.mark.parametrize("length", [str(MAX_BODY_BYTES + 1), "many", "-1"])
-def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: Client, length: str) -> None:
+def test_a_body_that_is_too_large_is_rejected_before_it_is_read(
+    client: Client, length: str
+) -> None:
     connection = client.connect()
     connection.putrequest("POST", MAPS)
     connection.putheader("Authorization", f"Bearer {client.token}")
@@ -105,12 +107,12 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: Client, l
     connection.close()
 
 
-def test_only_one_runs_on_a_folder(cluster: DevCluster) -> None:
+def test_only_one_dev_cluster_runs_on_a_folder(cluster: DevCluster) -> None:
     with pytest.raises(ConflictError, match="another dev cluster"):
         DevCluster.start(cluster.kubeconfig.parent)
 
 
-def test_a_port_that_is_taken_is_named(cluster: DevCluster, tmp_path: Path) -> None:
+def test_the_error_names_a_port_that_is_in_use(cluster: DevCluster, tmp_path: Path) -> None:
     port = int(cluster.url.rpartition(":")[2])
     with pytest.raises(UnavailableError, match=str(port)):
         DevCluster.start(tmp_path / "other", port)

@@ -20,7 +20,7 @@ def thing(name: str, uid: str = "", **meta: Any) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "n", "uid": uid or f"uid-{name}", **meta}}
 
 
-def seen(store: Store, version: int) -> list[tuple[str, str]]:
+def events_after(store: Store, version: int) -> list[tuple[str, str]]:
     found = store.history(KIND).after(version, 0)
     assert found is not None
     return [(event.type, event.entry.name) for event in found]
@@ -35,7 +35,7 @@ def test_every_write_has_the_next_version(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_restart_forgets_no_object_and_repeats_no_version(tmp_path: Path) -> None:
+def test_a_restart_keeps_objects_and_continues_versions(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     store.put(KIND, thing("a", labels={"x": "y"}, ownerReferences=[{"uid": "o"}]))
     gone = store.remove(KIND, store.put(KIND, thing("b")).decode())
@@ -49,7 +49,7 @@ def test_a_restart_forgets_no_object_and_repeats_no_version(tmp_path: Path) -> N
     again.close()
 
 
-def test_what_cannot_be_stored_is_not_there_and_the_next_write_may_be(tmp_path: Path) -> None:
+def test_a_failed_write_stores_nothing_and_the_next_can_succeed(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     kept = store.put(KIND, thing("a"))
     store._database.execute("PRAGMA max_page_count = 1")  # a disk that is full
@@ -64,19 +64,19 @@ def test_what_cannot_be_stored_is_not_there_and_the_next_write_may_be(tmp_path: 
     again.close()
 
 
-def test_history_tells_what_came_after_a_version(tmp_path: Path) -> None:
+def test_history_returns_the_events_after_a_version(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     version = store.version
     first = store.put(KIND, thing("a"))
     store.put(KIND, thing("a"))
     store.remove(KIND, thing("a"))
-    assert seen(store, version) == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
-    assert seen(store, first.version) == [("MODIFIED", "a"), ("DELETED", "a")]
-    assert seen(store, store.version) == []
+    assert events_after(store, version) == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
+    assert events_after(store, first.version) == [("MODIFIED", "a"), ("DELETED", "a")]
+    assert events_after(store, store.version) == []
     store.close()
 
 
-def test_history_knows_where_it_ends(tmp_path: Path) -> None:
+def test_history_returns_none_for_dropped_events(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     history = store.history(KIND)
     old = store.version
@@ -90,7 +90,7 @@ def test_history_knows_where_it_ends(tmp_path: Path) -> None:
     store.close()
 
 
-def test_who_waits_is_woken_by_a_write(tmp_path: Path) -> None:
+def test_a_write_wakes_a_waiting_reader(tmp_path: Path) -> None:
     store = Store(tmp_path / "db")
     found: list[Any] = []
     history, version = store.history(KIND), store.version
@@ -124,7 +124,7 @@ WRITES = st.lists(
 
 @settings(max_examples=30, deadline=None)
 @given(writes=WRITES, at=st.integers(0, 15))
-def test_a_list_and_the_events_after_it_give_what_there_is(
+def test_a_list_and_the_events_after_it_give_the_current_state(
     tmp_path_factory: Any, writes: Any, at: int
 ) -> None:
     store = Store(tmp_path_factory.mktemp("store") / "db")
@@ -149,7 +149,7 @@ def test_a_list_and_the_events_after_it_give_what_there_is(
     store.close()
 
 
-def test_a_file_that_is_no_database_is_said_and_let_go(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported_and_closed(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_text("this is no database, " * 100)
 

@@ -1,4 +1,4 @@
-"""Watches over real HTTP: what comes, in which order, and how a stream ends."""
+"""Watches over real HTTP: events, their order, and the end of a stream."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ def labelled(name: str, label: str) -> dict[str, Any]:
     return body
 
 
-def told(event: Any) -> tuple[str, str]:
+def type_and_name(event: Any) -> tuple[str, str]:
     return event["type"], event["object"]["metadata"]["name"]
 
 
@@ -27,14 +27,14 @@ def version(client: Client) -> str:
     return str(client.get(MAPS)["metadata"]["resourceVersion"])
 
 
-def test_a_watch_from_a_list_gets_every_later_change_and_no_earlier(client: Client) -> None:
+def test_a_watch_after_a_list_gets_later_changes_only(client: Client) -> None:
     client.create(MAPS, config_map("before"))
     with client.stream(f"{MAPS}?watch=1&resourceVersion={version(client)}") as stream:
         client.create(MAPS, config_map("a"))
         client.patch(f"{MAPS}/a", {"data": {"k": "v"}})
         client.delete(f"{MAPS}/a")
         events = stream.events(3)
-    assert [told(event) for event in events] == [
+    assert [type_and_name(event) for event in events] == [
         ("ADDED", "a"),
         ("MODIFIED", "a"),
         ("DELETED", "a"),
@@ -46,14 +46,17 @@ def test_a_watch_from_a_list_gets_every_later_change_and_no_earlier(client: Clie
 
 
 @pytest.mark.parametrize("start", ["", "&resourceVersion=0"])
-def test_a_watch_from_nowhere_begins_with_what_there_is(client: Client, start: str) -> None:
+def test_a_watch_without_a_version_begins_with_existing_objects(client: Client, start: str) -> None:
     client.create(MAPS, config_map("b"))
     client.create(MAPS, config_map("a"))
     with client.stream(f"{MAPS}?watch=true{start}") as stream:
-        assert [told(event) for event in stream.events(2)] == [("ADDED", "a"), ("ADDED", "b")]
+        assert [type_and_name(event) for event in stream.events(2)] == [
+            ("ADDED", "a"),
+            ("ADDED", "b"),
+        ]
 
 
-def test_a_watch_resumes_where_it_was_without_loss(client: Client) -> None:
+def test_a_watch_resumes_without_loss(client: Client) -> None:
     begin = version(client)
     for name in "abc":
         client.create(MAPS, config_map(name))
@@ -61,10 +64,10 @@ def test_a_watch_resumes_where_it_was_without_loss(client: Client) -> None:
         first = stream.event()
     last = first["object"]["metadata"]["resourceVersion"]
     with client.stream(f"{MAPS}?watch=1&resourceVersion={last}") as stream:
-        assert [told(event)[1] for event in stream.events(2)] == ["b", "c"]
+        assert [type_and_name(event)[1] for event in stream.events(2)] == ["b", "c"]
 
 
-def test_what_comes_to_match_is_added_and_what_no_longer_does_is_deleted(client: Client) -> None:
+def test_a_selected_watch_reports_label_changes_as_added_and_deleted(client: Client) -> None:
     path = f"{MAPS}?watch=1&labelSelector=l%3Dx&resourceVersion={version(client)}"
     with client.stream(path) as stream:
         client.create(MAPS, labelled("a", "y"))
@@ -74,7 +77,7 @@ def test_what_comes_to_match_is_added_and_what_no_longer_does_is_deleted(client:
         client.patch(f"{MAPS}/b", {"metadata": {"labels": {"l": "y"}}})
         client.patch(f"{MAPS}/b", {"data": {"k": "w"}})
         client.delete(f"{MAPS}/a")
-        events = [told(event) for event in stream.events(5)]
+        events = [type_and_name(event) for event in stream.events(5)]
     assert events == [
         ("ADDED", "b"),
         ("ADDED", "a"),
@@ -84,7 +87,7 @@ def test_what_comes_to_match_is_added_and_what_no_longer_does_is_deleted(client:
     ]
 
 
-def test_a_watch_sees_its_namespace_and_name_only(client: Client) -> None:
+def test_a_watch_is_limited_to_its_namespace_and_name(client: Client) -> None:
     other = "/api/v1/namespaces/kube-public/configmaps"
     begin = version(client)
     with (
@@ -95,11 +98,11 @@ def test_a_watch_sees_its_namespace_and_name_only(client: Client) -> None:
     ):
         client.create(other, config_map("a"))
         client.create(MAPS, config_map("b"))
-        assert told(here.event()) == ("ADDED", "b")
-        assert told(named.event()) == ("ADDED", "b")
+        assert type_and_name(here.event()) == ("ADDED", "b")
+        assert type_and_name(named.event()) == ("ADDED", "b")
 
 
-def test_a_watch_ends_when_its_time_is_over_with_a_bookmark_if_wanted(own: Client) -> None:
+def test_a_watch_ends_after_its_timeout_with_a_bookmark_if_requested(own: Client) -> None:
     begin = version(own)
     path = f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion={begin}"
     with own.stream(path) as plain, own.stream(f"{path}&allowWatchBookmarks=true") as marked:
@@ -111,7 +114,7 @@ def test_a_watch_ends_when_its_time_is_over_with_a_bookmark_if_wanted(own: Clien
     assert event["object"]["kind"] == "ConfigMap"
 
 
-def test_bookmarks_move_on_though_only_others_change(
+def test_bookmarks_advance_when_only_other_kinds_change(
     own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "BOOKMARK_SECONDS", 0.1)
@@ -128,16 +131,16 @@ def test_bookmarks_move_on_though_only_others_change(
     assert later
 
 
-def test_the_end_of_what_there_is_can_be_marked(client: Client) -> None:
+def test_a_bookmark_can_mark_the_end_of_the_initial_events(client: Client) -> None:
     client.create(MAPS, config_map("a"))
     query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
     with client.stream(f"{MAPS}?watch=1&resourceVersion=&{query}") as stream:
         first, mark = stream.events(2)
-    assert told(first) == ("ADDED", "a")
+    assert type_and_name(first) == ("ADDED", "a")
     assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
-def test_a_version_that_is_too_old_or_not_yet_has_expired(own: Client, faults: Faults) -> None:
+def test_a_version_that_is_too_old_or_too_new_has_expired(own: Client, faults: Faults) -> None:
     begin = version(own)
     faults.forget_history()
     for at in (begin, "999999999"):
@@ -147,12 +150,12 @@ def test_a_version_that_is_too_old_or_not_yet_has_expired(own: Client, faults: F
             assert stream.rest() == b""
 
 
-def test_a_version_that_is_none_is_refused(client: Client) -> None:
+def test_an_invalid_version_is_rejected(client: Client) -> None:
     with client.stream(f"{MAPS}?watch=1&resourceVersion=abc") as stream:
         assert stream.code == 400
 
 
-def test_a_watch_of_tables_has_a_row_an_event(client: Client) -> None:
+def test_a_watch_of_tables_has_one_row_per_event(client: Client) -> None:
     connection = client.connect()
     accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
     client.create(MAPS, config_map("a", k="v"))
@@ -164,18 +167,18 @@ def test_a_watch_of_tables_has_a_row_an_event(client: Client) -> None:
     connection.close()
 
 
-def test_hundreds_of_watches_get_an_event_soon(client: Client) -> None:
+def test_hundreds_of_watches_get_an_event_quickly(client: Client) -> None:
     begin = version(client)
     streams = [client.stream(f"{MAPS}?watch=1&resourceVersion={begin}") for _ in range(100)]
     client.create(MAPS, config_map("a"))
     started = time.monotonic()
-    assert all(told(stream.event()) == ("ADDED", "a") for stream in streams)
+    assert all(type_and_name(stream.event()) == ("ADDED", "a") for stream in streams)
     assert time.monotonic() - started < 5
     for stream in streams:
         stream.__exit__()
 
 
-def test_the_thread_of_a_watch_ends_with_its_client(
+def test_the_thread_of_a_watch_ends_when_its_client_disconnects(
     cluster: DevCluster, own: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "YIELD_SECONDS", 0.05)
