@@ -1,11 +1,9 @@
 """README, CONTRIBUTING and docs/ are held to the code."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 
@@ -14,6 +12,7 @@ from sparktest.cli.exits import Exit
 from sparktest.cli.manifests import of_testruns
 from sparktest.client import ApiClient
 from sparktest.settings import ALIASES, TOKEN_FILE, Settings
+from tests.command_lines import problem_of
 from tests.live import TOKEN, live_api
 
 ROOT = Path(__file__).parents[1]
@@ -41,18 +40,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "text"), sorted(set(commands())))
 def test_a_command_in_the_documentation_exists_with_its_options(page: str, text: str) -> None:
-    by_kubectl = text.startswith("kubectl ")
-    words = shlex.split(text)[2 if by_kubectl else 1 :]
-    command: click.Command = plugin.program if by_kubectl else program
-    while words and isinstance(command, click.Group):
-        assert words[0] in command.commands, f"{page}: {text}"
-        command = command.commands[words.pop(0)]
-    words = words[: words.index("--")] if "--" in words else words
-    known = {name for option in command.params for name in option.opts}
-
-    for word in words:
-        if word.startswith("-") and word != "-":
-            assert word.partition("=")[0] in known, f"{page}: {text}"
+    assert problem_of(text) == "", f"{page}: {text}"
 
 
 def test_the_documentation_names_every_command() -> None:
