@@ -1,4 +1,4 @@
-"""The controller as a program: everything made, started, and stopped in order."""
+"""The controller as a program: creates its parts, starts them and stops them in order."""
 
 import contextlib
 import logging
@@ -79,7 +79,7 @@ class Controller:
         self._caches.start()
         while not stopping.is_set() and not self._caches.synced(1.0):
             for problem in self._caches.problems():
-                log.warning("waiting for the cluster error=%s", problem)
+                log.warning("caches not synced error=%s", problem)
         # Not before the caches have synced: a TestRun that has not been seen yet would look like
         # one that is gone, and the first poll tells the API that this controller is ready.
         self._workers.start()
@@ -90,7 +90,7 @@ class Controller:
         # wakes no main thread that waits without one.
         while not stopping.wait(1.0):
             pass
-        log.info("controller stops")
+        log.info("controller stopping")
         drained = self._workers.drain(DRAIN_SECONDS)
         self._log_collector.stop()
         self._api_run_poller.stop()
@@ -98,7 +98,7 @@ class Controller:
         log.info("controller stopped drained=%s", drained)
 
     def _audit(self) -> None:
-        """Look for finished Jobs whose run was deleted: nothing else tells of that."""
+        """Verify the runs of finished Jobs: no event reports that such a run was deleted."""
         for job in self._caches.jobs():
             if is_finished(job):
                 metadata = section(job, "metadata")
@@ -108,11 +108,11 @@ class Controller:
 
 
 def run(settings: Settings) -> int:
-    """Be the controller until SIGTERM or SIGINT; answers the exit code.
+    """Run the controller until SIGTERM or SIGINT; return the exit code.
 
     Raises:
-        InvalidError: there is no usable configuration of a cluster.
-        ForbiddenError: it leads to a dev cluster, and there is no token.
+        InvalidError: there is no usable Kubernetes configuration.
+        ForbiddenError: the cluster is a dev cluster, and there is no token.
     """
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -124,7 +124,7 @@ def run(settings: Settings) -> int:
         if uid is None:
             return 0
         client = ApiClient(settings.backend_url, settings.token, cluster=uid)
-        log.info("controller starts cluster=%s host=%s api=%s", uid, cluster.host, client.url)
+        log.info("controller starting cluster=%s host=%s api=%s", uid, cluster.host, client.url)
         with client:
             Controller(settings, cluster, client).run(stopping)
     cluster.close()
@@ -132,19 +132,19 @@ def run(settings: Settings) -> int:
 
 
 def _uid(cluster: Cluster, stopping: threading.Event) -> str | None:
-    """The uid of the cluster, waiting for it to answer; None when told to stop meanwhile."""
+    """Return the cluster's uid, waiting until it can be reached; None when stopped meanwhile."""
     while True:
         try:
             return cluster.uid()
         except UnavailableError as error:
-            log.warning("cluster away error=%s", error.detail)
+            log.warning("cluster unreachable error=%s", error.detail)
         if stopping.wait(CLUSTER_RETRY_SECONDS):
             return None
 
 
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; what they did before comes back afterwards."""
+    """Yield an event that SIGTERM and SIGINT set; restore their handlers afterwards."""
     stopping = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -71,10 +71,10 @@ class Caches:
 
         self._testruns = informers(TESTRUNS, on_change=self._testrun_changed)
         self._jobs = informers(
-            JOBS, label_selector=SELECTOR, strip=strip_job, on_change=self._job_changed
+            JOBS, label_selector=SELECTOR, transform=strip_job, on_change=self._job_changed
         )
         self._pods = informers(
-            PODS, label_selector=SELECTOR, strip=strip_pod, on_change=self._pod_changed
+            PODS, label_selector=SELECTOR, transform=strip_pod, on_change=self._pod_changed
         )
 
     def start(self) -> None:

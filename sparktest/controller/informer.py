@@ -1,4 +1,8 @@
-"""Informer: everything of one kind as last seen, kept up to date by a list and a watch."""
+"""Informer: a cache of all objects of one kind, kept up to date by a list and a watch.
+
+Why not kubernetes.informer of the official client: it lists and watches again without back-off,
+does not notice a half-open connection, and has no custom objects.
+"""
 
 import logging
 import random
@@ -10,7 +14,7 @@ from typing import Any
 import msgspec
 
 from sparktest.backoff import Backoff
-from sparktest.controller.store import Object, Store, key_of
+from sparktest.controller.object_cache import Object, ObjectCache, key_of
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster, Resource, WatchStream
 
@@ -19,19 +23,24 @@ log = logging.getLogger(__name__)
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds. `absent`: until a kind that is not installed is looked for again."""
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """When an informer tries again.
+
+    Attributes:
+        backoff: delays after failures in a row.
+        reset_seconds: a failure later than this after the last one is the first of a row.
+        not_installed_seconds: between two attempts to list a kind that is not installed.
+        watch_seconds: shortest and longest duration of a watch.
+    """
 
     backoff: Backoff = Backoff(first=0.8, cap=30.0)
-    reset: float = 120.0
-    absent: float = 15.0
-    watch_min: int = 300
-    watch_max: int = 600
-    stale: float = 180.0
+    reset_seconds: float = 120.0
+    not_installed_seconds: float = 15.0
+    watch_seconds: tuple[int, int] = (300, 600)
 
 
 def strip_noise(obj: Object) -> Object:
-    """The object without managedFields and last-applied: a third of its size, read by nobody."""
+    """Remove managedFields and last-applied: a third of an object that nothing reads."""
     metadata = obj["metadata"]
     metadata.pop("managedFields", None)
     if annotations := metadata.get("annotations"):
@@ -40,22 +49,22 @@ def strip_noise(obj: Object) -> Object:
 
 
 class Informer:
-    """Keeps the objects of a resource and tells of every change.
+    """Caches the objects of a resource and reports every change.
 
-    One thread of its own lists, watches, resumes, and lists again when it must; it ends only by
-    `stop`. Objects that it gives out are shared: read, never write them.
+    A thread of its own lists, watches, resumes the watch, and lists again where it must; only
+    `stop` ends it. The objects it returns are shared: never modify them.
 
     Args:
-        strip: makes an object smaller before it is kept; may change what it gets.
-        on_change: called in the informer's thread after the store has changed, with the new
-            object or with the last known one of a deleted object. Must not block.
+        transform: makes an object smaller before it is cached; may modify its argument.
+        on_change: called in the informer's thread after the cache has changed, with the new
+            object or with the last known state of a deleted one. Must not block.
 
     Attributes:
-        synced: set once the first list is in (or the kind is known not to be installed).
-        installed: whether the cluster has this kind; False as long as the CRD is missing.
-        problem: what hinders the informer now, None for nothing.
-        malformed: how many objects without a usable name were skipped.
-        errors: how often it had to start over because of an error.
+        synced: set once the first list is complete (or the kind is known not to be installed).
+        installed: False while the cluster does not have this kind: the CRD is missing.
+        problem: why the informer cannot list or watch; None while it can.
+        malformed: the number of objects that were skipped because they have no usable name.
+        errors: the number of errors in the thread.
     """
 
     def __init__(
@@ -65,9 +74,9 @@ class Informer:
         *,
         namespace: str | None = None,
         label_selector: str | None = None,
-        strip: Callable[[Object], Object] = strip_noise,
+        transform: Callable[[Object], Object] = strip_noise,
         on_change: Callable[[Object], None] = lambda _: None,
-        pace: Pace | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.synced = threading.Event()
         self.installed = True
@@ -78,25 +87,23 @@ class Informer:
         self._resource = resource
         self._namespace = namespace
         self._label_selector = label_selector
-        self._strip = strip
+        self._transform = transform
         self._on_change = on_change
-        self._pace = pace or Pace()
+        self._timings = timings or Timings()
         self._rng = random.Random()  # noqa: S311 - jitter is no secret
-        self._store = Store()
+        self._cache = ObjectCache()
         self._listed = False
         self._stopped = threading.Event()
         self._stream: WatchStream | None = None
-        self._contact = time.monotonic()
         name = f"informer-{resource.plural}-{namespace or 'all'}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once, `synced` says when the store is filled."""
-        self._contact = time.monotonic()
+        """Start the thread; `synced` is set when the cache is filled."""
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the thread; what is stored stays readable."""
+        """End the thread; the cache stays readable."""
         self._stopped.set()
         if stream := self._stream:
             stream.close()
@@ -104,29 +111,22 @@ class Informer:
             self._thread.join(timeout)
 
     def get(self, namespace: str, name: str) -> Object | None:
-        """The object as last seen, None where there is none."""
-        return self._store.get((namespace, name))
+        """Return the object as last seen; None where there is none."""
+        return self._cache.get((namespace, name))
 
     def items(self) -> list[Object]:
-        """All objects as last seen."""
-        return self._store.items()
+        """Return all objects as last seen."""
+        return self._cache.items()
 
     def put(self, obj: Object) -> None:
-        """Keep what a write answered, if it is newer: the next pass then sees its own write.
+        """Cache the answer to a write, if it is newer: the next reconcile sees its own write.
 
-        Without on_change: the caller knows. The watch brings the same version later and changes
-        nothing.
+        Does not call on_change: the caller knows. The watch brings the same version later and
+        changes nothing.
         """
-        kept = self._kept(obj)
-        if kept is not None:
-            self._store.put(kept)
-
-    def healthy(self, now: float) -> bool:
-        """Whether the store can be trusted to be recent; `now` as of time.monotonic().
-
-        False when the thread is gone or has had no sign of life from the cluster for too long.
-        """
-        return self._thread.is_alive() and now - self._contact < self._pace.stale
+        transformed = self._transformed(obj)
+        if transformed is not None:
+            self._cache.put(transformed)
 
     # --- the thread ------------------------------------------------------------------------------
 
@@ -134,101 +134,99 @@ class Informer:
         failures, failed_at = 0, 0.0
         while not self._stopped.is_set():
             try:
-                wait = self._pass()
+                wait = self._list_and_watch()
             except Exception as error:  # noqa: BLE001 - the thread must outlive whatever comes
                 if self._stopped.is_set():
                     return
                 now = time.monotonic()
-                failures = 0 if now - failed_at > self._pace.reset else failures
+                failures = 0 if now - failed_at > self._timings.reset_seconds else failures
                 wait = self._failed(error, failures)
                 failures, failed_at = failures + 1, now
             self._stopped.wait(wait)
 
-    def _pass(self) -> float:
-        """List unless the store can go on from where it is, then watch; seconds to wait after."""
+    def _list_and_watch(self) -> float:
+        """List unless the watch can be resumed, then watch; return the seconds to wait after it."""
         try:
             if not self._listed:
                 self._list()
             return self._watch()
         except NotFoundError:
-            self._absent()
-            return self._pace.absent
+            self._not_installed()
+            return self._timings.not_installed_seconds
 
     def _list(self) -> None:
         listing = self._cluster.list(
             self._resource, self._namespace, label_selector=self._label_selector
         )
-        objects = [kept for obj in listing.items if (kept := self._kept(obj)) is not None]
-        changed = self._store.replace(objects, listing.resource_version)
-        self._seen()
+        objects = [new for obj in listing.items if (new := self._transformed(obj)) is not None]
+        changed = self._cache.replace(objects, listing.resource_version)
+        self.problem = None
         self.installed = True
         self._listed = True
         self.synced.set()
         for obj in changed:
-            self._tell(obj)
+            self._notify(obj)
 
     def _watch(self) -> float:
-        pace = self._pace
         began = time.monotonic()
         stream = self._cluster.watch(
             self._resource,
             self._namespace,
-            resource_version=self._store.version,
+            resource_version=self._cache.version,
             label_selector=self._label_selector,
-            timeout_seconds=self._rng.randint(pace.watch_min, pace.watch_max),
+            timeout_seconds=self._rng.randint(*self._timings.watch_seconds),
         )
         self._stream = stream
         events = 0
         with stream:
             if self._stopped.is_set():
                 return 0.0
-            self._seen()
+            self.problem = None
             for event in stream:
                 events += 1
                 self._apply(event.type, event.object)
-        # A server that ends every watch at once must not be asked in a tight loop.
-        hurried = not events and time.monotonic() - began < 1.0
-        return pace.backoff.first if hurried else 0.0
+        # A server that ends every watch at once must not be called in a tight loop.
+        ended_at_once = not events and time.monotonic() - began < 1.0
+        return self._timings.backoff.first if ended_at_once else 0.0
 
     def _apply(self, kind: str, obj: Object) -> None:
-        self._contact = time.monotonic()
         if kind == "BOOKMARK":
-            self._store.advance(obj)
+            self._cache.advance(obj)
             return
-        kept = self._kept(obj)
-        if kept is None:
+        transformed = self._transformed(obj)
+        if transformed is None:
             return
-        for changed in self._store.apply(kept, deleted=kind == "DELETED"):
-            self._tell(changed)
+        for changed in self._cache.apply(transformed, deleted=kind == "DELETED"):
+            self._notify(changed)
 
-    def _kept(self, obj: Any) -> Object | None:
-        """The stripped object; None, and counted, for one that nothing can be done with."""
+    def _transformed(self, obj: Any) -> Object | None:
+        """Return the transformed object; count a malformed one and return None."""
         if key_of(obj) is not None:
             try:
-                return self._strip(obj)
+                return self._transform(obj)
             except (AttributeError, KeyError, TypeError, ValueError):
                 pass
         self.malformed += 1
         log.warning("malformed object skipped resource=%s", self._resource.plural)
         return None
 
-    def _tell(self, obj: Object) -> None:
+    def _notify(self, obj: Object) -> None:
         try:
             self._on_change(obj)
         except Exception:
             self.errors += 1
             log.exception("on_change failed resource=%s", self._resource.plural)
 
-    def _absent(self) -> None:
+    def _not_installed(self) -> None:
         if self.installed or not self.synced.is_set():
             log.warning("resource is not installed resource=%s", self._resource.plural)
         self.installed = False
         self._listed = False
-        gone = self._store.replace([], "")
-        self._seen()
+        gone = self._cache.replace([], "")
+        self.problem = None
         self.synced.set()
         for obj in gone:
-            self._tell(obj)
+            self._notify(obj)
 
     def _failed(self, error: Exception, failures: int) -> float:
         self.errors += 1
@@ -241,8 +239,4 @@ class Informer:
             self.problem = f"{type(error).__name__}: {error}"
             log.error("watch failed resource=%s", self._resource.plural, exc_info=error)
         asked = getattr(error, "retry_after", None) or 0.0
-        return max(self._pace.backoff.delay(failures, self._rng), asked)
-
-    def _seen(self) -> None:
-        self._contact = time.monotonic()
-        self.problem = None
+        return max(self._timings.backoff.delay(failures, self._rng), asked)

@@ -1,4 +1,4 @@
-"""Workers: threads that take keys from the queue and have each brought as far as it can go."""
+"""Worker threads: take keys from the queue and reconcile them."""
 
 import logging
 import threading
@@ -13,33 +13,33 @@ log = logging.getLogger(__name__)
 
 
 class Workers:
-    """A number of threads on one queue; a key that fails is tried again, whatever the error.
+    """The threads that share one queue; a key that fails is retried, whatever the error.
 
     Args:
-        work: done for each key; may raise anything.
+        reconcile: called with each key; may raise anything.
 
     Attributes:
-        failed: how often a key was given back because the cluster or the API refused.
-        broken: how often because of an error of our own.
+        failed: the number of retries after an error of the cluster or the API.
+        broken: the number of retries after any other error: a bug.
     """
 
-    def __init__(self, queue: WorkQueue[Key], work: Callable[[Key], None], count: int) -> None:
+    def __init__(self, queue: WorkQueue[Key], reconcile: Callable[[Key], None], count: int) -> None:
         self.failed = 0
         self.broken = 0
         self._queue = queue
-        self._work = work
+        self._reconcile = reconcile
         self._threads = [
             threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
             for number in range(count)
         ]
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def drain(self, seconds: float) -> bool:
-        """Take no more keys; whether those at work were finished in time."""
+        """Take no more keys; return False if those under way did not finish in time."""
         self._queue.close()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
@@ -49,12 +49,12 @@ class Workers:
     def _run(self) -> None:
         while (key := self._queue.get()) is not None:
             try:
-                self._work(key)
+                self._reconcile(key)
             except SparkTestError as error:
                 self.failed += 1
                 wait = self._queue.retry(key, at_least=error.retry_after or 0.0)
                 log.warning(
-                    "run not brought on key=%s/%s error=%s retry_seconds=%.1f",
+                    "reconcile failed key=%s/%s error=%s retry_seconds=%.1f",
                     *key,
                     error.detail,
                     wait,
@@ -62,7 +62,7 @@ class Workers:
             except Exception:
                 self.broken += 1
                 wait = self._queue.retry(key)
-                log.exception("work failed key=%s/%s retry_seconds=%.1f", *key, wait)
+                log.exception("reconcile failed key=%s/%s retry_seconds=%.1f", *key, wait)
             else:
                 self._queue.forget(key)
             finally:

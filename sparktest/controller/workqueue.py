@@ -1,4 +1,4 @@
-"""WorkQueue: keys to work on, each at most once and never two workers on the same."""
+"""WorkQueue: keys to reconcile; each waits at most once, and no two workers have the same."""
 
 import heapq
 import random
@@ -11,19 +11,19 @@ from typing import Generic, TypeVar
 from sparktest.backoff import Backoff
 
 K = TypeVar("K", bound=Hashable)
-# A conflict is tried again at once; a cluster or API that is away, twice a minute.
-RETRY = Backoff(first=0.05, cap=30.0)
+# A conflict is retried at once, an unreachable cluster or API twice a minute.
+BACKOFF = Backoff(first=0.05, cap=30.0)
 
 
 class WorkQueue(Generic[K]):
     """A queue without duplicates; all methods may be called by any thread.
 
     A key that is added while a worker has it waits until that worker calls `done`, and is then
-    given out once more, however often it was added.
+    returned once more, however often it was added.
 
     Args:
-        clock: monotonic seconds.
-        rng: gives the jitter of `retry`.
+        clock: returns monotonic seconds.
+        rng: for the jitter of `retry`.
     """
 
     def __init__(
@@ -45,18 +45,18 @@ class WorkQueue(Generic[K]):
         self._closed = False
 
     def __len__(self) -> int:
-        """The number of keys that wait for a worker now."""
+        """Return the number of keys that wait for a worker now."""
         with self._changed:
             self._promote()
             return len(self._ready)
 
     def add(self, key: K) -> None:
-        """Have the key worked on."""
+        """Add the key, to be reconciled now."""
         with self._changed:
             self._add(key)
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Have the key worked on in that time; of several times the earliest holds."""
+        """Add the key after this time; of several times the earliest counts."""
         with self._changed:
             if seconds <= 0:
                 self._add(key)
@@ -65,14 +65,14 @@ class WorkQueue(Generic[K]):
             if self._closed or due >= self._due.get(key, float("inf")):
                 return
             self._due[key] = due
-            self._serial += 1  # keys need no order of their own
+            self._serial += 1  # orders equal times: keys need not be comparable
             heapq.heappush(self._later, (due, self._serial, key))
             self._changed.notify()
 
     def get(self) -> K | None:
-        """The next key, waiting for one; None once the queue is closed.
+        """Wait for a key and return it; None once the queue is closed.
 
-        The caller has the key to itself until it calls `done`.
+        No other caller gets the same key until `done` was called.
         """
         with self._changed:
             while not self._closed:
@@ -86,7 +86,7 @@ class WorkQueue(Generic[K]):
             return None
 
     def done(self, key: K) -> None:
-        """Give the key back; if it was added meanwhile it is next in line again."""
+        """Release the key; if it was added meanwhile, it is queued again."""
         with self._changed:
             self._working.discard(key)
             if key in self._dirty:
@@ -94,24 +94,24 @@ class WorkQueue(Generic[K]):
                 self._changed.notify()
 
     def retry(self, key: K, *, at_least: float = 0.0) -> float:
-        """Have the key worked on again after its back-off; returns the seconds until then.
+        """Add the key after its back-off; return the seconds until then.
 
-        `at_least` is what the other side asked to wait (Retry-After).
+        `at_least`: the seconds that the server asked to wait (Retry-After).
         """
         with self._changed:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
-            seconds = max(RETRY.delay(failures, self._rng), at_least)
+            seconds = max(BACKOFF.delay(failures, self._rng), at_least)
             self.add_after(key, seconds)
             return seconds
 
     def forget(self, key: K) -> None:
-        """The key went well: its next back-off starts small again."""
+        """Reset the back-off of a key that succeeded."""
         with self._changed:
             self._failures.pop(key, None)
 
     def close(self) -> None:
-        """Give out no more keys; every `get` answers None."""
+        """Close the queue: every `get` returns None, and nothing is added."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -125,7 +125,7 @@ class WorkQueue(Generic[K]):
             self._changed.notify()
 
     def _promote(self) -> float | None:
-        """Move what is due to the ready keys; the seconds until the next is, None for none."""
+        """Queue the keys that are due; return the seconds until the next one, None for none."""
         now = self._clock()
         while self._later:
             due, _, key = self._later[0]

@@ -1,5 +1,3 @@
-"""The controller as a whole: it starts, waits, works, and stops in order."""
-
 import os
 import signal
 import threading
@@ -14,7 +12,7 @@ from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller import app, informer
 from sparktest.controller.app import Controller
-from sparktest.controller.informer import Pace
+from sparktest.controller.informer import Timings
 from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.kube.cluster import Cluster
@@ -34,13 +32,13 @@ def api() -> Iterator[Apiserver]:
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultEnvironment]:
     """A controller of a cluster without the CRD."""
-    quick = Pace(backoff=Backoff(first=0.05, cap=0.5), absent=0.05)
-    monkeypatch.setattr(informer, "Pace", lambda: quick)
+    quick = Timings(backoff=Backoff(first=0.05, cap=0.5), not_installed_seconds=0.05)
+    monkeypatch.setattr(informer, "Timings", lambda: quick)
     with fault_environment(tmp_path, crd=False) as running:
         yield running
 
 
-def test_runs_of_the_api_fly_where_the_crd_is_missing_and_testruns_once_it_is_there(
+def test_api_runs_work_without_the_crd_and_testruns_once_it_is_installed(
     bare: FaultEnvironment,
 ) -> None:
     body = {"name": "api", "image": "busybox:1.35", "commands": [SCRIPT]}
@@ -81,11 +79,15 @@ def test_a_controller_that_has_synced_is_listed_by_the_api(
         assert controller.seen_at >= before
 
 
-def test_a_cluster_that_is_away_is_asked_for_its_uid_until_it_answers(
+def test_the_uid_of_an_unreachable_cluster_is_requested_until_it_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app, "CLUSTER_RETRY_SECONDS", 0.0)
-    answers: list[str | Exception] = [UnavailableError("away"), UnavailableError("away"), "here"]
+    answers: list[str | Exception] = [
+        UnavailableError("unreachable"),
+        UnavailableError("unreachable"),
+        "here",
+    ]
 
     class Slow:
         def uid(self) -> str:
@@ -95,14 +97,14 @@ def test_a_cluster_that_is_away_is_asked_for_its_uid_until_it_answers(
             return answer
 
     assert app._uid(cast("Cluster", Slow()), threading.Event()) == "here"
-    answers[:] = [UnavailableError("away")]
+    answers[:] = [UnavailableError("unreachable")]
     stopping = threading.Event()
     stopping.set()
     assert app._uid(cast("Cluster", Slow()), stopping) is None
 
 
 @pytest.mark.parametrize("number", app.SIGNALS)
-def test_a_signal_is_a_stop_and_means_afterwards_what_it_meant_before(number: int) -> None:
+def test_a_signal_sets_the_event_and_its_handler_is_restored(number: int) -> None:
     before = signal.getsignal(number)
     with app._stopped_by_signals() as stopping:
         assert not stopping.is_set()
@@ -111,7 +113,7 @@ def test_a_signal_is_a_stop_and_means_afterwards_what_it_meant_before(number: in
     assert signal.getsignal(number) == before
 
 
-def test_without_a_configuration_of_a_cluster_it_says_so(
+def test_without_a_kubernetes_configuration_the_error_names_kubeconfig(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)

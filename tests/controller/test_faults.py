@@ -7,7 +7,7 @@ import pytest
 
 from sparktest.backoff import Backoff
 from sparktest.controller import informer
-from sparktest.controller.informer import Pace
+from sparktest.controller.informer import Timings
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.domain import FailureClass, Log, LogState, Run, Status
 from tests.controller.fault_environment import LOG, FaultEnvironment, fault_environment
@@ -17,7 +17,7 @@ from tests.e2e.program import until
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultEnvironment]:
-    monkeypatch.setattr(informer, "Pace", lambda: Pace(backoff=Backoff(first=0.05, cap=0.5)))
+    monkeypatch.setattr(informer, "Timings", lambda: Timings(backoff=Backoff(first=0.05, cap=0.5)))
     with fault_environment(tmp_path) as running:
         yield running
 

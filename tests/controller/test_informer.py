@@ -1,5 +1,3 @@
-"""The informer against a server that cuts, forgets, refuses and hangs."""
-
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,15 +6,14 @@ from typing import Any
 import pytest
 
 from sparktest.backoff import Backoff
-from sparktest.controller.informer import LAST_APPLIED, Informer, Pace, strip_noise
-from sparktest.kube import cluster as door
+from sparktest.controller.informer import LAST_APPLIED, Informer, Timings, strip_noise
+from sparktest.kube import cluster as cluster_module
 from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts
 from tests.e2e.program import until
 from tests.kube.apiserver import Apiserver, apiserver, cluster_of
-from tests.kube.faults import Fault, chunks, drop, hang, refuse
-from tests.kube.faults import reply as answer
+from tests.kube.faults import Fault, chunks, drop, hang, refuse, reply
 
-FAST = Pace(backoff=Backoff(first=0.01, cap=0.05), absent=0.02, stale=5.0)
+FAST = Timings(backoff=Backoff(first=0.01, cap=0.05), not_installed_seconds=0.02)
 Changes = list[tuple[str, str]]
 
 
@@ -28,29 +25,29 @@ def api() -> Iterator[Apiserver]:
 
 @pytest.fixture
 def cluster(api: Apiserver, tmp_path: Path) -> Iterator[Cluster]:
-    patient = Timeouts(connect=1.0, read=5.0, watch=5.0)
-    opened = cluster_of(api.kubeconfig(tmp_path / "kubeconfig"), patient)
+    timeouts = Timeouts(connect=1.0, read=5.0, watch=5.0)
+    opened = cluster_of(api.kubeconfig(tmp_path / "kubeconfig"), timeouts)
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def changes() -> Changes:
-    """Name and resourceVersion of every object that the informer told of."""
+    """Name and resourceVersion of every reported object."""
     return []
 
 
 @pytest.fixture
 def make(cluster: Cluster, changes: Changes) -> Iterator[Callable[..., Informer]]:
-    """A maker of started and synced informers, which are stopped at the end."""
+    """Make an informer, start it and wait until it has synced; stop it after the test."""
     made: list[Informer] = []
 
-    def tell(obj: dict[str, Any]) -> None:
+    def record(obj: dict[str, Any]) -> None:
         changes.append((obj["metadata"]["name"], obj["metadata"]["resourceVersion"]))
 
     def start(**given: Any) -> Informer:
-        given.setdefault("on_change", tell)
-        informer = Informer(cluster, TESTRUNS, pace=given.pop("pace", FAST), **given)
+        given.setdefault("on_change", record)
+        informer = Informer(cluster, TESTRUNS, timings=given.pop("timings", FAST), **given)
         made.append(informer)
         informer.start()
         assert informer.synced.wait(5)
@@ -78,8 +75,8 @@ def lists(api: Apiserver) -> int:
     return sum("limit" in request.query for request in api.requests)
 
 
-def settled(api: Apiserver, informer: Informer) -> None:
-    """Wait until the informer knows all that is there."""
+def wait_until_current(api: Apiserver, informer: Informer) -> None:
+    """Wait until the informer has seen all that was put before."""
     marker = f"marker-{len(api.requests)}"
     api.put(marker)
     soon("the marker is seen", lambda: informer.get("default", marker))
@@ -87,7 +84,7 @@ def settled(api: Apiserver, informer: Informer) -> None:
     soon("the marker is gone", lambda: informer.get("default", marker) is None)
 
 
-def test_it_knows_what_was_there_and_what_comes(
+def test_existing_and_new_objects_are_cached(
     api: Apiserver, make: Callable[..., Informer], changes: Changes
 ) -> None:
     first = api.put("a")
@@ -104,16 +101,16 @@ def test_it_knows_what_was_there_and_what_comes(
     assert lists(api) == 1
 
 
-def test_large_lists_are_known_whole_at_the_start(
+def test_a_list_of_several_pages_is_cached_as_a_whole(
     api: Apiserver, make: Callable[..., Informer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "PAGE", 3)
+    monkeypatch.setattr(cluster_module, "PAGE", 3)
     for number in range(10):
         api.put(f"run-{number}")
     assert len(make().items()) == 10
 
 
-def test_a_namespace_and_a_selector_narrow_what_it_asks_for(
+def test_namespace_and_selector_are_part_of_every_request(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     make(namespace="team", label_selector="app=sparktest")
@@ -123,21 +120,21 @@ def test_a_namespace_and_a_selector_narrow_what_it_asks_for(
         assert request.query["labelSelector"] == "app=sparktest"
 
 
-def test_after_a_cut_it_goes_on_from_where_it_was_without_a_list(
+def test_a_broken_watch_is_resumed_without_a_list(
     api: Apiserver, make: Callable[..., Informer], changes: Changes
 ) -> None:
     api.put("a")
     informer = make()
     for number in range(5):
-        settled(api, informer)
+        wait_until_current(api, informer)
         api.cut()
         api.put(f"later-{number}")
     soon("all is known", lambda: len(informer.items()) == 6)
     assert lists(api) == 1
-    assert len(changes) == len(set(changes)), "nothing is told twice"
+    assert len(changes) == len(set(changes)), "nothing is reported twice"
 
 
-def test_a_bookmark_moves_the_point_to_resume_from(
+def test_a_bookmark_advances_the_version_to_resume_from(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     informer = make()
@@ -150,13 +147,13 @@ def test_a_bookmark_moves_the_point_to_resume_from(
 
 
 @pytest.mark.parametrize("where", ["as an answer", "in the stream"])
-def test_when_its_version_is_too_old_it_lists_and_tells_only_what_changed_meanwhile(
+def test_an_expired_version_causes_a_list_that_reports_only_changes(
     api: Apiserver, make: Callable[..., Informer], changes: Changes, where: str
 ) -> None:
     for name in ("same", "changed", "removed"):
         api.put(name)
     informer = make()
-    settled(api, informer)
+    wait_until_current(api, informer)
     changes.clear()
     if where == "in the stream":
         gone = b'{"type": "ERROR", "object": {"code": 410, "message": "too old"}}\n'
@@ -170,23 +167,23 @@ def test_when_its_version_is_too_old_it_lists_and_tells_only_what_changed_meanwh
     soon("the new one is known", lambda: informer.get("default", "new"))
     assert names(informer) == {"same", "changed", "new"}
     assert informer.get("default", "changed") == changed
-    soon("all is told", lambda: {name for name, _ in changes} == {"changed", "removed", "new"})
+    soon("all is reported", lambda: {name for name, _ in changes} == {"changed", "removed", "new"})
     assert len(changes) == 3
     assert lists(api) == 2
 
 
-def test_one_deleted_and_made_again_unseen_is_told_as_both(
+def test_an_object_that_was_deleted_and_created_again_is_reported_as_both(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
-    told: list[str] = []
+    uids: list[str] = []
     api.put("a", uid="old")
-    informer = make(on_change=lambda obj: told.append(obj["metadata"]["uid"]))
+    informer = make(on_change=lambda obj: uids.append(obj["metadata"]["uid"]))
     soon("it watches", lambda: api.watching == 1)
     with api.unseen():
         api.remove("a")
         api.put("a", uid="new")
         api.forget()
-    soon("both are told", lambda: told == ["old", "old", "new"])
+    soon("both are reported", lambda: uids == ["old", "old", "new"])
     assert informer.get("default", "a")["metadata"]["uid"] == "new"  # type: ignore[index]
 
 
@@ -201,11 +198,11 @@ def test_one_deleted_and_made_again_unseen_is_told_as_both(
         chunks(b'{"type": "ADDED", "object": {"metadata": {"name": "half'),
         chunks(b'{"type": "ERROR", "object": {"code": 500}}\n'),
         chunks(b"not json\n"),
-        answer(b"{}"),
+        reply(b"{}"),
     ],
-    ids=["500", "429", "403", "drop", "cut", "half", "error", "no json", "at once over"],
+    ids=["500", "429", "403", "drop", "cut", "half", "error", "no json", "ends at once"],
 )
-def test_a_failing_watch_is_opened_again_and_nothing_is_lost(
+def test_a_failing_watch_is_retried_and_nothing_is_lost(
     api: Apiserver, make: Callable[..., Informer], fault: Fault
 ) -> None:
     api.put("a")
@@ -215,19 +212,16 @@ def test_a_failing_watch_is_opened_again_and_nothing_is_lost(
     api.cut()
     api.put("b")
     soon("b is known", lambda: informer.get("default", "b"))
-    assert informer.healthy(time.monotonic())
     soon("no problem is left", lambda: informer.problem is None)
 
 
-def test_a_failing_first_list_is_tried_until_it_works(
-    api: Apiserver, make: Callable[..., Informer]
-) -> None:
+def test_a_failing_first_list_is_retried(api: Apiserver, make: Callable[..., Informer]) -> None:
     api.put("a")
-    api.faults += [refuse(500, "etcd"), drop, answer(b"<html>"), refuse(410, "expired")]
+    api.faults += [refuse(500, "etcd"), drop, reply(b"<html>"), refuse(410, "expired")]
     assert names(make()) == {"a"}
 
 
-def test_a_server_that_is_away_is_a_problem_and_later_none(
+def test_an_error_is_the_problem_until_the_next_success(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     informer = make()
@@ -241,8 +235,10 @@ def test_a_server_that_is_away_is_a_problem_and_later_none(
     assert informer.problem is None
 
 
-def test_refusals_are_met_with_growing_waits(api: Apiserver, make: Callable[..., Informer]) -> None:
-    informer = make(pace=Pace(backoff=Backoff(first=0.02, cap=10.0)))
+def test_failures_in_a_row_are_retried_with_growing_delays(
+    api: Apiserver, make: Callable[..., Informer]
+) -> None:
+    informer = make(timings=Timings(backoff=Backoff(first=0.02, cap=10.0)))
     soon("it watches", lambda: api.watching == 1)
     api.faults += [refuse(500, "etcd")] * 1000
     began = time.monotonic()
@@ -251,9 +247,7 @@ def test_refusals_are_met_with_growing_waits(api: Apiserver, make: Callable[...,
     assert time.monotonic() - began >= 0.01 + 0.02 + 0.04 + 0.08
 
 
-def test_the_wait_that_the_server_asks_for_is_kept(
-    api: Apiserver, make: Callable[..., Informer]
-) -> None:
+def test_retry_after_is_respected(api: Apiserver, make: Callable[..., Informer]) -> None:
     informer = make()
     soon("it watches", lambda: api.watching == 1)
     api.faults += [refuse(429, "slow down", headers={"Retry-After": "30"})]
@@ -261,7 +255,7 @@ def test_the_wait_that_the_server_asks_for_is_kept(
     soon("it is refused", lambda: informer.problem == "slow down")
     began, sent = time.monotonic(), len(api.requests)
     informer.stop()
-    assert time.monotonic() - began < 2, "a stop does not wait for it"
+    assert time.monotonic() - began < 2, "stop does not wait for it"
     assert len(api.requests) == sent
 
 
@@ -269,16 +263,16 @@ def test_a_half_open_watch_is_noticed(
     api: Apiserver, changes: Changes, tmp_path: Path, make: Callable[..., Informer]
 ) -> None:
     del make
-    hasty = cluster_of(tmp_path / "kubeconfig", Timeouts(connect=1.0, read=5.0, watch=0.2))
-    informer = Informer(hasty, TESTRUNS, pace=FAST)
-    api.faults += [answer(b'{"items": [], "metadata": {"resourceVersion": "1"}}'), hang]
+    impatient = cluster_of(tmp_path / "kubeconfig", Timeouts(connect=1.0, read=5.0, watch=0.2))
+    informer = Informer(impatient, TESTRUNS, timings=FAST)
+    api.faults += [reply(b'{"items": [], "metadata": {"resourceVersion": "1"}}'), hang]
     informer.start()
     api.put("a")
     soon("a is known", lambda: informer.get("default", "a"))
     informer.stop()
 
 
-def test_a_kind_that_is_not_installed_is_empty_until_it_is(
+def test_a_kind_that_is_not_installed_is_empty_until_it_is_installed(
     api: Apiserver, make: Callable[..., Informer], changes: Changes
 ) -> None:
     api.installed = False
@@ -286,7 +280,6 @@ def test_a_kind_that_is_not_installed_is_empty_until_it_is(
     informer = make()
     assert not informer.installed
     assert informer.items() == []
-    assert informer.healthy(time.monotonic())
     api.installed = True
     soon("it is installed", lambda: informer.installed)
     assert names(informer) == {"a"}
@@ -294,7 +287,7 @@ def test_a_kind_that_is_not_installed_is_empty_until_it_is(
     api.cut()
     soon("it is gone again", lambda: not informer.installed)
     assert informer.items() == []
-    soon("the loss is told", lambda: len(changes) == 2)
+    soon("the removal is reported", lambda: len(changes) == 2)
 
 
 def test_malformed_objects_are_skipped_and_counted(
@@ -318,7 +311,7 @@ def test_malformed_objects_are_skipped_and_counted(
     assert informer.malformed == len(malformed)
 
 
-def test_a_listener_that_fails_does_not_stop_it(
+def test_an_error_in_on_change_does_not_stop_the_informer(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     def fail(obj: dict[str, Any]) -> None:
@@ -332,19 +325,19 @@ def test_a_listener_that_fails_does_not_stop_it(
     assert lists(api) == 1
 
 
-def test_what_a_write_answered_is_kept_and_not_told_again(
+def test_the_answer_to_a_write_is_cached_and_not_reported(
     api: Apiserver, make: Callable[..., Informer], changes: Changes
 ) -> None:
     informer = make()
-    with api.lock:  # the watch cannot be faster than the write's own answer
+    with api.lock:  # the watch cannot be faster than the answer to the write
         written = api.put("a")
         informer.put(dict(written))
         assert informer.get("default", "a") == written
-    settled(api, informer)
+    wait_until_current(api, informer)
     assert "a" not in [name for name, _ in changes]
 
 
-def test_an_older_answer_never_replaces_what_is_known(
+def test_an_older_answer_does_not_replace_a_newer_object(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     old = api.put("a")
@@ -354,7 +347,7 @@ def test_an_older_answer_never_replaces_what_is_known(
     assert informer.get("default", "a") == new
 
 
-def test_an_answer_that_comes_after_the_deletion_brings_nothing_back(
+def test_an_answer_that_comes_after_the_deletion_is_ignored(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     late = api.put("a")
@@ -365,7 +358,7 @@ def test_an_answer_that_comes_after_the_deletion_brings_nothing_back(
     assert informer.get("default", "a") is None
 
 
-def test_what_nobody_reads_is_not_kept(api: Apiserver, make: Callable[..., Informer]) -> None:
+def test_unused_fields_are_not_cached(api: Apiserver, make: Callable[..., Informer]) -> None:
     api.put("a", managedFields=[{}], annotations={LAST_APPLIED: "{}", "mine": "1"})
     metadata = make().get("default", "a")["metadata"]  # type: ignore[index]
     assert "managedFields" not in metadata
@@ -373,26 +366,13 @@ def test_what_nobody_reads_is_not_kept(api: Apiserver, make: Callable[..., Infor
     assert strip_noise({"metadata": {}}) == {"metadata": {}}
 
 
-def test_a_strip_of_our_own_may_shrink_the_object(
-    api: Apiserver, make: Callable[..., Informer]
-) -> None:
+def test_a_transform_may_shrink_the_object(api: Apiserver, make: Callable[..., Informer]) -> None:
     api.put("a")
-    informer = make(strip=lambda obj: {"metadata": obj["metadata"]})
+    informer = make(transform=lambda obj: {"metadata": obj["metadata"]})
     assert list(informer.get("default", "a") or {}) == ["metadata"]
 
 
-def test_it_is_unhealthy_before_the_start_when_stale_and_after_the_stop(
-    api: Apiserver, cluster: Cluster, make: Callable[..., Informer]
-) -> None:
-    assert not Informer(cluster, TESTRUNS).healthy(time.monotonic())
-    informer = make()
-    assert informer.healthy(time.monotonic())
-    assert not informer.healthy(time.monotonic() + FAST.stale + 1)
-    informer.stop()
-    assert not informer.healthy(time.monotonic())
-
-
-def test_a_stop_ends_a_silent_watch_at_once_and_keeps_what_is_known(
+def test_a_stop_ends_a_silent_watch_at_once_and_keeps_the_cache(
     api: Apiserver, make: Callable[..., Informer]
 ) -> None:
     api.put("a")

@@ -1,5 +1,3 @@
-"""Workers take keys from the queue until they are told to stop, whatever the work raises."""
-
 import threading
 from collections.abc import Callable, Iterator
 
@@ -13,7 +11,7 @@ from sparktest.controller.workqueue import WorkQueue
 from sparktest.errors import UnavailableError
 from tests.e2e.program import until
 
-Work = Callable[[Key], None]
+Reconcile = Callable[[Key], None]
 
 
 def key(name: str) -> Key:
@@ -25,8 +23,8 @@ def soon(what: str, check: Callable[[], object]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workqueue, "RETRY", Backoff(first=0.001, cap=0.001))
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workqueue, "BACKOFF", Backoff(first=0.001, cap=0.001))
 
 
 @pytest.fixture
@@ -35,12 +33,12 @@ def queue() -> WorkQueue[Key]:
 
 
 @pytest.fixture
-def working(queue: WorkQueue[Key]) -> Iterator[Callable[[Work], Workers]]:
-    """Starts two workers, which have to end with the test."""
+def started(queue: WorkQueue[Key]) -> Iterator[Callable[[Reconcile], Workers]]:
+    """Start two workers, which have to end with the test."""
     made: list[Workers] = []
 
-    def start(work: Work) -> Workers:
-        workers = Workers(queue, work, 2)
+    def start(reconcile: Reconcile) -> Workers:
+        workers = Workers(queue, reconcile, 2)
         workers.start()
         made.append(workers)
         return workers
@@ -50,9 +48,11 @@ def working(queue: WorkQueue[Key]) -> Iterator[Callable[[Work], Workers]]:
         assert workers.drain(5)
 
 
-def test_every_key_is_worked_on(queue: WorkQueue[Key], working: Callable[[Work], Workers]) -> None:
+def test_every_key_is_reconciled(
+    queue: WorkQueue[Key], started: Callable[[Reconcile], Workers]
+) -> None:
     done: set[Key] = set()
-    workers = working(done.add)
+    workers = started(done.add)
     wanted = {key(str(number)) for number in range(50)}
     for one in wanted:
         queue.add(one)
@@ -61,36 +61,36 @@ def test_every_key_is_worked_on(queue: WorkQueue[Key], working: Callable[[Work],
 
 
 @pytest.mark.parametrize(
-    ("error", "counts"), [(UnavailableError("away"), (2, 0)), (ValueError("a bug"), (0, 2))]
+    ("error", "counts"), [(UnavailableError("unreachable"), (2, 0)), (ValueError("a bug"), (0, 2))]
 )
-def test_a_key_that_fails_is_tried_again_until_it_goes_well(
+def test_a_key_that_fails_is_retried_until_it_succeeds(
     queue: WorkQueue[Key],
-    working: Callable[[Work], Workers],
+    started: Callable[[Reconcile], Workers],
     error: Exception,
     counts: tuple[int, int],
 ) -> None:
     outcomes = [error, error, None]
     done = threading.Event()
 
-    def work(_: Key) -> None:
+    def reconcile(_: Key) -> None:
         outcome = outcomes.pop(0)
         if outcome:
             raise outcome
         done.set()
 
-    workers = working(work)
+    workers = started(reconcile)
     queue.add(key("a"))
     assert done.wait(5)
     assert (workers.failed, workers.broken) == counts
 
 
-def test_the_wait_that_the_other_side_asked_for_is_kept(
-    queue: WorkQueue[Key], working: Callable[[Work], Workers]
+def test_retry_after_is_respected(
+    queue: WorkQueue[Key], started: Callable[[Reconcile], Workers]
 ) -> None:
-    def work(_: Key) -> None:
-        raise UnavailableError("away", retry_after=600)
+    def reconcile(_: Key) -> None:
+        raise UnavailableError("unreachable", retry_after=600)
 
-    workers = working(work)
+    workers = started(reconcile)
     queue.add(key("a"))
     soon("it failed", lambda: workers.failed)
     soon("it waits", lambda: queue._due)
@@ -99,34 +99,34 @@ def test_the_wait_that_the_other_side_asked_for_is_kept(
     assert workers.failed == 1
 
 
-def test_a_success_makes_the_next_wait_short_again(
-    queue: WorkQueue[Key], working: Callable[[Work], Workers]
+def test_a_success_resets_the_back_off(
+    queue: WorkQueue[Key], started: Callable[[Reconcile], Workers]
 ) -> None:
-    outcomes = [UnavailableError("away"), None]
+    outcomes = [UnavailableError("unreachable"), None]
     done = threading.Event()
 
-    def work(_: Key) -> None:
+    def reconcile(_: Key) -> None:
         outcome = outcomes.pop(0)
         if outcome:
             raise outcome
         done.set()
 
-    workers = working(work)
+    workers = started(reconcile)
     queue.add(key("a"))
     assert done.wait(5)
     assert workers.drain(5)
     assert queue._failures == {}
 
 
-def test_a_drain_waits_for_what_is_at_work_and_begins_no_more(queue: WorkQueue[Key]) -> None:
+def test_drain_waits_for_keys_under_way_and_starts_no_more(queue: WorkQueue[Key]) -> None:
     begun, go_on, done = threading.Event(), threading.Event(), []
 
-    def work(one: Key) -> None:
+    def reconcile(one: Key) -> None:
         begun.set()
         go_on.wait(5)
         done.append(one)
 
-    workers = Workers(queue, work, 1)
+    workers = Workers(queue, reconcile, 1)
     workers.start()
     queue.add(key("a"))
     queue.add(key("b"))

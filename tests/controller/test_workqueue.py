@@ -1,5 +1,3 @@
-"""The work queue: against a model, step by step, and with real threads."""
-
 import random
 import threading
 import time
@@ -10,14 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sparktest.controller.workqueue import RETRY, WorkQueue
+from sparktest.controller.workqueue import BACKOFF, WorkQueue
 from tests.e2e.program import until
 
 KEYS = st.sampled_from("abcd")
 
 
 class Model(RuleBasedStateMachine):
-    """What may be asked of the queue in any order, beside a plain account of what must come."""
+    """The queue beside a simple model of it; its methods are called in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +39,7 @@ class Model(RuleBasedStateMachine):
     @rule(key=KEYS, at_least=st.sampled_from([0.0, 7.0]))
     def retry(self, key: str, at_least: float) -> None:
         seconds = self.queue.retry(key, at_least=at_least)
-        step = min(RETRY.first * 2 ** self.failures[key], RETRY.cap)
+        step = min(BACKOFF.first * 2 ** self.failures[key], BACKOFF.cap)
         assert max(step / 2, at_least) <= seconds <= max(step, at_least)
         self.failures[key] += 1
         self._want(key, seconds)
@@ -52,7 +50,7 @@ class Model(RuleBasedStateMachine):
         self.failures[key] = 0
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 100.0]))
-    def time_passes(self, seconds: float) -> None:
+    def advance_time(self, seconds: float) -> None:
         self.now += seconds
         for key in [key for key, due in self.due.items() if due <= self.now]:
             del self.due[key]
@@ -74,7 +72,7 @@ class Model(RuleBasedStateMachine):
         self.working.discard(key)
 
     @invariant()
-    def what_waits_is_what_is_wanted_and_not_worked_on(self) -> None:
+    def waiting_keys_are_those_that_no_worker_has(self) -> None:
         assert len(self.queue) == len(self.wanted - self.working)
 
     def _want(self, key: str, seconds: float) -> None:
@@ -93,14 +91,16 @@ def queue() -> WorkQueue[int]:
     return WorkQueue()
 
 
-def test_keys_come_in_the_order_they_were_added(queue: WorkQueue[int]) -> None:
+def test_keys_are_returned_in_the_order_they_were_added(queue: WorkQueue[int]) -> None:
     for key in (3, 1, 2, 1, 3):
         queue.add(key)
     assert [queue.get(), queue.get(), queue.get()] == [3, 1, 2]
     assert len(queue) == 0
 
 
-def test_a_key_added_while_it_is_worked_on_comes_once_more(queue: WorkQueue[int]) -> None:
+def test_a_key_that_is_added_while_a_worker_has_it_is_returned_once_more(
+    queue: WorkQueue[int],
+) -> None:
     queue.add(1)
     assert queue.get() == 1
     queue.add(1)
@@ -112,7 +112,7 @@ def test_a_key_added_while_it_is_worked_on_comes_once_more(queue: WorkQueue[int]
     assert len(queue) == 0
 
 
-def test_a_worker_that_waits_gets_a_key_when_it_is_due(queue: WorkQueue[int]) -> None:
+def test_a_waiting_worker_gets_a_key_when_it_is_due(queue: WorkQueue[int]) -> None:
     began = time.monotonic()
     queue.add_after(1, 30)
     queue.add_after(2, 0.05)
@@ -130,7 +130,7 @@ def test_a_worker_that_waits_for_a_later_key_gets_an_earlier_one(queue: WorkQueu
     assert got == [2]
 
 
-def test_closing_sends_every_worker_home_and_takes_nothing_more(queue: WorkQueue[int]) -> None:
+def test_close_ends_every_get_and_nothing_is_added_afterwards(queue: WorkQueue[int]) -> None:
     got: list[int | None] = []
     workers = [threading.Thread(target=lambda: got.append(queue.get())) for _ in range(3)]
     for worker in workers:
@@ -145,7 +145,7 @@ def test_closing_sends_every_worker_home_and_takes_nothing_more(queue: WorkQueue
     assert len(queue) == 0
 
 
-def test_what_was_queued_when_it_closed_is_not_begun(queue: WorkQueue[int]) -> None:
+def test_keys_that_are_queued_at_close_are_not_returned(queue: WorkQueue[int]) -> None:
     queue.add(1)
     queue.add(2)
     assert queue.get() == 1
@@ -177,7 +177,7 @@ def test_many_workers_never_share_a_key_and_lose_none(queue: WorkQueue[int]) -> 
         key = rng.choice(keys)
         latest[key] = number
         (queue.add if number % 3 else lambda key: queue.add_after(key, 0.001))(key)
-    until("what was last wanted of each key has been worked on", lambda: seen == latest, seconds=5)
+    until("the latest value of each key was seen", lambda: seen == latest, seconds=5)
     queue.close()
     for worker in workers:
         worker.join(5)

@@ -1,4 +1,4 @@
-"""Store: the objects of one kind by name, never replaced by an older version."""
+"""ObjectCache: the objects of one kind by name; no older version replaces a newer one."""
 
 import threading
 from typing import Any
@@ -8,7 +8,7 @@ Key = tuple[str, str]
 
 
 def key_of(obj: Any) -> Key | None:
-    """The namespace ("" where the kind has none) and name; None for what has no usable one."""
+    """Return namespace ("" where the kind has none) and name; None without a usable name."""
     metadata = obj.get("metadata") if isinstance(obj, dict) else None
     if not isinstance(metadata, dict):
         return None
@@ -18,10 +18,11 @@ def key_of(obj: Any) -> Key | None:
     return None
 
 
-class Store:
-    """What a list and its watch said last; threads may share it.
+class ObjectCache:
+    """The state of a list and the watch that follows it; threads may share it.
 
-    `version` is the resourceVersion up to which everything has been seen.
+    Attributes:
+        version: the resourceVersion up to which all changes have been seen.
     """
 
     def __init__(self) -> None:
@@ -30,19 +31,19 @@ class Store:
         self.version = ""
 
     def get(self, key: Key) -> Object | None:
-        """The object, None where there is none."""
+        """Return the object; None where there is none."""
         return self._objects.get(key)
 
     def items(self) -> list[Object]:
-        """All objects."""
+        """Return all objects."""
         with self._lock:
             return list(self._objects.values())
 
     def put(self, obj: Object) -> bool:
-        """Whether the answer to a write was news.
+        """Cache the answer to a write; return False if it is not newer than what is cached.
 
-        One that is not in the store although everything up to its version has been seen was
-        deleted since; keeping it would bring back a ghost.
+        An object that is not cached although all changes up to its version have been seen was
+        deleted since: caching it would bring it back.
         """
         key = key_of(obj)
         if key is None:
@@ -56,7 +57,7 @@ class Store:
             return True
 
     def apply(self, obj: Object, *, deleted: bool) -> list[Object]:
-        """What an event of the watch changed, as `replace` does; `version` moves on in any case."""
+        """Apply an event of the watch and advance `version`; return changes as `replace` does."""
         key = key_of(obj)
         if key is None:
             return []
@@ -72,10 +73,10 @@ class Store:
             return [] if self._objects.pop(key, None) is None else [obj]
 
     def replace(self, objects: list[Object], version: str) -> list[Object]:
-        """Take over a whole list; answers the new, the changed, and the last of the deleted.
+        """Replace all objects by a list; return the new, the changed and the deleted ones.
 
-        One that was deleted and made again under its name counts as both. What was put after
-        the list was read stays.
+        Of a deleted object that is its last known state. One that was deleted and created again
+        under its name is returned in both states. What was put after the list was read stays.
         """
         listed = {key: obj for obj in objects if (key := key_of(obj)) is not None}
         changed: list[Object] = []
@@ -95,7 +96,7 @@ class Store:
         return changed
 
     def advance(self, bookmark: Object) -> None:
-        """Everything up to the version of this bookmark has been seen."""
+        """Advance `version` to that of a bookmark."""
         metadata = bookmark.get("metadata")
         if isinstance(metadata, dict):
             with self._lock:
