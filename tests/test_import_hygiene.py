@@ -1,6 +1,7 @@
 """What a command loads: the room that it needs, and no other."""
 
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,19 @@ def test_a_package_loads_only_its_own_libraries(
     statement: str, allowed: set[str], tmp_path: Path
 ) -> None:
     assert loaded_by(statement, tmp_path) & HEAVY <= allowed
+
+
+def test_only_the_dev_cluster_needs_its_extra(tmp_path: Path) -> None:
+    extra = ("cel_expr_python", "cryptography", "jsonpatch", "jsonschema_rs", "trustme")
+    modules = [
+        name
+        for _, name, _ in pkgutil.walk_packages(sparktest.__path__, "sparktest.")
+        if not name.startswith(("sparktest.devcluster", "sparktest.migrations"))
+    ]
+    blocked = f"sys.modules.update(dict.fromkeys({extra}))"
+    loaded = loaded_by(f"{blocked}; import {', '.join(modules)}", tmp_path)
+
+    assert loaded >= {"flask", "kubernetes", "textual"}
 
 
 def test_no_module_has_more_than_300_lines() -> None:
