@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from sparktest.domain import ControllerSeen, Definition, Run, RunPage, RunReport
+from sparktest.domain import ControllerSeen, Definition, Run, RunPage, RunReport, StoredLog
 from sparktest.http import HttpTransport, StreamTimeoutError
 from sparktest.responses import Clean, Warn, cursor_of
 from sparktest.settings import Settings
@@ -152,7 +152,7 @@ class ApiClient:
             data=data,
             headers={"Content-Type": "application/octet-stream"},
         )
-        return self._http.value(response, _Stored).bytes
+        return self._http.value(response, StoredLog).bytes
 
     def get_log(
         self, run_id: str, *, container: str | None = None, tail: int | None = None
@@ -245,10 +245,6 @@ class ApiClient:
         """Every controller that ever spoke to the API, the one that spoke last first."""
         response = self._http.call("GET", "/controllers")
         return self._http.value(response, tuple[ControllerSeen, ...])
-
-
-class _Stored(msgspec.Struct):
-    bytes: int
 
 
 def _run(run_id: str) -> str:

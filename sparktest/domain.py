@@ -1,21 +1,24 @@
-"""The nouns of SparkTest as frozen values, with the names they have on the wire.
+"""The domain model: frozen values that name each field once, for Python and for JSON.
 
 `msgspec.convert` and `msgspec.json` read and write them: camelCase keys, times as RFC 3339 UTC,
-unknown keys ignored. Frozen, so threads may share them.
+unknown keys ignored. The API derives its answers and its OpenAPI schemas from the same classes.
+Instances are immutable, so threads may share them.
 """
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-# So begins the uid of a dev cluster, where an image is named and a process runs.
+# Prefix of the uid of every dev cluster, which runs local processes and pulls no images.
 DEVCLUSTER_UID_PREFIX = "facade00-"
+
+Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
 
 
 class Status(StrEnum):
-    """Where a run is: pending, then running, then one of four final ones for ever."""
+    """Status of a run: pending, then running, then one of the four final statuses."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -26,7 +29,7 @@ class Status(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether a run in this status never changes again."""
+        """True when a run in this status never changes again."""
         return self not in (Status.PENDING, Status.RUNNING)
 
     @property
@@ -36,19 +39,19 @@ class Status(StrEnum):
 
     @property
     def phase(self) -> str:
-        """The same word as `.status.phase` of a TestRun: CamelCase."""
+        """The status as `.status.phase` of a TestRun, in CamelCase."""
         return "".join(part.capitalize() for part in self.value.split("_"))
 
 
 class Origin(StrEnum):
-    """Who asked for a run: a person or program over REST, or a TestRun object."""
+    """Origin of a run: a request to the REST API, or a TestRun object."""
 
     API = "api"
     CRD = "crd"
 
 
 class FailureClass(StrEnum):
-    """Whose fault it was that a run did not succeed."""
+    """Cause of a failure: the test, the infrastructure, the configuration, a limit, a cancel."""
 
     TEST = "test"
     INFRA = "infra"
@@ -58,7 +61,7 @@ class FailureClass(StrEnum):
 
 
 class LogState(StrEnum):
-    """How much of a run's log is stored."""
+    """Completeness of a stored log."""
 
     COMPLETE = "complete"
     PARTIAL = "partial"
@@ -66,7 +69,7 @@ class LogState(StrEnum):
 
 
 class WireStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A value that travels as JSON: defaults are left out when it is written."""
+    """Base class of values sent as JSON; fields that have their default are left out."""
 
 
 class K8sRef(WireStruct, frozen=True, kw_only=True):
@@ -78,7 +81,7 @@ class K8sRef(WireStruct, frozen=True, kw_only=True):
 
 
 class Failure(WireStruct, frozen=True, kw_only=True):
-    """Why a run ended otherwise than well; `reason` is Kubernetes' own word where there is one."""
+    """Why a run did not succeed; `reason` is Kubernetes' own term where it has one."""
 
     class_: FailureClass = msgspec.field(name="class")
     reason: str
@@ -87,7 +90,7 @@ class Failure(WireStruct, frozen=True, kw_only=True):
 
 
 class Log(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
-    """What is stored of a run's log: `reason` says why it is not complete."""
+    """State of a run's stored log; `reason` says why it is not complete."""
 
     state: LogState = LogState.NONE
     reason: str | None = None
@@ -95,7 +98,7 @@ class Log(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class RunReport(WireStruct, frozen=True, kw_only=True):
-    """What the controller saw of a run. None: nothing to say about that field."""
+    """Report of the controller about a run; None leaves a field as it is."""
 
     status: Status
     status_reason: str | None = None
@@ -107,29 +110,35 @@ class RunReport(WireStruct, frozen=True, kw_only=True):
     log: Log | None = None
 
 
-class Run(WireStruct, frozen=True, kw_only=True):
-    """One execution: one Kubernetes Job.
+class RunSpec(WireStruct, frozen=True, kw_only=True):
+    """What to run: the fields that a run and a definition have in common."""
 
-    What to run is a snapshot: `commands` for a shell, or `entrypoint` and `args` passed as they
-    are (Kubernetes' command and args), or neither (the image's own). `command` is what people
-    read: the commands, or entrypoint and args in a row. `duration` in seconds.
-    """
-
-    id: str
-    name: str
-    status: Status
-    origin: Origin
-    created_at: datetime
     image: str = ""
     commands: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
     env: dict[str, str] = {}
     env_from: tuple[dict[str, Any], ...] = ()
     resources: dict[str, Any] = {}
     service_account_name: str | None = None
     image_pull_secrets: tuple[dict[str, str], ...] = ()
+
+
+class Run(RunSpec, frozen=True, kw_only=True):
+    """One execution: one Kubernetes Job.
+
+    The spec is a snapshot: `commands` are run by a shell; `entrypoint` and `args` are passed as
+    they are (Kubernetes' command and args); without either, the image's own command runs.
+    `command` is for display: the commands, or `entrypoint` followed by `args`. `duration` is in
+    seconds: whole where both times are whole seconds, else with milliseconds.
+    """
+
+    id: Id
+    name: str
+    status: Status
+    origin: Origin
+    created_at: datetime
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
     timeout_seconds: int = 3600
     ttl_seconds_after_finished: int | None = None
     status_reason: str | None = None
@@ -140,16 +149,16 @@ class Run(WireStruct, frozen=True, kw_only=True):
     job_name: str = ""
     job_uid: str | None = None
     job_created: bool = False
-    test_definition_id: str | None = None
+    test_definition_id: Id | None = None
     definition_name: str | None = None
-    executor_id: str | None = None
-    suite_run_id: str | None = None
-    rerun_of: str | None = None
+    executor_id: Id | None = None
+    suite_run_id: Id | None = None
+    rerun_of: Id | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     updated_at: datetime | None = None
     cancel_requested_at: datetime | None = None
-    duration: float | None = None
+    duration: int | float | None = None
     failure: Failure | None = None
     log: Log = Log()
     labels: dict[str, str] = {}
@@ -157,42 +166,40 @@ class Run(WireStruct, frozen=True, kw_only=True):
 
     @property
     def display_image(self) -> str:
-        """The image as people read it: of a run on a dev cluster, that it is only a name."""
+        """The image for display; on a dev cluster, with a note that it is not pulled."""
         named = self.image and (self.cluster or "").startswith(DEVCLUSTER_UID_PREFIX)
         return f"{self.image} (named, not pulled)" if named else self.image
 
 
-class Definition(WireStruct, frozen=True, kw_only=True):
-    """A reusable test: image, commands, and how to run them."""
+class Definition(RunSpec, frozen=True, kw_only=True):
+    """A reusable test; `command` is Kubernetes' command, passed as it is."""
 
-    id: str
+    id: Id
     name: str
     created_at: datetime
-    image: str = ""
-    commands: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    env: dict[str, str] = {}
-    env_from: tuple[dict[str, Any], ...] = ()
-    resources: dict[str, Any] = {}
-    service_account_name: str | None = None
-    image_pull_secrets: tuple[dict[str, str], ...] = ()
     timeout_seconds: int | None = None
     description: str = ""
-    executor_id: str | None = None
+    executor_id: Id | None = None
     labels: tuple[str, ...] = ()
     version: int = 1
 
 
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of runs, newest first; `next` is the cursor of the one after it, None at the end."""
+    """A page of runs, newest first; `next` is the cursor of the next page, None at the end."""
 
     runs: tuple[Run, ...]
     next: str | None = None
 
 
 class ControllerSeen(WireStruct, frozen=True, kw_only=True):
-    """When the controller of a cluster last spoke to the API."""
+    """Time of the last request from the controller of a cluster."""
 
     cluster: str
     seen_at: datetime
+
+
+class StoredLog(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
+    """Number of bytes stored of a container's log."""
+
+    bytes: int

@@ -1,97 +1,84 @@
-"""The application: doors, checks, routes, OpenAPI document."""
+"""Create the Flask application: checks, routes, OpenAPI document, error handlers."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-import flask_smorest  # type: ignore[import-untyped]
-from flask import Flask, Response, request
+from flask import Flask, request
 
 from sparktest import __version__
 from sparktest.api import auth, definitions, health, k8s, logs, parsing, problems, runs
 from sparktest.api.context import AppContext, app_context, utc_now
-from sparktest.api.response_schemas import ProblemSchema
-from sparktest.api.store import controllers, open_store
+from sparktest.api.openapi import Api
+from sparktest.api.store import open_store
+from sparktest.api.store import runs as store
 from sparktest.errors import InvalidError
 from sparktest.settings import Settings
 
-MAX_BODY = 1024 * 1024
-CONTROLLER = "SparkTest-Controller"
-MAX_CLUSTER = 128
+CONTROLLER_HEADER = "SparkTest-Controller"
+MAX_CLUSTER_LENGTH = 128
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
-    """The application over the database that the settings name, which is up to date already.
+    """Create the application over the database of the settings, which must be up to date.
 
     Args:
         settings: of the API.
-        clock: the time now, aware, in UTC.
+        clock: returns the time now, aware, in UTC.
 
     Raises:
-        InvalidError: the database's address is wrong, or its driver is missing.
+        InvalidError: the database URL is wrong, or its driver is missing.
     """
     app = Flask("sparktest", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    # A redirect to a cleaner path would be an HTML page, and lose the body of a POST.
+    # A redirect to a cleaned path would be an HTML page and lose the body of a POST.
     app.url_map.merge_slashes = False
-    app.extensions["sparktest"] = AppContext(
-        settings, open_store(app, settings.database_url), clock
-    )
+    database = open_store(app, settings.database_url)
+    app.extensions["sparktest"] = AppContext(settings, database, clock)
     auth.install(app)
-    app.before_request(_note_controller)
+    app.before_request(_record_heartbeat)
     parsing.install(app)
-    _serve_routes(app)
+    _register_routes(app)
     problems.install(app)
     return app
 
 
-class _Api(flask_smorest.Api):  # type: ignore[misc]
-    """The OpenAPI document, with our own errors."""
-
-    ERROR_SCHEMA = ProblemSchema
-
-    def _register_responses(self) -> None:
-        # The shared responses are the errors; all others are documented at their route.
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MIMETYPE
-        super()._register_responses()
-        del self.DEFAULT_RESPONSE_CONTENT_TYPE
-
-    def handle_http_exception(self, error: Any) -> Response:
-        """The error as a problem."""
-        return problems.of_http(error)
-
-
-def _serve_routes(app: Flask) -> None:
+def _register_routes(app: Flask) -> None:
     app.config |= {
         "API_TITLE": "SparkTest",
         "API_VERSION": __version__,
         "OPENAPI_VERSION": "3.1.0",
         "OPENAPI_URL_PREFIX": "/api",
     }
-    api = _Api(app)
+    api = Api(app)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     api.spec.options["security"] = [{"token": []}]
-    for blueprint, prefix in (
+    routes = (
         (health.blueprint, ""),
         (definitions.blueprint, "/api/test-definitions"),
         (runs.blueprint, "/api/test-runs"),
         (logs.blueprint, "/api/test-runs"),
         (k8s.blueprint, "/api/k8s"),
-    ):
+    )
+    for blueprint, prefix in routes:
         api.register_blueprint(blueprint, url_prefix=prefix)
-    # The same routes by the name that earlier clients use; documented once is enough.
+    api.document_responses(set().union(*(blueprint.response_types for blueprint, _ in routes)))
+    # The paths that earlier clients use; they are documented once, above.
     for blueprint in (runs.blueprint, logs.blueprint):
         app.register_blueprint(blueprint, url_prefix="/api/runs", name=f"{blueprint.name}-alias")
 
 
-def _note_controller() -> None:
-    """Remember that a cluster's controller is there, when its request comes in."""
-    cluster = request.headers.get(CONTROLLER)
-    if cluster is None:
+def _record_heartbeat() -> None:
+    """Record when the controller of a cluster sent a request."""
+    cluster = request.headers.get(CONTROLLER_HEADER)
+    # Open paths need no token, so anybody could send the header there.
+    if cluster is None or request.path in auth.OPEN_PATHS:
         return
-    if not (cluster.isascii() and cluster.isprintable() and 0 < len(cluster) <= MAX_CLUSTER):
-        raise InvalidError(f"{CONTROLLER}: the uid of a cluster, at most {MAX_CLUSTER} characters")
+    printable = cluster.isascii() and cluster.isprintable()
+    if not (printable and 0 < len(cluster) <= MAX_CLUSTER_LENGTH):
+        raise InvalidError(
+            f"{CONTROLLER_HEADER}: must be the uid of a cluster, at most {MAX_CLUSTER_LENGTH} "
+            "characters"
+        )
     ctx = app_context()
     if ctx.should_record_heartbeat(cluster):
         with ctx.store.writing() as connection:
-            controllers.note(connection, cluster, ctx.clock())
+            store.record_heartbeat(connection, cluster, ctx.clock())

@@ -1,4 +1,4 @@
-"""Who may ask: a token, or nobody but this machine; and no web page on anybody's behalf."""
+"""Authenticate requests: by token, or from this machine only; refuse cross-site requests."""
 
 import hashlib
 import hmac
@@ -10,29 +10,29 @@ from flask import Flask, request
 from sparktest.api.context import app_context
 from sparktest.errors import ForbiddenError, UnauthorizedError
 
-OPEN = frozenset({"/livez", "/readyz", "/api/health"})
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/api/health"})
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def install(app: Flask) -> None:
-    """Check every request before anything else looks at it."""
+    """Check every request before all other handlers."""
     app.before_request(check)
 
 
 def check() -> None:
-    """Let the request pass.
+    """Check the token, the Host and the Origin of the request.
 
     Raises:
         UnauthorizedError: the token is missing or wrong.
-        ForbiddenError: it comes from a foreign web page, or by a name that is not this machine's
-            where no token protects the API.
+        ForbiddenError: the request comes from another web site, or, where no token is set, has a
+            Host other than localhost.
     """
-    if request.method not in READS:
+    if request.method not in READ_METHODS:
         _refuse_foreign_page()
     token = app_context().settings.token
     if not token:
         _refuse_foreign_host()
-    elif request.path not in OPEN and not _has(token):
+    elif request.path not in OPEN_PATHS and not _has(token):
         raise UnauthorizedError(
             "a valid token is needed: send Authorization: Bearer <token>; "
             "our programs read it from SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE"
@@ -40,7 +40,7 @@ def check() -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this name or address can only mean the machine itself."""
+    """Return True when this name or address can only mean the local machine."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
 
 def _has(token: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # Hashes of equal length: the comparison tells nothing about the token, not even its length.
+    # Digests have equal length: the comparison reveals nothing, not even the length of the token.
     same = hmac.compare_digest(_digest(given.strip()), _digest(token))
     return scheme.lower() == "bearer" and same
 
@@ -61,7 +61,7 @@ def _digest(text: str) -> bytes:
 
 
 def _refuse_foreign_host() -> None:
-    # A page on evil.example can make its name point to 127.0.0.1, but it cannot change the Host.
+    # DNS rebinding: evil.example can resolve to 127.0.0.1, but its page cannot change the Host.
     if not is_loopback(_host(f"//{request.host}")):
         raise ForbiddenError(
             "without a token this API answers only as localhost; "
@@ -73,11 +73,11 @@ def _refuse_foreign_page() -> None:
     origin = request.headers.get("Origin")
     foreign = origin is not None and origin.lower() not in _own_origins(request.host.lower())
     if foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise ForbiddenError("a web page of another site may not change anything here")
+        raise ForbiddenError("cross-site requests that change something are refused")
 
 
 def _own_origins(host: str) -> tuple[str, ...]:
-    # Which of the two it is, only a proxy in front of us knows.
+    # Only a proxy in front of the API knows which scheme the client used.
     return f"http://{host}", f"https://{host}"
 
 

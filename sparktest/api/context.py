@@ -1,4 +1,4 @@
-"""What a running application holds: its settings, its store, its clock, its cluster."""
+"""The state of a running application: its settings, store, clock and cluster client."""
 
 import threading
 import time
@@ -16,20 +16,20 @@ from sparktest.settings import Settings
 if TYPE_CHECKING:
     from sparktest.kube.cluster import Cluster
 
-# Followers of logs at once; each holds a thread of the server.
+# Log streams that are followed at once; each occupies a thread of the server.
 MAX_STREAMS = 64
-# A controller speaks more often than this; not every word of it is worth a write.
-NOTE_SECONDS = 5.0
+# Controllers send more requests than this; not every one is worth a write.
+HEARTBEAT_INTERVAL_SECONDS = 5.0
 
 
 def utc_now() -> datetime:
-    """The time now, aware, in UTC."""
+    """Return the time now, aware, in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(slots=True)
 class AppContext:
-    """The doors of one application; all of its threads share them."""
+    """State of one application, shared by all of its threads."""
 
     settings: Settings
     store: Store
@@ -37,19 +37,19 @@ class AppContext:
     streams: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MAX_STREAMS)
     )
-    # Set when the process shall end: followers cut their streams instead of holding it up.
+    # Set when the process is about to end: log streams are cut instead of delaying it.
     closing: threading.Event = field(default_factory=threading.Event)
-    _noted: dict[str, float] = field(default_factory=dict)
+    _recorded: dict[str, float] = field(default_factory=dict)
     _cluster: "Cluster | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cluster(self) -> "Cluster":
-        """The cluster that the settings name; configured at the first call.
+        """Return the client of the cluster that the settings name; connect at the first call.
 
         Raises:
             UnavailableError: there is no configuration, or it cannot be used.
         """
-        # The client weighs 36 MiB and half a second: only who asks for the cluster pays.
+        # The client takes 36 MiB and half a second: load it only for requests that need it.
         from sparktest.kube.cluster import Cluster
 
         with self._lock:
@@ -57,19 +57,21 @@ class AppContext:
                 try:
                     self._cluster = Cluster.connect(self.settings)
                 except InvalidError as error:
-                    # Not the fault of whoever asks.
+                    # A fault of the server's configuration, not of the request.
                     raise UnavailableError(f"this API has no cluster: {error.detail}") from error
             return self._cluster
 
     def should_record_heartbeat(self, cluster: str) -> bool:
-        """Whether this cluster's controller was last noted so long ago that it should be again."""
+        """Return True when the last recorded heartbeat of this cluster is old enough."""
         now = time.monotonic()
-        if now - self._noted.get(cluster, -NOTE_SECONDS) < NOTE_SECONDS:
+        if now - self._recorded.get(cluster, -HEARTBEAT_INTERVAL_SECONDS) < (
+            HEARTBEAT_INTERVAL_SECONDS
+        ):
             return False
-        self._noted[cluster] = now
+        self._recorded[cluster] = now
         return True
 
 
 def app_context() -> AppContext:
-    """The doors of the application that answers this request."""
+    """Return the context of the application that handles this request."""
     return cast(AppContext, current_app.extensions["sparktest"])

@@ -4,34 +4,29 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from flask import Response, request
 from sqlalchemy import Connection
 
-from sparktest.api import new_runs, paging, runs, serializers
+from sparktest.api import new_runs, runs
 from sparktest.api.context import app_context
-from sparktest.api.parsing import Blueprint, load, read_json
-from sparktest.api.response_schemas import RunSchema, StoredDefinitionSchema
-from sparktest.api.responses import json_response, page
-from sparktest.api.schemas import DefinitionQuerySchema, DefinitionSchema, OverridesSchema
+from sparktest.api.openapi import Blueprint
+from sparktest.api.parsing import load, read_json
+from sparktest.api.responses import decode_cursor, json_response, no_content, page_response
+from sparktest.api.schemas import DefinitionInputSchema, DefinitionQuerySchema, OverridesSchema
+from sparktest.api.serializers import serialize_definition
 from sparktest.api.specs import MAX_NAME
 from sparktest.api.store import definitions as store
-from sparktest.api.store.rows import Row
+from sparktest.api.store.engine import Row
+from sparktest.domain import Definition, Run
 from sparktest.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
+from sparktest.merge_patch import merge_patch
 
+# Columns of a definition of which nothing is given.
 EMPTY: dict[str, Any] = {
-    "description": "",
-    "image": "",
-    "commands": [],
-    "command": [],
-    "args": [],
-    "env": {},
-    "env_from": [],
-    "resources": {},
-    "service_account_name": None,
-    "image_pull_secrets": [],
-    "timeout_seconds": None,
-    "executor_id": None,
-    "labels": [],
+    field.name: field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    for field in msgspec.structs.fields(Definition)
+    if not field.required and field.name != "version"
 }
 MERGE_PATCH = {"application/merge-patch+json": {"schema": {"type": "object"}}}
 
@@ -40,20 +35,19 @@ blueprint = Blueprint("test-definitions", __name__, description="Definitions: re
 
 @blueprint.route("")
 @blueprint.arguments(DefinitionQuerySchema, location="query")
-@blueprint.response(200, StoredDefinitionSchema(many=True))
+@blueprint.response(200, list[Definition])
 def list_definitions(query: dict[str, Any]) -> Response:
-    """Definitions, newest first; the Link header leads to the next page."""
+    """List definitions, newest first; the Link header leads to the next page."""
     limit = query["limit"]
-    below = paging.decode(query.get("cursor"))
+    below = decode_cursor(query.get("cursor"))
     with app_context().store.reading() as connection:
         rows = store.page(connection, query.get("q"), below, limit + 1)
-    following = paging.encode(rows[limit - 1]["seq"]) if len(rows) > limit else None
-    return page([serializers.definition(row) for row in rows[:limit]], following)
+    return page_response(rows, limit, serialize_definition)
 
 
 @blueprint.route("", methods=["POST"])
-@blueprint.arguments(DefinitionSchema)
-@blueprint.response(201, StoredDefinitionSchema)
+@blueprint.arguments(DefinitionInputSchema)
+@blueprint.response(201, Definition)
 def create_definition(payload: dict[str, Any]) -> Response:
     """Create a definition."""
     ctx = app_context()
@@ -63,94 +57,84 @@ def create_definition(payload: dict[str, Any]) -> Response:
         _check_executor(connection, definition)
         store.add(connection, definition)
     location = {"Location": f"/api/test-definitions/{definition['id']}"}
-    return _answer(definition, 201, location)
+    return _respond(definition, 201, location)
 
 
 @blueprint.route("/<uuid:definition_id>")
-@blueprint.response(200, StoredDefinitionSchema)
+@blueprint.response(200, Definition)
 def get_definition(definition_id: Any) -> Response:
-    """One definition."""
+    """Return a definition."""
     with app_context().store.reading() as connection:
-        definition = _existing(connection, str(definition_id))
-    if request.if_none_match.contains_weak(_tag(definition)):
-        return Response(status=304, headers={"ETag": f'"{_tag(definition)}"'})
-    return _answer(definition)
+        definition = _required(store.find(connection, str(definition_id)), definition_id)
+    if request.if_none_match.contains_weak(_etag(definition)):
+        return Response(status=304, headers={"ETag": f'"{_etag(definition)}"'})
+    return _respond(definition)
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["PUT"])
-@blueprint.arguments(DefinitionSchema)
-@blueprint.response(200, StoredDefinitionSchema)
+@blueprint.arguments(DefinitionInputSchema)
+@blueprint.response(200, Definition)
 def replace_definition(payload: dict[str, Any], definition_id: Any) -> Response:
-    """Replace a definition; what the body does not say becomes empty."""
+    """Replace a definition; fields that the body does not have become empty."""
     with app_context().store.writing() as connection:
-        definition = _existing(connection, str(definition_id))
-        return _answer(_replaced(connection, definition, payload))
+        definition = _locked(connection, definition_id)
+        return _respond(_replace(connection, definition, payload))
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["PATCH"])
 @blueprint.doc(requestBody={"required": True, "content": MERGE_PATCH})
-@blueprint.response(200, StoredDefinitionSchema)
+@blueprint.response(200, Definition)
 def patch_definition(definition_id: Any) -> Response:
-    """Change a definition by a JSON Merge Patch (RFC 7396); the result is validated as a whole."""
+    """Apply a JSON Merge Patch (RFC 7396); the result is validated as a whole."""
     patch = read_json(request)
     with app_context().store.writing() as connection:
-        definition = _existing(connection, str(definition_id))
-        # An empty field is one that nobody gave.
-        given = {key: value for key, value in serializers.definition(definition).items() if value}
+        definition = _locked(connection, definition_id)
+        # An empty field counts as not given.
+        given = {key: value for key, value in serialize_definition(definition).items() if value}
         merged = merge_patch(given, patch)
-        return _answer(_replaced(connection, definition, load(DefinitionSchema(), merged)))
+        return _respond(_replace(connection, definition, load(DefinitionInputSchema(), merged)))
 
 
 @blueprint.route("/<uuid:definition_id>", methods=["DELETE"])
 @blueprint.response(204)
 def delete_definition(definition_id: Any) -> Response:
-    """Delete a definition; suites lose it, runs keep their snapshots."""
+    """Delete a definition; it is removed from suites, its runs keep their snapshots."""
     with app_context().store.writing() as connection:
-        definition = _existing(connection, str(definition_id))
+        definition = _locked(connection, definition_id)
         _check_version(definition)
         if not store.remove(connection, definition["id"], definition["version"]):
-            raise _changed_meanwhile()
-    return Response(status=204)
+            raise _concurrent_change()
+    return no_content()
 
 
 @blueprint.route("/<uuid:definition_id>/run", methods=["POST"])
 @blueprint.arguments(OverridesSchema, required=False)
-@blueprint.response(201, RunSchema)
+@blueprint.response(201, Run)
 def run_definition(payload: dict[str, Any], definition_id: Any) -> Response:
     """Run a definition, with the overrides of the body."""
     ctx = app_context()
     with ctx.store.writing() as connection:
-        definition = _existing(connection, str(definition_id))
+        definition = _locked(connection, definition_id)
         payload.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME])
         run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock(), definition)
         document = runs.run_document(connection, ctx, run_id)
     return runs.created(document)
 
 
-def merge_patch(target: Any, patch: Any) -> Any:
-    """The target after a JSON Merge Patch: null removes, objects merge, all else replaces."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge_patch(merged.get(key), value)
-    return merged
-
-
-def _replaced(connection: Connection, definition: Row, payload: dict[str, Any]) -> Row:
+def _replace(connection: Connection, definition: Row, payload: dict[str, Any]) -> Row:
     _check_version(definition)
     columns = EMPTY | payload
     _check_executor(connection, columns)
     if not store.replace(connection, definition["id"], definition["version"], columns):
-        raise _changed_meanwhile()
+        raise _concurrent_change()
     return {**definition, **columns, "version": definition["version"] + 1}
 
 
-def _existing(connection: Connection, definition_id: str) -> Row:
-    definition = store.find(connection, definition_id)
+def _locked(connection: Connection, definition_id: Any) -> Row:
+    return _required(store.lock(connection, str(definition_id)), definition_id)
+
+
+def _required(definition: Row | None, definition_id: Any) -> Row:
     if definition is None:
         raise NotFoundError(f"there is no definition {definition_id}")
     return definition
@@ -158,25 +142,25 @@ def _existing(connection: Connection, definition_id: str) -> Row:
 
 def _check_executor(connection: Connection, definition: Mapping[str, Any]) -> None:
     executor_id = definition["executor_id"]
-    if executor_id and store.executor(connection, executor_id) is None:
+    if executor_id and store.find_executor(connection, executor_id) is None:
         raise InvalidError.at("/executorId", f"no executor has the id {executor_id}")
 
 
 def _check_version(definition: Row) -> None:
-    if request.if_match and not request.if_match.contains(_tag(definition)):
+    if request.if_match and not request.if_match.contains(_etag(definition)):
         raise PreconditionError(
-            f"the definition has version {definition['version']} by now; read it again"
+            f"the definition now has version {definition['version']}; read it again"
         )
 
 
-def _changed_meanwhile() -> ConflictError:
-    return ConflictError("somebody else changed the definition at the same moment; try again")
+def _concurrent_change() -> ConflictError:
+    return ConflictError("another request changed the definition at the same time; try again")
 
 
-def _tag(definition: Row) -> str:
+def _etag(definition: Row) -> str:
     return str(definition["version"])
 
 
-def _answer(definition: Row, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    tag = {"ETag": f'"{_tag(definition)}"'}
-    return json_response(serializers.definition(definition), status, tag | (headers or {}))
+def _respond(definition: Row, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    tag = {"ETag": f'"{_etag(definition)}"'}
+    return json_response(serialize_definition(definition), status, tag | (headers or {}))

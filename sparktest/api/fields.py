@@ -1,4 +1,4 @@
-"""The marshmallow fields of our schemas: camelCase, strict types, nothing that cannot be stored."""
+"""Marshmallow fields of the request schemas: camelCase keys, strict types, length limits."""
 
 import re
 from collections.abc import Mapping
@@ -18,17 +18,17 @@ QUANTITY = re.compile(r"^[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGT
 
 
 class Pattern(Regexp):
-    """A rule for the whole text: in Python, `$` alone would let a newline at the end pass."""
+    """Regular expression for the whole text: in Python, `$` also matches before a final newline."""
 
     def __call__(self, value: Any) -> Any:
-        """The text, if the whole of it matches."""
+        """Return the text if the whole of it matches."""
         if value.endswith("\n"):
             raise ma.ValidationError(self._format_error(value))
         return super().__call__(value)
 
 
 def camel(name: str) -> str:
-    """`timeout_seconds` as it is called on the wire: `timeoutSeconds`."""
+    """Return the camelCase form of a name: `timeoutSeconds` for `timeout_seconds`."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
 
@@ -43,33 +43,36 @@ class Schema(ma.Schema):
     replace_nul: ClassVar[bool] = False
 
     class Meta:
-        """Nested schemas go by this; who reads the request says it for the outermost."""
+        """Options of nested schemas; the parser sets those of the outermost."""
 
         unknown = ma.EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Name the field on the wire."""
+        """Set the JSON key of the field."""
         field_obj.data_key = camel(field_obj.data_key or field_name)
 
     @ma.pre_load
     def drop_nulls(self, data: Any, **kw: Any) -> Any:
-        """The fields that are given."""
+        """Drop fields that are null."""
         if not isinstance(data, dict):
             return data
         return {key: value for key, value in data.items() if value is not None}
 
 
 class KubernetesSchema(Schema):
-    """A part of a pod; loads into what Kubernetes calls it."""
+    """A part of a pod, loaded with the keys of Kubernetes."""
 
     @ma.post_load
     def as_in_kubernetes(self, data: dict[str, Any], **kw: Any) -> dict[str, Any]:
-        """The fields with their names on the wire."""
+        """Return the fields under their JSON keys."""
         return {self.fields[key].data_key or key: value for key, value in data.items()}
 
 
 class StrictInteger(fields.Integer):
-    """A whole number; in JSON a number, not a text that looks like one."""
+    """A JSON number without a fraction; a text that looks like one is refused."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(strict=True, **kw)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
@@ -80,7 +83,7 @@ class StrictInteger(fields.Integer):
 
 
 class Id(fields.String):
-    """A UUID with dashes; lower case after loading."""
+    """A UUID with dashes, loaded in lower case."""
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(validate=Pattern(UUID, error="must be a UUID"), **kw)
@@ -92,7 +95,7 @@ class Id(fields.String):
 
 
 class Quantity(fields.String):
-    """An amount as Kubernetes writes it; a plain number is one too."""
+    """A Kubernetes quantity; a plain number is one too."""
 
     def __init__(self, **kw: Any) -> None:
         rule = Pattern(QUANTITY, error="must be a quantity such as 500m or 64Mi")
@@ -107,7 +110,7 @@ class Quantity(fields.String):
 
 
 class Time(fields.AwareDateTime):
-    """A time with a zone, RFC 3339; in UTC after loading."""
+    """An RFC 3339 time with a zone, loaded in UTC."""
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(format="iso", **kw)
@@ -118,34 +121,34 @@ class Time(fields.AwareDateTime):
         try:
             return super()._deserialize(value, attr, data, **kw).astimezone(UTC)
         except OverflowError as error:
-            # In UTC it would fall before the year 1 or after 9999.
+            # In UTC it would be before the year 1 or after 9999.
             raise self.make_error("invalid", input=value, obj_type="datetime") from error
 
 
-def text(longest: int, shortest: int = 0, **kw: Any) -> fields.String:
-    """A text within a length."""
-    return fields.String(validate=Length(shortest, longest), **kw)
+def text(max_length: int, min_length: int = 0, **kw: Any) -> fields.String:
+    """Return a field for a text of limited length."""
+    return fields.String(validate=Length(min_length, max_length), **kw)
 
 
 def name(**kw: Any) -> fields.String:
-    """What people call a thing: 1 to 200 characters."""
+    """Return a field for a display name of 1 to 200 characters."""
     return text(200, 1, **kw)
 
 
 def dns_label(**kw: Any) -> fields.String:
-    """A name as Kubernetes wants it for namespaces and containers."""
+    """Return a field for an RFC 1123 label: the name of a namespace or container."""
     rule = Pattern(DNS_LABEL, error="must be lower case letters, digits and '-', at most 63")
     return fields.String(validate=rule, **kw)
 
 
 def dns_name(**kw: Any) -> fields.String:
-    """A name as Kubernetes wants it for most objects."""
+    """Return a field for an RFC 1123 subdomain: the name of most objects."""
     rule = Pattern(DNS_NAME, error="must be lower case letters, digits, '-' and '.', at most 253")
     return fields.String(validate=rule, **kw)
 
 
 def path_name(parameter: str) -> dict[str, Any]:
-    """How the OpenAPI document says that a part of a path is such a name."""
+    """Return the OpenAPI parameter of a path segment that is an RFC 1123 label."""
     return {
         "name": parameter,
         "in": "path",
@@ -154,23 +157,23 @@ def path_name(parameter: str) -> dict[str, Any]:
     }
 
 
-def texts(longest: int, most: int, **kw: Any) -> fields.List[str]:
-    """A list of texts."""
-    return fields.List(text(longest), validate=Length(max=most), **kw)
+def texts(max_length: int, max_items: int, **kw: Any) -> fields.List[str]:
+    """Return a field for a list of texts."""
+    return fields.List(text(max_length), validate=Length(max=max_items), **kw)
 
 
 def commands(**kw: Any) -> fields.List[str]:
-    """Commands, or the arguments of one."""
+    """Return a field for commands or arguments."""
     return texts(65_536, 1000, **kw)
 
 
-def seconds(shortest: int, **kw: Any) -> StrictInteger:
-    """A duration that Kubernetes can count."""
-    return StrictInteger(validate=Range(shortest, MAX_SECONDS), **kw)
+def seconds(minimum: int, **kw: Any) -> StrictInteger:
+    """Return a field for seconds, at most what Kubernetes accepts."""
+    return StrictInteger(validate=Range(minimum, MAX_SECONDS), **kw)
 
 
 def env(**kw: Any) -> fields.Dict:
-    """Environment variables, name to value."""
+    """Return a field for environment variables."""
     rule = Pattern(ENV_NAME, error="must be letters, digits and '_', not a digit first")
     return fields.Dict(
         keys=fields.String(validate=rule),
@@ -181,7 +184,7 @@ def env(**kw: Any) -> fields.Dict:
 
 
 def labels(**kw: Any) -> fields.Dict:
-    """Labels, key to value."""
+    """Return a field for labels."""
     return fields.Dict(keys=text(253, 1), values=text(253), validate=Length(max=64), **kw)
 
 
@@ -190,14 +193,14 @@ def _object_name() -> fields.String:
 
 
 class SourceRef(KubernetesSchema):
-    """The Secret or ConfigMap that variables come from."""
+    """Reference to the Secret or ConfigMap of an `envFrom` entry."""
 
     name = _object_name()
     optional = fields.Boolean(truthy={True}, falsy={False})
 
 
 class EnvFrom(KubernetesSchema):
-    """A Secret or ConfigMap whose entries become variables, as in Kubernetes."""
+    """An entry of `envFrom`, as in Kubernetes."""
 
     prefix = text(253)
     secret_ref = fields.Nested(SourceRef)
@@ -205,19 +208,19 @@ class EnvFrom(KubernetesSchema):
 
     @ma.validates_schema
     def one_source(self, data: dict[str, Any], **kw: Any) -> None:
-        """Exactly one of the two."""
+        """Require exactly one source."""
         if ("secret_ref" in data) == ("config_map_ref" in data):
             raise ma.ValidationError("must have one of secretRef and configMapRef")
 
 
 class PullSecret(KubernetesSchema):
-    """A Secret to pull the image with."""
+    """Reference to a Secret for pulling the image."""
 
     name = _object_name()
 
 
 class Resources(KubernetesSchema):
-    """What the container asks for and may use at most, as in Kubernetes."""
+    """Resource requests and limits, as in Kubernetes."""
 
     requests = fields.Dict(keys=text(253, 1), values=Quantity())
     limits = fields.Dict(keys=text(253, 1), values=Quantity())

@@ -1,41 +1,51 @@
-"""Routes of health: is the process there, can it work, do its database and controllers answer."""
+"""Health routes: the process, its readiness, its database, and the controllers."""
+
+from datetime import datetime
+from typing import Literal
 
 from flask import Response
 
 from sparktest.api.context import app_context
-from sparktest.api.parsing import Blueprint
-from sparktest.api.response_schemas import ControllerSeenSchema, HealthSchema
+from sparktest.api.openapi import Blueprint
 from sparktest.api.responses import json_response
-from sparktest.api.store import controllers
+from sparktest.api.store import runs
 from sparktest.api.store.tables import REVISION
+from sparktest.domain import ControllerSeen, WireStruct
 from sparktest.errors import UnavailableError
 
 blueprint = Blueprint("health", __name__, description="Health of the service.")
 
 
+class Health(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
+    """The service answers."""
+
+    status: Literal["healthy"] = "healthy"
+    timestamp: datetime
+
+
 @blueprint.route("/api/health")
 @blueprint.doc(security=[])
-@blueprint.response(200, HealthSchema)
+@blueprint.response(200, Health)
 def health() -> Response:
-    """Whether the service and its database answer."""
+    """Check that the service and its database answer."""
     ctx = app_context()
     ctx.store.revision()
-    return json_response({"status": "healthy", "timestamp": ctx.clock()})
+    return json_response(Health(timestamp=ctx.clock()))
 
 
 @blueprint.route("/livez")
 @blueprint.doc(security=[])
-@blueprint.response(200, HealthSchema)
+@blueprint.response(200, Health)
 def livez() -> Response:
-    """Whether the process answers; a restart would not help a database that is away."""
-    return json_response({"status": "healthy", "timestamp": app_context().clock()})
+    """Check that the process answers; a restart would not help an unavailable database."""
+    return json_response(Health(timestamp=app_context().clock()))
 
 
 @blueprint.route("/readyz")
 @blueprint.doc(security=[])
-@blueprint.response(200, HealthSchema)
+@blueprint.response(200, Health)
 def readyz() -> Response:
-    """Whether requests can be answered: the database is there, and as new as the code."""
+    """Check that the database answers and has the revision that the code needs."""
     ctx = app_context()
     revision = ctx.store.revision()
     if revision != REVISION:
@@ -43,14 +53,16 @@ def readyz() -> Response:
             f"the database is at revision {revision}, this version needs {REVISION}; "
             "run: sparktest db upgrade"
         )
-    return json_response({"status": "healthy", "timestamp": ctx.clock()})
+    return json_response(Health(timestamp=ctx.clock()))
 
 
 @blueprint.route("/api/controllers")
-@blueprint.response(200, ControllerSeenSchema(many=True))
-def seen() -> Response:
-    """When the controller of each cluster last spoke, the one that spoke last first."""
+@blueprint.response(200, list[ControllerSeen])
+def list_controllers() -> Response:
+    """List the time of the last request of each cluster's controller, latest first."""
     with app_context().store.reading() as connection:
-        last = controllers.seen(connection)
+        last = runs.heartbeats(connection)
     newest_first = sorted(last.items(), key=lambda pair: pair[1], reverse=True)
-    return json_response([{"cluster": cluster, "seenAt": at} for cluster, at in newest_first])
+    return json_response(
+        [ControllerSeen(cluster=cluster, seen_at=at) for cluster, at in newest_first]
+    )

@@ -1,44 +1,95 @@
-"""Routes of Jobs by their name, as earlier clients ask: from the store, else from the cluster.
+"""Routes of Jobs by name, for earlier clients: answered from the store, else from the cluster.
 
-Only SparkTest's own Jobs are ever shown, and nothing in the cluster is changed.
+Only SparkTest's own Jobs are shown, and nothing in the cluster is changed. Unlike all other
+routes, the keys are in snake_case.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
+import msgspec
 from flask import Response, request
 
 from sparktest.api import runs
 from sparktest.api.context import AppContext, app_context
 from sparktest.api.fields import DNS_LABEL, path_name
-from sparktest.api.parsing import Blueprint
-from sparktest.api.response_schemas import (
-    JobLogsSchema,
-    JobsSchema,
-    JobStatusSchema,
-    KubernetesHealthSchema,
-    MessageSchema,
-)
+from sparktest.api.openapi import Blueprint
 from sparktest.api.responses import json_response
 from sparktest.api.store import logs
 from sparktest.api.store import runs as store
-from sparktest.api.store.rows import Row
+from sparktest.api.store.engine import Row
 from sparktest.domain import Status
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.jobs import CONTAINER, RUN_ID, SELECTOR
 
-Job = dict[str, Any]
+JobObject = dict[str, Any]
+JobPhase = Literal["completed", "failed", "running", "pending"]
 
-# What these routes tell of a log; the whole of it has its own route.
+# These routes return the end of a log; the whole log has its own route.
 TAIL_LINES = 1000
 TAIL_BYTES = 1024 * 1024
-OF_STATUS = {Status.PENDING: "pending", Status.RUNNING: "running", Status.SUCCEEDED: "completed"}
-JOB = [path_name("job")]
+PHASES: dict[str, JobPhase] = {
+    Status.PENDING: "pending",
+    Status.RUNNING: "running",
+    Status.SUCCEEDED: "completed",
+}
+JOB_PARAMETER = [path_name("job")]
 
-blueprint = Blueprint("k8s", __name__, description="Jobs by name, as earlier clients ask.")
+blueprint = Blueprint("k8s", __name__, description="Jobs by name, for earlier clients.")
+
+
+class KubernetesHealth(msgspec.Struct, omit_defaults=True):
+    """Connectivity of the cluster."""
+
+    kubernetes_connected: bool
+    timestamp: datetime
+    error: str | None = None
+
+
+class Job(msgspec.Struct):
+    """A Job of SparkTest."""
+
+    name: str
+    namespace: str
+    run_id: str | None
+    status: JobPhase
+    created_at: str | None
+
+
+class Jobs(msgspec.Struct):
+    """SparkTest's Jobs in the cluster."""
+
+    jobs: list[Job]
+    count: int
+    timestamp: datetime
+
+
+class JobStatus(msgspec.Struct):
+    """The status of a Job."""
+
+    job_name: str
+    status: JobPhase
+    timestamp: datetime
+
+
+class JobLogs(msgspec.Struct):
+    """The last lines of a Job's log."""
+
+    job_name: str
+    pod_name: str
+    logs: str
+    status: JobPhase
+    timestamp: datetime
+
+
+class Message(msgspec.Struct):
+    """A message that says what was done."""
+
+    message: str
+    timestamp: datetime
 
 
 def _check_name() -> None:
-    """Only what can be the name of a Job is looked for."""
     job = (request.view_args or {}).get("job")
     if job is not None and not DNS_LABEL.fullmatch(job):
         raise NotFoundError(f"SparkTest has no Job called {job!r}")
@@ -48,105 +99,96 @@ blueprint.before_request(_check_name)
 
 
 @blueprint.route("/health")
-@blueprint.response(200, KubernetesHealthSchema)
+@blueprint.response(200, KubernetesHealth)
 def health() -> Response:
-    """Whether the cluster answers; always 200, with the reason where it does not."""
+    """Check that the cluster answers; always 200, with the error where it does not."""
     ctx = app_context()
-    said: dict[str, Any] = {"kubernetes_connected": True, "timestamp": ctx.clock()}
+    error = None
     try:
         from sparktest.kube.resources import JOBS
 
         ctx.cluster().served(JOBS)
-    except SparkTestError as error:
-        said |= {"kubernetes_connected": False, "error": error.detail}
-    return json_response(said)
+    except SparkTestError as caught:
+        error = caught.detail
+    return json_response(KubernetesHealth(error is None, ctx.clock(), error))
 
 
 @blueprint.route("/jobs")
-@blueprint.response(200, JobsSchema)
+@blueprint.response(200, Jobs)
 def list_jobs() -> Response:
-    """SparkTest's Jobs in the namespaces that the settings name, in all where they name none."""
+    """List SparkTest's Jobs in the namespaces of the settings, or in all namespaces."""
     ctx = app_context()
-    found = [
-        {
-            "name": job["metadata"]["name"],
-            "namespace": job["metadata"]["namespace"],
-            "run_id": (job["metadata"].get("labels") or {}).get(RUN_ID),
-            "status": _status_of_job(job),
-            "created_at": job["metadata"].get("creationTimestamp"),
-        }
-        for job in _jobs(ctx)
+    jobs = [
+        Job(
+            name=job["metadata"]["name"],
+            namespace=job["metadata"]["namespace"],
+            run_id=(job["metadata"].get("labels") or {}).get(RUN_ID),
+            status=_phase_of_job(job),
+            created_at=job["metadata"].get("creationTimestamp"),
+        )
+        for job in _list_jobs(ctx)
     ]
-    return json_response({"jobs": found, "count": len(found), "timestamp": ctx.clock()})
+    return json_response(Jobs(jobs, len(jobs), ctx.clock()))
 
 
-@blueprint.route("/jobs/<job>", methods=["DELETE"], parameters=JOB)
-@blueprint.response(200, MessageSchema)
+@blueprint.route("/jobs/<job>", methods=["DELETE"], parameters=JOB_PARAMETER)
+@blueprint.response(200, Message)
 def cancel_job(job: str) -> Response:
-    """Ask for the run of this Job to be stopped; the controller does it."""
+    """Request that the run of this Job is stopped; the controller stops it."""
     ctx = app_context()
     with ctx.store.writing() as connection:
-        known = store.of_job(connection, job)
-        if known is None:
+        run = store.find_job(connection, job)
+        if run is None:
             raise NotFoundError(f"no run has a Job called {job!r}")
-        runs.cancel(connection, ctx, runs.existing(connection, known["id"]))
-    message = f"run {known['id']} is asked to stop"
-    return json_response({"message": message, "timestamp": ctx.clock()})
+        runs.cancel(connection, ctx, runs.existing(connection, run["id"]))
+    return json_response(Message(f"cancel of run {run['id']} is requested", ctx.clock()))
 
 
-@blueprint.route("/jobs/<job>/status", parameters=JOB)
-@blueprint.route("/status/<job>", parameters=JOB)
-@blueprint.response(200, JobStatusSchema)
+@blueprint.route("/jobs/<job>/status", parameters=JOB_PARAMETER)
+@blueprint.route("/status/<job>", parameters=JOB_PARAMETER)
+@blueprint.response(200, JobStatus)
 def job_status(job: str) -> Response:
-    """The status of a Job."""
+    """Return the status of a Job."""
     ctx = app_context()
-    run = _run(ctx, job)
-    status = _status_of_run(run) if run else _status_of_job(_job(ctx, job))
-    return json_response({"job_name": job, "status": status, "timestamp": ctx.clock()})
+    run = _find_run(ctx, job)
+    phase = _phase_of_run(run) if run else _phase_of_job(_get_job(ctx, job))
+    return json_response(JobStatus(job, phase, ctx.clock()))
 
 
-@blueprint.route("/logs/<job>", parameters=JOB)
-@blueprint.response(200, JobLogsSchema)
+@blueprint.route("/logs/<job>", parameters=JOB_PARAMETER)
+@blueprint.response(200, JobLogs)
 def job_logs(job: str) -> Response:
-    """The last 1000 lines of a Job's log."""
+    """Return the last 1000 lines of a Job's log."""
     ctx = app_context()
-    run = _run(ctx, job)
+    run = _find_run(ctx, job)
     if run:
-        pod, text, status = "", _stored_tail(ctx, run), _status_of_run(run)
+        pod, text, phase = "", _stored_tail(ctx, run), _phase_of_run(run)
     else:
-        found = _job(ctx, job)
-        status = _status_of_job(found)
+        found = _get_job(ctx, job)
+        phase = _phase_of_job(found)
         pod, text = _tail_of_pod(ctx, found)
-    return json_response(
-        {
-            "job_name": job,
-            "pod_name": pod,
-            "logs": text,
-            "timestamp": ctx.clock(),
-            "status": status,
-        }
-    )
+    return json_response(JobLogs(job, pod, text, phase, ctx.clock()))
 
 
-def _run(ctx: AppContext, job: str) -> Row | None:
+def _find_run(ctx: AppContext, job: str) -> Row | None:
     with ctx.store.reading() as connection:
-        return store.of_job(connection, job)
+        return store.find_job(connection, job)
 
 
-def _status_of_run(run: Row) -> str:
-    return OF_STATUS.get(Status(run["status"]), "failed")
+def _phase_of_run(run: Row) -> JobPhase:
+    return PHASES.get(run["status"], "failed")
 
 
-def _status_of_job(job: Job) -> str:
+def _phase_of_job(job: JobObject) -> JobPhase:
     status = job.get("status") or {}
-    ended = {
+    conditions = {
         condition.get("type")
         for condition in status.get("conditions") or []
         if condition.get("status") == "True"
     }
-    if "Complete" in ended:
+    if "Complete" in conditions:
         return "completed"
-    if "Failed" in ended:
+    if "Failed" in conditions:
         return "failed"
     return "running" if status.get("active") else "pending"
 
@@ -160,7 +202,7 @@ def _stored_tail(ctx: AppContext, run: Row) -> str:
     return data.decode(errors="replace")
 
 
-def _jobs(ctx: AppContext, name: str | None = None) -> list[Job]:
+def _list_jobs(ctx: AppContext, name: str | None = None) -> list[JobObject]:
     from sparktest.kube.resources import JOBS
 
     field_selector = f"metadata.name={name}" if name else None
@@ -173,16 +215,16 @@ def _jobs(ctx: AppContext, name: str | None = None) -> list[Job]:
     ]
 
 
-def _job(ctx: AppContext, name: str) -> Job:
+def _get_job(ctx: AppContext, name: str) -> JobObject:
     # Only a Job with our labels: anybody may create a Job of any name.
-    found = _jobs(ctx, name)
-    if not found:
+    jobs = _list_jobs(ctx, name)
+    if not jobs:
         raise NotFoundError(f"SparkTest has no Job called {name!r}")
-    return found[0]
+    return jobs[0]
 
 
-def _tail_of_pod(ctx: AppContext, job: Job) -> tuple[str, str]:
-    """Name and log of the Job's pod; both empty where there is none yet."""
+def _tail_of_pod(ctx: AppContext, job: JobObject) -> tuple[str, str]:
+    """Return name and log of the Job's pod; both are empty while it has none."""
     from sparktest.kube.resources import PODS
 
     metadata = job["metadata"]
@@ -194,10 +236,10 @@ def _tail_of_pod(ctx: AppContext, job: Job) -> tuple[str, str]:
     if not pods.items:
         return "", ""
     pod = pods.items[-1]["metadata"]["name"]
-    kept = b""
+    tail = b""
     with ctx.cluster().pod_log(
         metadata["namespace"], pod, CONTAINER, tail_lines=TAIL_LINES
     ) as chunks:
         for chunk in chunks:
-            kept = (kept + chunk)[-TAIL_BYTES:]
-    return pod, kept.decode(errors="replace")
+            tail = (tail + chunk)[-TAIL_BYTES:]
+    return pod, tail.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Routes of logs: read what is stored, follow what comes, append."""
+"""Routes of logs: read, follow, append."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,29 +10,29 @@ from werkzeug.exceptions import UnsupportedMediaType
 from sparktest.api import runs, streams
 from sparktest.api.context import MAX_STREAMS, AppContext, app_context
 from sparktest.api.fields import DNS_LABEL, path_name
-from sparktest.api.parsing import Blueprint
-from sparktest.api.response_schemas import StoredLogSchema
+from sparktest.api.openapi import Blueprint
+from sparktest.api.parsing import read_body
 from sparktest.api.responses import json_response
 from sparktest.api.schemas import AppendSchema, LogQuerySchema
 from sparktest.api.store import logs as store
 from sparktest.api.store import runs as run_store
-from sparktest.api.store.rows import Row
-from sparktest.domain import Status
+from sparktest.api.store.engine import Row
+from sparktest.domain import Status, StoredLog
 from sparktest.errors import InvalidError, NotFoundError, UnavailableError
 from sparktest.kube.jobs import CONTAINER
 
-MAX_CHUNK = 8 * 1024 * 1024
+MAX_APPEND_BYTES = 8 * 1024 * 1024
 BINARY = "application/octet-stream"
 TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
-blueprint = Blueprint("logs", __name__, description="Logs of runs, a stream a container.")
+blueprint = Blueprint("logs", __name__, description="Logs of runs, one for each container.")
 
 
 @blueprint.route("/<uuid:run_id>/logs")
 @blueprint.arguments(LogQuerySchema, location="query")
 @blueprint.doc(responses={"200": {"description": "The log", "content": TEXT}})
 def get_log(query: dict[str, Any], run_id: Any) -> Response:
-    """The stored log as text; with follow=true all that comes, until the run has ended."""
+    """Return the stored log as text; with follow=true, stream it until the run has ended."""
     ctx = app_context()
     with ctx.store.reading() as connection:
         run = run_store.find(connection, str(run_id))
@@ -46,7 +46,7 @@ def get_log(query: dict[str, Any], run_id: Any) -> Response:
         if "tail" in query:
             start = store.start_of_tail(connection, run["seq"], container, query["tail"])
     if query["follow"]:
-        return _followed(ctx, run, container, start)
+        return _follow(ctx, run, container, start)
     response = _text(streams.stored(ctx, run, container, start, end))
     response.content_length = max(0, end - start)
     return response
@@ -57,29 +57,28 @@ def get_log(query: dict[str, Any], run_id: Any) -> Response:
 )
 @blueprint.arguments(AppendSchema, location="query")
 @blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
-@blueprint.response(200, StoredLogSchema)
+@blueprint.response(200, StoredLog)
 def append_log(query: dict[str, Any], run_id: Any, container: str) -> Response:
-    """Append bytes to the log of a container; what is stored already may be sent again."""
+    """Append bytes to the log of a container; bytes stored already may be sent again."""
     if not DNS_LABEL.fullmatch(container):
-        raise InvalidError.at("/container", f"{container[:64]!r} is no name of a container")
+        raise InvalidError.at("/container", f"{container[:64]!r} is not a valid container name")
     if request.mimetype != BINARY:
         raise UnsupportedMediaType(f"send bytes, with Content-Type: {BINARY}")
-    request.max_content_length = MAX_CHUNK
-    data = request.get_data(cache=False)
+    data = read_body(request, MAX_APPEND_BYTES)
     with app_context().store.writing() as connection:
         run = runs.existing(connection, str(run_id))
         stored = store.append(connection, run["seq"], container, query["offset"], data)
-    return json_response({"bytes": stored})
+    return json_response(StoredLog(bytes=stored))
 
 
 def _check_container(connection: Connection, run: Row, container: str) -> None:
-    """While a run is not final, any container may still write."""
+    """Refuse a container without a log once the run is final and none can follow."""
     if Status(run["status"]).final:
-        there = ", ".join(store.containers(connection, run["seq"])) or "none"
-        raise NotFoundError(f"the run has no log of container {container!r}; stored are: {there}")
+        names = ", ".join(store.containers(connection, run["seq"])) or "none"
+        raise NotFoundError(f"the run has no log of container {container!r}; stored are: {names}")
 
 
-def _followed(ctx: AppContext, run: Row, container: str, start: int) -> Response:
+def _follow(ctx: AppContext, run: Row, container: str, start: int) -> Response:
     if not ctx.streams.acquire(blocking=False):
         raise UnavailableError(f"{MAX_STREAMS} logs are followed already", retry_after=5)
     wait = streams.wait_or_disconnect(request.environ.get("gunicorn.socket"))
@@ -89,6 +88,6 @@ def _followed(ctx: AppContext, run: Row, container: str, start: int) -> Response
 
 
 def _text(chunks: Iterator[bytes]) -> Response:
-    # A log is what a test printed: a browser must not take it for a page.
+    # A test can print HTML: a browser must not render a log as a page.
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
     return Response(chunks, mimetype="text/plain", headers=headers)

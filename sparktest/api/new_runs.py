@@ -1,4 +1,4 @@
-"""New runs: asked for by a person, of a definition, again, or registered for a TestRun object."""
+"""Create runs: from a request, from a definition, as a rerun, or for a TestRun object."""
 
 import uuid
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sparktest.api.specs import MAX_NAME, copy_for_rerun, resolve_spec
+from sparktest.api.specs import MAX_NAME, copy_for_rerun, has_privileged_fields, resolve_spec
 from sparktest.api.store import definitions, runs
-from sparktest.api.store.rows import Row
+from sparktest.api.store.engine import Row
 from sparktest.domain import FailureClass, LogState, Origin, Status
 from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
 from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun
@@ -17,7 +17,7 @@ from sparktest.settings import Settings
 
 
 class UnresolvedError(InvalidError):
-    """What to run cannot be found out; `reason` is the word for it in a failed run."""
+    """The spec of a run cannot be resolved; `reason` is the reason of the failed run."""
 
     def __init__(self, pointer: str, reason: str, message: str) -> None:
         field: FieldError = {"pointer": pointer, "detail": message}
@@ -32,68 +32,68 @@ def create(
     now: datetime,
     definition: Row | None = None,
 ) -> str:
-    """The id of a new API run.
+    """Create an API run and return its id.
 
     Args:
         connection: in a transaction.
-        payload: a loaded RunCreateSchema, or the OverridesSchema of a run of `definition`.
-        settings: where API runs go, and how long they may take.
-        now: when it is created.
-        definition: the row, where the caller has it already.
+        payload: a loaded RunCreateSchema, or the OverridesSchema for a run of `definition`.
+        settings: with the namespace and the default timeout of API runs.
+        now: the time of creation.
+        definition: the row, if the caller has it already.
 
     Raises:
-        UnresolvedError: the definition is not there, or nobody names an image.
+        UnresolvedError: the definition does not exist, or there is no image.
     """
     definition = definition or _definition(connection, payload)
-    what = _what(connection, payload, definition, settings)
+    spec = _resolve(connection, payload, definition, settings)
     name = payload.get("name") or (definition["name"] if definition else "")
-    return _add_api_run(connection, what | {"name": name}, settings, now)
+    return _add_api_run(connection, spec | {"name": name}, settings, now)
 
 
 def rerun(connection: Connection, run: Row, settings: Settings, now: datetime) -> str:
-    """The id of a new API run that runs what this run ran.
+    """Create an API run with the spec of this run and return its id.
 
     Raises:
-        ConflictError: the run had nothing to run, or rights that an API run may not have.
+        ConflictError: the run has no image, or uses privileges that an API run may not have.
     """
-    what = copy_for_rerun(run)
-    if not what["image"]:
-        raise ConflictError("this run never knew what to run; run its definition instead")
-    rights = ("service_account_name", "env_from", "image_pull_secrets")
-    if run["origin"] == Origin.CRD and any(what[name] for name in rights):
+    spec = copy_for_rerun(run)
+    if not spec["image"]:
+        raise ConflictError("this run has no image; run its definition instead")
+    if run["origin"] == Origin.CRD and has_privileged_fields(spec):
         raise ConflictError(
             "this run uses a ServiceAccount or Secrets of its TestRun's namespace, which an API "
             "run may not; create the TestRun again under another name"
         )
-    return _add_api_run(connection, what, settings, now)
+    return _add_api_run(connection, spec, settings, now)
 
 
 def register(
     connection: Connection, payload: Mapping[str, Any], settings: Settings, now: datetime
 ) -> tuple[str, bool]:
-    """The id of the run of a TestRun object, and whether it is new; one object has one run.
+    """Return the id of the run of a TestRun object, and True if it is new.
 
-    An object that cannot be resolved becomes a failed run, so that it is seen in every list.
+    An object has one run. If its spec cannot be resolved, the run is created as failed, so that
+    it appears in every list.
 
     Raises:
-        GoneError: the object had a run, and it was deleted.
+        GoneError: the run of this object was deleted.
     """
     cluster, ref = payload["cluster"], payload["k8s_ref"]
-    known = runs.of_testrun(connection, cluster, ref["uid"])
+    known = runs.find_testrun(connection, cluster, ref["uid"])
     if known is None:
         _refuse_removed(connection, cluster, ref["uid"])
         row = _testrun_row(connection, payload, settings, now)
         if runs.add(connection, row):
             return row["id"], True
-        known = runs.of_testrun(connection, cluster, ref["uid"])
+        known = runs.find_testrun(connection, cluster, ref["uid"])
     if known is None:
         _refuse_removed(connection, cluster, ref["uid"])
-        raise ConflictError("this TestRun is being registered and deleted at once; ask again")
+        raise ConflictError("this TestRun is being registered and deleted at once; try again")
     return known, False
 
 
 def _refuse_removed(connection: Connection, cluster: str, uid: str) -> None:
-    if runs.is_removed_of_testrun(connection, cluster, uid):
+    if runs.is_testrun_removed(connection, cluster, uid):
         raise GoneError("the run of this TestRun was deleted; create the TestRun again to run it")
 
 
@@ -103,19 +103,21 @@ def _testrun_row(
     ref = payload["k8s_ref"]
     end: dict[str, Any] = {}
     try:
-        what = _what(connection, payload, _definition(connection, payload), settings)
+        spec = _resolve(connection, payload, _definition(connection, payload), settings)
     except UnresolvedError as error:
-        what = resolve_spec(payload, None, None, default_timeout_seconds=_timeout(settings))
-        what["test_definition_id"] = payload.get("definition_id")
-        what["definition_name"] = payload.get("definition_name")
+        spec = resolve_spec(
+            payload, None, None, default_timeout_seconds=settings.default_timeout_seconds
+        )
+        spec["test_definition_id"] = payload.get("definition_id")
+        spec["definition_name"] = payload.get("definition_name")
         failure = {"class": FailureClass.CONFIG, "reason": error.reason, "message": error.detail}
         end = {"status": Status.FAILED, "failure": failure, "finished_at": now}
     return (
         _row(now)
-        | what
+        | spec
         | end
         | {
-            # A TestRun's name may be longer than what people call things here.
+            # The name of a TestRun object may be longer than that of a run.
             "name": (payload.get("name") or ref["name"])[:MAX_NAME],
             "origin": Origin.CRD,
             "cluster": payload["cluster"],
@@ -129,9 +131,9 @@ def _testrun_row(
 
 
 def _add_api_run(
-    connection: Connection, what: dict[str, Any], settings: Settings, now: datetime
+    connection: Connection, spec: dict[str, Any], settings: Settings, now: datetime
 ) -> str:
-    row = _row(now) | what
+    row = _row(now) | spec
     row |= {
         "origin": Origin.API,
         "namespace": settings.namespace,
@@ -153,46 +155,47 @@ def _row(now: datetime) -> dict[str, Any]:
     }
 
 
-def _what(
+def _resolve(
     connection: Connection,
     payload: Mapping[str, Any],
     definition: Row | None,
     settings: Settings,
 ) -> dict[str, Any]:
     executor_id = definition["executor_id"] if definition else None
-    executor = definitions.executor(connection, executor_id) if executor_id else None
-    what = resolve_spec(payload, definition, executor, default_timeout_seconds=_timeout(settings))
-    if not what["image"]:
+    executor = definitions.find_executor(connection, executor_id) if executor_id else None
+    spec = resolve_spec(
+        payload,
+        definition,
+        executor,
+        default_timeout_seconds=settings.default_timeout_seconds,
+    )
+    if not spec["image"]:
         raise UnresolvedError(
-            "/image", "ImageMissing", "neither the run nor its definition names an image"
+            "/image", "ImageMissing", "neither the run nor its definition has an image"
         )
-    return what
+    return spec
 
 
 def _definition(connection: Connection, payload: Mapping[str, Any]) -> Row | None:
-    """The definition that the wishes name; None where they name none."""
+    """Return the definition that the payload refers to, None if it refers to none."""
     if definition_id := payload.get("definition_id"):
         found = definitions.find(connection, definition_id)
         if found is None:
             raise _not_found("/definitionId", f"no definition has the id {definition_id}")
         return found
     if name := payload.get("definition_name"):
-        named = definitions.named(connection, name)
-        if not named:
+        matches = definitions.find_named(connection, name)
+        if not matches:
             raise _not_found("/definitionName", f"no definition is called {name!r}")
-        if len(named) > 1:
+        if len(matches) > 1:
             raise UnresolvedError(
                 "/definitionName",
                 "DefinitionAmbiguous",
                 f"more than one definition is called {name!r}; use definitionId",
             )
-        return named[0]
+        return matches[0]
     return None
 
 
 def _not_found(pointer: str, message: str) -> UnresolvedError:
     return UnresolvedError(pointer, "DefinitionNotFound", message)
-
-
-def _timeout(settings: Settings) -> int:
-    return settings.default_timeout_seconds

@@ -1,4 +1,4 @@
-"""Errors leave through here, as RFC 9457 problem+json: never a page, never a traceback."""
+"""Error responses: every error is answered as RFC 9457 problem+json."""
 
 import logging
 import math
@@ -9,18 +9,37 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from sparktest.errors import OffsetError, SparkTestError, UnauthorizedError
+from sparktest.errors import FieldError, OffsetError, SparkTestError, UnauthorizedError
 
 MIMETYPE = "application/problem+json"
 
 log = logging.getLogger(__name__)
 
 
+class Problem(msgspec.Struct, omit_defaults=True):
+    """An error, as in RFC 9457; `stored` is the end of the log that an append did not match."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    stored: int | None = None
+
+
 def install(app: Flask) -> None:
-    """Make every error of the application a problem."""
-    app.register_error_handler(SparkTestError, of_error)
-    app.register_error_handler(HTTPException, of_http)
+    """Register the error handlers."""
+    app.register_error_handler(SparkTestError, from_error)
+    app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(Exception, handle_unexpected)
+
+
+def encode_problem(status: int, title: str, detail: str, **extra: Any) -> bytes:
+    """Return the JSON of a problem; its type is derived from the title."""
+    kind = f"urn:sparktest:problem:{title.lower().replace(' ', '-')}"
+    return msgspec.json.encode(
+        Problem(type=kind, title=title, status=status, detail=detail, **extra)
+    )
 
 
 def problem(
@@ -30,19 +49,13 @@ def problem(
     extra: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The problem as an answer; `type` is stable, one a title."""
-    document = {
-        "type": f"urn:sparktest:problem:{title.lower().replace(' ', '-')}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        **(extra or {}),
-    }
-    return Response(msgspec.json.encode(document), status, headers, mimetype=MIMETYPE)
+    """Return a problem as a response."""
+    body = encode_problem(status, title, detail, **(extra or {}))
+    return Response(body, status, headers, mimetype=MIMETYPE)
 
 
-def of_error(error: SparkTestError) -> Response:
-    """The problem that an error of SparkTest is."""
+def from_error(error: SparkTestError) -> Response:
+    """Return an error of SparkTest as a problem."""
     extra: dict[str, Any] = {"errors": error.errors} if error.errors else {}
     if isinstance(error, OffsetError):
         extra["stored"] = error.stored
@@ -54,8 +67,8 @@ def of_error(error: SparkTestError) -> Response:
     return problem(error.status, error.title, error.detail, extra, headers)
 
 
-def of_http(error: HTTPException) -> Response:
-    """The problem that an error of the framework is, with its headers (Allow and the like)."""
+def from_http(error: HTTPException) -> Response:
+    """Return an error of werkzeug as a problem, with its headers such as Allow."""
     kept = {
         name: value
         for name, value in error.get_headers(request.environ)
@@ -67,7 +80,7 @@ def of_http(error: HTTPException) -> Response:
         detail = f"there is nothing at {request.path}"
     if status == 405:
         detail = f"{request.method} is not possible at {request.path}"
-    return problem(status, error.name, detail, headers=kept)
+    return problem(status, error.name.capitalize(), detail, headers=kept)
 
 
 def handle_unexpected(error: Exception) -> Response:

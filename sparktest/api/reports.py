@@ -1,4 +1,4 @@
-"""What a report changes in a run: only forward, and never a final status. Pure."""
+"""Apply reports to runs: a status only moves forward, a final one never changes. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,26 +12,26 @@ MAX_MESSAGE = 4096
 
 
 def changes(run: Mapping[str, Any], report: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The columns that the report gives new values; empty when it says nothing new.
+    """Return the columns that the report changes; empty when it has nothing new.
 
     Args:
-        run: the row as it is.
+        run: the current row.
         report: a loaded ReportSchema.
-        now: when the report came; the end of a run whose report names none.
+        now: the time of the report, used as the end of a run whose report has none.
     """
     before, after = Status(run["status"]), Status(report["status"])
-    said: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     if not before.final and after.rank >= before.rank:
-        said |= _progress(run, report)
-        said |= _end(run, report, after, now) if after.final else _waiting(report)
-    said |= _log(run, report.get("log"))
-    return {column: value for column, value in said.items() if run[column] != value}
+        columns |= _progress(run, report)
+        columns |= _end(run, report, after, now) if after.final else _waiting(report)
+    columns |= _log(run, report.get("log"))
+    return {column: value for column, value in columns.items() if run[column] != value}
 
 
 def _progress(run: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "status": report["status"],
-        # What is known stays: a run has one Job, and it starts once.
+        # The first value is kept: a run has one Job, and it starts once.
         "job_uid": run["job_uid"] or report.get("job_uid"),
         "started_at": run["started_at"] or report.get("started_at"),
     }
@@ -39,8 +39,8 @@ def _progress(run: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, An
 
 def _waiting(report: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "status_reason": _cut(report.get("status_reason"), MAX_REASON),
-        "status_message": _cut(report.get("status_message"), MAX_MESSAGE),
+        "status_reason": _truncate(report.get("status_reason"), MAX_REASON),
+        "status_message": _truncate(report.get("status_message"), MAX_MESSAGE),
     }
 
 
@@ -53,28 +53,28 @@ def _end(
     return {
         "status_reason": None,
         "status_message": None,
-        # The clocks of nodes, cluster and API differ; a run still does not end before it starts.
+        # The clocks of nodes, cluster and API differ; a run must not end before it starts.
         "finished_at": max(finished, started) if started else finished,
         "failure": _failure(failure) if failure else None,
     }
 
 
 def _failure(failure: Mapping[str, Any]) -> dict[str, Any]:
-    said = {
+    fields = {
         "class": failure["class_"],
-        "reason": _cut(failure["reason"], MAX_REASON),
-        "message": _cut(failure["message"], MAX_MESSAGE),
+        "reason": _truncate(failure["reason"], MAX_REASON),
+        "message": _truncate(failure["message"], MAX_MESSAGE),
         "exitCode": failure.get("exit_code"),
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _log(run: Mapping[str, Any], log: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The log may still get better after the end: what was missing can come later."""
+    """Let the log become more complete, also after the end of the run."""
     if not log or LOG_RANK[LogState(log["state"])] < LOG_RANK[LogState(run["log_state"])]:
         return {}
-    return {"log_state": log["state"], "log_reason": _cut(log.get("reason"), MAX_MESSAGE)}
+    return {"log_state": log["state"], "log_reason": _truncate(log.get("reason"), MAX_MESSAGE)}
 
 
-def _cut(text: str | None, longest: int) -> str | None:
-    return text[:longest] if text else text
+def _truncate(text: str | None, max_length: int) -> str | None:
+    return text[:max_length] if text else text

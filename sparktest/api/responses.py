@@ -1,26 +1,83 @@
-"""Answers as JSON: one encoder for all routes, for times and for text that is JSON already."""
+"""JSON responses, and the pages of lists with their opaque cursors."""
 
-from collections.abc import Mapping
+import base64
+import binascii
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from flask import Response, request
 
+from sparktest.api.store.engine import Row
+from sparktest.errors import MalformedError
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+
+_CURSOR = struct.Struct(">BQ")
+_CURSOR_VERSION = 1
+_MAX_SEQ = 2**63 - 1
+
 
 def json_response(
     document: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The document as a JSON answer; times become RFC 3339 with Z."""
+    """Return the document as a JSON response; times become RFC 3339 with Z."""
     return Response(msgspec.json.encode(document), status, headers, mimetype="application/json")
 
 
-def page(documents: list[Any], cursor: str | None) -> Response:
-    """A list as a JSON array; the cursor of the next page, if any, goes into the Link header."""
+def no_content(headers: Mapping[str, str] | None = None) -> Response:
+    """Return an empty response 204."""
+    response = Response(status=204, headers=headers)
+    del response.headers["Content-Type"]
+    return response
+
+
+def page_response(
+    rows: Sequence[Row], limit: int, serialize: Callable[[Row], dict[str, Any]]
+) -> Response:
+    """Return at most `limit` rows as a JSON array; a Link header leads to the next page.
+
+    Args:
+        rows: one row more than `limit` where there is a next page.
+        limit: the size of a page.
+        serialize: makes the document of a row.
+    """
     headers = {}
-    if cursor:
+    if len(rows) > limit:
         query = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
-        query.append(("cursor", cursor))
+        query.append(("cursor", encode_cursor(rows[limit - 1]["seq"])))
         target = f"{request.script_root}{request.path}?{urlencode(query)}"
         headers["Link"] = f'<{target}>; rel="next"'
-    return json_response(documents, headers=headers)
+    return json_response([serialize(row) for row in rows[:limit]], headers=headers)
+
+
+def encode_cursor(seq: int) -> str:
+    """Return the cursor of the page that begins below this row number."""
+    packed = _CURSOR.pack(_CURSOR_VERSION, seq)
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> int | None:
+    """Return the row number below which the page begins; None for the first page.
+
+    Raises:
+        MalformedError: `encode_cursor` never returned this cursor.
+    """
+    if cursor is None:
+        return None
+    try:
+        version, seq = _CURSOR.unpack(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    except (struct.error, binascii.Error, ValueError) as error:
+        raise _invalid_cursor(cursor) from error
+    if version != _CURSOR_VERSION or not 0 < seq <= _MAX_SEQ or encode_cursor(seq) != cursor:
+        raise _invalid_cursor(cursor)
+    return int(seq)
+
+
+def _invalid_cursor(cursor: str) -> MalformedError:
+    return MalformedError.at(
+        "/cursor", f"{cursor[:64]!r} is not a cursor of this list; start again without it"
+    )

@@ -7,43 +7,42 @@ from flask import Response
 from sqlalchemy import Connection
 
 from sparktest import kubectl
-from sparktest.api import new_runs, paging, reports, serializers
+from sparktest.api import new_runs, reports
 from sparktest.api.context import AppContext, app_context
-from sparktest.api.parsing import Blueprint
-from sparktest.api.response_schemas import RunSchema
-from sparktest.api.responses import json_response, page
+from sparktest.api.openapi import Blueprint
+from sparktest.api.responses import decode_cursor, json_response, no_content, page_response
 from sparktest.api.schemas import ClaimSchema, ReportSchema, RunCreateSchema, RunQuerySchema
-from sparktest.api.store import controllers, run_pages
+from sparktest.api.serializers import serialize_run
+from sparktest.api.store import run_pages
 from sparktest.api.store import runs as store
-from sparktest.api.store.rows import Row
+from sparktest.api.store.engine import Row
 from sparktest.domain import K8sRef, Origin, Run, Status
 from sparktest.errors import ConflictError, GoneError, NotFoundError
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("test-runs", __name__, description="Runs: one execution, one Job each.")
+blueprint = Blueprint("test-runs", __name__, description="Runs: each is one execution, one Job.")
 
 
 @blueprint.route("")
 @blueprint.arguments(RunQuerySchema, location="query")
-@blueprint.response(200, RunSchema(many=True))
+@blueprint.response(200, list[Run])
 def list_runs(query: dict[str, Any]) -> Response:
-    """Runs, newest first; the Link header leads to the next page."""
+    """List runs, newest first; the Link header leads to the next page."""
     ctx = app_context()
     limit = query["limit"]
     with ctx.store.reading() as connection:
-        # One more than asked for tells whether there is a next page.
-        rows = run_pages.page(connection, query, paging.decode(query.get("cursor")), limit + 1)
-        seen = controllers.seen(connection)
+        # One more than asked for shows that there is a next page.
+        rows = run_pages.page(connection, query, decode_cursor(query.get("cursor")), limit + 1)
+        heartbeats = store.heartbeats(connection)
     now = ctx.clock()
-    following = paging.encode(rows[limit - 1]["seq"]) if len(rows) > limit else None
-    return page([serializers.run(row, seen, now) for row in rows[:limit]], following)
+    return page_response(rows, limit, lambda row: serialize_run(row, heartbeats, now))
 
 
 @blueprint.route("", methods=["POST"])
 @blueprint.arguments(RunCreateSchema)
-@blueprint.response(201, RunSchema)
-@blueprint.alt_response(200, schema=RunSchema, description="The TestRun has this run already")
+@blueprint.response(201, Run)
+@blueprint.alt_response(200, body=Run, description="The TestRun object has this run already")
 def create_run(payload: dict[str, Any]) -> Response:
     """Create a run, or register the run of a TestRun object."""
     ctx = app_context()
@@ -58,9 +57,9 @@ def create_run(payload: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/<uuid:run_id>")
-@blueprint.response(200, RunSchema)
+@blueprint.response(200, Run)
 def get_run(run_id: Any) -> Response:
-    """One run."""
+    """Return a run."""
     ctx = app_context()
     with ctx.store.reading() as connection:
         return json_response(run_document(connection, ctx, str(run_id)))
@@ -69,7 +68,7 @@ def get_run(run_id: Any) -> Response:
 @blueprint.route("/<uuid:run_id>", methods=["DELETE"])
 @blueprint.response(204)
 def delete_run(run_id: Any) -> Response:
-    """Delete a run that has ended, with its log; a tombstone stays."""
+    """Delete a run that has ended, with its log; a tombstone is kept."""
     ctx = app_context()
     with ctx.store.writing() as connection:
         run = store.lock(connection, str(run_id))
@@ -82,13 +81,13 @@ def delete_run(run_id: Any) -> Response:
     headers = {}
     if run["origin"] == Origin.CRD:
         headers["SparkTest-Remaining"] = kubectl.delete(_testrun(run))
-    return Response(status=204, headers=headers)
+    return no_content(headers)
 
 
 @blueprint.route("/<uuid:run_id>/cancel", methods=["POST"])
-@blueprint.response(202, RunSchema)
+@blueprint.response(202, Run)
 def cancel_run(run_id: Any) -> Response:
-    """Ask for a run to be stopped; its status follows when the controller has stopped it."""
+    """Request that a run is stopped; its status changes once the controller has stopped it."""
     ctx = app_context()
     with ctx.store.writing() as connection:
         cancel(connection, ctx, existing(connection, str(run_id)))
@@ -96,22 +95,22 @@ def cancel_run(run_id: Any) -> Response:
 
 
 @blueprint.route("/<uuid:run_id>/rerun", methods=["POST"])
-@blueprint.response(201, RunSchema)
+@blueprint.response(201, Run)
 def rerun(run_id: Any) -> Response:
-    """Create a new API run that runs what this run ran."""
+    """Create a new API run with the spec of this run."""
     ctx = app_context()
     with ctx.store.writing() as connection:
         run = existing(connection, str(run_id))
-        copy_id = new_runs.rerun(connection, run, ctx.settings, ctx.clock())
-        document = run_document(connection, ctx, copy_id)
+        new_id = new_runs.rerun(connection, run, ctx.settings, ctx.clock())
+        document = run_document(connection, ctx, new_id)
     return created(document)
 
 
 @blueprint.route("/<uuid:run_id>/claim", methods=["PUT"])
 @blueprint.arguments(ClaimSchema)
-@blueprint.response(200, RunSchema)
+@blueprint.response(200, Run)
 def claim_run(claim: dict[str, Any], run_id: Any) -> Response:
-    """Take a run up for a cluster; a run belongs to one cluster for ever."""
+    """Claim a run for a cluster; a run never changes its cluster."""
     ctx = app_context()
     cluster = claim["cluster"]
     with ctx.store.writing() as connection:
@@ -127,9 +126,9 @@ def claim_run(claim: dict[str, Any], run_id: Any) -> Response:
 
 @blueprint.route("/<uuid:run_id>/report", methods=["PUT"])
 @blueprint.arguments(ReportSchema)
-@blueprint.response(200, RunSchema)
+@blueprint.response(200, Run)
 def report_run(report: dict[str, Any], run_id: Any) -> Response:
-    """Say what became of a run; applied only forward, repeats change nothing."""
+    """Report the progress of a run; a status only moves forward, repeats change nothing."""
     ctx = app_context()
     now = ctx.clock()
     with ctx.store.writing() as connection:
@@ -144,11 +143,11 @@ def report_run(report: dict[str, Any], run_id: Any) -> Response:
 
 
 def existing(connection: Connection, run_id: str) -> Row:
-    """The run, locked until the transaction ends.
+    """Return the run and lock it until the transaction ends.
 
     Raises:
         GoneError: it was deleted.
-        NotFoundError: there never was one.
+        NotFoundError: there was never one.
     """
     run = store.lock(connection, run_id)
     if run is None and store.is_removed(connection, run_id):
@@ -159,7 +158,7 @@ def existing(connection: Connection, run_id: str) -> Row:
 
 
 def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
-    """Note that the run shall be stopped; the controller does it and reports.
+    """Record that the run is to be stopped; the controller stops it and reports.
 
     Raises:
         ConflictError: it has ended.
@@ -173,21 +172,21 @@ def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
 
 
 def created(document: dict[str, Any]) -> Response:
-    """The answer to whoever asked for a new run."""
+    """Return the response for a new run."""
     log.info("run created run_id=%s origin=%s", document["id"], document["origin"])
     return json_response(document, 201, {"Location": f"/api/test-runs/{document['id']}"})
 
 
 def run_document(connection: Connection, ctx: AppContext, run_id: str) -> dict[str, Any]:
-    """The run as answered.
+    """Return the document of a run.
 
     Raises:
         NotFoundError: there is none.
     """
-    row = store.document(connection, run_id)
+    row = store.find_as_text(connection, run_id)
     if row is None:
         raise _not_found(run_id)
-    return serializers.run(row, controllers.seen(connection), ctx.clock())
+    return serialize_run(row, store.heartbeats(connection), ctx.clock())
 
 
 def _not_found(run_id: str) -> NotFoundError:
@@ -195,7 +194,7 @@ def _not_found(run_id: str) -> NotFoundError:
 
 
 def _testrun(run: Row) -> Run:
-    """What the kubectl command of the TestRun object behind the run needs to know."""
+    """Return the fields that the kubectl command of the run's TestRun object needs."""
     ref = K8sRef(namespace=run["k8s_ref_namespace"], name=run["k8s_ref_name"])
     return Run(
         id=run["id"],

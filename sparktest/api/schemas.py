@@ -1,4 +1,4 @@
-"""What a client may send."""
+"""Schemas of requests: bodies and queries."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from marshmallow import fields
 from marshmallow.validate import Length, OneOf, Range
 
 from sparktest.api import fields as our
-from sparktest.api.paging import LIMIT, MAX_LIMIT
+from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
 from sparktest.domain import FailureClass, LogState, Origin, Status
 
 STATUSES = [status.value for status in Status]
 ORIGINS = [origin.value for origin in Origin]
-# Pods get rights by these, so an API run may not choose them; a definition may.
+# These give privileges to a pod, so an API run may not set them; a definition may.
 PRIVILEGED = ("env_from", "service_account_name", "image_pull_secrets")
 
 
 def given(original: Any) -> set[str]:
-    """The names of the fields that the client sent, valid or not."""
+    """Return the names of the fields that the client sent, valid or not."""
     if not isinstance(original, dict):  # k8sRef: 5
         return set()
     return {key for key, value in original.items() if value is not None}
 
 
 class SpecSchema(our.Schema):
-    """What to run and how; any part may come from the definition or the executor instead."""
+    """A spec; any field may come from the definition or the executor instead."""
 
     image = our.text(1024, 1)
     commands = our.commands()
@@ -39,13 +39,13 @@ class SpecSchema(our.Schema):
 
     @ma.validates_schema(skip_on_field_errors=False)
     def one_kind_of_command(self, data: dict[str, Any], **kw: Any) -> None:
-        """Commands for a shell, or an exec form, not both."""
+        """Allow commands for a shell or an exec form, not both."""
         if data.get("commands") and (data.get("command") or data.get("args")):
             raise ma.ValidationError("give commands, or command and args, not both", "commands")
 
 
-class DefinitionSchema(SpecSchema):
-    """A reusable test."""
+class DefinitionInputSchema(SpecSchema):
+    """A definition to create or to replace."""
 
     id = our.Id(dump_only=True)
     name = our.name(required=True)
@@ -57,31 +57,31 @@ class DefinitionSchema(SpecSchema):
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def something_to_run(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
-        """Without an executor there is no other place for the image to come from."""
+        """Require an image, unless an executor provides one."""
         if not {"image", "executorId"} & given(original):
-            raise ma.ValidationError("is needed, unless executorId gives one", "image")
+            raise ma.ValidationError("is required unless executorId provides one", "image")
 
 
 class OverridesSchema(SpecSchema):
-    """What one run of a definition does otherwise."""
+    """Overrides of a definition for one run."""
 
     name = our.name()
     labels = our.labels()
     ttl_seconds_after_finished = our.seconds(0)
 
     @ma.validates_schema(skip_on_field_errors=False)
-    def no_rights(self, data: dict[str, Any], **kw: Any) -> None:
-        """What gives a pod rights comes from a definition, or from a TestRun object."""
+    def no_privileges(self, data: dict[str, Any], **kw: Any) -> None:
+        """Refuse privileged fields, except in a TestRun object."""
         if data.get("origin") == Origin.CRD:
             return
         refused = [name for name in PRIVILEGED if name in data]
         if refused:
-            why = "is possible only in a definition or a TestRun object"
+            why = "is allowed only in a definition or a TestRun object"
             raise ma.ValidationError({our.camel(name): [why] for name in refused})
 
 
-class K8sRefSchema(our.Schema):
-    """The TestRun object behind a run."""
+class TestRunRefSchema(our.Schema):
+    """Reference to the TestRun object of a run."""
 
     namespace = our.dns_label(required=True)
     name = our.dns_name(required=True)
@@ -89,17 +89,17 @@ class K8sRefSchema(our.Schema):
 
 
 class RunCreateSchema(OverridesSchema):
-    """A run to create: of a definition or ad hoc; or, with origin crd, to register."""
+    """A run to create; with origin crd, the TestRun object to register."""
 
     definition_id = our.Id()
     definition_name = our.name()
     origin = fields.String(validate=OneOf(ORIGINS), load_default=Origin.API.value)
-    k8s_ref = fields.Nested(K8sRefSchema)
+    k8s_ref = fields.Nested(TestRunRefSchema)
     cluster = our.text(128, 1)
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def one_source(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
-        """At most one definition; and, of an API run, a name and an image from somewhere."""
+        """Allow one definition at most; without one, an API run needs a name and an image."""
         fields_given = given(original)
         named = {"definitionId", "definitionName"} & fields_given
         if len(named) == 2:
@@ -110,17 +110,17 @@ class RunCreateSchema(OverridesSchema):
             return
         missing = [name for name in ("name", "image") if name not in fields_given]
         if missing:
-            why = "is needed where no definition gives one"
+            why = "is required without a definition"
             raise ma.ValidationError({name: [why] for name in missing})
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
-    def where_from(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
-        """A run of a TestRun says which; an API run has none."""
+    def matches_origin(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
+        """Require the TestRun reference with origin crd, and refuse it otherwise."""
         fields_given = {"cluster", "k8sRef"} & given(original)
         if data.get("origin") != Origin.CRD:
-            wrong, why = fields_given, "is possible only with origin crd"
+            wrong, why = fields_given, "is allowed only with origin crd"
         else:
-            wrong, why = {"cluster", "k8sRef"} - fields_given, "is needed with origin crd"
+            wrong, why = {"cluster", "k8sRef"} - fields_given, "is required with origin crd"
         errors: dict[str, Any] = {name: [why] for name in wrong}
         if not wrong and fields_given and "uid" not in given(original["k8sRef"]):
             errors["k8sRef"] = {"uid": [why]}
@@ -129,20 +129,20 @@ class RunCreateSchema(OverridesSchema):
 
 
 class PageSchema(our.Schema):
-    """Which page of a list."""
+    """A page of a list."""
 
-    limit = fields.Integer(load_default=LIMIT, validate=Range(1, MAX_LIMIT))
+    limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=Range(1, MAX_LIMIT))
     cursor = fields.String()
 
 
 class DefinitionQuerySchema(PageSchema):
-    """Which definitions to list; `q` is a part of the name."""
+    """Filters of definitions; `q` is a part of the name."""
 
     q = our.text(200)
 
 
 class RunQuerySchema(PageSchema):
-    """Which runs to list. A filter given twice means either; a label given twice means both."""
+    """Filters of runs. A filter given twice matches either value; labels must all match."""
 
     status = fields.List(fields.String(validate=OneOf(STATUSES)))
     origin = fields.List(fields.String(validate=OneOf(ORIGINS)))
@@ -155,27 +155,25 @@ class RunQuerySchema(PageSchema):
     updated_since = our.Time()
 
 
-class FailureSchema(our.Schema):
-    """Why a run ended otherwise than well."""
+class ReportedFailureSchema(our.Schema):
+    """The failure in a report."""
 
-    class_ = fields.String(
-        data_key="class", required=True, validate=OneOf([kind.value for kind in FailureClass])
-    )
+    class_ = fields.String(data_key="class", required=True, validate=OneOf(list(FailureClass)))
     reason = fields.String(required=True)
     message = fields.String(load_default="")
     exit_code = our.StrictInteger(validate=Range(-(2**31), 2**31))
 
 
-class LogStateSchema(our.Schema):
-    """How much of the log is stored."""
+class ReportedLogSchema(our.Schema):
+    """The state of the log in a report."""
 
-    state = fields.String(required=True, validate=OneOf([state.value for state in LogState]))
+    state = fields.String(required=True, validate=OneOf(list(LogState)))
     reason = fields.String()
-    bytes = fields.Integer()
+    bytes = our.StrictInteger()
 
 
 class ReportSchema(our.Schema):
-    """What the controller saw of a run."""
+    """A report of the controller about a run."""
 
     replace_nul = True
 
@@ -185,24 +183,24 @@ class ReportSchema(our.Schema):
     job_uid = our.text(128, 1)
     started_at = our.Time()
     finished_at = our.Time()
-    failure = fields.Nested(FailureSchema)
-    log = fields.Nested(LogStateSchema)
+    failure = fields.Nested(ReportedFailureSchema)
+    log = fields.Nested(ReportedLogSchema)
 
 
 class ClaimSchema(our.Schema):
-    """Which cluster takes the run up."""
+    """The cluster that claims a run."""
 
     cluster = our.text(128, 1, required=True)
 
 
 class AppendSchema(our.Schema):
-    """Where a piece of a log begins, in bytes."""
+    """The position of an append to a log, in bytes."""
 
     offset = fields.Integer(required=True, validate=Range(0, 2**62))
 
 
 class LogQuerySchema(our.Schema):
-    """Which part of a log: of which container, the last lines, or from a byte on."""
+    """A part of a log: of a container, its last lines, or from a byte on."""
 
     container = our.dns_label()
     follow = fields.Boolean(load_default=False)
@@ -211,6 +209,6 @@ class LogQuerySchema(our.Schema):
 
     @ma.validates_schema
     def one_start(self, data: dict[str, Any], **kw: Any) -> None:
-        """Only one beginning."""
+        """Allow only one start."""
         if "tail" in data and "offset" in data:
             raise ma.ValidationError("give tail or offset, not both", "offset")

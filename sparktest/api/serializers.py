@@ -1,4 +1,7 @@
-"""Rows as the documents of the contract. Pure."""
+"""Serialize rows as the JSON documents of `domain.Run` and `domain.Definition`. Pure.
+
+A field that has a column of its own name needs no code here.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -6,68 +9,71 @@ from typing import Any
 
 import msgspec
 
-from sparktest.domain import Status
+from sparktest.api.store.runs import JSON_COLUMNS
+from sparktest.domain import Definition, Run, RunSpec, Status
 
 # How long a controller may be silent before pending runs say that they wait for it.
-CONTROLLER_SILENCE = timedelta(seconds=15)
-WAITING = "WaitingForController"
-# In an answer only where there is something to say.
-OPTIONAL = {
-    "statusReason": "status_reason",
-    "statusMessage": "status_message",
-    "cluster": "cluster",
-    "suiteRunId": "suite_run_id",
-    "rerunOf": "rerun_of",
-    "jobUid": "job_uid",
-    "definitionName": "definition_name",
-    "serviceAccountName": "service_account_name",
-    "ttlSecondsAfterFinished": "ttl_seconds_after_finished",
-    "cancelRequestedAt": "cancel_requested_at",
-}
+CONTROLLER_TIMEOUT = timedelta(seconds=15)
+WAITING_REASON = "WaitingForController"
+# Fields of a run that are not a column of their own name; see `serialize_run`.
+DERIVED = frozenset({"command", "job_created", "duration", "k8s_ref", "failure", "log"})
+# Sent as null where there is no value: earlier clients expect these keys.
+NULLABLE = frozenset({"test_definition_id", "executor_id", "started_at", "finished_at", "duration"})
 
-Seen = Mapping[str, datetime]
+Fields = tuple[tuple[str, str], ...]
+Heartbeats = Mapping[str, datetime]
 
 
-def run(row: Mapping[str, Any], seen: Seen, now: datetime) -> dict[str, Any]:
-    """The run as answered.
+def required_keys(struct: type[Run | Definition]) -> list[str]:
+    """Return the JSON keys that every answer has."""
+    return [
+        field.encode_name
+        for field in msgspec.structs.fields(struct)
+        if field.default is not None or field.name in NULLABLE
+    ]
+
+
+def _fields(struct: type[Run | Definition], *, omit_none: bool) -> Fields:
+    """Return pairs of JSON key and column, with the fields of the spec last."""
+    pairs = [
+        (field.encode_name, field.name)
+        for field in msgspec.structs.fields(struct)
+        if (field.default is None and field.name not in NULLABLE) == omit_none
+    ]
+    return tuple(sorted(pairs, key=lambda pair: pair[1] in RunSpec.__struct_fields__))
+
+
+DEFINITION_FIELDS = _fields(Definition, omit_none=False)
+DEFINITION_OPTIONAL = _fields(Definition, omit_none=True)
+RUN_COLUMNS = tuple(
+    pair for pair in _fields(Run, omit_none=False) if pair[1] not in JSON_COLUMNS | DERIVED
+)
+RUN_JSON = tuple(
+    pair for pair in _fields(Run, omit_none=False) if pair[1] in JSON_COLUMNS - DERIVED
+)
+RUN_OPTIONAL = tuple(pair for pair in _fields(Run, omit_none=True) if pair[1] not in DERIVED)
+
+
+def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> dict[str, Any]:
+    """Return the document of a run.
 
     Args:
-        row: with its JSON columns as text, which goes into the answer as it is.
-        seen: when the controller of each cluster was last seen.
+        row: with its JSON columns as text, which is sent unchanged.
+        heartbeats: the last heartbeat of each cluster's controller.
         now: the time now.
     """
-    document = {
-        "id": row["id"],
-        "name": row["name"],
-        "image": row["image"],
-        "commands": _raw(row["commands"]),
-        "entrypoint": _raw(row["entrypoint"]),
-        "args": _raw(row["args"]),
-        "command": _command(row),
-        "status": row["status"],
-        "origin": row["origin"],
-        "namespace": row["namespace"],
-        "jobName": row["job_name"],
-        "jobCreated": row["job_uid"] is not None,
-        "testDefinitionId": row["test_definition_id"],
-        "executorId": row["executor_id"],
-        "env": _raw(row["env"]),
-        "envFrom": _raw(row["env_from"]),
-        "resources": _raw(row["resources"]),
-        "imagePullSecrets": _raw(row["image_pull_secrets"]),
-        "timeoutSeconds": row["timeout_seconds"],
-        "createdAt": row["created_at"],
-        "startedAt": row["started_at"],
-        "finishedAt": row["finished_at"],
-        "updatedAt": row["updated_at"],
-        "duration": _duration(row["started_at"], row["finished_at"]),
-        "log": _log(row),
-        "labels": _raw(row["labels"]),
-        "version": row["version"],
-    }
-    for key, column in OPTIONAL.items():
-        if row[column] is not None:
-            document[key] = row[column]
+    document = {key: row[column] for key, column in RUN_COLUMNS}
+    document |= {key: msgspec.Raw(row[column]) for key, column in RUN_JSON}
+    document["command"] = _display_command(row)
+    document["jobCreated"] = row["job_uid"] is not None
+    document["duration"] = duration_seconds(row["started_at"], row["finished_at"])
+    document["log"] = {"state": row["log_state"], "bytes": row["log_bytes"]}
+    for key, column in RUN_OPTIONAL:
+        value = row[column]
+        if value is not None:
+            document[key] = value
+    if row["log_reason"] is not None:
+        document["log"]["reason"] = row["log_reason"]
     if row["k8s_ref_name"] is not None:
         document["k8sRef"] = {
             "namespace": row["k8s_ref_namespace"],
@@ -75,77 +81,57 @@ def run(row: Mapping[str, Any], seen: Seen, now: datetime) -> dict[str, Any]:
             "uid": row["k8s_ref_uid"],
         }
     if row["failure"] is not None:
-        document["failure"] = _raw(row["failure"])
-    if _waits_for_controller(row, seen, now):
-        document["statusReason"] = WAITING
+        document["failure"] = msgspec.Raw(row["failure"])
+    if _waits_for_controller(row, heartbeats, now):
+        document["statusReason"] = WAITING_REASON
         document["statusMessage"] = controller_hint(row["cluster"])
     return document
 
 
-def definition(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The definition as answered."""
-    document = {
-        "id": row["id"],
-        "name": row["name"],
-        "image": row["image"],
-        "commands": row["commands"],
-        "command": row["command"],
-        "args": row["args"],
-        "env": row["env"],
-        "envFrom": row["env_from"],
-        "resources": row["resources"],
-        "imagePullSecrets": row["image_pull_secrets"],
-        "description": row["description"],
-        "executorId": row["executor_id"],
-        "labels": row["labels"],
-        "createdAt": row["created_at"],
-        "version": row["version"],
-    }
-    for key, column in (
-        ("serviceAccountName", "service_account_name"),
-        ("timeoutSeconds", "timeout_seconds"),
-    ):
+def serialize_definition(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a definition."""
+    document = {key: row[column] for key, column in DEFINITION_FIELDS}
+    for key, column in DEFINITION_OPTIONAL:
         if row[column] is not None:
             document[key] = row[column]
     return document
 
 
-def _raw(text: str) -> msgspec.Raw:
-    return msgspec.Raw(text.encode())
+def duration_seconds(started: datetime | None, finished: datetime | None) -> int | float | None:
+    """Return the seconds between two times: whole seconds as int, else with milliseconds.
 
-
-def _command(row: Mapping[str, Any]) -> Any:
-    """What people read: the commands, or entrypoint and args in a row."""
-    if row["commands"] != "[]":
-        return _raw(row["commands"])
-    if row["args"] == "[]":
-        return _raw(row["entrypoint"])
-    return [*msgspec.json.decode(row["entrypoint"]), *msgspec.json.decode(row["args"])]
-
-
-def _duration(started: datetime | None, finished: datetime | None) -> float | None:
+    A duration below a millisecond counts as one, so that it is not taken for zero.
+    """
     if started is None or finished is None:
         return None
-    return round((finished - started).total_seconds(), 3)
-
-
-def _log(row: Mapping[str, Any]) -> dict[str, Any]:
-    log = {"state": row["log_state"], "bytes": row["log_bytes"]}
-    if row["log_reason"] is not None:
-        log["reason"] = row["log_reason"]
-    return log
-
-
-def _waits_for_controller(row: Mapping[str, Any], seen: Seen, now: datetime) -> bool:
-    """Whether nobody is there who would take this run up; a Job runs on without anybody."""
-    if row["status"] != Status.PENDING or row["job_uid"] is not None:
-        return False
-    last = seen.get(row["cluster"]) if row["cluster"] else max(seen.values(), default=None)
-    return last is None or now - last > CONTROLLER_SILENCE
+    elapsed = finished - started
+    if not elapsed.microseconds:
+        return elapsed.days * 86_400 + elapsed.seconds
+    return max(round(elapsed.total_seconds(), 3), 0.001)
 
 
 def controller_hint(cluster: str | None) -> str:
-    """Return the message that tells how to start a controller for a pending run."""
-    which = f"the controller of cluster {cluster}" if cluster else "no controller"
-    silent = f"{which} has {'not ' if cluster else ''}asked for work for 15 s"
+    """Return the message that says which controller is missing and how to start one."""
+    if cluster:
+        silent = f"the controller of cluster {cluster} has not polled for runs for 15 s"
+    else:
+        silent = "no controller has polled for runs for 15 s"
     return f"{silent}; start one with: sparktest controller (or sparktest up)"
+
+
+def _display_command(row: Mapping[str, Any]) -> Any:
+    """Return the commands, or the entrypoint followed by the args."""
+    if row["commands"] != "[]":
+        return msgspec.Raw(row["commands"])
+    if row["args"] == "[]":
+        return msgspec.Raw(row["entrypoint"])
+    return [*msgspec.json.decode(row["entrypoint"]), *msgspec.json.decode(row["args"])]
+
+
+def _waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:
+    """Return True when no controller is polling for this run; a Job runs on without one."""
+    if row["status"] != Status.PENDING or row["job_uid"] is not None:
+        return False
+    cluster = row["cluster"]
+    last = heartbeats.get(cluster) if cluster else max(heartbeats.values(), default=None)
+    return last is None or now - last > CONTROLLER_TIMEOUT

@@ -1,12 +1,17 @@
-"""What a run runs: its own wishes over its definition's over its executor's. Pure."""
+"""Resolve what a run runs: the request overrides its definition, which overrides its executor.
+
+Pure.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sparktest.api.schemas import PRIVILEGED
+from sparktest.domain import RunSpec
 
-COMMANDS = ("commands", "command", "args")
+COMMAND_FIELDS = ("commands", "command", "args")
 MAX_NAME = 200
+EMPTY_SPEC = RunSpec()
 
 
 def resolve_spec(
@@ -16,36 +21,36 @@ def resolve_spec(
     *,
     default_timeout_seconds: int,
 ) -> dict[str, Any]:
-    """The columns of a run that say what to run; later edits of the parents change nothing.
+    """Return the spec columns of a run; later changes of its definition do not affect them.
 
     Args:
-        payload: a loaded RunCreateSchema or OverridesSchema; what is empty counts as not given.
+        payload: a loaded RunCreateSchema or OverridesSchema; an empty field counts as not given.
         definition: the row of the definition, if the run has one.
         executor: the row of the definition's executor, if it has one.
-        default_timeout_seconds: for a run where nobody gives a timeout.
+        default_timeout_seconds: for a run without a timeout.
 
     Returns:
-        `image` is empty where nobody gives one.
+        Columns of a run. `image` is empty where no layer has one.
     """
     layers = [payload, definition or {}, executor_defaults(executor) if executor else {}]
     lowest_first = layers[::-1]
-    kind = next((layer for layer in layers if any(layer.get(name) for name in COMMANDS)), {})
-    return {
-        "image": _first(layers, "image") or "",
-        "commands": kind.get("commands") or [],
-        # In a run, `command` is what people read; what Kubernetes calls so is the entrypoint.
-        "entrypoint": kind.get("command") or [],
-        "args": kind.get("args") or [],
+    commands = next((layer for layer in layers if any(layer.get(f) for f in COMMAND_FIELDS)), {})
+    spec = {
+        name: _first(layers, name) or getattr(EMPTY_SPEC, name)
+        for name in RunSpec.__struct_fields__
+    }
+    return spec | {
+        "commands": commands.get("commands") or [],
+        # In a run, `command` is for display; Kubernetes' command is its `entrypoint`.
+        "entrypoint": commands.get("command") or [],
+        "args": commands.get("args") or [],
         "env": {
             name: value
             for layer in lowest_first
             for name, value in (layer.get("env") or {}).items()
         },
-        # Of two sources with the same variable, Kubernetes takes the later one.
+        # Of two sources with the same variable, Kubernetes uses the later one.
         "env_from": [source for layer in lowest_first for source in layer.get("env_from") or []],
-        "resources": _first(layers, "resources") or {},
-        "service_account_name": _first(layers, "service_account_name"),
-        "image_pull_secrets": _first(layers, "image_pull_secrets") or [],
         "timeout_seconds": _first(layers, "timeout_seconds") or default_timeout_seconds,
         "ttl_seconds_after_finished": payload.get("ttl_seconds_after_finished"),
         "labels": payload.get("labels") or {},
@@ -56,21 +61,16 @@ def resolve_spec(
 
 
 def copy_for_rerun(run: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a new run that runs what this one ran."""
+    """Return the columns of a new run with the spec of this one."""
     kept = (
+        *RunSpec.__struct_fields__,
         "name",
-        "image",
-        "commands",
         "entrypoint",
-        "args",
-        "env",
-        "resources",
         "timeout_seconds",
         "labels",
         "test_definition_id",
         "definition_name",
         "executor_id",
-        *PRIVILEGED,
     )
     return {name: run[name] for name in kept} | {
         "ttl_seconds_after_finished": None,
@@ -78,8 +78,13 @@ def copy_for_rerun(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def has_privileged_fields(spec: Mapping[str, Any]) -> bool:
+    """Return True when the spec uses Secrets or a ServiceAccount of its namespace."""
+    return any(spec[name] for name in PRIVILEGED)
+
+
 def executor_defaults(executor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the executor's columns under the names of a spec."""
+    """Return the fields of a spec that an executor sets."""
     default = executor["default_command"]
     return {
         "image": executor["image"],

@@ -1,4 +1,4 @@
-"""Logs as streams: a megabyte at a time, with no connection to the database in between."""
+"""Stream logs: one megabyte at a time, without a database connection in between."""
 
 import errno
 import select
@@ -8,41 +8,41 @@ from collections.abc import Callable, Iterator
 
 from sparktest.api.context import AppContext
 from sparktest.api.store import logs, runs
-from sparktest.api.store.rows import Row
+from sparktest.api.store.engine import Row
 from sparktest.errors import UnavailableError
 
 POLL_SECONDS = 0.5
 ENDLESS = 2**62
 
-# Waits so many seconds; true when the client went away meanwhile.
+# Wait for some seconds; return True when the client has disconnected.
 Wait = Callable[[float], bool]
 
 
 def stored(ctx: AppContext, run: Row, container: str, start: int, end: int) -> Iterator[bytes]:
-    """The bytes from `start` to `end`, all of which are stored."""
+    """Yield the bytes from `start` to `end`, all of which are stored."""
     while start < end:
         try:
             with ctx.store.reading() as connection:
                 data = logs.read(connection, run["seq"], container, start, end)
         except UnavailableError as error:
-            raise _cut() from error
+            raise _broken_stream() from error
         if not data:
-            raise _cut()
+            raise _broken_stream()
         yield data
         start += len(data)
 
 
 def follow(ctx: AppContext, run: Row, container: str, start: int, wait: Wait) -> Iterator[bytes]:
-    """The bytes from `start` on, as they come, until the run has ended or was deleted."""
+    """Yield the bytes from `start` on as they arrive, until the run is final or deleted."""
     while True:
         try:
             with ctx.store.reading() as connection:
-                # First the status: what is stored when a run is final is all there is.
+                # Read the status first: the log of a final run is complete in the store.
                 status = runs.status(connection, run["id"])
                 data = logs.read(connection, run["seq"], container, start, ENDLESS)
         except UnavailableError:
             if ctx.closing.is_set() or wait(POLL_SECONDS):
-                raise _cut() from None
+                raise _broken_stream() from None
             continue
         if data:
             yield data
@@ -50,17 +50,17 @@ def follow(ctx: AppContext, run: Row, container: str, start: int, wait: Wait) ->
         elif status is None or status.final:
             return
         elif ctx.closing.is_set():
-            # A cut stream tells the client to come back; an end would say that the run has ended.
-            raise _cut()
+            # A broken stream makes the client reconnect; a clean end would mean a final run.
+            raise _broken_stream()
         elif wait(POLL_SECONDS):
             return
 
 
 def wait_or_disconnect(client: socket.socket | None) -> Wait:
-    """A wait that ends early when the client closes the connection.
+    """Return a wait function that returns early when the client closes the connection.
 
-    A follower of a silent test writes nothing, so only this tells that nobody listens any more.
-    Without a socket (no server, or one that shows none) it just waits.
+    The stream of a silent test writes nothing, so a disconnect is noticed only here. Without a
+    socket (no server, or one that does not expose it) it is a plain sleep.
     """
 
     def wait(seconds: float) -> bool:
@@ -72,17 +72,17 @@ def wait_or_disconnect(client: socket.socket | None) -> Wait:
         if not poll.poll(seconds * 1000):
             return False
         try:
-            left = client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            closed = client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
         except OSError:
             return True
-        if not left:
-            # It sent its next request early; that stays readable, so waiting is up to us.
+        if not closed:
+            # The client has pipelined a request: the socket stays readable, so sleep instead.
             time.sleep(seconds)
-        return left
+        return closed
 
     return wait
 
 
-def _cut() -> ConnectionResetError:
-    # The server drops the connection without the end of the body, and says nothing in its log.
-    return ConnectionResetError(errno.ECONNRESET, "the log stream was cut")
+def _broken_stream() -> ConnectionResetError:
+    # gunicorn drops the connection without the end of the body, and logs nothing.
+    return ConnectionResetError(errno.ECONNRESET, "the log stream was interrupted")

@@ -4,8 +4,6 @@ import msgspec
 import pytest
 from sqlalchemy import insert
 
-from sparktest.api.definitions import merge_patch
-from sparktest.api.response_schemas import StoredDefinitionSchema
 from sparktest.api.store import tables
 from sparktest.domain import Definition
 from tests.api.requests import answered, define, pointers
@@ -58,10 +56,6 @@ class TestKeep:
         assert {key: definition[key] for key in WHOLE} == WHOLE
         assert answered(client.get(url(definition)), 200) == definition
         assert msgspec.convert(definition, Definition).args == ("b",)
-
-    def test_every_field_of_an_answer_is_documented(self, client):
-        documented = {field.data_key for field in StoredDefinitionSchema().fields.values()}
-        assert set(define(client, **WHOLE, commands=None)) <= documented
 
     def test_the_newest_is_first_and_names_are_searched(self, client):
         made = [define(client, name=name)["id"] for name in ("Login", "log_out", "pay%")]
@@ -178,18 +172,6 @@ class TestChange:
             client.post(f"{url(definition)}/run"),
         ):
             answered(response, 404)
-
-    @pytest.mark.parametrize(
-        ("target", "patch", "result"),
-        [
-            ({"a": 1}, {"a": None, "b": 2}, {"b": 2}),
-            ({"a": {"b": 1}}, {"a": {"c": 2}}, {"a": {"b": 1, "c": 2}}),
-            ({"a": [1]}, {"a": [2, None]}, {"a": [2, None]}),
-            ({"a": 1}, {"a": {"b": None}}, {"a": {}}),
-        ],
-    )
-    def test_a_merge_patch_merges(self, target, patch, result):
-        assert merge_patch(target, patch) == result
 
 
 class TestRun:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparktest.api import context, logs, paging
+from sparktest.api import context, logs, responses
 from sparktest.api.schemas import RunQuerySchema
 from tests.api.requests import answered
 
@@ -38,6 +38,6 @@ def test_it_names_every_filter(text):
 
 
 def test_its_limits_are_those_of_the_code(text):
-    assert f"`limit` ({paging.LIMIT}; up to {paging.MAX_LIMIT})" in text
+    assert f"`limit` ({responses.DEFAULT_LIMIT}; up to {responses.MAX_LIMIT})" in text
     assert f"At most {context.MAX_STREAMS} logs" in text
-    assert f"a piece of a log: {logs.MAX_CHUNK // 2**20} MiB" in text
+    assert f"a piece of a log: {logs.MAX_APPEND_BYTES // 2**20} MiB" in text

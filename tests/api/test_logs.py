@@ -94,7 +94,7 @@ class TestAppend:
     def test_in_any_pieces_and_with_any_repeats_the_bytes_are_the_same(
         self, client, monkeypatch, data, cuts, seed
     ):
-        monkeypatch.setattr(store_logs, "PIECE", 7)
+        monkeypatch.setattr(store_logs, "CHUNK_BYTES", 7)
         run = create(client)["id"]
         stored = 0
         for cut in sorted({cut for cut in cuts if cut < len(data)} | {len(data)}):
@@ -142,9 +142,9 @@ class TestRead:
     @given(text=st.text(alphabet="ab\n", max_size=40), lines=st.integers(0, 12))
     @example(text="a\n\nb\n", lines=2)
     def test_a_tail_is_the_last_lines(self, client, monkeypatch, text, lines):
-        monkeypatch.setattr(store_logs, "PIECE", 3)
-        monkeypatch.setattr(store_logs, "READ", 8)
-        monkeypatch.setattr(store_logs, "PIECES", 2)
+        monkeypatch.setattr(store_logs, "CHUNK_BYTES", 3)
+        monkeypatch.setattr(store_logs, "READ_BYTES", 8)
+        monkeypatch.setattr(store_logs, "MAX_CHUNKS", 2)
         run = create(client)["id"]
         put(client, run, text.encode(), 0)
         kept = text.splitlines(keepends=True)[-lines:] if lines else []
@@ -163,8 +163,8 @@ class TestRead:
         assert peak < 8_000_000
 
     def test_a_log_that_cannot_be_read_on_is_cut_not_ended(self, client, ctx, run, monkeypatch):
-        monkeypatch.setattr(store_logs, "PIECE", 40)
-        monkeypatch.setattr(store_logs, "READ", 40)
+        monkeypatch.setattr(store_logs, "CHUNK_BYTES", 40)
+        monkeypatch.setattr(store_logs, "READ_BYTES", 40)
         put(client, run, b"x" * 100, 0)
         response = client.get(f"/api/test-runs/{run}/logs", buffered=False)
         monkeypatch.setattr(ctx.store, "reading", away)

@@ -61,6 +61,7 @@ def test_the_schemas_are_named_for_what_they_are(document):
     schemas = document["components"]["schemas"]
     assert {"Run", "RunCreate", "Definition", "Problem", "Report"} <= set(schemas)
     run = schemas["Run"]["properties"]
-    assert run["status"]["enum"][0] == "pending"
-    assert run["k8sRef"] == {"$ref": "#/components/schemas/K8sRef"}
-    assert set(run["finishedAt"]["type"]) == {"string", "null"}
+    assert schemas[run["status"]["$ref"].rpartition("/")[2]]["enum"][0] == "cancelled"
+    assert {"$ref": "#/components/schemas/K8sRef"} in run["k8sRef"]["anyOf"]
+    assert [each["type"] for each in run["finishedAt"]["anyOf"]] == ["string", "null"]
+    assert run["testDefinitionId"]["anyOf"][0] == {"type": "string", "format": "uuid"}

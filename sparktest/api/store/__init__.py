@@ -1,4 +1,4 @@
-"""The store: the only SQL. Tables, queries a resource, migrations; values in, rows out."""
+"""The store: all SQL of SparkTest. Tables, queries for each resource, migrations."""
 
 from flask import Flask
 
@@ -15,10 +15,10 @@ __all__ = ["Store", "open_store"]
 
 
 def open_store(app: Flask, database_url: str) -> Store:
-    """The store of the application, opened; `migrate.upgrade` has brought it up to date before.
+    """Open the store of the application; `migrate.upgrade` must have run before.
 
     Raises:
-        InvalidError: the address is wrong, its place cannot be written, or a driver is missing.
+        InvalidError: the URL is wrong, its path cannot be written, or a driver is missing.
     """
     url = parse_url(database_url)
     ensure_sqlite_file(url)

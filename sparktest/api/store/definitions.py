@@ -5,36 +5,44 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from sparktest.api.store.rows import Row, fetch_all, first
+from sparktest.api.store.engine import Row, fetch_all, first
 from sparktest.api.store.tables import DefinitionRow, ExecutorRow
 
 COLUMNS = tuple(DefinitionRow.__table__.columns)
 
 
 def page(connection: Connection, q: str | None, below: int | None, limit: int) -> Sequence[Row]:
-    """At most `limit` definitions with a number below `below`, newest first; `q`: in the name."""
-    found = select(*COLUMNS).order_by(DefinitionRow.seq.desc()).limit(limit)
+    """Return at most `limit` definitions with `seq` below `below`, newest first.
+
+    `q` is a part of the name.
+    """
+    query = select(*COLUMNS).order_by(DefinitionRow.seq.desc()).limit(limit)
     if q:
-        found = found.where(func.lower(DefinitionRow.name).contains(q.lower(), autoescape=True))
+        query = query.where(func.lower(DefinitionRow.name).contains(q.lower(), autoescape=True))
     if below is not None:
-        found = found.where(DefinitionRow.seq < below)
-    return fetch_all(connection, found)
+        query = query.where(DefinitionRow.seq < below)
+    return fetch_all(connection, query)
 
 
 def find(connection: Connection, definition_id: str) -> Row | None:
-    """The definition."""
+    """Return the definition, None if there is none."""
+    return first(connection, select(*COLUMNS).where(DefinitionRow.id == definition_id))
+
+
+def lock(connection: Connection, definition_id: str) -> Row | None:
+    """Return the definition and lock it until the transaction ends; None if there is none."""
     query = select(*COLUMNS).where(DefinitionRow.id == definition_id)
-    return first(connection, query)
+    return first(connection, query.with_for_update())
 
 
-def named(connection: Connection, name: str) -> Sequence[Row]:
-    """The definitions of this name: names need not be unique."""
+def find_named(connection: Connection, name: str) -> Sequence[Row]:
+    """Return at most 3 definitions of this name: names need not be unique."""
     query = select(*COLUMNS).where(DefinitionRow.name == name).limit(3)
     return fetch_all(connection, query)
 
 
-def executor(connection: Connection, executor_id: str) -> Row | None:
-    """The executor."""
+def find_executor(connection: Connection, executor_id: str) -> Row | None:
+    """Return the executor, None if there is none."""
     query = select(*ExecutorRow.__table__.columns).where(ExecutorRow.id == executor_id)
     return first(connection, query)
 
@@ -47,7 +55,7 @@ def add(connection: Connection, definition: Mapping[str, Any]) -> None:
 def replace(
     connection: Connection, definition_id: str, version: int, columns: Mapping[str, Any]
 ) -> bool:
-    """Whether the definition has its new values; False when its version is another by now."""
+    """Set the columns and the next version; return False when the version is another one."""
     changed = connection.execute(
         update(DefinitionRow)
         .where(DefinitionRow.id == definition_id, DefinitionRow.version == version)
@@ -57,7 +65,7 @@ def replace(
 
 
 def remove(connection: Connection, definition_id: str, version: int) -> bool:
-    """Whether the definition is deleted; False when its version is another by now."""
+    """Delete the definition; return False when the version is another one."""
     removed = connection.execute(
         delete(DefinitionRow).where(
             DefinitionRow.id == definition_id, DefinitionRow.version == version

@@ -1,37 +1,41 @@
-"""The store: one engine, two ways in. `reading` sees, `writing` is one transaction."""
+"""Access to the database: `Store.reading` and `Store.writing`, and helpers for statements."""
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Select, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
     InterfaceError,
     NoSuchModuleError,
     OperationalError,
-    TimeoutError,  # noqa: A004 - SQLAlchemy's own: no connection of the pool came free
+    TimeoutError,  # noqa: A004 - SQLAlchemy's own: no free connection in the pool
 )
 
 from sparktest.errors import InvalidError, UnavailableError
 
 POOL_SIZE = 16
-POOL_SECONDS = 5
-BUSY_MILLISECONDS = 10_000
-RETRY_SECONDS = 2
+POOL_TIMEOUT_SECONDS = 5
+BUSY_TIMEOUT_MILLISECONDS = 10_000
+RETRY_AFTER_SECONDS = 2
+# Execution option of engines whose transactions write.
 WRITES = "sparktest_writes"
+
+Row = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
 
 
 class Store:
-    """The open database of one application; threads may share it.
+    """The open database of an application; threads may share it.
 
-    Hold neither connection while waiting for anything but the database: one reader that waits
-    keeps SQLite from shortening its write-ahead log.
+    Do not hold a connection while waiting for anything but the database: an open reader keeps
+    SQLite from truncating its write-ahead log.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -42,46 +46,62 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection on which every statement sees what is committed when it starts.
+        """Yield a connection on which each statement sees what was committed when it started.
 
         Raises:
-            UnavailableError: the database does not answer, or all connections are taken.
+            UnavailableError: the database does not answer, or all connections are in use.
         """
-        # SQLite is in autocommit as long as nobody says BEGIN (see `listen`).
+        # SQLite is in autocommit mode until a BEGIN is sent (see `listen`).
         engine = self.engine if self.sqlite else self._reads
         with map_db_errors(), engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A connection in a transaction, committed at the end of the block.
+        """Yield a connection in a transaction, which is committed at the end of the block.
 
         Raises:
-            UnavailableError: the database does not answer, or somebody else writes for too long.
+            UnavailableError: the database does not answer, or is locked for too long.
         """
         with map_db_errors(), self._writes.begin() as connection:
             yield connection
 
     def revision(self) -> str:
-        """The revision the database has; raises UnavailableError when it does not answer."""
-        # Not by alembic, which weighs as much as all the rest of a worker.
+        """Return the revision of the database; raise UnavailableError when it does not answer."""
+        # Without Alembic, which would double the memory of a worker.
         with self.reading() as connection:
             found = connection.execute(text("SELECT version_num FROM alembic_version"))
             return str(found.scalar())
 
     @property
     def sqlite(self) -> bool:
-        """Whether this is SQLite: one writer at a time, one machine."""
+        """True for SQLite: one writer at a time, on one machine."""
         return self.engine.dialect.name == "sqlite"
 
     def close(self) -> None:
-        """Close all connections; the store opens new ones when it is used again."""
+        """Close all connections; using the store again opens new ones."""
         self.engine.dispose()
+
+
+def first(connection: Connection, query: Select[Any]) -> Row | None:
+    """Return the first row, None if there is none."""
+    return cast("Row | None", connection.execute(query).mappings().first())
+
+
+def fetch_all(connection: Connection, query: Select[Any]) -> Sequence[Row]:
+    """Return all rows."""
+    return cast("Sequence[Row]", connection.execute(query).mappings().all())
+
+
+def insert_or_update(connection: Connection, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that understands ON CONFLICT, for the connection's database."""
+    sqlite_in_use = connection.dialect.name == "sqlite"
+    return sqlite.insert(table) if sqlite_in_use else postgresql.insert(table)
 
 
 @contextmanager
 def map_db_errors() -> Iterator[None]:
-    """A block in which a database that cannot answer now is an UnavailableError."""
+    """Raise UnavailableError for the block's errors of a database that cannot answer now."""
     try:
         yield
     except (OperationalError, InterfaceError, TimeoutError) as error:
@@ -89,45 +109,45 @@ def map_db_errors() -> Iterator[None]:
         log.warning("database unavailable error=%s", str(cause).strip().replace("\n", " "))
         raise UnavailableError(
             "the database cannot answer now; see the log of the API",
-            retry_after=RETRY_SECONDS,
+            retry_after=RETRY_AFTER_SECONDS,
         ) from error
 
 
 def parse_url(database_url: str) -> URL:
-    """The address of the database; its repr hides the password.
+    """Return the parsed database URL; its repr hides the password.
 
     Raises:
-        InvalidError: it is no address of SQLite or PostgreSQL, or of a database in memory.
+        InvalidError: it is not a URL of SQLite or PostgreSQL, or names a database in memory.
     """
-    # Other programs that share DATABASE_URL write the short scheme.
+    # Other programs that read DATABASE_URL accept the short scheme.
     if database_url.startswith("postgres://"):
         database_url = database_url.replace("postgres://", "postgresql://", 1)
     try:
         url = make_url(database_url)
-    except ArgumentError as error:
-        raise InvalidError(_address("it cannot be read")) from error
+    except (ArgumentError, ValueError) as error:
+        raise InvalidError(_url_error("it cannot be read")) from error
     if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise InvalidError(_address(f"{url.get_backend_name()} is not supported"))
+        raise InvalidError(_url_error(f"{url.get_backend_name()} is not supported"))
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise InvalidError(_address("a database in memory forgets every run; name a file"))
+        raise InvalidError(_url_error("a database in memory forgets every run; name a file"))
     if url.get_backend_name() == "sqlite":
         url = url.set(database=str(Path(url.database or "").expanduser().absolute()))
     return url
 
 
 def engine_options(url: URL) -> dict[str, Any]:
-    """The options of an engine that serves requests."""
+    """Return the options of an engine that serves requests."""
     options: dict[str, Any] = {
         "hide_parameters": True,
         "pool_size": POOL_SIZE,
         "max_overflow": 0,
-        "pool_timeout": POOL_SECONDS,
+        "pool_timeout": POOL_TIMEOUT_SECONDS,
     }
     if url.get_backend_name() == "postgresql":
-        # What the address says (a search_path, say) would be lost to what is said here.
+        # Keep the options of the URL (a search_path, for example): these would replace them.
         given = f"{url.query.get('options', '')} "
         options["connect_args"] = {
-            "connect_timeout": POOL_SECONDS,
+            "connect_timeout": POOL_TIMEOUT_SECONDS,
             "application_name": "sparktest",
             "options": f"{given}-c timezone=utc -c lock_timeout=5s -c statement_timeout=30s",
         }
@@ -136,7 +156,7 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 @contextmanager
 def missing_driver_as_error() -> Iterator[None]:
-    """A block in which a missing driver is an InvalidError that names the extra to install."""
+    """Raise InvalidError that names the extra to install where a driver is missing."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -144,21 +164,21 @@ def missing_driver_as_error() -> Iterator[None]:
             f"PostgreSQL needs the driver {error.name}: pip install 'sparktest[postgres]'"
         ) from error
     except NoSuchModuleError as error:
-        raise InvalidError(_address("its driver is not known")) from error
+        raise InvalidError(_url_error("its driver is not known")) from error
 
 
 def listen(engine: Engine) -> None:
-    """Make the engine set up its SQLite connections; PostgreSQL's need nothing."""
+    """Register the event handlers that SQLite connections need."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
 
 
 def ensure_sqlite_file(url: URL) -> None:
-    """Create the folder (0700) and the file (0600) of a SQLite database where they lack.
+    """Create the directory (0700) and the file (0600) of a SQLite database if they do not exist.
 
     Raises:
-        InvalidError: the place cannot be written.
+        InvalidError: the path cannot be written.
     """
     if url.get_backend_name() != "sqlite":
         return
@@ -167,15 +187,15 @@ def ensure_sqlite_file(url: URL) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise InvalidError(_address(f"{path}: {error.strerror}")) from error
+        raise InvalidError(_url_error(f"{path}: {error.strerror}")) from error
 
 
 def _set_up_sqlite(dbapi: Any, record: object) -> None:
-    # None: the driver begins nothing by itself. Its own transactions leave SELECTs outside,
-    # and two writers that read first then overwrite each other without an error.
+    # None: the driver does not begin transactions by itself. Its own leave SELECTs outside, so
+    # that two writers that read first would overwrite each other without an error.
     dbapi.isolation_level = None
     for pragma in (
-        f"busy_timeout = {BUSY_MILLISECONDS}",
+        f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
         "foreign_keys = ON",
         "synchronous = NORMAL",
     ):
@@ -183,13 +203,13 @@ def _set_up_sqlite(dbapi: Any, record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE waits for the lock before the first read; a deferred transaction that turns from
-    # reading to writing fails at once, whatever busy_timeout says.
+    # IMMEDIATE waits for the lock before the first read; a deferred transaction that goes from
+    # reading to writing fails at once, regardless of busy_timeout.
     if connection.get_execution_options().get(WRITES):
         connection.execute(text("BEGIN IMMEDIATE"))
 
 
-def _address(problem: str) -> str:
+def _url_error(problem: str) -> str:
     return (
         f"SPARKTEST_DATABASE_URL: {problem}; it looks like sqlite:////path/to/file.db or "
         "postgresql://user@host/name"

@@ -1,4 +1,4 @@
-"""Bring a database up to date. Safe to call from every process that starts."""
+"""Migrate a database. Every process may call it when it starts."""
 
 import fcntl
 import os
@@ -12,7 +12,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
 
 from sparktest.api.store.engine import (
     WRITES,
@@ -22,41 +24,42 @@ from sparktest.api.store.engine import (
     missing_driver_as_error,
     parse_url,
 )
-from sparktest.errors import SparkTestError
+from sparktest.errors import InvalidError, SparkTestError
 
-# Any number; every process that migrates this database takes the same lock.
+# Key of the advisory lock that every migrating process takes on PostgreSQL.
 LOCK = 7_201_116_320
 
 
 def upgrade(database_url: str, revision: str = "head") -> str:
-    """The revision the database has now, after all migrations up to `revision`.
+    """Run all migrations up to `revision`; return the revision that the database then has.
 
-    Two processes at once migrate once: the second waits and finds nothing to do. All or nothing:
-    a migration that fails leaves the database as it was.
+    Of two processes at once, the second waits and finds nothing to do. A migration that fails
+    leaves the database as it was.
 
     Raises:
-        InvalidError: the address is wrong, its place cannot be written, or a driver is missing.
+        InvalidError: the URL is wrong, its path cannot be written, a driver is missing, or the
+            database belongs to a newer version or to another program.
         UnavailableError: the database does not answer.
     """
     return _migrate(database_url, command.upgrade, revision)
 
 
 def downgrade(database_url: str, revision: str) -> str:
-    """The revision the database has now, after going back; what the older schema lacks is lost."""
+    """Undo migrations down to `revision`; data that the older schema cannot hold is lost."""
     return _migrate(database_url, command.downgrade, revision)
 
 
 def current(database_url: str) -> str:
-    """The revision the database has, empty where it has none; creates nothing."""
+    """Return the revision of the database, empty where it has none; create nothing."""
     url = parse_url(database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         return ""
-    with map_db_errors(), _engine(url) as engine, engine.connect() as connection:
+    with _map_errors(), _engine(url) as engine, engine.connect() as connection:
         return _revision(connection)
 
 
 def head() -> str:
-    """The newest revision that this installation has migrations for."""
+    """Return the newest revision that this installation has migrations for."""
     with _config() as config:
         return ScriptDirectory.from_config(config).get_current_head() or ""
 
@@ -64,7 +67,7 @@ def head() -> str:
 def _migrate(database_url: str, step: Callable[[Config, str], None], revision: str) -> str:
     url = parse_url(database_url)
     ensure_sqlite_file(url)
-    with map_db_errors(), _alone(url), _engine(url) as engine, engine.connect() as connection:
+    with _map_errors(), _exclusive(url), _engine(url) as engine, engine.connect() as connection:
         with connection.begin(), _config() as config:
             if not _sqlite(url):
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -80,7 +83,7 @@ def _revision(connection: Connection) -> str:
 
 @contextmanager
 def _engine(url: URL) -> Iterator[Engine]:
-    """An engine without a pool: what a migration sets on a connection ends with it."""
+    """Yield an engine without a pool, so that settings of a connection end with it."""
     with missing_driver_as_error():
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     listen(engine)
@@ -91,8 +94,8 @@ def _engine(url: URL) -> Iterator[Engine]:
 
 
 def _set_up_migration(dbapi: Any, record: object) -> None:
-    # A batch migration copies a table and drops the old one; with foreign keys on, the drop would
-    # delete every child row. SQLite ignores this pragma inside a transaction.
+    # A batch migration copies a table and drops the old one; with foreign keys enabled, the drop
+    # would delete every child row. SQLite ignores this pragma inside a transaction.
     dbapi.execute("PRAGMA foreign_keys = OFF")
     dbapi.execute("PRAGMA journal_mode = WAL")
 
@@ -103,18 +106,18 @@ def _check_foreign_keys(connection: Connection) -> None:
     orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
     if orphans:
         raise SparkTestError(
-            f"the migration would leave {len(orphans)} rows without the row they belong to; "
+            f"the migration would leave {len(orphans)} rows without their parent row; "
             "nothing was changed"
         )
 
 
 @contextmanager
-def _alone(url: URL) -> Iterator[None]:
-    """No other process migrates this SQLite database now.
+def _exclusive(url: URL) -> Iterator[None]:
+    """Hold a lock against other processes that migrate this SQLite database.
 
-    BEGIN IMMEDIATE is not enough: SQLite turns on its write-ahead log outside of transactions,
-    and fails at once when two try. The lock is on the folder, since whoever opens and closes the
-    database file itself drops SQLite's own locks on it.
+    BEGIN IMMEDIATE is not enough: SQLite switches to its write-ahead log outside of transactions,
+    and fails at once when two processes try. The lock is on the directory, because closing the
+    database file itself would drop SQLite's own locks on it.
     """
     if not _sqlite(url):
         yield
@@ -125,6 +128,23 @@ def _alone(url: URL) -> Iterator[None]:
         yield
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _map_errors() -> Iterator[None]:
+    """Raise InvalidError for a database that is newer than this code or is no database."""
+    try:
+        with map_db_errors():
+            yield
+    except CommandError as error:
+        raise InvalidError(
+            f"SPARKTEST_DATABASE_URL: the database belongs to a newer SparkTest ({error}); "
+            "install that version"
+        ) from error
+    except DatabaseError as error:
+        if "not a database" not in str(error.orig):
+            raise
+        raise InvalidError(f"SPARKTEST_DATABASE_URL: {error.orig}") from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The tables of runs: the run itself, what it is found by, its log, and what is left of it."""
+"""The tables of runs: runs, their labels and search terms, their logs, and tombstones."""
 
 from datetime import datetime
 from typing import Any
@@ -17,13 +17,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from sparktest.api.store.tables import Base, public_id, seq
-from sparktest.api.store.types import BigId, SearchTerm
+from sparktest.api.store.tables import Base, BigId, SearchTerm, SpecColumns, public_id, seq
 from sparktest.domain import LogState, Origin, Status
 
 
-def _one_of(column: str, words: type[Status | Origin | LogState]) -> CheckConstraint:
-    quoted = ", ".join(f"'{word.value}'" for word in words)
+def _one_of(column: str, values: type[Status | Origin | LogState]) -> CheckConstraint:
+    quoted = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({quoted})", name=column)
 
 
@@ -31,8 +30,8 @@ def _run_seq() -> Mapped[int]:
     return mapped_column(BigId, ForeignKey("test_runs.seq", ondelete="CASCADE"), primary_key=True)
 
 
-class RunRow(Base):
-    """One execution, with its own snapshot of what to run: no foreign key to any parent."""
+class RunRow(SpecColumns, Base):
+    """One execution, with a snapshot of its spec: no foreign key to a definition or executor."""
 
     __tablename__ = "test_runs"
     __table_args__ = (
@@ -59,16 +58,8 @@ class RunRow(Base):
     status: Mapped[str] = mapped_column(String(32))
     status_reason: Mapped[str | None] = mapped_column(Text)
     status_message: Mapped[str | None] = mapped_column(Text)
-    # What to run.
-    image: Mapped[str] = mapped_column(Text)
-    commands: Mapped[list[Any]]
+    # What to run, beside SpecColumns.
     entrypoint: Mapped[list[Any]]
-    args: Mapped[list[Any]]
-    env: Mapped[dict[str, Any]]
-    env_from: Mapped[list[Any]]
-    resources: Mapped[dict[str, Any]]
-    service_account_name: Mapped[str | None] = mapped_column(String(253))
-    image_pull_secrets: Mapped[list[Any]]
     timeout_seconds: Mapped[int] = mapped_column(Integer)
     ttl_seconds_after_finished: Mapped[int | None] = mapped_column(Integer)
     # Where it runs.
@@ -102,7 +93,7 @@ class RunRow(Base):
 
 
 class RunLabelRow(Base):
-    """A label of a run, for filtering; the run itself has them all for display."""
+    """A label of a run, for filtering; `RunRow.labels` has them all for display."""
 
     __tablename__ = "test_run_labels"
 
@@ -112,8 +103,8 @@ class RunLabelRow(Base):
     __table_args__ = (Index("idx_test_run_labels_run", "run_seq"),)
 
 
-class RunWordRow(Base):
-    """A word that a run is found by; a search asks for the beginnings of words."""
+class RunTermRow(Base):
+    """A search term of a run; a search matches the beginnings of terms."""
 
     __tablename__ = "test_run_words"
 
@@ -123,7 +114,7 @@ class RunWordRow(Base):
 
 
 class LogChunkRow(Base):
-    """A piece of a container's log, as it was sent: `start` counts the bytes before it."""
+    """A piece of a container's log; `start` is its offset in bytes."""
 
     __tablename__ = "test_run_log_chunks"
 
@@ -135,7 +126,7 @@ class LogChunkRow(Base):
 
 
 class TombstoneRow(Base):
-    """What is left of a deleted run: whoever reports or registers it again is told that it went."""
+    """Record of a deleted run, so that a later report or registration gets 410 Gone."""
 
     __tablename__ = "test_run_tombstones"
     __table_args__ = (UniqueConstraint("cluster", "k8s_ref_uid"),)

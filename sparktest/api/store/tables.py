@@ -1,22 +1,32 @@
-"""The tables of definitions, executors, suites and of what the API remembers beside runs.
+"""The tables of definitions, executors, suites and controllers, and the column types of all tables.
 
-`seq` numbers rows inside the store and orders pages; `id` is the UUID that the world sees.
+`seq` numbers rows inside the store and orders pages; `id` is the public UUID.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import CHAR, CheckConstraint, ForeignKey, Integer, MetaData, String, Text
+from sqlalchemy import (
+    CHAR,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+from sqlalchemy.types import TypeDecorator
 
-from sparktest.api.store.types import BigId, Json, UtcTime
-
-# The revision of migrations/ that this code reads and writes.
+# The migration revision that this code reads and writes.
 REVISION = "0002"
 
-
-NAMES = {
+CONSTRAINT_NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -24,12 +34,57 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
+# SQLite generates numbers only for a column of type INTEGER.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+# Compared byte by byte on both databases, so that a prefix is a range of the index.
+SearchTerm = String(64).with_variant(String(64, collation="C"), "postgresql")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware time, stored and returned in UTC; a naive time is refused.
+
+    SQLite stores no zone: 12:00+02:00 would come back as a naive 12:00.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert the time to UTC."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value}")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the time as an aware time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """JSON stored as text: nothing filters by its contents, so no JSON type is needed.
+
+    Python's None is stored as NULL, never as the JSON word null.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Encode the value."""
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Decode the text."""
+        return None if value is None else msgspec.json.decode(value)
+
 
 class Base(DeclarativeBase):
-    """What all tables share: every constraint has a name, so that a migration can drop it."""
+    """Base class of all tables; every constraint has a name, so that a migration can drop it."""
 
     registry = registry(
-        metadata=MetaData(naming_convention=NAMES),
+        metadata=MetaData(naming_convention=CONSTRAINT_NAMES),
         type_annotation_map={datetime: UtcTime(), dict[str, Any]: Json(), list[Any]: Json()},
     )
 
@@ -38,13 +93,26 @@ db = SQLAlchemy(model_class=Base)
 
 
 def seq() -> Mapped[int]:
-    """The column that numbers rows; a number is never given twice."""
+    """Return the column that numbers rows; a number is never used twice."""
     return mapped_column(BigId, primary_key=True, autoincrement=True)
 
 
 def public_id() -> Mapped[str]:
-    """The column of the UUID, in lower case and with dashes."""
+    """Return the column of the UUID, in lower case and with dashes."""
     return mapped_column(CHAR(36), unique=True)
+
+
+class SpecColumns:
+    """Columns of `domain.RunSpec`: what a run or a definition runs."""
+
+    image: Mapped[str] = mapped_column(Text, default="")
+    commands: Mapped[list[Any]] = mapped_column(default=list)
+    args: Mapped[list[Any]] = mapped_column(default=list)
+    env: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    env_from: Mapped[list[Any]] = mapped_column(default=list)
+    resources: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    service_account_name: Mapped[str | None] = mapped_column(String(253))
+    image_pull_secrets: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class ExecutorRow(Base):
@@ -68,7 +136,7 @@ class ExecutorRow(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
 
 
-class DefinitionRow(Base):
+class DefinitionRow(SpecColumns, Base):
     """A reusable test."""
 
     __tablename__ = "test_definitions"
@@ -78,15 +146,7 @@ class DefinitionRow(Base):
     id: Mapped[str] = public_id()
     name: Mapped[str] = mapped_column(String(200), index=True)
     description: Mapped[str] = mapped_column(Text, default="")
-    image: Mapped[str] = mapped_column(Text, default="")
-    commands: Mapped[list[Any]] = mapped_column(default=list)
     command: Mapped[list[Any]] = mapped_column(default=list)
-    args: Mapped[list[Any]] = mapped_column(default=list)
-    env: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    env_from: Mapped[list[Any]] = mapped_column(default=list)
-    resources: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    service_account_name: Mapped[str | None] = mapped_column(String(253))
-    image_pull_secrets: Mapped[list[Any]] = mapped_column(default=list)
     timeout_seconds: Mapped[int | None] = mapped_column(Integer)
     executor_id: Mapped[str | None] = mapped_column(
         ForeignKey("test_executors.id", ondelete="SET NULL"), index=True
@@ -117,7 +177,7 @@ class SuiteRow(Base):
 
 
 class SuiteMemberRow(Base):
-    """A definition's place in a suite; a definition may have several."""
+    """Membership of a definition in a suite, by position; a definition may occur several times."""
 
     __tablename__ = "test_suite_members"
 
@@ -131,7 +191,7 @@ class SuiteMemberRow(Base):
 
 
 class SuiteRunRow(Base):
-    """One execution of a suite; name and mode are a snapshot, as in runs."""
+    """One execution of a suite; name and mode are a snapshot."""
 
     __tablename__ = "test_suite_runs"
     __table_args__ = (
@@ -151,7 +211,7 @@ class SuiteRunRow(Base):
 
 
 class ControllerRow(Base):
-    """When the controller of a cluster last spoke to the API."""
+    """Heartbeat of the controller of a cluster: the time of its last request."""
 
     __tablename__ = "controllers"
 

@@ -11,9 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from sparktest.api.store import engine, open_store
 from sparktest.api.store.engine import engine_options, parse_url
-from sparktest.api.store.run_tables import RunWordRow
-from sparktest.api.store.tables import ControllerRow, DefinitionRow
-from sparktest.api.store.types import Json, UtcTime
+from sparktest.api.store.run_tables import RunTermRow
+from sparktest.api.store.tables import ControllerRow, DefinitionRow, Json, UtcTime
 from sparktest.errors import InvalidError, UnavailableError
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -62,7 +61,7 @@ class TestTransactions:
             assert len(reader.execute(select(ControllerRow)).all()) == 1
 
     def test_a_child_needs_its_parent(self, store):
-        row = insert(RunWordRow).values(word="x", run_seq=99)
+        row = insert(RunTermRow).values(word="x", run_seq=99)
         with pytest.raises(IntegrityError), store.writing() as connection:
             connection.execute(row)
 

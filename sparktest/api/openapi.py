@@ -1,0 +1,122 @@
+"""The OpenAPI document: response schemas come from the msgspec structs that are answered."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast, get_args
+
+import flask_smorest  # type: ignore[import-untyped]
+import msgspec
+from flask import Response, request
+
+from sparktest.api import problems
+from sparktest.api.parsing import Parser, pointer
+from sparktest.api.serializers import required_keys
+from sparktest.domain import Definition, Run
+from sparktest.errors import FieldError, InvalidError
+
+REFERENCE = "#/components/schemas/{name}"
+
+View = TypeVar("View", bound=Callable[..., Response])
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """Blueprint that parses requests with our parser and documents structs as responses.
+
+    Its decorators keep the type of the view. A view without a query schema refuses every query
+    parameter.
+    """
+
+    ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.response_types: set[type] = set()
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Serve the view at a path."""
+        decorate = super().route(rule, **options)
+
+        def register(view: View) -> View:
+            decorate(view if hasattr(view, "reads_query") else _without_query(view))
+            return view
+
+        return register
+
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """Pass the parsed body or query to the view, as its first argument."""
+        # An instance: from a class, a new one would be made for every request.
+        schema = schema() if isinstance(schema, type) else schema
+        decorate = super().arguments(schema, **options)
+
+        def parse(view: View) -> View:
+            wrapped = decorate(view)
+            if options.get("location") == "query":
+                # functools.wraps copies it to the decorators above.
+                wrapped.reads_query = True
+            return cast(View, wrapped)
+
+        return parse
+
+    def response(self, status: int, body: Any = None, **options: Any) -> Callable[[View], View]:
+        """Document the response: a struct, a list of a struct, or no body."""
+        schema = self._schema(body)
+        return cast("Callable[[View], View]", super().response(status, schema, **options))
+
+    def alt_response(self, status: int, *, body: Any, **options: Any) -> Callable[[View], View]:
+        """Document another response."""
+        schema = self._schema(body)
+        return cast(
+            "Callable[[View], View]", super().alt_response(status, schema=schema, **options)
+        )
+
+    @staticmethod
+    def doc(**options: Any) -> Callable[[View], View]:
+        """Document what cannot be inferred."""
+        return cast("Callable[[View], View]", flask_smorest.Blueprint.doc(**options))
+
+    def _schema(self, body: Any) -> dict[str, Any] | None:
+        if body is None:
+            return None
+        item = get_args(body)[0] if get_args(body) else body
+        self.response_types.add(item)
+        reference = {"$ref": REFERENCE.format(name=item.__name__)}
+        return reference if item is body else {"type": "array", "items": reference}
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc]
+    """The OpenAPI document, with problems as its errors."""
+
+    ERROR_SCHEMA = {"$ref": REFERENCE.format(name="Problem")}  # noqa: RUF012 - flask-smorest's
+
+    def document_responses(self, types: set[type]) -> None:
+        """Add the schemas of the structs, and of all that they refer to."""
+        ordered = sorted({*types, problems.Problem}, key=lambda kind: kind.__name__)
+        _, schemas = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
+        for struct in (Run, Definition):
+            schemas[struct.__name__]["required"] = required_keys(struct)
+        for name, schema in schemas.items():
+            self.spec.components.schema(name, schema)
+
+    def _register_responses(self) -> None:
+        # The shared responses are the errors; all others are documented at their route.
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MIMETYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
+    def handle_http_exception(self, error: Any) -> Response:
+        """Return the error as a problem."""
+        return problems.from_http(error)
+
+
+def _without_query(view: View) -> View:
+    @wraps(view)
+    def check(*args: Any, **kwargs: Any) -> Response:
+        unknown: list[FieldError] = [
+            {"pointer": pointer([name]), "detail": "Unknown field."} for name in request.args
+        ]
+        if unknown:
+            detail = "; ".join(f"{error['pointer']}: {error['detail']}" for error in unknown)
+            raise InvalidError(detail, errors=unknown)
+        return view(*args, **kwargs)
+
+    return cast(View, check)
