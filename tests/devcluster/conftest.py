@@ -1,4 +1,4 @@
-"""Dev clusters for tests: a shared one with a namespace per test, or one per test."""
+"""Dev clusters for tests: a shared one with a namespace per test, and one per test."""
 
 from collections.abc import Iterator
 from importlib.resources import files
@@ -15,7 +15,7 @@ from tests.devcluster.faults import AdjustableClock, Faults
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevCluster]:
-    """A dev cluster for all tests that stay in a namespace."""
+    """A dev cluster shared by all tests that stay in their namespace."""
     with DevCluster.start(tmp_path_factory.mktemp("shared") / "cluster") as running:
         yield running
 
@@ -33,14 +33,14 @@ def client(shared: DevCluster) -> Iterator[Client]:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[DevCluster]:
-    """A dev cluster that belongs to one test."""
+    """A dev cluster of this test alone."""
     with DevCluster.start(tmp_path / "cluster", clock=AdjustableClock()) as running:
         yield running
 
 
 @pytest.fixture
 def faults(cluster: DevCluster) -> Iterator[Faults]:
-    """The faults of the dev cluster that belongs to one test."""
+    """Injects faults into `cluster`."""
     made = Faults(cluster)
     yield made
     made.clear()
@@ -48,7 +48,7 @@ def faults(cluster: DevCluster) -> Iterator[Faults]:
 
 @pytest.fixture
 def own(cluster: DevCluster) -> Iterator[Client]:
-    """A client of the dev cluster that belongs to one test."""
+    """A client of `cluster`."""
     made = Client(cluster)
     yield made
     made.close()
@@ -58,27 +58,27 @@ def own(cluster: DevCluster) -> Iterator[Client]:
 def testrun_cluster(
     tmp_path_factory: pytest.TempPathFactory, testrun_crd: Any
 ) -> Iterator[DevCluster]:
-    """A dev cluster that serves TestRuns, for tests that stay in a namespace."""
-    with DevCluster.start(tmp_path_factory.mktemp("testruns") / "cluster") as running:
-        maker = Client(running)
+    """A shared dev cluster that has the TestRun CRD, for tests that stay in their namespace."""
+    with DevCluster.start(tmp_path_factory.mktemp("testrun_cluster") / "cluster") as running:
+        admin = Client(running)
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        maker.create(path, testrun_crd)
-        maker.close()
+        admin.create(path, testrun_crd)
+        admin.close()
         yield running
 
 
 @pytest.fixture
 def namespace(testrun_cluster: DevCluster) -> Iterator[str]:
-    """A namespace that exists during the test."""
-    maker = Client(testrun_cluster)
+    """A namespace of `testrun_cluster` that is deleted after the test."""
+    admin = Client(testrun_cluster)
     body = {"metadata": {"generateName": "test-"}}
-    name = maker.create("/api/v1/namespaces", body)["metadata"]["name"]
+    name = admin.create("/api/v1/namespaces", body)["metadata"]["name"]
     yield name
-    maker.delete(f"/api/v1/namespaces/{name}")
-    maker.close()
+    admin.delete(f"/api/v1/namespaces/{name}")
+    admin.close()
 
 
 @pytest.fixture(scope="session")
 def testrun_crd() -> Any:
-    """The CRD of TestRun."""
+    """The shipped CRD of TestRun."""
     return yaml.safe_load((files("sparktest.crd") / "testrun.yaml").read_text(encoding="utf-8"))

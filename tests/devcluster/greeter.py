@@ -1,4 +1,4 @@
-"""A small kopf operator: it greets TestRuns, notes when one is cancelled, says goodbye."""
+"""A small kopf operator that reacts to created, cancelled and deleted TestRuns."""
 
 from typing import Any
 

@@ -89,3 +89,29 @@ class Kubectl:
 
     def _in_namespace(self, text: str) -> str:
         return text.replace("{ns}", self.namespace)
+
+
+class Step(NamedTuple):
+    """A kubectl command of a scenario. All of its output is compared, with these exceptions.
+
+    Args:
+        command: the command line without kubectl.
+        stdin: the text for `-f -`.
+        within: each line of the dev cluster has to be in the output of the real one.
+        fields: likewise, but only the names of explained fields are compared.
+        lines: the command does not end; compare its first lines.
+        meanwhile: commands to run once it has printed its first line.
+    """
+
+    command: str
+    stdin: str = ""
+    within: bool = False
+    fields: bool = False
+    lines: int = 0
+    meanwhile: tuple[str, ...] = ()
+
+
+def steps(text: str, **stdin: str) -> list[Step]:
+    """Parse one step per line; a name behind `<` selects its stdin."""
+    lines = [line.strip().rpartition(" < ") for line in text.strip().splitlines()]
+    return [Step(command, stdin[name]) if command else Step(name) for command, _, name in lines]

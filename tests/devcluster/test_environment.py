@@ -1,4 +1,4 @@
-"""The environment and command of a container."""
+"""Building the environment and the command of a container."""
 
 from base64 import b64encode
 from pathlib import Path
@@ -29,7 +29,7 @@ def built(**container: Any) -> dict[str, str]:
     )
 
 
-def test_nothing_of_the_users_own_environment_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_environment_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "canary")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     found = built()
@@ -48,7 +48,7 @@ def test_later_variables_use_earlier_ones() -> None:
     assert (found["A"], found["B"], found["C"]) == ("1", "1$(C)$(A)", "3")
 
 
-def test_secrets_and_config_maps_are_read_whole_or_by_key() -> None:
+def test_secrets_and_config_maps_are_read_completely_or_by_key() -> None:
     sources = [
         {"secretRef": {"name": "s"}},
         {"prefix": "P_", "configMapRef": {"name": "c"}},
@@ -65,19 +65,19 @@ def test_secrets_and_config_maps_are_read_whole_or_by_key() -> None:
     assert "not a name" not in found
 
 
-def test_own_variables_win_over_those_of_sources() -> None:
+def test_env_overrides_env_from() -> None:
     sources = [{"configMapRef": {"name": "c"}}]
     assert built(envFrom=sources, env=[{"name": "A", "value": "own"}])["A"] == "own"
 
 
-def test_fields_of_the_pod_can_be_named() -> None:
-    def named(path: str) -> str:
+def test_a_field_ref_reads_a_field_of_the_pod() -> None:
+    def field(path: str) -> str:
         return built(env=[{"name": "F", "valueFrom": {"fieldRef": {"fieldPath": path}}}])["F"]
 
-    assert named("metadata.name") == "p"
-    assert named("metadata.labels['app']") == "x"
-    assert named("spec.nodeName") == "devcluster"
-    assert named("status.podIP") == ""
+    assert field("metadata.name") == "p"
+    assert field("metadata.labels['app']") == "x"
+    assert field("spec.nodeName") == "devcluster"
+    assert field("status.podIP") == ""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_fields_of_the_pod_can_be_named() -> None:
         ({"env": [{"name": "X", "valueFrom": {"fieldRef": {"fieldPath": "spec"}}}]}, "spec"),
     ],
 )
-def test_what_is_not_there_is_named(container: dict[str, Any], words: str) -> None:
+def test_a_missing_source_is_named_in_the_error(container: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words.replace("'", ".")):
         built(**container)
 
@@ -106,6 +106,6 @@ def test_commands_are_expanded_and_shell_variables_left_alone() -> None:
 
 
 @pytest.mark.parametrize("container", [{"image": "i"}, {"image": "i", "args": ["x"]}])
-def test_an_image_without_a_command_is_refused_with_the_reason(container: dict[str, Any]) -> None:
+def test_a_container_without_a_command_is_rejected_with_a_reason(container: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="not pulled"):
         build_command(container, {})

@@ -1,4 +1,4 @@
-"""Injected faults as a client sees them, and that no request can inject one."""
+"""The faults that tests inject, as a client sees them."""
 
 import http.client
 import time
@@ -24,12 +24,12 @@ def version(client: Client) -> str:
     return str(client.get(MAPS)["metadata"]["resourceVersion"])
 
 
-def told(event: Any) -> str:
+def name_of(event: Any) -> str:
     return str(event["object"]["metadata"]["name"])
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 409, 410, 429, 500, 503])
-def test_a_call_is_answered_with_an_error_and_not_carried_out(
+def test_a_call_is_answered_with_an_error_and_not_executed(
     own: Client, faults: Faults, code: int
 ) -> None:
     faults.answer(code)
@@ -39,14 +39,14 @@ def test_a_call_is_answered_with_an_error_and_not_carried_out(
     own.create(MAPS, config_map("a"))
 
 
-def test_an_error_can_say_when_to_come_back(own: Client, faults: Faults) -> None:
+def test_an_error_can_have_a_retry_after(own: Client, faults: Faults) -> None:
     faults.answer(429, retry_after=7)
     reply = own.call("GET", MAPS)
     assert (reply.code, reply.headers["Retry-After"]) == (429, "7")
     assert reply.body["details"] == {"retryAfterSeconds": 7}
 
 
-def test_a_fault_meets_only_the_calls_that_it_is_meant_for(own: Client, faults: Faults) -> None:
+def test_a_fault_hits_only_matching_calls(own: Client, faults: Faults) -> None:
     own.create(MAPS, config_map("a"))
     own.create(MAPS, config_map("b"))
     faults.answer(500, Calls(verbs=("get",), resource="configmaps", name="a", times=2))
@@ -54,7 +54,7 @@ def test_a_fault_meets_only_the_calls_that_it_is_meant_for(own: Client, faults: 
     assert codes == [500, 200, 500, 200]
 
 
-def test_chance_picks_a_share_of_the_calls(own: Client, faults: Faults) -> None:
+def test_a_fault_can_hit_a_random_share_of_the_calls(own: Client, faults: Faults) -> None:
     faults.answer(500, Calls(verbs=WRITES, times=None, share=0.3))
     codes = [own.call("POST", MAPS, config_map(f"a{number}")).code for number in range(200)]
     assert 30 <= codes.count(500) <= 90
@@ -63,14 +63,14 @@ def test_chance_picks_a_share_of_the_calls(own: Client, faults: Faults) -> None:
     own.create(MAPS, config_map("b"))
 
 
-def test_a_lost_reply_is_carried_out_without_an_answer(own: Client, faults: Faults) -> None:
+def test_a_call_whose_reply_is_lost_is_executed(own: Client, faults: Faults) -> None:
     faults.lose_reply(Calls(verbs=("create",)))
     with pytest.raises(http.client.RemoteDisconnected):
         own.call("POST", MAPS, config_map("a"))
-    assert told({"object": own.get(f"{MAPS}/a")}) == "a"
+    assert name_of({"object": own.get(f"{MAPS}/a")}) == "a"
 
 
-def test_an_answer_can_be_late(own: Client, faults: Faults) -> None:
+def test_a_call_can_be_delayed(own: Client, faults: Faults) -> None:
     faults.delay(0.3, Calls(verbs=("get",)))
     own.create(MAPS, config_map("a"))
     began = time.monotonic()
@@ -78,7 +78,7 @@ def test_an_answer_can_be_late(own: Client, faults: Faults) -> None:
     assert time.monotonic() - began >= 0.3
 
 
-def test_a_dropped_watch_is_cut_and_goes_on_where_it_was(own: Client, faults: Faults) -> None:
+def test_a_dropped_watch_is_cut_and_can_be_resumed(own: Client, faults: Faults) -> None:
     begin = version(own)
     with own.stream(f"{MAPS}?watch=1&resourceVersion={begin}") as stream:
         own.create(MAPS, config_map("a"))
@@ -89,10 +89,10 @@ def test_a_dropped_watch_is_cut_and_goes_on_where_it_was(own: Client, faults: Fa
     own.create(MAPS, config_map("b"))
     last = event["object"]["metadata"]["resourceVersion"]
     with own.stream(f"{MAPS}?watch=1&resourceVersion={last}") as stream:
-        assert told(stream.event()) == "b"
+        assert name_of(stream.event()) == "b"
 
 
-def test_a_dropped_follower_of_a_log_is_cut(own: Client, faults: Faults) -> None:
+def test_a_dropped_log_follower_is_cut(own: Client, faults: Faults) -> None:
     own.create(JOBS, job("a", "echo up; sleep 60"))
     name = pod_in(own, "a", "running")["metadata"]["name"]
     path = f"/api/v1/namespaces/default/pods/{name}/log?follow=1"
@@ -103,7 +103,7 @@ def test_a_dropped_follower_of_a_log_is_cut(own: Client, faults: Faults) -> None
             stream.rest()
 
 
-def test_a_frozen_watch_stays_open_and_says_nothing_while_a_later_one_does(
+def test_a_frozen_watch_stays_open_and_silent_while_a_later_one_works(
     own: Client, faults: Faults
 ) -> None:
     path = f"{MAPS}?watch=1&resourceVersion={version(own)}"
@@ -114,14 +114,12 @@ def test_a_frozen_watch_stays_open_and_says_nothing_while_a_later_one_does(
         with pytest.raises(TimeoutError):
             silent.line()
         with own.stream(path) as later:
-            assert told(later.event()) == "a"
+            assert name_of(later.event()) == "a"
         faults.thaw_watches()
-        assert told(frozen.event()) == "a"
+        assert name_of(frozen.event()) == "a"
 
 
-def test_a_history_that_is_forgotten_ends_watches_and_lists_with_410(
-    own: Client, faults: Faults
-) -> None:
+def test_a_forgotten_history_ends_watches_and_pages_with_410(own: Client, faults: Faults) -> None:
     for name in "abc":
         own.create(MAPS, config_map(name))
     page = own.get(f"{MAPS}?limit=1")["metadata"]
@@ -131,7 +129,7 @@ def test_a_history_that_is_forgotten_ends_watches_and_lists_with_410(
     assert own.call("GET", f"{MAPS}?limit=1&continue={page['continue']}").code == 410
 
 
-def test_a_clock_that_jumps_brings_on_what_was_to_come(own: Client, faults: Faults) -> None:
+def test_deadlines_and_ttls_expire_when_the_clock_is_set_ahead(own: Client, faults: Faults) -> None:
     own.create(JOBS, job("short", "sleep 60", spec={"activeDeadlineSeconds": 1000}))
     own.create(JOBS, job("pod", "sleep 60", pod={"activeDeadlineSeconds": 2000}))
     own.create(JOBS, job("gone", "true", spec={"ttlSecondsAfterFinished": 3000}))
@@ -147,7 +145,7 @@ def test_a_clock_that_jumps_brings_on_what_was_to_come(own: Client, faults: Faul
     eventually(lambda: own.call("GET", f"{JOBS}/gone").code == 404)
 
 
-def test_a_clock_that_is_set_back_ends_nothing_early(own: Client, faults: Faults) -> None:
+def test_no_deadline_expires_when_the_clock_is_set_back(own: Client, faults: Faults) -> None:
     own.create(JOBS, job("a", "sleep 0.5; echo done", pod={"activeDeadlineSeconds": 60}))
     pod_in(own, "a", "running")
     faults.move_clock(-3600)

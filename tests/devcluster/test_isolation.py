@@ -1,4 +1,4 @@
-"""What a Job's process can see of the user, and what other users can see of the dev cluster."""
+"""A Job's process sees no secrets of the user, and other users see nothing of the dev cluster."""
 
 import os
 import pty
@@ -39,7 +39,7 @@ VARIABLES = (
 
 @pytest.fixture
 def canaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A user with secrets in variables, in an open file, in the current folder and on stdin."""
+    """Secrets in variables, in an open file, in the current folder and on stdin."""
     for name in VARIABLES:
         monkeypatch.setenv(name, CANARY)
     monkeypatch.setenv("HOME", f"/{CANARY}")
@@ -59,8 +59,8 @@ def canaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         os.close(descriptor)
 
 
-def told(client: Client, script: str) -> str:
-    """What a Job with this script says."""
+def output_of(client: Client, script: str) -> str:
+    """Run a Job with this script and return its log."""
     client.create(JOBS, job("a", script))
     ended_job(client, "a")
     (pod,) = pods_of(client, "a")
@@ -69,7 +69,7 @@ def told(client: Client, script: str) -> str:
 
 
 def test_a_process_sees_nothing_of_the_user(client: Client, canaries: None) -> None:
-    text = told(
+    text = output_of(
         client,
         "env; for pid in self $$ $PPID; do tr '\\0' '\\n' < /proc/$pid/environ; "
         "tr '\\0' ' ' < /proc/$pid/cmdline; readlink /proc/$pid/cwd; ls -l /proc/$pid/fd; done; "
@@ -80,7 +80,7 @@ def test_a_process_sees_nothing_of_the_user(client: Client, canaries: None) -> N
 
 
 def test_a_process_has_no_terminal_and_nothing_to_read(client: Client, canaries: None) -> None:
-    text = told(client, "tty; read line; echo read $?; (: < /dev/tty) 2>&1; echo open $?")
+    text = output_of(client, "tty; read line; echo read $?; (: < /dev/tty) 2>&1; echo open $?")
     lines = text.splitlines()
     assert lines[0] == "not a tty"
     assert "read 1" in lines
@@ -88,20 +88,20 @@ def test_a_process_has_no_terminal_and_nothing_to_read(client: Client, canaries:
 
 
 def test_a_process_has_only_its_own_files_open(client: Client) -> None:
-    # 255 and such belong to shells that are at work.
-    text = told(client, "exec sleep 0.3 & sleep 0.1; ls /proc/$!/fd | tr '\\n' ' '")
+    # A running shell has further descriptors such as 255.
+    text = output_of(client, "exec sleep 0.3 & sleep 0.1; ls /proc/$!/fd | tr '\\n' ' '")
     assert text.strip() == "0 1 2"
 
 
-def test_a_process_has_a_home_and_a_folder_for_files_of_its_own(client: Client) -> None:
-    text = told(client, 'echo "$HOME"; echo "$TMPDIR"; stat -c %a "$HOME" "$TMPDIR"; pwd')
+def test_a_process_has_its_own_home_and_temporary_folder(client: Client) -> None:
+    text = output_of(client, 'echo "$HOME"; echo "$TMPDIR"; stat -c %a "$HOME" "$TMPDIR"; pwd')
     home, temporary, *modes, here = text.splitlines()
     assert modes == ["700", "700"]
     assert home == here
     assert Path(home).parent == Path(temporary).parent
 
 
-def test_nobody_else_can_read_anything_of_a_dev_cluster(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_files_of_a_dev_cluster(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         folder = tmp_path / "wide"
@@ -109,7 +109,7 @@ def test_nobody_else_can_read_anything_of_a_dev_cluster(tmp_path: Path) -> None:
         with DevCluster.start(folder) as cluster:
             client = Client(cluster)
             client.create(MAPS, config_map("a"))
-            told(client, "echo; mkdir folder; touch file")
+            output_of(client, "echo; mkdir folder; touch file")
             client.close()
             found = [folder, *folder.rglob("*")]
             modes = {path.relative_to(tmp_path): path.lstat().st_mode & 0o777 for path in found}
@@ -120,7 +120,7 @@ def test_nobody_else_can_read_anything_of_a_dev_cluster(tmp_path: Path) -> None:
     assert {"token", "kubeconfig", "ca.key", "server.pem", "state.db"} <= {p.name for p in own}
 
 
-def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_an_unusable_folder_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidError, match=re.escape(f"{tmp_path}/file")):
         DevCluster.start(tmp_path / "file")

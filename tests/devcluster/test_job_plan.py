@@ -1,4 +1,4 @@
-"""What the Job controller does: decided on values."""
+"""The plan of the Job controller."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,15 +14,19 @@ AGO = format_time(START)
 
 
 def job(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    usual = {"backoffLimit": 0, "completions": 1, "parallelism": 1}
-    return {"metadata": {"name": "j"}, "spec": usual | spec, "status": status or {"startTime": AGO}}
+    defaults = {"backoffLimit": 0, "completions": 1, "parallelism": 1}
+    return {
+        "metadata": {"name": "j"},
+        "spec": defaults | spec,
+        "status": status or {"startTime": AGO},
+    }
 
 
 def pod(name: str, phase: str, *, tracked: bool = True, **more: Any) -> dict[str, Any]:
     meta: dict[str, Any] = {"name": name, "uid": name}
     if tracked:
         meta["finalizers"] = [TRACKING]
-    if more.pop("going", False):
+    if more.pop("terminating", False):
         meta["deletionTimestamp"] = AGO
     finished = {"terminated": {"exitCode": 1, "finishedAt": AGO}}
     status = {
@@ -36,7 +40,7 @@ def at(seconds: float, found: dict[str, Any], pods: list[Any]) -> JobPlan:
     return plan_job(found, pods, START + timedelta(seconds=seconds))
 
 
-def held(found: JobPlan) -> dict[str, str]:
+def true_conditions(found: JobPlan) -> dict[str, str]:
     return {
         c["type"]: c["reason"] for c in found.status.get("conditions", []) if c["status"] == "True"
     }
@@ -46,7 +50,7 @@ def names(pods: list[Any]) -> list[str]:
     return [found["metadata"]["name"] for found in pods]
 
 
-def test_a_new_job_gets_a_start_and_its_pods() -> None:
+def test_a_new_job_gets_a_start_time_and_its_pods() -> None:
     fresh = job(completions=3, parallelism=2)
     fresh["status"] = {}
     found = at(0, fresh, [])
@@ -64,7 +68,7 @@ def test_a_success_is_counted_and_completes_the_job() -> None:
     found = at(5, job(), [pod("a", "Succeeded")])
     assert found.status["succeeded"] == 1
     assert names(found.release) == ["a"]
-    assert held(found) == {
+    assert true_conditions(found) == {
         "SuccessCriteriaMet": "CompletionsReached",
         "Complete": "CompletionsReached",
     }
@@ -82,11 +86,13 @@ def test_a_pod_is_counted_once() -> None:
 def test_a_failure_beyond_the_limit_fails_the_job() -> None:
     found = at(1, job(), [pod("a", "Failed")])
     assert found.status["failed"] == 1
-    assert held(found) == dict.fromkeys(("FailureTarget", "Failed"), "BackoffLimitExceeded")
+    assert true_conditions(found) == dict.fromkeys(
+        ("FailureTarget", "Failed"), "BackoffLimitExceeded"
+    )
     assert [event.reason for event in found.events] == ["BackoffLimitExceeded"]
 
 
-def test_a_failure_within_the_limit_is_tried_again_after_a_pause() -> None:
+def test_a_failure_within_the_limit_is_retried_after_a_backoff() -> None:
     early = at(1, job(backoffLimit=1), [pod("a", "Failed")])
     assert (early.create, early.requeue_after) == (0, 9.0)
     assert (
@@ -94,7 +100,7 @@ def test_a_failure_within_the_limit_is_tried_again_after_a_pause() -> None:
     )
 
 
-def test_the_pause_doubles() -> None:
+def test_the_backoff_doubles() -> None:
     status = {"startTime": AGO, "failed": 3}
     found = at(0, job(status, backoffLimit=5), [pod("a", "Failed", tracked=False)])
     assert found.requeue_after == 40.0
@@ -104,22 +110,24 @@ def test_the_deadline_deletes_the_pods_and_then_fails_the_job() -> None:
     running = pod("a", "Running")
     found = at(10, job(activeDeadlineSeconds=10), [running])
     assert names(found.delete) == ["a"]
-    assert held(found) == {"FailureTarget": "DeadlineExceeded"}
-    going = pod("a", "Running", going=True)
-    still = at(11, job(found.status, activeDeadlineSeconds=10), [going])
-    assert "Failed" not in held(still)
+    assert true_conditions(found) == {"FailureTarget": "DeadlineExceeded"}
+    terminating = pod("a", "Running", terminating=True)
+    still = at(11, job(found.status, activeDeadlineSeconds=10), [terminating])
+    assert "Failed" not in true_conditions(still)
     assert still.status["terminating"] == 1
-    last = at(12, job(still.status, activeDeadlineSeconds=10), [pod("a", "Failed", going=True)])
-    assert held(last)["Failed"] == "DeadlineExceeded"
+    last = at(
+        12, job(still.status, activeDeadlineSeconds=10), [pod("a", "Failed", terminating=True)]
+    )
+    assert true_conditions(last)["Failed"] == "DeadlineExceeded"
     assert last.status["failed"] == 1
 
 
-def test_before_its_deadline_a_job_is_looked_at_again_in_time() -> None:
+def test_a_job_is_planned_again_at_its_deadline() -> None:
     assert at(4, job(activeDeadlineSeconds=10), [pod("a", "Running")]).requeue_after == 6.0
 
 
 def test_a_pod_deleted_before_it_had_a_node_counts_as_failed() -> None:
-    found = at(1, job(), [pod("a", "Pending", going=True, node="")])
+    found = at(1, job(), [pod("a", "Pending", terminating=True, node="")])
     assert found.status["failed"] == 1
     assert names(found.release) == ["a"]
 
@@ -127,15 +135,15 @@ def test_a_pod_deleted_before_it_had_a_node_counts_as_failed() -> None:
 def test_suspending_deletes_the_pods_without_counting_them() -> None:
     found = at(1, job(suspend=True), [pod("a", "Running")])
     assert names(found.delete) == names(found.release) == ["a"]
-    assert held(found) == {"Suspended": "JobSuspended"}
+    assert true_conditions(found) == {"Suspended": "JobSuspended"}
     assert "failed" not in found.status
     resumed = at(9, job(found.status), [])
-    assert held(resumed) == {}
+    assert true_conditions(resumed) == {}
     assert resumed.status["startTime"] == format_time(START + timedelta(seconds=9))
     assert resumed.create == 1
 
 
-def test_a_finished_job_lets_go_of_its_pods_and_does_nothing_else() -> None:
+def test_a_finished_job_releases_its_pods_and_does_nothing_else() -> None:
     done = at(1, job(), [pod("a", "Succeeded")]).status
     found = at(2, job(done), [pod("a", "Succeeded"), pod("b", "Running")])
     assert found.status == done
@@ -143,22 +151,22 @@ def test_a_finished_job_lets_go_of_its_pods_and_does_nothing_else() -> None:
     assert (found.create, found.delete) == (0, [])
 
 
-def test_without_completions_one_success_is_enough_once_the_others_ended() -> None:
+def test_a_work_queue_is_complete_when_one_pod_succeeded_and_all_ended() -> None:
     queue = job(parallelism=2)
     del queue["spec"]["completions"]
     found = at(1, queue, [pod("a", "Succeeded"), pod("b", "Running")])
-    assert held(found) == {}
+    assert true_conditions(found) == {}
     assert found.create == 0
     queue["status"] = found.status
     last = at(2, queue, [pod("a", "Succeeded", tracked=False), pod("b", "Succeeded")])
-    assert "Complete" in held(last)
+    assert "Complete" in true_conditions(last)
 
 
-def test_with_less_parallelism_pods_are_deleted() -> None:
+def test_surplus_pods_are_deleted() -> None:
     found = at(1, job(completions=5, parallelism=1), [pod("a", "Running"), pod("b", "Running")])
     assert len(found.delete) == 1
 
 
 @pytest.mark.parametrize("seconds", [2**31 - 1, 10**12])
-def test_a_deadline_far_away_is_no_trouble(seconds: int) -> None:
-    assert held(at(1, job(activeDeadlineSeconds=seconds), [pod("a", "Running")])) == {}
+def test_a_deadline_beyond_the_year_9999_never_expires(seconds: int) -> None:
+    assert true_conditions(at(1, job(activeDeadlineSeconds=seconds), [pod("a", "Running")])) == {}

@@ -1,4 +1,4 @@
-"""Jobs run as processes: every end, as a client sees it."""
+"""Jobs from creation to their end, as a client sees them."""
 
 import os
 from pathlib import Path
@@ -21,12 +21,12 @@ from tests.devcluster.client import (
 )
 from tests.devcluster.faults import Faults
 
-DEAF = "trap '' TERM; echo up; while :; do sleep 0.05; done"
-POLITE = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"
+IGNORES_TERM = "trap '' TERM; echo up; while :; do sleep 0.05; done"
+EXITS_ON_TERM = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"
 
 
-def alive(mark: str) -> list[int]:
-    """The processes whose command line holds the mark."""
+def processes_named(mark: str) -> list[int]:
+    """Return the pids of processes with the mark in their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -67,8 +67,10 @@ def test_a_job_that_fails(client: Client) -> None:
     )
 
 
-@pytest.mark.parametrize(("script", "code"), [(POLITE, 0), (DEAF, 137), ("echo up; sleep 60", 143)])
-def test_the_deadline_of_a_pod_stops_it_and_keeps_it_and_its_log(
+@pytest.mark.parametrize(
+    ("script", "code"), [(EXITS_ON_TERM, 0), (IGNORES_TERM, 137), ("echo up; sleep 60", 143)]
+)
+def test_the_deadline_of_a_pod_stops_it_and_keeps_pod_and_log(
     client: Client, script: str, code: int
 ) -> None:
     client.create(JOBS, job("a", script))
@@ -84,7 +86,7 @@ def test_the_deadline_of_a_pod_stops_it_and_keeps_it_and_its_log(
     assert log(client, pod).startswith("up\n")
 
 
-def test_a_pod_that_is_stopped_never_looks_as_if_it_had_ended_by_itself(client: Client) -> None:
+def test_no_version_of_a_stopped_pod_looks_as_if_it_had_ended_by_itself(client: Client) -> None:
     client.create(JOBS, job("a", "sleep 60"))
     pod = pod_in(client, "a", "running")
     path = f"{PODS}?watch=1&resourceVersion={pod['metadata']['resourceVersion']}"
@@ -100,14 +102,14 @@ def test_a_pod_that_is_stopped_never_looks_as_if_it_had_ended_by_itself(client: 
 
 
 def test_the_deadline_of_a_job_deletes_its_pod(client: Client) -> None:
-    client.create(JOBS, job("a", POLITE, spec={"activeDeadlineSeconds": 1}))
+    client.create(JOBS, job("a", EXITS_ON_TERM, spec={"activeDeadlineSeconds": 1}))
     done = ended_job(client, "a")
     assert conditions(done) == dict.fromkeys(("FailureTarget", "Failed"), "DeadlineExceeded")
     eventually(lambda: pods_of(client, "a") == [])
 
 
-def test_a_stop_by_a_short_deadline_keeps_pod_and_log(client: Client) -> None:
-    client.create(JOBS, job("a", POLITE))
+def test_a_process_stopped_by_a_short_deadline_can_still_write_its_log(client: Client) -> None:
+    client.create(JOBS, job("a", EXITS_ON_TERM))
     pod = pod_in(client, "a", "running")
     client.patch(f"{PODS}/{pod['metadata']['name']}", {"spec": {"activeDeadlineSeconds": 1}})
     ended_job(client, "a")
@@ -116,20 +118,20 @@ def test_a_stop_by_a_short_deadline_keeps_pod_and_log(client: Client) -> None:
     assert "bye\n" in log(client, pod)
 
 
-def test_nothing_that_a_process_leaves_behind_goes_on(client: Client) -> None:
+def test_no_descendant_survives_the_main_process(client: Client) -> None:
     mark = f"left-{os.getpid()}-x"
-    hide = f"exec -a {mark} sleep 300"
+    sleep = f"exec -a {mark} sleep 300"
     script = (
-        f"bash -c '{hide}' & setsid bash -c '{hide}' & env -i bash -c '{hide}' & "
-        f"(setsid env -i bash -c '{hide} & {hide}' &) & sleep 0.5; echo done"
+        f"bash -c '{sleep}' & setsid bash -c '{sleep}' & env -i bash -c '{sleep}' & "
+        f"(setsid env -i bash -c '{sleep} & {sleep}' &) & sleep 0.5; echo done"
     )
     client.create(JOBS, job("a", script))
-    eventually(lambda: len(alive(mark)) >= 4)
+    eventually(lambda: len(processes_named(mark)) >= 4)
     ended_job(client, "a")
-    assert alive(mark) == []
+    assert processes_named(mark) == []
 
 
-def test_children_too_are_told_to_end_and_have_the_grace_for_it(client: Client) -> None:
+def test_children_get_term_and_the_grace_period_too(client: Client) -> None:
     child = "trap 'sleep 0.3; echo child bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"
     body = job("a", f'bash -c "{child}"; true', pod={"terminationGracePeriodSeconds": 8})
     client.create(JOBS, body)
@@ -140,16 +142,18 @@ def test_children_too_are_told_to_end_and_have_the_grace_for_it(client: Client) 
     assert "child bye" in log(client, pod)
 
 
-def test_deleting_a_job_ends_its_process_and_takes_the_pod_along(client: Client) -> None:
+def test_deleting_a_job_ends_its_process_and_deletes_its_pod(client: Client) -> None:
     mark = f"deleted-{os.getpid()}-x"
     client.create(JOBS, job("a", f"exec bash -c 'exec -a {mark} sleep 300'"))
-    eventually(lambda: alive(mark))
+    eventually(lambda: processes_named(mark))
     client.delete(f"{JOBS}/a?propagationPolicy=Background")
     eventually(lambda: pods_of(client, "a") == [])
-    assert alive(mark) == []
+    assert processes_named(mark) == []
 
 
-def test_a_pod_deleted_without_grace_is_gone_at_once_and_its_process_soon(client: Client) -> None:
+def test_a_force_deleted_pod_is_gone_at_once_and_its_process_soon(
+    client: Client,
+) -> None:
     mark = f"forced-{os.getpid()}-x"
     spec = {
         "restartPolicy": "Never",
@@ -158,14 +162,14 @@ def test_a_pod_deleted_without_grace_is_gone_at_once_and_its_process_soon(client
         ],
     }
     client.create(PODS, {"metadata": {"name": "p"}, "spec": spec})
-    eventually(lambda: alive(mark))
+    eventually(lambda: processes_named(mark))
     client.delete(f"{PODS}/p?gracePeriodSeconds=0")
     assert client.call("GET", f"{PODS}/p").code == 404
-    eventually(lambda: alive(mark) == [])
+    eventually(lambda: processes_named(mark) == [])
 
 
-def test_a_follower_reads_to_the_end_though_the_job_is_deleted(client: Client) -> None:
-    client.create(JOBS, job("a", POLITE))
+def test_a_follower_reads_to_the_end_of_the_log_when_the_job_is_deleted(client: Client) -> None:
+    client.create(JOBS, job("a", EXITS_ON_TERM))
     name = pod_in(client, "a", "running")["metadata"]["name"]
     with client.stream(f"{PODS}/{name}/log?follow=true") as stream:
         assert stream.line() == b"up\n"
@@ -173,7 +177,7 @@ def test_a_follower_reads_to_the_end_though_the_job_is_deleted(client: Client) -
         assert stream.rest().endswith(b"bye\n")
 
 
-def test_a_failed_pod_is_replaced_as_often_as_allowed(own: Client, faults: Faults) -> None:
+def test_a_failed_pod_is_replaced_up_to_the_backoff_limit(own: Client, faults: Faults) -> None:
     own.create(JOBS, job("a", "exit 1", spec={"backoffLimit": 1}))
     eventually(lambda: own.get(f"{JOBS}/a")["status"].get("failed") == 1)
     assert len(pods_of(own, "a")) == 1
@@ -183,13 +187,13 @@ def test_a_failed_pod_is_replaced_as_often_as_allowed(own: Client, faults: Fault
     assert len(pods_of(own, "a")) == 2
 
 
-def test_several_pods_of_a_job(client: Client) -> None:
+def test_a_job_with_completions_runs_several_pods(client: Client) -> None:
     client.create(JOBS, job("a", "true", spec={"completions": 3, "parallelism": 2}))
     assert ended_job(client, "a")["status"]["succeeded"] == 3
 
 
 def test_a_suspended_job_has_no_pods_until_it_is_resumed(client: Client) -> None:
-    client.create(JOBS, job("a", POLITE, spec={"suspend": True}))
+    client.create(JOBS, job("a", EXITS_ON_TERM, spec={"suspend": True}))
     eventually(lambda: "Suspended" in conditions(client.get(f"{JOBS}/a")))
     assert pods_of(client, "a") == []
     client.patch(f"{JOBS}/a", {"spec": {"suspend": False}})
@@ -201,7 +205,7 @@ def test_a_suspended_job_has_no_pods_until_it_is_resumed(client: Client) -> None
     assert "active" not in status
 
 
-def test_an_absent_service_account_is_told_in_an_event_until_it_is_there(client: Client) -> None:
+def test_a_missing_service_account_is_reported_in_an_event_until_it_exists(client: Client) -> None:
     client.create(JOBS, job("a", pod={"serviceAccountName": "late"}))
     account = f"service account {client.namespace}/late"
     event = eventually(lambda: [e for e in events_of(client, "a") if e[0] == "FailedCreate"])
@@ -210,7 +214,7 @@ def test_an_absent_service_account_is_told_in_an_event_until_it_is_there(client:
     assert "Complete" in conditions(ended_job(client, "a"))
 
 
-def test_an_absent_secret_holds_the_container_until_it_is_there(client: Client) -> None:
+def test_a_container_waits_for_a_missing_secret(client: Client) -> None:
     client.create(JOBS, job("a", 'echo "got $TOKEN"', envFrom=[{"secretRef": {"name": "late"}}]))
     waiting = container(pod_in(client, "a", "waiting"))
     eventually(lambda: container(pods_of(client, "a")[0])["state"]["waiting"].get("message"))

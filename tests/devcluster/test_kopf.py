@@ -1,4 +1,4 @@
-"""A kopf operator on the dev cluster, as it is."""
+"""An unmodified kopf operator on the dev cluster."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def client(testrun_cluster: DevCluster, namespace: str) -> Iterator[Client]:
 
 @pytest.fixture
 def operator(testrun_cluster: DevCluster, namespace: str, tmp_path: Path) -> Iterator[Path]:
-    """What the operator writes while it runs."""
+    """The log of a running operator."""
     command = [sys.executable, "-m", "kopf", "run", "--standalone", "--namespace", namespace]
     environment = os.environ | {"KUBECONFIG": str(testrun_cluster.kubeconfig)}
     log = tmp_path / "operator.log"
@@ -44,7 +44,7 @@ def reasons(client: Client) -> set[str]:
     return {event["reason"] for event in events}
 
 
-def test_an_operator_takes_up_changes_and_lets_go(client: Client, operator: Path) -> None:
+def test_an_operator_handles_creation_change_and_deletion(client: Client, operator: Path) -> None:
     client.create(RUNS, {"metadata": {"name": "hello"}, "spec": {"image": "busybox"}})
 
     greeted = eventually(lambda: client.get(f"{RUNS}?labelSelector=greeted%3Dyes")["items"])

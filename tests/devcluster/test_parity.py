@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from sparktest.devcluster.app import DevCluster
-from tests.devcluster.kubectl import Kubectl
+from tests.devcluster.kubectl import Kubectl, Step
 from tests.devcluster.parity import normalize
-from tests.devcluster.steps import Step
-from tests.devcluster.stories import STORIES
+from tests.devcluster.scenarios import SCENARIOS
 from tests.need import need_cluster
 from tests.real import install_crd, namespace_in, real_cluster
 
@@ -69,10 +68,10 @@ def differing(step: Step, both: tuple[Kubectl, Kubectl]) -> list[str]:
             return [f"$ kubectl {step.command}", *more] if more else []
 
 
-@pytest.mark.parametrize("title", STORIES)
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_kubectl_prints_the_same_on_both_clusters(
-    title: str, both: tuple[Kubectl, Kubectl]
+    scenario: str, both: tuple[Kubectl, Kubectl]
 ) -> None:
-    found = ("\n".join(differing(step, both)) for step in STORIES[title])
+    found = ("\n".join(differing(step, both)) for step in SCENARIOS[scenario])
     differences = [text for text in found if text]
     assert not differences, "\n\n".join(differences)

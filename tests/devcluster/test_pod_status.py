@@ -19,33 +19,33 @@ def pod(**more: Any) -> dict[str, Any]:
     return {"metadata": {"generation": 1}, "spec": SPEC | more, "status": {"phase": "Pending"}}
 
 
-def held(found: dict[str, Any]) -> dict[str, str]:
+def conditions(found: dict[str, Any]) -> dict[str, str]:
     return {c["type"]: c["status"] for c in found["conditions"]}
 
 
-def test_a_pod_begins_pending_with_its_container_being_created() -> None:
+def test_a_new_pod_is_pending_and_its_container_is_being_created() -> None:
     found = build_status(pod(), containers(pod()), None, "T")
     assert (found["phase"], found["startTime"]) == ("Pending", "T")
     state = found["containerStatuses"][0]["state"]
     assert state == {"waiting": {"reason": "ContainerCreating"}}
-    assert held(found)["Ready"] == "False"
+    assert conditions(found)["Ready"] == "False"
 
 
-def test_a_running_container_makes_a_running_and_ready_pod() -> None:
+def test_a_pod_with_a_running_container_is_running_and_ready() -> None:
     own = Container("test", "i", state={"running": {"startedAt": "T"}}, id="process://x")
     found = build_status(pod(), [own], None, "T")
     assert found["phase"] == "Running"
-    assert set(held(found).values()) == {"True"}
+    assert set(conditions(found).values()) == {"True"}
     assert found["containerStatuses"][0]["imageID"] == pod_status.IMAGE_ID
     assert found["containerStatuses"][0]["started"] is True
 
 
-def test_a_container_that_ended_says_which_it_was_and_what_it_had() -> None:
+def test_a_terminated_container_keeps_its_id_and_its_resources() -> None:
     own = Container("test", "i", state=terminated(0, "Completed"), id="process://x")
     own.resources = {"requests": {"cpu": "1"}}
-    told = own.status()
-    assert told["state"]["terminated"]["containerID"] == told["containerID"]
-    assert (told["resources"], told["allocatedResources"]) == (own.resources, {"cpu": "1"})
+    found = own.status()
+    assert found["state"]["terminated"]["containerID"] == found["containerID"]
+    assert (found["resources"], found["allocatedResources"]) == (own.resources, {"cpu": "1"})
 
 
 def test_exit_codes_decide_the_phase() -> None:
@@ -55,7 +55,7 @@ def test_exit_codes_decide_the_phase() -> None:
     assert build_status(pod(), [good], None, "T")["conditions"][2]["reason"] == "PodCompleted"
 
 
-def test_an_end_of_the_pod_itself_wins_over_its_containers() -> None:
+def test_a_failure_of_the_pod_overrides_the_result_of_its_containers() -> None:
     good = Container("test", "i", state=terminated(0, "Completed"))
     found = build_status(pod(), [good], PodFailure("DeadlineExceeded", pod_status.DEADLINE), "T")
     assert (found["phase"], found["reason"]) == ("Failed", "DeadlineExceeded")
@@ -67,12 +67,12 @@ def test_a_failed_init_container_fails_the_pod_and_a_running_one_keeps_it_pendin
     assert main.state == {"waiting": {"reason": "PodInitializing"}}
     init.state = {"running": {}}
     found = build_status(own, [init, main], None, "T")
-    assert (found["phase"], held(found)["Initialized"]) == ("Pending", "False")
+    assert (found["phase"], conditions(found)["Initialized"]) == ("Pending", "False")
     init.state = terminated(1, "Error")
     assert build_status(own, [init, main], None, "T")["phase"] == "Failed"
 
 
-def test_the_time_of_a_condition_moves_only_with_its_status() -> None:
+def test_the_transition_time_of_a_condition_changes_only_with_its_status() -> None:
     own = pod()
     waiting = containers(own)
     own["status"] = build_status(own, waiting, None, "T1")
@@ -86,7 +86,7 @@ def test_the_time_of_a_condition_moves_only_with_its_status() -> None:
     assert (running["Ready"], running["PodScheduled"]) == ("T3", "T1")
 
 
-def test_a_lost_pod_says_so_and_keeps_what_its_containers_were() -> None:
+def test_a_lost_pod_fails_with_node_lost_and_keeps_the_results_of_its_containers() -> None:
     own = pod(containers=[{"name": name, "image": "i"} for name in "abc"])
     states = [{"running": {"startedAt": "T0"}}, {"waiting": {}}, terminated(0, "Completed")]
     own["status"]["containerStatuses"] = [

@@ -1,4 +1,4 @@
-"""A dev cluster that is killed: its processes end, its pods are lost, what it answered stays."""
+"""A killed dev cluster: its processes end, its pods are lost, acknowledged writes survive."""
 
 import os
 import random
@@ -40,20 +40,20 @@ PROGRAM = (
 )
 
 
-class Elsewhere(NamedTuple):
+class RemoteCluster(NamedTuple):
     """A dev cluster in another process."""
 
     kubeconfig: Path
 
 
 @contextmanager
-def killable(folder: Path) -> Iterator[tuple[Client, "subprocess.Popen[bytes]"]]:
-    """A dev cluster in a process of its own."""
+def subprocess_cluster(folder: Path) -> Iterator[tuple[Client, "subprocess.Popen[bytes]"]]:
+    """Run a dev cluster in a process that the test can kill."""
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        client = Client(Elsewhere(folder / "kubeconfig"))
+        client = Client(RemoteCluster(folder / "kubeconfig"))
         try:
             yield client, process
         finally:
@@ -62,7 +62,7 @@ def killable(folder: Path) -> Iterator[tuple[Client, "subprocess.Popen[bytes]"]]
 
 
 @contextmanager
-def restarted(folder: Path) -> Iterator[Client]:
+def restarted_cluster(folder: Path) -> Iterator[Client]:
     with DevCluster.start(folder) as cluster:
         client = Client(cluster)
         try:
@@ -71,8 +71,8 @@ def restarted(folder: Path) -> Iterator[Client]:
             client.close()
 
 
-def with_mark(mark: str) -> list[int]:
-    """The processes that have the mark in their command line."""
+def processes_named(mark: str) -> list[int]:
+    """Return the pids of processes with the mark in their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -93,8 +93,8 @@ def running_job(client: Client, script: str) -> Any:
     return pod_in(client, "a", "running")
 
 
-def family(mark: str) -> str:
-    """A script that leaves children in its group, in sessions of their own and without marks."""
+def fork_script(mark: str) -> str:
+    """Return a script with children in its process group, in other sessions, without the mark."""
     sleep = f"exec -a {mark} sleep 300"
     return (
         f"echo up; bash -c '{sleep}' & setsid bash -c '{sleep}' & env -i bash -c '{sleep}' & "
@@ -102,15 +102,17 @@ def family(mark: str) -> str:
     )
 
 
-def test_after_a_kill_nothing_goes_on_and_the_pod_is_lost_with_its_node(tmp_path: Path) -> None:
+def test_after_a_kill_no_process_survives_and_the_pod_is_lost(
+    tmp_path: Path,
+) -> None:
     mark = f"killed-{os.getpid()}-x"
-    with killable(tmp_path / "cluster") as (client, process):
+    with subprocess_cluster(tmp_path / "cluster") as (client, process):
         once = f"echo once >> {tmp_path}/times; "
-        running_job(client, once + family(mark))
-        eventually(lambda: len(with_mark(mark)) >= 5)
+        running_job(client, once + fork_script(mark))
+        eventually(lambda: len(processes_named(mark)) >= 5)
         process.kill()
-        eventually(lambda: with_mark(mark) == [])
-    with restarted(tmp_path / "cluster") as client:
+        eventually(lambda: processes_named(mark) == [])
+    with restarted_cluster(tmp_path / "cluster") as client:
         done = ended_job(client, "a")
         (pod,) = pods_of(client, "a")
         assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "NodeLost")
@@ -123,24 +125,24 @@ def test_after_a_kill_nothing_goes_on_and_the_pod_is_lost_with_its_node(tmp_path
     assert (failure.class_, failure.reason) == (FailureClass.INFRA, "NodeLost")
 
 
-def test_processes_whose_keeper_was_killed_too_end_on_the_restart(tmp_path: Path) -> None:
+def test_a_restart_kills_processes_whose_shim_was_killed_too(tmp_path: Path) -> None:
     mark = f"orphan-{os.getpid()}-x"
     sleep = f"exec -a {mark} sleep 300"
-    with killable(tmp_path / "cluster") as (client, process):
+    with subprocess_cluster(tmp_path / "cluster") as (client, process):
         running_job(client, f"setsid bash -c '{sleep}' & bash -c '{sleep}' & wait")
-        eventually(lambda: len(with_mark(mark)) >= 2)
+        eventually(lambda: len(processes_named(mark)) >= 2)
         shims = shims_of(process)
-        os.kill(process.pid, signal.SIGSTOP)  # so that it cannot tell of the end of its shims
+        os.kill(process.pid, signal.SIGSTOP)  # so that it does not write that its shims ended
         for pid in [*shims, process.pid]:
             os.kill(pid, signal.SIGKILL)
-    assert with_mark(mark) != []
-    with restarted(tmp_path / "cluster") as client:
-        assert with_mark(mark) == []
+    assert processes_named(mark) != []
+    with restarted_cluster(tmp_path / "cluster") as client:
+        assert processes_named(mark) == []
         ended_job(client, "a")
         assert pods_of(client, "a")[0]["status"]["reason"] == "NodeLost"
 
 
-def test_its_uid_says_what_it_is_and_stays(tmp_path: Path) -> None:
+def test_the_uid_has_the_prefix_of_dev_clusters_and_survives_a_restart(tmp_path: Path) -> None:
     with DevCluster.start(tmp_path / "cluster") as cluster:
         before = cluster.uid
     with DevCluster.start(tmp_path / "cluster") as cluster:
@@ -149,43 +151,43 @@ def test_its_uid_says_what_it_is_and_stays(tmp_path: Path) -> None:
     assert before.startswith(DEVCLUSTER_UID_PREFIX)
 
 
-def test_only_its_own_processes_are_ended(tmp_path: Path) -> None:
+def test_a_restart_kills_only_its_own_processes(tmp_path: Path) -> None:
     other = {MARK: "another-cluster/pod", "PATH": os.environ["PATH"]}
     with subprocess.Popen(["sleep", "60"], env=other) as bystander:
         try:
-            with restarted(tmp_path / "cluster") as client:
+            with restarted_cluster(tmp_path / "cluster") as client:
                 client.get("/version")
             assert bystander.poll() is None
         finally:
             bystander.kill()
 
 
-def test_a_pod_that_had_no_node_yet_is_run_once_after_the_restart(tmp_path: Path) -> None:
-    with killable(tmp_path / "cluster") as (client, process):
+def test_a_pod_without_a_node_runs_once_after_the_restart(tmp_path: Path) -> None:
+    with subprocess_cluster(tmp_path / "cluster") as (client, process):
         body = job("a", f"echo once >> {tmp_path}/times", pod={"nodeSelector": {"late": "1"}})
         client.create(JOBS, body)
         eventually(lambda: [pod for pod in pods_of(client, "a") if "conditions" in pod["status"]])
         client.patch("/api/v1/nodes/devcluster", {"metadata": {"labels": {"late": "1"}}})
         process.kill()
-    with restarted(tmp_path / "cluster") as client:
+    with restarted_cluster(tmp_path / "cluster") as client:
         assert "succeeded" in ended_job(client, "a")["status"]
     assert (tmp_path / "times").read_text() == "once\n"
 
 
-def test_what_was_answered_is_there_after_any_kill(tmp_path: Path) -> None:
+def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
     folder = tmp_path / "cluster"
-    answered: dict[str, str] = {}
-    moments = random.Random(7)
+    acknowledged: dict[str, str] = {}
+    delays = random.Random(7)
     for number in range(8):
-        with killable(folder) as (client, process):
-            for name, version in answered.items():
+        with subprocess_cluster(folder) as (client, process):
+            for name, version in acknowledged.items():
                 assert client.get(f"{MAPS}/{name}")["metadata"]["resourceVersion"] == version
-            timer = threading.Timer(moments.uniform(0.02, 0.2), process.kill)
+            timer = threading.Timer(delays.uniform(0.02, 0.2), process.kill)
             timer.start()
             with pytest.raises((OSError, HTTPException)):
-                write_on(client, f"{number}", answered)
+                write_until_killed(client, f"{number}", acknowledged)
             timer.join()
-    versions = [int(version) for version in answered.values()]
+    versions = [int(version) for version in acknowledged.values()]
     assert versions == sorted(set(versions))
     assert len(versions) > 20
     with sqlite3.connect(folder / "state.db") as database:
@@ -193,8 +195,8 @@ def test_what_was_answered_is_there_after_any_kill(tmp_path: Path) -> None:
     database.close()
 
 
-def write_on(client: Client, prefix: str, answered: dict[str, str]) -> None:
-    """Write until there is no answer."""
+def write_until_killed(client: Client, prefix: str, acknowledged: dict[str, str]) -> None:
+    """Create objects until the connection breaks; add the acknowledged ones."""
     for number in range(10**6):
         made = client.create(MAPS, config_map(f"map-{prefix}-{number}", text="x" * 5000))
-        answered[made["metadata"]["name"]] = made["metadata"]["resourceVersion"]
+        acknowledged[made["metadata"]["name"]] = made["metadata"]["resourceVersion"]

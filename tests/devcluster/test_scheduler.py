@@ -1,4 +1,4 @@
-"""How many pods run at once, and what the others say meanwhile."""
+"""The scheduler: the limit of running pods, and the state of the waiting ones."""
 
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,20 @@ from tests.devcluster.client import (
 )
 
 
-def held(gate: Path) -> str:
-    return f"echo up; until [ -e {gate} ]; do sleep 0.02; done"
+def wait_for(path: Path) -> str:
+    return f"echo up; until [ -e {path} ]; do sleep 0.02; done"
 
 
 def bound(client: Client) -> list[Any]:
     return [pod for pod in client.get(PODS)["items"] if "nodeName" in pod["spec"]]
 
 
-def test_pods_beyond_what_the_node_takes_wait_for_the_end_of_one(
+def test_pods_beyond_the_limit_of_the_node_wait_for_the_end_of_one(
     own: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "MAX_PODS", 2)
     for name in "abcde":
-        own.create(JOBS, job(name, held(tmp_path / name)))
+        own.create(JOBS, job(name, wait_for(tmp_path / name)))
     eventually(
         lambda: len([p for p in own.get(PODS)["items"] if p["status"].get("conditions")]) == 5
     )
@@ -50,12 +50,12 @@ def test_pods_beyond_what_the_node_takes_wait_for_the_end_of_one(
         assert "succeeded" in ended_job(own, name)["status"]
 
 
-def test_a_pod_that_goes_before_it_has_a_node_makes_way(
+def test_a_pod_that_is_deleted_while_it_waits_is_skipped(
     own: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduler, "MAX_PODS", 1)
     for name in "abc":
-        own.create(JOBS, job(name, held(tmp_path / name)))
+        own.create(JOBS, job(name, wait_for(tmp_path / name)))
     eventually(
         lambda: len([p for p in own.get(PODS)["items"] if p["status"].get("conditions")]) == 3
     )
@@ -67,6 +67,6 @@ def test_a_pod_that_goes_before_it_has_a_node_makes_way(
     ended_job(own, "c")
 
 
-def test_the_node_says_how_many_pods_it_takes(client: Client) -> None:
+def test_the_node_status_has_the_limit_of_pods(client: Client) -> None:
     (node,) = client.get("/api/v1/nodes")["items"]
     assert node["status"]["capacity"] == node["status"]["allocatable"] == {"pods": "110"}

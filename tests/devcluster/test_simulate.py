@@ -1,4 +1,4 @@
-"""Images that only pretend."""
+"""Images that simulate states."""
 
 import pytest
 
@@ -17,28 +17,33 @@ from sparktest.devcluster.simulate import IMAGES, simulation_of
         "Registry.example/x",
     ],
 )
-def test_an_image_is_taken_as_it_is(image: str) -> None:
+def test_other_images_simulate_nothing(image: str) -> None:
     assert simulation_of(image) is None
 
 
 @pytest.mark.parametrize(
     "image", ["Bad//Image", "a b", "", "UPPER", "x:", "-x", "x:tag with space"]
 )
-def test_what_is_no_image_is_never_pulled(image: str) -> None:
+def test_an_invalid_image_name_is_never_pulled(image: str) -> None:
     found = simulation_of(image)
     assert found is not None
     assert found.waiting == ("InvalidImageName",)
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_each_pretence_waits_or_ends_or_has_no_node(name: str) -> None:
+def test_each_simulation_has_exactly_one_effect(name: str) -> None:
     found = simulation_of(f"simulate/{name}:latest")
     assert found is not None
-    ways = (bool(found.waiting), found.exit_code is not None, found.fails_pod, found.unschedulable)
-    assert sum(ways) == 1
+    effects = (
+        bool(found.waiting),
+        found.exit_code is not None,
+        found.fails_pod,
+        found.unschedulable,
+    )
+    assert sum(effects) == 1
 
 
-def test_an_unknown_pretence_cannot_be_pulled_and_names_the_others() -> None:
+def test_an_unknown_simulation_cannot_be_pulled_and_the_known_ones_are_listed() -> None:
     found = simulation_of("simulate/nonsense")
     assert found is not None
     assert found.waiting == ("ErrImagePull", "ImagePullBackOff")

@@ -1,14 +1,14 @@
 """The kubectl commands that are compared; each story runs in a new namespace."""
 
-from tests.devcluster import job_stories
+from tests.devcluster import job_scenarios
+from tests.devcluster.kubectl import Step, steps
 from tests.devcluster.manifests import JOB, LEASE, POD, RUN, WIDGETS, widget
-from tests.devcluster.steps import Step, steps
 
 FINISHED = (
     '{"status": {"phase": "Failed", "conditions": [{"type": "Finished", "status": "True", '
     '"reason": "X", "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}'
 )
-STORIES: dict[str, list[Step]] = {
+SCENARIOS: dict[str, list[Step]] = {
     "cluster": [
         Step("api-resources -o wide", within=True),
         Step("api-versions", within=True),
@@ -91,7 +91,7 @@ STORIES: dict[str, list[Step]] = {
             changed=RUN.replace("shop", "web"),
         ),
     ],
-    **job_stories.STORIES,
+    **job_scenarios.SCENARIOS,
     "deleting": [
         *steps(
             """

@@ -1,13 +1,13 @@
-"""What is done with Jobs and pods on both clusters."""
+"""The kubectl commands about Jobs and pods whose output is compared with a real cluster."""
 
+from tests.devcluster.kubectl import Step, steps
 from tests.devcluster.manifests import JOB, POD
-from tests.devcluster.steps import Step, steps
 
 INIT = """
       initContainers:
       - {name: first, image: "busybox:1.35", command: [sh, -c, "echo first"]}
       containers:"""
-STORIES: dict[str, list[Step]] = {
+SCENARIOS: dict[str, list[Step]] = {
     "jobs": [
         *steps(
             """

@@ -1,4 +1,4 @@
-"""What a container says of itself: starts, ends, pretences, its log, its folder, what it used."""
+"""Containers as processes: start errors, simulated states, logs, home folders, usage."""
 
 import re
 from pathlib import Path
@@ -38,12 +38,12 @@ from tests.devcluster.client import (
         ({"image": "simulate/never-pull"}, "ErrImageNeverPull", "simulated"),
     ],
 )
-def test_a_container_that_cannot_start_says_why(
+def test_a_container_that_cannot_start_waits_with_a_reason(
     client: Client, more: dict[str, Any], reason: str, words: str
 ) -> None:
     client.create(JOBS, job("a", **more))
 
-    def told() -> Any:
+    def waiting_states() -> Any:
         states = [
             container(pod)["state"]
             for pod in pods_of(client, "a")
@@ -51,7 +51,7 @@ def test_a_container_that_cannot_start_says_why(
         ]
         return [s["waiting"] for s in states if s.get("waiting", {}).get("reason") == reason]
 
-    (waiting,) = eventually(told)
+    (waiting,) = eventually(waiting_states)
     assert words in waiting["message"]
     (pod,) = pods_of(client, "a")
     reply = client.call("GET", f"{PODS}/{pod['metadata']['name']}/log")
@@ -62,7 +62,7 @@ def test_a_container_that_cannot_start_says_why(
     assert (state["reason"], state["exitCode"]) == ("ContainerStatusUnknown", 137)
 
 
-def test_why_a_container_cannot_start_is_told_once_however_often_its_pod_changes(
+def test_a_container_that_cannot_start_gets_one_event_however_often_its_pod_changes(
     client: Client,
 ) -> None:
     client.create(JOBS, job("a", None))
@@ -89,7 +89,7 @@ def test_why_a_container_cannot_start_is_told_once_however_often_its_pod_changes
         ("simulate/fail", "Failed", None, "Error"),
     ],
 )
-def test_an_image_can_pretend_what_a_process_cannot(
+def test_an_image_simulates_an_end_that_a_process_cannot_have(
     client: Client, image: str, phase: str, pod_reason: str | None, reason: str
 ) -> None:
     client.create(JOBS, job("a", image=image))
@@ -113,7 +113,7 @@ def test_a_pod_without_a_node_stays_pending_and_can_be_suspended(client: Client,
     eventually(lambda: pods_of(client, "a") == [])
 
 
-def test_a_pod_that_the_dev_cluster_fails_on_is_lost_and_not_left(
+def test_a_pod_whose_worker_fails_is_marked_as_lost(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def task(*_: object) -> None:
@@ -128,10 +128,10 @@ def test_a_pod_that_the_dev_cluster_fails_on_is_lost_and_not_left(
 def test_a_container_whose_process_cannot_be_started_is_a_start_error(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(pod_worker, "Process", none)
+    monkeypatch.setattr(pod_worker, "Process", fail)
     client.create(JOBS, job("a"))
     ended_job(client, "a")
     state = container(pods_of(client, "a")[0])["state"]["terminated"]
@@ -139,7 +139,7 @@ def test_a_container_whose_process_cannot_be_started_is_a_start_error(
     assert state["message"] == "the process cannot be started: Resource temporarily unavailable"
 
 
-def test_a_program_that_is_not_there_is_a_start_error(client: Client) -> None:
+def test_a_missing_program_is_a_start_error(client: Client) -> None:
     client.create(JOBS, job("a", None, command=["/does/not/exist"]))
     ended_job(client, "a")
     state = container(pods_of(client, "a")[0])["state"]["terminated"]
@@ -164,7 +164,7 @@ def test_a_process_sees_nothing_of_the_users_environment(
     assert f"\n{home[1]}\n.\n..\n" in text
 
 
-def test_every_run_has_a_folder_of_its_own_that_goes_with_its_pod(client: Client) -> None:
+def test_every_pod_has_its_own_home_folder_that_is_deleted_with_it(client: Client) -> None:
     for name in ("a", "b"):
         client.create(
             JOBS, job(name, 'touch "$HOME/mine" "$TMPDIR/mine"; ls "$HOME"; echo "$HOME"')
@@ -181,7 +181,7 @@ def test_every_run_has_a_folder_of_its_own_that_goes_with_its_pod(client: Client
     assert homes[1].exists()
 
 
-def test_what_a_run_used_is_noted_and_that_its_image_was_not_pulled(client: Client) -> None:
+def test_annotations_show_the_usage_and_that_the_image_was_not_pulled(client: Client) -> None:
     client.create(JOBS, job("a", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"))
     ended_job(client, "a")
     (pod,) = pods_of(client, "a")
@@ -193,7 +193,7 @@ def test_what_a_run_used_is_noted_and_that_its_image_was_not_pulled(client: Clie
     assert "ImageNotPulled" in dict(events_of(client, pod["metadata"]["name"]))
 
 
-def test_init_containers_run_first_and_a_failed_one_is_the_end(client: Client) -> None:
+def test_init_containers_run_first_and_a_failed_one_fails_the_pod(client: Client) -> None:
     init = [{"name": "init", "image": "i", "command": ["sh", "-c", "echo first"]}]
     client.create(JOBS, job("a", "echo second", pod={"initContainers": init}))
     ended_job(client, "a")
@@ -208,7 +208,7 @@ def test_init_containers_run_first_and_a_failed_one_is_the_end(client: Client) -
     assert "terminated" not in container(pod)["state"]
 
 
-def test_of_two_containers_one_has_to_be_named(client: Client) -> None:
+def test_the_log_of_a_pod_with_two_containers_needs_a_container_name(client: Client) -> None:
     second = {"name": "side", "image": "i", "command": ["sh", "-c", "echo side"]}
     body = job("a", "echo main")
     body["spec"]["template"]["spec"]["containers"].append(second)
@@ -223,7 +223,7 @@ def test_of_two_containers_one_has_to_be_named(client: Client) -> None:
     assert client.call("GET", f"{path}?container=nope").code == 400
 
 
-def test_a_large_log_is_kept_whole(client: Client) -> None:
+def test_a_large_log_is_stored_completely(client: Client) -> None:
     client.create(JOBS, job("a", "seq 1 300000"))
     ended_job(client, "a")
     (pod,) = pods_of(client, "a")
@@ -232,7 +232,7 @@ def test_a_large_log_is_kept_whole(client: Client) -> None:
     assert log(client, pod, "?tailLines=2") == "299999\n300000\n"
 
 
-def test_what_is_written_without_end_or_newline_is_followed_and_can_be_stopped(
+def test_an_endless_line_can_be_followed_and_stopped(
     client: Client,
 ) -> None:
     client.create(JOBS, job("a", "tr '\\0' x < /dev/zero"))
