@@ -49,9 +49,9 @@ def test_the_documentation_names_every_command() -> None:
     by_kubectl = {text.split()[2] for text in texts if text.startswith("kubectl ")}
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
-    for name in program.commands:
+    for name in program.table:
         assert name in named or f"`{name}`" in changelog, name
-    assert by_kubectl == set(plugin.program.commands)
+    assert by_kubectl == set(plugin.program.table)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,68 +1,68 @@
 """The command line: `main` is the console script `sparktest`.
 
-Every command imports the room that it needs when it is called, so `sparktest --help` loads none.
+A command's module is imported when the command is used, so `sparktest --help` loads none.
 """
 
-import os
 from collections.abc import Sequence
 
 import click
 
 from sparktest import __version__
-from sparktest.cli import (
-    completion,
-    config,
-    crd,
-    definitions,
-    demo,
-    details,
-    devcluster,
-    doctor,
-    front,
-    logs,
-    runs,
-    services,
-    start,
-    up,
-    waiting,
+from sparktest.cli import entrypoint
+from sparktest.cli.entrypoint import LazyCommand, LazyGroup
+
+COMPLETE_VARIABLE = "_SPARKTEST_COMPLETE"
+COMMANDS = {
+    name: LazyCommand(f"sparktest.cli.{target}", short_help)
+    for name, target, short_help in (
+        ("api", "services:api", "Serve the REST API."),
+        ("cancel", "runs:cancel", "Ask for runs to be stopped."),
+        (
+            "completion",
+            "completion:completion",
+            "Print the script that completes commands in a shell.",
+        ),
+        ("config", "config:config", "Show the settings and where they come from."),
+        ("controller", "services:controller", "Turn TestRuns and API runs into Jobs."),
+        ("crd", "crd:crd", "Print manifests for kubectl apply -f -."),
+        ("db", "services:db", "Prepare the store of the API."),
+        (
+            "definitions",
+            "definitions:definitions",
+            "List, show, create, change, run and delete definitions.",
+        ),
+        ("delete", "runs:delete", "Delete runs that have ended, with their logs."),
+        ("demo", "up.demo:demo", "See SparkTest at work, with nothing set up."),
+        ("devcluster", "devcluster:devcluster", "Run a dev cluster until Ctrl-C."),
+        (
+            "doctor",
+            "doctor.command:doctor",
+            "Check settings, API, token, database, controller, cluster, CRD and rights.",
+        ),
+        ("logs", "logs:logs", "Print the log of a run."),
+        ("rerun", "start:rerun", "Start a new run of what a run ran, and print its id."),
+        ("run", "start:run", "Start a run and print its id."),
+        ("runs", "runs:runs", "List runs, newest first, or show some."),
+        ("show", "runs:show_runs", "Show all about runs."),
+        ("tui", "services:tui", "Open the terminal UI."),
+        ("up", "up.command:up", "Start API, controller and terminal UI together."),
+        ("wait", "waiting:wait", "Wait until runs have ended."),
+    )
+}
+
+
+@click.group(
+    cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
 )
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """Run tests on Kubernetes and never lose one."""
 
 
-COMMANDS = (
-    up.up,
-    demo.demo,
-    services.api,
-    services.controller,
-    services.tui,
-    services.db,
-    devcluster.devcluster,
-    crd.crd,
-    config.config,
-    start.run,
-    start.rerun,
-    waiting.wait,
-    logs.logs,
-    runs.runs,
-    details.show_run,
-    runs.cancel,
-    runs.delete,
-    definitions.definitions,
-    completion.completion,
-    doctor.doctor,
-)
-for command in COMMANDS:
-    program.add_command(command)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code of the command that the arguments name; sys.argv where there are none given."""
-    asked = completion.asked(os.environ) if argv is None else None
-    if asked:
-        return completion.answer(program, asked)
-    return front.called(program, "sparktest", argv)
+    """Run the command that the arguments name (default: sys.argv) and return its exit code."""
+    if argv is None:
+        code = entrypoint.complete(program, "sparktest", COMPLETE_VARIABLE)
+        if code is not None:
+            return code
+    return entrypoint.run(program, "sparktest", argv)

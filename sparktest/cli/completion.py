@@ -1,56 +1,149 @@
-"""The command completion, and what the shell asks for when somebody presses Tab."""
+"""The command completion, and completions that ask the API: runs, definitions, namespaces, labels.
 
-import os
-from typing import TYPE_CHECKING
+An API that is down, slow or refuses gives no completions and no message. A completion becomes part
+of a command line as it is, so a name that a shell could expand is replaced by the id.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import click
+from click.shell_completion import CompletionItem, get_completion_class
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from sparktest.cli import COMPLETE_VARIABLE
+from sparktest.cli.context import load_settings
+from sparktest.cli.exits import ExitError
+from sparktest.cli.lookup import MIN_PREFIX
+from sparktest.client import ApiClient
+from sparktest.domain import Run, Status
+from sparktest.errors import SparkTestError
+from sparktest.sanitize import clean
 
-VARIABLE = "_SPARKTEST_COMPLETE"
-HOW = {
+INSTALL = {
     "bash": 'in ~/.bashrc: eval "$(sparktest completion bash)"',
     "zsh": 'in ~/.zshrc, after compinit: eval "$(sparktest completion zsh)"',
     "fish": "sparktest completion fish > ~/.config/fish/completions/sparktest.fish",
 }
+# A word that no shell expands, splits or takes for an option.
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]*")
+MAX_ITEMS = 200
+TIMEOUT_SECONDS = 1.0
+MAX_HELP = 60
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(tuple(HOW)))
+@click.argument("shell", type=click.Choice(tuple(INSTALL)))
 def completion(shell: str) -> None:
     """Print the script that completes commands in a shell.
 
     Commands, options, and what the API knows: runs, definitions, namespaces. Its last line says
     how to keep it.
     """
-    from click.shell_completion import get_completion_class
-
-    made = get_completion_class(shell)
-    if made is None:
-        raise click.UsageError(f"{shell} is no shell that can complete.")
+    shell_class = get_completion_class(shell)
+    if shell_class is None:
+        raise click.UsageError(f"There is no completion for {shell}.")
     root = click.get_current_context().find_root().command
-    # Not source(): it starts a bash to learn its version, also where only the text is wanted.
-    script = made(root, {}, "sparktest", VARIABLE)
+    # Not source(): it starts a bash to learn its version, even where only the text is wanted.
+    script = shell_class(root, {}, "sparktest", COMPLETE_VARIABLE)
     click.echo(script.source_template % script.source_vars())
     # Last: zsh looks for #compdef in the first line.
-    click.echo(f"# To keep it: {HOW[shell]}")
+    click.echo(f"# To keep it: {INSTALL[shell]}")
 
 
-def asked(environ: "Mapping[str, str]") -> str | None:
-    """What a shell asks for, such as `bash_complete`; None where this is no completion."""
-    return environ.get(VARIABLE) or None
+class Named(Protocol):
+    """Anything that has an id and a name."""
+
+    @property
+    def id(self) -> str:
+        """The permanent id."""
+
+    @property
+    def name(self) -> str:
+        """The name, not necessarily unique."""
 
 
-def answer(command: click.Command, instruction: str) -> int:
-    """Print the candidates; the exit code. Nothing is ever said on stderr: a shell shows it."""
-    from click.shell_completion import shell_complete
+def completions(named: Iterable[tuple[Named, str]], incomplete: str) -> list[CompletionItem]:
+    """Return the names that are unique and safe in a shell, and the ids of the others.
 
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - of a device
-        from contextlib import redirect_stderr
+    Args:
+        named: the things, each with a word of help.
+        incomplete: what is typed so far. A few letters may begin ids by chance, so ids are left
+            out when names match, until there are enough letters to refer to an id.
+    """
+    things = list(named)
+    counts = Counter(thing.name for thing, _ in things)
+    by_name: list[CompletionItem] = []
+    by_id: list[CompletionItem] = []
+    for thing, text in things:
+        usable = counts[thing.name] == 1 and SAFE.fullmatch(thing.name)
+        if usable and thing.name.startswith(incomplete):
+            by_name.append(CompletionItem(thing.name, help=help_text(text)))
+        elif thing.id.startswith(incomplete) and (incomplete or not usable):
+            by_id.append(CompletionItem(thing.id, help=help_text(thing.name, text)))
+    by_chance = by_name and 0 < len(incomplete) < MIN_PREFIX
+    return by_name if by_chance else by_name + by_id
 
-        with redirect_stderr(nowhere):
-            try:
-                return shell_complete(command, {}, "sparktest", VARIABLE, instruction)
-            except Exception:  # noqa: BLE001 - the top: whoever presses Tab sees no traceback
-                return 1
+
+def help_text(*parts: str) -> str:
+    """Return the parts on one short line, without characters that a shell's completion reads."""
+    text = " ".join(" - ".join(parts).split())
+    safe = "".join(letter if letter.isalnum() or letter in " ._@/+-" else "?" for letter in text)
+    return safe[:MAX_HELP]
+
+
+def api_completion(
+    items: Callable[[ApiClient, str], Iterable[CompletionItem]],
+) -> Completer:
+    """Return a completer that asks the API, without what the command line has already."""
+
+    def complete(
+        context: click.Context, option: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        value = context.params.get(option.name or "")
+        used = value if isinstance(value, tuple) else ()
+        try:
+            settings = load_settings({"backend_url": context.params.get("backend_url")})
+            with ApiClient.from_settings(settings, clean=clean, seconds=TIMEOUT_SECONDS) as client:
+                found = list(items(client, incomplete))
+        except (SparkTestError, ExitError):
+            return []
+        return [item for item in found if item.value not in used]
+
+    return complete
+
+
+def _runs(statuses: Sequence[str]) -> Completer:
+    def items(client: ApiClient, incomplete: str) -> list[CompletionItem]:
+        page = client.list_runs(status=statuses, q=incomplete or None, limit=MAX_ITEMS)
+        return completions(((run, run.status.value) for run in page.runs), incomplete)
+
+    return api_completion(items)
+
+
+def _definitions(client: ApiClient, incomplete: str) -> list[CompletionItem]:
+    found = client.list_definitions()
+    return completions(((each, each.image) for each in found), incomplete)
+
+
+def _distinct(texts: Callable[[Run], Iterable[str]]) -> Completer:
+    def items(client: ApiClient, incomplete: str) -> list[CompletionItem]:
+        page = client.list_runs(limit=MAX_ITEMS)
+        return [
+            CompletionItem(text)
+            for text in sorted({text for run in page.runs for text in texts(run)})
+            if text.startswith(incomplete) and SAFE.fullmatch(text)
+        ]
+
+    return api_completion(items)
+
+
+RUN = _runs(())
+LIVE_RUN = _runs([status for status in Status if not status.final])
+ENDED_RUN = _runs([status for status in Status if status.final])
+DEFINITION = api_completion(_definitions)
+NAMESPACE = _distinct(lambda run: (run.namespace,))
+LABEL = _distinct(lambda run: run.labels)

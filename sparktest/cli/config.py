@@ -1,10 +1,11 @@
-"""The command config: every setting as it holds now, and who gave it."""
+"""The command config: every setting, its value, and where the value comes from."""
 
 from typing import Any
 
 import click
 
-from sparktest.cli.door import as_infra
+from sparktest import settings
+from sparktest.cli.exits import infra_errors
 from sparktest.cli.output import show_document
 
 HIDDEN = "***"
@@ -13,25 +14,23 @@ HIDDEN = "***"
 @click.command("config")
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table")
 def config(output: str) -> None:
-    """Show the settings and who gave them."""
-    from sparktest import settings
-
-    with as_infra():
+    """Show the settings and where they come from."""
+    with infra_errors():
         found, sources = settings.load_with_sources()
-    shown = {field: _shown(field, getattr(found, field)) for field in sources}
+    values = {field: _display(field, getattr(found, field)) for field in sources}
     if output != "table":
         show_document(
-            {field: {"value": shown[field], "source": sources[field]} for field in shown}, output
+            {field: {"value": values[field], "source": sources[field]} for field in values}, output
         )
         return
-    width = max(map(len, shown))
-    for field, value in shown.items():
+    width = max(map(len, values))
+    for field, value in values.items():
         text = ",".join(value) if isinstance(value, list) else value
         text = "-" if text in (None, "") else text
         click.echo(f"{field:<{width}}   {text}   ({sources[field]})")
 
 
-def _shown(field: str, value: Any) -> Any:
+def _display(field: str, value: Any) -> Any:
     if field == "token":
         return HIDDEN if value else None
     if field == "database_url":
@@ -41,9 +40,9 @@ def _shown(field: str, value: Any) -> Any:
 
 def _without_password(url: str) -> str:
     scheme, separator, rest = url.partition("://")
-    # The last @ that is before the path: a password may hold others.
-    credentials, at, place = rest.partition("/")[0].rpartition("@")
+    # The last @ before the path: a password may contain others.
+    credentials, at, host = rest.partition("/")[0].rpartition("@")
     user, colon, _ = credentials.partition(":")
-    path = rest[len(credentials) + len(at) + len(place) :]
+    path = rest[len(credentials) + len(at) + len(host) :]
     hidden = f"{user}:{HIDDEN}" if colon else user
-    return f"{scheme}{separator}{hidden}{at}{place}{path}"
+    return f"{scheme}{separator}{hidden}{at}{host}{path}"

@@ -8,8 +8,8 @@ EXAMPLES = ("testrun", "failing", "timeout", "exec", "definition")
 
 
 @click.command("crd")
-@click.option("--rbac", is_flag=True, help="The rights of controller and API.")
-@click.option("--example", type=click.Choice(EXAMPLES), help="A TestRun to begin with.")
+@click.option("--rbac", is_flag=True, help="The rights of the controller and the API.")
+@click.option("--example", type=click.Choice(EXAMPLES), help="A TestRun to start from.")
 def crd(rbac: bool, example: str | None) -> None:
     """Print manifests for kubectl apply -f -.
 
@@ -22,5 +22,5 @@ def crd(rbac: bool, example: str | None) -> None:
 
 
 def manifest(name: str) -> str:
-    """The text of a manifest, by its path in the folder crd."""
+    """Return the text of a manifest, by its path in the folder crd."""
     return (files("sparktest.crd") / name).read_text(encoding="utf-8")

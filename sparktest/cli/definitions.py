@@ -2,28 +2,28 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import yaml
 
-from sparktest.cli import start, wishes
-from sparktest.cli.candidates import DEFINITION
-from sparktest.cli.door import say, uses_api
-from sparktest.cli.output import output_option, plain, show
-from sparktest.cli.references import find_definition
-from sparktest.cli.table import Column
+from sparktest.cli import options, start
+from sparktest.cli.completion import DEFINITION
+from sparktest.cli.context import uses_api
+from sparktest.cli.exits import warn
+from sparktest.cli.lookup import find_definition
+from sparktest.cli.manifests import of_file, of_text
+from sparktest.cli.output import Column, output_option, plain, show
+from sparktest.client import ApiClient
+from sparktest.domain import Definition
 from sparktest.times import format_age
 
-if TYPE_CHECKING:
-    from sparktest.client import ApiClient
-    from sparktest.domain import Definition
-
-# What the API decides; all else a person may write.
-DECIDED = ("id", "createdAt", "version")
+# Set by the API; users may write every other field.
+READ_ONLY = ("id", "createdAt", "version")
 HEAD = """\
 # The definition {name} ({id}).
-# Lines that begin with # are left out. What is not here, the definition has not any more.
-# An empty file, or one that was not changed, changes nothing.
+# Lines that begin with # are ignored. Fields that you delete here are removed from the definition.
+# An empty or unchanged file changes nothing.
 """
 
 
@@ -32,13 +32,13 @@ def definitions() -> None:
     """List, show, create, change, run and delete definitions."""
 
 
-def columns() -> list[Column["Definition"]]:
-    """The columns of a table of definitions, with ages until now."""
+def definition_columns() -> list[Column[Definition]]:
+    """Return the columns of a table of definitions, with ages until now."""
     now = datetime.now(UTC)
     return [
-        Column("ID", lambda definition: definition.id, least=8, mark=""),
-        Column("NAME", lambda definition: definition.name, least=8),
-        Column("IMAGE", lambda definition: definition.image, least=8),
+        Column("ID", lambda definition: definition.id, min_width=8, cut_width=8, mark=""),
+        Column("NAME", lambda definition: definition.name, min_width=8),
+        Column("IMAGE", lambda definition: definition.image, min_width=8),
         Column("AGE", lambda definition: format_age((now - definition.created_at).total_seconds())),
         Column("COMMANDS", _commands, wide=True),
         Column("LABELS", lambda definition: ",".join(definition.labels), wide=True),
@@ -47,14 +47,14 @@ def columns() -> list[Column["Definition"]]:
 
 
 def fields_options(command: Any) -> Any:
-    """The options of the fields of a definition, in the order of the help."""
+    """Add the options for the fields of a definition, in the order of the help."""
     for option in reversed(
         (
             click.option("--name", metavar="NAME"),
             click.option("--image", metavar="IMAGE"),
-            wishes.commands_option,
-            wishes.env_option,
-            wishes.timeout_option,
+            options.commands_option,
+            options.env_option,
+            options.timeout_option,
             click.option("--description", metavar="TEXT"),
             click.option("--label", "labels", multiple=True, metavar="TEXT", help="Repeatable."),
         )
@@ -67,9 +67,9 @@ def fields_options(command: Any) -> Any:
 @click.option("-q", "--query", metavar="TEXT", help="A part of the name.")
 @output_option()
 @uses_api
-def list_(client: "ApiClient", query: str | None, output: str) -> None:
+def list_(client: ApiClient, query: str | None, output: str) -> None:
     """List definitions, newest first."""
-    show(client.list_definitions(q=query), columns(), output)
+    show(client.list_definitions(q=query), definition_columns(), output)
 
 
 @definitions.command("get")
@@ -78,36 +78,36 @@ def list_(client: "ApiClient", query: str | None, output: str) -> None:
 )
 @output_option()
 @uses_api
-def get(client: "ApiClient", references: tuple[str, ...], output: str) -> None:
+def get(client: ApiClient, references: tuple[str, ...], output: str) -> None:
     """List definitions by id, the beginning of an id, or name."""
     named = [find_definition(client, reference) for reference in references]
-    show(named, columns(), output, one=len(named) == 1)
+    show(named, definition_columns(), output, one=len(named) == 1)
 
 
 @definitions.command("show")
 @click.argument("reference", metavar="DEFINITION", shell_complete=DEFINITION)
 @output_option("yaml")
 @uses_api
-def show_definition(client: "ApiClient", reference: str, output: str) -> None:
+def show_definition(client: ApiClient, reference: str, output: str) -> None:
     """Show all about a definition."""
-    show([find_definition(client, reference)], columns(), output, one=True)
+    show([find_definition(client, reference)], definition_columns(), output, one=True)
 
 
 @definitions.command("create")
 @click.option(
     "-f",
     "--filename",
-    type=wishes.file_type,
+    type=options.file_type,
     metavar="FILE",
     help="The definition as YAML or JSON, by the names of the REST API; - is stdin.",
 )
 @fields_options
 @output_option("name")
 @uses_api
-def create(client: "ApiClient", filename: Path | None, output: str, **fields: Any) -> None:
+def create(client: ApiClient, filename: Path | None, output: str, **fields: Any) -> None:
     """Create a definition from a file, from options, or both, and print its id."""
-    made = client.create_definition(_written(filename) | _given(**fields))
-    show([made], columns(), output, one=True)
+    made = client.create_definition(_read_fields(filename) | _option_fields(**fields))
+    show([made], definition_columns(), output, one=True)
 
 
 @definitions.command("update")
@@ -115,7 +115,7 @@ def create(client: "ApiClient", filename: Path | None, output: str, **fields: An
 @click.option(
     "-f",
     "--filename",
-    type=wishes.file_type,
+    type=options.file_type,
     metavar="FILE",
     help="Fields as YAML or JSON; those that are not there stay; null removes. - is stdin.",
 )
@@ -123,47 +123,43 @@ def create(client: "ApiClient", filename: Path | None, output: str, **fields: An
 @output_option("name")
 @uses_api
 def update(
-    client: "ApiClient", reference: str, filename: Path | None, output: str, **fields: Any
+    client: ApiClient, reference: str, filename: Path | None, output: str, **fields: Any
 ) -> None:
     """Change some fields of a definition.
 
     Variables are merged by name; lists are replaced.
     """
-    change = _written(filename) | _given(**fields)
+    change = _read_fields(filename) | _option_fields(**fields)
     if not change:
         raise click.UsageError("Give at least one field to change.")
     if {"commands"} <= set(change) and not {"command", "args"} & set(change):
-        # A definition has lines for a shell, or a program: the new ones replace the old.
+        # A definition has shell commands or a program: the new ones replace the old.
         change |= {"command": None, "args": None}
     made = client.patch_definition(find_definition(client, reference).id, change)
-    show([made], columns(), output, one=True)
+    show([made], definition_columns(), output, one=True)
 
 
 @definitions.command("edit")
 @click.argument("reference", metavar="DEFINITION", shell_complete=DEFINITION)
 @uses_api
-def edit(client: "ApiClient", reference: str) -> None:
+def edit(client: ApiClient, reference: str) -> None:
     """Change a definition in your editor (VISUAL, EDITOR).
 
-    Somebody else's change meanwhile is not overwritten: you are told, and nothing is changed.
+    When somebody else has changed it in the meantime, nothing is changed and an error says so.
     """
-    import yaml
-
-    from sparktest.cli.manifests import of_text
-
     definition = find_definition(client, reference)
-    known = {name: value for name, value in plain(definition).items() if name not in DECIDED}
+    fields = {name: value for name, value in plain(definition).items() if name not in READ_ONLY}
     text = HEAD.format(name=" ".join(definition.name.split()), id=definition.id) + yaml.safe_dump(
-        known, sort_keys=False, allow_unicode=True, width=10_000
+        fields, sort_keys=False, allow_unicode=True, width=10_000
     )
     changed = click.edit(text, extension=".yaml")
     lines = [line for line in (changed or "").splitlines() if not line.lstrip().startswith("#")]
     if changed in (None, text) or not any(map(str.strip, lines)):
-        say(f"{definition.name} ({definition.id}) is not changed")
+        warn(f"{definition.name} ({definition.id}) is not changed")
         return
     body = of_text(changed or "", "the edited definition")
-    client.replace_definition(definition.id, _without_nothing(body), version=definition.version)
-    say(f"{definition.name} ({definition.id}) is changed")
+    client.replace_definition(definition.id, _drop_empty(body), version=definition.version)
+    warn(f"{definition.name} ({definition.id}) is changed")
 
 
 @definitions.command("delete")
@@ -171,35 +167,33 @@ def edit(client: "ApiClient", reference: str) -> None:
     "references", metavar="DEFINITION...", nargs=-1, required=True, shell_complete=DEFINITION
 )
 @uses_api
-def delete(client: "ApiClient", references: tuple[str, ...]) -> None:
+def delete(client: ApiClient, references: tuple[str, ...]) -> None:
     """Delete definitions; their runs stay as they are."""
     for definition in [find_definition(client, reference) for reference in references]:
         client.delete_definition(definition.id)
-        say(f"{definition.name} ({definition.id}) is deleted")
+        warn(f"{definition.name} ({definition.id}) is deleted")
 
 
 definitions.add_command(start.run)
 
 
-def _written(filename: Path | None) -> dict[str, Any]:
-    from sparktest.cli.manifests import of_file
-
+def _read_fields(filename: Path | None) -> dict[str, Any]:
     body = of_file(filename) if filename else {}
-    # So that what `get` printed can be created again, without a warning for each.
-    return {name: value for name, value in body.items() if name not in DECIDED}
+    # So that the output of `get` can be created again, without a warning for each field.
+    return {name: value for name, value in body.items() if name not in READ_ONLY}
 
 
-def _given(
+def _option_fields(
     *, timeout: int | None, commands: tuple[str, ...], labels: tuple[str, ...], **fields: Any
 ) -> dict[str, Any]:
-    return wishes.given(
+    return options.without_empty(
         commands=list(commands), timeoutSeconds=timeout, labels=list(labels), **fields
     )
 
 
-def _without_nothing(body: dict[str, Any]) -> dict[str, Any]:
+def _drop_empty(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value not in (None, [], {}, "")}
 
 
-def _commands(definition: "Definition") -> str:
+def _commands(definition: Definition) -> str:
     return "; ".join(definition.commands or (*definition.command, *definition.args))

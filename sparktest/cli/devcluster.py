@@ -3,52 +3,50 @@
 import logging
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from sparktest.cli.door import as_infra, say
-from sparktest.cli.exits import Exit, ExitError
-from sparktest.cli.lifeline import lifeline_option
-
-if TYPE_CHECKING:
-    from sparktest.devcluster.app import DevCluster
+from sparktest.cli.exits import Exit, ExitError, infra_errors, warn
+from sparktest.cli.up.processes import parent_watch_option
+from sparktest.settings import data_folder
 
 NAME = "devcluster"
-# What it prints first when it answers, before its address.
-ANSWERS = "dev cluster at"
 
 
 @click.group(NAME, invoke_without_command=True)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where it keeps everything; by default in your data folder, as for sparktest up.",
+    help="Where it keeps its data; default: where sparktest up does.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="By default the one it had before, or a free one.",
+    help="Default: the port that it had before, or a free one.",
 )
-@lifeline_option
+@parent_watch_option
 @click.pass_context
 def devcluster(context: click.Context, folder: Path | None, port: int) -> int:
     """Run a dev cluster until Ctrl-C.
 
     A Kubernetes API for kubectl and for SparkTest on this machine only. The commands of Jobs run
-    as processes, their images are named and not pulled. It keeps its objects when it stops;
-    sparktest up starts one by itself.
+    as processes; their images are not pulled. It keeps its objects when it stops. sparktest up
+    starts one by itself.
     """
-    context.obj = (folder or folder_of_up()).absolute()
+    context.obj = (folder or default_folder()).absolute()
     if context.invoked_subcommand:
         return Exit.PASSED
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    from sparktest.devcluster.app import run
-
-    with as_infra():
-        return run(context.obj, port, ready=_announce)
+    with devcluster_extra():
+        from sparktest.devcluster.app import run
+    with infra_errors():
+        return run(
+            context.obj, port, ready=lambda cluster: _print_ready(cluster.url, cluster.kubeconfig)
+        )
 
 
 @devcluster.command("kubeconfig")
@@ -61,59 +59,78 @@ def kubeconfig(folder: Path) -> None:
 @devcluster.command("env")
 @click.pass_obj
 def env(folder: Path) -> None:
-    """Print the command that points kubectl at it.
+    """Print the command that makes kubectl use it.
 
     For a shell: eval "$(sparktest devcluster env)"
     """
-    click.echo(export(_kubeconfig(folder)))
+    click.echo(export_command(_kubeconfig(folder)))
 
 
 @devcluster.command("reset")
 @click.pass_obj
 def reset(folder: Path) -> None:
-    """Forget all its objects and logs.
+    """Delete all its objects and logs.
 
     Its address and kubeconfig stay as they are.
     """
-    from sparktest.devcluster import folders
+    with devcluster_extra():
+        from sparktest.devcluster.folders import reset as reset_folder
+    with infra_errors():
+        reset_folder(folder)
+    warn(f"{folder}: all objects and logs are deleted")
 
-    with as_infra():
-        folders.reset(folder)
-    say(f"{folder}: all objects and logs are forgotten")
+
+@contextmanager
+def devcluster_extra() -> Iterator[None]:
+    """Turn an import error into a hint: the libraries of the dev cluster are an optional extra.
+
+    `sparktest.devcluster` is therefore imported inside functions.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ExitError(
+            f"the dev cluster needs the package {error.name}; install it with: "
+            "pip install 'sparktest[devcluster]'",
+            Exit.INFRA,
+        ) from error
 
 
-def folder_of_up() -> Path:
-    """Where the dev cluster of `sparktest up` keeps everything."""
-    from sparktest.settings import data_folder
+def find(folder: Path) -> tuple[Path, bool]:
+    """Return the kubeconfig of the folder's dev cluster, and True when it is running."""
+    with devcluster_extra():
+        from sparktest.devcluster.folders import is_running, kubeconfig_path
+    return kubeconfig_path(folder), is_running(folder)
 
+
+def default_folder() -> Path:
+    """Return the folder of the dev cluster that `sparktest up` starts."""
     return data_folder(os.environ) / NAME
 
 
-def export(path: Path) -> str:
-    """The command that points the kubectl of a shell at the dev cluster, to paste."""
+def export_command(path: Path) -> str:
+    """Return the shell command that makes kubectl use the dev cluster."""
     return f"export KUBECONFIG={shlex.quote(str(path))}"
 
 
-def _announce(cluster: "DevCluster") -> None:
-    click.echo(f"{ANSWERS} {cluster.url}; in another terminal:")
-    click.echo(f"  {export(cluster.kubeconfig)}")
+def _print_ready(url: str, kubeconfig: Path) -> None:
+    click.echo(f"dev cluster at {url}; in another terminal:")
+    click.echo(f"  {export_command(kubeconfig)}")
 
 
 def _kubeconfig(folder: Path) -> Path:
-    """The file that leads to the dev cluster.
+    """Return the path of the dev cluster's kubeconfig.
 
     Raises:
-        ExitError: none has run there yet.
+        ExitError: no dev cluster has run in the folder yet.
     """
-    from sparktest.devcluster.folders import is_running, kubeconfig_path
-
-    path = kubeconfig_path(folder)
+    path, running = find(folder)
     if not path.exists():
         raise ExitError(
             f"{folder}: no dev cluster has run here; start one with sparktest up, or without "
             "the rest of SparkTest with sparktest devcluster",
             Exit.INFRA,
         )
-    if not is_running(folder):
-        say("it does not run now; start it with sparktest up or sparktest devcluster")
+    if not running:
+        warn("it is not running; start it with sparktest up or sparktest devcluster")
     return path

@@ -1,8 +1,10 @@
-"""How a command ends: its exit code, and the one line that says why."""
+"""Exit codes of every command, and messages on stderr."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING
+
+import click
 
 from sparktest.errors import (
     ForbiddenError,
@@ -11,9 +13,7 @@ from sparktest.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-
-if TYPE_CHECKING:
-    from sparktest.domain import Run
+from sparktest.sanitize import clean_text
 
 
 class Exit(IntEnum):
@@ -31,7 +31,13 @@ class Exit(IntEnum):
 
 
 class ExitError(Exception):
-    """A command ends here: `text` is one line for a person, `before` lines that belong to it."""
+    """End the command with an exit code.
+
+    Args:
+        text: one line for the user.
+        code: the exit code.
+        before: lines to print before it, such as the end of a log.
+    """
 
     def __init__(self, text: str, code: Exit, *, before: Sequence[str] = ()) -> None:
         super().__init__(text)
@@ -40,24 +46,23 @@ class ExitError(Exception):
         self.before = before
 
 
-OF_STATUS = {
+STATUS_CODES = {
     "succeeded": Exit.PASSED,
     "timed_out": Exit.TIMED_OUT,
     "cancelled": Exit.CANCELLED,
 }
-OF_FAILURE = {"infra": Exit.INFRA, "config": Exit.INFRA}
+FAILURE_CODES = {"infra": Exit.INFRA, "config": Exit.INFRA}
 
 
-def of_run(run: "Run") -> Exit:
-    """The exit code of a run that has ended."""
-    if run.status.value in OF_STATUS:
-        return OF_STATUS[run.status.value]
-    kind = run.failure.class_.value if run.failure else ""
-    return OF_FAILURE.get(kind, Exit.TEST_FAILED)
+def outcome_code(status: str, failure_class: str | None = None) -> Exit:
+    """Return the exit code for the final status of a run and the class of its failure."""
+    if status in STATUS_CODES:
+        return STATUS_CODES[status]
+    return FAILURE_CODES.get(failure_class or "", Exit.TEST_FAILED)
 
 
-def of_error(error: SparkTestError) -> Exit:
-    """The exit code of a command that the API refused or did not answer."""
+def error_code(error: SparkTestError) -> Exit:
+    """Return the exit code for an error of the API or the cluster."""
     if isinstance(error, UnavailableError | RateLimitedError):
         return Exit.UNREACHABLE
     if isinstance(error, UnauthorizedError | ForbiddenError) or type(error) is SparkTestError:
@@ -65,8 +70,22 @@ def of_error(error: SparkTestError) -> Exit:
     return Exit.USAGE
 
 
-def text_of(error: SparkTestError) -> str:
-    """The error on one line: every field that is wrong, or what there is to say."""
-    found = [(at["pointer"].lstrip("/"), at["detail"]) for at in error.errors]
+def error_text(error: SparkTestError) -> str:
+    """Return the error as one line: every wrong field when it names fields, else its detail."""
+    found = [(each["pointer"].lstrip("/"), each["detail"]) for each in error.errors]
     fields = "; ".join(f"{field}: {detail}" if field else detail for field, detail in found)
     return " ".join((fields or error.detail).split())
+
+
+def warn(text: str) -> None:
+    """Print one line on stderr, safe to show."""
+    click.echo(f"sparktest: {' '.join(clean_text(text).split())}", err=True)
+
+
+@contextmanager
+def infra_errors() -> Iterator[None]:
+    """Turn errors into exit code 3: what our own programs cannot do is never wrong usage."""
+    try:
+        yield
+    except SparkTestError as error:
+        raise ExitError(error_text(error), Exit.INFRA) from error

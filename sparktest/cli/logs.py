@@ -1,21 +1,20 @@
-"""Logs on stdout: raw bytes for a pipe, safe text for a terminal."""
+"""The command logs: raw bytes for a pipe, safe text for a terminal."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import click
 
 from sparktest.cli import waiting
-from sparktest.cli.candidates import RUN
-from sparktest.cli.door import uses_api
+from sparktest.cli.completion import RUN
+from sparktest.cli.context import uses_api
+from sparktest.cli.lookup import find_run
 from sparktest.cli.output import on_terminal
-from sparktest.cli.references import find_run
+from sparktest.client import ApiClient
 from sparktest.errors import SparkTestError
-
-if TYPE_CHECKING:
-    from sparktest.client import ApiClient
+from sparktest.sanitize import StreamCleaner
 
 
 @click.command("logs")
@@ -25,62 +24,64 @@ if TYPE_CHECKING:
 @click.option("-c", "--container", metavar="NAME", help="Which container; the test's by default.")
 @uses_api
 def logs(
-    client: "ApiClient", reference: str, follow: bool, tail: int | None, container: str | None
+    client: ApiClient, reference: str, follow: bool, tail: int | None, container: str | None
 ) -> None:
     """Print the log of a run.
 
     It is stored: it outlives the pod.
     """
     if follow and tail is not None:
-        raise click.UsageError("--follow begins at the first line; --tail needs no --follow.")
+        raise click.UsageError("Give --follow or --tail, not both.")
     run = find_run(client, reference)
     if follow:
-        write_log(followed(client, run.id, container))
+        write_log(follow_log(client, run.id, container))
     else:
         write_log(iter([client.get_log(run.id, container=container, tail=tail)]))
 
 
-class Follows(Protocol):
-    """Whatever has logs that can be followed from a byte on, as the API's client."""
+class LogSource(Protocol):
+    """Anything whose log can be followed from a byte offset, such as the API client."""
 
     def follow_log(
         self, run_id: str, *, container: str | None = None, offset: int = 0
     ) -> Iterator[bytes]:
-        """The log from a byte on, in chunks as they come, until the run has ended."""
+        """Yield the log from a byte offset, in chunks as they come, until the run has ended."""
 
 
-def followed(
-    client: Follows,
+def follow_log(
+    source: LogSource,
     run_id: str,
     container: str | None = None,
     *,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[bytes]:
-    """The log as it comes, until the run has ended; goes on after cuts where it was.
+    """Yield the log as it comes, until the run has ended; resume after lost connections.
 
     Raises:
-        SparkTestError: the API refuses, or was away for longer than `PATIENCE_SECONDS`.
+        SparkTestError: a retry cannot help, or the API was unavailable for `RETRY_SECONDS`.
     """
     offset = 0
+    failures = 0
     deadline = None
     while True:
-        asked = clock()
+        requested = clock()
         try:
-            for chunk in client.follow_log(run_id, container=container, offset=offset):
+            for chunk in source.follow_log(run_id, container=container, offset=offset):
                 offset += len(chunk)
                 yield chunk
         except SparkTestError as error:
             if not error.retryable:
                 raise
-            if deadline is None or clock() - asked > waiting.POLL_SECONDS:
-                # It had answered until now: patience begins anew.
-                deadline = clock() + waiting.PATIENCE_SECONDS
+            if deadline is None or clock() - requested > waiting.POLL_SECONDS:
+                # It answered until now, so this is the first failure of a new outage.
+                deadline, failures = clock() + waiting.RETRY_SECONDS, 0
             if clock() > deadline:
                 raise
         else:
             return
-        pause(waiting.POLL_SECONDS)
+        pause(waiting.retry_delay(failures))
+        failures += 1
 
 
 def write_log(chunks: Iterator[bytes]) -> None:
@@ -96,8 +97,6 @@ def write_log(chunks: Iterator[bytes]) -> None:
 
 
 def _write_text(chunks: Iterator[bytes]) -> None:
-    from sparktest.sanitize import StreamCleaner
-
     cleaner = StreamCleaner()
     for chunk in chunks:
         sys.stdout.write(cleaner.feed(chunk))

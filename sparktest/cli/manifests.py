@@ -1,4 +1,4 @@
-"""YAML that a person wrote, as the body of a request. The API validates; here it is only read."""
+"""Read YAML and JSON files as bodies of requests; the API validates them."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
-    """As kubectl reads YAML: 2026-01-02 is a text, not a date."""
+    """Reads YAML as kubectl does: 2026-01-02 is a string, not a date."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -24,26 +24,28 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def of_testruns(path: Path) -> list[dict[str, Any]]:
-    """The body of a new run for each TestRun of a file, which may be a list; `-` is stdin.
+    """Return the body of a new run for each TestRun of a file; `-` is stdin.
+
+    The file may have several documents and lists.
 
     Raises:
-        UsageError: the file holds none, or something else.
+        UsageError: the file has no TestRun, or something else.
     """
     found: list[Any] = []
     for document in _documents(_text(path), str(path)):
         items = document.get("items") if isinstance(document, dict) else None
         found += items if isinstance(items, list) else [document]
     if not found:
-        raise click.UsageError(f"{path}: holds no {KIND}.")
+        raise click.UsageError(f"{path}: has no {KIND}.")
     return [_body(path, document) for document in found]
 
 
 def _body(path: Path, document: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise click.UsageError(f"{path}: must hold objects only.")
+        raise click.UsageError(f"{path}: every document must be an object.")
     api_version = str(document.get("apiVersion", ""))
     if document.get("kind") != KIND or not api_version.startswith(GROUP):
-        raise click.UsageError(f"{path}: is no {KIND} of {GROUP}v1alpha1.")
+        raise click.UsageError(f"{path}: is not a {KIND} of {GROUP}v1alpha1.")
     metadata, spec = document.get("metadata"), document.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise click.UsageError(f"{path}: metadata and spec must be objects.")
@@ -53,35 +55,35 @@ def _body(path: Path, document: Any) -> dict[str, Any]:
 
 
 def of_file(path: Path) -> dict[str, Any]:
-    """The only document of a YAML or JSON file; `-` is stdin.
+    """Return the only document of a YAML or JSON file; `-` is stdin.
 
     Raises:
-        UsageError: it cannot be read, or holds something else than one object.
+        UsageError: it cannot be read, or is not exactly one object.
     """
     return of_text(_text(path), str(path))
 
 
 def of_text(text: str, source: str) -> dict[str, Any]:
-    """The only document of a text in YAML or JSON; errors name the source.
+    """Return the only document of a YAML or JSON text; errors name the source.
 
     Raises:
         UsageError: as `of_file`.
     """
     found = _documents(text, source)
     if len(found) != 1 or not isinstance(found[0], dict):
-        raise click.UsageError(f"{source}: must hold exactly one object, not {len(found)}.")
+        raise click.UsageError(f"{source}: must have exactly one object, not {len(found)}.")
     return found[0]
 
 
 def _documents(text: str, source: str) -> list[Any]:
     try:
         documents = list(yaml.load_all(text, Loader=_Loader))
-        # What JSON cannot say, the API cannot be told.
+        # The API takes JSON, so a value that JSON does not have is an error.
         documents = json.loads(json.dumps(documents, allow_nan=False))
     except yaml.YAMLError as error:
-        raise click.UsageError(f"{source}: is no YAML: {error}") from error
+        raise click.UsageError(f"{source}: is not YAML: {error}") from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise click.UsageError(f"{source}: holds what JSON cannot: {error}") from error
+        raise click.UsageError(f"{source}: has a value that JSON does not have: {error}") from error
     return [document for document in documents if document is not None]
 
 
@@ -92,4 +94,4 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"{path}: is no text in UTF-8.") from error
+        raise click.UsageError(f"{path}: is not UTF-8.") from error

@@ -1,42 +1,55 @@
-"""Commands about runs that are there: runs, cancel, delete."""
+"""Commands about existing runs: runs, show, cancel, delete."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from sparktest.cli.candidates import DEFINITION, ENDED_RUN, LABEL, LIVE_RUN, NAMESPACE, RUN
-from sparktest.cli.door import known_clusters, say, uses_api
+from sparktest import kubectl
+from sparktest.cli.completion import DEFINITION, ENDED_RUN, LABEL, LIVE_RUN, NAMESPACE, RUN
+from sparktest.cli.context import known_clusters, uses_api
+from sparktest.cli.exits import warn
+from sparktest.cli.lookup import find_definition, find_run
 from sparktest.cli.output import output_option, show
-from sparktest.cli.references import find_definition, find_run
-from sparktest.cli.run_table import ORIGINS, STATUSES, columns
-from sparktest.cli.watching import read, watch_runs
+from sparktest.cli.run_output import run_columns, show_fields
+from sparktest.cli.watching import list_newest, watch_runs
+from sparktest.client import ApiClient
+from sparktest.domain import Origin, Status
 
-if TYPE_CHECKING:
-    from sparktest.client import ApiClient
-
-SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+STATUS = click.Choice([status.value for status in Status])
+ORIGIN = click.Choice([origin.value for origin in Origin])
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _ago(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
-    """`90s`, `15m`, `2h`, `7d` ago, or a time with its zone."""
+    """Parse `90s`, `15m`, `2h`, `7d` (ago), or a time with a time zone."""
     if text is None:
         return None
-    if text[-1:] in SPANS and text[:-1].isascii() and text[:-1].isdigit() and len(text) < 8:
-        return datetime.now(UTC) - timedelta(seconds=int(text[:-1]) * SPANS[text[-1]])
+    if text[-1:] in UNITS and text[:-1].isascii() and text[:-1].isdigit() and len(text) < 8:
+        return datetime.now(UTC) - timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise click.BadParameter(f"{text!r} is no time such as 15m, 2h, 7d or 2026-01-31T08:00Z")
+        raise click.BadParameter(f"{text!r} is not a time such as 15m, 2h, 7d or 2026-01-31T08:00Z")
     return at
 
 
 @click.command("runs")
 @click.argument("references", metavar="[RUN]...", nargs=-1, shell_complete=RUN)
-@click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Repeat for either.")
-@click.option("--origin", multiple=True, type=click.Choice(ORIGINS), help="Who asked for it.")
+@click.option(
+    "--status",
+    multiple=True,
+    type=STATUS,
+    help="Repeat for either.",
+)
+@click.option(
+    "--origin",
+    multiple=True,
+    type=ORIGIN,
+    help="Who asked for it.",
+)
 @click.option("-n", "--namespace", multiple=True, metavar="NAME", shell_complete=NAMESPACE)
 @click.option(
     "--definition",
@@ -56,11 +69,11 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
 @click.option("-q", "--query", metavar="WORDS", help="Beginnings of words of name, image, id …")
 @click.option("--since", metavar="TIME", callback=_ago, help="Created since: 15m, 2h, 7d, a time.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
-@click.option("-w", "--watch", is_flag=True, help="Go on with what changes.")
+@click.option("-w", "--watch", is_flag=True, help="Keep printing changes.")
 @output_option()
 @uses_api
 def runs(
-    client: "ApiClient",
+    client: ApiClient,
     references: tuple[str, ...],
     definition: tuple[str, ...],
     query: str | None,
@@ -77,43 +90,57 @@ def runs(
         if watch or query or definition or any(filters.values()):
             raise click.UsageError("Give runs, or options that choose among all, not both.")
         named = [find_run(client, reference) for reference in references]
-        show(named, columns(), output, one=len(named) == 1)
+        show(named, run_columns(), output, one=len(named) == 1)
         return
     filters["q"] = query
     filters["definition_id"] = [find_definition(client, name).id for name in definition]
-    found, more = read(client, filters, limit)
+    found, more = list_newest(client, filters, limit)
     if more:
-        say(f"there are more than these {limit}; see --limit")
+        warn(f"there are more than these {limit}; see --limit")
     if watch:
         watch_runs(client, filters, found, output)
     else:
-        show(found, columns(), output)
+        show(found, run_columns(), output)
+
+
+@click.command("show")
+@click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=RUN)
+@output_option()
+@uses_api
+def show_runs(client: ApiClient, references: tuple[str, ...], output: str) -> None:
+    """Show all about runs.
+
+    What was run, what became of it, where its log is, and the kubectl commands of its objects.
+    """
+    found = [find_run(client, reference) for reference in references]
+    if output == "table":
+        show_fields(client, found)
+    else:
+        show(found, run_columns(), output, one=len(found) == 1)
 
 
 @click.command("cancel")
 @click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=LIVE_RUN)
 @uses_api
-def cancel(client: "ApiClient", references: tuple[str, ...]) -> None:
+def cancel(client: ApiClient, references: tuple[str, ...]) -> None:
     """Ask for runs to be stopped."""
-    # All of them are found first: a slip in the last stops nothing.
+    # Find all of them first, so that a typing error in the last stops none.
     for found in [find_run(client, reference) for reference in references]:
         run = client.cancel_run(found.id)
-        say(f"{run.name} ({run.id}) is being stopped")
+        warn(f"{run.name} ({run.id}) is being stopped")
 
 
 @click.command("delete")
 @click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=ENDED_RUN)
 @uses_api
-def delete(client: "ApiClient", references: tuple[str, ...]) -> None:
+def delete(client: ApiClient, references: tuple[str, ...]) -> None:
     """Delete runs that have ended, with their logs."""
-    from sparktest import kubectl
-
     for run in [find_run(client, reference) for reference in references]:
         remaining = client.delete_run(run.id)
-        say(f"{run.name} ({run.id}) is deleted")
+        warn(f"{run.name} ({run.id}) is deleted")
         if remaining:
             clusters = known_clusters(client)
             command = kubectl.delete(run, target=clusters.target(run))
-            say(f"its TestRun is still there; to delete it: {command}")
+            warn(f"its TestRun is still there; to delete it: {command}")
             if warning := clusters.warning(run):
-                say(warning)
+                warn(warning)

@@ -1,18 +1,22 @@
-"""The programs of SparkTest: api, controller, tui; and db, which prepares the API's store."""
+"""The programs api, controller and tui; and db, which prepares the API's store.
+
+Each command imports its program when it runs, so that the terminal UI does not load Flask and
+SQLAlchemy, nor the API Kubernetes and Textual.
+"""
 
 import logging
 from typing import Any
 
 import click
 
-from sparktest.cli.door import as_infra, backend_option, settings_with
-from sparktest.cli.lifeline import lifeline_option
-
-LOG_LEVELS = ("debug", "info", "warning", "error")
+from sparktest.cli.context import backend_option, load_settings
+from sparktest.cli.exits import infra_errors
+from sparktest.cli.up.processes import parent_watch_option
+from sparktest.settings import LOG_LEVELS
 
 log_level_option = click.option("--log-level", type=click.Choice(LOG_LEVELS))
 database_option = click.option(
-    "--database-url", metavar="URL", help="SQLite or PostgreSQL; holds everything the API knows."
+    "--database-url", metavar="URL", help="SQLite or PostgreSQL; where the API keeps everything."
 )
 kubeconfig_option = click.option("--kubeconfig", metavar="FILE")
 context_option = click.option("--context", metavar="NAME", help="Which context of the kubeconfig.")
@@ -25,21 +29,21 @@ context_option = click.option("--context", metavar="NAME", help="Which context o
 @kubeconfig_option
 @context_option
 @log_level_option
-@lifeline_option
+@parent_watch_option
 def api(**flags: Any) -> None:
     """Serve the REST API.
 
     Brings the store up to date first.
     """
-    settings = settings_with(flags)
+    settings = load_settings(flags)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    # It tells of every step at every start.
+    # Alembic logs every step at every start.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from sparktest.api.server import serve
 
-    with as_infra():
+    with infra_errors():
         serve(settings)
 
 
@@ -56,26 +60,26 @@ def api(**flags: Any) -> None:
     help="Watch only this one; repeatable.",
 )
 @log_level_option
-@lifeline_option
+@parent_watch_option
 def controller(namespaces: tuple[str, ...], **flags: Any) -> int:
     """Turn TestRuns and API runs into Jobs.
 
-    Follows their logs and reports what becomes of them.
+    Collects their logs and reports their outcomes.
     """
-    settings = settings_with(flags | {"namespaces": namespaces or None})
+    settings = load_settings(flags | {"namespaces": namespaces or None})
     from sparktest.controller.app import run
 
-    with as_infra():
+    with infra_errors():
         return run(settings)
 
 
 @click.command("tui")
 @backend_option
 @context_option
-@lifeline_option
+@parent_watch_option
 def tui(**flags: Any) -> int:
     """Open the terminal UI."""
-    settings = settings_with(flags)
+    settings = load_settings(flags)
     from sparktest.tui.app import run
 
     return run(settings)
@@ -91,12 +95,12 @@ def db() -> None:
 def upgrade(**flags: Any) -> None:
     """Bring the store up to date.
 
-    sparktest api does it by itself when it starts.
+    sparktest api does this itself when it starts.
     """
-    settings = settings_with(flags)
+    settings = load_settings(flags)
     from sparktest.api.store import migrate
 
-    with as_infra():
+    with infra_errors():
         migrate.upgrade(settings.database_url)
         click.echo(migrate.current(settings.database_url))
 
@@ -105,8 +109,8 @@ def upgrade(**flags: Any) -> None:
 @database_option
 def current(**flags: Any) -> None:
     """Print the revision of the store."""
-    settings = settings_with(flags)
+    settings = load_settings(flags)
     from sparktest.api.store import migrate
 
-    with as_infra():
+    with infra_errors():
         click.echo(migrate.current(settings.database_url))

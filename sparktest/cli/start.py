@@ -1,32 +1,31 @@
-"""The commands run and rerun: new runs of a definition, of manifests, of an image, or again."""
+"""The commands run and rerun: start runs of definitions, manifests, images, or earlier runs."""
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from sparktest.cli import wishes
-from sparktest.cli.candidates import DEFINITION, RUN
-from sparktest.cli.door import say, uses_api
-from sparktest.cli.exits import Exit
-from sparktest.cli.logs import followed, write_log
+from sparktest.cli import options
+from sparktest.cli.completion import DEFINITION, RUN
+from sparktest.cli.context import uses_api
+from sparktest.cli.exits import Exit, warn
+from sparktest.cli.logs import follow_log, write_log
+from sparktest.cli.lookup import find_definition, find_run
+from sparktest.cli.manifests import of_testruns
 from sparktest.cli.output import output_option, show, show_document
-from sparktest.cli.references import find_definition, find_run
-from sparktest.cli.run_table import columns
-from sparktest.cli.waiting import first_that_counts, has_ended, outcome, patiently, until
-
-if TYPE_CHECKING:
-    from sparktest.client import ApiClient
-    from sparktest.domain import Run
+from sparktest.cli.run_output import run_columns
+from sparktest.cli.waiting import first_failure, report_outcome, retry, wait_for_run
+from sparktest.client import ApiClient
+from sparktest.domain import Run, Status
 
 Body = dict[str, Any]
-# One of them given replaces the others of a manifest.
-PROGRAM = ("commands", "command", "args")
+# When one of them is given, it replaces all of them in a manifest.
+PROGRAM_FIELDS = ("commands", "command", "args")
 
 
-@click.command("run", cls=wishes.RunCommand)
+@click.command("run", cls=options.RunCommand)
 @click.argument(
     "reference",
     metavar="[DEFINITION] [-- PROGRAM [ARG]...]",
@@ -37,24 +36,24 @@ PROGRAM = ("commands", "command", "args")
     "-f",
     "--filename",
     "filenames",
-    type=wishes.file_type,
+    type=options.file_type,
     metavar="FILE",
     multiple=True,
     help="TestRun manifests, run without TestRun objects; - is stdin. Repeatable.",
 )
 @click.option("--image", metavar="IMAGE", help="Without a definition, or instead of its image.")
-@wishes.commands_option
-@wishes.env_option
-@wishes.label_option
+@options.commands_option
+@options.env_option
+@options.label_option
 @click.option("--name", metavar="NAME")
-@wishes.timeout_option
-@wishes.wait_option
-@wishes.follow_option
-@wishes.dry_run_option
+@options.timeout_option
+@options.wait_option
+@options.follow_option
+@options.dry_run_option
 @output_option("name")
 @uses_api
 def run(
-    client: "ApiClient",
+    client: ApiClient,
     reference: str | None,
     filenames: tuple[Path, ...],
     image: str | None,
@@ -71,45 +70,47 @@ def run(
     """
     if bool(filenames) == bool(reference or image):
         raise click.UsageError("Give one of: a definition, -f FILE, --image IMAGE.")
-    program = wishes.program(overrides["commands"])
-    bodies = [_with(body, program, **overrides) for body in _bodies(reference, filenames, image)]
+    program = options.program_args(overrides["commands"])
+    bodies = [
+        _override(body, program, **overrides) for body in _bodies(reference, filenames, image)
+    ]
     if len(bodies) > 1 and overrides["name"]:
         raise click.UsageError(f"--name is for one run; the files hold {len(bodies)}.")
     definition_id = find_definition(client, reference).id if reference else None
     if dry_run:
         _show_dry(client, definition_id, bodies, output)
         return Exit.PASSED
-    return _started(client, definition_id, bodies, output, wait=wait, follow=follow)
+    return _start(client, definition_id, bodies, output, wait=wait, follow=follow)
 
 
 @click.command("rerun")
 @click.argument("reference", metavar="RUN", shell_complete=RUN)
-@wishes.wait_option
-@wishes.follow_option
+@options.wait_option
+@options.follow_option
 @output_option("name")
 @uses_api
-def rerun(client: "ApiClient", reference: str, wait: bool, follow: bool, output: str) -> Exit:
+def rerun(client: ApiClient, reference: str, wait: bool, follow: bool, output: str) -> Exit:
     """Start a new run of what a run ran, and print its id."""
     started = client.rerun_run(find_run(client, reference).id)
-    _tell([started], output, follow=follow)
-    return attend(client, started, follow=follow) if wait or follow else Exit.PASSED
+    _show_started([started], output, follow=follow)
+    return follow_to_end(client, started, follow=follow) if wait or follow else Exit.PASSED
 
 
-def attend(client: "ApiClient", started: "Run", *, follow: bool) -> Exit:
-    """The exit code of the run, once it has ended; with its log on stdout if followed."""
+def follow_to_end(client: ApiClient, started: Run, *, follow: bool) -> Exit:
+    """Wait until the run has ended and return its exit code; print its log if `follow`."""
     if follow:
-        started = until(client, started, lambda run: run.status.value != "pending")
+        started = wait_for_run(client, started, lambda run: run.status is not Status.PENDING)
         try:
-            write_log(followed(client, started.id))
+            write_log(follow_log(client, started.id))
         except KeyboardInterrupt:
-            say(f"{started.name} goes on; see: sparktest logs -f {started.id}")
+            warn(f"{started.name} continues; see: sparktest logs -f {started.id}")
             raise
-        started = patiently(partial(client.get_run, started.id))
-    return outcome(until(client, started, has_ended))
+        started = retry(partial(client.get_run, started.id))
+    return report_outcome(wait_for_run(client, started))
 
 
-def _started(
-    client: "ApiClient",
+def _start(
+    client: ApiClient,
     definition_id: str | None,
     bodies: Sequence[Body],
     output: str,
@@ -117,7 +118,7 @@ def _started(
     wait: bool,
     follow: bool,
 ) -> Exit:
-    """Start all, then attend to one after the other."""
+    """Start all of them, then wait for one after the other."""
     started: list[Run] = []
     for body in bodies:
         if definition_id:
@@ -125,19 +126,19 @@ def _started(
         else:
             started.append(client.create_run(body))
         if output == "name":
-            # At once: what comes after it may fail, and this one is under way.
-            _tell(started[-1:], output, follow=follow)
+            # At once: what comes next may fail, and this one is running already.
+            _show_started(started[-1:], output, follow=follow)
     if output != "name":
-        _tell(started, output, follow=follow)
+        _show_started(started, output, follow=follow)
     if not (wait or follow):
         return Exit.PASSED
-    return first_that_counts([attend(client, run, follow=follow) for run in started])
+    return first_failure([follow_to_end(client, run, follow=follow) for run in started])
 
 
-def _tell(started: Sequence["Run"], output: str, *, follow: bool) -> None:
-    """Print what was started; beside stdout where the log goes there."""
+def _show_started(started: Sequence[Run], output: str, *, follow: bool) -> None:
+    """Print the runs that were started; on stderr when their logs go to stdout."""
     if not follow:
-        show(started, columns(), output, one=len(started) == 1)
+        show(started, run_columns(), output, one=len(started) == 1)
         return
     for run in started:
         click.echo(run.id, err=True)
@@ -145,16 +146,14 @@ def _tell(started: Sequence["Run"], output: str, *, follow: bool) -> None:
 
 def _bodies(reference: str | None, filenames: Sequence[Path], image: str | None) -> list[Body]:
     if filenames:
-        from sparktest.cli.manifests import of_testruns
-
         return [body for path in filenames for body in of_testruns(path)]
-    body = wishes.given(image=image)
+    body = options.without_empty(image=image)
     if image and not reference:
-        body["name"] = wishes.name_of_image(image)
+        body["name"] = options.image_name(image)
     return [body]
 
 
-def _with(
+def _override(
     body: Body,
     program: Sequence[str],
     *,
@@ -165,8 +164,8 @@ def _with(
     timeout: int | None,
 ) -> Body:
     if commands or program:
-        body = {field: value for field, value in body.items() if field not in PROGRAM}
-    body = body | wishes.given(
+        body = {field: value for field, value in body.items() if field not in PROGRAM_FIELDS}
+    body = body | options.without_empty(
         name=name, commands=list(commands), command=list(program), timeoutSeconds=timeout
     )
     for field, more in (("env", env), ("labels", labels)):
@@ -179,9 +178,9 @@ def _with(
 
 
 def _show_dry(
-    client: "ApiClient", definition_id: str | None, bodies: Sequence[Body], output: str
+    client: ApiClient, definition_id: str | None, bodies: Sequence[Body], output: str
 ) -> None:
     path = f"/test-definitions/{definition_id}/run" if definition_id else "/test-runs"
-    say(f"nothing is sent; without --dry-run: POST {client.url}{path}")
+    warn(f"nothing is sent; without --dry-run: POST {client.url}{path}")
     document = bodies[0] if len(bodies) == 1 else list(bodies)
     show_document(document, "json" if output == "json" else "yaml")

@@ -1,27 +1,29 @@
-"""Waiting for a run: what becomes of it as lines on stderr, its outcome as exit code."""
+"""The command wait, and what waiting needs: retries, progress on stderr, the exit code of a run."""
 
+import random
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
-from sparktest.cli.candidates import RUN
-from sparktest.cli.door import say, uses_api
-from sparktest.cli.exits import Exit, of_run
-from sparktest.cli.references import find_run
+from sparktest.backoff import Backoff
+from sparktest.cli.completion import RUN
+from sparktest.cli.context import uses_api
+from sparktest.cli.exits import Exit, outcome_code, warn
+from sparktest.cli.lookup import find_run
+from sparktest.client import ApiClient
+from sparktest.domain import Run
 from sparktest.errors import SparkTestError
 from sparktest.run_fields import run_duration
 
-if TYPE_CHECKING:
-    from sparktest.client import ApiClient
-    from sparktest.domain import Run
-
 POLL_SECONDS = 0.5
-# An API that restarts is back within this; a wait of hours should not end for it.
-PATIENCE_SECONDS = 30.0
+# An API that restarts is back within this time; a wait of hours should not fail because of it.
+RETRY_SECONDS = 30.0
+BACKOFF = Backoff(first=0.5, cap=4.0)
+
+_RNG = random.Random()  # noqa: S311 - jitter
 
 T = TypeVar("T")
 
@@ -29,29 +31,29 @@ T = TypeVar("T")
 @click.command("wait")
 @click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=RUN)
 @uses_api
-def wait(client: "ApiClient", references: tuple[str, ...]) -> Exit:
+def wait(client: ApiClient, references: tuple[str, ...]) -> Exit:
     """Wait until runs have ended.
 
     The exit code says how: 0 passed, 1 the test failed, 3 infrastructure or configuration failed,
     4 timed out, 5 cancelled, 6 the API is not reachable. Of several, the first that did not pass
     decides.
     """
-    named = [find_run(client, reference) for reference in references]
-    return first_that_counts([outcome(until(client, run, has_ended)) for run in named])
+    found = [find_run(client, reference) for reference in references]
+    return first_failure([report_outcome(wait_for_run(client, run)) for run in found])
 
 
-def has_ended(run: "Run") -> bool:
-    """Whether the run is over."""
-    return run.status.final
-
-
-def first_that_counts(codes: Iterable[Exit]) -> Exit:
-    """The code of several runs: of the first that did not pass, in the order of the runs."""
+def first_failure(codes: Iterable[Exit]) -> Exit:
+    """Return the exit code of the first run that did not pass, in the order of the runs."""
     return next((code for code in codes if code is not Exit.PASSED), Exit.PASSED)
 
 
-def outcome(run: "Run") -> Exit:
-    """The exit code of a run that has ended, after a line that says how it ended."""
+def has_ended(run: Run) -> bool:
+    """Return True when the run has ended."""
+    return run.status.final
+
+
+def report_outcome(run: Run) -> Exit:
+    """Print how the run ended, and return its exit code."""
     text = f"{run.name} {run.status.value.replace('_', ' ')}"
     duration = run_duration(run, datetime.now(UTC))
     if duration:
@@ -59,45 +61,76 @@ def outcome(run: "Run") -> Exit:
     if run.failure:
         text += f": {run.failure.class_.value}, {run.failure.reason}"
         text += f": {run.failure.message}" if run.failure.message else ""
-    say(text)
-    return of_run(run)
+    warn(text)
+    return outcome_code(run.status.value, run.failure.class_.value if run.failure else None)
 
 
-def until(client: "ApiClient", run: "Run", reached: Callable[["Run"], bool]) -> "Run":
-    """The run once it has reached something; every change of it until then is said."""
-    said = ""
+def wait_for_run(client: ApiClient, run: Run, condition: Callable[[Run], bool] = has_ended) -> Run:
+    """Wait until the run meets the condition, and return it; print its progress."""
     try:
-        while True:
-            told = _progress(run)
-            if told != said and not run.status.final:
-                say(told)
-            if reached(run):
-                return run
-            said = told
-            time.sleep(POLL_SECONDS)
-            run = patiently(partial(client.get_run, run.id))
+        return wait_until(
+            run,
+            refresh=lambda known: client.get_run(known.id),
+            condition=condition,
+            progress=lambda known: "" if known.status.final else _progress(known),
+        )
     except KeyboardInterrupt:
-        say(f"{run.name} goes on; see: sparktest wait {run.id}, sparktest cancel {run.id}")
+        warn(f"{run.name} continues; see: sparktest wait {run.id}, sparktest cancel {run.id}")
         raise
 
 
-def patiently(call: Callable[[], T]) -> T:
-    """What the call answers, called again while it fails in a way that may pass.
+def wait_until(
+    value: T,
+    *,
+    refresh: Callable[[T], T],
+    condition: Callable[[T], bool],
+    progress: Callable[[T], str],
+) -> T:
+    """Refresh a value until it meets the condition, and return it.
+
+    Args:
+        value: as known now.
+        refresh: returns the value as it is now; retried while the server is unavailable.
+        condition: when to stop.
+        progress: a line for the user, printed when it changes; "" prints nothing.
+    """
+    printed = ""
+    while True:
+        text = progress(value)
+        if text and text != printed:
+            warn(text)
+            printed = text
+        if condition(value):
+            return value
+        time.sleep(POLL_SECONDS)
+        known = value
+        value = retry(lambda: refresh(known))  # noqa: B023 - called before the next round
+
+
+def retry(call: Callable[[], T]) -> T:
+    """Call until it succeeds, and return the result.
 
     Raises:
-        SparkTestError: what it raised last, after `PATIENCE_SECONDS` or if it cannot pass.
+        SparkTestError: the last error, after `RETRY_SECONDS` or when a retry cannot help.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + RETRY_SECONDS
+    failures = 0
     while True:
         try:
             return call()
         except SparkTestError as error:
             if not error.retryable or time.monotonic() > deadline:
                 raise
-        time.sleep(POLL_SECONDS)
+        time.sleep(retry_delay(failures))
+        failures += 1
 
 
-def _progress(run: "Run") -> str:
+def retry_delay(failures: int) -> float:
+    """Return the seconds to wait after this many earlier failures."""
+    return BACKOFF.delay(failures, _RNG)
+
+
+def _progress(run: Run) -> str:
     text = f"{run.name} {run.status.value}"
     if run.status_reason:
         text += f": {run.status_reason}"

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from sparktest.backoff import Backoff
 from sparktest.cli import main, waiting
 from sparktest.cli.crd import manifest
-from sparktest.cli.preflight import CRDS
+from sparktest.cli.up.preflight import CRDS
 from sparktest.client import ApiClient
 from sparktest.devcluster.app import DevCluster
 from sparktest.kube.cluster import TESTRUNS, Cluster
@@ -21,7 +22,7 @@ from tests.live import TOKEN, live_api
 
 
 class Result(NamedTuple):
-    """How a command ended, and what it said on stdout and stderr."""
+    """The exit code of a command, and its output on stdout and stderr."""
 
     code: int
     out: str
@@ -33,7 +34,7 @@ Cli = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine counts, and nobody waits for long."""
+    """Use no setting of the machine, and short delays."""
     for name in (
         "SPARKTEST_BACKEND_URL",
         "SPARKTEST_TOKEN",
@@ -49,6 +50,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "BACKOFF", Backoff(first=0.01, cap=0.01))
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
-    """A client of a real API that the command line finds too."""
+    """Return a client of a real API that the command line uses too."""
     with live_api(tmp_path) as url, ApiClient(url, TOKEN) as client:
         monkeypatch.setenv("SPARKTEST_BACKEND_URL", url)
         monkeypatch.setenv("SPARKTEST_TOKEN", TOKEN)
@@ -76,7 +78,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The kubeconfig of a dev cluster that knows TestRuns."""
+    """Return the kubeconfig of a dev cluster with the CRD."""
     with DevCluster.start(tmp_path_factory.mktemp("cli") / "cluster") as running:
         cluster = Cluster.connect(Settings(kubeconfig=str(running.kubeconfig)))
         cluster.create(CRDS, None, yaml.safe_load(manifest("testrun.yaml")))

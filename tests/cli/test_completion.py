@@ -1,5 +1,6 @@
-"""Completion as shells do it: bash and fish ask here, zsh in a terminal."""
+"""Completions, and completion as shells do it: bash and fish directly, zsh in a terminal."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -7,12 +8,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sparktest.cli import program
+from sparktest.cli.completion import SAFE, completions, help_text
 from sparktest.client import ApiClient
+from sparktest.domain import RunReport, Status
 from tests.cli.conftest import Cli
 from tests.e2e.tmux import Tmux
 from tests.need import need_program
+from tests.scripted import answer, problem, scripted_api
 
 BIN = Path(sys.executable).parent
 BASH = """
@@ -126,3 +134,167 @@ def test_zsh_completes_in_a_terminal(zsh: Tmux, tmp_path: Path) -> None:
 
     assert "pending" in screen
     assert not (tmp_path / "pwned").exists()
+
+
+# --- completions that ask the API -----------------------------------------------------------------
+
+
+class Thing:
+    """Something with an id and a name."""
+
+    def __init__(self, id_: str, name: str) -> None:
+        self.id = id_
+        self.name = name
+
+
+def values(incomplete: str, *things: Thing) -> list[str]:
+    return [item.value for item in completions([(thing, "about") for thing in things], incomplete)]
+
+
+def command_named(name: str) -> click.Command:
+    command = program.get_command(click.Context(program), name)
+    assert command is not None
+    return command
+
+
+def completed(*args: str, incomplete: str = "") -> list[str]:
+    """Return the completions after these words."""
+    context = program.make_context("sparktest", list(args), resilient_parsing=True)
+    command: click.Command = program
+    words = list(args)
+    while isinstance(command, click.Group):
+        name = words.pop(0)
+        found = command.get_command(context, name)
+        assert found is not None
+        command = found
+        context = command.make_context(
+            command.name, list(words), parent=context, resilient_parsing=True
+        )
+    argument = next(each for each in command.params if isinstance(each, click.Argument))
+    return [item.value for item in argument.shell_complete(context, incomplete)]
+
+
+def test_a_unique_name_is_completed_and_otherwise_the_id() -> None:
+    things = [Thing("aa11", "smoke"), Thing("bb22", "twice"), Thing("bc33", "twice")]
+
+    assert values("", *things) == ["smoke", "bb22", "bc33"]
+    assert values("s", *things) == ["smoke"]
+    assert values("b", *things) == ["bb22", "bc33"]
+    assert values("aa", *things) == ["aa11"]
+    assert values("x", *things) == []
+
+
+def test_letters_that_begin_an_id_by_chance_do_not_hide_a_name() -> None:
+    things = [Thing("face1234", "other"), Thing("aa11", "failing")]
+
+    assert values("fa", *things) == ["failing"]
+    assert values("fac", *things) == ["face1234"]
+    assert values("face", *things, Thing("bb22", "facet")) == ["facet", "face1234"]
+
+
+HOSTILE = [
+    "$(touch pwned)",
+    "`id`",
+    "a;b",
+    "a b",
+    "a|b",
+    "a&b",
+    "a>b",
+    "*",
+    "~",
+    "-rf",
+    "a\nb",
+    "a\tb",
+    "'",
+    '"',
+    "a\\b",
+    "#a",
+    "!x",
+    "{a,b}",
+    "a,b",
+    "a:b",
+    "\x1b[31m",
+    "naïve",
+    "",
+    "\u202eabc",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_that_a_shell_could_expand_is_never_completed(name: str) -> None:
+    assert values("", Thing("aa11", name)) == ["aa11"]
+
+
+@given(st.text())
+def test_a_completion_is_one_shell_word(name: str) -> None:
+    for value in values("", Thing("aa11", name)):
+        assert shlex.split(value) == [value] == [shlex.quote(value)]
+        assert SAFE.fullmatch(value)
+
+
+@given(st.text())
+def test_a_help_text_is_one_short_line_without_special_characters(text: str) -> None:
+    said = help_text(text, "x")
+
+    assert len(said) <= 60
+    assert not set(said) & set("\n\t\r,:$`\\\"'%*[](){}|;&<>~#!\x1b")
+
+
+def test_each_command_completes_what_it_accepts(api: ApiClient) -> None:
+    api.create_definition({"name": "suite-a", "image": "i"})
+    for name, status in (("done", Status.SUCCEEDED), ("busy", Status.RUNNING)):
+        run = api.create_run({"name": name, "image": "i"})
+        api.report_run(run.id, RunReport(status=status))
+
+    assert completed("logs") == ["busy", "done"]
+    assert completed("cancel") == ["busy"]
+    assert completed("delete") == ["done"]
+    assert completed("run") == completed("definitions", "edit") == ["suite-a"]
+    assert completed("show", "busy", incomplete="do") == ["done"]
+    assert completed("show", "busy") == ["done"]
+
+
+def test_namespaces_and_labels_come_from_the_runs(api: ApiClient) -> None:
+    api.create_run({"name": "a", "image": "i", "labels": {"team": "x", "day": "$(id)"}})
+    runs = command_named("runs")
+    context = runs.make_context("runs", [], resilient_parsing=True)
+    options = {option.name: option for option in runs.params}
+
+    def offered(name: str) -> list[str]:
+        return [item.value for item in options[name].shell_complete(context, "")]
+
+    assert offered("namespace") == ["tests"]
+    assert offered("label") == ["day", "team"]
+    assert offered("status")[:2] == ["pending", "running"]
+
+
+def test_an_api_that_is_down_or_denies_access_gives_no_completions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with scripted_api() as scripted:
+        monkeypatch.setenv("SPARKTEST_BACKEND_URL", scripted.url)
+        scripted.scripts = [problem(401, detail="no token"), answer({"not": "a list"})]
+        assert completed("logs") == []
+        assert completed("logs") == []
+    assert completed("logs") == []
+    monkeypatch.setenv("SPARKTEST_PORT", "no port")
+    assert completed("logs") == []
+
+
+def test_escapes_in_a_name_reach_no_shell() -> None:
+    run = {
+        "id": "17",
+        "name": "\x1b]0;pwned\x07x",
+        "status": "running",
+        "origin": "api",
+        "createdAt": "2026-01-02T03:04:05Z",
+    }
+    with scripted_api() as scripted:
+        scripted.scripts = [answer([run])]
+        context = command_named("logs").make_context(
+            "logs", ["--backend-url", scripted.url], resilient_parsing=True
+        )
+        argument = next(p for p in command_named("logs").params if p.name == "reference")
+        (item,) = argument.shell_complete(context, "")
+
+    assert json.dumps(item.value) == '"x"'

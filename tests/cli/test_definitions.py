@@ -201,7 +201,7 @@ def test_an_edit_that_is_no_yaml_says_so_and_changes_nothing(
     result = cli("definitions", "edit", "smoke")
 
     assert result.code == 2
-    assert "is no YAML" in result.err
+    assert "is not YAML" in result.err
 
 
 def test_a_definition_is_shown_whole_and_run(cli: Cli, api: ApiClient) -> None:

@@ -106,7 +106,7 @@ def test_the_kubeconfig_of_one_that_does_not_run_is_printed_with_a_remark(
     result = cli("devcluster", "kubeconfig")
 
     assert (result.code, result.out) == (0, f"{folder / 'kubeconfig'}\n")
-    assert "does not run now" in result.err
+    assert "is not running" in result.err
 
 
 def test_the_command_to_paste_is_quoted(cli: Cli, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sparktest.cli import main
-from sparktest.cli.logs import followed, write_log
+from sparktest.cli.logs import follow_log, write_log
 from sparktest.client import ApiClient
 from sparktest.domain import Run, RunReport, Status
 from sparktest.errors import NotFoundError, RateLimitedError, SparkTestError, UnavailableError
@@ -16,7 +16,7 @@ LOG = b"one\ntwo \x1b[31mred\xff\nthree"
 
 
 class Terminal(io.TextIOWrapper):
-    """A stdout that somebody looks at."""
+    """A stdout that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -50,14 +50,14 @@ def test_tail_and_follow_exclude_each_other(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("run")
-def test_a_container_that_is_not_there_is_said(cli: Cli) -> None:
+def test_a_missing_container_is_an_error(cli: Cli) -> None:
     result = cli("logs", "logged", "-c", "sidecar")
 
     assert (result.code, result.out) == (2, "")
     assert "sidecar" in result.err
 
 
-def test_a_terminal_gets_text_that_cannot_steer_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_text_without_escape_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal(io.BytesIO(), encoding="utf-8")
     monkeypatch.setattr(sys, "stdout", terminal)
 
@@ -67,7 +67,7 @@ def test_a_terminal_gets_text_that_cannot_steer_it(monkeypatch: pytest.MonkeyPat
     assert terminal.read() == "one\ntwo �three\n"
 
 
-# --- going on after cuts --------------------------------------------------------------------------
+# --- resuming after lost connections -------------------------------------------------------------
 
 
 class FakeClient:
@@ -78,7 +78,9 @@ class FakeClient:
         self.offsets: list[int] = []
         self.now = 0.0
 
-    def follow_log(self, run_id: str, *, container: str | None, offset: int) -> Iterator[bytes]:
+    def follow_log(
+        self, run_id: str, *, container: str | None = None, offset: int = 0
+    ) -> Iterator[bytes]:
         self.offsets.append(offset)
         for step in self.script.pop(0) if len(self.script) > 1 else self.script[0]:
             if isinstance(step, SparkTestError):
@@ -92,36 +94,36 @@ class FakeClient:
         self.now += seconds
 
     def read(self) -> bytes:
-        came = followed(self, "1", clock=lambda: self.now, pause=self.pause)  # type: ignore[arg-type]
+        came = follow_log(self, "1", clock=lambda: self.now, pause=self.pause)
         return b"".join(came)
 
 
 CUT = UnavailableError("cut")
 
 
-def test_a_cut_log_goes_on_where_it_was() -> None:
+def test_a_log_is_resumed_after_a_lost_connection() -> None:
     client = FakeClient([b"one", CUT], [CUT], [b"two", RateLimitedError("later")], [b"three"])
 
     assert client.read() == b"onetwothree"
     assert client.offsets == [0, 3, 3, 6]
 
 
-def test_patience_ends_when_the_api_stays_away() -> None:
+def test_retries_end_when_the_api_stays_down() -> None:
     client = FakeClient([b"one", 5.0, CUT], [CUT])
 
     with pytest.raises(UnavailableError):
         client.read()
 
-    assert 35.0 <= client.now <= 36.0
+    assert 35.0 <= client.now <= 40.0
 
 
-def test_patience_begins_anew_after_every_answer() -> None:
+def test_every_answer_restarts_the_retry_time() -> None:
     cuts = [[b"x", 20.0, CUT] for _ in range(10)]
 
     assert FakeClient(*cuts, [b"end"]).read() == b"x" * 10 + b"end"
 
 
-def test_a_refusal_ends_it_at_once() -> None:
+def test_an_error_that_a_retry_cannot_fix_ends_it_at_once() -> None:
     client = FakeClient([b"one", NotFoundError("gone")])
 
     with pytest.raises(NotFoundError):

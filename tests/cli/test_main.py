@@ -4,10 +4,12 @@ import signal
 import subprocess
 import sys
 
+import click
 import pytest
 
 from sparktest import __version__
 from sparktest import cli as cli_module
+from sparktest.cli import plugin
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.client import ApiClient
 from tests.cli.conftest import Cli
@@ -34,11 +36,22 @@ def test_version_and_help_end_well(cli: Cli) -> None:
     assert cli("-h").out == cli("--help").out
 
 
-def test_every_command_has_a_help_with_a_line_for_the_list(cli: Cli) -> None:
-    for name, command in cli_module.program.commands.items():
+def test_every_command_has_the_short_help_of_the_table(cli: Cli) -> None:
+    for program in (cli_module.program, plugin.program):
+        context = click.Context(program)
+        for name, entry in program.table.items():
+            command = program.get_command(context, name)
+            assert command is not None
+            assert command.get_short_help_str(120) == entry.short_help
+            assert entry.short_help.endswith(".")
+    for name in cli_module.program.table:
         assert cli(name, "--help").code == 0
-        assert command.get_short_help_str(120).endswith(".")
         assert f"  {name}" in cli("--help").out
+
+
+def test_messages_of_wrong_usage_end_with_a_full_stop(cli: Cli) -> None:
+    for args in (["runs", "--since", "soon"], ["run", "--image", "i", "-e", "FOO"]):
+        assert ". See: sparktest run" in cli(*args).err
 
 
 def test_nothing_to_do_shows_the_help_and_is_wrong_usage(cli: Cli) -> None:
@@ -147,7 +160,8 @@ def test_whatever_happens_is_one_line_and_no_traceback(
     def fail(**kw: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli_module.program.commands["config"], "callback", fail)
+    command = cli_module.program.get_command(click.Context(cli_module.program), "config")
+    monkeypatch.setattr(command, "callback", fail)
 
     result = cli("config")
 
@@ -212,5 +226,5 @@ def test_ctrl_c_is_130_without_a_traceback(api: ApiClient) -> None:
     assert process.wait(10) == 130
     said = process.stderr.read().decode().splitlines()
     process.stderr.close()
-    assert said[0].startswith("sparktest: endless goes on; see: sparktest wait")
+    assert said[0].startswith("sparktest: endless continues; see: sparktest wait")
     assert said[1:] == ["sparktest: interrupted"]

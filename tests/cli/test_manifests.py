@@ -56,15 +56,15 @@ def test_yaml_is_read_as_kubectl_reads_it(path: Path, text: str, found: Any) -> 
         (b"", "exactly one object, not 0"),
         (b"a: 1\n---\nb: 2", "exactly one object, not 2"),
         (b"- a", "exactly one object"),
-        (b"a: [", "is no YAML"),
-        (b"a: \x00", "is no YAML"),
-        (b"\xff\xfe\xfa", "no text in UTF-8"),
-        (b"a: .nan", "what JSON cannot"),
-        (b"a: !!binary aGk=", "what JSON cannot"),
-        (b"a: &b [*b]", "what JSON cannot"),
-        (b"? [a]\n: b", "is no YAML|what JSON cannot"),
-        (b"a: !!python/object/apply:os.system [x]", "is no YAML"),
-        (b"[" * 5000, "is no YAML|what JSON cannot"),
+        (b"a: [", "is not YAML"),
+        (b"a: \x00", "is not YAML"),
+        (b"\xff\xfe\xfa", "is not UTF-8"),
+        (b"a: .nan", "JSON does not have"),
+        (b"a: !!binary aGk=", "JSON does not have"),
+        (b"a: &b [*b]", "JSON does not have"),
+        (b"? [a]\n: b", "is not YAML|JSON does not have"),
+        (b"a: !!python/object/apply:os.system [x]", "is not YAML"),
+        (b"[" * 5000, "is not YAML|JSON does not have"),
     ],
 )
 def test_a_file_that_cannot_be_sent_is_named(path: Path, text: bytes, problem: str) -> None:
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_sent_is_named(path: Path, text: bytes, problem: s
 def test_what_is_no_testrun_is_refused(path: Path, text: str) -> None:
     path.write_text(text)
 
-    with pytest.raises(click.UsageError, match=r"is no TestRun|must be objects"):
+    with pytest.raises(click.UsageError, match=r"is not a TestRun|must be objects"):
         of_testruns(path)
 
 

@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+import unicodedata
 from datetime import UTC, datetime
 
 import pytest
@@ -8,9 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparktest.cli import table
-from sparktest.cli.output import FORMATS, plain, show
-from sparktest.cli.table import Column
+from sparktest.cli import output
+from sparktest.cli.output import FORMATS, Column, cut, fit, plain, show, width
 from sparktest.domain import K8sRef, Log, Origin, Run, Status
 
 ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -52,13 +52,13 @@ def test_wide_shows_every_column_and_cuts_nothing(capsys: pytest.CaptureFixture[
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
 def test_whatever_the_names_are_a_value_is_one_line(names: list[str]) -> None:
-    rows = [table._cell(name, 48, "…") for name in names]
-    widths = [max(map(table.width, rows))]
+    rows = [output._cell(name, 48, "…") for name in names]
+    widths = [max(map(output.width, rows))]
 
     for row in rows:
-        assert table.width(row) <= 48
+        assert output.width(row) <= 48
         assert len(row.splitlines()) == 1
-        assert table.width(table._line([row, ""], [*widths, 0], COLUMNS[:2])) == widths[0] + 3
+        assert output.width(output._line([row, ""], [*widths, 0], COLUMNS[:2])) == widths[0] + 3
 
 
 def test_wide_letters_take_two_cells(capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +156,11 @@ def test_a_pipe_gets_colour_only_when_it_is_asked_for(
 
 
 def test_a_narrow_terminal_gets_lines_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = [COLUMNS[0]._replace(least=8, mark=""), COLUMNS[1], COLUMNS[3]._replace(least=4)]
+    columns = [
+        COLUMNS[0]._replace(min_width=8, cut_width=8, mark=""),
+        COLUMNS[1],
+        COLUMNS[3]._replace(min_width=4),
+    ]
 
     run = named("a long name", "12345678-1234")
 
@@ -172,3 +176,47 @@ def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
     for form in FORMATS:
         show([named("n")], COLUMNS, form)
         assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("widths", "min_widths", "line_width", "fitted"),
+    [
+        ([10, 5], [0, 0], 8, [10, 5]),
+        ([10, 5], [4, 4], None, [10, 5]),
+        ([10, 5], [4, 4], 18, [10, 5]),
+        ([10, 5], [4, 4], 17, [9, 5]),
+        ([10, 5], [4, 4], 12, [4, 5]),
+        ([10, 5], [4, 4], 3, [4, 4]),
+        ([10, 12], [4, 0], 20, [5, 12]),
+    ],
+)
+def test_the_widest_column_is_cut_first_and_none_below_its_minimum(
+    widths: list[int], min_widths: list[int], line_width: int | None, fitted: list[int]
+) -> None:
+    assert fit(widths, min_widths, line_width) == fitted
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_text_that_is_cut_is_not_wider_than_asked_for(text: str, line_width: int) -> None:
+    short = cut(text, line_width)
+
+    assert width(short) <= line_width
+    assert short == text or (short[-1] == "…" and text.startswith(short[:-1]))
+
+
+def test_wide_letters_are_not_cut_in_half() -> None:
+    assert cut("스파크", 6) == "스파크"
+    assert cut("스파크", 5) == "스파…"
+    assert cut("스파크", 4) == "스…"
+    assert width(cut("e\u0301" * 9, 5)) == 5
+
+
+def test_an_id_that_is_cut_is_still_an_id_prefix() -> None:
+    assert cut("12345678-1234", 8, "") == "12345678"
+    assert unicodedata.east_asian_width("…") == "A"
+
+
+def test_an_id_column_is_cut_to_8_characters_at_once() -> None:
+    assert fit([36, 20], [8, 6], 58, [8, 0]) == [8, 20]
+    assert fit([36, 20], [8, 6], 30, [8, 0]) == [8, 19]
+    assert fit([36, 20], [8, 6], 80, [8, 0]) == [36, 20]

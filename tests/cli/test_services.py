@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparktest.api.store.tables import REVISION
-from sparktest.cli import services
 from sparktest.client import ApiClient
-from sparktest.settings import LOG_LEVELS
 from tests.cli.conftest import Cli
 
 
@@ -30,10 +28,6 @@ def program(*args: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
             yield process
         finally:
             process.kill()
-
-
-def test_the_levels_of_the_option_are_those_of_the_setting() -> None:
-    assert services.LOG_LEVELS == LOG_LEVELS
 
 
 def test_the_api_serves_until_it_is_told_to_end(tmp_path: Path) -> None:

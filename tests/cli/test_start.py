@@ -233,7 +233,7 @@ def test_ctrl_c_while_following_says_how_to_go_on(
 
     assert result.code == 130
     (run,) = api.list_runs().runs
-    assert f"busybox goes on; see: sparktest logs -f {run.id}" in result.err
+    assert f"busybox continues; see: sparktest logs -f {run.id}" in result.err
 
 
 # --- several, dry, again --------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_an_api_that_restarts_is_waited_for(cli: Cli) -> None:
 
 
 def test_an_api_that_stays_away_ends_the_wait(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "RETRY_SECONDS", 0.05)
     with scripted_api() as api:
         api.scripts = [answer([RUN]), problem(503, detail="the database is away")]
 
@@ -88,10 +88,10 @@ def test_only_what_may_pass_is_tried_again(kind: type[SparkTestError], calls: in
         return "done"
 
     if kind.retryable:
-        assert waiting.patiently(fails_twice) == "done"
+        assert waiting.retry(fails_twice) == "done"
     else:
         with pytest.raises(kind):
-            waiting.patiently(fails_twice)
+            waiting.retry(fails_twice)
     assert made == calls
 
 

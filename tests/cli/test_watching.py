@@ -1,19 +1,23 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from sparktest.cli import watching
-from sparktest.cli.watching import changes, read, watch_runs
+from sparktest.cli.watching import changes, list_newest, watch_runs
 from sparktest.client import ApiClient
-from sparktest.domain import Run, RunReport, Status
+from sparktest.domain import Origin, Run, RunPage, RunReport, Status
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class EnoughError(Exception):
-    """Ends what would go on for ever."""
+    """Ends a watch that would go on forever."""
 
 
-def playing(*acts: Callable[[], object]) -> Callable[[float], None]:
-    """A pause in which one thing after the other happens, and then the end."""
-    left = list(acts)
+def pause_with(*actions: Callable[[], object]) -> Callable[[float], None]:
+    """Return a pause that runs one action per call, and raises EnoughError after the last."""
+    left = list(actions)
 
     def pause(seconds: float) -> None:
         if not left:
@@ -23,11 +27,11 @@ def playing(*acts: Callable[[], object]) -> Callable[[float], None]:
     return pause
 
 
-def seen(api: ApiClient, filters: dict[str, object], *acts: Callable[[], object]) -> list[Run]:
-    found, _ = read(api, filters, 100)
+def seen(api: ApiClient, filters: dict[str, object], *actions: Callable[[], object]) -> list[Run]:
+    found, _ = list_newest(api, filters, 100)
     came = []
     try:
-        for run in changes(api, filters, found, pause=playing(*acts)):
+        for run in changes(api, filters, found, pause=pause_with(*actions)):
             came.append(run)
     except EnoughError:
         return came
@@ -53,7 +57,7 @@ def test_new_runs_and_changes_come_once_and_in_order(api: ApiClient) -> None:
     ]
 
 
-def test_a_run_that_leaves_the_wanted_status_has_a_last_line(api: ApiClient) -> None:
+def test_a_run_that_leaves_the_status_filter_has_a_last_line(api: ApiClient) -> None:
     run = api.create_run({"name": "mine", "image": "i"})
     other = api.create_run({"name": "other", "image": "i"})
     api.report_run(run.id, RunReport(status=Status.RUNNING))
@@ -68,13 +72,46 @@ def test_a_run_that_leaves_the_wanted_status_has_a_last_line(api: ApiClient) -> 
     assert [(each.name, each.status.value) for each in came] == [("mine", "succeeded")]
 
 
-def test_where_nothing_was_the_first_is_seen(api: ApiClient) -> None:
+class ManyChanges:
+    """A client whose runs all change at once; it serves pages as the API does, newest first."""
+
+    def __init__(self, count: int) -> None:
+        self.runs = [
+            Run(
+                id=str(number),
+                name="n",
+                status=Status.SUCCEEDED,
+                origin=Origin.API,
+                created_at=NOW,
+                updated_at=NOW + timedelta(microseconds=number),
+            )
+            for number in reversed(range(count))
+        ]
+
+    def list_runs(self, *, cursor: str | None, limit: int, **filters: object) -> RunPage:
+        start = int(cursor or 0)
+        end = start + limit
+        return RunPage(
+            runs=tuple(self.runs[start:end]), next=str(end) if end < len(self.runs) else None
+        )
+
+
+def test_more_changes_than_a_page_are_all_shown_oldest_first() -> None:
+    client = ManyChanges(1500)
+    watched = changes(cast(ApiClient, client), {}, [], pause=lambda seconds: None)
+
+    shown = [next(watched) for _ in range(1500)]
+
+    assert shown == client.runs[::-1]
+
+
+def test_an_empty_list_shows_the_first_run(api: ApiClient) -> None:
     came = seen(api, {}, lambda: None, lambda: api.create_run({"name": "first", "image": "i"}))
 
     assert [each.name for each in came] == ["first"]
 
 
-def test_a_watch_goes_on_with_its_table_or_a_line_of_json(
+def test_a_watch_prints_rows_of_its_table_or_lines_of_json(
     api: ApiClient, capsys, monkeypatch
 ) -> None:
     run = api.create_run({"name": "watched", "image": "i"})

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from sparktest.cli.preflight import install
+from sparktest.cli.up.preflight import install
 from sparktest.errors import NotFoundError
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from sparktest.settings import Settings

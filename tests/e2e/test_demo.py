@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process_table import alive, children_of
+from tests.cli.up.process_table import alive, children_of
 from tests.e2e.program import Program, until
 from tests.e2e.tmux import Tmux
 

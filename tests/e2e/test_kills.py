@@ -15,7 +15,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import FailureClass, Run, Status
 from sparktest.errors import ConflictError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import JOBS, TESTRUNS, Cluster
-from tests.cli.process_table import alive, children_of
+from tests.cli.up.process_table import alive, children_of
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.stack import IMAGE, condition
 from tests.need import need_program

@@ -13,7 +13,7 @@ import yaml
 
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from sparktest.settings import Settings
-from tests.cli.process_table import alive, children_of
+from tests.cli.up.process_table import alive, children_of
 from tests.e2e.place import PLACES, Place, opened
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.tmux import Tmux

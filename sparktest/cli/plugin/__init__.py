@@ -9,13 +9,30 @@ from collections.abc import Sequence
 import click
 
 from sparktest import __version__
-from sparktest.cli import front
-from sparktest.cli.plugin import ending, logs, reading, start
+from sparktest.cli import entrypoint
+from sparktest.cli.entrypoint import LazyCommand, LazyGroup
 
 NAME = "kubectl sparktest"
+COMMANDS = {
+    name: LazyCommand(f"sparktest.cli.plugin.{target}", short_help)
+    for name, target, short_help in (
+        ("cancel", "ending:cancel", "Ask for TestRuns to be stopped; their logs are kept."),
+        (
+            "describe",
+            "reading:describe",
+            "Show all about TestRuns, with their Events and the commands that go on from there.",
+        ),
+        ("list", "reading:list_", "List TestRuns, newest first, or those of these names."),
+        ("logs", "logs:logs", "Print the log of a TestRun's pod."),
+        ("run", "start:run", "Create a TestRun and print its name."),
+        ("wait", "ending:wait", "Wait until TestRuns have ended."),
+    )
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """Start, follow and stop TestRuns in the current context and namespace of kubectl.
@@ -24,17 +41,6 @@ def program() -> None:
     """
 
 
-for command in (
-    start.run,
-    reading.list_,
-    reading.describe,
-    logs.logs,
-    ending.wait,
-    ending.cancel,
-):
-    program.add_command(command)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the command that the arguments name; sys.argv where there are none given."""
-    return front.called(program, NAME, argv)
+    return entrypoint.run(program, NAME, argv)

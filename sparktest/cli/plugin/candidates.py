@@ -1,6 +1,6 @@
 """What kubectl may complete behind `kubectl sparktest`: TestRuns, namespaces, contexts.
 
-As in `sparktest.cli.candidates`: a cluster that is away makes none, and no candidate can harm a
+As in `sparktest.cli.completion`: a cluster that is away makes none, and no candidate can harm a
 shell.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from sparktest.cli.candidates import MOST, SAFE, SECONDS, help_of
+from sparktest.cli.completion import MAX_ITEMS, SAFE, TIMEOUT_SECONDS, help_text
 from sparktest.cli.exits import ExitError
 from sparktest.errors import SparkTestError
 
@@ -25,7 +25,7 @@ Candidates = Callable[[click.Context, click.Parameter, str], list[CompletionItem
 def offered(offers: Iterable[Offer], incomplete: str) -> list[CompletionItem]:
     """The names that go on from what is typed and harm no shell."""
     return [
-        CompletionItem(name, help=help_of(about) or None)
+        CompletionItem(name, help=help_text(about) or None)
         for name, about in offers
         if name.startswith(incomplete) and SAFE.fullmatch(name)
     ]
@@ -44,7 +44,10 @@ def asks_cluster(answer: Callable[["Place"], Iterable[Offer]]) -> Candidates:
         there = given if isinstance(given, tuple) else ()
         try:
             place = connected(
-                params.get("kubeconfig"), params.get("context"), params.get("namespace"), SECONDS
+                params.get("kubeconfig"),
+                params.get("context"),
+                params.get("namespace"),
+                TIMEOUT_SECONDS,
             )
             found = offered(answer(place), incomplete)
         except (SparkTestError, ExitError):
@@ -58,7 +61,7 @@ def _testruns(*, live_only: bool) -> Candidates:
     def answer(place: "Place") -> list[Offer]:
         from sparktest.cli.plugin.testrun import TestRun
 
-        every = [TestRun(each) for each in place.testruns(most=MOST)]
+        every = [TestRun(each) for each in place.testruns(most=MAX_ITEMS)]
         return [(each.name, each.phase) for each in every if not (live_only and each.ended)]
 
     return asks_cluster(answer)
@@ -67,7 +70,7 @@ def _testruns(*, live_only: bool) -> Candidates:
 def _definitions(place: "Place") -> list[Offer]:
     from sparktest.cli.plugin.testrun import TestRun
 
-    names = {TestRun(each).spec.get("definitionName") for each in place.testruns(most=MOST)}
+    names = {TestRun(each).spec.get("definitionName") for each in place.testruns(most=MAX_ITEMS)}
     return [(name, "definition") for name in sorted(filter(None, names))]
 
 
@@ -76,7 +79,7 @@ def _namespaces(place: "Place") -> list[Offer]:
 
     return [
         (str(each["metadata"]["name"]), "")
-        for each in place.cluster.list(NAMESPACES, most=MOST).items
+        for each in place.cluster.list(NAMESPACES, most=MAX_ITEMS).items
     ]
 
 

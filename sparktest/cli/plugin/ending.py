@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 import click
 
 from sparktest.cli import waiting
-from sparktest.cli.door import say
-from sparktest.cli.exits import Exit, ExitError
+from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.plugin.candidates import LIVE_TESTRUN, TESTRUN
 from sparktest.cli.plugin.place import Place, uses_cluster
 from sparktest.cli.plugin.testrun import TestRun, moment, plain_name
-from sparktest.cli.waiting import first_that_counts, patiently
+from sparktest.cli.waiting import first_failure, retry
 from sparktest.errors import NotFoundError
 
 # A controller that works has looked at a new TestRun long before.
@@ -30,7 +29,7 @@ def wait(place: Place, names: tuple[str, ...]) -> Exit:
     pass decides.
     """
     found = [TestRun(place.testrun(plain_name(name))) for name in names]
-    return first_that_counts([outcome(until(place, each, has_ended)) for each in found])
+    return first_failure([outcome(until(place, each, has_ended)) for each in found])
 
 
 @click.command("cancel")
@@ -45,12 +44,12 @@ def cancel(place: Place, names: tuple[str, ...]) -> None:
             raise ExitError(f"{testrun.name} has already ended: {testrun.phase}", Exit.USAGE)
     for testrun in found:
         place.patch(testrun.name, {"spec": {"cancelled": True}})
-        say(f"{testrun.name} is being stopped")
+        warn(f"{testrun.name} is being stopped")
 
 
 def outcome(testrun: TestRun) -> Exit:
     """The exit code of a TestRun that has ended, after a line that says how it ended."""
-    say(testrun.told())
+    warn(testrun.told())
     return testrun.exit_code()
 
 
@@ -70,13 +69,13 @@ def until(place: Place, testrun: TestRun, reached: Callable[[TestRun], bool]) ->
         while not reached(testrun):
             told = _progress(testrun)
             if told != said:
-                say(told)
+                warn(told)
             said = told
             pause()
             testrun = _again(place, testrun)
     except KeyboardInterrupt:
         where = f"{testrun.name} -n {testrun.namespace}"
-        say(f"{testrun.name} goes on; see: kubectl sparktest wait {where}")
+        warn(f"{testrun.name} goes on; see: kubectl sparktest wait {where}")
         raise
     return testrun
 
@@ -89,7 +88,7 @@ def pause() -> None:
 def _again(place: Place, before: TestRun) -> TestRun:
     """The same TestRun as it is now."""
     try:
-        now = TestRun(patiently(lambda: place.testrun(before.name)))
+        now = TestRun(retry(lambda: place.testrun(before.name)))
     except NotFoundError:
         now = None
     if now is None or now.uid != before.uid:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sparktest.cli.door import say
-from sparktest.cli.exits import Exit, ExitError
-from sparktest.cli.logs import followed, write_log
+from sparktest.cli.exits import Exit, ExitError, warn
+from sparktest.cli.logs import follow_log, write_log
 from sparktest.cli.plugin.candidates import TESTRUN
 from sparktest.cli.plugin.ending import until
 from sparktest.cli.plugin.place import Object, Place, uses_cluster
@@ -55,14 +54,14 @@ def follow_testrun(place: Place, testrun: TestRun, container: str | None = None)
     testrun = until(place, testrun, lambda each: each.ended or each.phase == "Running")
     log = PodLog(place, testrun, container)
     try:
-        write_log(followed(log, testrun.run_id, container))
+        write_log(follow_log(log, testrun.run_id, container))
     except (MalformedError, NotFoundError) as error:
         if not testrun.ended:
             raise log.nowhere() from error
         # It never started: how it ended says why.
-        say(f"{testrun.name} has no log in the cluster{log.stored()}")
+        warn(f"{testrun.name} has no log in the cluster{log.stored()}")
     except KeyboardInterrupt:
-        say(
+        warn(
             f"{testrun.name} goes on; see: kubectl sparktest logs -f {testrun.name} "
             f"-n {testrun.namespace}"
         )

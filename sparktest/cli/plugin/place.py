@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from sparktest.cli.door import as_infra
-from sparktest.cli.exits import Exit, ExitError
+from sparktest.cli.exits import Exit, ExitError, infra_errors
 from sparktest.cli.plugin import candidates
 from sparktest.errors import NotFoundError
 
@@ -124,7 +123,7 @@ def connected(
 
     settings = Settings(kubeconfig=kubeconfig, context=context)
     timeouts = Timeouts(connect=seconds, read=seconds) if seconds else None
-    with as_infra():
+    with infra_errors():
         cluster = Cluster.connect(settings, workers=1, timeouts=timeouts)
         return Place(cluster, namespace or config.namespace(settings))
 

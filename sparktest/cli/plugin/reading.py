@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 
 import click
 
-from sparktest.cli.details import Fact, lines
-from sparktest.cli.door import say
-from sparktest.cli.output import coloured, output_option
+from sparktest.cli.exits import warn
+from sparktest.cli.output import coloured, field_lines, output_option
 from sparktest.cli.plugin.candidates import TESTRUN
 from sparktest.cli.plugin.place import Object, Place, uses_cluster
 from sparktest.cli.plugin.show import show_testruns
 from sparktest.cli.plugin.testrun import STATUSES, TestRun, moment, plain_name, section
-from sparktest.cli.run_table import COLOURS
+from sparktest.cli.run_output import COLOURS
 from sparktest.errors import ForbiddenError
 from sparktest.times import format_age
 
+# A label and a value.
+Field = tuple[str, str | None]
 LAST_EVENTS = 10
 
 
@@ -33,7 +34,7 @@ def list_(place: Place, names: tuple[str, ...], everywhere: bool, output: str) -
     else:
         found = [TestRun(each) for each in place.testruns(everywhere=everywhere)]
     if not found and output in ("table", "wide"):
-        say(f"no TestRuns {'anywhere' if everywhere else f'in namespace {place.namespace}'}")
+        warn(f"no TestRuns {'anywhere' if everywhere else f'in namespace {place.namespace}'}")
         return
     show_testruns(found, output, one=len(names) == 1, everywhere=everywhere)
 
@@ -47,49 +48,49 @@ def describe(place: Place, names: tuple[str, ...]) -> None:
     for index, name in enumerate(names):
         testrun = TestRun(place.testrun(plain_name(name)))
         colour = COLOURS.get(STATUSES.get(testrun.phase, ""))
-        said = [*lines(list(facts(testrun, now)), {"Phase": colour}), ""]
+        said = [*field_lines(list(facts(testrun, now)), {"Phase": colour}), ""]
         events = _events(place, testrun)
         if events:
-            told = [Fact(f"{age_of(each, now)} ago", _event(each)) for each in events]
-            said += ["Events", *(f"  {line}" for line in lines(told)), ""]
-        said += lines(commands(testrun))
+            told = [(f"{age_of(each, now)} ago", _event(each)) for each in events]
+            said += ["Events", *(f"  {line}" for line in field_lines(told)), ""]
+        said += field_lines(commands(testrun))
         click.echo("\n" * bool(index) + "\n".join(said), color=coloured())
 
 
-def facts(testrun: TestRun, now: datetime) -> Iterator[Fact]:
+def facts(testrun: TestRun, now: datetime) -> Iterator[Field]:
     """Labels and values, in the order in which they are read."""
     status, spec = testrun.status, testrun.spec
-    yield Fact("Name", f"{testrun.namespace}/{testrun.name}")
-    yield Fact("Phase", testrun.phase)
-    yield Fact("Why", _why(testrun))
-    yield Fact("Runs", testrun.what)
-    yield Fact("Commands", "\n".join(map(str, spec.get("commands") or [])))
+    yield ("Name", f"{testrun.namespace}/{testrun.name}")
+    yield ("Phase", testrun.phase)
+    yield ("Why", _why(testrun))
+    yield ("Runs", testrun.what)
+    yield ("Commands", "\n".join(map(str, spec.get("commands") or [])))
     # Names only: a value may be a secret.
-    yield Fact("Env", ", ".join(sorted(section(spec, "env"))))
-    yield Fact("Run id", testrun.run_id)
-    yield Fact("Job", testrun.job_name)
-    yield Fact("Created", f"{age_of(testrun.metadata, now)} ago")
-    yield Fact("Started", status.get("startedAt"))
-    yield Fact("Finished", status.get("finishedAt"))
-    yield Fact("Duration", testrun.took(now))
+    yield ("Env", ", ".join(sorted(section(spec, "env"))))
+    yield ("Run id", testrun.run_id)
+    yield ("Job", testrun.job_name)
+    yield ("Created", f"{age_of(testrun.metadata, now)} ago")
+    yield ("Started", status.get("startedAt"))
+    yield ("Finished", status.get("finishedAt"))
+    yield ("Duration", testrun.took(now))
     for each in status.get("conditions") or []:
         said = f"{each.get('status')} {each.get('reason') or ''}".rstrip()
-        yield Fact(str(each.get("type")), said)
+        yield (str(each.get("type")), said)
 
 
-def commands(testrun: TestRun) -> list[Fact]:
+def commands(testrun: TestRun) -> list[Field]:
     """What a person may do next, as commands to paste."""
     import shlex
 
     name, place = shlex.quote(testrun.name), shlex.quote(testrun.namespace)
     after = "logs" if testrun.ended else "logs -f"
-    found = [Fact("Log", f"kubectl sparktest {after} {name} -n {place}")]
+    found: list[Field] = [("Log", f"kubectl sparktest {after} {name} -n {place}")]
     if not testrun.ended:
-        found.append(Fact("Cancel", f"kubectl sparktest cancel {name} -n {place}"))
+        found.append(("Cancel", f"kubectl sparktest cancel {name} -n {place}"))
     if testrun.run_id:
         run_id = shlex.quote(testrun.run_id)
-        found.append(Fact("Stored log", f"sparktest logs {run_id}"))
-    found.append(Fact("Delete", f"kubectl delete testruns.sparktest.dev {name} -n {place}"))
+        found.append(("Stored log", f"sparktest logs {run_id}"))
+    found.append(("Delete", f"kubectl delete testruns.sparktest.dev {name} -n {place}"))
     return found
 
 

@@ -6,9 +6,21 @@ from typing import Any
 
 import click
 
-from sparktest.cli import wishes
-from sparktest.cli.door import say
-from sparktest.cli.exits import Exit
+from sparktest.cli.exits import Exit, warn
+from sparktest.cli.lookup import FULL_ID
+from sparktest.cli.options import (
+    RunCommand,
+    commands_option,
+    dry_run_option,
+    env_option,
+    follow_option,
+    image_name,
+    label_option,
+    program_args,
+    timeout_option,
+    wait_option,
+    without_empty,
+)
 from sparktest.cli.output import output_option, show_document
 from sparktest.cli.plugin.candidates import DEFINITION
 from sparktest.cli.plugin.ending import has_ended, outcome, until
@@ -16,14 +28,13 @@ from sparktest.cli.plugin.logs import follow_testrun
 from sparktest.cli.plugin.place import Object, Place, uses_cluster
 from sparktest.cli.plugin.show import show_testruns
 from sparktest.cli.plugin.testrun import KIND, TestRun
-from sparktest.cli.references import WHOLE_ID
 
 API_VERSION = "sparktest.dev/v1alpha1"
 # Room for what Kubernetes appends, and for the rest of the Job's name.
 LONGEST_BASE = 40
 
 
-@click.command("run", cls=wishes.RunCommand)
+@click.command("run", cls=RunCommand)
 @click.argument(
     "definition",
     metavar="[DEFINITION] [-- PROGRAM [ARG]...]",
@@ -31,18 +42,18 @@ LONGEST_BASE = 40
     shell_complete=DEFINITION,
 )
 @click.option("--image", metavar="IMAGE", help="Run an image, without a definition.")
-@wishes.commands_option
-@wishes.env_option
-@wishes.label_option
+@commands_option
+@env_option
+@label_option
 @click.option("--name", metavar="NAME", help="Of the TestRun; one is made up otherwise.")
-@wishes.timeout_option
+@timeout_option
 @click.option(
     "--ttl", type=click.IntRange(0), metavar="SECONDS", help="Delete the Job so long after its end."
 )
 @click.option("--service-account", metavar="NAME", help="Whose rights the test has.")
-@wishes.wait_option
-@wishes.follow_option
-@wishes.dry_run_option
+@wait_option
+@follow_option
+@dry_run_option
 @output_option("name")
 @uses_cluster
 def run(
@@ -62,11 +73,11 @@ def run(
     """
     if bool(definition) == bool(image):
         raise click.UsageError("Give one of: a definition, --image IMAGE.")
-    program = wishes.program(options["commands"])
+    program = program_args(options["commands"])
     manifest = of_options(definition, image, program, **options)
     if dry_run:
         manifest["metadata"]["namespace"] = place.namespace
-        say("nothing is created; without --dry-run this is")
+        warn("nothing is created; without --dry-run this is")
         show_document(manifest, "json" if output == "json" else "yaml")
         return Exit.PASSED
     testrun = TestRun(place.create(manifest))
@@ -92,8 +103,8 @@ def of_options(
     service_account: str | None,
 ) -> Object:
     """The manifest of a TestRun, without a namespace."""
-    by_id = definition and WHOLE_ID.fullmatch(definition)
-    spec = wishes.given(
+    by_id = definition and FULL_ID.fullmatch(definition)
+    spec = without_empty(
         definitionId=definition if by_id else None,
         definitionName=None if by_id else definition,
         image=image,
@@ -105,9 +116,9 @@ def of_options(
     )
     if ttl is not None:
         spec["ttlSecondsAfterFinished"] = ttl
-    base = _base("test" if by_id else definition or wishes.name_of_image(image or ""))
+    base = _base("test" if by_id else definition or image_name(image or ""))
     named = {"name": name} if name else {"generateName": f"{base}-"}
-    metadata = named | wishes.given(labels=labels)
+    metadata = named | without_empty(labels=labels)
     return {"apiVersion": API_VERSION, "kind": "TestRun", "metadata": metadata, "spec": spec}
 
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sparktest.cli.exits import OF_FAILURE, OF_STATUS, Exit
-from sparktest.cli.run_table import COLOURS
-from sparktest.cli.table import Column
+from sparktest.cli.exits import FAILURE_CODES, STATUS_CODES, Exit
+from sparktest.cli.output import Column
+from sparktest.cli.run_output import COLOURS
 from sparktest.times import format_age, format_duration
 
 KIND = "testrun.sparktest.dev"
@@ -73,9 +73,9 @@ class TestRun:
     def exit_code(self) -> Exit:
         """The exit code of a command that waited for it."""
         status = STATUSES.get(self.phase, "")
-        if status in OF_STATUS:
-            return OF_STATUS[status]
-        return OF_FAILURE.get(str(self.failure.get("class")), Exit.TEST_FAILED)
+        if status in STATUS_CODES:
+            return STATUS_CODES[status]
+        return FAILURE_CODES.get(str(self.failure.get("class")), Exit.TEST_FAILED)
 
     def told(self) -> str:
         """One line about how it is, or how it ended."""
@@ -107,15 +107,15 @@ def columns(*, everywhere: bool) -> list[Column[TestRun]]:
     """The columns of a table of TestRuns, as of kubectl's own; with times until now."""
     now = datetime.now(UTC)
     return [
-        *([Column[TestRun]("NAMESPACE", lambda each: each.namespace, least=6)] * everywhere),
-        Column("NAME", lambda each: each.name, least=12),
+        *([Column[TestRun]("NAMESPACE", lambda each: each.namespace, min_width=6)] * everywhere),
+        Column("NAME", lambda each: each.name, min_width=12),
         Column(
             "PHASE",
             lambda each: each.phase,
             colour=lambda each: COLOURS.get(STATUSES.get(each.phase, "")),
         ),
-        Column("DEFINITION", lambda each: each.what, least=8),
-        Column("REASON", lambda each: each.reason, least=6),
+        Column("DEFINITION", lambda each: each.what, min_width=8),
+        Column("REASON", lambda each: each.reason, min_width=6),
         Column("DURATION", lambda each: each.took(now)),
         Column("AGE", lambda each: each.age(now)),
         Column("RUN", lambda each: each.run_id, wide=True),

@@ -1,0 +1,54 @@
+"""What commands need to call the API: the settings, and a client."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from sparktest import kubectl
+from sparktest.cli.exits import infra_errors, warn
+from sparktest.client import ApiClient
+from sparktest.errors import InvalidError
+from sparktest.sanitize import clean
+from sparktest.settings import Settings, api_url, load
+
+
+def load_settings(overrides: Mapping[str, Any]) -> Settings:
+    """Return the settings, overridden by the values of flags (None: not given).
+
+    Raises:
+        ExitError: a setting is invalid.
+    """
+    with infra_errors():
+        return load(overrides=overrides)
+
+
+def known_clusters(client: ApiClient) -> kubectl.Clusters:
+    """Return the clusters that printed kubectl commands can name, for runs of this API."""
+    return kubectl.known_clusters(load_settings({"backend_url": client.url}))
+
+
+def _valid_url(context: click.Context, option: click.Parameter, url: str | None) -> str | None:
+    try:
+        return api_url(url) if url else None
+    except InvalidError as error:
+        raise click.BadParameter(error.detail) from error
+
+
+backend_option = click.option(
+    "--backend-url", metavar="URL", callback=_valid_url, help="Address of the API."
+)
+
+
+def uses_api(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option --backend-url, and call the command with a client of that API."""
+
+    @backend_option
+    @functools.wraps(command)
+    def with_client(*args: Any, **kw: Any) -> Any:
+        settings = load_settings({"backend_url": kw.pop("backend_url")})
+        with ApiClient.from_settings(settings, clean=clean, warn=warn) as client:
+            return command(client, *args, **kw)
+
+    return with_client

@@ -1,0 +1,1 @@
+"""`sparktest doctor`: checks of settings, API, controller and cluster."""

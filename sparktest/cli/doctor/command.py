@@ -1,0 +1,74 @@
+"""The command doctor: run all checks, and say how to fix what fails."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from sparktest import settings
+from sparktest.cli.context import backend_option
+from sparktest.cli.doctor.api import api_checks
+from sparktest.cli.doctor.checks import COLOURS, OK, Check, exit_code
+from sparktest.cli.doctor.cluster import cluster_checks, cluster_uid, connect
+from sparktest.cli.exits import Exit, infra_errors
+from sparktest.cli.output import coloured, show_document
+from sparktest.cli.services import context_option, kubeconfig_option
+from sparktest.client import ApiClient
+from sparktest.kube import config
+from sparktest.sanitize import clean, clean_text
+from sparktest.settings import Settings
+
+API_TIMEOUT_SECONDS = 5.0
+
+
+@click.command("doctor")
+@backend_option
+@kubeconfig_option
+@context_option
+@click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table")
+def doctor(output: str, **flags: Any) -> Exit:
+    """Check settings, API, token, database, controller, cluster, CRD and rights.
+
+    Each line says ok, or what to do. Ends 0 when there is no problem, 6 when the API or the cluster
+    is not reachable, and 3 otherwise.
+    """
+    with infra_errors():
+        found, sources = settings.load_with_sources(overrides=flags)
+    checks = [_settings(found, sources), *_checked(found)]
+    if output == "table":
+        _show(checks)
+    else:
+        keys = ("check", "state", "text", "todo")
+        documents = [{key: getattr(each, key) for key in keys} for each in checks]
+        show_document(clean(documents), output)
+    return exit_code(checks)
+
+
+def _settings(found: Settings, sources: dict[str, str]) -> Check:
+    token = f"token from {sources['token']}" if found.token else "no token"
+    text = f"API at {found.backend_url} ({sources['backend_url']}), {token}"
+    return Check("settings", OK, text)
+
+
+def _checked(settings: Settings) -> Iterator[Check]:
+    cluster = connect(settings)
+    try:
+        uid = None if isinstance(cluster, Check) else cluster_uid(cluster)
+        with ApiClient.from_settings(settings, clean=clean, seconds=API_TIMEOUT_SECONDS) as client:
+            yield from api_checks(client, cluster=uid)
+        if isinstance(cluster, Check):
+            yield cluster
+        else:
+            yield from cluster_checks(cluster, config.namespace(settings))
+    finally:
+        if not isinstance(cluster, Check):
+            cluster.close()
+
+
+def _show(checks: Sequence[Check]) -> None:
+    room = max(len(each.check) for each in checks)
+    for each in checks:
+        state = click.style(f"{each.state:<9}", fg=COLOURS[each.state])
+        text = " ".join(clean_text(each.text).split())
+        todo = f"; to do: {each.todo}" if each.todo else ""
+        click.echo(f"{state}   {each.check:<{room}}   {text}{todo}", color=coloured())

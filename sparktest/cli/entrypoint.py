@@ -1,0 +1,149 @@
+"""How a program of the command line starts and ends: lazy commands, exit codes, one-line errors."""
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from click.shell_completion import CompletionItem, shell_complete
+
+from sparktest.cli.exits import Exit, ExitError, error_code, error_text, warn
+from sparktest.errors import SparkTestError
+
+
+class LazyCommand(NamedTuple):
+    """Where a command is defined (`module:attribute`), and the first sentence of its help."""
+
+    target: str
+    short_help: str
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command is used.
+
+    The list of commands and its completion come from the table alone.
+    """
+
+    def __init__(self, *args: Any, table: Mapping[str, LazyCommand], **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, sorted."""
+        return sorted({*self.table, *self.commands})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name, or None; imports its module."""
+        if cmd_name in self.commands or cmd_name not in self.table:
+            return self.commands.get(cmd_name)
+        module, _, attribute = self.table[cmd_name].target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        self.add_command(command, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.table[name].short_help) for name in sorted(self.table)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin with what is typed."""
+        names = [name for name in sorted(self.table) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=self.table[name].short_help) for name in names]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def run(program: click.Group, name: str, argv: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name (default: sys.argv) and return its exit code.
+
+    `name` is what users type.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a question mark, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _run(program, name, sys.argv[1:] if argv is None else argv)
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader is gone. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    except OSError as error:
+        return _fail(str(error), Exit.INFRA)
+    except Exception as error:  # noqa: BLE001 - the top: nobody sees a traceback
+        return _fail(f"this is a bug in SparkTest, please report it: {_origin(error)}", Exit.INFRA)
+    return code
+
+
+def complete(program: click.Group, name: str, variable: str) -> int | None:
+    """Answer a shell that asks for completions; return the exit code.
+
+    None when the environment variable is not set, so that this is no completion. Prints nothing
+    on stderr: a shell would show it.
+    """
+    instruction = os.environ.get(variable)
+    if not instruction:
+        return None
+    with open(os.devnull, "w", encoding="utf-8") as null, redirect_stderr(null):  # noqa: PTH123 - of a device
+        try:
+            return shell_complete(program, {}, name, variable, instruction)
+        except Exception:  # noqa: BLE001 - the top: nobody sees a traceback
+            return 1
+
+
+def _run(program: click.Group, name: str, argv: Sequence[str]) -> int:
+    try:
+        return _invoke(program, name, argv)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help(), err=True)
+        return Exit.USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else name
+        message = error.format_message()
+        stop = "" if message.endswith((".", "?", "!")) else "."
+        return _fail(f"{message}{stop} See: {path} --help", Exit.USAGE)
+    except click.ClickException as error:
+        # Anything else that click cannot do, such as start the editor.
+        return _fail(error.format_message(), Exit.INFRA)
+    except ExitError as error:
+        for line in error.before:
+            click.echo(line, err=True)
+        return _fail(error.text, error.code)
+    except SparkTestError as error:
+        return _fail(error_text(error), error_code(error))
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", Exit.INTERRUPTED)
+
+
+def _invoke(program: click.Group, name: str, argv: Sequence[str]) -> int:
+    for arg in argv:
+        if not arg.isprintable() and _undecodable(arg):
+            raise click.UsageError(f"{arg!r} is not UTF-8.")
+    try:
+        with program.make_context(name, list(argv)) as context:
+            return program.invoke(context) or Exit.PASSED
+    except click.exceptions.Exit as end:
+        return end.exit_code
+
+
+def _origin(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})"
+    return f"{type(error).__name__}: {error} at {place}"
+
+
+def _undecodable(arg: str) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for letter in arg)
+
+
+def _fail(text: str, code: Exit) -> int:
+    warn(text)
+    return code

@@ -1,0 +1,84 @@
+"""Options that describe what to run and how; for runs and definitions."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+PROGRAM_KEY = f"{__name__}.program"
+
+
+def parse_pairs(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Return `KEY=VALUE` arguments as a mapping; the last value of a key wins."""
+    for value in values:
+        if not value.partition("=")[0] or "=" not in value:
+            raise click.BadParameter(f"{value!r} is not KEY=VALUE")
+    return dict(value.split("=", 1) for value in values)
+
+
+def without_empty(**fields: Any) -> dict[str, Any]:
+    """Return the fields that have a value."""
+    return {name: value for name, value in fields.items() if value}
+
+
+env_option = click.option(
+    "-e", "--env", multiple=True, metavar="KEY=VALUE", callback=parse_pairs, help="Repeatable."
+)
+label_option = click.option(
+    "-l",
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=parse_pairs,
+    help="To find runs by; repeatable.",
+)
+commands_option = click.option(
+    "--command",
+    "commands",
+    multiple=True,
+    metavar="TEXT",
+    help="A line for a shell. Repeat it for more: each runs if the one before ended well.",
+)
+timeout_option = click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
+file_type = click.Path(path_type=Path)
+wait_option = click.option(
+    "--wait", is_flag=True, help="Wait until it has ended; the exit code says how."
+)
+follow_option = click.option("--follow", is_flag=True, help="As --wait, with the log on stdout.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print what would be sent, and send nothing."
+)
+
+
+class RunCommand(click.Command):
+    """A command that takes a program after `--`; `program_args` returns it.
+
+    click itself does not tell the words before `--` from those after it, so it would take a
+    program for the name of a definition.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments before `--`; keep those after it."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta[PROGRAM_KEY] = tuple(args[at + 1 :])
+        return super().parse_args(ctx, args[:at])
+
+
+def program_args(commands: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words after `--` of the command that is running.
+
+    Raises:
+        UsageError: there are shell commands too.
+    """
+    found: tuple[str, ...] = click.get_current_context().meta[PROGRAM_KEY]
+    if found and commands:
+        raise click.UsageError("Give --command or a program after --, not both.")
+    return found
+
+
+def image_name(image: str) -> str:
+    """Return the last part of an image's name, without tag and digest."""
+    return image.rsplit("/", 1)[-1].split("@")[0].split(":")[0]

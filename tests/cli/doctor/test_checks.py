@@ -1,0 +1,60 @@
+import copy
+
+import pytest
+import yaml
+
+from sparktest.cli.crd import manifest
+from sparktest.cli.doctor.checks import (
+    COLOURS,
+    OK,
+    PROBLEM,
+    UNCHECKED,
+    Check,
+    exit_code,
+    format_rights,
+    role_rights,
+    same_crd,
+)
+from sparktest.cli.exits import Exit
+
+CRD = yaml.safe_load(manifest("testrun.yaml"))
+
+
+def test_the_first_problem_decides_how_it_ends() -> None:
+    well, open_ = Check("a", OK, ""), Check("b", UNCHECKED, "")
+    away = Check("c", PROBLEM, "", code=Exit.UNREACHABLE)
+    wrong = Check("d", PROBLEM, "")
+
+    assert exit_code([well, open_]) is Exit.PASSED
+    assert exit_code([well, away, wrong]) is Exit.UNREACHABLE
+    assert exit_code([open_, wrong, away]) is Exit.INFRA
+    assert set(COLOURS) == {OK, PROBLEM, UNCHECKED}
+
+
+def test_a_crd_is_the_same_whatever_the_cluster_adds_around_it() -> None:
+    theirs = copy.deepcopy(CRD)
+    theirs["metadata"]["uid"] = "17"
+    theirs["status"] = {"storedVersions": ["v1alpha1"]}
+    theirs["spec"]["conversion"] = {"strategy": "None"}
+
+    assert same_crd(CRD, theirs)
+
+
+@pytest.mark.parametrize("part", ["schema", "additionalPrinterColumns", "subresources", "name"])
+def test_a_crd_that_says_something_else_is_another(part: str) -> None:
+    theirs = copy.deepcopy(CRD)
+    theirs["spec"]["versions"][0][part] = "other"
+
+    assert not same_crd(CRD, theirs)
+
+
+def test_the_rights_of_a_role_are_those_of_its_rules() -> None:
+    roles = list(yaml.safe_load_all(manifest("rbac.yaml")))
+
+    rights = role_rights(roles, "sparktest-controller")
+
+    assert ("patch", "testruns/status", "sparktest.dev") in rights
+    assert ("get", "pods/log", "") in rights
+    assert ("create", "jobs", "batch") in rights
+    assert ("create", "jobs", "batch") not in role_rights(roles, "sparktest-api")
+    assert format_rights(rights[:2]) == "get testruns, list testruns"

@@ -1,0 +1,232 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from sparktest.cli.doctor.api import controller_check
+from sparktest.cli.doctor.checks import Check
+from sparktest.cli.doctor.cluster import cluster_checks, cluster_uid
+from sparktest.client import ApiClient
+from sparktest.devcluster.app import DevCluster
+from sparktest.domain import ControllerSeen
+from sparktest.errors import ForbiddenError
+from sparktest.kube.cluster import Cluster, Resource
+from sparktest.settings import Settings
+from tests.cli.conftest import Cli
+from tests.live import TOKEN
+from tests.scripted import answer, problem, scripted_api
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HEALTHY = answer({"status": "healthy", "timestamp": "2026-01-02T03:04:05Z"})
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kubeconfig of the machine is found."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+
+def states(out: str) -> dict[str, str]:
+    return {each["check"]: each["state"] for each in json.loads(out)}
+
+
+def todo(out: str, check: str) -> str:
+    return str(next(each["todo"] for each in json.loads(out) if each["check"] == check))
+
+
+def test_where_all_is_well_every_line_says_ok(cli: Cli, api: ApiClient, kubeconfig: Path) -> None:
+    cluster = Cluster.connect(Settings(kubeconfig=str(kubeconfig)))
+    with ApiClient(api.url, TOKEN, cluster=cluster.uid()) as controller:
+        controller.health()
+    cluster.close()
+
+    result = cli("doctor", "--kubeconfig", str(kubeconfig))
+
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", check]
+        for check in (
+            "settings",
+            "API",
+            "token",
+            "database",
+            "controller",
+            "cluster",
+            "CRD",
+            "rights",
+        )
+    ]
+    assert "the controller of this cluster called" in lines[4]
+    assert "the version of SparkTest" in lines[6]
+    assert TOKEN not in result.out
+
+
+def test_without_an_api_it_says_how_to_have_one_and_ends_6(cli: Cli) -> None:
+    result = cli("doctor", "-o", "json", "--backend-url", "http://127.0.0.1:9")
+
+    assert result.code == 6
+    found = states(result.out)
+    assert found["API"] == "problem"
+    assert "sparktest up" in todo(result.out, "API")
+    assert {found[check] for check in ("token", "database", "controller")} == {"unchecked"}
+    # Without a kubeconfig here, the API may still have a cluster.
+    assert found["cluster"] == "unchecked"
+
+
+def test_a_wrong_token_and_a_silent_controller_are_problems(
+    cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKTEST_TOKEN", "wrong")
+
+    result = cli("doctor", "-o", "json")
+
+    assert result.code == 3
+    assert states(result.out)["token"] == "problem"
+    assert "SPARKTEST_TOKEN" in todo(result.out, "token")
+
+
+def test_an_api_that_no_controller_speaks_to_is_a_problem(cli: Cli, api: ApiClient) -> None:
+    result = cli("doctor", "-o", "json")
+
+    assert result.code == 3
+    assert states(result.out)["controller"] == "problem"
+    assert "sparktest controller" in todo(result.out, "controller")
+
+
+def test_a_database_of_an_older_version_is_a_problem(cli: Cli) -> None:
+    with scripted_api() as scripted:
+        scripted.scripts = [
+            HEALTHY,
+            answer([]),
+            problem(503, detail="at revision 0001"),
+            answer([]),
+        ]
+        result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
+
+    assert result.code == 3
+    assert states(result.out)["database"] == "problem"
+    assert todo(result.out, "database") == "sparktest db upgrade"
+
+
+def test_an_older_api_that_tells_nothing_of_controllers_is_no_problem(cli: Cli) -> None:
+    with scripted_api() as scripted:
+        scripted.scripts = [HEALTHY, answer([]), HEALTHY, problem(404, detail="no such page")]
+        result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
+
+    assert result.code == 0
+    assert states(result.out)["controller"] == "unchecked"
+
+
+@pytest.mark.parametrize("option", ["--kubeconfig", "--context"])
+def test_a_cluster_that_is_named_and_is_not_there_is_a_problem(
+    cli: Cli, api: ApiClient, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+
+    result = cli("doctor", "-o", "json", option, "/nope")
+
+    assert result.code == 3
+    assert states(result.out)["cluster"] == "problem"
+
+
+def test_a_cluster_without_testruns_says_how_to_install_them(
+    cli: Cli, api: ApiClient, tmp_path: Path
+) -> None:
+    with DevCluster.start(tmp_path / "bare") as bare:
+        result = cli("doctor", "-o", "json", "--kubeconfig", str(bare.kubeconfig))
+
+    assert states(result.out)["CRD"] == "problem"
+    assert todo(result.out, "CRD") == "sparktest crd | kubectl apply -f -"
+
+
+class Strict:
+    """Stands for a cluster that allows some rights only, and shows no CRDs."""
+
+    host = "https://strict"
+
+    def __init__(self, *allowed: str) -> None:
+        self.allowed = allowed
+
+    def served(self, resource: Resource) -> bool:
+        return True
+
+    def get(self, *args: Any) -> Any:
+        raise ForbiddenError("no")
+
+    def create(self, resource: Resource, namespace: str | None, review: Any) -> Any:
+        wish = review["spec"]["resourceAttributes"]
+        what = "/".join(filter(None, (wish["resource"], wish.get("subresource"))))
+        allowed = {what, f"{wish['verb']} {what}"} & set(self.allowed)
+        return {"status": {"allowed": bool(allowed)}}
+
+
+def strict(*allowed: str) -> dict[str, Check]:
+    cluster = cast(Cluster, Strict(*allowed))
+    return {each.check: each for each in cluster_checks(cluster, "team")}
+
+
+def test_a_person_needs_rights_on_testruns_and_a_controller_more() -> None:
+    person = strict("testruns")
+    reader = strict("get testruns", "list testruns", "watch testruns")
+
+    assert person["CRD"].state == "ok"
+    assert "not compared" in person["CRD"].text
+    assert person["rights"].state == "ok"
+    assert person["rights"].text == (
+        "TestRuns of namespace team; not enough to run a controller, which also needs "
+        "testruns/status, jobs, pods, pods/log, events, namespaces"
+    )
+    assert reader["rights"].state == "problem"
+    assert reader["rights"].text == (
+        "in namespace team we may not create testruns, patch testruns, delete testruns"
+    )
+    every = ("testruns", "testruns/status", "jobs", "pods", "pods/log", "events", "namespaces")
+    assert strict(*every)["rights"].text == (
+        "TestRuns of namespace team, and all that a controller needs"
+    )
+
+
+class Secretive(Strict):
+    """Stands for a cluster that does not say which it is."""
+
+    def uid(self) -> str:
+        raise ForbiddenError("no")
+
+
+def test_a_person_need_not_know_which_cluster_it_is() -> None:
+    assert cluster_uid(cast(Cluster, Secretive())) is None
+
+
+def seen(cluster: str, seconds: float) -> ControllerSeen:
+    return ControllerSeen(cluster=cluster, seen_at=NOW - timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("controllers", "state", "text"),
+    [
+        ([], "problem", "no controller has ever called"),
+        ([seen("ours", 3)], "ok", "the controller of this cluster called 3s ago"),
+        (
+            [seen("other", 1), seen("ours", 90)],
+            "problem",
+            "the controller of this cluster called 1m ago",
+        ),
+        (
+            [seen("other", 1)],
+            "ok",
+            "cluster other called 1s ago; none for the cluster checked here",
+        ),
+        ([seen("other", 100)], "problem", "the controller of cluster other called 1m ago"),
+    ],
+)
+def test_a_controller_that_is_silent_is_a_problem(
+    controllers: list[ControllerSeen], state: str, text: str
+) -> None:
+    found = controller_check(controllers, "ours", NOW)
+
+    assert found.state == state
+    assert text in found.text

@@ -1,0 +1,113 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from sparktest import settings as settings_module
+from sparktest.cli.exits import Exit, ExitError
+from sparktest.cli.up.session import free_port, new_token, session_file, single_instance
+from sparktest.settings import Session, data_folder, load, load_session
+
+
+def session(**fields: str) -> Session:
+    return Session(**({"backend_url": "http://127.0.0.1:9/api", "token": "t"} | fields))
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"HOME": str(tmp_path)}
+
+
+def test_other_commands_find_the_session(environ: dict[str, str]) -> None:
+    old_mask = os.umask(0)
+    try:
+        with single_instance(environ), session_file(environ, session(token='q"\\t')) as path:
+            settings = load(environ)
+            assert (settings.backend_url, settings.token) == ("http://127.0.0.1:9/api", 'q"\\t')
+            assert path == settings_module.session_file(environ)
+            assert path.stat().st_mode & 0o777 == 0o600
+            assert data_folder(environ).stat().st_mode & 0o777 == 0o700
+    finally:
+        os.umask(old_mask)
+
+    assert [entry.name for entry in data_folder(environ).iterdir()] == ["up.lock"]
+    assert load(environ).token is None
+
+
+def test_a_stale_session_file_is_replaced(environ: dict[str, str]) -> None:
+    data_folder(environ).mkdir(parents=True)
+    settings_module.session_file(environ).write_text("nonsense")
+    left = settings_module.session_file(environ).with_suffix(f".{os.getpid()}")
+    left.write_text("half")
+
+    with session_file(environ, session()):
+        assert load(environ).token == "t"
+
+
+def test_the_session_file_names_the_cluster(environ: dict[str, str]) -> None:
+    whole = session(cluster="facade00-1", kubeconfig="/home/ü 😀/kube\tconfig", context='a"b')
+    with session_file(environ, whole):
+        assert load_session(environ) == whole
+
+    assert load_session(environ) is None
+
+
+def test_the_session_file_is_removed_after_an_error_too(environ: dict[str, str]) -> None:
+    data_folder(environ).mkdir(parents=True)
+    with pytest.raises(KeyError), session_file(environ, session()):
+        raise KeyError
+
+    assert not settings_module.session_file(environ).exists()
+
+
+def test_only_one_instance_can_run(environ: dict[str, str]) -> None:
+    with single_instance(environ), session_file(environ, session()):
+        with (
+            pytest.raises(ExitError, match=r"running already, .* http://127.0.0.1:9/api") as raised,
+            single_instance(environ),
+        ):
+            pass
+        assert raised.value.code is Exit.INFRA
+
+    with single_instance(environ):
+        pass
+
+
+def test_a_second_up_is_refused_while_the_first_has_no_session_yet(
+    environ: dict[str, str],
+) -> None:
+    with (
+        single_instance(environ),
+        pytest.raises(ExitError, match="up is running already; open it with: sparktest tui"),
+        single_instance(environ),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with (
+        pytest.raises(ExitError, match=f"{tmp_path}/file/sparktest: Not a directory"),
+        single_instance({"XDG_DATA_HOME": str(tmp_path / "file")}),
+    ):
+        pass
+
+
+def test_a_port_in_use_is_replaced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        other = free_port(port)
+
+        assert other != port
+        assert other > 0
+    assert free_port(port) == port
+
+
+def test_tokens_are_long_and_unique() -> None:
+    tokens = {new_token() for _ in range(100)}
+
+    assert len(tokens) == 100
+    assert all(len(token) > 40 and token.startswith("spt_") for token in tokens)
+    assert all(token.isascii() and token.isprintable() for token in tokens)
