@@ -1,7 +1,7 @@
 """A dev cluster with 10,000 TestRuns and their Jobs: `python -m bench.devcluster_scale`.
 
-Prints how long it takes to start on them, to list them in pages and to hear of a write on a watch,
-what memory that costs, and what it costs to do nothing. Ends 1 where a goal is missed.
+Prints the time to start, to list the objects in pages and from a write to its watch event, the
+memory, and the CPU time when idle. Exits with 1 if a goal is missed.
 """
 
 import base64
@@ -62,7 +62,7 @@ PROGRAM = (
     "import sys; from pathlib import Path; from sparktest.devcluster.app import run; "
     "run(Path(sys.argv[1]))"
 )
-# Seconds, seconds, megabytes.
+# Seconds; memory in megabytes.
 GOALS = {
     "list of TestRuns": 2.0,
     "list of Jobs": 2.0,
@@ -75,42 +75,42 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
 def main() -> int:
-    """The exit code, after the figures are printed."""
+    """Print the figures; return the exit code."""
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "cluster"
         folder.mkdir()
-        began = time.perf_counter()
+        start = time.perf_counter()
         fill(folder)
-        print(f"{2 * COUNT} objects stored in {time.perf_counter() - began:.1f} s")
-        began = time.perf_counter()
+        print(f"{2 * COUNT} objects stored in {time.perf_counter() - start:.1f} s")
+        start = time.perf_counter()
         with running(folder) as (process, client):
-            print(f"answers {time.perf_counter() - began:.1f} s after its start")
-            found["list of TestRuns"] = client.listed(TESTRUNS)
-            found["list of Jobs"] = client.listed(JOBS)
-            found["table of TestRuns"] = client.listed(TESTRUNS, table=True)
-            found["table of Jobs"] = client.listed(JOBS, table=True)
-            waits = client.waits()
-            found["watch event"] = waits[int(len(waits) * 0.95)]
+            print(f"ready after {time.perf_counter() - start:.1f} s")
+            found["list of TestRuns"] = client.time_list(TESTRUNS)
+            found["list of Jobs"] = client.time_list(JOBS)
+            found["table of TestRuns"] = client.time_list(TESTRUNS, table=True)
+            found["table of Jobs"] = client.time_list(JOBS, table=True)
+            delays = client.watch_delays()
+            found["watch event"] = delays[int(len(delays) * 0.95)]
             print(
-                f"a watch event: median {waits[len(waits) // 2] * 1000:.1f} ms, "
+                f"a watch event: median {delays[len(delays) // 2] * 1000:.1f} ms, "
                 f"95 % within {found['watch event'] * 1000:.1f} ms, "
-                f"all within {waits[-1] * 1000:.1f} ms"
+                f"all within {delays[-1] * 1000:.1f} ms"
             )
             found["memory"] = memory(process, "VmHWM")
             print(f"memory: {found['memory']:.0f} MB at most, {memory(process, 'VmRSS'):.0f} now")
             before = cpu(process)
             time.sleep(IDLE_SECONDS)
             idle = (cpu(process) - before) * 60 / IDLE_SECONDS
-            print(f"doing nothing costs {idle * 1000:.0f} ms of CPU a minute")
+            print(f"idle: {idle * 1000:.0f} ms of CPU time per minute")
     missed = [name for name, goal in GOALS.items() if found[name] > goal]
     for name in missed:
-        print(f"missed: {name}: {found[name]:.3f} is more than {GOALS[name]:g}")
+        print(f"goal missed: {name}: {found[name]:.3f} > {GOALS[name]:g}")
     return 1 if missed else 0
 
 
 def fill(folder: Path) -> None:
-    """Store TestRuns that have finished and their Jobs, as controllers would have left them."""
+    """Store finished TestRuns and their Jobs."""
     store, kinds = Store(folder / "state.db"), Kinds()
     resources = Resources(store, Clock())
     bootstrap(store, kinds, resources)
@@ -132,7 +132,7 @@ def fill(folder: Path) -> None:
 
 
 def run_of(number: int, name: str, uid: str) -> Run:
-    """The run of a TestRun."""
+    """Return the run of a TestRun."""
     return Run(
         id=f"00000000-0000-4000-8000-{number:012d}",
         name=name,
@@ -149,7 +149,7 @@ def run_of(number: int, name: str, uid: str) -> Run:
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[int, "Client"]]:
-    """The process of a dev cluster on the folder, once it answers, and a client."""
+    """Run a dev cluster on a folder; yield its process id and a client when it is ready."""
     kubeconfig = folder / "kubeconfig"
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)])
     try:
@@ -164,7 +164,7 @@ def running(folder: Path) -> Iterator[tuple[int, "Client"]]:
 
 
 class Client:
-    """Talks to the dev cluster of a kubeconfig."""
+    """A client of the dev cluster of a kubeconfig."""
 
     def __init__(self, kubeconfig: Path) -> None:
         config = json.loads(kubeconfig.read_text(encoding="utf-8"))
@@ -176,66 +176,68 @@ class Client:
             "Authorization": f"Bearer {config['users'][0]['user']['token']}",
             "Content-Type": "application/merge-patch+json",
         }
-        self._kept = self._connected()
+        self._connection = self._connect()
 
-    def listed(self, path: str, *, table: bool = False) -> float:
-        """The seconds in which all of a kind is listed in pages, as kubectl does or as objects."""
-        began, names, mark = time.perf_counter(), [], ""
+    def time_list(self, path: str, *, table: bool = False) -> float:
+        """List all objects of a kind in pages; return the seconds it took."""
+        start, names, token = time.perf_counter(), [], ""
         accept = TABLE if table else "application/json"
         while True:
-            page = self._call("GET", f"{path}?limit={PAGE}&continue={mark}", accept=accept)
+            page = self._call("GET", f"{path}?limit={PAGE}&continue={token}", accept=accept)
             items = [row["object"] for row in page["rows"]] if table else page["items"]
             names += [item["metadata"]["name"] for item in items]
-            mark = page["metadata"].get("continue", "")
-            if not mark:
+            token = page["metadata"].get("continue", "")
+            if not token:
                 break
-        took = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         if len(set(names)) != COUNT:
             raise SystemExit(f"{path}: {len(set(names))} listed, not {COUNT}")
-        form = "as tables" if table else "as objects"
-        print(f"{path.rpartition('/')[2]} in {COUNT // PAGE} pages {form}: {took:.2f} s")
-        return took
+        representation = "as tables" if table else "as objects"
+        print(
+            f"{path.rpartition('/')[2]} in {COUNT // PAGE} pages {representation}: {seconds:.2f} s"
+        )
+        return seconds
 
-    def waits(self) -> list[float]:
-        """The seconds between the answer to a write and its event, shortest first."""
+    def watch_delays(self) -> list[float]:
+        """Return the seconds from each write to its watch event, shortest first."""
         version = self._call("GET", f"{TESTRUNS}?limit=1")["metadata"]["resourceVersion"]
-        watching = self._connected()
+        watching = self._connect()
         path = f"{TESTRUNS}?watch=true&resourceVersion={version}"
         watching.request("GET", path, headers=self._headers)
         stream = watching.getresponse()
         found = []
         for number in range(WRITES):
             patch = {"metadata": {"labels": {"write": str(number)}}}
-            began = time.perf_counter()
+            start = time.perf_counter()
             self._call("PATCH", f"{TESTRUNS}/checkout-smoke-{number:05d}", patch)
             event = json.loads(stream.readline())
-            found.append(time.perf_counter() - began)
+            found.append(time.perf_counter() - start)
             if event["object"]["metadata"]["labels"] != patch["metadata"]["labels"]:
-                raise SystemExit("the event is not that of the write")
+                raise SystemExit("unexpected event")
         watching.close()
         return sorted(found)
 
-    def _connected(self) -> http.client.HTTPSConnection:
+    def _connect(self) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(self._address, context=self._tls, timeout=60)
 
     def _call(self, method: str, path: str, body: Any = None, accept: str = "*/*") -> Any:
         raw = None if body is None else json.dumps(body).encode()
-        self._kept.request(method, path, raw, {**self._headers, "Accept": accept})
-        response = self._kept.getresponse()
-        answer = json.loads(response.read())
+        self._connection.request(method, path, raw, {**self._headers, "Accept": accept})
+        response = self._connection.getresponse()
+        reply = json.loads(response.read())
         if response.status != 200:
-            raise SystemExit(f"{method} {path}: {answer}")
-        return answer
+            raise SystemExit(f"{method} {path}: {reply}")
+        return reply
 
 
 def memory(pid: int, field: str) -> float:
-    """VmRSS (now) or VmHWM (the most so far) of a process, in MB."""
+    """Return VmRSS (current) or VmHWM (peak) of a process, in MB."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def cpu(pid: int) -> float:
-    """The seconds of CPU that a process has used."""
+    """Return the CPU time of a process in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,7 +1,9 @@
-"""The dev cluster: a Kubernetes API on one machine, in which Jobs run as processes.
+"""The dev cluster: a Kubernetes API on one machine that runs Jobs as processes.
 
-From the outside in: app (start, stop), server (HTTP over TLS), routes (a path to a verb),
-resources (the verbs on any kind), kinds and schemas (what there is and what it may hold), store
-(objects, versions, history). Beside them, driven by the store's events: jobs (the Job
-controller), kubelet (pods as processes), garbage (what goes with its owner or its time).
+Serving the API, from the outside in: app (start, stop), server (HTTPS), api (verbs on resources)
+and discovery, resources (create, update), admission and schemas (validation), store (objects,
+versions, events). Controllers that follow the store's events: jobs, scheduler, kubelet,
+garbage_collector.
+
+It needs the libraries of the extra `devcluster`; nothing else imports them.
 """

@@ -1,4 +1,4 @@
-"""The printer columns of the built-in kinds, computed as kubectl's server side does. Pure."""
+"""The printer columns of the built-in kinds, and kubectl's format of durations. Pure."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -62,7 +62,7 @@ def _age_of(obj: Object, now: datetime) -> str:
     return timestamp_since(obj["metadata"].get("creationTimestamp"), now)
 
 
-def _pod(pod: Object, now: datetime) -> list[Any]:
+def _pod_cells(pod: Object, now: datetime) -> list[Any]:
     spec, status = pod["spec"], pod.get("status") or {}
     states = status.get("containerStatuses") or []
     ready = sum(bool(state.get("ready")) for state in states)
@@ -86,12 +86,12 @@ def pod_status_text(pod: Object) -> str:
     for index, state in enumerate(status.get("initContainerStatuses") or ()):
         reason = _reason(state["state"])
         if reason and reason != "Completed":
-            return _terminating(pod, f"Init:{reason}")
+            return _or_terminating(pod, f"Init:{reason}")
         if not reason:
-            return _terminating(pod, f"Init:{index}/{len(pod['spec']['initContainers'])}")
+            return _or_terminating(pod, f"Init:{index}/{len(pod['spec']['initContainers'])}")
     for state in reversed(status.get("containerStatuses") or ()):
         text = _reason(state["state"]) or text
-    return _terminating(pod, text)
+    return _or_terminating(pod, text)
 
 
 def _reason(state: Object) -> str:
@@ -101,12 +101,12 @@ def _reason(state: Object) -> str:
     return ""
 
 
-def _terminating(pod: Object, text: str) -> str:
-    over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    return "Terminating" if pod["metadata"].get("deletionTimestamp") and not over else text
+def _or_terminating(pod: Object, text: str) -> str:
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return "Terminating" if pod["metadata"].get("deletionTimestamp") and not ended else text
 
 
-def _job(job: Object, now: datetime) -> list[Any]:
+def _job_cells(job: Object, now: datetime) -> list[Any]:
     spec, status = job["spec"], job.get("status") or {}
     wanted = spec.get("completions")
     done = status.get("succeeded", 0)
@@ -148,7 +148,7 @@ def _job_duration(status: Object, now: datetime) -> str:
     return human_duration((end - start).total_seconds())
 
 
-def _event(event: Object, now: datetime) -> list[Any]:
+def _event_cells(event: Object, now: datetime) -> list[Any]:
     about, source = event["involvedObject"], event.get("source") or {}
     first = event.get("firstTimestamp") or event.get("eventTime")
     last = event.get("lastTimestamp") or first
@@ -168,7 +168,7 @@ def _event(event: Object, now: datetime) -> list[Any]:
     ]
 
 
-def _node(node: Object, now: datetime) -> list[Any]:
+def _node_cells(node: Object, now: datetime) -> list[Any]:
     status = node["status"]
     info = status["nodeInfo"]
     address = status["addresses"][0]["address"]
@@ -185,18 +185,18 @@ def _node(node: Object, now: datetime) -> list[Any]:
     ]
 
 
-def _data(obj: Object) -> int:
+def _data_count(obj: Object) -> int:
     return len(obj.get("data") or ()) + len(obj.get("binaryData") or ())
 
 
 CELLS: dict[str, Callable[[Object, datetime], list[Any]]] = {
-    "Pod": _pod,
-    "Job": _job,
-    "Event": _event,
-    "Node": _node,
+    "Pod": _pod_cells,
+    "Job": _job_cells,
+    "Event": _event_cells,
+    "Node": _node_cells,
     "Namespace": lambda obj, now: [obj["status"]["phase"], _age_of(obj, now)],
-    "Secret": lambda obj, now: [obj.get("type", ""), _data(obj), _age_of(obj, now)],
-    "ConfigMap": lambda obj, now: [_data(obj), _age_of(obj, now)],
+    "Secret": lambda obj, now: [obj.get("type", ""), _data_count(obj), _age_of(obj, now)],
+    "ConfigMap": lambda obj, now: [_data_count(obj), _age_of(obj, now)],
     "ServiceAccount": lambda obj, now: [len(obj.get("secrets") or ()), _age_of(obj, now)],
     "Lease": lambda obj, now: [
         (obj.get("spec") or {}).get("holderIdentity", ""),
