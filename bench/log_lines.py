@@ -1,8 +1,8 @@
-"""A log of short lines, each an HTTP chunk as the kubelet sends it: `python -m bench.log_lines`.
+"""Read a log of short lines, each an HTTP chunk of its own: `python -m bench.log_lines`.
 
-Prints the CPU time of reading it as the controller does, once over urllib3's own stream() and once
-over that of the Cluster door, against a server in a process of its own. Ends 1 where the door's
-takes more than half of urllib3's.
+The kubelet sends logs like this. Prints the CPU time of reading it as the controller does, once
+with urllib3's own stream() and once with sparktest.kube.chunked, from a server in another process.
+Exits 1 if the latter takes more than half of the former.
 """
 
 import socket
@@ -28,7 +28,7 @@ Read = Callable[[urllib3.BaseHTTPResponse], Iterator[bytes]]
 
 
 def main() -> int:
-    """The exit code, after the table is printed."""
+    """Print the table and return the exit code."""
     server = subprocess.Popen(
         [sys.executable, "-m", "bench.log_lines", "serve"], stdout=subprocess.PIPE, text=True
     )
@@ -46,12 +46,12 @@ def main() -> int:
 
 
 def theirs(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """As urllib3 hands on a body."""
+    """Read the body with urllib3's stream()."""
     return iter(response.stream(2**16))
 
 
 def seconds(url: str, read: Read) -> float:
-    """The CPU time of reading the whole log."""
+    """Return the CPU seconds of reading the whole log."""
     began = time.process_time()
     with urllib3.PoolManager() as pool:
         response = pool.request("GET", url, preload_content=False)

@@ -1,4 +1,4 @@
-"""The tables of definitions, executors, suites and runs."""
+"""Create the tables of definitions, executors, suites and runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ MODES = "'sequential', 'parallel'"
 
 
 def upgrade() -> None:
-    """Create everything but what ties a run to a TestRun object."""
+    """Create all tables, without the columns that refer to a TestRun object."""
     _executors_and_definitions()
     _suites()
     _runs()
@@ -42,7 +42,7 @@ def downgrade() -> None:
 
 
 def _numbered(name: str, *columns: sa.schema.SchemaItem) -> None:
-    """A table with the number inside the store and the UUID outside."""
+    """Create a table with an integer key for joins and a UUID for clients."""
     op.create_table(
         name,
         sa.Column("seq", BIG_ID, autoincrement=True, nullable=False),
@@ -55,7 +55,7 @@ def _numbered(name: str, *columns: sa.schema.SchemaItem) -> None:
 
 
 def _documents(*names: str) -> list[sa.Column[str]]:
-    """Columns of JSON as text."""
+    """Return columns of JSON as text."""
     return [sa.Column(name, sa.Text, nullable=False) for name in names]
 
 
@@ -197,7 +197,7 @@ def _runs() -> None:
 
 
 def _of_run(table: str, primary_key: list[str], *columns: sa.schema.SchemaItem) -> None:
-    """A table whose rows go with their run."""
+    """Create a table whose rows are deleted with their run."""
     op.create_table(
         table,
         sa.Column("run_seq", BIG_ID, nullable=False),

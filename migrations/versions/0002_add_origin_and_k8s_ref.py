@@ -1,4 +1,4 @@
-"""Who asked for a run, which TestRun object is behind it, and in which cluster."""
+"""Add the origin of a run, its TestRun object and its cluster."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ ORIGINS = "origin IN ('api', 'crd')"
 
 
 def upgrade() -> None:
-    """Every run there is came from the API."""
+    """Add the columns; all existing runs get origin api."""
     with op.batch_alter_table("test_runs", table_kwargs={"sqlite_autoincrement": True}) as batch:
         batch.add_column(sa.Column("origin", sa.String(32), nullable=False, server_default="api"))
         batch.add_column(sa.Column("cluster", sa.String(128)))
@@ -41,7 +41,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Runs of TestRun objects stay, as if the API had been asked for them."""
+    """Drop the columns; runs of TestRun objects are kept like API runs."""
     op.drop_table("controllers")
     with op.batch_alter_table("test_run_tombstones") as batch:
         batch.drop_constraint("uq_test_run_tombstones_cluster_k8s_ref_uid", type_="unique")
