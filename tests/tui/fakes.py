@@ -1,4 +1,4 @@
-"""The API as the terminal UI sees it: an object with ApiClient's methods over runs in memory."""
+"""A fake of ApiClient over runs in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ CYCLE = (
 
 
 class StoppedClock(Clock):
-    """A clock that stands still until a test moves it."""
+    """A clock that stands still until a test advances it."""
 
     def __init__(self, at: datetime = NOW) -> None:
         self.at = at
@@ -56,7 +56,7 @@ class StoppedClock(Clock):
     def monotonic(self) -> float:
         return self.seconds
 
-    def pass_(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
         self.seconds += seconds
 
@@ -67,7 +67,7 @@ KNOWN = Clusters({CLUSTER: CURRENT})
 
 
 def make_run(number: int = 0, *, now: datetime = NOW, **fields: Any) -> Run:
-    """A run like those of a real installation; the higher the number, the older it is."""
+    """Return a realistic run; the higher the number, the older it is."""
     test, namespace = TESTS[number % len(TESTS)], NAMESPACES[number % len(NAMESPACES)]
     status = (Status.PENDING, Status.RUNNING)[number] if number < 2 else CYCLE[number % len(CYCLE)]
     crd = number % 3 != 1
@@ -96,25 +96,25 @@ def make_run(number: int = 0, *, now: datetime = NOW, **fields: Any) -> Run:
 
 
 def make_runs(count: int, **fields: Any) -> list[Run]:
-    """So many runs, newest first."""
+    """Return `count` runs, newest first."""
     return [make_run(number, **fields) for number in range(count)]
 
 
 def changed(run: Run, **fields: Any) -> Run:
-    """The run after a change, as the API would answer it."""
+    """Return the next version of a run."""
     newer = max(run.updated_at or run.created_at, NOW) + timedelta(microseconds=run.version)
     return msgspec.structs.replace(run, version=run.version + 1, updated_at=newer, **fields)
 
 
 def unreachable() -> UnavailableError:
-    """The client's error for a refused connection, with requests' OSError as its cause."""
+    """Return the client's error for a refused connection; requests' errors are OSErrors."""
     error = UnavailableError("the API at http://127.0.0.1:8080/api does not answer: refused")
     error.__cause__ = ConnectionError("refused")
     return error
 
 
 class FakeApi:
-    """Answers from `runs`; raises `error` instead while one is set, waits while `hold` is."""
+    """An API over `runs`; it raises `error` while one is set, and first waits for `hold`."""
 
     def __init__(
         self, runs: Sequence[Run] = (), logs: dict[str, list[bytes]] | None = None
@@ -128,7 +128,7 @@ class FakeApi:
         self.requests: list[dict[str, Any]] = []
 
     def put(self, *runs: Run) -> None:
-        """Have these runs from now on."""
+        """Add or replace these runs."""
         with self.lock:
             self.runs |= {run.id: run for run in runs}
 
@@ -185,7 +185,7 @@ class FakeApi:
 
 
 def _progress(status: Status, created: datetime, number: int) -> dict[str, Any]:
-    """The fields that say how far a run is."""
+    """Return the fields that depend on the status."""
     if status is Status.PENDING:
         return {"status_reason": "Unschedulable", "status_message": "0/3 nodes have enough memory"}
     started = created + timedelta(seconds=3)

@@ -20,7 +20,7 @@ BANNER = b"\x1b[1m== pytest %s ==\x1b[0m\n"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves the `api` of the class made by `serve`."""
+    """Serves `api`; `serve` makes a subclass with it."""
 
     api: FakeApi
     token: str | None = None
@@ -29,14 +29,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        self._carry_out(url.path.removeprefix("/api").strip("/").split("/"), query)
+        self._handle(url.path.removeprefix("/api").strip("/").split("/"), query)
 
     do_POST = do_DELETE = do_GET  # noqa: N815 - what http.server calls them
 
     def log_message(self, *args: Any) -> None:
-        """Nothing on the terminal of the test."""
+        """Write no access log."""
 
-    def _carry_out(self, parts: list[str], query: dict[str, str]) -> None:
+    def _handle(self, parts: list[str], query: dict[str, str]) -> None:
         try:
             if self.token and self.headers["Authorization"] != f"Bearer {self.token}":
                 self._answer(401, {"detail": "a token is needed"})
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
-        # So that nothing is served any more once the server is closed.
+        # Kept-alive connections would be served after the server is closed.
         self.send_header("Connection", "close")
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve(api: FakeApi, port: int = 0, token: str | None = None) -> ThreadingHTTPServer:
-    """A server of this API on loopback; the caller runs `serve_forever` and closes it."""
+    """Return a server of this API on loopback; the caller runs `serve_forever` and closes it."""
     kind = type("Bound", (Handler,), {"api": api, "token": token})
     server = ThreadingHTTPServer(("127.0.0.1", port), kind)
     server.daemon_threads = True
@@ -95,7 +95,7 @@ def serve(api: FakeApi, port: int = 0, token: str | None = None) -> ThreadingHTT
 
 
 def example_log(run_id: str) -> Iterator[bytes]:
-    """A log that goes on for a while."""
+    """Yield a log that grows for a few seconds."""
     yield BANNER % run_id[:8].encode()
     for step in range(40):
         colour = b"\x1b[31mFAIL\x1b[0m" if step % 13 == 7 else b"\x1b[32mok\x1b[0m"

@@ -17,56 +17,59 @@ OWNERS = {
     "Log": LogView,
     "Everywhere": SparkTestApp,
 }
-# Acts that reach the same keys at once: of a screen, of what has its focus, and of the app.
+# Groups that are active at once: of a screen, of its focused widget, and of the app.
 TOGETHER = (("Runs", "List", "Everywhere"), ("Run", "Log", "Everywhere"))
-ACTS = [(group, act) for group, acts in actions.GROUPS.items() for act in acts]
+ACTIONS = [(group, action) for group, members in actions.GROUPS.items() for action in members]
 
 
-@pytest.mark.parametrize(("group", "act"), ACTS, ids=[f"{g}-{a.keys}" for g, a in ACTS])
-def test_every_act_can_be_carried_out(group, act):
-    name = act.action.split("(")[0]
+@pytest.mark.parametrize(("group", "action"), ACTIONS, ids=[f"{g}-{a.keys}" for g, a in ACTIONS])
+def test_every_action_has_a_method(group, action):
+    name = action.action.split("(")[0]
     owner = SparkTestApp if name.startswith("app.") else OWNERS[group]
     assert callable(getattr(owner, f"action_{name.removeprefix('app.')}"))
-    assert act.help
+    assert action.help
 
 
 @pytest.mark.parametrize("groups", TOGETHER, ids="+".join)
-def test_no_key_means_two_things_at_once(groups):
+def test_no_key_has_two_actions_at_once(groups):
     keys = Counter(
-        key for group in groups for act in actions.GROUPS[group] for key in act.keys.split(",")
+        key
+        for group in groups
+        for action in actions.GROUPS[group]
+        for key in action.keys.split(",")
     )
     assert [key for key, count in keys.items() if count > 1] == []
 
 
-def test_nothing_that_ends_or_deletes_a_run_is_on_a_key_of_movement():
+def test_cancel_and_delete_have_keys_of_their_own():
     harmful = {
         key
-        for _, act in ACTS
-        if act.action in ("app.cancel", "app.delete")
-        for key in act.keys.split(",")
+        for _, action in ACTIONS
+        if action.action in ("app.cancel", "app.delete")
+        for key in action.keys.split(",")
     }
     assert harmful == {"c", "D"}
 
 
 @pytest.mark.parametrize("groups", TOGETHER, ids="+".join)
 def test_the_hints_fit_in_the_footer_of_a_small_terminal(groups):
-    hints = [act for group in groups for act in actions.GROUPS[group] if act.hint]
-    assert sum(len(act.shown_as) + len(act.hint) + 2 for act in hints) <= 80
+    hints = [action for group in groups for action in actions.GROUPS[group] if action.hint]
+    assert sum(len(action.shown_as) + len(action.hint) + 2 for action in hints) <= 80
 
 
-def test_the_help_shows_every_act():
+def test_the_help_shows_every_action():
     async def scenario(ui: AppPilot) -> None:
         await ui.press("question_mark")
         seen = await ui.shows("Keys")
-        for _, act in ACTS:
-            assert act.help in seen
+        for _, action in ACTIONS:
+            assert action.help in seen
         await ui.press("escape")
         assert "Keys" not in ui.screen()
 
     drive(scenario, size=(100, 80))
 
 
-def test_the_palette_finds_an_act_by_its_words_and_does_it():
+def test_the_command_palette_finds_and_runs_an_action():
     async def scenario(ui: AppPilot) -> None:
         await ui.press("ctrl+p")
         await ui.shows("Choose a theme", "Show runs of origin")

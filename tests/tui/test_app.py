@@ -16,7 +16,7 @@ HEAVY = ("flask", "sqlalchemy", "kubernetes", "marshmallow", "alembic", "gunicor
 
 
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
-def test_without_a_terminal_it_says_so_in_one_line_and_ends_with_two(monkeypatch, name):
+def test_without_a_terminal_it_prints_one_line_and_exits_with_2(monkeypatch, name):
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -26,12 +26,12 @@ def test_without_a_terminal_it_says_so_in_one_line_and_ends_with_two(monkeypatch
     for each, stream in streams.items():
         monkeypatch.setattr(sys, each, stream)
     assert app.run(Settings()) == 2
-    said = streams["stderr"].getvalue()
-    assert said.count("\n") == 1
-    assert "sparktest runs" in said
+    output = streams["stderr"].getvalue()
+    assert output.count("\n") == 1
+    assert "sparktest runs" in output
 
 
-def test_the_ui_loads_nothing_of_the_other_rooms():
+def test_the_ui_imports_no_other_package():
     code = (
         "import json, sys, sparktest.tui.app;"
         f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
@@ -53,7 +53,7 @@ def test_the_address_shown_holds_no_password(url, address):
     assert app._address(url) == address
 
 
-def test_a_fault_of_its_own_is_one_line_and_a_file_without_values(capsys):
+def test_a_crash_prints_one_line_and_writes_a_traceback_without_values(capsys):
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         token = "spt_secret_value"  # noqa: F841 - a trace with locals would show it
@@ -66,16 +66,16 @@ def test_a_fault_of_its_own_is_one_line_and_a_file_without_values(capsys):
 
     with pytest.raises(LookupError):
         drive(scenario, api=FakeApi(make_runs(3)))
-    said = capsys.readouterr().err
-    path = Path(said.split("report it")[1].split("with")[1].strip())
-    assert "Traceback" not in said
-    assert "(LookupError)" in said
+    output = capsys.readouterr().err
+    path = Path(output.split("report it")[1].split("with")[1].strip())
+    assert "Traceback" not in output
+    assert "(LookupError)" in output
     assert "broken" in path.read_text()
     assert "spt_secret_value" not in path.read_text()
     path.unlink()
 
 
-def test_the_file_of_a_fault_is_readable_by_its_owner_only():
+def test_the_crash_report_is_readable_by_its_owner_only():
     path = Path(app.crash_report(ValueError("é\ud800")).split()[-1])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()

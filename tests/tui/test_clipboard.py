@@ -27,18 +27,18 @@ XTERM = {"TERM": "xterm-256color"}
         ({}, [], False),
     ],
 )
-def test_the_ways_are_those_that_the_terminal_has(environ, programs, osc52):
+def test_the_methods_are_those_that_the_terminal_supports(environ, programs, osc52):
     found = methods_for(environ, 10)
     assert [command[0] for command in found.programs] == programs
     assert found.osc52 is osc52
 
 
-def test_a_text_that_terminals_drop_is_not_sent_to_one():
+def test_a_text_too_long_for_osc_52_is_not_sent():
     assert methods_for(XTERM, MAX_OSC52_BYTES).osc52
     assert not methods_for(XTERM, MAX_OSC52_BYTES + 1).osc52
 
 
-def test_the_first_program_that_takes_it_is_enough():
+def test_the_first_program_that_accepts_the_text_is_enough():
     asked = []
 
     def second_works(command, text):
@@ -46,13 +46,13 @@ def test_the_first_program_that_takes_it_is_enough():
         return len(asked) == 2
 
     found = clipboard.ClipboardMethods((("one",), ("two",), ("three",)), osc52=True)
-    assert copy(found, "words", second_works) == ["the terminal (OSC 52)", "two"]
-    assert asked == [("one", "words"), ("two", "words")]
+    assert copy(found, "text", second_works) == ["the terminal (OSC 52)", "two"]
+    assert asked == [("one", "text"), ("two", "text")]
 
 
-def test_where_nothing_works_nothing_is_said_to_have_taken_it():
+def test_no_method_is_reported_where_none_worked():
     assert (
-        copy(clipboard.ClipboardMethods((TMUX,), osc52=False), "words", lambda command, text: False)
+        copy(clipboard.ClipboardMethods((TMUX,), osc52=False), "text", lambda command, text: False)
         == []
     )
 
@@ -64,27 +64,27 @@ def program(folder, body):
     return (str(path),)
 
 
-def test_a_program_gets_the_text_as_it_is(tmp_path):
+def test_a_program_receives_the_text_unchanged(tmp_path):
     command = program(tmp_path, f"cat > {tmp_path}/got")
     assert pipe(command, "kubectl get 'ä b'\n")
     assert (tmp_path / "got").read_text() == "kubectl get 'ä b'\n"
 
 
-def test_a_program_that_is_not_there_or_fails_did_not_take_it(tmp_path):
-    assert not pipe((str(tmp_path / "absent"),), "words")
-    assert not pipe(program(tmp_path, "cat > /dev/null; exit 1"), "words")
+def test_a_program_that_is_missing_or_fails_did_not_copy(tmp_path):
+    assert not pipe((str(tmp_path / "absent"),), "text")
+    assert not pipe(program(tmp_path, "cat > /dev/null; exit 1"), "text")
 
 
-def test_a_program_that_hangs_is_given_up(tmp_path, monkeypatch):
+def test_a_program_that_hangs_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(clipboard, "TIMEOUT_SECONDS", 0.2)
     started = time.monotonic()
-    assert not pipe(program(tmp_path, "exec sleep 30"), "words")
+    assert not pipe(program(tmp_path, "exec sleep 30"), "text")
     assert time.monotonic() - started < 5
 
 
-def test_a_child_that_a_program_leaves_behind_does_not_hold_it_up(tmp_path):
+def test_a_child_process_left_behind_does_not_block_the_copy(tmp_path):
     command = program(tmp_path, f"cat > /dev/null; sleep 30 & echo $! > {tmp_path}/pid")
     started = time.monotonic()
-    assert pipe(command, "words")
+    assert pipe(command, "text")
     assert time.monotonic() - started < 5
     os.kill(int((tmp_path / "pid").read_text()), 15)

@@ -18,7 +18,7 @@ def test_status_origin_and_name_are_always_there(width):
 
 
 @pytest.mark.parametrize("terminal", [80, 100, 140, 250])
-def test_from_eighty_columns_on_everything_is_shown(terminal):
+def test_all_columns_fit_in_80_cells(terminal):
     # What the margins and the scrollbar leave.
     assert len(fit_columns(terminal - 3)) == 7
 

@@ -37,7 +37,7 @@ def test_every_field_of_a_run_is_shown_once_and_no_value_of_the_env():
 
 
 @pytest.mark.parametrize("kind", FailureClass)
-def test_every_class_of_failure_has_a_meaning_of_its_own(kind):
+def test_every_class_of_failure_has_an_explanation(kind):
     run = make_run(2, failure=Failure(class_=kind, reason="Evicted", message="disk pressure"))
     failure = failure_of(run)
     assert failure.headline == f"{kind} · Evicted"
@@ -50,7 +50,7 @@ def test_the_exit_code_is_in_the_headline_even_when_it_is_zero():
     assert failure_of(make_run(2, failure=failure)).headline.endswith("exit code 0")
 
 
-def test_only_a_run_that_ended_badly_failed():
+def test_only_an_unsuccessful_run_has_a_failure():
     assert fields.failure_text(make_run(0)) is None
     assert fields.failure_text(make_run(3)) is None
     assert failure_of(make_run(2, failure=None)).headline == "failed"
@@ -66,7 +66,7 @@ def test_only_a_run_of_a_testrun_has_a_source():
 
 
 @pytest.mark.parametrize(
-    ("run", "words"),
+    ("run", "text"),
     [
         (make_run(0), "the container has not started"),
         (make_run(1), "No output yet"),
@@ -74,11 +74,11 @@ def test_only_a_run_of_a_testrun_has_a_source():
         (make_run(3), "empty"),
     ],
 )
-def test_an_empty_log_says_why_it_is(run, words):
-    assert words in fields.empty_log_text(run)
+def test_an_empty_log_shows_why(run, text):
+    assert text in fields.empty_log_text(run)
 
 
-def test_a_log_that_is_not_whole_says_so():
+def test_an_incomplete_log_shows_its_reason():
     partial = make_run(3, log=Log(state=LogState.PARTIAL, reason="NodeLost"))
     assert fields.log_state(partial) == "incomplete: NodeLost"
     assert fields.log_state(make_run(3)) == ""

@@ -1,4 +1,4 @@
-"""What comes from elsewhere is shown as it is: no markup, no action, no escape."""
+"""Texts from elsewhere are shown verbatim: no markup, no action, no escape sequence."""
 
 import asyncio
 from typing import Any
@@ -10,8 +10,12 @@ from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
 from sparktest.errors import UnavailableError
 from sparktest.sanitize import clean
+from sparktest.settings import Settings
 from sparktest.tui.app import SparkTestApp
+from sparktest.tui.app import run as run_tui
 from sparktest.tui.screens.run import RunScreen
+from sparktest.tui.state import Filter
+from sparktest.tui.text import namespace
 from sparktest.tui.widgets.run_list import RunList
 from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import FakeApi, StoppedClock, make_run
@@ -44,80 +48,83 @@ TERMINAL = [
     "name\x1b",
 ]
 WIDE = ["日本語" * 60, "👩‍👩‍👧‍👦" * 20, "é́̂̃" * 40, "x" * 10_000, "", " ", "ا" * 90, "\ud7ff\ufffe"]
-GROUPS = (MARKUP, TERMINAL, WIDE)
-EVERYTHING = MARKUP + TERMINAL + WIDE
+STRINGS = MARKUP + TERMINAL + WIDE
+# All strings of a kind in one: text that is shown verbatim was parsed nowhere.
+JOINED = [" | ".join(strings) for strings in (MARKUP, TERMINAL, WIDE)]
 
 
-def hostile(words: str, number: int = 2) -> Run:
-    """A run that says these words wherever a stranger may put them."""
+def hostile(string: str, number: int = 2) -> Run:
+    """A run with this string in every field that a client may set."""
     fields: dict[str, Any] = {
-        "name": words,
+        "name": string,
         "origin": Origin.CRD,
         "status": Status.FAILED,
-        "image": words,
-        "commands": (words, words),
-        "command": (words,),
-        "definition_name": words,
-        "status_reason": words,
-        "status_message": words,
-        "job_name": words,
-        "namespace": words,
-        "env": {words: words},
-        "labels": {words: words},
-        "failure": Failure(class_=FailureClass.TEST, reason=words, message=words),
-        "k8s_ref": K8sRef(namespace=words, name=words, uid="u"),
+        "image": string,
+        "commands": (string, string),
+        "command": (string,),
+        "definition_name": string,
+        "status_reason": string,
+        "status_message": string,
+        "job_name": string,
+        "namespace": string,
+        "env": {string: string},
+        "labels": {string: string},
+        "failure": Failure(class_=FailureClass.TEST, reason=string, message=string),
+        "k8s_ref": K8sRef(namespace=string, name=string, uid="u"),
     }
     return make_run(number, **fields)
 
 
 def through_the_client(run: Run) -> Run:
-    """The run as the app gets it: over the wire, made safe by the client."""
+    """Return the run as the app gets it, made safe by the client."""
     return msgspec.convert(clean(msgspec.to_builtins(run)), Run)
 
 
 def controls(ui: AppPilot) -> list[str]:
-    """What the terminal would get beside text, line breaks of the grid left out."""
+    """Return the control characters on the screen."""
     return [c for c in ui.screen().replace("\n", "") if ord(c) < 32 or 127 <= ord(c) < 160]
 
 
-def test_the_list_shows_every_text_and_nothing_else():
-    runs = [through_the_client(hostile(words, 2 + n)) for n, words in enumerate(EVERYTHING)]
+def test_the_list_shows_hostile_texts_verbatim():
+    runs = [through_the_client(hostile(string, 2 + n)) for n, string in enumerate(STRINGS)]
 
     async def scenario(ui: AppPilot) -> None:
-        await ui.wait_for(lambda: len(ui.app.store) == len(EVERYTHING))
+        await ui.wait_for(lambda: len(ui.app.store) == len(STRINGS))
+        await ui.shows(*MARKUP)
         assert controls(ui) == []
-        for words in MARKUP:
-            assert words in ui.screen()
-        for _ in EVERYTHING:
-            await ui.press("n", "j")
+        for run in runs:
+            # The header shows the filter.
+            ui.app.store.show(Filter(namespace=namespace(run)))
+            ui.app.sync()
+            await ui.pilot.pause(0)
             assert controls(ui) == []
 
     drive(scenario, api=FakeApi(runs), size=(140, 40))
 
 
-def test_details_and_logs_show_every_text_and_nothing_else():
-    runs = [through_the_client(hostile(words, 2 + n)) for n, words in enumerate(EVERYTHING)]
+def test_the_run_screen_shows_hostile_texts_verbatim():
+    runs = [through_the_client(hostile(string, 2 + n)) for n, string in enumerate(JOINED)]
     logs = {
-        run.id: [f"log: {words}".encode("utf-8", "replace"), b"\nthe end\n"]
-        for run, words in zip(runs, EVERYTHING, strict=True)
+        run.id: [f"log: {string}".encode("utf-8", "replace"), b"\nthe end\n"]
+        for run, string in zip(runs, JOINED, strict=True)
     }
 
     async def scenario(ui: AppPilot) -> None:
-        await ui.wait_for(lambda: len(ui.app.store) == len(EVERYTHING))
-        for words in EVERYTHING:
+        await ui.wait_for(lambda: len(ui.app.store) == len(JOINED))
+        for string in JOINED:
             await ui.press("enter")
-            await ui.wait_for(lambda: isinstance(ui.app.screen, RunScreen), words)
+            await ui.wait_for(lambda: isinstance(ui.app.screen, RunScreen), string)
             await ui.shows("› runs ›", "failed", "the end")
-            assert controls(ui) == [], words
-            if words in MARKUP:
-                await ui.shows(f"› runs › {words}   ", f"TestRun   {words}", f"log: {words}")
+            assert controls(ui) == [], string
+            if string == JOINED[0]:
+                await ui.shows(f"› runs › {string}   ", f"TestRun   {string}", f"log: {string}")
             await ui.press("escape", "j")
 
-    drive(scenario, api=FakeApi(runs, logs), size=(120, 50))
+    drive(scenario, api=FakeApi(runs, logs), size=(400, 60))
 
 
-@pytest.mark.parametrize("words", ["[/]", "[@click=app.quit]x[/]", *map("".join, GROUPS)])
-def test_questions_menus_and_toasts_show_every_text_and_nothing_else(words):
+@pytest.mark.parametrize("string", ["[/]", "[@click=app.quit]x[/]", *JOINED])
+def test_dialogs_and_toasts_show_hostile_texts_verbatim(string):
     async def scenario(ui: AppPilot) -> None:
         await ui.wait_for(lambda: len(ui.app.store) == 1)
         await ui.press("D")
@@ -130,10 +137,10 @@ def test_questions_menus_and_toasts_show_every_text_and_nothing_else(words):
         await ui.shows("Copied get")
         assert controls(ui) == []
 
-    drive(scenario, api=FakeApi([through_the_client(hostile(words))]), environ=XTERM)
+    drive(scenario, api=FakeApi([through_the_client(hostile(string))]), environ=XTERM)
 
 
-def test_a_click_on_a_name_is_no_action():
+def test_a_click_on_markup_in_a_name_runs_no_action():
     run = through_the_client(hostile("[@click=app.quit]click me[/]"))
 
     async def scenario(ui: AppPilot) -> None:
@@ -151,23 +158,22 @@ def test_a_click_on_a_name_is_no_action():
     drive(scenario, api=FakeApi([run]), environ=XTERM, size=(120, 40))
 
 
-def test_what_a_server_says_of_an_error_is_shown_as_it_is():
+def test_hostile_error_messages_are_shown_verbatim():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
-        for words in EVERYTHING:
-            ui.api.error = UnavailableError(f"cause {words}")
-            await ui.press("r")
+        for string in STRINGS:
+            ui.api.error = UnavailableError(f"cause {string}")
+            ui.app.poller.failed(ui.api.error, ui.clock.monotonic())
+            ui.app.sync()
+            ui.app.notify(string)
             await ui.shows("cause", "next try in")
-            assert controls(ui) == [], words
-            ui.app.notify(words)
-            await ui.press("j")
-            assert controls(ui) == [], words
+            assert controls(ui) == [], string
             ui.app.clear_notifications()
 
     drive(scenario, api=FakeApi([make_run(0), make_run(1)]))
 
 
-def test_what_is_typed_into_the_search_is_no_markup():
+def test_a_search_for_markup_is_shown_verbatim():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         await ui.press("slash", *"[/]", "enter")
@@ -176,7 +182,7 @@ def test_what_is_typed_into_the_search_is_no_markup():
     drive(scenario, api=FakeApi([make_run(1)]))
 
 
-def test_the_app_is_given_a_client_that_makes_every_answer_safe(monkeypatch):
+def test_the_client_of_the_app_sanitizes_every_answer(monkeypatch):
     made = []
 
     class Terminal:
@@ -189,24 +195,20 @@ def test_the_app_is_given_a_client_that_makes_every_answer_safe(monkeypatch):
     def stay(app: SparkTestApp) -> None:
         made.append(app._api)
 
-    from sparktest.settings import Settings
-    from sparktest.tui import app as module
-
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(f"sys.{name}", Terminal())
     monkeypatch.setattr(SparkTestApp, "run", stay)
-    assert module.run(Settings()) == 0
+    assert run_tui(Settings()) == 0
     (api,) = made
     assert isinstance(api, ApiClient)
     assert api._http.clean is clean
 
 
-def test_no_escape_of_a_log_reaches_a_real_terminal_driver():
-    """The bytes that a driver is given, not only the grid of the screen."""
+def test_no_escape_sequence_of_a_log_reaches_the_driver():
     run = hostile("n", 3)
     written: list[str] = []
 
-    async def play() -> None:
+    async def run_app() -> None:
         api = FakeApi([run], {run.id: [b"\x1b]52;c;aGFja2Vk\x07\x1b]0;owned\x07\x9b2Jlog text\n"]})
         app = SparkTestApp(api, clock=StoppedClock(), environ={})  # type: ignore[arg-type]
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -218,5 +220,5 @@ def test_no_escape_of_a_log_reaches_a_real_terminal_driver():
             app.screen.refresh()
             await pilot.pause()
 
-    asyncio.run(play())
+    asyncio.run(run_app())
     assert all("]52" not in chunk and "]0;" not in chunk for chunk in written)

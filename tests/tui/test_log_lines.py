@@ -16,12 +16,12 @@ def log_of(*lines: str, pending: str = "") -> LogLines:
 
 
 @given(LINES, st.text(max_size=9).map(clean_text).map(lambda t: t.replace("\n", "")))
-def test_what_was_added_is_what_is_saved(lines, pending):
+def test_the_saved_text_is_what_was_added(lines, pending):
     assert log_of(*lines, pending=pending).text() == "".join(f"{x}\n" for x in lines) + pending
 
 
 @given(LINES, st.integers(2, 12))
-def test_wrapped_rows_are_the_lines_in_pieces_that_fit(lines, width):
+def test_wrapped_rows_are_pieces_of_lines_that_fit(lines, width):
     log = log_of(*lines)
     log.wrap(width)
     rows = [log.row(number) for number in range(log.rows)]
@@ -33,7 +33,7 @@ def test_wrapped_rows_are_the_lines_in_pieces_that_fit(lines, width):
 
 
 @given(LINES, st.integers(2, 12))
-def test_lines_that_come_one_by_one_wrap_as_all_at_once(lines, width):
+def test_lines_added_one_by_one_wrap_like_lines_added_at_once(lines, width):
     one_by_one, at_once = LogLines(), log_of(*lines)
     one_by_one.wrap(width)
     for line in lines:
@@ -55,7 +55,7 @@ def test_a_character_is_found_in_the_row_that_shows_it(lines, data):
     assert start <= at < start + len(text)
 
 
-def test_the_line_that_has_not_ended_is_replaced_until_it_has():
+def test_the_pending_line_is_replaced_until_it_ends():
     log = log_of("one", pending="10 %")
     log.add("", "20 %")
     assert (len(log), log.line(1)) == (2, "20 %")
@@ -63,7 +63,7 @@ def test_the_line_that_has_not_ended_is_replaced_until_it_has():
     assert (len(log), log.line(1), log.pending) == (2, "100 %", "")
 
 
-def test_matches_are_counted_in_either_case_and_nothing_is_a_pattern():
+def test_matches_ignore_case_and_special_characters():
     log = log_of("Error: a.b", "no error here: error", "axb", pending="ERROR")
     assert [match.line for match in log.find(search_pattern("error"))] == [0, 1, 1, 3]
     assert [match.line for match in log.find(search_pattern("a.b"))] == [0]
@@ -76,7 +76,7 @@ def test_tabs_take_their_cells():
 
 
 @pytest.mark.parametrize("letter", ["x", "日"])
-def test_a_line_without_end_is_cut_on_the_screen_and_whole_in_the_file(letter):
+def test_a_very_long_line_is_cut_on_the_screen_and_complete_in_the_file(letter):
     log = log_of(letter * 50_000)
     assert len(log.line(0)) <= MAX_LINE_LENGTH + 2
     assert log.text() == letter * 50_000 + "\n"

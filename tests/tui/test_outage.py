@@ -1,11 +1,20 @@
-"""The API away, slow, refusing or broken: the app goes on, answers keys, and says what to do."""
+"""The API is unreachable, slow or refuses: the app answers keys and shows what to do."""
 
 import time
 from threading import Event
 
 import pytest
 
-from sparktest.errors import ForbiddenError, SparkTestError, UnauthorizedError, UnavailableError
+from sparktest.errors import (
+    ForbiddenError,
+    NotFoundError,
+    RateLimitedError,
+    SparkTestError,
+    UnauthorizedError,
+    UnavailableError,
+    for_status,
+)
+from sparktest.tui.outage import advice
 from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import FakeApi, make_run, make_runs, unreachable
 
@@ -13,14 +22,14 @@ UNREACHABLE = unreachable()
 
 
 async def lose_api(ui: AppPilot, error: SparkTestError = UNREACHABLE) -> None:
-    """The list is shown and the API has just gone."""
+    """Wait for the list, then let the API fail."""
     await ui.shows("login-flow-1", "live")
     ui.api.error = error
     await ui.press("r")
     await ui.shows("disconnected", "next try in")
 
 
-def test_the_banner_says_the_cause_and_counts_down():
+def test_the_banner_shows_the_cause_and_counts_down():
     async def scenario(ui: AppPilot) -> None:
         await lose_api(ui)
         await ui.shows("does not answer: refused", "r tries now", "sparktest up")
@@ -28,7 +37,7 @@ def test_the_banner_says_the_cause_and_counts_down():
             ui.app.poller.failed(UNREACHABLE, ui.clock.monotonic())
         ui.app.sync()
         before = ui.line("next try in")
-        ui.clock.pass_(3)
+        ui.clock.advance(3)
         ui.app.sync()
         await ui.wait_for(lambda: ui.line("next try in") != before)
         seconds = [
@@ -41,7 +50,7 @@ def test_the_banner_says_the_cause_and_counts_down():
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
-def test_what_is_known_can_be_browsed_searched_and_opened_meanwhile():
+def test_known_runs_can_be_searched_and_opened_during_an_outage():
     async def scenario(ui: AppPilot) -> None:
         await lose_api(ui)
         await ui.press("j", "slash", *"crd", "enter")
@@ -52,19 +61,19 @@ def test_what_is_known_can_be_browsed_searched_and_opened_meanwhile():
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
-def test_it_goes_on_by_itself_when_the_api_is_back():
+def test_polling_resumes_by_itself_when_the_api_is_back():
     async def scenario(ui: AppPilot) -> None:
         await lose_api(ui)
         ui.api.error = None
         ui.api.put(make_run(9))
-        # The timer that waits for the next try is of the real clock, and the first try is near.
+        # The timer of the next try runs on the real clock, and the first try is soon.
         await ui.shows("live", "dns-canary-9")
         assert "next try in" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
-def test_r_asks_at_once():
+def test_r_polls_at_once():
     async def scenario(ui: AppPilot) -> None:
         await lose_api(ui)
         for _ in range(9):
@@ -77,8 +86,33 @@ def test_r_asks_at_once():
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
+def caused_by(cause: Exception) -> UnavailableError:
+    error = UnavailableError("the API cannot be read")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
-    ("error", "advice"),
+    ("error", "expected"),
+    [
+        (caused_by(ConnectionError("refused")), "start it with sparktest up"),
+        (caused_by(ValueError("not JSON")), "is this the address of SparkTest's API?"),
+        (NotFoundError("HTTP 404"), "is this the address of SparkTest's API?"),
+        (for_status(302)("HTTP 302 Found"), "see the log of the API"),
+        (for_status(500)("HTTP 500"), "see the log of the API"),
+        (RateLimitedError("HTTP 429"), "too many requests"),
+        (UnauthorizedError("a token is needed"), "SPARKTEST_TOKEN_FILE"),
+        (ForbiddenError("only as localhost"), "SPARKTEST_TOKEN"),
+    ],
+)
+def test_the_advice_fits_the_error(error, expected):
+    assert expected in advice(error)
+    # An API that answers has been started already.
+    assert ("sparktest up" in advice(error)) == isinstance(error.__cause__, OSError)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
     [
         (UnauthorizedError("a token is needed"), "SPARKTEST_TOKEN"),
         (ForbiddenError("this API answers only as localhost"), "SPARKTEST_TOKEN"),
@@ -86,15 +120,15 @@ def test_r_asks_at_once():
         (SparkTestError("HTTP 500"), "BACKEND_URL"),
     ],
 )
-def test_every_refusal_says_its_cause_and_the_way_out(error, advice):
+def test_every_error_is_shown_with_advice(error, expected):
     async def scenario(ui: AppPilot) -> None:
         await lose_api(ui, error)
-        await ui.shows(error.detail[:40], advice)
+        await ui.shows(error.detail[:40], expected)
 
     drive(scenario, api=FakeApi(make_runs(5)), size=(120, 24))
 
 
-def test_a_fault_of_the_reader_is_an_outage_too():
+def test_a_bug_in_the_poll_worker_is_shown_as_an_outage():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         ui.api.error = RecursionError()  # type: ignore[assignment]
@@ -107,7 +141,7 @@ def test_a_fault_of_the_reader_is_an_outage_too():
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
-def test_keys_are_answered_while_the_api_is_silent():
+def test_keys_work_while_the_api_does_not_answer():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         ui.api.hold = Event()
@@ -121,7 +155,7 @@ def test_keys_are_answered_while_the_api_is_silent():
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
-def test_the_end_does_not_wait_for_an_api_that_is_silent():
+def test_quitting_does_not_wait_for_the_api():
     api = FakeApi(make_runs(5))
     silence = Event()
     started = []

@@ -42,14 +42,14 @@ NUMBERS = st.integers(0, 25)
 
 @dataclass
 class Model:
-    """What the store should hold, and the run that the cursor should be on."""
+    """The expected runs and the expected run under the cursor."""
 
     runs: dict[str, Run] = field(default_factory=dict)
     cursor: str | None = None
 
 
 class CursorMachine(RuleBasedStateMachine):
-    """Whatever happens around it, the cursor stays on its run while that is shown."""
+    """Random operations: the cursor stays on its run while that run is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class CursorMachine(RuleBasedStateMachine):
         self._follow()
 
     def _follow(self) -> None:
-        """The cursor may only leave a run that is shown no more."""
+        """Expect the cursor to leave only a run that is no longer shown."""
         ids = [run.id for run in shown(self.store)]
         if self.model.cursor not in ids:
             self.model.cursor = self.store.current.id if self.store.current else self.model.cursor
@@ -141,14 +141,14 @@ CursorMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=
 TestTheCursor = CursorMachine.TestCase
 
 
-def test_the_cursor_begins_on_the_newest_run_and_stays_on_it():
+def test_the_cursor_starts_on_the_newest_run_and_stays_on_it():
     store = store_of([make_run(5)])
     store.apply(make_runs(5))
     assert store.current == make_run(5)
     assert store.cursor == 5
 
 
-def test_when_its_run_goes_the_cursor_is_on_the_one_that_took_its_place():
+def test_the_cursor_moves_to_the_run_that_takes_the_place_of_a_deleted_one():
     store = store_of(make_runs(5))
     store.move_to(2)
     store.remove([make_run(2).id])
@@ -157,7 +157,7 @@ def test_when_its_run_goes_the_cursor_is_on_the_one_that_took_its_place():
     assert store.current == make_run(1)
 
 
-def test_when_a_filter_that_hid_its_run_is_cleared_the_cursor_is_back():
+def test_the_cursor_returns_when_the_filter_that_hid_its_run_is_cleared():
     store = store_of(make_runs(20))
     store.move_to(9)
     store.show(Filter(status=Status.CANCELLED))
@@ -166,13 +166,13 @@ def test_when_a_filter_that_hid_its_run_is_cleared_the_cursor_is_back():
     assert store.current == make_run(9)
 
 
-def test_an_answer_older_than_what_is_known_changes_nothing():
+def test_an_older_version_of_a_run_is_ignored():
     store = store_of([changed(make_run(1), status=Status.SUCCEEDED)])
     assert not store.apply([make_run(1)])
     assert store.get(make_run(1).id) == changed(make_run(1), status=Status.SUCCEEDED)
 
 
-def test_the_same_answer_again_is_no_change():
+def test_applying_the_same_runs_again_changes_nothing():
     store = store_of(make_runs(3))
     assert not store.apply(make_runs(3))
 
@@ -188,13 +188,13 @@ def test_the_same_answer_again_is_no_change():
         ("   ", ["checkout-smoke-0", "login-flow-1", "search-load-2"]),
     ],
 )
-def test_a_search_wants_all_of_its_words_in_any_column(search, names):
+def test_a_search_matches_all_of_its_words_in_any_column(search, names):
     store = store_of(make_runs(3))
     store.show(Filter(search=search))
     assert [run.name for run in shown(store)] == names
 
 
-def test_the_filters_hold_together():
+def test_filters_are_combined():
     store = store_of(make_runs(60))
     store.show(Filter(origin=Origin.CRD, status=Status.FAILED, namespace="qa"))
     assert shown(store)
@@ -209,7 +209,7 @@ def test_only_namespaces_with_runs_are_offered():
     assert store.namespaces == ["default", "team-pay", "team-web"]
 
 
-def test_ten_thousand_runs_and_one_in_a_hundred_changed_take_little_time():
+def test_applying_100_changes_to_10000_runs_is_fast():
     store = store_of(make_runs(10_000))
     changes = [changed(run, status=Status.SUCCEEDED) for run in make_runs(10_000)[::100]]
     started = time.process_time()
@@ -218,6 +218,6 @@ def test_ten_thousand_runs_and_one_in_a_hundred_changed_take_little_time():
     assert len(store) == 10_000
 
 
-def test_runs_of_the_same_moment_have_one_order():
+def test_runs_created_at_the_same_time_have_a_stable_order():
     runs = [msgspec.structs.replace(run, created_at=NOW) for run in make_runs(9)]
     assert shown(store_of(runs)) == shown(store_of(runs[::-1]))

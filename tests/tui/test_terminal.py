@@ -28,7 +28,7 @@ TOKEN = "spt_test_token"
 
 @contextmanager
 def serving(api: FakeApi, port: int = 0) -> Iterator[int]:
-    """The port on which the API answers until the block ends."""
+    """Serve the API until the block ends, and return its port."""
     server = serve(api, port, TOKEN)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -41,7 +41,7 @@ def serving(api: FakeApi, port: int = 0) -> Iterator[int]:
 
 
 def environ_of(home: Path, port: int, token: str = TOKEN) -> dict[str, str]:
-    """What the program is given: its API, and no settings of the person who runs the tests."""
+    """Return the environment of the program: the API, and no settings of the developer."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -56,7 +56,7 @@ Open = Callable[..., Tmux]
 
 @pytest.fixture
 def window(tmp_path: Path) -> Iterator[Open]:
-    """A maker of windows that run the terminal UI."""
+    """Return a function that opens a tmux window with the terminal UI."""
     opened: list[Tmux] = []
 
     def start(port: int, width: int = 80, height: int = 24, **environ: str) -> Tmux:
@@ -70,8 +70,8 @@ def window(tmp_path: Path) -> Iterator[Open]:
         tmux.stop()
 
 
-def line_of(screen: str, words: str) -> str:
-    return next((line for line in screen.splitlines() if words in line), "")
+def line_of(screen: str, text: str) -> str:
+    return next((line for line in screen.splitlines() if text in line), "")
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
@@ -106,7 +106,7 @@ def test_badge_filter_details_and_copy_in_tmux(window: Open, width: int, height:
         tmux.shows("it ends well", lambda text: "EXIT 0" in text)
 
 
-def test_an_api_that_goes_and_comes_back(window: Open) -> None:
+def test_the_list_survives_an_outage_of_the_api(window: Open) -> None:
     api = FakeApi(make_runs(5))
     with serving(api) as port:
         tmux = window(port)
@@ -123,13 +123,13 @@ def test_an_api_that_goes_and_comes_back(window: Open) -> None:
         tmux.shows("the change", lambda text: "✓ succeeded" in line_of(text, "login-flow-1 "))
 
 
-def test_a_wrong_token_is_said_with_the_way_out(window: Open) -> None:
+def test_a_wrong_token_is_reported_with_advice(window: Open) -> None:
     with serving(FakeApi(make_runs(5))) as port:
         tmux = window(port, SPARKTEST_TOKEN="spt_wrong")
         tmux.shows("the way out", lambda text: "SPARKTEST_TOKEN" in text and "disconnected" in text)
 
 
-def test_cancelling_a_run_needs_a_yes(window: Open) -> None:
+def test_cancelling_a_run_needs_confirmation(window: Open) -> None:
     run = make_run(1)
     api = FakeApi(make_runs(5))
     with serving(api) as port:
@@ -147,28 +147,28 @@ def test_cancelling_a_run_needs_a_yes(window: Open) -> None:
         assert api.runs[run.id].cancel_requested_at is not None
 
 
-def test_without_colour_everything_is_still_told(window: Open) -> None:
+def test_without_colour_every_status_is_readable(window: Open) -> None:
     with serving(FakeApi(make_runs(8))) as port:
         tmux = window(port, NO_COLOR="1")
         screen = tmux.shows("the runs", lambda text: "cart-races-7" in text)
-    for look in ("○ pending", "● running", "✗ failed", "✓ succeeded", "◷ timed out", "CRD"):
-        assert look in screen
+    for status in ("○ pending", "● running", "✗ failed", "✓ succeeded", "◷ timed out", "CRD"):
+        assert status in screen
 
 
-def test_no_byte_of_a_name_or_a_log_steers_the_terminal(tmp_path: Path) -> None:
-    runs = [hostile(words, 2 + number) for number, words in enumerate(TERMINAL)]
+def test_no_control_sequence_of_a_name_or_a_log_reaches_the_terminal(tmp_path: Path) -> None:
+    runs = [hostile(text, 2 + number) for number, text in enumerate(TERMINAL)]
     logs = {run.id: [f"{run.name}\n".encode(), b"the end\n"] for run in runs}
     with serving(FakeApi(runs, logs)) as port:
         written = on_a_terminal(environ_of(tmp_path, port), [b"\r", b"\x1b", b"y"], runs[0])
-    # Of a title, a clipboard, a link or a reset nothing; the letters of the names are there.
-    for steering in (b"]52;", b"]0;", b"]8;", b"\x1bc", "\x9b".encode(), "\u202e".encode()):
-        assert steering not in written
+    # No title, clipboard, link or reset; the letters of the names are there.
+    for sequence in (b"]52;", b"]0;", b"]8;", b"\x1bc", "\x9b".encode(), "\u202e".encode()):
+        assert sequence not in written
     assert b"name" in written
     assert b"the end" in written
 
 
 def on_a_terminal(environ: dict[str, str], keys: list[bytes], run: Run) -> bytes:
-    """What the terminal UI writes while these keys are pressed, one after what each one shows."""
+    """Return what the terminal UI writes while keys are pressed, each once the last one showed."""
     pid, file = pty.fork()
     if pid == 0:
         os.execve(COMMAND[0], COMMAND, environ | {"TERM": "xterm-256color"})
@@ -185,7 +185,7 @@ def on_a_terminal(environ: dict[str, str], keys: list[bytes], run: Run) -> bytes
 
 
 def _until(file: int, shown: bytes, seconds: float = 20.0) -> bytes:
-    """What is written up to these bytes."""
+    """Return what is written up to these bytes."""
     written, deadline = b"", time.monotonic() + seconds
     while shown not in written:
         assert time.monotonic() < deadline, f"never {shown!r}: {written[-2000:]!r}"

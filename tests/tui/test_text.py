@@ -12,19 +12,19 @@ from tests.tui.fakes import NOW, make_run
 
 
 @given(st.text(max_size=60).map(clean_text).map(text.one_line), st.integers(0, 40))
-def test_a_fitted_text_takes_exactly_its_cells(words, width):
-    assert cell_len(text.fit(words, width)) == width
+def test_a_fitted_text_takes_exactly_its_cells(string, width):
+    assert cell_len(text.fit(string, width)) == width
 
 
 @pytest.mark.parametrize(
-    ("words", "width", "fitted"),
+    ("string", "width", "fitted"),
     [("abc", 5, "abc  "), ("abcdef", 5, "abcd…"), ("日本語テスト", 5, "日本…"), ("", 2, "  ")],
 )
-def test_what_is_cut_says_so(words, width, fitted):
-    assert text.fit(words, width) == fitted
+def test_a_cut_text_ends_with_an_ellipsis(string, width, fitted):
+    assert text.fit(string, width) == fitted
 
 
-def test_a_running_run_counts_on_and_an_ended_one_stands_still():
+def test_the_duration_grows_until_the_run_has_ended():
     running = make_run(1)
     assert text.duration(running, NOW) == "1m04s"
     assert text.duration(running, NOW + timedelta(seconds=5)) == "1m09s"
@@ -36,10 +36,14 @@ def test_a_run_that_has_not_started_has_no_duration():
     assert text.duration(make_run(0), NOW) == text.NOTHING
 
 
-def test_every_status_has_a_glyph_of_one_cell_and_a_word_of_its_own():
-    looks = [text.STATUS_STYLES[status] for status in Status]
-    assert all(cell_len(look.glyph) == 1 for look in looks)
-    assert len({look.glyph for look in looks}) == len({look.word for look in looks}) == len(looks)
+def test_every_status_has_its_own_glyph_of_one_cell_and_word():
+    styles = [text.STATUS_STYLES[status] for status in Status]
+    assert all(cell_len(style.glyph) == 1 for style in styles)
+    assert (
+        len({style.glyph for style in styles})
+        == len({style.word for style in styles})
+        == len(styles)
+    )
 
 
 def test_a_search_finds_what_any_column_shows_and_the_ids():

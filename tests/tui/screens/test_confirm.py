@@ -19,17 +19,17 @@ def test_a_cancel_names_the_run_and_its_command():
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status.final])
-def test_a_run_that_has_ended_is_not_cancelled(status):
+def test_a_finished_run_is_not_cancelled(status):
     assert "has ended" in cancel_question(changed(make_run(1), status=status))
 
 
-def test_a_run_is_asked_to_stop_once():
+def test_a_run_is_cancelled_once():
     assert "being cancelled already" in cancel_question(
         changed(make_run(1), cancel_requested_at=NOW)
     )
 
 
-def test_a_delete_says_that_the_testrun_stays_and_how_to_delete_it():
+def test_delete_states_that_the_testrun_stays_and_how_to_delete_it():
     question = question_of(delete_question(make_run(2), KNOWN))
     assert "The TestRun object stays." in question.details
     assert question.shell_commands == [
@@ -49,5 +49,5 @@ def test_a_delete_on_an_unknown_cluster_warns():
     assert warning not in question_of(delete_question(make_run(2), KNOWN)).commands_title
 
 
-def test_a_run_that_goes_on_is_not_deleted():
+def test_an_unfinished_run_is_not_deleted():
     assert "cancel it first" in delete_question(make_run(1), KNOWN)

@@ -21,7 +21,7 @@ XTERM = {"TERM": "xterm-256color"}
 
 
 async def opened(ui: AppPilot, run: Run) -> None:
-    """The details of this run, opened from the list."""
+    """Open the screen of this run from the list."""
     await ui.wait_for(lambda: ui.app.store.get(run.id))
     ui.app.store.move_to(ui.app.store.row_of((-run.created_at.timestamp(), run.id)))
     await ui.press("enter")
@@ -36,7 +36,7 @@ def log_of(run: Run, text: str) -> dict[str, list[bytes]]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-def test_the_details_tell_what_the_run_is_and_where_it_came_from(size):
+def test_the_details_show_the_run_and_its_source(size):
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -80,7 +80,7 @@ def test_a_wide_terminal_shows_everything_at_once():
     drive(scenario, api=FakeApi(make_runs(6)), size=(140, 40))
 
 
-def test_a_failed_run_says_why_first():
+def test_a_failed_run_shows_its_failure_first():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(2))
         seen = await ui.shows(
@@ -93,7 +93,7 @@ def test_a_failed_run_says_why_first():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_pending_run_says_what_it_waits_for():
+def test_the_screen_of_a_pending_run_shows_what_it_waits_for():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(0))
         await ui.shows("Waits for", "Unschedulable: 0/3 nodes", "the container has not started")
@@ -101,7 +101,7 @@ def test_a_pending_run_says_what_it_waits_for():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_an_api_run_has_no_source_and_the_commands_of_its_job():
+def test_an_api_run_shows_the_commands_of_its_job_and_no_source():
     run = make_run(1)
 
     async def scenario(ui: AppPilot) -> None:
@@ -113,7 +113,7 @@ def test_an_api_run_has_no_source_and_the_commands_of_its_job():
     drive(scenario, api=FakeApi(make_runs(6)), size=(140, 40))
 
 
-def test_the_details_follow_the_run_to_its_end():
+def test_the_details_follow_the_run_until_it_ends():
     run = make_run(1)
 
     async def scenario(ui: AppPilot) -> None:
@@ -126,7 +126,7 @@ def test_the_details_follow_the_run_to_its_end():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_run_that_was_deleted_meanwhile_stays_readable_and_says_so():
+def test_an_open_run_that_is_deleted_stays_readable_and_is_marked():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -140,7 +140,7 @@ def test_a_run_that_was_deleted_meanwhile_stays_readable_and_says_so():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_run_that_is_gone_when_it_is_opened_is_said_to_be():
+def test_opening_a_deleted_run_reports_it():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -155,7 +155,7 @@ def test_a_run_that_is_gone_when_it_is_opened_is_said_to_be():
 # --- copying -----------------------------------------------------------------------------------
 
 
-def test_the_copy_menu_begins_with_kubectl_get():
+def test_the_copy_menu_starts_with_kubectl_get():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -169,7 +169,7 @@ def test_the_copy_menu_begins_with_kubectl_get():
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
 
-def test_an_enter_that_comes_before_the_menu_is_drawn_copies_the_first():
+def test_enter_typed_before_the_menu_is_drawn_copies_the_first_choice():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -182,7 +182,7 @@ def test_an_enter_that_comes_before_the_menu_is_drawn_copies_the_first():
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
 
-def test_a_yes_that_comes_before_the_question_is_drawn_is_none():
+def test_enter_typed_before_the_question_is_drawn_does_not_confirm():
     run = make_run(1)
 
     async def scenario(ui: AppPilot) -> None:
@@ -281,7 +281,7 @@ def test_commands_name_the_cluster_of_the_run():
     drive(scenario, api=FakeApi([run]), environ=XTERM, clusters=clusters, size=(120, 40))
 
 
-def test_what_is_chosen_in_the_menu_is_copied():
+def test_the_highlighted_choice_is_copied():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -320,7 +320,7 @@ def test_a_command_is_copied_by_a_click():
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
 
-def test_where_no_clipboard_takes_it_the_text_is_shown():
+def test_the_text_is_shown_where_no_clipboard_accepts_it():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -337,7 +337,7 @@ def test_where_no_clipboard_takes_it_the_text_is_shown():
 # --- cancel and delete -------------------------------------------------------------------------
 
 
-def test_a_cancel_asks_first_and_enter_alone_is_no():
+def test_cancel_asks_first_and_enter_alone_answers_no():
     run = make_run(1)
 
     async def scenario(ui: AppPilot) -> None:
@@ -380,7 +380,7 @@ def test_n_and_escape_close_a_question(key):
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_yes_stops_the_run_that_was_asked_about_whatever_the_list_does_meanwhile():
+def test_confirming_cancels_the_run_of_the_question_even_if_the_list_has_changed():
     run = make_run(1)
 
     async def scenario(ui: AppPilot) -> None:
@@ -398,7 +398,7 @@ def test_yes_stops_the_run_that_was_asked_about_whatever_the_list_does_meanwhile
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_run_that_has_ended_is_not_asked_about():
+def test_no_question_is_asked_about_a_finished_run():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(3))
         await ui.press("c")
@@ -408,7 +408,7 @@ def test_a_run_that_has_ended_is_not_asked_about():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_what_the_api_refuses_is_said_with_its_reason():
+def test_a_rejected_action_is_reported_with_its_reason():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(1))
         await ui.press("c")
@@ -424,7 +424,7 @@ def test_what_the_api_refuses_is_said_with_its_reason():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_finished_run_is_deleted_after_a_question_and_the_testrun_is_named():
+def test_a_finished_run_is_deleted_after_a_question_that_names_the_testrun():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -442,7 +442,7 @@ def test_a_finished_run_is_deleted_after_a_question_and_the_testrun_is_named():
     drive(scenario, api=FakeApi(make_runs(10)))
 
 
-def test_a_run_that_goes_on_is_not_deleted():
+def test_an_unfinished_run_is_not_deleted():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(1))
         await ui.press("D")
@@ -458,7 +458,7 @@ def view(ui: AppPilot) -> LogView:
     return ui.app.screen.query_one(LogView)
 
 
-def test_the_log_is_shown_and_followed_while_the_run_goes_on():
+def test_the_log_is_followed_while_the_run_is_active():
     run, more = make_run(1), Event()
 
     def rest(run_id: str) -> Iterator[bytes]:
@@ -480,7 +480,7 @@ def test_the_log_is_shown_and_followed_while_the_run_goes_on():
     drive(scenario, api=api)
 
 
-def test_the_end_stays_in_sight_until_the_person_scrolls_up():
+def test_the_last_line_stays_visible_until_the_user_scrolls_up():
     run = make_run(1)
     lines = "".join(f"line {number}\n" for number in range(500))
 
@@ -523,7 +523,7 @@ def test_the_last_line_is_visible_when_a_long_line_makes_a_scrollbar_appear():
     drive(scenario, api=api)
 
 
-def test_a_search_counts_its_matches_and_goes_round():
+def test_a_search_counts_its_matches_and_wraps_around():
     run = make_run(3)
     lines = "".join(f"step {n} {'FAIL' if n % 50 == 7 else 'ok'}\n" for n in range(200))
 
@@ -583,7 +583,7 @@ def test_the_log_alone_fills_the_screen_and_comes_back():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_log_is_saved_whole_and_only_for_its_owner(tmp_path, monkeypatch):
+def test_a_log_is_saved_completely_and_readable_by_its_owner_only(tmp_path, monkeypatch):
     run = make_run(3)
     monkeypatch.chdir(tmp_path)
 
@@ -602,7 +602,7 @@ def test_a_log_is_saved_whole_and_only_for_its_owner(tmp_path, monkeypatch):
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in saved)
 
 
-def test_a_log_that_cannot_be_saved_says_why(tmp_path, monkeypatch):
+def test_saving_a_log_reports_why_it_failed(tmp_path, monkeypatch):
     folder = tmp_path / "gone"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -616,7 +616,7 @@ def test_a_log_that_cannot_be_saved_says_why(tmp_path, monkeypatch):
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_log_that_breaks_off_goes_on_where_it_was(monkeypatch):
+def test_an_interrupted_log_continues_where_it_was(monkeypatch):
     run, breaks = make_run(1), iter([True, False])
     monkeypatch.setattr(log_pane, "RETRY_SECONDS", 0.01)
 
@@ -637,7 +637,7 @@ def test_a_log_that_breaks_off_goes_on_where_it_was(monkeypatch):
     drive(scenario, api=api)
 
 
-def test_a_log_that_was_not_stored_says_why():
+def test_a_log_that_was_not_stored_shows_the_reason():
     run = make_run(3, log=Log(state=LogState.NONE, reason="NodeLost"))
 
     async def scenario(ui: AppPilot) -> None:

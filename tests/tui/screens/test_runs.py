@@ -11,14 +11,14 @@ from tests.tui.fakes import NOW, FakeApi, changed, make_run, make_runs, unreacha
 
 
 def names(ui: AppPilot) -> list[str]:
-    """The names in the visible rows, from the top."""
+    """Return the names in the visible rows, from the top."""
     rows = ui.screen().splitlines()
     known = {run.name for run in ui.api.runs.values()}
     return [word for row in rows for word in row.split() if word in known]
 
 
 def watch_painting(ui: AppPilot) -> list[int]:
-    """The lines of the list that are painted from now on, as they are."""
+    """Return a list that collects the lines of the run list as they are painted."""
     painted: list[int] = []
     runs = ui.app.screen.query_one(RunList)
     original = runs.render_line
@@ -57,7 +57,7 @@ def test_the_header_counts_every_run_whatever_is_shown():
     drive(scenario, api=FakeApi(make_runs(60)))
 
 
-def test_the_origin_goes_all_api_crd_all():
+def test_the_origin_filter_cycles_through_all_api_crd():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1", "search-load-2")
         seen = []
@@ -71,7 +71,7 @@ def test_the_origin_goes_all_api_crd_all():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_the_status_goes_through_all_of_them():
+def test_the_status_filter_cycles_through_all_statuses():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("dns-canary-9")
         seen = []
@@ -85,7 +85,7 @@ def test_the_status_goes_through_all_of_them():
     drive(scenario, api=FakeApi(make_runs(10)))
 
 
-def test_the_namespaces_are_those_of_the_runs():
+def test_the_namespace_filter_offers_the_namespaces_of_the_runs():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("payments-contract-3")
         await ui.press("n", "n")
@@ -95,7 +95,7 @@ def test_the_namespaces_are_those_of_the_runs():
     drive(scenario, api=FakeApi(make_runs(4)))
 
 
-def test_a_search_narrows_with_every_key_and_escape_shows_all_again():
+def test_each_key_narrows_the_search_and_escape_clears_it():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         await ui.press("slash", *"team-w")
@@ -110,7 +110,7 @@ def test_a_search_narrows_with_every_key_and_escape_shows_all_again():
     drive(scenario, api=FakeApi(make_runs(8)))
 
 
-def test_what_is_typed_before_the_search_is_open_is_searched_and_no_command():
+def test_keys_typed_before_the_search_is_open_go_into_the_search():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         ui.type("slash", *"cDqosn", "backspace", "y")
@@ -121,7 +121,7 @@ def test_what_is_typed_before_the_search_is_open_is_searched_and_no_command():
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
-def test_letters_typed_into_the_search_are_no_commands():
+def test_letters_typed_into_the_search_run_no_actions():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         await ui.press("slash", *"qcDosn")
@@ -131,7 +131,7 @@ def test_letters_typed_into_the_search_are_no_commands():
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
-def test_nothing_found_says_what_was_looked_for_and_the_way_back():
+def test_a_search_without_matches_shows_the_filters_and_how_to_clear_them():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         await ui.press("o", "slash", *"zzz", "enter")
@@ -142,7 +142,7 @@ def test_nothing_found_says_what_was_looked_for_and_the_way_back():
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
-def test_no_runs_yet_says_how_to_start_one():
+def test_an_empty_list_shows_how_to_start_a_run():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows(
             "No runs yet.",
@@ -157,7 +157,7 @@ def test_no_runs_yet_says_how_to_start_one():
     drive(scenario)
 
 
-def test_a_slow_api_is_said_to_be_loading():
+def test_a_slow_api_is_shown_as_loading():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("Loading runs", "127.0.0.1:8080", "loading")
         answers.set()
@@ -168,7 +168,7 @@ def test_a_slow_api_is_said_to_be_loading():
     drive(scenario, api=api)
 
 
-def test_an_api_that_is_away_from_the_beginning_says_what_to_do():
+def test_an_api_that_is_unreachable_at_the_start_is_reported_with_advice():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows(
             "The runs cannot be read.", "sparktest up", "r tries again now", "disconnected"
@@ -182,7 +182,7 @@ def test_an_api_that_is_away_from_the_beginning_says_what_to_do():
     drive(scenario, api=api)
 
 
-def test_what_changes_in_the_api_changes_on_the_screen():
+def test_changes_of_the_api_appear_on_the_screen():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("● running")
         ui.api.put(changed(make_run(1), status=Status.SUCCEEDED, duration=65.0), make_run(9))
@@ -194,7 +194,7 @@ def test_what_changes_in_the_api_changes_on_the_screen():
     drive(scenario, api=FakeApi(make_runs(4)))
 
 
-def test_a_run_that_was_deleted_elsewhere_leaves_the_list():
+def test_a_run_deleted_elsewhere_leaves_the_list():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         del ui.api.runs[make_run(1).id]
@@ -204,11 +204,11 @@ def test_a_run_that_was_deleted_elsewhere_leaves_the_list():
     drive(scenario, api=FakeApi(make_runs(4)))
 
 
-def test_durations_and_ages_go_on_and_only_their_lines_are_painted():
+def test_only_lines_with_changing_durations_and_ages_are_painted():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("1m04s")
         painted = watch_painting(ui)
-        ui.clock.pass_(1)
+        ui.clock.advance(1)
         ui.app.sync()
         await ui.shows("1m05s", "21s")
         # Row 0 is twenty seconds old, row 1 is running; nothing else reads otherwise.
@@ -217,7 +217,7 @@ def test_durations_and_ages_go_on_and_only_their_lines_are_painted():
     drive(scenario, api=FakeApi(make_runs(15)))
 
 
-def test_when_nothing_visible_changed_nothing_is_painted():
+def test_nothing_is_painted_when_nothing_visible_changed():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         await ui.pilot.pause()
@@ -231,7 +231,7 @@ def test_when_nothing_visible_changed_nothing_is_painted():
     drive(scenario, api=api)
 
 
-def test_the_cursor_stays_on_its_run_when_newer_ones_come():
+def test_the_cursor_stays_on_its_run_when_newer_runs_arrive():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("payments-contract-43")
         await ui.press("j", "j", "j")
@@ -244,7 +244,7 @@ def test_the_cursor_stays_on_its_run_when_newer_ones_come():
     drive(scenario, api=FakeApi([make_run(number) for number in range(40, 60)]))
 
 
-def test_a_list_that_was_scrolled_stays_where_it_is_when_newer_runs_come():
+def test_a_scrolled_list_stays_in_place_when_newer_runs_arrive():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("checkout-smoke-50")
         await ui.press("G")
@@ -277,7 +277,7 @@ def test_the_keys_of_vi_and_the_arrows_move_the_cursor():
     drive(scenario, api=FakeApi(make_runs(100)))
 
 
-def test_the_cursor_is_always_in_sight():
+def test_the_cursor_is_always_visible():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         for key in ("G", "k", "pageup", "g", *["j"] * 25, "pagedown"):
@@ -287,7 +287,7 @@ def test_the_cursor_is_always_in_sight():
     drive(scenario, api=FakeApi(make_runs(100)))
 
 
-def test_a_click_chooses_and_a_double_click_opens():
+def test_a_click_moves_the_cursor_and_a_double_click_opens_the_run():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("api-schema-5")
         await ui.pilot.click(RunList, offset=(30, 5))
@@ -298,21 +298,21 @@ def test_a_click_chooses_and_a_double_click_opens():
     drive(scenario, api=FakeApi(make_runs(8)))
 
 
-def test_the_badge_says_what_it_means():
+def test_the_badge_has_a_tooltip():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("search-load-2")
         runs = ui.app.screen.query_one(RunList)
         at = ui.line("search-load-2").index("CRD")
-        said = []
+        tooltips = []
         for offset in ((at, 2), (at + 12, 2), (at, 1), (at, 15)):
             await ui.pilot.hover(RunList, offset=offset)
-            said.append(runs.tooltip)
-        assert said == [TOOLTIP, None, None, None]
+            tooltips.append(runs.tooltip)
+        assert tooltips == [TOOLTIP, None, None, None]
 
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
-def test_a_narrow_terminal_shows_less_and_says_so():
+def test_a_narrow_terminal_hides_columns_and_shows_a_note():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         assert "narrow: 60 columns" in ui.screen()
@@ -336,7 +336,7 @@ def test_a_narrow_terminal_shows_the_footer(width):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 3), (25, 6), (400, 100)])
-def test_no_size_of_terminal_is_too_much(size):
+def test_every_terminal_size_works(size):
     async def scenario(ui: AppPilot) -> None:
         await ui.wait_for(lambda: len(ui.app.store) == 30)
         await ui.press("j", "G", "enter", "escape", "question_mark", "escape", "y", "escape")
@@ -345,7 +345,7 @@ def test_no_size_of_terminal_is_too_much(size):
     drive(scenario, api=FakeApi(make_runs(30)), size=size)
 
 
-def test_ten_thousand_runs_are_there_and_the_oldest_is_one_key_away():
+def test_10000_runs_are_loaded_in_pages_and_g_jumps_to_the_oldest():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("10,000 runs")
         await ui.press("G")
@@ -367,12 +367,12 @@ def test_a_theme_can_be_changed_while_the_list_is_shown():
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
-def test_without_colour_the_status_is_still_told_by_glyph_and_word(monkeypatch):
+def test_without_colour_a_status_has_its_glyph_and_word(monkeypatch):
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("search-load-2")
         assert ui.app.no_color
-        for look in ("○ pending", "● running", "✗ failed", "✓ succeeded", "◷ timed out"):
-            assert look in ui.screen()
+        for status in ("○ pending", "● running", "✗ failed", "✓ succeeded", "◷ timed out"):
+            assert status in ui.screen()
 
     monkeypatch.setenv("NO_COLOR", "1")
     drive(scenario, api=FakeApi(make_runs(8)))
