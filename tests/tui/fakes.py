@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from threading import Event, RLock
 from typing import Any
 
@@ -172,10 +173,14 @@ class FakeApi:
             del self.runs[run_id]
         return f"kubectl delete testruns.sparktest.dev {run.name}" if run.k8s_ref else None
 
-    def follow_log(self, run_id: str, *, container: str | None = None) -> Iterator[bytes]:
+    def follow_log(
+        self, run_id: str, *, container: str | None = None, offset: int = 0
+    ) -> Iterator[bytes]:
         self._answer()
-        yield from self.logs.get(run_id, ())
-        yield from self.more(run_id)
+        for chunk in chain(self.logs.get(run_id, ()), self.more(run_id)):
+            rest, offset = chunk[offset:], max(offset - len(chunk), 0)
+            if rest:
+                yield rest
 
     def _answer(self) -> None:
         if self.hold is not None:

@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
             elif self.command == "GET" and parts == ["test-runs"]:
                 self._list(query)
             elif self.command == "GET" and parts[2:] == ["logs"]:
-                self._log(parts[1])
+                self._log(parts[1], int(query.get("offset", 0)))
             elif self.command == "GET":
                 self._answer(200, self.api.get_run(parts[1]))
             elif self.command == "DELETE":
@@ -64,12 +64,12 @@ class Handler(BaseHTTPRequestHandler):
         link = f'<{self.path.split("?")[0]}?cursor={page.next}>; rel="next"' if page.next else ""
         self._answer(200, page.runs, {"Link": link} if link else {})
 
-    def _log(self, run_id: str) -> None:
+    def _log(self, run_id: str, offset: int) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for chunk in self.api.follow_log(run_id):
+        for chunk in self.api.follow_log(run_id, offset=offset):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
         self.wfile.write(b"0\r\n\r\n")
 

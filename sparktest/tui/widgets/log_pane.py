@@ -94,17 +94,14 @@ class LogPane(Vertical):
 
     @work(thread=True, exclusive=True, group="log", exit_on_error=False)
     def _read(self) -> None:
-        worker, skip, error = get_current_worker(), self._bytes_read, None
+        worker, error = get_current_worker(), None
         try:
-            for chunk in self._api.follow_log(self._run.id):
+            for chunk in self._api.follow_log(self._run.id, offset=self._bytes_read):
                 if worker.is_cancelled:
                     return
-                # A retry starts at the first byte again.
-                fresh, skip = chunk[skip:], max(skip - len(chunk), 0)
-                self._bytes_read += len(fresh)
-                if fresh:
-                    complete = self._cleaner.feed(fresh)
-                    self.post_message(self.Read(complete, self._cleaner.pending))
+                self._bytes_read += len(chunk)
+                complete = self._cleaner.feed(chunk)
+                self.post_message(self.Read(complete, self._cleaner.pending))
         except SparkTestError as raised:
             error = raised
         if not worker.is_cancelled:
