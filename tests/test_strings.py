@@ -67,9 +67,9 @@ def test_a_module_names_only_commands_and_files_that_exist(module: Path) -> None
 @pytest.mark.parametrize(
     ("source", "named"),
     [
-        ('say("make one with: sparktest token create")', "no command 'token'"),
-        ('say(f"see: sparktest runs --nope {name}")', "no option --nope"),
-        ('say(f"{name}: kubectl sparktest follow {name}")', "no command 'follow'"),
+        ('warn("make one with: sparktest token create")', "no command 'token'"),
+        ('warn(f"see: sparktest runs --nope {name}")', "no option --nope"),
+        ('warn(f"{name}: kubectl sparktest follow {name}")', "no command 'follow'"),
         ('APPLY = ("kubectl", "apply", "-f", "crd/examples/testrun.yaml")', "crd/examples"),
         ('def f():\n    """Read docs/nothing.md."""', "docs/nothing.md"),
     ],
@@ -81,5 +81,5 @@ def test_what_does_not_exist_is_found(source: str, named: str) -> None:
 
 
 def test_what_exists_passes() -> None:
-    assert missing('say(f"use sparktest up, or sparktest logs -f {id} (sparktest runs)")') == []
+    assert missing('warn(f"use sparktest up, or sparktest logs -f {id} (sparktest runs)")') == []
     assert missing('read(f"examples/{name}.yaml")') == []

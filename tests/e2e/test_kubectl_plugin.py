@@ -1,4 +1,4 @@
-"""`kubectl sparktest` as people call it: through kubectl, on a cluster with API and controller."""
+"""`kubectl sparktest` as users call it: through kubectl, on a cluster with API and controller."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ BIN = Path(sys.executable).parent
 
 
 def kubectl(stack: Stack, *args: str) -> "subprocess.CompletedProcess[str]":
-    """How `kubectl sparktest …` ended, in the namespace of the stack."""
+    """Run `kubectl sparktest …` in the namespace of the stack."""
     environ = stack.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     command = [need_program("kubectl"), "sparktest", args[0], "-n", stack.namespace, *args[1:]]
     return subprocess.run(
@@ -24,20 +24,20 @@ def kubectl(stack: Stack, *args: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "said"),
+    ("line", "code", "outcome"),
     [("echo one; sleep 1; echo two", 0, "succeeded"), ("echo one; echo two; exit 3", 1, "failed")],
 )
-def test_run_and_follow_prints_the_log_and_ends_as_the_test(
-    stack: Stack, line: str, code: int, said: str
+def test_run_with_follow_prints_the_log_and_exits_as_the_test(
+    stack: Stack, line: str, code: int, outcome: str
 ) -> None:
     ended = kubectl(stack, "run", "--image", IMAGE, "--follow", "--command", line)
 
     assert ended.stdout == "one\ntwo\n"
     assert ended.returncode == code
-    assert said in ended.stderr.splitlines()[-1]
+    assert outcome in ended.stderr.splitlines()[-1]
 
 
-def test_what_times_out_or_cannot_start_has_its_code(stack: Stack) -> None:
+def test_a_timeout_and_a_missing_definition_have_their_exit_codes(stack: Stack) -> None:
     slow = ["--image", IMAGE, "--timeout", "2", "--wait", "--", "sleep", "60"]
 
     assert kubectl(stack, "run", *slow).returncode == 4
@@ -46,7 +46,7 @@ def test_what_times_out_or_cannot_start_has_its_code(stack: Stack) -> None:
     assert "DefinitionNotFound" in missing.stderr
 
 
-def test_a_testrun_is_cancelled_and_waited_for(stack: Stack) -> None:
+def test_a_testrun_is_cancelled(stack: Stack) -> None:
     name = kubectl(stack, "run", "--image", IMAGE, "--", "sleep", "600").stdout.strip()
 
     assert kubectl(stack, "cancel", name).returncode == 0
@@ -54,7 +54,7 @@ def test_a_testrun_is_cancelled_and_waited_for(stack: Stack) -> None:
     assert kubectl(stack, "cancel", name).returncode == 2
 
 
-def test_a_log_that_is_no_more_in_the_cluster_is_found_by_what_is_said(stack: Stack) -> None:
+def test_logs_names_the_stored_log_when_the_pod_is_gone(stack: Stack) -> None:
     line = ["--ttl", "0", "--name", "gone", "--wait", "--", "echo", "kept"]
     assert kubectl(stack, "run", "--image", IMAGE, *line).returncode == 0
     run = stack.run_of("gone")
@@ -68,12 +68,12 @@ def test_a_log_that_is_no_more_in_the_cluster_is_found_by_what_is_said(stack: St
     assert stack.log_of(run) == "kept\n"
 
 
-def test_describe_and_list_show_it(stack: Stack) -> None:
+def test_describe_and_list_show_a_testrun(stack: Stack) -> None:
     made = kubectl(stack, "run", "--image", IMAGE, "--name", "shown", "--wait", "--", "true")
     run = stack.run_of("shown")
 
     assert made.stdout == "testrun.sparktest.dev/shown\n"
     assert run.id in kubectl(stack, "list", "shown", "-o", "wide").stdout
-    told = kubectl(stack, "describe", "shown").stdout
-    assert f"sparktest logs {run.id}" in told
-    assert "Finished" in told
+    described = kubectl(stack, "describe", "shown").stdout
+    assert f"sparktest logs {run.id}" in described
+    assert "Finished" in described

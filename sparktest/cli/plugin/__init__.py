@@ -1,7 +1,6 @@
 """`kubectl sparktest`: TestRuns of the current context and namespace, without the API.
 
-`main` is the console script `kubectl-sparktest`, which kubectl finds on the PATH. Like every
-command, these load Kubernetes when they are called, and not before.
+`main` is the console script `kubectl-sparktest`, which kubectl finds on the PATH.
 """
 
 from collections.abc import Sequence
@@ -16,16 +15,16 @@ NAME = "kubectl sparktest"
 COMMANDS = {
     name: LazyCommand(f"sparktest.cli.plugin.{target}", short_help)
     for name, target, short_help in (
-        ("cancel", "ending:cancel", "Ask for TestRuns to be stopped; their logs are kept."),
+        ("cancel", "waiting:cancel", "Ask for TestRuns to be stopped; their logs are kept."),
         (
             "describe",
-            "reading:describe",
+            "show:describe",
             "Show all about TestRuns, with their Events and the commands that go on from there.",
         ),
-        ("list", "reading:list_", "List TestRuns, newest first, or those of these names."),
+        ("list", "show:list_", "List TestRuns, newest first, or those of these names."),
         ("logs", "logs:logs", "Print the log of a TestRun's pod."),
         ("run", "start:run", "Create a TestRun and print its name."),
-        ("wait", "ending:wait", "Wait until TestRuns have ended."),
+        ("wait", "waiting:wait", "Wait until TestRuns have ended."),
     )
 }
 
@@ -37,10 +36,10 @@ COMMANDS = {
 def program() -> None:
     """Start, follow and stop TestRuns in the current context and namespace of kubectl.
 
-    It speaks to the cluster only. Stored logs and history are in SparkTest: see sparktest --help.
+    It talks to the cluster only. Stored logs and history are in SparkTest: see sparktest --help.
     """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code of the command that the arguments name; sys.argv where there are none given."""
+    """Run the command that the arguments name (default: sys.argv) and return its exit code."""
     return entrypoint.run(program, NAME, argv)

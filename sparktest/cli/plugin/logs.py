@@ -1,4 +1,4 @@
-"""The command logs of the plugin: the log of a TestRun's pod, while there is one."""
+"""The command logs: the log of a TestRun's pod, while there is one."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -7,11 +7,13 @@ import click
 
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.logs import follow_log, write_log
-from sparktest.cli.plugin.candidates import TESTRUN
-from sparktest.cli.plugin.ending import until
-from sparktest.cli.plugin.place import Object, Place, uses_cluster
-from sparktest.cli.plugin.testrun import TestRun, plain_name, section
+from sparktest.cli.plugin.context import KubeContext
+from sparktest.cli.plugin.options import TESTRUN, uses_cluster
+from sparktest.cli.plugin.testrun import TestRun, plain_name
+from sparktest.cli.plugin.waiting import wait_for_testrun
 from sparktest.errors import MalformedError, NotFoundError
+from sparktest.kube.jobs import CONTAINER, RUN_ID
+from sparktest.kube.resources import PODS
 
 if TYPE_CHECKING:
     from sparktest.kube.streams import ByteStream
@@ -23,110 +25,99 @@ if TYPE_CHECKING:
 @click.option("--tail", type=click.IntRange(0), metavar="LINES", help="The last lines only.")
 @click.option("-c", "--container", metavar="NAME", help="Which container; the test's by default.")
 @uses_cluster
-def logs(place: Place, name: str, follow: bool, tail: int | None, container: str | None) -> None:
+def logs(
+    kube: KubeContext, name: str, follow: bool, tail: int | None, container: str | None
+) -> None:
     """Print the log of a TestRun's pod.
 
     When the pod is gone, it says where the stored log is.
     """
     if follow and tail is not None:
-        raise click.UsageError("--follow begins at the first line; --tail needs no --follow.")
-    testrun = TestRun(place.testrun(plain_name(name)))
+        raise click.UsageError("Give --follow or --tail, not both.")
+    testrun = kube.testrun(plain_name(name))
     if follow and not testrun.ended:
-        follow_testrun(place, testrun, container)
+        follow_testrun(kube, testrun, container)
         return
     if not testrun.job_name:
         raise _not_yet(testrun)
-    log = PodLog(place, testrun, container)
+    log = PodLog(kube, testrun, container)
     try:
-        with log.opened(tail=tail) as stream:
+        with log.open(tail=tail) as stream:
             write_log(stream)
     except (MalformedError, NotFoundError) as error:
-        raise log.nowhere() if testrun.ended or container else _not_yet(testrun) from error
+        raise log.not_found() if testrun.ended or container else _not_yet(testrun) from error
 
 
-def _not_yet(testrun: TestRun) -> ExitError:
-    text = f"no log yet: {testrun.told()}; with --follow it comes when it is there"
-    return ExitError(text, Exit.INFRA)
-
-
-def follow_testrun(place: Place, testrun: TestRun, container: str | None = None) -> TestRun:
-    """The TestRun as it was when its log began, which is on stdout now, to the end."""
-    testrun = until(place, testrun, lambda each: each.ended or each.phase == "Running")
-    log = PodLog(place, testrun, container)
+def follow_testrun(kube: KubeContext, testrun: TestRun, container: str | None = None) -> TestRun:
+    """Write the log to stdout until its end; return the TestRun as it was when the log began."""
+    testrun = wait_for_testrun(kube, testrun, lambda each: each.ended or each.phase == "Running")
+    log = PodLog(kube, testrun, container)
     try:
-        write_log(follow_log(log, testrun.run_id, container))
+        write_log(follow_log(log, testrun.run_id))
     except (MalformedError, NotFoundError) as error:
         if not testrun.ended:
-            raise log.nowhere() from error
-        # It never started: how it ended says why.
-        warn(f"{testrun.name} has no log in the cluster{log.stored()}")
+            raise log.not_found() from error
+        # It never started: its outcome says why.
+        warn(f"{testrun.name} has no log in the cluster{log.stored_log_hint()}")
     except KeyboardInterrupt:
-        warn(
-            f"{testrun.name} goes on; see: kubectl sparktest logs -f {testrun.name} "
-            f"-n {testrun.namespace}"
-        )
+        command = f"kubectl sparktest logs -f {kube.arguments(testrun)}"
+        warn(f"{testrun.name} continues; see: {command}")
         raise
     return testrun
 
 
+def _not_yet(testrun: TestRun) -> ExitError:
+    return ExitError(f"no log yet: {testrun.summary()}; --follow waits for it", Exit.INFRA)
+
+
 class PodLog:
-    """The log of the pod of a TestRun's Job, read again from where a follower was cut."""
+    """The log of a TestRun's pod; a follower that lost its connection can resume."""
 
-    def __init__(self, place: Place, testrun: TestRun, container: str | None) -> None:
-        from sparktest.kube.jobs import CONTAINER
-
-        self._place = place
+    def __init__(self, kube: KubeContext, testrun: TestRun, container: str | None) -> None:
+        self._kube = kube
         self._testrun = testrun
         self._container = container or CONTAINER
 
     def follow_log(
         self, run_id: str, *, container: str | None = None, offset: int = 0
     ) -> Iterator[bytes]:
-        """The log from a byte on, as it comes; the names are those of the API's client."""
-        with self.opened(follow=True) as stream:
+        """Yield the log from a byte offset, in chunks as they come (see LogSource)."""
+        with self.open(follow=True) as stream:
             for chunk in stream:
-                # The kubelet begins at the first byte, always.
+                # The kubelet always starts at the first byte.
                 skipped = min(offset, len(chunk))
                 offset -= skipped
                 if chunk[skipped:]:
                     yield chunk[skipped:]
 
-    def opened(self, *, follow: bool = False, tail: int | None = None) -> "ByteStream":
-        """The stream of the newest pod's log; the caller closes it.
+    def open(self, *, follow: bool = False, tail: int | None = None) -> "ByteStream":
+        """Open the log of the newest pod; the caller closes it.
 
         Raises:
-            NotFoundError: there is no pod any more.
+            NotFoundError: the pod is gone.
             MalformedError: its container has not started, or there is no such container.
         """
-        pod = section(self._pod(), "metadata")
-        return self._place.cluster.pod_log(
-            self._testrun.namespace,
-            str(pod.get("name")),
-            self._container,
-            follow=follow,
-            tail_lines=tail,
+        namespace = self._testrun.namespace
+        selector = f"{RUN_ID}={self._testrun.run_id}"
+        pods = self._kube.cluster.list(PODS, namespace, label_selector=selector).items
+        if not pods:
+            raise NotFoundError(f"{self._testrun.name} has no pod")
+        metadata = max(
+            (pod["metadata"] for pod in pods), key=lambda each: str(each["creationTimestamp"])
+        )
+        return self._kube.cluster.pod_log(
+            namespace, metadata["name"], self._container, follow=follow, tail_lines=tail
         )
 
-    def nowhere(self) -> ExitError:
-        """The end of a command that found no log, and where there may be one."""
+    def not_found(self) -> ExitError:
+        """Return the error of a command that found no log; it says where one may be."""
         return ExitError(
             f"no pod of {self._testrun.name} has a log of container {self._container}"
-            f"{self.stored()}",
+            f"{self.stored_log_hint()}",
             Exit.INFRA,
         )
 
-    def stored(self) -> str:
-        """Where the log is when the pod is gone, as the end of a sentence."""
+    def stored_log_hint(self) -> str:
+        """Return where the log is when the pod is gone, as the end of a sentence."""
         run_id = self._testrun.run_id
         return f"; the stored one: sparktest logs {run_id}" if run_id else ""
-
-    def _pod(self) -> Object:
-        from sparktest.kube.cluster import PODS
-        from sparktest.kube.jobs import RUN_ID
-
-        found = self._place.cluster.list(
-            PODS, self._testrun.namespace, label_selector=f"{RUN_ID}={self._testrun.run_id}"
-        ).items
-        if not found:
-            raise NotFoundError("its pod is gone")
-        return max(found, key=lambda pod: str(section(pod, "metadata").get("creationTimestamp")))

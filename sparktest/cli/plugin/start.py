@@ -6,35 +6,23 @@ from typing import Any
 
 import click
 
+from sparktest.cli import options as run_options
 from sparktest.cli.exits import Exit, warn
 from sparktest.cli.lookup import FULL_ID
-from sparktest.cli.options import (
-    RunCommand,
-    commands_option,
-    dry_run_option,
-    env_option,
-    follow_option,
-    image_name,
-    label_option,
-    program_args,
-    timeout_option,
-    wait_option,
-    without_empty,
-)
 from sparktest.cli.output import output_option, show_document
-from sparktest.cli.plugin.candidates import DEFINITION
-from sparktest.cli.plugin.ending import has_ended, outcome, until
+from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.logs import follow_testrun
-from sparktest.cli.plugin.place import Object, Place, uses_cluster
+from sparktest.cli.plugin.options import DEFINITION, uses_cluster
 from sparktest.cli.plugin.show import show_testruns
-from sparktest.cli.plugin.testrun import KIND, TestRun
+from sparktest.cli.plugin.testrun import KIND, Object
+from sparktest.cli.plugin.waiting import report_outcome, wait_for_testrun
 
 API_VERSION = "sparktest.dev/v1alpha1"
-# Room for what Kubernetes appends, and for the rest of the Job's name.
-LONGEST_BASE = 40
+# Leaves space for what Kubernetes appends, and for the rest of the Job's name.
+MAX_BASE = 40
 
 
-@click.command("run", cls=RunCommand)
+@click.command("run", cls=run_options.RunCommand)
 @click.argument(
     "definition",
     metavar="[DEFINITION] [-- PROGRAM [ARG]...]",
@@ -42,22 +30,25 @@ LONGEST_BASE = 40
     shell_complete=DEFINITION,
 )
 @click.option("--image", metavar="IMAGE", help="Run an image, without a definition.")
-@commands_option
-@env_option
-@label_option
-@click.option("--name", metavar="NAME", help="Of the TestRun; one is made up otherwise.")
-@timeout_option
+@run_options.commands_option
+@run_options.env_option
+@run_options.label_option
+@click.option("--name", metavar="NAME", help="Of the TestRun; generated otherwise.")
+@run_options.timeout_option
 @click.option(
-    "--ttl", type=click.IntRange(0), metavar="SECONDS", help="Delete the Job so long after its end."
+    "--ttl",
+    type=click.IntRange(0),
+    metavar="SECONDS",
+    help="Delete the Job this long after its end.",
 )
-@click.option("--service-account", metavar="NAME", help="Whose rights the test has.")
-@wait_option
-@follow_option
-@dry_run_option
+@click.option("--service-account", metavar="NAME", help="The ServiceAccount that the test runs as.")
+@run_options.wait_option
+@run_options.follow_option
+@run_options.dry_run_option
 @output_option("name")
 @uses_cluster
 def run(
-    place: Place,
+    kube: KubeContext,
     definition: str | None,
     image: str | None,
     wait: bool,
@@ -73,23 +64,25 @@ def run(
     """
     if bool(definition) == bool(image):
         raise click.UsageError("Give one of: a definition, --image IMAGE.")
-    program = program_args(options["commands"])
-    manifest = of_options(definition, image, program, **options)
+    program = run_options.program_args(options["commands"])
+    manifest = build_manifest(definition, image, program, **options)
     if dry_run:
-        manifest["metadata"]["namespace"] = place.namespace
-        warn("nothing is created; without --dry-run this is")
+        manifest["metadata"]["namespace"] = kube.namespace
+        warn("nothing is created; without --dry-run this would be")
         show_document(manifest, "json" if output == "json" else "yaml")
         return Exit.PASSED
-    testrun = TestRun(place.create(manifest))
+    testrun = kube.create(manifest)
     if follow:
         click.echo(f"{KIND}/{testrun.name}", err=True)
-        testrun = follow_testrun(place, testrun)
+        testrun = follow_testrun(kube, testrun)
     else:
         show_testruns([testrun], output, one=True)
-    return outcome(until(place, testrun, has_ended)) if wait or follow else Exit.PASSED
+    if wait or follow:
+        return report_outcome(wait_for_testrun(kube, testrun))
+    return Exit.PASSED
 
 
-def of_options(
+def build_manifest(
     definition: str | None,
     image: str | None,
     program: Sequence[str],
@@ -102,9 +95,9 @@ def of_options(
     ttl: int | None,
     service_account: str | None,
 ) -> Object:
-    """The manifest of a TestRun, without a namespace."""
+    """Return the manifest of a TestRun, without a namespace."""
     by_id = definition and FULL_ID.fullmatch(definition)
-    spec = without_empty(
+    spec = run_options.without_empty(
         definitionId=definition if by_id else None,
         definitionName=None if by_id else definition,
         image=image,
@@ -116,13 +109,13 @@ def of_options(
     )
     if ttl is not None:
         spec["ttlSecondsAfterFinished"] = ttl
-    base = _base("test" if by_id else definition or image_name(image or ""))
+    base = _name_base("test" if by_id else definition or run_options.image_name(image or ""))
     named = {"name": name} if name else {"generateName": f"{base}-"}
-    metadata = named | without_empty(labels=labels)
+    metadata = named | run_options.without_empty(labels=labels)
     return {"apiVersion": API_VERSION, "kind": "TestRun", "metadata": metadata, "spec": spec}
 
 
-def _base(text: str) -> str:
-    """The text as the beginning of a name in Kubernetes."""
-    safe = re.sub(r"[^a-z0-9]+", "-", text.lower())[:LONGEST_BASE].strip("-")
+def _name_base(text: str) -> str:
+    """Return the text as the beginning of a name in Kubernetes."""
+    safe = re.sub(r"[^a-z0-9]+", "-", text.lower())[:MAX_BASE].strip("-")
     return safe or "test"

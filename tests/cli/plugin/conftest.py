@@ -1,4 +1,4 @@
-"""The plugin in this process, on a dev cluster without a controller: the test is the controller."""
+"""The plugin in this process, on a dev cluster in which the test plays the controller."""
 
 import threading
 import uuid
@@ -22,8 +22,8 @@ from tests.e2e.program import until
 ENDED = ("Succeeded", "Failed")
 
 
-class World:
-    """A cluster with TestRuns, a namespace of the test's own, and what a controller does."""
+class Sandbox:
+    """A namespace of a dev cluster, and what a controller would do there."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster = cluster
@@ -46,12 +46,12 @@ class World:
         listed = self.cluster.list(TESTRUNS, self.namespace).items
         return [str(each["metadata"]["name"]) for each in listed]
 
-    def says(self, name: str, **status: Any) -> None:
+    def set_status(self, name: str, **status: Any) -> None:
         change = {"status": status}
         self.cluster.patch(TESTRUNS, self.namespace, name, change, subresource="status")
 
-    def starts(self, name: str, *commands: str) -> str:
-        """The run's id, after the TestRun's Job was started and its pod runs or has ended."""
+    def start_pod(self, name: str, *commands: str) -> str:
+        """Create the Job of a TestRun, wait until its pod has started, and return the run's id."""
         run_id = str(uuid.uuid4())
         run = Run(
             id=run_id,
@@ -66,15 +66,15 @@ class World:
         )
         self.cluster.create(JOBS, self.namespace, build_job(run))
         until("the pod has started", lambda: self._phase(run_id) in ("Running", *ENDED))
-        self.says(name, phase="Running", runId=run_id, jobName=run.job_name)
+        self.set_status(name, phase="Running", runId=run_id, jobName=run.job_name)
         return run_id
 
-    def soon(self, *acts: Callable[[], object]) -> None:
-        """What happens beside the command that comes next, one thing after the other."""
-        self._threads.append(threading.Thread(target=lambda: [act() for act in acts]))
+    def in_background(self, *functions: Callable[[], object]) -> None:
+        """Run functions one after the other in a thread, beside the next command."""
+        self._threads.append(threading.Thread(target=lambda: [call() for call in functions]))
         self._threads[-1].start()
 
-    def pod_ended(self, run_id: str) -> None:
+    def wait_for_pod(self, run_id: str) -> None:
         until("the pod has ended", lambda: self._phase(run_id) in ENDED)
 
     def join(self) -> None:
@@ -88,8 +88,8 @@ class World:
 
 
 @pytest.fixture
-def world(kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A namespace of the dev cluster that is the current one of the test's kubeconfig."""
+def sandbox(kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Create a namespace that is the current one of the test's kubeconfig."""
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.02)
     namespace = f"plugin-{uuid.uuid4().hex[:8]}"
     document = yaml.safe_load(kubeconfig.read_text())
@@ -100,21 +100,21 @@ def world(kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("KUBECONFIG", str(own))
     cluster = Cluster.connect(settings.Settings(kubeconfig=str(own)))
     cluster.create(NAMESPACES, None, {"metadata": {"name": namespace}})
-    made = World(cluster, namespace)
-    yield made
-    made.join()
+    sandbox = Sandbox(cluster, namespace)
+    yield sandbox
+    sandbox.join()
     cluster.delete(NAMESPACES, None, namespace)
     cluster.close()
 
 
 @pytest.fixture
 def plugin(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """`plugin("list", "-o", "json")`: how it ended and what it said."""
+    """Return a function that runs the plugin: `plugin("list", "-o", "json")`."""
 
     def call(*args: str) -> Result:
         capsys.readouterr()
         code = main(args)
-        said = capsys.readouterr()
-        return Result(code, said.out, said.err)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
 
     return call

@@ -2,57 +2,61 @@ from collections.abc import Callable
 
 import pytest
 
+from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.logs import PodLog
-from sparktest.cli.plugin.place import Place
 from sparktest.cli.plugin.testrun import TestRun
 from sparktest.kube.cluster import JOBS
 from tests.cli.conftest import Result
-from tests.cli.plugin.conftest import World
+from tests.cli.plugin.conftest import Sandbox
 from tests.e2e.program import until
 
 Plugin = Callable[..., Result]
 
 
-def test_the_log_of_the_pod_is_printed(world: World, plugin: Plugin) -> None:
-    world.apply("mine")
-    world.pod_ended(world.starts("mine", "echo one; echo two"))
+def test_the_log_of_the_pod_is_printed(sandbox: Sandbox, plugin: Plugin) -> None:
+    sandbox.apply("mine")
+    sandbox.wait_for_pod(sandbox.start_pod("mine", "echo one; echo two"))
 
     assert plugin("logs", "mine") == (0, "one\ntwo\n", "")
     assert plugin("logs", "mine", "--tail", "1") == (0, "two\n", "")
 
 
-def test_a_follower_waits_for_the_start_and_reads_to_the_end(world: World, plugin: Plugin) -> None:
-    world.apply("mine")
+def test_following_waits_for_the_start_and_reads_to_the_end(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
+    sandbox.apply("mine")
 
     def runs() -> None:
-        world.pod_ended(world.starts("mine", "echo one; sleep 0.3; echo two"))
-        world.says("mine", phase="Succeeded")
+        sandbox.wait_for_pod(sandbox.start_pod("mine", "echo one; sleep 0.3; echo two"))
+        sandbox.set_status("mine", phase="Succeeded")
 
-    world.soon(runs)
+    sandbox.in_background(runs)
 
     result = plugin("logs", "-f", "mine")
 
     assert (result.code, result.out) == (0, "one\ntwo\n")
 
 
-def test_a_follower_that_was_cut_goes_on_where_it_was(world: World) -> None:
-    world.apply("mine")
-    world.pod_ended(world.starts("mine", "echo one; echo two"))
-    log = PodLog(Place(world.cluster, world.namespace), TestRun(world.testrun("mine")), None)
+def test_a_follower_resumes_at_a_byte_offset(sandbox: Sandbox) -> None:
+    sandbox.apply("mine")
+    sandbox.wait_for_pod(sandbox.start_pod("mine", "echo one; echo two"))
+    log = PodLog(
+        KubeContext(sandbox.cluster, sandbox.namespace), TestRun(sandbox.testrun("mine")), None
+    )
 
     assert b"".join(log.follow_log("", offset=5)) == b"wo\n"
     assert b"".join(log.follow_log("", offset=8)) == b""
 
 
 @pytest.mark.parametrize("follow", [(), ("-f",)], ids=["", "follow"])
-def test_when_the_pod_is_gone_it_says_where_the_stored_log_is(
-    world: World, plugin: Plugin, follow: tuple[str, ...]
+def test_without_a_pod_the_stored_log_is_named(
+    sandbox: Sandbox, plugin: Plugin, follow: tuple[str, ...]
 ) -> None:
-    world.apply("mine")
-    run_id = world.starts("mine", "echo one")
-    world.says("mine", phase="Succeeded")
-    world.cluster.delete(JOBS, world.namespace, "testrun-mine")
-    until("the pod is gone", lambda: world._phase(run_id) == "")
+    sandbox.apply("mine")
+    run_id = sandbox.start_pod("mine", "echo one")
+    sandbox.set_status("mine", phase="Succeeded")
+    sandbox.cluster.delete(JOBS, sandbox.namespace, "testrun-mine")
+    until("the pod is gone", lambda: sandbox._phase(run_id) == "")
 
     result = plugin("logs", *follow, "mine")
 
@@ -60,9 +64,11 @@ def test_when_the_pod_is_gone_it_says_where_the_stored_log_is(
     assert result.err.endswith(f"the stored one: sparktest logs {run_id}\n")
 
 
-def test_before_there_is_a_job_it_says_what_it_waits_for(world: World, plugin: Plugin) -> None:
-    world.apply("mine")
-    world.says("mine", phase="Pending", reason="BackendUnavailable", message="no API")
+def test_without_a_job_the_error_says_what_the_testrun_waits_for(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
+    sandbox.apply("mine")
+    sandbox.set_status("mine", phase="Pending", reason="BackendUnavailable", message="no API")
 
     result = plugin("logs", "mine")
 
@@ -70,22 +76,24 @@ def test_before_there_is_a_job_it_says_what_it_waits_for(world: World, plugin: P
     assert "mine pending: BackendUnavailable: no API" in result.err
 
 
-def test_before_its_container_started_it_says_what_it_waits_for(
-    world: World, plugin: Plugin
+def test_before_the_container_starts_the_error_says_what_it_waits_for(
+    sandbox: Sandbox, plugin: Plugin
 ) -> None:
-    world.apply("mine")
-    world.says("mine", phase="Pending", runId="17", jobName="testrun-mine", reason="ErrImagePull")
+    sandbox.apply("mine")
+    sandbox.set_status(
+        "mine", phase="Pending", runId="17", jobName="testrun-mine", reason="ErrImagePull"
+    )
 
     result = plugin("logs", "mine")
 
     assert (result.code, result.out) == (3, "")
-    assert "no log yet: mine pending: ErrImagePull; with --follow" in result.err
+    assert "no log yet: mine pending: ErrImagePull; --follow waits for it" in result.err
 
 
-def test_a_container_that_is_not_there_is_named(world: World, plugin: Plugin) -> None:
-    world.apply("mine")
-    world.pod_ended(world.starts("mine", "true"))
-    world.says("mine", phase="Succeeded")
+def test_a_missing_container_is_named(sandbox: Sandbox, plugin: Plugin) -> None:
+    sandbox.apply("mine")
+    sandbox.wait_for_pod(sandbox.start_pod("mine", "true"))
+    sandbox.set_status("mine", phase="Succeeded")
 
     result = plugin("logs", "mine", "-c", "nope")
 
@@ -93,14 +101,16 @@ def test_a_container_that_is_not_there_is_named(world: World, plugin: Plugin) ->
     assert "container nope" in result.err
 
 
-def test_following_what_never_started_ends_with_its_outcome(world: World, plugin: Plugin) -> None:
+def test_following_a_testrun_that_never_starts_ends_with_its_outcome(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
     def fails() -> None:
-        while "mine" not in world.names():
+        while "mine" not in sandbox.names():
             pass
         failure = {"class": "config", "reason": "DefinitionNotFound"}
-        world.says("mine", phase="Failed", runId="17", failure=failure)
+        sandbox.set_status("mine", phase="Failed", runId="17", failure=failure)
 
-    world.soon(fails)
+    sandbox.in_background(fails)
 
     result = plugin("run", "nope", "--name", "mine", "--follow")
 

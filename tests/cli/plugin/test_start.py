@@ -7,16 +7,18 @@ import yaml
 
 from sparktest.cli.plugin.testrun import plain_name
 from tests.cli.conftest import Result
-from tests.cli.plugin.conftest import World
+from tests.cli.plugin.conftest import Sandbox
 
 Plugin = Callable[..., Result]
 
 
-def made(world: World, out: str) -> dict[str, Any]:
-    return world.testrun(plain_name(out.strip()))
+def created(sandbox: Sandbox, out: str) -> dict[str, Any]:
+    return sandbox.testrun(plain_name(out.strip()))
 
 
-def test_an_image_becomes_a_testrun_in_the_current_namespace(world: World, plugin: Plugin) -> None:
+def test_an_image_becomes_a_testrun_in_the_current_namespace(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
     result = plugin(
         "run",
         "--image",
@@ -37,10 +39,10 @@ def test_an_image_becomes_a_testrun_in_the_current_namespace(world: World, plugi
     )
 
     assert (result.code, result.err) == (0, "")
-    testrun = made(world, result.out)
+    testrun = created(sandbox, result.out)
     assert result.out == f"testrun.sparktest.dev/{testrun['metadata']['name']}\n"
     assert testrun["metadata"]["name"].startswith("shop-test-")
-    assert testrun["metadata"]["namespace"] == world.namespace
+    assert testrun["metadata"]["namespace"] == sandbox.namespace
     assert testrun["metadata"]["labels"] == {"team": "x"}
     assert testrun["spec"] == {
         "image": "ghcr.io/team/Shop_Test:1",
@@ -52,11 +54,11 @@ def test_an_image_becomes_a_testrun_in_the_current_namespace(world: World, plugi
     }
 
 
-def test_a_definition_is_named_by_name_or_by_id(world: World, plugin: Plugin) -> None:
+def test_a_definition_is_named_by_name_or_by_id(sandbox: Sandbox, plugin: Plugin) -> None:
     definition_id = str(uuid.uuid4())
 
-    by_name = made(world, plugin("run", "Shop: check!", "--name", "mine").out)
-    by_id = made(world, plugin("run", definition_id).out)
+    by_name = created(sandbox, plugin("run", "Shop: check!", "--name", "mine").out)
+    by_id = created(sandbox, plugin("run", definition_id).out)
 
     assert by_name["metadata"]["name"] == "mine"
     assert by_name["spec"] == {"definitionName": "Shop: check!"}
@@ -65,10 +67,10 @@ def test_a_definition_is_named_by_name_or_by_id(world: World, plugin: Plugin) ->
 
 
 @pytest.mark.parametrize("name", ["Ünïcode", "-", "x" * 200, "a_b.c"])
-def test_whatever_a_definition_is_called_its_testrun_has_a_name(
-    world: World, plugin: Plugin, name: str
+def test_any_definition_name_gives_a_valid_testrun_name(
+    sandbox: Sandbox, plugin: Plugin, name: str
 ) -> None:
-    assert made(world, plugin("run", name).out)["spec"] == {"definitionName": name}
+    assert created(sandbox, plugin("run", name).out)["spec"] == {"definitionName": name}
 
 
 @pytest.mark.parametrize(
@@ -83,15 +85,17 @@ def test_whatever_a_definition_is_called_its_testrun_has_a_name(
     ],
     ids=" ".join,
 )
-def test_what_is_not_clear_is_wrong_usage(world: World, plugin: Plugin, args: list[str]) -> None:
+def test_ambiguous_arguments_are_a_usage_error(
+    sandbox: Sandbox, plugin: Plugin, args: list[str]
+) -> None:
     result = plugin("run", *args)
 
     assert (result.code, result.out) == (2, "")
     assert "See: kubectl sparktest run --help" in result.err
-    assert world.names() == []
+    assert sandbox.names() == []
 
 
-def test_what_the_cluster_refuses_is_one_line_with_the_field(world: World, plugin: Plugin) -> None:
+def test_a_rejected_testrun_is_one_line_with_the_field(sandbox: Sandbox, plugin: Plugin) -> None:
     result = plugin("run", "--image", "i", "--name", "A B")
 
     assert result.code == 2
@@ -99,23 +103,23 @@ def test_what_the_cluster_refuses_is_one_line_with_the_field(world: World, plugi
     assert result.err.count("\n") == 1
 
 
-def test_a_dry_run_prints_a_manifest_and_creates_nothing(world: World, plugin: Plugin) -> None:
+def test_a_dry_run_prints_a_manifest_and_creates_nothing(sandbox: Sandbox, plugin: Plugin) -> None:
     result = plugin("run", "--dry-run", "--image", "busybox", "--command", "true")
 
     manifest = yaml.safe_load(result.out)
-    assert manifest["metadata"] == {"generateName": "busybox-", "namespace": world.namespace}
+    assert manifest["metadata"] == {"generateName": "busybox-", "namespace": sandbox.namespace}
     assert manifest["spec"] == {"image": "busybox", "commands": ["true"]}
-    assert world.names() == []
+    assert sandbox.names() == []
 
 
-def test_run_and_wait_ends_with_the_outcome(world: World, plugin: Plugin) -> None:
+def test_run_with_wait_returns_the_outcome(sandbox: Sandbox, plugin: Plugin) -> None:
     def ends() -> None:
-        while "mine" not in world.names():
+        while "mine" not in sandbox.names():
             pass
         failure = {"class": "config", "reason": "ErrImagePull", "message": "no such image"}
-        world.says("mine", phase="Failed", failure=failure)
+        sandbox.set_status("mine", phase="Failed", failure=failure)
 
-    world.soon(ends)
+    sandbox.in_background(ends)
 
     result = plugin("run", "--image", "i", "--name", "mine", "--wait")
 

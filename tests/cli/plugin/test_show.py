@@ -9,17 +9,19 @@ import yaml
 from sparktest.devcluster.app import DevCluster
 from sparktest.kube.cluster import EVENTS
 from tests.cli.conftest import Result
-from tests.cli.plugin.conftest import World
+from tests.cli.plugin.conftest import Sandbox
 
 Plugin = Callable[..., Result]
 RUN_ID = "0f0e0d0c-0000-4000-8000-000000000017"
 
 
-def test_testruns_are_listed_with_what_they_say(world: World, plugin: Plugin) -> None:
-    world.apply("one", definitionName="checkout")
-    world.apply("two")
+def test_list_prints_a_table(sandbox: Sandbox, plugin: Plugin) -> None:
+    sandbox.apply("one", definitionName="checkout")
+    sandbox.apply("two")
     failure = {"class": "test", "reason": "Error", "message": "exit code 1"}
-    world.says("two", phase="Failed", reason="Error", duration="3s", runId=RUN_ID, failure=failure)
+    sandbox.set_status(
+        "two", phase="Failed", reason="Error", duration="3s", runId=RUN_ID, failure=failure
+    )
 
     result = plugin("list")
 
@@ -34,8 +36,8 @@ def test_testruns_are_listed_with_what_they_say(world: World, plugin: Plugin) ->
     assert plugin("list", "two", "-o", "name").out == "testrun.sparktest.dev/two\n"
 
 
-def test_documents_are_those_of_the_cluster(world: World, plugin: Plugin) -> None:
-    world.apply("one")
+def test_documents_are_those_of_the_cluster(sandbox: Sandbox, plugin: Plugin) -> None:
+    sandbox.apply("one")
 
     listed = json.loads(plugin("list", "-o", "json").out)
 
@@ -45,9 +47,9 @@ def test_documents_are_those_of_the_cluster(world: World, plugin: Plugin) -> Non
 
 
 def test_another_namespace_context_or_kubeconfig_is_chosen_as_with_kubectl(
-    world: World, plugin: Plugin, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, plugin: Plugin, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.apply("here")
+    sandbox.apply("here")
 
     elsewhere = plugin("list", "-n", "nowhere")
     by_file = plugin("list", "--kubeconfig", str(kubeconfig), "-o", "name")
@@ -57,7 +59,7 @@ def test_another_namespace_context_or_kubeconfig_is_chosen_as_with_kubectl(
     assert (elsewhere.code, elsewhere.out) == (0, "")
     assert elsewhere.err == "sparktest: no TestRuns in namespace nowhere\n"
     assert by_file.out == ""
-    assert world.namespace in every.out
+    assert sandbox.namespace in every.out
     assert unknown.code == 3
     assert "choose one with --context" in unknown.err
     # A setting of ours is not what kubectl shows.
@@ -65,14 +67,14 @@ def test_another_namespace_context_or_kubeconfig_is_chosen_as_with_kubectl(
     assert plugin("list", "-o", "name").out == "testrun.sparktest.dev/here\n"
 
 
-def test_a_name_that_is_not_there_is_wrong_usage(world: World, plugin: Plugin) -> None:
+def test_an_unknown_name_is_a_usage_error(sandbox: Sandbox, plugin: Plugin) -> None:
     assert plugin("list", "nope").code == 2
     assert plugin("describe", "nope").code == 2
     assert plugin("list", "nope", "-A").code == 2
 
 
-def test_describe_tells_all_with_events_and_what_to_do_next(world: World, plugin: Plugin) -> None:
-    testrun = world.apply("mine", image="busybox", commands=["a", "b"], env={"TOKEN": "hidden"})
+def test_describe_prints_fields_events_and_commands(sandbox: Sandbox, plugin: Plugin) -> None:
+    testrun = sandbox.apply("mine", image="busybox", commands=["a", "b"], env={"TOKEN": "hidden"})
     failure = {"class": "test", "reason": "Error", "exitCode": 3}
     condition = {
         "type": "Finished",
@@ -80,16 +82,18 @@ def test_describe_tells_all_with_events_and_what_to_do_next(world: World, plugin
         "reason": "Failed",
         "lastTransitionTime": "2026-01-02T03:04:05Z",
     }
-    world.says("mine", phase="Failed", runId=RUN_ID, failure=failure, conditions=[condition])
+    sandbox.set_status(
+        "mine", phase="Failed", runId=RUN_ID, failure=failure, conditions=[condition]
+    )
     reference = {
         "kind": "TestRun",
         "name": "mine",
-        "namespace": world.namespace,
+        "namespace": sandbox.namespace,
         "uid": testrun["metadata"]["uid"],
     }
-    world.cluster.create(
+    sandbox.cluster.create(
         EVENTS,
-        world.namespace,
+        sandbox.namespace,
         {
             "metadata": {"generateName": "mine-"},
             "involvedObject": reference,
@@ -104,7 +108,7 @@ def test_describe_tells_all_with_events_and_what_to_do_next(world: World, plugin
 
     assert (result.code, result.err) == (0, "")
     for line in (
-        f"Name {world.namespace}/mine",
+        f"Name {sandbox.namespace}/mine",
         "Why test, Error: exit code 3",
         "Finished True Failed",
         f"Stored log sparktest logs {RUN_ID}",
@@ -114,9 +118,24 @@ def test_describe_tells_all_with_events_and_what_to_do_next(world: World, plugin
     assert "hidden" not in result.out
 
 
-def test_escapes_in_an_object_reach_no_terminal(world: World, plugin: Plugin) -> None:
-    world.apply("mine", image="busybox", commands=["echo \x1b]0;pwned\x07"])
-    world.says("mine", phase="Pending", reason="\x1b[31mRed", message="\u202egnol")
+def test_commands_to_paste_name_the_cluster_that_was_chosen(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
+    sandbox.apply("mine")
+    context = ["--context", "sparktest-devcluster"]
+
+    result = plugin("describe", "mine", *context)
+
+    chosen = f"mine -n {sandbox.namespace} {' '.join(context)}"
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    assert f"Log kubectl sparktest logs -f {chosen}" in lines
+    assert f"Cancel kubectl sparktest cancel {chosen}" in lines
+    assert f"Delete kubectl delete testruns.sparktest.dev {chosen}" in lines
+
+
+def test_escape_sequences_in_an_object_are_removed(sandbox: Sandbox, plugin: Plugin) -> None:
+    sandbox.apply("mine", image="busybox", commands=["echo \x1b]0;pwned\x07"])
+    sandbox.set_status("mine", phase="Pending", reason="\x1b[31mRed", message="\u202egnol")
 
     for args in (["list"], ["list", "-o", "yaml"], ["describe", "mine"], ["list", "-o", "json"]):
         out = plugin(*args).out
@@ -128,7 +147,7 @@ def test_escapes_in_an_object_reach_no_terminal(world: World, plugin: Plugin) ->
     assert not {"\x1b", "\u202e"} & set(refused.err)
 
 
-def test_a_cluster_that_does_not_know_testruns_says_how_to_install_them(
+def test_a_cluster_without_the_crd_names_the_command_that_installs_it(
     plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with DevCluster.start(tmp_path / "bare") as bare:
@@ -139,9 +158,13 @@ def test_a_cluster_that_does_not_know_testruns_says_how_to_install_them(
             assert (result.code, result.out) == (3, "")
             assert result.err.count("\n") == 1
             assert "sparktest crd | kubectl apply -f -" in result.err
+        named = plugin("list", "--kubeconfig", str(bare.kubeconfig))
+        assert f"sparktest crd | kubectl --kubeconfig {bare.kubeconfig} apply -f -" in named.err
 
 
-def test_a_cluster_that_is_away_is_6(world: World, plugin: Plugin, tmp_path: Path) -> None:
+def test_an_unreachable_cluster_exits_with_6(
+    sandbox: Sandbox, plugin: Plugin, tmp_path: Path
+) -> None:
     document = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
     document["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
     away = tmp_path / "away"
