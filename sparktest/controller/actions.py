@@ -1,4 +1,4 @@
-"""Carries out the steps of a plan: each is one or two calls, and may be repeated after a crash."""
+"""Execute the steps of a plan: each is one or two calls, and may be repeated after a crash."""
 
 import logging
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sparktest.client import ApiClient
-from sparktest.controller import events, steps, testruns
+from sparktest.controller import events, steps
 from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.job_actions import JobActions
@@ -14,7 +14,7 @@ from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.run_states import RunState
 from sparktest.controller.steps import Step
-from sparktest.controller.testruns import Key
+from sparktest.controller.testruns import Key, TestRunView, create_run_payload
 from sparktest.domain import FailureClass, Run
 from sparktest.errors import (
     ConflictError,
@@ -24,19 +24,18 @@ from sparktest.errors import (
     TooLargeError,
 )
 from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.failures import make_failure
 from sparktest.kube.jobs import FINALIZER
-from sparktest.kube.outcome import make_failure
-from sparktest.kube.pods import Object, section
 
 log = logging.getLogger(__name__)
 
 
 class Actions:
-    """Does what a plan says, with the doors it is given; one per controller, shared by workers.
+    """Executes steps; one per controller, shared by its workers.
 
     Args:
-        later: have a key worked on in so many seconds.
-        clock: the time now.
+        requeue_after: reconciles a key again after this many seconds.
+        clock: returns the current time.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Actions:
         self._caches = caches
         self._log_collector = log_collector
         self._api_run_poller = api_run_poller
-        self._later = requeue_after
+        self._requeue_after = requeue_after
         self._clock = clock
         jobs = JobActions(cluster, caches, requeue_after=requeue_after, clock=clock)
         self._by_kind: dict[type[Step], Callable[[Any, Observation, RunState], bool]] = {
@@ -67,22 +66,22 @@ class Actions:
             steps.FollowLog: self._follow,
             steps.ReportRun: self._report,
             steps.PatchStatus: self._patch_status,
-            steps.RecordEvent: self._emit,
-            steps.ReadLive: self._confirm,
-            steps.RequeueAt: self._look_again,
-            steps.DeferUntilApiUp: self._park,
+            steps.RecordEvent: self._record_event,
+            steps.ReadLive: self._read_live,
+            steps.RequeueAt: self._requeue_at,
+            steps.DeferUntilApiUp: self._defer_until_api_up,
             steps.CreateJob: jobs.create,
             steps.StopJob: jobs.stop,
-            steps.DeleteJob: jobs.remove,
+            steps.DeleteJob: jobs.delete,
             steps.PatchJobTtl: jobs.patch_ttl,
             steps.ReadEvents: jobs.read_events,
         }
 
     def execute(self, step: Step, observed: Observation, state: RunState) -> bool:
-        """Whether more is known now, so that another plan should be made.
+        """Execute the step; return True if more is known now, so that a new plan is needed.
 
         Raises:
-            SparkTestError: it could not be done; the key is to be tried again.
+            SparkTestError: it failed; the key is to be retried.
         """
         return self._by_kind[type(step)](step, observed, state)
 
@@ -91,47 +90,44 @@ class Actions:
     def _add_finalizer(
         self, step: steps.AddFinalizer, observed: Observation, state: RunState
     ) -> bool:
-        testrun = observed.testrun or {}
-        there = testruns.finalizers(testrun)
+        testrun = _testrun(observed)
         path = "/metadata/finalizers"
-        patch = [
-            _test("/metadata/resourceVersion", section(testrun, "metadata")["resourceVersion"])
-        ]
-        if there:
-            patch.append({"op": "add", "path": f"{path}/-", "value": FINALIZER})
-        else:
-            patch.append({"op": "add", "path": path, "value": [FINALIZER]})
+        add = {"op": "add", "path": path, "value": [FINALIZER]}
+        if testrun.finalizers:
+            add = {"op": "add", "path": f"{path}/-", "value": FINALIZER}
+        patch = [_test("/metadata/resourceVersion", testrun.resource_version), add]
         return self._patch_testrun(testrun, patch)
 
     def _release_finalizer(
         self, step: steps.ReleaseFinalizer, observed: Observation, state: RunState
     ) -> bool:
-        testrun = observed.testrun or {}
-        path = f"/metadata/finalizers/{testruns.finalizers(testrun).index(FINALIZER)}"
-        patch = [_uid_test(testrun), _test(path, FINALIZER), {"op": "remove", "path": path}]
+        testrun = _testrun(observed)
+        path = f"/metadata/finalizers/{testrun.finalizers.index(FINALIZER)}"
+        uid = _test("/metadata/uid", testrun.uid)
+        patch = [uid, _test(path, FINALIZER), {"op": "remove", "path": path}]
         return self._patch_testrun(testrun, patch)
 
     def _patch_status(
         self, step: steps.PatchStatus, observed: Observation, state: RunState
     ) -> bool:
-        testrun = observed.testrun or {}
-        patch = [_uid_test(testrun), {"op": "add", "path": "/status", "value": step.status}]
+        testrun = _testrun(observed)
+        uid = _test("/metadata/uid", testrun.uid)
+        patch = [uid, {"op": "add", "path": "/status", "value": step.status}]
         written = self._patch_testrun(testrun, patch, subresource="status")
         state.last_status = step.status
         return written
 
     def _patch_testrun(
-        self, testrun: Object, patch: list[dict[str, Any]], *, subresource: str | None = None
+        self, testrun: TestRunView, patch: list[dict[str, Any]], *, subresource: str | None = None
     ) -> bool:
-        metadata = section(testrun, "metadata")
-        namespace, name = metadata["namespace"], metadata["name"]
+        namespace, name = testrun.namespace, testrun.name
         try:
             after = self._cluster.patch(TESTRUNS, namespace, name, patch, subresource=subresource)
         except NotFoundError:
             return False
         except (ConflictError, InvalidError):
-            # A test of the patch failed: somebody else changed it. Never wait for the event of
-            # that change, which may have come already.
+            # A test of the patch failed: somebody else changed the TestRun. Read it again: the
+            # event of that change may have come already.
             self._refresh(namespace, name)
             raise
         self._caches.put(TESTRUNS, after)
@@ -143,15 +139,17 @@ class Actions:
         except NotFoundError:
             return
 
-    def _emit(self, step: steps.RecordEvent, observed: Observation, state: RunState) -> bool:
+    def _record_event(
+        self, step: steps.RecordEvent, observed: Observation, state: RunState
+    ) -> bool:
         if observed.testrun is not None:
-            events.warn(self._cluster, observed.testrun, step.reason, step.message)
+            events.record_warning(self._cluster, observed.testrun, step.reason, step.message)
         return False
 
     # --- the run in the API ----------------------------------------------------------------------
 
     def _register(self, step: steps.Register, observed: Observation, state: RunState) -> bool:
-        body = testruns.create_run_payload(observed.testrun or {}, observed.cluster)
+        body = create_run_payload(_testrun(observed), observed.cluster)
         try:
             run = self._client.create_run(body)
         except GoneError:
@@ -159,7 +157,7 @@ class Actions:
         except (InvalidError, TooLargeError) as error:
             state.clear_run(Registration.REJECTED)
             state.permanent_error = make_failure(FailureClass.CONFIG, "Invalid", error.detail)
-            log.warning("testrun refused key=%s/%s error=%s", *observed.key, error.detail)
+            log.warning("testrun rejected key=%s/%s error=%s", *observed.key, error.detail)
         else:
             state.set_run(run, self._clock())
             log.info("testrun registered run_id=%s key=%s/%s", run.id, *observed.key)
@@ -170,12 +168,12 @@ class Actions:
         try:
             state.set_run(self._client.get_run(step.run_id), self._clock())
         except NotFoundError:
-            self._ask_for_tombstone(step.run_id, observed, state)
+            self._fetch_by_claim(step.run_id, observed, state)
         except GoneError:
             state.clear_run(Registration.DELETED)
         return True
 
-    def _ask_for_tombstone(self, run_id: str, observed: Observation, state: RunState) -> None:
+    def _fetch_by_claim(self, run_id: str, observed: Observation, state: RunState) -> None:
         # A read answers 404 whether the run was deleted or never was; a write tells which.
         try:
             state.set_run(self._client.claim_run(run_id, observed.cluster), self._clock())
@@ -212,26 +210,28 @@ class Actions:
             raise ConflictError(f"the API did not take the end of run {run.id}")
         return True
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- observing -------------------------------------------------------------------------------
 
     def _follow(self, step: steps.FollowLog, observed: Observation, state: RunState) -> bool:
         if observed.pod is not None:
             self._log_collector.follow(observed.key, _run(observed).id, observed.pod)
         return False
 
-    def _confirm(self, step: steps.ReadLive, observed: Observation, state: RunState) -> bool:
+    def _read_live(self, step: steps.ReadLive, observed: Observation, state: RunState) -> bool:
         run = _run(observed)
         self._fetch_run(steps.FetchRun(run.id), observed, state)
         testrun_name = run.k8s_ref.name if run.k8s_ref else None
-        state.live = self._caches.read(observed.key, testrun_name)
+        state.live = self._caches.read_live(observed.key, testrun_name)
         return True
 
-    def _look_again(self, step: steps.RequeueAt, observed: Observation, state: RunState) -> bool:
+    def _requeue_at(self, step: steps.RequeueAt, observed: Observation, state: RunState) -> bool:
         seconds = (step.at - self._clock()).total_seconds()
-        self._later(observed.key, max(seconds, 0.05))
+        self._requeue_after(observed.key, max(seconds, 0.05))
         return False
 
-    def _park(self, step: steps.DeferUntilApiUp, observed: Observation, state: RunState) -> bool:
+    def _defer_until_api_up(
+        self, step: steps.DeferUntilApiUp, observed: Observation, state: RunState
+    ) -> bool:
         self._api_run_poller.defer_until_api_up(observed.key)
         return False
 
@@ -242,9 +242,11 @@ def _run(observed: Observation) -> Run:
     return observed.run
 
 
+def _testrun(observed: Observation) -> TestRunView:
+    if observed.testrun is None:
+        raise ConflictError("the TestRun is not known any more")
+    return observed.testrun
+
+
 def _test(path: str, value: Any) -> dict[str, Any]:
     return {"op": "test", "path": path, "value": value}
-
-
-def _uid_test(obj: Object) -> dict[str, Any]:
-    return _test("/metadata/uid", section(obj, "metadata")["uid"])

@@ -13,7 +13,6 @@ from sparktest.controller.actions import Actions
 from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.logs.collector import LogCollector
-from sparktest.controller.observation import is_finished
 from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
@@ -22,7 +21,6 @@ from sparktest.controller.workqueue import WorkQueue
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import refuse_open_devcluster
-from sparktest.kube.pods import section
 from sparktest.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -100,9 +98,8 @@ class Controller:
     def _audit(self) -> None:
         """Verify the runs of finished Jobs: no event reports that such a run was deleted."""
         for job in self._caches.jobs():
-            if is_finished(job):
-                metadata = section(job, "metadata")
-                key = (metadata["namespace"], metadata["name"])
+            if job.is_finished:
+                key = (job.namespace, job.name)
                 self._run_states.verify_exists(key)
                 self._queue.add(key)
 

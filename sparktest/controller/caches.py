@@ -1,56 +1,37 @@
-"""Views: TestRuns, Jobs and pods as last seen, found by the key of their run."""
+"""Caches: TestRuns, Jobs and pods as last seen, indexed by the key of their run."""
 
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from sparktest.controller import testruns
-from sparktest.controller.informer import Informer, strip_noise
+from sparktest.controller.informer import Informer
 from sparktest.controller.logs.stream import PodState
-from sparktest.controller.testruns import Key
+from sparktest.controller.testruns import Key, TestRunView, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
-from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster, Resource
+from sparktest.kube.fields import Object, mapping, text
 from sparktest.kube.jobs import SELECTOR
-from sparktest.kube.pods import Object, section
+from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
 
-POD_METADATA = (
-    "name",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "labels",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "ownerReferences",
-)
-POD_SPEC = ("nodeName", "activeDeadlineSeconds")
-POD_STATUS = (
-    "phase",
-    "reason",
-    "message",
-    "conditions",
-    "containerStatuses",
-    "initContainerStatuses",
-)
-JOB_SPEC = ("suspend", "ttlSecondsAfterFinished")
+T = TypeVar("T")
+# Informers by namespace; None is the one of all namespaces.
+Informers = dict[str | None, Informer[T]]
 
 
 class ClusterState(NamedTuple):
-    """What the cluster has of a run."""
+    """What the cluster has of a run: its TestRun, its Job and the Job's pods."""
 
-    testrun: Object | None
-    job: Object | None
-    pods: list[Object]
+    testrun: TestRunView | None
+    job: JobView | None
+    pods: list[PodView]
 
 
 class Caches:
     """The three kinds of object, kept by informers; threads may share it.
 
     Args:
-        namespaces: where to look; none means everywhere.
+        namespaces: the namespaces to watch; none means all.
         on_key: called with the key of every run of which something changed.
     """
 
@@ -64,105 +45,113 @@ class Caches:
         self._pod_names: dict[Key, set[str]] = {}
         scopes: list[str | None] = list(namespaces) or [None]
 
-        def informers(resource: Resource, **options: Any) -> dict[str | None, Informer]:
+        def informers(
+            resource: Resource, parse: Callable[[Object], T], on_change: Callable[[T], None]
+        ) -> Informers[T]:
+            selector = None if resource == TESTRUNS else SELECTOR
             return {
-                scope: Informer(cluster, resource, namespace=scope, **options) for scope in scopes
+                scope: Informer(
+                    cluster,
+                    resource,
+                    parse=parse,
+                    namespace=scope,
+                    label_selector=selector,
+                    on_change=on_change,
+                )
+                for scope in scopes
             }
 
-        self._testruns = informers(TESTRUNS, on_change=self._testrun_changed)
-        self._jobs = informers(
-            JOBS, label_selector=SELECTOR, transform=strip_job, on_change=self._job_changed
-        )
-        self._pods = informers(
-            PODS, label_selector=SELECTOR, transform=strip_pod, on_change=self._pod_changed
-        )
+        self._testruns = informers(TESTRUNS, parse_testrun, self._testrun_changed)
+        self._jobs = informers(JOBS, parse_job, self._job_changed)
+        self._pods = informers(PODS, parse_pod, self._pod_changed)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the informers."""
         for informer in self._informers():
             informer.start()
 
     def stop(self) -> None:
-        """End the threads."""
+        """Stop the informers."""
         for informer in self._informers():
             informer.stop()
 
-    def synced(self, timeout: float) -> bool:
-        """Whether all that there is has been seen once, waiting for it so long (seconds)."""
-        deadline = time.monotonic() + timeout
+    def synced(self, timeout_seconds: float) -> bool:
+        """Wait until every kind is listed; return False if that takes longer than the timeout."""
+        deadline = time.monotonic() + timeout_seconds
         return all(
             informer.synced.wait(max(0.0, deadline - time.monotonic()))
             for informer in self._informers()
         )
 
     def problems(self) -> list[str]:
-        """What hinders the informers now."""
+        """Return the errors that the informers have now, each once."""
         return sorted({informer.problem for informer in self._informers() if informer.problem})
 
-    def seen(self, key: Key) -> ClusterState:
-        """What was last seen of the run."""
+    def get(self, key: Key) -> ClusterState:
+        """Return what was last seen of the run."""
         namespace, name = key
         with self._lock:
             pod_names = list(self._pod_names.get(key, ()))
-        pods = (self._of(self._pods, namespace, pod) for pod in pod_names)
+        pods = (_get(self._pods, namespace, pod) for pod in pod_names)
         return ClusterState(
             self._testrun(key),
-            self._of(self._jobs, namespace, name),
+            _get(self._jobs, namespace, name),
             [pod for pod in pods if pod is not None],
         )
 
-    def jobs(self) -> list[Object]:
-        """All Jobs of runs, as last seen."""
+    def jobs(self) -> list[JobView]:
+        """Return all Jobs of runs, as last seen."""
         return [job for informer in self._jobs.values() for job in informer.items()]
 
     def pod_state(self, namespace: str, name: str) -> PodState:
-        """Where the pod was when last seen; one that was not seen is asked for."""
+        """Return the state of the pod as last seen; read it live if it was never seen."""
         try:
-            pod = self._of(self._pods, namespace, name) or self._read(PODS, namespace, name)
-        except SparkTestError:  # as long as nobody knows it is not gone
+            pod = _get(self._pods, namespace, name)
+            if pod is None:
+                found = self._read(PODS, namespace, name)
+                pod = parse_pod(found) if found else None
+        except SparkTestError:
+            # An error does not prove that the pod is gone.
             return PodState.RUNNING
         if pod is None:
             return PodState.GONE
-        return PodState.ENDED if pod_status.terminal(pod) else PodState.RUNNING
+        return PodState.ENDED if pod.is_terminal else PodState.RUNNING
 
-    def read(self, key: Key, testrun_name: str | None) -> ClusterState:
-        """What is there of the run right now. The Job before its pods: those end first."""
+    def read_live(self, key: Key, testrun_name: str | None) -> ClusterState:
+        """Read what exists of the run now, the Job before its pods, as those end first."""
         namespace, name = key
-        testrun = self._read(TESTRUNS, namespace, testrun_name) if testrun_name else None
-        if testrun is not None and testruns.key_of(testrun) != key:
+        found = self._read(TESTRUNS, namespace, testrun_name) if testrun_name else None
+        testrun = parse_testrun(found) if found else None
+        if testrun is not None and testrun.key != key:
             testrun = None
-        return ClusterState(testrun, self._read(JOBS, namespace, name), self.read_pods(key))
+        job = self._read(JOBS, namespace, name)
+        return ClusterState(testrun, parse_job(job) if job else None, self.read_pods(key))
 
-    def read_pods(self, key: Key) -> list[Object]:
-        """The pods that are there right now."""
-        # The label without the prefix is there in every version of Kubernetes.
+    def read_pods(self, key: Key) -> list[PodView]:
+        """Read the pods that exist now."""
+        # The label without the prefix exists in every version of Kubernetes.
         listing = self._cluster.list(PODS, key[0], label_selector=f"job-name={key[1]}")
-        return listing.items
+        return [parse_pod(pod) for pod in listing.items]
 
     def put(self, resource: Resource, obj: Object) -> None:
-        """Have seen what a write answered."""
-        kinds = {TESTRUNS: self._testruns, JOBS: self._jobs, PODS: self._pods}
-        informers = kinds[resource]
-        namespace = section(obj, "metadata").get("namespace")
-        informer = informers.get(namespace) or informers.get(None)
+        """Cache the object that a write answered."""
+        kinds: dict[Resource, Informers[Any]] = {
+            TESTRUNS: self._testruns,
+            JOBS: self._jobs,
+            PODS: self._pods,
+        }
+        informer = _informer(kinds[resource], text(mapping(obj, "metadata"), "namespace"))
         if informer is not None:
             informer.put(obj)
 
-    def _informers(self) -> list[Informer]:
-        kinds = (self._testruns, self._jobs, self._pods)
-        return [informer for informers in kinds for informer in informers.values()]
+    def _informers(self) -> list[Informer[Any]]:
+        return [*self._testruns.values(), *self._jobs.values(), *self._pods.values()]
 
-    def _of(
-        self, informers: dict[str | None, Informer], namespace: str, name: str
-    ) -> Object | None:
-        informer = informers.get(namespace) or informers.get(None)
-        return informer.get(namespace, name) if informer else None
-
-    def _testrun(self, key: Key) -> Object | None:
+    def _testrun(self, key: Key) -> TestRunView | None:
         name = self._testrun_names.get(key)
-        found = self._of(self._testruns, key[0], name) if name else None
-        if found is None or testruns.key_of(found) != key:
-            # Deleted, or another one has its name.
+        found = _get(self._testruns, key[0], name) if name else None
+        if found is None or found.key != key:
+            # Deleted, or replaced by another one with its name.
             self._testrun_names.pop(key, None)
             return None
         return found
@@ -173,54 +162,32 @@ class Caches:
         except NotFoundError:
             return None
 
-    def _testrun_changed(self, testrun: Object) -> None:
-        key = testruns.key_of(testrun)
-        self._testrun_names[key] = section(testrun, "metadata")["name"]
-        self._on_key(key)
+    def _testrun_changed(self, testrun: TestRunView) -> None:
+        self._testrun_names[testrun.key] = testrun.name
+        self._on_key(testrun.key)
 
-    def _job_changed(self, job: Object) -> None:
-        metadata = section(job, "metadata")
-        self._on_key((metadata["namespace"], metadata["name"]))
+    def _job_changed(self, job: JobView) -> None:
+        self._on_key((job.namespace, job.name))
 
-    def _pod_changed(self, pod: Object) -> None:
-        metadata = section(pod, "metadata")
-        namespace, name = metadata["namespace"], metadata["name"]
-        job = (metadata.get("labels") or {}).get("job-name")
-        if not job:
+    def _pod_changed(self, pod: PodView) -> None:
+        if not pod.job_name:
             return
-        key = (namespace, job)
+        key = (pod.namespace, pod.job_name)
         with self._lock:
             names = self._pod_names.setdefault(key, set())
-            if self._of(self._pods, namespace, name) is None:
-                names.discard(name)
+            if _get(self._pods, pod.namespace, pod.name) is None:
+                names.discard(pod.name)
             else:
-                names.add(name)
+                names.add(pod.name)
             if not names:
                 del self._pod_names[key]
         self._on_key(key)
 
 
-def strip_pod(pod: Object) -> Object:
-    """The pod with what is read of it."""
-    return _only(pod, POD_METADATA, POD_SPEC, POD_STATUS)
+def _informer(informers: Informers[T], namespace: str) -> Informer[T] | None:
+    return informers.get(namespace) or informers.get(None)
 
 
-def strip_job(job: Object) -> Object:
-    """The Job with what is read of it."""
-    job = strip_noise(job)
-    job["spec"] = {name: job["spec"][name] for name in JOB_SPEC if name in job.get("spec", {})}
-    return job
-
-
-def _only(
-    obj: Object, metadata: Iterable[str], spec: Iterable[str], status: Iterable[str]
-) -> Object:
-    def pick(name: str, fields: Iterable[str]) -> Object:
-        found = section(obj, name)
-        return {field: found[field] for field in fields if field in found}
-
-    return {
-        "metadata": pick("metadata", metadata),
-        "spec": pick("spec", spec),
-        "status": pick("status", status),
-    }
+def _get(informers: Informers[T], namespace: str, name: str) -> T | None:
+    informer = _informer(informers, namespace)
+    return informer.get(namespace, name) if informer else None

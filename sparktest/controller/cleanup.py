@@ -5,14 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from sparktest.controller import notices
-from sparktest.controller.observation import (
-    Observation,
-    belongs_to,
-    is_finished,
-    owner_uid,
-    run_id_of,
-)
+from sparktest.controller.observation import Observation, belongs_to
+from sparktest.controller.status import update_status
 from sparktest.controller.steps import (
     DeleteJob,
     FollowLog,
@@ -23,27 +17,27 @@ from sparktest.controller.steps import (
     Step,
 )
 from sparktest.domain import Failure, Log, LogState, Run, RunReport
-from sparktest.kube import outcome
-from sparktest.kube import pods as pod_status
-from sparktest.kube.pods import Object, section, uid_of
+from sparktest.kube.outcome import final_status
+from sparktest.kube.views import JobView, main_pod
 
 
-def ended(failure: Failure, now: datetime) -> RunReport:
-    """The report of a run that ends without its Job having run to an end."""
-    return RunReport(status=outcome.status_of(failure), finished_at=now, failure=failure)
+def failed_report(failure: Failure, now: datetime) -> RunReport:
+    """Return the report of a run that ends without an outcome of its Job."""
+    return RunReport(status=final_status(failure), finished_at=now, failure=failure)
 
 
-def close(observed: Observation, run: Run, report: RunReport) -> Iterator[Step]:
-    """Report the end, but not before the log is stored as far as it can be."""
-    if observed.following:
+def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[Step]:
+    """Report the end, but not before the log is stored as far as possible."""
+    if observed.log_in_progress:
         return
-    if observed.log is None and pod_status.has_log(observed.pod):
+    if observed.log is None and observed.pod is not None and observed.pod.has_log:
         yield FollowLog()
         return
-    yield ReportRun(msgspec.structs.replace(report, log=observed.log or _no_log(run, report)))
+    log = observed.log or _missing_log(run, report)
+    yield ReportRun(msgspec.structs.replace(report, log=log))
 
 
-def _no_log(run: Run, report: RunReport) -> Log:
+def _missing_log(run: Run, report: RunReport) -> Log:
     if run.log.bytes:
         reason = report.failure.reason if report.failure else "PodDeleted"
         return Log(state=LogState.PARTIAL, reason=reason, bytes=run.log.bytes)
@@ -51,57 +45,53 @@ def _no_log(run: Run, report: RunReport) -> Log:
     return Log(state=LogState.NONE, reason=reason)
 
 
-def final(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
-    """What is left once the API has taken the final report: status, TTL, finalizer."""
-    yield from notices.tell(observed, now)
-    yield from _leftover(observed, run)
-    yield from ttl(observed)
+def finish(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
+    """Write the status, let the Job go and release the TestRun, once the final report is stored."""
+    yield from update_status(observed, now)
+    yield from _delete_active_pod(observed, run)
+    yield from set_ttl(observed)
     yield from release(observed)
 
 
-def _leftover(observed: Observation, run: Run) -> Iterator[Step]:
-    """End a pod that goes on although its run has ended: a container beside the test, for one."""
-    pod = pod_status.main_pod(observed.pods)
-    if observed.job is None or not belongs_to(observed.job, run):
+def _delete_active_pod(observed: Observation, run: Run) -> Iterator[Step]:
+    """Delete the Job of a pod that outlives its run, for example because of a sidecar."""
+    pod = main_pod(observed.pods)
+    if pod is None or observed.job is None or not belongs_to(observed.job, run):
         return
-    if pod_status.is_active(pod) and pod_status.deletion_asked_at(pod) is None:
-        yield DeleteJob() if observed.live else ReadLive()
+    if pod.is_active and pod.deletion_requested_at is None:
+        yield DeleteJob() if observed.is_live else ReadLive()
 
 
-def ttl(observed: Observation) -> Iterator[Step]:
-    """Let the Job go in time, now that its log and outcome are stored."""
+def set_ttl(observed: Observation) -> Iterator[Step]:
+    """Give the run's own Job its TTL, now that log and outcome are stored."""
     job = _own_job(observed)
-    spec = section(job, "spec")
-    if job is None or observed.ttl_seconds is None or "ttlSecondsAfterFinished" in spec:
+    if job is None or observed.ttl_seconds is None or job.ttl_seconds is not None:
         return
-    if spec.get("suspend") and not is_finished(job):
-        # It was stopped before it had a node, and a TTL never takes a Job that did not finish.
+    if job.suspend and not job.is_finished:
+        # It was stopped before its pod had a node, and a TTL never deletes an unfinished Job.
         yield DeleteJob()
     else:
         yield PatchJobTtl(observed.ttl_seconds)
 
 
-def _own_job(observed: Observation) -> Object | None:
-    """The Job of that name, unless it is somebody else's."""
+def _own_job(observed: Observation) -> JobView | None:
+    """Return the run's own Job; without a run, the Job that the TestRun owns."""
     if observed.run is not None:
         return observed.own_job
-    return (
-        observed.job
-        if observed.job and owner_uid(observed.job) == uid_of(observed.testrun)
-        else None
-    )
+    job, testrun = observed.job, observed.testrun
+    return job if job and testrun and job.owner_uid == testrun.uid else None
 
 
 def release(observed: Observation) -> Iterator[Step]:
-    """Let the TestRun go."""
+    """Take the finalizer off the TestRun."""
     if observed.has_finalizer:
         yield ReleaseFinalizer()
 
 
-def deleted(observed: Observation, now: datetime) -> Iterator[Step]:
-    """What is left of a run that was deleted in the API: its Job goes, its TestRun stays."""
-    if run_id_of(observed.job):
+def clean_up_deleted_run(observed: Observation, now: datetime) -> Iterator[Step]:
+    """Delete the Job of a run that was deleted in the API; its TestRun stays."""
+    if observed.job is not None and observed.job.run_id:
         yield DeleteJob()
     if not observed.status_is_final:
-        yield from notices.tell(observed, now)
+        yield from update_status(observed, now)
     yield from release(observed)

@@ -9,18 +9,18 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from sparktest.backoff import Backoff
-from sparktest.controller.object_cache import Object, ObjectCache, key_of
+from sparktest.controller.object_cache import Entry, Object, ObjectCache, entry_of, key_of
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster, Resource, WatchStream
 
 log = logging.getLogger(__name__)
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+T = TypeVar("T")
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,25 +39,16 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     watch_seconds: tuple[int, int] = (300, 600)
 
 
-def strip_noise(obj: Object) -> Object:
-    """Remove managedFields and last-applied: a third of an object that nothing reads."""
-    metadata = obj["metadata"]
-    metadata.pop("managedFields", None)
-    if annotations := metadata.get("annotations"):
-        annotations.pop(LAST_APPLIED, None)
-    return obj
-
-
-class Informer:
+class Informer(Generic[T]):
     """Caches the objects of a resource and reports every change.
 
     A thread of its own lists, watches, resumes the watch, and lists again where it must; only
-    `stop` ends it. The objects it returns are shared: never modify them.
+    `stop` ends it.
 
     Args:
-        transform: makes an object smaller before it is cached; may modify its argument.
+        parse: returns the value that is cached for an object; frozen, as threads share it.
         on_change: called in the informer's thread after the cache has changed, with the new
-            object or with the last known state of a deleted one. Must not block.
+            value or with the last known one of a deleted object. Must not block.
 
     Attributes:
         synced: set once the first list is complete (or the kind is known not to be installed).
@@ -72,10 +63,10 @@ class Informer:
         cluster: Cluster,
         resource: Resource,
         *,
+        parse: Callable[[Object], T],
         namespace: str | None = None,
         label_selector: str | None = None,
-        transform: Callable[[Object], Object] = strip_noise,
-        on_change: Callable[[Object], None] = lambda _: None,
+        on_change: Callable[[T], None] = lambda _: None,
         timings: Timings | None = None,
     ) -> None:
         self.synced = threading.Event()
@@ -87,11 +78,11 @@ class Informer:
         self._resource = resource
         self._namespace = namespace
         self._label_selector = label_selector
-        self._transform = transform
+        self._parse = parse
         self._on_change = on_change
         self._timings = timings or Timings()
         self._rng = random.Random()  # noqa: S311 - jitter is no secret
-        self._cache = ObjectCache()
+        self._cache: ObjectCache[T] = ObjectCache()
         self._listed = False
         self._stopped = threading.Event()
         self._stream: WatchStream | None = None
@@ -110,13 +101,14 @@ class Informer:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def get(self, namespace: str, name: str) -> Object | None:
+    def get(self, namespace: str, name: str) -> T | None:
         """Return the object as last seen; None where there is none."""
-        return self._cache.get((namespace, name))
+        entry = self._cache.get((namespace, name))
+        return entry.value if entry else None
 
-    def items(self) -> list[Object]:
+    def items(self) -> list[T]:
         """Return all objects as last seen."""
-        return self._cache.items()
+        return [entry.value for entry in self._cache.items()]
 
     def put(self, obj: Object) -> None:
         """Cache the answer to a write, if it is newer: the next reconcile sees its own write.
@@ -124,9 +116,9 @@ class Informer:
         Does not call on_change: the caller knows. The watch brings the same version later and
         changes nothing.
         """
-        transformed = self._transformed(obj)
-        if transformed is not None:
-            self._cache.put(transformed)
+        entry = self._entry(obj)
+        if entry is not None:
+            self._cache.put(entry)
 
     # --- the thread ------------------------------------------------------------------------------
 
@@ -158,14 +150,14 @@ class Informer:
         listing = self._cluster.list(
             self._resource, self._namespace, label_selector=self._label_selector
         )
-        objects = [new for obj in listing.items if (new := self._transformed(obj)) is not None]
-        changed = self._cache.replace(objects, listing.resource_version)
+        entries = [entry for obj in listing.items if (entry := self._entry(obj)) is not None]
+        changed = self._cache.replace(entries, listing.resource_version)
         self.problem = None
         self.installed = True
         self._listed = True
         self.synced.set()
-        for obj in changed:
-            self._notify(obj)
+        for entry in changed:
+            self._notify(entry)
 
     def _watch(self) -> float:
         began = time.monotonic()
@@ -193,26 +185,24 @@ class Informer:
         if kind == "BOOKMARK":
             self._cache.advance(obj)
             return
-        transformed = self._transformed(obj)
-        if transformed is None:
+        entry = self._entry(obj)
+        if entry is None:
             return
-        for changed in self._cache.apply(transformed, deleted=kind == "DELETED"):
+        for changed in self._cache.apply(entry, deleted=kind == "DELETED"):
             self._notify(changed)
 
-    def _transformed(self, obj: Any) -> Object | None:
-        """Return the transformed object; count a malformed one and return None."""
-        if key_of(obj) is not None:
-            try:
-                return self._transform(obj)
-            except (AttributeError, KeyError, TypeError, ValueError):
-                pass
+    def _entry(self, obj: Any) -> Entry[T] | None:
+        """Return the entry of an object; count an object without a usable name, return None."""
+        key = key_of(obj)
+        if key is not None:
+            return entry_of(obj, key, self._parse(obj))
         self.malformed += 1
         log.warning("malformed object skipped resource=%s", self._resource.plural)
         return None
 
-    def _notify(self, obj: Object) -> None:
+    def _notify(self, entry: Entry[T]) -> None:
         try:
-            self._on_change(obj)
+            self._on_change(entry.value)
         except Exception:
             self.errors += 1
             log.exception("on_change failed resource=%s", self._resource.plural)
@@ -225,8 +215,8 @@ class Informer:
         gone = self._cache.replace([], "")
         self.problem = None
         self.synced.set()
-        for obj in gone:
-            self._notify(obj)
+        for entry in gone:
+            self._notify(entry)
 
     def _failed(self, error: Exception, failures: int) -> float:
         self.errors += 1

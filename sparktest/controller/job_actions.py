@@ -1,4 +1,4 @@
-"""What is done to Jobs and pods: create, stop, remove, let go in time."""
+"""Execute the steps on Jobs and pods: create, stop, delete, set a TTL, read Events."""
 
 import logging
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 from sparktest.controller import steps
 from sparktest.controller.caches import Caches
-from sparktest.controller.observation import Observation, belongs_to, name_conflict, owner_uid
+from sparktest.controller.observation import Observation, belongs_to, name_conflict
 from sparktest.controller.run_states import RunState
 from sparktest.controller.testruns import Key
 from sparktest.domain import FailureClass, Run
@@ -18,20 +18,21 @@ from sparktest.errors import (
     NotFoundError,
     TooLargeError,
 )
-from sparktest.kube import outcome, wait_policy
-from sparktest.kube import pods as pod_status
+from sparktest.kube import wait_policy
 from sparktest.kube.cluster import EVENTS, JOBS, PODS, Cluster
+from sparktest.kube.failures import encode_stop_reason, make_failure
 from sparktest.kube.jobs import STOP, build_job
-from sparktest.kube.pods import Object, uid_of
+from sparktest.kube.outcome import STOP_DEADLINE_SECONDS
+from sparktest.kube.views import JobView, PodView, main_pod, parse_event, parse_job
 
 log = logging.getLogger(__name__)
 
-# How long a refusal to create a Job, or what its Events said, is believed before asking again.
+# How long a rejected create, or a read of Events, is valid before the next try.
 RETRY_INTERVAL = timedelta(seconds=10)
 
 
 class JobActions:
-    """The steps that concern Jobs and pods; see Actions."""
+    """Executes the steps on Jobs and pods for Actions."""
 
     def __init__(
         self,
@@ -43,11 +44,11 @@ class JobActions:
     ) -> None:
         self._cluster = cluster
         self._caches = caches
-        self._later = requeue_after
+        self._requeue_after = requeue_after
         self._clock = clock
 
     def create(self, step: steps.CreateJob, observed: Observation, state: RunState) -> bool:
-        """Create the run's Job, or take up the one that a pass before this one created."""
+        """Create the run's Job, or adopt the one that an earlier reconcile created."""
         run = observed.run
         if run is None:
             return True
@@ -56,20 +57,19 @@ class JobActions:
             log.info("job created run_id=%s key=%s/%s", run.id, *observed.key)
         except ConflictError:
             job = self._cluster.get(JOBS, *observed.key)
-            if not belongs_to(job, run):
+            if not belongs_to(parse_job(job), run):
                 state.permanent_error = name_conflict(observed.key)
                 return True
         except ForbiddenError as error:
-            self._held_up(error.detail, run, observed, state)
+            self._wait_to_create(error.detail, run, observed.key, state)
             return True
         except (InvalidError, NotFoundError, TooLargeError) as error:
-            # NotFound: the namespace is not there.
-            log.warning("job refused run_id=%s error=%s", run.id, error.detail)
-            state.permanent_error = outcome.make_failure(
-                FailureClass.CONFIG, _word(error), error.detail
-            )
+            log.warning("job rejected run_id=%s error=%s", run.id, error.detail)
+            # 404 on a create: the namespace does not exist.
+            reason = "NamespaceNotFound" if isinstance(error, NotFoundError) else "Invalid"
+            state.permanent_error = make_failure(FailureClass.CONFIG, reason, error.detail)
             return True
-        state.job_uid = uid_of(job)
+        state.job_uid = parse_job(job).uid
         self._caches.put(JOBS, job)
         return True
 
@@ -78,33 +78,32 @@ class JobActions:
         job = observed.own_job
         if job is None:
             return True
-        if outcome.stop_reason(job) is None:
-            noted = {"metadata": {"annotations": {STOP: outcome.encode_stop_reason(step.failure)}}}
-            job = self._patch_job(job, observed.key, noted)
-            log.info("stop run_id=%s reason=%s", observed.run_id, step.failure.reason)
-        # Live: to suspend deletes a pod and its log, so a pod that the cache lacks must be seen.
-        uid = uid_of(job)
-        pods = [
-            pod for pod in self._caches.read_pods(observed.key) if owner_uid(pod) in (None, uid)
-        ]
-        pod = pod_status.main_pod(pods)
-        if pod is None or not pod_status.scheduled(pod):
+        if job.stop_reason is None:
+            annotations = {STOP: encode_stop_reason(step.failure)}
+            job = self._patch_job(job, observed.key, {"metadata": {"annotations": annotations}})
+            log.info("job stopped run_id=%s reason=%s", observed.run_id, step.failure.reason)
+        # Live: suspending deletes a pod and its log, so a pod that the cache lacks must be found.
+        pods = self._caches.read_pods(observed.key)
+        pod = main_pod(pod for pod in pods if pod.owner_uid in (None, job.uid))
+        if pod is None or not pod.node_name:
             self._patch_job(job, observed.key, {"spec": {"suspend": True}})
-        elif not pod_status.terminal(pod):
+        elif not pod.is_terminal:
             self._end(pod)
         return False
 
-    def remove(self, step: steps.DeleteJob, observed: Observation, state: RunState) -> bool:
+    def delete(self, step: steps.DeleteJob, observed: Observation, state: RunState) -> bool:
         """Delete the Job and its pod."""
+        if observed.job is None:
+            return False
         try:
-            self._cluster.delete(JOBS, *observed.key, uid=uid_of(observed.job))
-            log.info("job removed run_id=%s key=%s/%s", observed.run_id, *observed.key)
+            self._cluster.delete(JOBS, *observed.key, uid=observed.job.uid)
+            log.info("job deleted run_id=%s key=%s/%s", observed.run_id, *observed.key)
         except (NotFoundError, ConflictError):
             pass
         return False
 
     def patch_ttl(self, step: steps.PatchJobTtl, observed: Observation, state: RunState) -> bool:
-        """Have Kubernetes delete the finished Job in time."""
+        """Have Kubernetes delete the finished Job after the TTL."""
         if observed.job is None:
             return True
         try:
@@ -115,40 +114,37 @@ class JobActions:
         return True
 
     def read_events(self, step: steps.ReadEvents, observed: Observation, state: RunState) -> bool:
-        """Learn why the Job has no pod."""
-        selector = f"involvedObject.kind=Job,involvedObject.uid={uid_of(observed.job)}"
-        state.events = self._cluster.list(EVENTS, observed.key[0], field_selector=selector).items
+        """Read why the Job has no pod."""
+        if observed.job is None:
+            return True
+        selector = f"involvedObject.kind=Job,involvedObject.uid={observed.job.uid}"
+        found = self._cluster.list(EVENTS, observed.key[0], field_selector=selector).items
+        state.events = [parse_event(event) for event in found]
         state.events_expire_at = self._clock() + RETRY_INTERVAL
-        self._later(observed.key, RETRY_INTERVAL.total_seconds())
+        self._requeue_after(observed.key, RETRY_INTERVAL.total_seconds())
         return True
 
-    def _held_up(self, message: str, run: Run, observed: Observation, state: RunState) -> None:
-        state.creation_wait = wait_policy.classify_rejection(
-            message, wait_policy.start_deadline(run, None), self._clock()
-        )
-        state.creation_wait_expires_at = self._clock() + RETRY_INTERVAL
-        self._later(observed.key, RETRY_INTERVAL.total_seconds())
+    def _wait_to_create(self, message: str, run: Run, key: Key, state: RunState) -> None:
+        now, deadline = self._clock(), wait_policy.start_deadline(run, None)
+        state.creation_wait = wait_policy.classify_rejection(message, deadline, now)
+        state.creation_wait_expires_at = now + RETRY_INTERVAL
+        self._requeue_after(key, RETRY_INTERVAL.total_seconds())
         log.warning("job not created run_id=%s error=%s", run.id, message)
 
-    def _end(self, pod: Object) -> None:
-        metadata = pod_status.section(pod, "metadata")
+    def _end(self, pod: PodView) -> None:
         patch = {
-            "metadata": {"uid": metadata["uid"]},
-            "spec": {"activeDeadlineSeconds": outcome.STOP_DEADLINE_SECONDS},
+            "metadata": {"uid": pod.uid},
+            "spec": {"activeDeadlineSeconds": STOP_DEADLINE_SECONDS},
         }
         try:
-            after = self._cluster.patch(PODS, metadata["namespace"], metadata["name"], patch)
+            after = self._cluster.patch(PODS, pod.namespace, pod.name, patch)
         except NotFoundError:
             return
         self._caches.put(PODS, after)
 
-    def _patch_job(self, job: Object, key: Key, patch: dict[str, Any]) -> Object:
+    def _patch_job(self, job: JobView, key: Key, patch: dict[str, Any]) -> JobView:
         # With the uid in it, a merge patch is refused when another Job has the name.
-        metadata = {"uid": uid_of(job)} | patch.get("metadata", {})
+        metadata = {"uid": job.uid} | patch.get("metadata", {})
         after = self._cluster.patch(JOBS, *key, patch | {"metadata": metadata})
         self._caches.put(JOBS, after)
-        return after
-
-
-def _word(error: Exception) -> str:
-    return "NamespaceNotFound" if isinstance(error, NotFoundError) else "Invalid"
+        return parse_job(after)

@@ -1,10 +1,20 @@
 """ObjectCache: the objects of one kind by name; no older version replaces a newer one."""
 
 import threading
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Object = dict[str, Any]
 Key = tuple[str, str]
+T = TypeVar("T")
+
+
+class Entry(NamedTuple, Generic[T]):
+    """A cached object: its identity, its version, and the value that was parsed from it."""
+
+    key: Key
+    uid: str
+    version: int
+    value: T
 
 
 def key_of(obj: Any) -> Key | None:
@@ -18,7 +28,14 @@ def key_of(obj: Any) -> Key | None:
     return None
 
 
-class ObjectCache:
+def entry_of(obj: Object, key: Key, value: T) -> Entry[T]:
+    """Return the entry of an object with this key."""
+    metadata = obj["metadata"]
+    version = _number(metadata.get("resourceVersion"))
+    return Entry(key, str(metadata.get("uid") or ""), version, value)
+
+
+class ObjectCache(Generic[T]):
     """The state of a list and the watch that follows it; threads may share it.
 
     Attributes:
@@ -27,71 +44,66 @@ class ObjectCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._objects: dict[Key, Object] = {}
+        self._entries: dict[Key, Entry[T]] = {}
         self.version = ""
 
-    def get(self, key: Key) -> Object | None:
+    def get(self, key: Key) -> Entry[T] | None:
         """Return the object; None where there is none."""
-        return self._objects.get(key)
+        return self._entries.get(key)
 
-    def items(self) -> list[Object]:
+    def items(self) -> list[Entry[T]]:
         """Return all objects."""
         with self._lock:
-            return list(self._objects.values())
+            return list(self._entries.values())
 
-    def put(self, obj: Object) -> bool:
+    def put(self, entry: Entry[T]) -> bool:
         """Cache the answer to a write; return False if it is not newer than what is cached.
 
         An object that is not cached although all changes up to its version have been seen was
         deleted since: caching it would bring it back.
         """
-        key = key_of(obj)
-        if key is None:
-            return False
         with self._lock:
-            old = self._objects.get(key)
-            known = _version(old) if old is not None else _number(self.version)
-            if _version(obj) <= known:
+            old = self._entries.get(entry.key)
+            known = old.version if old is not None else _number(self.version)
+            if entry.version <= known:
                 return False
-            self._objects[key] = obj
+            self._entries[entry.key] = entry
             return True
 
-    def apply(self, obj: Object, *, deleted: bool) -> list[Object]:
+    def apply(self, entry: Entry[T], *, deleted: bool) -> list[Entry[T]]:
         """Apply an event of the watch and advance `version`; return changes as `replace` does."""
-        key = key_of(obj)
-        if key is None:
-            return []
         with self._lock:
-            self.version = obj["metadata"].get("resourceVersion") or self.version
-            old = self._objects.get(key)
-            other = old is not None and _uid(old) != _uid(obj)
-            if old is not None and _version(obj) <= _version(old):
-                return [obj] if deleted and other else []
+            if entry.version:
+                self.version = str(entry.version)
+            old = self._entries.get(entry.key)
+            other = old is not None and old.uid != entry.uid
+            if old is not None and entry.version <= old.version:
+                return [entry] if deleted and other else []
             if not deleted:
-                self._objects[key] = obj
-                return [old, obj] if old is not None and other else [obj]
-            return [] if self._objects.pop(key, None) is None else [obj]
+                self._entries[entry.key] = entry
+                return [old, entry] if old is not None and other else [entry]
+            return [] if self._entries.pop(entry.key, None) is None else [entry]
 
-    def replace(self, objects: list[Object], version: str) -> list[Object]:
+    def replace(self, entries: list[Entry[T]], version: str) -> list[Entry[T]]:
         """Replace all objects by a list; return the new, the changed and the deleted ones.
 
         Of a deleted object that is its last known state. One that was deleted and created again
         under its name is returned in both states. What was put after the list was read stays.
         """
-        listed = {key: obj for obj in objects if (key := key_of(obj)) is not None}
-        changed: list[Object] = []
+        listed = {entry.key: entry for entry in entries}
+        changed: list[Entry[T]] = []
         with self._lock:
-            for key, old in list(self._objects.items()):
-                if key not in listed and (not version or _version(old) <= _number(version)):
-                    changed.append(self._objects.pop(key))
-            for key, obj in listed.items():
-                known = self._objects.get(key)
-                if known is not None and _version(obj) <= _version(known):
+            for key, old in list(self._entries.items()):
+                if key not in listed and (not version or old.version <= _number(version)):
+                    changed.append(self._entries.pop(key))
+            for key, entry in listed.items():
+                known = self._entries.get(key)
+                if known is not None and entry.version <= known.version:
                     continue
-                self._objects[key] = obj
-                if known is not None and _uid(known) != _uid(obj):
+                self._entries[key] = entry
+                if known is not None and known.uid != entry.uid:
                     changed.append(known)
-                changed.append(obj)
+                changed.append(entry)
             self.version = version
         return changed
 
@@ -101,14 +113,6 @@ class ObjectCache:
         if isinstance(metadata, dict):
             with self._lock:
                 self.version = metadata.get("resourceVersion") or self.version
-
-
-def _version(obj: Object) -> int:
-    return _number(obj["metadata"].get("resourceVersion"))
-
-
-def _uid(obj: Object) -> Any:
-    return obj["metadata"].get("uid")
 
 
 def _number(version: Any) -> int:

@@ -1,7 +1,8 @@
-"""The law: from what is known of a run, what to do next. Pure.
+"""The plan: from what was observed of a run, the next steps. Pure.
 
-Each pass starts over from what is there, so nothing depends on having seen an event or on having
-finished the last pass. The order inside a run: finalizer, register, create, report, status last.
+Each reconcile starts over from what exists, so nothing depends on having seen an event or on
+having finished the last plan. The order within a run: finalizer, register, create, report, and
+the status last.
 """
 
 from collections.abc import Iterator
@@ -10,14 +11,9 @@ from itertools import takewhile
 
 import msgspec
 
-from sparktest.controller import cleanup, notices
-from sparktest.controller.observation import (
-    Observation,
-    Registration,
-    is_finished,
-    name_conflict,
-    run_id_of,
-)
+from sparktest.controller import cleanup
+from sparktest.controller.observation import Observation, Registration, name_conflict
+from sparktest.controller.status import handle_api_down, update_status
 from sparktest.controller.steps import (
     AddFinalizer,
     ClaimRun,
@@ -34,44 +30,42 @@ from sparktest.controller.steps import (
 )
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
 from sparktest.kube import outcome, wait_policy
-from sparktest.kube import pods as pod_status
-from sparktest.kube.pods import section
+from sparktest.kube.failures import MAX_MESSAGE, make_failure
+from sparktest.kube.views import JobView
+from sparktest.kube.wait_policy import Wait
 
 
 def plan(observed: Observation, now: datetime) -> list[Step]:
-    """What to do now, in this order; nothing where all is done or only time will tell.
+    """Return the steps to execute now, in order; none if all is done or only time will tell.
 
-    While the API is away, what needs no API is still done: a test is stopped, a log is read.
+    While the API is down, the steps that need no API are still planned: tests are stopped and
+    logs are read.
     """
-    steps = list(_until_confirmed(_steps(observed, now)))
+    steps = list(_until_live_read(_steps(observed, now)))
     if observed.api_error is None:
         return steps
-    free = list(takewhile(lambda step: not step.needs_api, steps))
-    if len(free) == len(steps):
+    independent = list(takewhile(lambda step: not step.needs_api, steps))
+    if len(independent) == len(steps):
         return steps
-    return [*free, *notices.away(observed, now)]
+    return [*independent, *handle_api_down(observed, now)]
 
 
 def is_done(observed: Observation) -> bool:
-    """Whether nothing is left to do for the run, whatever the API says of it."""
+    """Return True if nothing is left to do for the run, whatever the API says about it."""
+    job = observed.job
     if observed.verify_exists and observed.run_id:
         return False
-    if observed.registration is Registration.DELETED and run_id_of(observed.job):
+    if observed.registration is Registration.DELETED and job is not None and job.run_id:
         return False
     if observed.testrun is not None:
         return observed.status_is_final and not observed.has_finalizer
     if observed.run is not None and not observed.run.status.final:
         return False
-    if observed.job is None:
-        return True
-    return (
-        is_finished(observed.job)
-        and section(observed.job, "spec").get("ttlSecondsAfterFinished") is not None
-    )
+    return job is None or (job.is_finished and job.ttl_seconds is not None)
 
 
-def _until_confirmed(steps: Iterator[Step]) -> Iterator[Step]:
-    """The steps up to a Confirm: what comes after it is planned on what that has found."""
+def _until_live_read(steps: Iterator[Step]) -> Iterator[Step]:
+    """Yield the steps up to a ReadLive: the rest is planned on what that reads."""
     for step in steps:
         yield step
         if isinstance(step, ReadLive):
@@ -84,11 +78,11 @@ def _steps(observed: Observation, now: datetime) -> Iterator[Step]:
     if observed.verify_exists and observed.run_id:
         yield FetchRun(observed.run_id)
     elif observed.registration is Registration.DELETED:
-        yield from cleanup.deleted(observed, now)
+        yield from cleanup.clean_up_deleted_run(observed, now)
     elif observed.run is None:
         yield from _without_run(observed, now)
     elif observed.run.status.final:
-        yield from cleanup.final(observed, observed.run, now)
+        yield from cleanup.finish(observed, observed.run, now)
     elif observed.run.cluster is None:
         yield ClaimRun()
     elif observed.run.cluster == observed.cluster:
@@ -104,10 +98,10 @@ def _without_run(observed: Observation, now: datetime) -> Iterator[Step]:
         if observed.run_id and observed.registration is Registration.UNKNOWN:
             yield FetchRun(observed.run_id)
     elif observed.registration is Registration.REJECTED:
-        yield from notices.tell(observed, now)
+        yield from update_status(observed, now)
         yield from cleanup.release(observed)
     elif observed.status_is_final:
-        yield from cleanup.ttl(observed)
+        yield from cleanup.set_ttl(observed)
         yield from cleanup.release(observed)
     elif observed.has_finalizer:
         yield Register()
@@ -119,123 +113,128 @@ def _without_run(observed: Observation, now: datetime) -> Iterator[Step]:
 
 
 def _unfinished(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
-    if observed.own_job is not None:
-        yield from _with_job(observed, run, now)
+    job = observed.own_job
+    if job is not None:
+        yield from _with_job(observed, run, job, now)
     elif observed.job_uid is not None:
-        yield from _job_gone(observed, run, now)
+        yield from _job_deleted(observed, run, now)
     else:
         yield from _without_job(observed, run, now)
 
 
 def _without_job(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
     if observed.requested_stop:
-        yield from cleanup.close(observed, run, cleanup.ended(observed.requested_stop, now))
+        yield from _fail(observed, run, observed.requested_stop, now)
     elif observed.testrun_missing or observed.job is not None:
-        # Neither an absent TestRun nor a Job of somebody else is believed from a cache.
-        if observed.live:
-            yield from cleanup.close(
-                observed, run, cleanup.ended(_permanent_failure(observed), now)
-            )
+        # Neither an absent TestRun nor a foreign Job is believed from a cache.
+        if observed.is_live:
+            yield from _fail(observed, run, _permanent_failure(observed), now)
         else:
             yield ReadLive()
     elif observed.permanent_error:
-        yield from cleanup.close(observed, run, cleanup.ended(observed.permanent_error, now))
+        yield from _fail(observed, run, observed.permanent_error, now)
     elif observed.creation_wait:
-        yield from _waiting(observed, run, observed.creation_wait, now)
+        yield from _wait_to_create(observed, run, observed.creation_wait, now)
     else:
         yield CreateJob() if observed.just_fetched else FetchRun(run.id)
 
 
+def _fail(observed: Observation, run: Run, failure: Failure, now: datetime) -> Iterator[Step]:
+    yield from cleanup.report_end(observed, run, cleanup.failed_report(failure, now))
+
+
 def _permanent_failure(observed: Observation) -> Failure:
     if observed.testrun_missing:
-        return outcome.make_failure(FailureClass.INFRA, "ObjectGone", "its TestRun is gone")
+        return make_failure(FailureClass.INFRA, "ObjectGone", "its TestRun is gone")
     return name_conflict(observed.key)
 
 
-def _job_gone(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
-    if not observed.live:
+def _job_deleted(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
+    if not observed.is_live:
         yield ReadLive()
         return
     report = outcome.observe(run, None, observed.own_pods, now)
     report = msgspec.structs.replace(report, job_uid=observed.job_uid)
     if report.failure and report.failure.reason == "JobDeleted":
-        gone = "the TestRun and its Job are gone"
-        failure = outcome.make_failure(FailureClass.INFRA, "ObjectGone", gone)
-        ended = failure if observed.testrun_missing else observed.requested_stop or report.failure
-        report = msgspec.structs.replace(report, status=outcome.status_of(ended), failure=ended)
-    yield from cleanup.close(observed, run, report)
+        message = "the TestRun and its Job are gone"
+        failure = observed.requested_stop or report.failure
+        if observed.testrun_missing:
+            failure = make_failure(FailureClass.INFRA, "ObjectGone", message)
+        status = outcome.final_status(failure)
+        report = msgspec.structs.replace(report, status=status, failure=failure)
+    yield from cleanup.report_end(observed, run, report)
 
 
-def _with_job(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
-    job = observed.own_job or {}
+def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> Iterator[Step]:
+    pod = observed.pod
     report = outcome.observe(run, job, observed.own_pods, now)
     if report.status.final:
-        certain = observed.live or pod_status.terminal(observed.pod)
-        yield from cleanup.close(observed, run, report) if certain else [ReadLive()]
+        certain = observed.is_live or (pod is not None and pod.is_terminal)
+        yield from cleanup.report_end(observed, run, report) if certain else [ReadLive()]
         return
-    wait = _wait(observed, run, now)
-    failure = outcome.stop_reason(job) or observed.requested_stop or _timed_out(wait, now)
-    if failure and not _stopping(observed):
+    wait = _current_wait(observed, run, job, now)
+    expired = wait.expired(now) if wait else None
+    failure = job.stop_reason or observed.requested_stop or expired
+    if failure and not _stop_is_complete(observed, job):
         yield StopJob(failure)
     elif observed.testrun_missing and not failure:
         yield ReadLive()
-    if pod_status.has_log(observed.pod) and observed.log is None and not observed.following:
+    if pod is not None and pod.has_log and observed.log is None and not observed.log_in_progress:
         yield FollowLog()
     needs_events_at = wait_policy.needs_events_at(job)
-    if observed.pod is None and observed.events is None and needs_events_at and not failure:
+    if pod is None and observed.events is None and needs_events_at and not failure:
         yield RequeueAt(needs_events_at) if now < needs_events_at else ReadEvents()
-    yield from _progress(observed, run, report, wait, now)
+    yield from _report_progress(observed, run, report, wait, now)
 
 
-def _wait(observed: Observation, run: Run, now: datetime) -> wait_policy.Wait | None:
-    job = observed.own_job or {}
+def _current_wait(observed: Observation, run: Run, job: JobView, now: datetime) -> Wait | None:
     if observed.pod is None:
         return wait_policy.missing_pod_wait(run, job, observed.events or [], now)
-    since = observed.waiting_since or now
     return wait_policy.pod_wait(
-        run, job, observed.own_pods, since=since, pull_seconds=observed.pull_seconds
+        run,
+        job,
+        observed.pod,
+        since=observed.waiting_since or now,
+        image_pull_timeout_seconds=observed.image_pull_timeout_seconds,
     )
 
 
-def _timed_out(wait: wait_policy.Wait | None, now: datetime) -> Failure | None:
-    return wait.failure if wait and wait.until and wait.until <= now else None
-
-
-def _stopping(observed: Observation) -> bool:
-    """Whether a stop has been carried out whole: noted on the Job, and its pod given no time."""
-    if outcome.stop_reason(observed.own_job) is None:
+def _stop_is_complete(observed: Observation, job: JobView) -> bool:
+    """Return True if the stop is noted on the Job and its pod has no time left."""
+    if job.stop_reason is None:
         return False
-    if section(observed.own_job, "spec").get("suspend"):
-        return True
-    deadline = section(observed.pod, "spec").get("activeDeadlineSeconds")
-    return pod_status.scheduled(observed.pod) and deadline == outcome.STOP_DEADLINE_SECONDS
+    pod = observed.pod
+    out_of_time = (
+        pod is not None
+        and bool(pod.node_name)
+        and pod.active_deadline_seconds == outcome.STOP_DEADLINE_SECONDS
+    )
+    return job.suspend or out_of_time
 
 
-def _waiting(
-    observed: Observation, run: Run, wait: wait_policy.Wait, now: datetime
-) -> Iterator[Step]:
-    """Stay pending without a Job until it can be created or the time is up."""
-    failure = _timed_out(wait, now)
+def _wait_to_create(observed: Observation, run: Run, wait: Wait, now: datetime) -> Iterator[Step]:
+    """Keep the run pending until its Job can be created or the wait has expired."""
+    failure = wait.expired(now)
     if failure:
-        yield from cleanup.close(observed, run, cleanup.ended(failure, now))
+        yield from _fail(observed, run, failure, now)
         return
     report = RunReport(status=Status.PENDING)
-    yield from _progress(observed, run, report, wait, now)
+    yield from _report_progress(observed, run, report, wait, now)
 
 
-def _progress(
-    observed: Observation, run: Run, report: RunReport, wait: wait_policy.Wait | None, now: datetime
+def _report_progress(
+    observed: Observation, run: Run, report: RunReport, wait: Wait | None, now: datetime
 ) -> Iterator[Step]:
-    """Say where a run is that goes on, if that is news, and when its patience will end."""
+    """Report what changed of a run that has not ended, and requeue it for its next deadline."""
     if report.status is Status.PENDING and wait:
-        message = wait.message[: outcome.MAX_TEXT] or None
+        message = wait.message[:MAX_MESSAGE] or None
         report = msgspec.structs.replace(report, status_reason=wait.reason, status_message=message)
     if report != observed.last_report and _is_changed(run, report):
         yield ReportRun(report)
         return
-    yield from notices.tell(observed, now)
-    times = (wait.until if wait else None, outcome.lost_deadline(observed.pod))
-    yield from (RequeueAt(at) for at in times if at and now < at)
+    yield from update_status(observed, now)
+    deadlines = (wait.until if wait else None, outcome.lost_deadline(observed.pod))
+    yield from (RequeueAt(at) for at in deadlines if at and now < at)
 
 
 def _is_changed(run: Run, report: RunReport) -> bool:
@@ -243,6 +242,6 @@ def _is_changed(run: Run, report: RunReport) -> bool:
         return False
     if report.status_reason != run.status_reason:
         return True
-    said = (report.status, report.job_uid, report.started_at)
-    had = (run.status, run.job_uid, run.started_at)
-    return any(value is not None and value != old for value, old in zip(said, had, strict=True))
+    new = (report.status, report.job_uid, report.started_at)
+    old = (run.status, run.job_uid, run.started_at)
+    return any(value is not None and value != was for value, was in zip(new, old, strict=True))

@@ -1,4 +1,4 @@
-"""Reconciler: brings one run as far as it can go now."""
+"""Reconciler: drives one run towards its end: observe, plan, execute."""
 
 import logging
 from collections.abc import Callable
@@ -14,24 +14,25 @@ from sparktest.controller.run_states import RunState, RunStates
 from sparktest.controller.testruns import Key
 from sparktest.errors import ConflictError
 from sparktest.kube import wait_policy
+from sparktest.kube.views import main_pod
 from sparktest.settings import Settings
 
 log = logging.getLogger(__name__)
 
 # A run needs about ten passes from its beginning to its end.
 MAX_PASSES = 20
-# How long what the API said of a run counts as said just now, before a Job is created on it.
-FRESH = timedelta(seconds=2)
+# A run that the API answered within this is fresh enough to create a Job from it.
+JUST_FETCHED = timedelta(seconds=2)
 
 
 class Reconciler:
-    """Looks at a run, makes a plan, carries it out, until nothing is left to do at once.
+    """Observes a run, plans and executes the steps, until nothing is left to do now.
 
-    Threads may share it; no two of them may work on the same key at once.
+    Threads may share it; a key must not be reconciled by two of them at once.
 
     Args:
         cluster: the uid of this cluster.
-        clock: the time now.
+        clock: returns the current time.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class Reconciler:
         self._clock = clock
 
     def reconcile(self, key: Key) -> None:
-        """Bring the run of this key as far as it can go now.
+        """Reconcile the run of this key.
 
         Raises:
-            SparkTestError: something did not answer or refused; to be tried again.
+            SparkTestError: a call failed or was refused; retry.
         """
         state = self._run_states.get(key)
         for _ in range(MAX_PASSES):
@@ -67,19 +68,21 @@ class Reconciler:
             observed = self.observe(key, state, now)
             state.live = None
             steps = plan(observed, now)
-            # Every step is carried out, also after one that brought news.
-            again = [self._actions.execute(step, observed, state) for step in steps]
-            if not any(again):
+            # Every step is executed, also after one that changed what is known.
+            changed = [self._actions.execute(step, observed, state) for step in steps]
+            if not any(changed):
                 self._forget(observed)
                 return
-        raise ConflictError(f"no end of steps after {MAX_PASSES} passes, the last: {steps}")
+        raise ConflictError(f"steps left after {MAX_PASSES} passes, the last: {steps}")
 
     def observe(self, key: Key, state: RunState, now: datetime) -> Observation:
-        """All that is known of the run now."""
-        seen = state.live or self._caches.seen(key)
-        just_fetched = _fresh(state.run_at, now)
-        # What the API said just now needs no audit.
+        """Return everything known about the run now."""
+        seen = state.live or self._caches.get(key)
+        just_fetched = _is_recent(state.run_at, now)
+        # A run that the API just answered exists.
         state.verify_exists = state.verify_exists and not just_fetched
+        waiting = wait_policy.waiting_reason(main_pod(seen.pods))
+        creation_wait_holds = _is_before(now, state.creation_wait_expires_at)
         return Observation(
             key=key,
             cluster=self._cluster,
@@ -90,22 +93,20 @@ class Reconciler:
             job=seen.job,
             job_uid=state.job_uid,
             pods=seen.pods,
-            events=state.events if _before(now, state.events_expire_at) else None,
+            events=state.events if _is_before(now, state.events_expire_at) else None,
             log=self._log_collector.log(key),
-            following=self._log_collector.following(key),
+            log_in_progress=self._log_collector.following(key),
             permanent_error=state.permanent_error,
-            creation_wait=state.creation_wait
-            if _before(now, state.creation_wait_expires_at)
-            else None,
+            creation_wait=state.creation_wait if creation_wait_holds else None,
             last_report=state.last_report,
             last_status=state.last_status,
-            waiting_since=state.track_waiting(wait_policy.waiting_reason(seen.pods), now),
-            live=state.live is not None,
+            waiting_since=state.track_waiting(waiting, now),
+            is_live=state.live is not None,
             verify_exists=state.verify_exists,
             api_error=self._api_run_poller.api_error,
             api_down_since=self._api_run_poller.api_down_since,
-            pull_seconds=self._settings.image_pull_timeout_seconds,
-            api_ttl_seconds=self._settings.job_ttl_seconds,
+            image_pull_timeout_seconds=self._settings.image_pull_timeout_seconds,
+            api_run_ttl_seconds=self._settings.job_ttl_seconds,
         )
 
     def _forget(self, observed: Observation) -> None:
@@ -114,10 +115,10 @@ class Reconciler:
             self._run_states.remove(observed.key)
 
 
-def _fresh(at: datetime | None, now: datetime) -> bool:
-    # Not before: a clock that was set back would keep an old answer fresh.
-    return at is not None and at <= now < at + FRESH
+def _is_recent(at: datetime | None, now: datetime) -> bool:
+    # `at <= now`: a clock that was set back would keep an old answer recent.
+    return at is not None and at <= now < at + JUST_FETCHED
 
 
-def _before(now: datetime, until: datetime | None) -> bool:
+def _is_before(now: datetime, until: datetime | None) -> bool:
     return until is not None and now < until

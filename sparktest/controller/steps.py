@@ -1,4 +1,4 @@
-"""What can be done next for a run: the words in which a plan is written. Values only."""
+"""The steps that a plan consists of. Values only; actions.py and job_actions.py execute them."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -9,21 +9,21 @@ from sparktest.domain import Failure, RunReport
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One thing to do; `asks_api` says whether the HTTP API is needed for it."""
+    """A step; `needs_api` is True if it calls the HTTP API."""
 
     needs_api: ClassVar[bool] = False
 
 
 class AddFinalizer(Step, frozen=True):
-    """Hold the TestRun until its outcome is recorded."""
+    """Put the finalizer on the TestRun, so that it stays until its outcome is stored."""
 
 
 class ReleaseFinalizer(Step, frozen=True):
-    """Let the TestRun go."""
+    """Take the finalizer off the TestRun."""
 
 
 class Register(Step, frozen=True):
-    """Make the TestRun's run in the API, or learn of it: the answer is the same."""
+    """Create the TestRun's run in the API; idempotent by cluster and uid."""
 
     needs_api: ClassVar[bool] = True
 
@@ -36,7 +36,7 @@ class FetchRun(Step, frozen=True):
 
 
 class ClaimRun(Step, frozen=True):
-    """Take an API run for this cluster."""
+    """Claim an API run for this cluster."""
 
     needs_api: ClassVar[bool] = True
 
@@ -50,7 +50,7 @@ class FollowLog(Step, frozen=True):
 
 
 class ReportRun(Step, frozen=True):
-    """Tell the API what became of the run."""
+    """Report status and outcome of the run to the API."""
 
     needs_api: ClassVar[bool] = True
     report: RunReport
@@ -67,7 +67,7 @@ class DeleteJob(Step, frozen=True):
 
 
 class PatchJobTtl(Step, frozen=True):
-    """Have Kubernetes delete the finished Job after that time."""
+    """Have Kubernetes delete the finished Job after this time."""
 
     seconds: int
 
@@ -79,7 +79,7 @@ class PatchStatus(Step, frozen=True):
 
 
 class RecordEvent(Step, frozen=True):
-    """Say it in a Warning Event on the TestRun; best effort."""
+    """Record a Warning Event on the TestRun; best effort."""
 
     reason: str
     message: str
@@ -90,16 +90,16 @@ class ReadEvents(Step, frozen=True):
 
 
 class ReadLive(Step, frozen=True):
-    """Read TestRun, Job, pods and run from where they are: caches have no common order."""
+    """Read TestRun, Job, pods and run from their sources: the caches have no common order."""
 
     needs_api: ClassVar[bool] = True
 
 
 class RequeueAt(Step, frozen=True):
-    """Make another plan at that time even if nothing is heard until then."""
+    """Reconcile again at that time, even if no event comes."""
 
     at: datetime
 
 
 class DeferUntilApiUp(Step, frozen=True):
-    """Wait until the API answers again."""
+    """Reconcile again when the API answers."""

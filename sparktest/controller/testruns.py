@@ -1,13 +1,15 @@
-"""What a TestRun object says. Pure; the object may be of an older schema and lack anything."""
+"""TestRun objects as values. Pure; an object of an older schema may lack any field."""
 
 from typing import Any
 
+import msgspec
+
 from sparktest.domain import Status
+from sparktest.kube.fields import Object, integer, items, mapping, text
 from sparktest.kube.jobs import FINALIZER, job_name_of_testrun
-from sparktest.kube.pods import Object, section
 
 ABANDON = "sparktest.dev/abandon"
-# A run's name is at most this long; a TestRun's may be 253, and k8sRef has it whole.
+# A run's name is at most this long; a TestRun's may have 253 characters, and k8sRef has them all.
 MAX_NAME = 200
 FINAL_PHASES = frozenset(status.phase for status in Status if status.final)
 SPEC = (
@@ -26,60 +28,82 @@ SPEC = (
     "ttlSecondsAfterFinished",
 )
 
+# Namespace and Job name: identifies a run everywhere in the controller.
 Key = tuple[str, str]
 
 
-def key_of(testrun: Object) -> Key:
-    """Namespace and Job's name: what a run is known by everywhere in the controller."""
-    metadata = section(testrun, "metadata")
-    name, uid = str(metadata.get("name")), str(metadata.get("uid"))
-    return str(metadata.get("namespace")), job_name_of_testrun(name, uid)
+class TestRunView(msgspec.Struct, frozen=True, kw_only=True):
+    """A TestRun.
+
+    Attributes:
+        finalizers: all finalizers, in order.
+        is_abandoned: a person has asked to release it without a recorded outcome.
+        spec: the fields that a run is made of; empty once the status is final.
+        status: the whole `.status`, to be compared with the one to be written.
+    """
+
+    key: Key
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int | None
+    finalizers: tuple[str, ...]
+    is_deleting: bool
+    is_abandoned: bool
+    is_cancelled: bool
+    ttl_seconds: int | None
+    spec: Object
+    status: Object
+
+    @property
+    def has_finalizer(self) -> bool:
+        """True if the controller's finalizer is on it."""
+        return FINALIZER in self.finalizers
+
+    @property
+    def status_is_final(self) -> bool:
+        """True if the status is final. It is written last, so everything else is stored."""
+        return text(self.status, "phase") in FINAL_PHASES
 
 
-def has_finalizer(testrun: Object) -> bool:
-    """Whether our finalizer is on it."""
-    return FINALIZER in finalizers(testrun)
+def parse_testrun(testrun: Object) -> TestRunView:
+    """Return the TestRun as a value."""
+    metadata, spec, status = (mapping(testrun, name) for name in ("metadata", "spec", "status"))
+    namespace, name, uid = (text(metadata, field) for field in ("namespace", "name", "uid"))
+    # A finished TestRun is never registered again, and many of them stay in the cache.
+    finished = text(status, "phase") in FINAL_PHASES
+    kept = () if finished else SPEC
+    finalizers = metadata.get("finalizers")
+    return TestRunView(
+        key=(namespace, job_name_of_testrun(name, uid)),
+        namespace=namespace,
+        name=name,
+        uid=uid,
+        resource_version=text(metadata, "resourceVersion"),
+        generation=integer(metadata, "generation"),
+        finalizers=tuple(finalizers) if isinstance(finalizers, list) else (),
+        is_deleting="deletionTimestamp" in metadata,
+        is_abandoned=mapping(metadata, "annotations").get(ABANDON) == "true",
+        is_cancelled=spec.get("cancelled") is True,
+        ttl_seconds=integer(spec, "ttlSecondsAfterFinished"),
+        spec={field: spec[field] for field in kept if spec.get(field) is not None},
+        status=status,
+    )
 
 
-def finalizers(testrun: Object) -> list[str]:
-    """All finalizers on it, in order."""
-    return list(section(testrun, "metadata").get("finalizers") or [])
-
-
-def is_deleting(testrun: Object) -> bool:
-    """Whether somebody has asked to delete it."""
-    return "deletionTimestamp" in section(testrun, "metadata")
-
-
-def is_abandoned(testrun: Object) -> bool:
-    """Whether a person said to let it go although its outcome is not recorded."""
-    annotations = section(testrun, "metadata").get("annotations") or {}
-    return annotations.get(ABANDON) == "true"
-
-
-def is_cancelled(testrun: Object) -> bool:
-    """Whether `spec.cancelled` is true."""
-    return section(testrun, "spec").get("cancelled") is True
-
-
-def status_is_final(testrun: Object) -> bool:
-    """Whether its status says how it ended. That is written last, so all else is recorded."""
-    return section(testrun, "status").get("phase") in FINAL_PHASES
-
-
-def ttl_seconds(testrun: Object) -> int | None:
-    """`spec.ttlSecondsAfterFinished`."""
-    found = section(testrun, "spec").get("ttlSecondsAfterFinished")
-    return found if isinstance(found, int) else None
-
-
-def create_run_payload(testrun: Object, cluster: str) -> dict[str, Any]:
-    """The body that registers it with the API."""
-    metadata, spec = section(testrun, "metadata"), section(testrun, "spec")
+def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
+    """Return the body of `POST /api/test-runs` that registers the TestRun."""
     return {
-        "name": str(metadata.get("name"))[:MAX_NAME],
+        "name": testrun.name[:MAX_NAME],
         "origin": "crd",
         "cluster": cluster,
-        "k8sRef": {key: metadata.get(key) for key in ("namespace", "name", "uid")},
-        **{field: spec[field] for field in SPEC if spec.get(field) is not None},
+        "k8sRef": {"namespace": testrun.namespace, "name": testrun.name, "uid": testrun.uid},
+        **testrun.spec,
     }
+
+
+def status_condition(status: Object, kind: str) -> Object:
+    """Return the condition of this type as it stands in the status, {} where there is none."""
+    found = (entry for entry in items(status, "conditions") if entry.get("type") == kind)
+    return next(found, {})

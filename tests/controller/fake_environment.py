@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from sparktest.client import ApiClient
-from sparktest.controller import api_run_poller, testruns
+from sparktest.controller import api_run_poller
 from sparktest.controller.actions import Actions
 from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
@@ -13,7 +13,7 @@ from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.plan import plan
 from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.run_states import RunState, RunStates
-from sparktest.controller.testruns import Key
+from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import SparkTestError
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster
 from sparktest.settings import Settings
@@ -106,7 +106,7 @@ class Controller:
     def plans(self) -> dict[Key, list[Any]]:
         """What it would still do."""
         environment = self.environment
-        keys = {testruns.key_of(obj) for obj in environment.cluster.all(TESTRUNS)}
+        keys = {parse_testrun(obj).key for obj in environment.cluster.all(TESTRUNS)}
         keys |= {
             (job["metadata"]["namespace"], job["metadata"]["name"])
             for job in environment.cluster.all(JOBS)
@@ -125,7 +125,7 @@ class Controller:
 
     def _audit(self) -> None:
         for job in self.caches.jobs():
-            key = (job["metadata"]["namespace"], job["metadata"]["name"])
+            key = (job.namespace, job.name)
             self.run_states.verify_exists(key)
             self.add(key)
 

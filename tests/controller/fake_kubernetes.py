@@ -1,10 +1,10 @@
-"""What Kubernetes itself does with Jobs and pods: Job controller, garbage collector, kubelet."""
+"""A fake of Kubernetes' own controllers: Job controller, garbage collector, kubelet."""
 
 from datetime import datetime
 from typing import Any
 
-from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import EVENTS, JOBS, PODS
+from sparktest.kube.views import parse_conditions, parse_job, parse_pod
 from tests.controller.fake_cluster import FakeCluster
 
 Object = dict[str, Any]
@@ -34,16 +34,16 @@ class FakeKubernetes:
     def _sync(self, job: Object) -> None:
         name = job["metadata"]["name"]
         pods = [pod for pod in self.cluster.all(PODS) if job_of(pod) == name]
-        if pod_status.condition(job, "Failed") or pod_status.condition(job, "Complete"):
+        if parse_job(job).is_finished:
             return
         if job["spec"].get("suspend"):
             for pod in pods:
-                if not pod_status.terminal(pod):
+                if not parse_pod(pod).is_terminal:
                     self.cluster.remove(PODS, NAMESPACE, pod["metadata"]["name"])
             self._condition(job, "Suspended", "JobSuspended")
-        elif pods and pod_status.phase(pods[0]) == "Succeeded":
+        elif pods and pods[0]["status"]["phase"] == "Succeeded":
             self._condition(job, "Complete", "CompletionsReached")
-        elif pods and pod_status.phase(pods[0]) == "Failed":
+        elif pods and pods[0]["status"]["phase"] == "Failed":
             self._condition(job, "Failed", "BackoffLimitExceeded")
         elif not pods:
             self._without_pod(job)
@@ -59,7 +59,7 @@ class FakeKubernetes:
             self.cluster.put(PODS, pod_of(self.cluster.put(JOBS, job)))
 
     def _condition(self, job: Object, kind: str, reason: str) -> None:
-        if pod_status.condition(job, kind):
+        if kind in parse_conditions(job.get("status", {})):
             return
         found = {"type": kind, "status": "True", "reason": reason}
         found["lastTransitionTime"] = _text(self.now)
@@ -101,13 +101,13 @@ class FakeKubernetes:
 
     def end_container(self, pod: Object, code: int = 0, **status: Any) -> None:
         """End the container with that code, if it runs."""
-        state = pod_status.container_state(pod)
-        if state[0] != "running":
+        if parse_pod(pod).container.kind != "running":
             return
+        (status_of_test,) = pod["status"]["containerStatuses"]
         ended = {
             "exitCode": code,
             "reason": "Completed" if code == 0 else "Error",
-            "startedAt": state[1]["startedAt"],
+            "startedAt": status_of_test["state"]["running"]["startedAt"],
             "finishedAt": _text(self.now),
         }
         phase = "Succeeded" if code == 0 and not status else "Failed"
@@ -116,9 +116,9 @@ class FakeKubernetes:
     def enforce_deadlines(self) -> None:
         """End the pods that were given no time, as a stop does."""
         for pod in self.pods():
-            if pod["spec"]["activeDeadlineSeconds"] != 1 or pod_status.terminal(pod):
+            if pod["spec"]["activeDeadlineSeconds"] != 1 or parse_pod(pod).is_terminal:
                 continue
-            if pod_status.has_log(pod):
+            if parse_pod(pod).has_log:
                 self.end_container(pod, 137, reason="DeadlineExceeded")
             else:
                 lost = {"exitCode": 137, "reason": "ContainerStatusUnknown"}

@@ -1,15 +1,14 @@
-"""Views and logs as the controller has them, in slow motion: nothing comes until it is told to."""
+"""Fakes of the controller's caches and log collector that progress only when a test says so."""
 
 from collections.abc import Callable
 from typing import Any
 
-from sparktest.controller import testruns
 from sparktest.controller.caches import ClusterState
 from sparktest.controller.logs.stream import PodState
-from sparktest.controller.testruns import Key
+from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.domain import Log, LogState
-from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Resource
+from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import job_of
 
@@ -17,7 +16,7 @@ Object = dict[str, Any]
 
 
 class LaggingCaches:
-    """Views whose watch delivers nothing until it is told to, each kind in its own time."""
+    """Caches whose watches deliver nothing until `deliver`, each kind by itself."""
 
     def __init__(self, cluster: FakeCluster, on_key: Callable[[Key], None]) -> None:
         self._cluster = cluster
@@ -29,7 +28,7 @@ class LaggingCaches:
         for resource in self._read_to:
             self._read_to[resource] = len(cluster.changed)
         for resource, namespace, name in list(self._cache):
-            self._tell(resource, self._cache[resource, namespace, name])
+            self._notify(resource, self._cache[resource, namespace, name])
 
     def deliver(self, resource: Resource) -> None:
         """Bring this kind up to date."""
@@ -41,34 +40,36 @@ class LaggingCaches:
             if obj is None:
                 self._cache.pop(key, None)
                 if old is not None:
-                    self._tell(resource, old)
+                    self._notify(resource, old)
             elif old is None or _version(obj) > _version(old):
                 self._cache[key] = obj
-                self._tell(resource, obj)
+                self._notify(resource, obj)
         self._read_to[resource] = len(self._cluster.changed)
 
-    def seen(self, key: Key) -> ClusterState:
+    def get(self, key: Key) -> ClusterState:
         namespace, name = key
-        testrun = next(
-            (
-                obj
-                for at, obj in self._cache.items()
-                if at[0] == TESTRUNS and testruns.key_of(obj) == key
-            ),
-            None,
-        )
+        testruns = (parse_testrun(obj) for at, obj in self._cache.items() if at[0] == TESTRUNS)
         pods = [obj for at, obj in self._cache.items() if at[0] == PODS and job_of(obj) == name]
-        return ClusterState(testrun, self._cache.get((JOBS, namespace, name)), pods)
+        job = self._cache.get((JOBS, namespace, name))
+        return ClusterState(
+            next((testrun for testrun in testruns if testrun.key == key), None),
+            parse_job(job) if job else None,
+            [parse_pod(pod) for pod in pods],
+        )
 
-    def read(self, key: Key, testrun_name: str | None) -> ClusterState:
+    def read_live(self, key: Key, testrun_name: str | None) -> ClusterState:
         objects = self._cluster.objects
-        testrun = objects.get((TESTRUNS, key[0], testrun_name or ""))
-        if testrun is not None and testruns.key_of(testrun) != key:
-            testrun = None
-        return ClusterState(testrun, objects.get((JOBS, *key)), self.read_pods(key))
+        found = objects.get((TESTRUNS, key[0], testrun_name or ""))
+        testrun = parse_testrun(found) if found else None
+        job = objects.get((JOBS, *key))
+        return ClusterState(
+            testrun if testrun and testrun.key == key else None,
+            parse_job(job) if job else None,
+            self.read_pods(key),
+        )
 
-    def read_pods(self, key: Key) -> list[Object]:
-        return [pod for pod in self._cluster.all(PODS) if job_of(pod) == key[1]]
+    def read_pods(self, key: Key) -> list[PodView]:
+        return [parse_pod(pod) for pod in self._cluster.all(PODS) if job_of(pod) == key[1]]
 
     def put(self, resource: Resource, obj: Object) -> None:
         key = (resource, obj["metadata"]["namespace"], obj["metadata"]["name"])
@@ -76,16 +77,16 @@ class LaggingCaches:
         if old is None or _version(obj) > _version(old):
             self._cache[key] = obj
 
-    def jobs(self) -> list[Object]:
-        return [obj for at, obj in self._cache.items() if at[0] == JOBS]
+    def jobs(self) -> list[JobView]:
+        return [parse_job(obj) for at, obj in self._cache.items() if at[0] == JOBS]
 
     def pod_state(self, namespace: str, name: str) -> PodState:
         return PodState.GONE
 
-    def _tell(self, resource: Resource, obj: Object) -> None:
+    def _notify(self, resource: Resource, obj: Object) -> None:
         metadata = obj["metadata"]
         if resource == TESTRUNS:
-            self._on_key(testruns.key_of(obj))
+            self._on_key(parse_testrun(obj).key)
         elif resource == JOBS:
             self._on_key((metadata["namespace"], metadata["name"]))
         elif resource == PODS and job_of(obj):
@@ -105,9 +106,9 @@ class PromptLogCollector:
         self._pods: dict[Key, str] = {}
         self._logs: dict[Key, Log] = {}
 
-    def follow(self, key: Key, run_id: str, pod: Object) -> bool:
+    def follow(self, key: Key, run_id: str, pod: PodView) -> bool:
         if key not in self._logs:
-            self._pods[key] = pod["metadata"]["name"]
+            self._pods[key] = pod.name
         return True
 
     def following(self, key: Key) -> bool:
@@ -123,7 +124,7 @@ class PromptLogCollector:
         """Have the logs of all pods that have ended stored."""
         for key, name in [] if self.hold else list(self._pods.items()):
             pod = self._cluster.objects.get((PODS, key[0], name))
-            if pod is None or pod_status.terminal(pod):
+            if pod is None or parse_pod(pod).is_terminal:
                 del self._pods[key]
                 state = LogState.COMPLETE if pod is not None else LogState.PARTIAL
                 self._logs[key] = Log(state=state, bytes=5)

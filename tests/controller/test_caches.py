@@ -1,4 +1,4 @@
-"""What was last seen of a run is found by its key; what was never seen is not taken for gone."""
+"""The state of a run is found by its key; what was never seen is not taken for gone."""
 
 import copy
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import pytest
 
 from sparktest.controller.caches import Caches
 from sparktest.controller.logs.stream import PodState
-from sparktest.controller.testruns import Key, key_of
+from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster, Resource
 from tests.controller.fake_cluster import FakeCluster
@@ -19,7 +19,7 @@ Object = dict[str, Any]
 
 
 @pytest.mark.parametrize(("phase", "state"), [("Running", "running"), ("Failed", "ended")])
-def test_a_pod_that_no_watch_has_told_of_yet_is_not_taken_for_gone(phase: str, state: str) -> None:
+def test_a_pod_that_no_watch_has_delivered_is_read_live(phase: str, state: str) -> None:
     cluster = FakeCluster(lambda: datetime.now(UTC), Faults())
     caches = Caches(cast("Cluster", cluster), (), lambda key: None)
     assert caches.pod_state(NAMESPACE, "a") is PodState.GONE
@@ -28,30 +28,34 @@ def test_a_pod_that_no_watch_has_told_of_yet_is_not_taken_for_gone(phase: str, s
     assert caches.pod_state(NAMESPACE, "a") is PodState(state)
 
 
-def test_a_cluster_that_does_not_answer_does_not_say_that_a_pod_is_gone() -> None:
-    class Away(FakeCluster):
+def test_an_unreachable_cluster_does_not_mean_that_a_pod_is_gone() -> None:
+    class Unreachable(FakeCluster):
         def get(self, *_: object) -> dict[str, object]:
             raise UnavailableError("no answer")
 
-    cluster = Away(lambda: datetime.now(UTC), Faults())
+    cluster = Unreachable(lambda: datetime.now(UTC), Faults())
     caches = Caches(cast("Cluster", cluster), (), lambda key: None)
     assert caches.pod_state(NAMESPACE, "a") is PodState.RUNNING
 
 
-# --- what is found by the key of a run -----------------------------------------------------------
+# --- the state of a run, by its key --------------------------------------------------------------
 
 
-class Scene:
-    """Views whose informers are not started: what a watch would bring is put in by hand."""
+class Watched:
+    """Caches whose informers are not started: `event` delivers what a watch would."""
 
     def __init__(self, *namespaces: str) -> None:
         self.cluster = FakeCluster(lambda: datetime.now(UTC), Faults())
-        self.last_status: list[Key] = []
-        self.caches = Caches(cast("Cluster", self.cluster), namespaces, self.last_status.append)
+        self.keys: list[Key] = []
+        self.caches = Caches(cast("Cluster", self.cluster), namespaces, self.keys.append)
 
-    def comes(self, resource: Resource, obj: Object, *, deleted: bool = False) -> None:
-        """A watch brings the object."""
-        kinds = {TESTRUNS: self.caches._testruns, JOBS: self.caches._jobs, PODS: self.caches._pods}
+    def event(self, resource: Resource, obj: Object, *, deleted: bool = False) -> None:
+        """Deliver an event of a watch."""
+        kinds: dict[Resource, Any] = {
+            TESTRUNS: self.caches._testruns,
+            JOBS: self.caches._jobs,
+            PODS: self.caches._pods,
+        }
         informers = kinds[resource]
         informer = informers.get(obj["metadata"]["namespace"]) or informers[None]
         informer._apply("DELETED" if deleted else "ADDED", copy.deepcopy(obj))
@@ -68,101 +72,110 @@ def pod_of(job: str, name: str, version: int = 1) -> Object:
 
 
 TESTRUN = made("smoke")
-KEY = key_of(TESTRUN)
+KEY = parse_testrun(TESTRUN).key
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def watched() -> Watched:
+    return Watched()
 
 
-def test_testrun_job_and_pods_of_a_run_are_found_by_its_key(scene: Scene) -> None:
-    scene.comes(TESTRUNS, TESTRUN)
-    scene.comes(JOBS, made(KEY[1]))
+def test_testrun_job_and_pods_of_a_run_are_found_by_its_key(watched: Watched) -> None:
+    watched.event(TESTRUNS, TESTRUN)
+    watched.event(JOBS, made(KEY[1]))
     for name in ("a", "b"):
-        scene.comes(PODS, pod_of(KEY[1], name))
-    scene.comes(PODS, pod_of("another", "c"))
-    assert scene.last_status == [KEY] * 4 + [(NAMESPACE, "another")]
-    testrun, job, pods = scene.caches.seen(KEY)
-    assert (testrun, (job or {})["metadata"]["name"]) == (TESTRUN, KEY[1])
-    assert {pod["metadata"]["name"] for pod in pods} == {"a", "b"}
+        watched.event(PODS, pod_of(KEY[1], name))
+    watched.event(PODS, pod_of("another", "c"))
+    assert watched.keys == [KEY] * 4 + [(NAMESPACE, "another")]
+    testrun, job, pods = watched.caches.get(KEY)
+    assert testrun == parse_testrun(TESTRUN)
+    assert job is not None
+    assert job.name == KEY[1]
+    assert {pod.name for pod in pods} == {"a", "b"}
 
 
-def test_what_is_gone_is_told_once_more_and_not_found(scene: Scene) -> None:
-    scene.comes(TESTRUNS, TESTRUN)
-    scene.comes(PODS, pod_of(KEY[1], "a"))
-    scene.last_status.clear()
-    scene.comes(TESTRUNS, made("smoke", 2), deleted=True)
-    scene.comes(PODS, pod_of(KEY[1], "a", 2), deleted=True)
-    assert scene.last_status == [KEY, KEY]
-    assert scene.caches.seen(KEY) == (None, None, [])
-    assert (scene.caches._pod_names, scene.caches._testrun_names) == ({}, {})
+def test_the_key_of_a_deleted_object_is_passed_on_and_the_object_not_found(
+    watched: Watched,
+) -> None:
+    watched.event(TESTRUNS, TESTRUN)
+    watched.event(PODS, pod_of(KEY[1], "a"))
+    watched.keys.clear()
+    watched.event(TESTRUNS, made("smoke", 2), deleted=True)
+    watched.event(PODS, pod_of(KEY[1], "a", 2), deleted=True)
+    assert watched.keys == [KEY, KEY]
+    assert watched.caches.get(KEY) == (None, None, [])
+    assert (watched.caches._pod_names, watched.caches._testrun_names) == ({}, {})
 
 
-def test_a_testrun_made_again_under_its_name_is_another_run(scene: Scene) -> None:
-    scene.comes(TESTRUNS, TESTRUN)
-    second = made("smoke", 2, metadata={"uid": "another"})
-    scene.comes(TESTRUNS, second)
-    assert scene.last_status == [KEY, KEY, key_of(second)]
-    assert scene.caches.seen(KEY).testrun is None
-    assert scene.caches.seen(key_of(second)).testrun == second
+def test_a_testrun_created_again_under_its_name_is_another_run(watched: Watched) -> None:
+    watched.event(TESTRUNS, TESTRUN)
+    again = made("smoke", 2, metadata={"uid": "another"})
+    second = parse_testrun(again)
+    watched.event(TESTRUNS, again)
+    assert watched.keys == [KEY, KEY, second.key]
+    assert watched.caches.get(KEY).testrun is None
+    assert watched.caches.get(second.key).testrun == second
 
 
-def test_a_pod_of_no_job_is_nobodys(scene: Scene) -> None:
-    scene.comes(PODS, made("stray", metadata={"labels": None}))
-    assert scene.last_status == []
+def test_a_pod_without_a_job_is_ignored(watched: Watched) -> None:
+    watched.event(PODS, made("stray", metadata={"labels": None}))
+    assert watched.keys == []
 
 
-def test_in_each_namespace_that_is_watched_a_run_is_found_and_elsewhere_none() -> None:
-    scene = Scene(NAMESPACE, "other")
-    elsewhere = made("smoke", metadata={"namespace": "other"})
-    for testrun in (TESTRUN, elsewhere):
-        scene.comes(TESTRUNS, testrun)
-        assert scene.caches.seen(key_of(testrun)).testrun == testrun
-    unseen = made("smoke", metadata={"namespace": "third"})
-    scene.caches.put(TESTRUNS, unseen)
-    assert scene.caches.seen(key_of(unseen)) == (None, None, [])
+def test_runs_are_found_in_the_watched_namespaces_only() -> None:
+    watched = Watched(NAMESPACE, "other")
+    for obj in (TESTRUN, made("smoke", metadata={"namespace": "other"})):
+        watched.event(TESTRUNS, obj)
+        testrun = parse_testrun(obj)
+        assert watched.caches.get(testrun.key).testrun == testrun
+    elsewhere = made("smoke", metadata={"namespace": "third"})
+    watched.caches.put(TESTRUNS, elsewhere)
+    assert watched.caches.get(parse_testrun(elsewhere).key) == (None, None, [])
 
 
-def test_what_a_write_answered_is_seen_at_once(scene: Scene) -> None:
-    scene.caches.put(JOBS, made(KEY[1], spec={"suspend": True}))
-    assert (scene.caches.seen(KEY).job or {})["spec"] == {"suspend": True}
+def test_the_answer_to_a_write_is_in_the_cache_at_once(watched: Watched) -> None:
+    watched.caches.put(JOBS, made(KEY[1], spec={"suspend": True}))
+    job = watched.caches.get(KEY).job
+    assert job is not None
+    assert job.suspend
 
 
-def test_a_live_read_finds_what_no_watch_has_told_of(scene: Scene) -> None:
-    scene.cluster.put(TESTRUNS, TESTRUN)
-    scene.cluster.put(JOBS, made(KEY[1]))
-    scene.cluster.put(PODS, pod_of(KEY[1], "a"))
-    testrun, job, pods = scene.caches.read(KEY, "smoke")
+def test_a_live_read_finds_what_no_watch_has_delivered(watched: Watched) -> None:
+    watched.cluster.put(TESTRUNS, TESTRUN)
+    watched.cluster.put(JOBS, made(KEY[1]))
+    watched.cluster.put(PODS, pod_of(KEY[1], "a"))
+    testrun, job, pods = watched.caches.read_live(KEY, "smoke")
     assert testrun is not None
     assert job is not None
-    assert [pod["metadata"]["name"] for pod in pods] == ["a"]
-    assert scene.caches.read(KEY, None).testrun is None
-    assert scene.caches.read((NAMESPACE, "another"), "smoke") == (None, None, [])
+    assert [pod.name for pod in pods] == ["a"]
+    assert watched.caches.read_live(KEY, None).testrun is None
+    assert watched.caches.read_live((NAMESPACE, "another"), "smoke") == (None, None, [])
 
 
-def test_of_a_job_and_a_pod_only_what_is_read_is_kept(scene: Scene) -> None:
-    noise = {"managedFields": [{}], "annotations": {"a": "b"}}
-    spec = {"suspend": False, "template": {"spec": {"containers": [{}]}}, "nodeName": "n"}
-    scene.comes(JOBS, made(KEY[1], spec=spec, metadata=noise))
-    scene.comes(PODS, pod_of(KEY[1], "a") | {"spec": spec, "status": {"phase": "Running", "x": 1}})
-    _, job, (pod,) = scene.caches.seen(KEY)
-    assert (job or {})["spec"] == {"suspend": False}
-    assert (job or {})["metadata"]["annotations"] == {"a": "b"}
-    assert "managedFields" not in (job or {})["metadata"]
-    assert (pod["spec"], pod["status"]) == ({"nodeName": "n"}, {"phase": "Running"})
+def test_a_cached_object_is_smaller_than_two_kilobytes(watched: Watched) -> None:
+    noise = {"managedFields": [{"fields": "x" * 9000}], "annotations": {"note": "x" * 9000}}
+    spec = {"template": {"spec": {"containers": [{"command": ["x" * 9000]}]}}}
+    watched.event(JOBS, made(KEY[1], spec=spec, metadata=noise))
+    watched.event(TESTRUNS, made("smoke", spec={"commands": ["x" * 9000]}, metadata=noise))
+    watched.event(
+        TESTRUNS,
+        made("smoke", 2, spec={"commands": ["x" * 9000]}, status={"phase": "Failed"}),
+    )
+    testrun, job, _ = watched.caches.get(KEY)
+    assert len(repr(job)) < 2000
+    assert len(repr(testrun)) < 2000
 
 
-def test_it_has_seen_all_only_when_each_kind_in_each_namespace_is_listed() -> None:
-    caches = Scene("a", "b").caches
+def test_caches_are_synced_when_every_kind_in_every_namespace_is_listed() -> None:
+    caches = Watched("a", "b").caches
     for informer in caches._informers():
         assert not caches.synced(0)
         informer.synced.set()
     assert caches.synced(0)
 
 
-def test_problems_are_named_once() -> None:
-    caches = Scene("a", "b").caches
+def test_each_problem_is_listed_once() -> None:
+    caches = Watched("a", "b").caches
     for informer in caches._informers():
         informer.problem = "refused"
     caches._informers()[0].problem = None

@@ -17,9 +17,10 @@ from sparktest.controller.steps import (
     Step,
 )
 from sparktest.domain import FailureClass, Log, LogState, Origin, Run, RunReport, Status
+from sparktest.kube.failures import make_failure
 from sparktest.kube.jobs import FINALIZER
-from sparktest.kube.outcome import make_failure
-from tests.controller.objects import NOW, REF, job, observation, pod, run
+from sparktest.kube.views import parse_job
+from tests.controller.objects import NOW, REF, a_testrun, job, job_object, observation, pod, run
 
 EVICTED = make_failure(FailureClass.INFRA, "Evicted", "low on memory")
 PASSED = RunReport(status=Status.SUCCEEDED, started_at=NOW, finished_at=NOW)
@@ -31,27 +32,27 @@ def ended(**fields: Any) -> Run:
 
 def final(found: Observation) -> list[Step]:
     assert found.run is not None
-    steps = cleanup.final(found, found.run, NOW)
+    steps = cleanup.finish(found, found.run, NOW)
     return [step for step in steps if not isinstance(step, PatchStatus)]
 
 
 def closed(found: Observation, report: RunReport = PASSED) -> list[Step]:
     assert found.run is not None
-    return list(cleanup.close(found, found.run, report))
+    return list(cleanup.report_end(found, found.run, report))
 
 
 # --- the log comes before the end ----------------------------------------------------------------
 
 
-def test_an_end_is_not_reported_while_the_log_is_being_stored() -> None:
-    assert closed(observation(run(), following=True)) == []
+def test_an_end_is_not_reported_while_the_log_is_in_progress() -> None:
+    assert closed(observation(run(), log_in_progress=True)) == []
 
 
-def test_a_log_that_nobody_has_begun_to_store_is_stored_first() -> None:
+def test_the_log_is_stored_before_the_end_is_reported() -> None:
     assert closed(observation(run(), job=job(), pods=[pod("terminated")])) == [FollowLog()]
 
 
-def test_an_end_is_reported_with_what_is_stored_of_the_log() -> None:
+def test_an_end_is_reported_with_the_state_of_the_log() -> None:
     stored = Log(state=LogState.COMPLETE, bytes=7)
     (step,) = closed(observation(run(), job=job(), pods=[pod("terminated")], log=stored))
     assert isinstance(step, ReportRun)
@@ -63,11 +64,11 @@ def test_an_end_is_reported_with_what_is_stored_of_the_log() -> None:
 @pytest.mark.parametrize(
     ("found", "report", "wanted"),
     [
-        (run(), cleanup.ended(EVICTED, NOW), Log(state=LogState.NONE, reason="NotStarted")),
+        (run(), cleanup.failed_report(EVICTED, NOW), Log(state=LogState.NONE, reason="NotStarted")),
         (run(), PASSED, Log(state=LogState.NONE, reason="PodDeleted")),
         (
             run(log=Log(bytes=5)),
-            cleanup.ended(EVICTED, NOW),
+            cleanup.failed_report(EVICTED, NOW),
             Log(state=LogState.PARTIAL, reason="Evicted", bytes=5),
         ),
         (
@@ -78,7 +79,7 @@ def test_an_end_is_reported_with_what_is_stored_of_the_log() -> None:
     ],
     ids=["never started", "its pod is gone", "a part is stored", "a part, and it passed"],
 )
-def test_where_there_is_no_log_to_read_the_run_says_so(
+def test_a_run_without_a_readable_log_has_the_reason(
     found: Run, report: RunReport, wanted: Log
 ) -> None:
     (step,) = closed(observation(found), report)
@@ -100,67 +101,81 @@ def test_a_testrun_without_a_ttl_keeps_its_job() -> None:
 
 def test_the_job_of_an_api_run_gets_the_ttl_of_the_settings() -> None:
     of_api = run(Status.SUCCEEDED, origin=Origin.API, finished_at=NOW)
-    assert final(observation(of_api, job=job(), testrun=None, api_ttl_seconds=9)) == [
+    assert final(observation(of_api, job=job(), testrun=None, api_run_ttl_seconds=9)) == [
         PatchJobTtl(9)
     ]
 
 
-def test_a_job_that_has_a_ttl_is_left_alone() -> None:
+def test_a_job_with_a_ttl_is_left_alone() -> None:
     of_api = run(Status.SUCCEEDED, origin=Origin.API, finished_at=NOW)
     there = job(ttlSecondsAfterFinished=0)
     assert final(observation(of_api, job=there, testrun=None)) == []
 
 
-def test_a_suspended_job_is_removed_for_no_ttl_ever_takes_it() -> None:
+def test_a_suspended_job_is_deleted_as_a_ttl_never_deletes_it() -> None:
     found = observation(ended(ttl_seconds_after_finished=60), job=job(status={}, suspend=True))
     assert final(found) == [DeleteJob()]
 
 
 @pytest.mark.parametrize("suspended", [True, False])
-def test_a_job_of_somebody_else_is_neither_removed_nor_given_a_ttl(suspended: bool) -> None:
-    theirs = job(status={}, owner=[{"uid": "other", "controller": True}], suspend=suspended)
-    assert final(observation(ended(ttl_seconds_after_finished=60), job=theirs)) == []
+def test_a_foreign_job_is_neither_deleted_nor_given_a_ttl(suspended: bool) -> None:
+    theirs = job_object(status={}, owner=[{"uid": "other", "controller": True}], suspend=suspended)
+    foreign = parse_job(theirs)
+    assert final(observation(ended(ttl_seconds_after_finished=60), job=foreign)) == []
     theirs["metadata"]["labels"] = {}
     of_api = run(Status.FAILED, origin=Origin.API, finished_at=NOW)
-    assert final(observation(of_api, job=theirs, testrun=None)) == []
-    assert list(cleanup.ttl(observation(None, job=theirs))) == []
+    assert final(observation(of_api, job=parse_job(theirs), testrun=None)) == []
 
 
-def test_a_testrun_with_a_ttl_whose_run_is_not_known_any_more_still_gets_it() -> None:
-    found = observation(None, job=job())
-    assert found.testrun is not None
-    found.testrun["spec"]["ttlSecondsAfterFinished"] = 60
-    assert list(cleanup.ttl(found)) == [PatchJobTtl(60)]
+@pytest.mark.parametrize("owner", [None, [], [{"uid": "other", "controller": True}]])
+def test_a_foreign_job_gets_no_ttl_from_a_testrun_whose_run_is_unknown(owner: Any) -> None:
+    testrun = a_testrun(spec={"ttlSecondsAfterFinished": 60})
+    foreign = job(owner=owner)
+    assert list(cleanup.set_ttl(observation(testrun=testrun, job=foreign))) == []
 
 
-def test_a_pod_that_goes_on_beside_a_test_that_has_ended_is_removed_once_that_is_certain() -> None:
-    beside = pod("terminated", phase="Running")
-    beside["status"]["containerStatuses"].append({"name": "mesh", "state": {"running": {}}})
-    assert final(observation(ended(), job=job(status={}), pods=[beside])) == [ReadLive()]
-    assert final(observation(ended(), job=job(status={}), pods=[beside], live=True)) == [
-        DeleteJob()
+def test_the_job_gets_the_ttl_of_a_testrun_whose_run_is_unknown() -> None:
+    testrun = a_testrun(spec={"ttlSecondsAfterFinished": 60})
+    assert list(cleanup.set_ttl(observation(testrun=testrun, job=job()))) == [PatchJobTtl(60)]
+
+
+def test_a_sidecar_that_outlives_the_test_is_deleted_with_the_job_after_a_live_read() -> None:
+    unfinished = job(status={})
+    sidecar = [
+        {"name": "test", "state": {"terminated": {}}},
+        {"name": "mesh", "state": {"running": {}}},
     ]
-    beside["metadata"]["deletionTimestamp"] = "2026-11-24T12:00:00Z"
-    assert final(observation(ended(), job=job(status={}), pods=[beside], live=True)) == []
+    beside = pod("terminated", phase="Running", containerStatuses=sidecar)
+    assert final(observation(ended(), job=unfinished, pods=[beside])) == [ReadLive()]
+    live = observation(ended(), job=unfinished, pods=[beside], is_live=True)
+    assert final(live) == [DeleteJob()]
+    deleting = pod(
+        "terminated",
+        metadata={"deletionTimestamp": NOW.isoformat()},
+        phase="Running",
+        containerStatuses=sidecar,
+    )
+    assert final(observation(ended(), job=unfinished, pods=[deleting], is_live=True)) == []
 
 
-def test_a_testrun_is_let_go_last() -> None:
-    found = observation(ended(ttl_seconds_after_finished=60), job=job())
-    assert found.testrun is not None
-    found.testrun["metadata"]["finalizers"] = ["theirs", FINALIZER]
+def test_the_finalizer_is_released_last() -> None:
+    testrun = a_testrun(finalizers=["theirs", FINALIZER])
+    found = observation(ended(ttl_seconds_after_finished=60), job=job(), testrun=testrun)
     assert final(found) == [PatchJobTtl(60), ReleaseFinalizer()]
 
 
 # --- deleted in the API --------------------------------------------------------------------------
 
 
-def test_of_a_run_that_was_deleted_the_job_goes_and_the_testrun_stays() -> None:
+def test_a_deleted_run_loses_its_job_and_keeps_its_testrun() -> None:
     found = observation(None, {"phase": "Succeeded"}, job=job(), registration=Registration.DELETED)
-    assert list(cleanup.deleted(found, NOW)) == [DeleteJob()]
+    assert list(cleanup.clean_up_deleted_run(found, NOW)) == [DeleteJob()]
 
 
-def test_a_job_that_is_no_runs_is_not_removed_with_a_deleted_run() -> None:
-    theirs = job()
+def test_a_job_without_a_run_is_not_deleted_with_a_deleted_run() -> None:
+    theirs = job_object()
     theirs["metadata"]["labels"] = {}
-    found = observation(None, {"phase": "Succeeded"}, job=theirs, registration=Registration.DELETED)
-    assert list(cleanup.deleted(found, NOW)) == []
+    found = observation(
+        None, {"phase": "Succeeded"}, job=parse_job(theirs), registration=Registration.DELETED
+    )
+    assert list(cleanup.clean_up_deleted_run(found, NOW)) == []

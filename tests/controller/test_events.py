@@ -1,6 +1,6 @@
-"""Events on TestRuns: the same thing is said once, and nothing waits for it."""
+"""Events on TestRuns: one per reason, and nothing waits for them."""
 
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -9,9 +9,9 @@ from sparktest.errors import ForbiddenError
 from sparktest.kube.cluster import EVENTS, Cluster
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.faults import Faults
-from tests.controller.objects import NOW
+from tests.controller.objects import NOW, a_testrun
 
-TESTRUN: dict[str, Any] = {"metadata": {"name": "smoke", "namespace": "tests", "uid": "u"}}
+TESTRUN = a_testrun()
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def cluster() -> FakeCluster:
 
 
 def warn(cluster: FakeCluster, reason: str, message: str = "") -> None:
-    events.warn(cast("Cluster", cluster), TESTRUN, reason, message)
+    events.record_warning(cast("Cluster", cluster), TESTRUN, reason, message)
 
 
-def test_kubectl_describe_finds_it_on_the_testrun(cluster: FakeCluster) -> None:
+def test_an_event_refers_to_the_testrun_as_kubectl_describe_expects(cluster: FakeCluster) -> None:
     warn(cluster, "Unschedulable", "no node fits")
     (event,) = cluster.all(EVENTS)
     assert event["involvedObject"] == {
@@ -38,7 +38,7 @@ def test_kubectl_describe_finds_it_on_the_testrun(cluster: FakeCluster) -> None:
     assert event["metadata"]["namespace"] == "tests"
 
 
-def test_the_same_reason_is_said_once_and_another_too(cluster: FakeCluster) -> None:
+def test_each_reason_is_recorded_once(cluster: FakeCluster) -> None:
     for reason in ("Unschedulable", "Unschedulable", "ImagePullBackOff"):
         warn(cluster, reason)
     assert [event["reason"] for event in cluster.all(EVENTS)] == [
@@ -47,15 +47,14 @@ def test_the_same_reason_is_said_once_and_another_too(cluster: FakeCluster) -> N
     ]
 
 
-def test_an_event_that_is_refused_is_not_worth_an_error(cluster: FakeCluster) -> None:
+def test_a_rejected_event_raises_nothing(cluster: FakeCluster) -> None:
     cluster.refuse[EVENTS] = ForbiddenError("no right")
     warn(cluster, "Unschedulable")
     assert cluster.all(EVENTS) == []
 
 
 def test_name_and_message_are_short_enough_for_kubernetes() -> None:
-    long = {"metadata": TESTRUN["metadata"] | {"name": "n" * 253}}
-    event = events.manifest(long, "Reason", "m" * 5000, NOW)
+    event = events.build_event(a_testrun(name="n" * 253), "Reason", "m" * 5000, NOW)
     assert len(event["metadata"]["name"]) <= 253
     assert len(event["message"]) == 1024
     assert event["firstTimestamp"] == event["lastTimestamp"] == "2026-11-24T12:00:00Z"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sparktest.backoff import Backoff
-from sparktest.controller.informer import LAST_APPLIED, Informer, Timings, strip_noise
+from sparktest.controller.informer import Informer, Timings
 from sparktest.kube import cluster as cluster_module
 from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts
 from tests.e2e.program import until
@@ -38,15 +38,16 @@ def changes() -> Changes:
 
 
 @pytest.fixture
-def make(cluster: Cluster, changes: Changes) -> Iterator[Callable[..., Informer]]:
+def make(cluster: Cluster, changes: Changes) -> Iterator[Callable[..., Informer[Any]]]:
     """Make an informer, start it and wait until it has synced; stop it after the test."""
-    made: list[Informer] = []
+    made: list[Informer[Any]] = []
 
     def record(obj: dict[str, Any]) -> None:
         changes.append((obj["metadata"]["name"], obj["metadata"]["resourceVersion"]))
 
-    def start(**given: Any) -> Informer:
+    def start(**given: Any) -> Informer[Any]:
         given.setdefault("on_change", record)
+        given.setdefault("parse", dict)
         informer = Informer(cluster, TESTRUNS, timings=given.pop("timings", FAST), **given)
         made.append(informer)
         informer.start()
@@ -59,7 +60,7 @@ def make(cluster: Cluster, changes: Changes) -> Iterator[Callable[..., Informer]
         assert not informer._thread.is_alive()
 
 
-def names(informer: Informer) -> set[str]:
+def names(informer: Informer[Any]) -> set[str]:
     return {obj["metadata"]["name"] for obj in informer.items()}
 
 
@@ -75,7 +76,7 @@ def lists(api: Apiserver) -> int:
     return sum("limit" in request.query for request in api.requests)
 
 
-def wait_until_current(api: Apiserver, informer: Informer) -> None:
+def wait_until_current(api: Apiserver, informer: Informer[Any]) -> None:
     """Wait until the informer has seen all that was put before."""
     marker = f"marker-{len(api.requests)}"
     api.put(marker)
@@ -85,7 +86,7 @@ def wait_until_current(api: Apiserver, informer: Informer) -> None:
 
 
 def test_existing_and_new_objects_are_cached(
-    api: Apiserver, make: Callable[..., Informer], changes: Changes
+    api: Apiserver, make: Callable[..., Informer[Any]], changes: Changes
 ) -> None:
     first = api.put("a")
     informer = make()
@@ -102,7 +103,7 @@ def test_existing_and_new_objects_are_cached(
 
 
 def test_a_list_of_several_pages_is_cached_as_a_whole(
-    api: Apiserver, make: Callable[..., Informer], monkeypatch: pytest.MonkeyPatch
+    api: Apiserver, make: Callable[..., Informer[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster_module, "PAGE", 3)
     for number in range(10):
@@ -111,7 +112,7 @@ def test_a_list_of_several_pages_is_cached_as_a_whole(
 
 
 def test_namespace_and_selector_are_part_of_every_request(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     make(namespace="team", label_selector="app=sparktest")
     soon("it watches", lambda: api.watching == 1)
@@ -121,7 +122,7 @@ def test_namespace_and_selector_are_part_of_every_request(
 
 
 def test_a_broken_watch_is_resumed_without_a_list(
-    api: Apiserver, make: Callable[..., Informer], changes: Changes
+    api: Apiserver, make: Callable[..., Informer[Any]], changes: Changes
 ) -> None:
     api.put("a")
     informer = make()
@@ -135,7 +136,7 @@ def test_a_broken_watch_is_resumed_without_a_list(
 
 
 def test_a_bookmark_advances_the_version_to_resume_from(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     informer = make()
     soon("it watches", lambda: api.watching == 1)
@@ -148,7 +149,7 @@ def test_a_bookmark_advances_the_version_to_resume_from(
 
 @pytest.mark.parametrize("where", ["as an answer", "in the stream"])
 def test_an_expired_version_causes_a_list_that_reports_only_changes(
-    api: Apiserver, make: Callable[..., Informer], changes: Changes, where: str
+    api: Apiserver, make: Callable[..., Informer[Any]], changes: Changes, where: str
 ) -> None:
     for name in ("same", "changed", "removed"):
         api.put(name)
@@ -173,7 +174,7 @@ def test_an_expired_version_causes_a_list_that_reports_only_changes(
 
 
 def test_an_object_that_was_deleted_and_created_again_is_reported_as_both(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     uids: list[str] = []
     api.put("a", uid="old")
@@ -203,7 +204,7 @@ def test_an_object_that_was_deleted_and_created_again_is_reported_as_both(
     ids=["500", "429", "403", "drop", "cut", "half", "error", "no json", "ends at once"],
 )
 def test_a_failing_watch_is_retried_and_nothing_is_lost(
-    api: Apiserver, make: Callable[..., Informer], fault: Fault
+    api: Apiserver, make: Callable[..., Informer[Any]], fault: Fault
 ) -> None:
     api.put("a")
     informer = make()
@@ -215,14 +216,16 @@ def test_a_failing_watch_is_retried_and_nothing_is_lost(
     soon("no problem is left", lambda: informer.problem is None)
 
 
-def test_a_failing_first_list_is_retried(api: Apiserver, make: Callable[..., Informer]) -> None:
+def test_a_failing_first_list_is_retried(
+    api: Apiserver, make: Callable[..., Informer[Any]]
+) -> None:
     api.put("a")
     api.faults += [refuse(500, "etcd"), drop, reply(b"<html>"), refuse(410, "expired")]
     assert names(make()) == {"a"}
 
 
 def test_an_error_is_the_problem_until_the_next_success(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     informer = make()
     soon("it watches", lambda: api.watching == 1)
@@ -236,7 +239,7 @@ def test_an_error_is_the_problem_until_the_next_success(
 
 
 def test_failures_in_a_row_are_retried_with_growing_delays(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     informer = make(timings=Timings(backoff=Backoff(first=0.02, cap=10.0)))
     soon("it watches", lambda: api.watching == 1)
@@ -247,7 +250,7 @@ def test_failures_in_a_row_are_retried_with_growing_delays(
     assert time.monotonic() - began >= 0.01 + 0.02 + 0.04 + 0.08
 
 
-def test_retry_after_is_respected(api: Apiserver, make: Callable[..., Informer]) -> None:
+def test_retry_after_is_respected(api: Apiserver, make: Callable[..., Informer[Any]]) -> None:
     informer = make()
     soon("it watches", lambda: api.watching == 1)
     api.faults += [refuse(429, "slow down", headers={"Retry-After": "30"})]
@@ -260,11 +263,11 @@ def test_retry_after_is_respected(api: Apiserver, make: Callable[..., Informer])
 
 
 def test_a_half_open_watch_is_noticed(
-    api: Apiserver, changes: Changes, tmp_path: Path, make: Callable[..., Informer]
+    api: Apiserver, changes: Changes, tmp_path: Path, make: Callable[..., Informer[Any]]
 ) -> None:
     del make
     impatient = cluster_of(tmp_path / "kubeconfig", Timeouts(connect=1.0, read=5.0, watch=0.2))
-    informer = Informer(impatient, TESTRUNS, timings=FAST)
+    informer = Informer(impatient, TESTRUNS, parse=dict, timings=FAST)
     api.faults += [reply(b'{"items": [], "metadata": {"resourceVersion": "1"}}'), hang]
     informer.start()
     api.put("a")
@@ -273,7 +276,7 @@ def test_a_half_open_watch_is_noticed(
 
 
 def test_a_kind_that_is_not_installed_is_empty_until_it_is_installed(
-    api: Apiserver, make: Callable[..., Informer], changes: Changes
+    api: Apiserver, make: Callable[..., Informer[Any]], changes: Changes
 ) -> None:
     api.installed = False
     api.put("a")
@@ -291,7 +294,7 @@ def test_a_kind_that_is_not_installed_is_empty_until_it_is_installed(
 
 
 def test_malformed_objects_are_skipped_and_counted(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     informer = make()
     soon("it watches", lambda: api.watching == 1)
@@ -300,7 +303,6 @@ def test_malformed_objects_are_skipped_and_counted(
         {"metadata": None},
         {"metadata": {"name": 7}},
         {"metadata": {"name": "x", "namespace": None}},
-        {"metadata": {"name": "x", "annotations": "none"}},
     ]
     for obj in malformed:
         api.send("ADDED", obj)
@@ -312,7 +314,7 @@ def test_malformed_objects_are_skipped_and_counted(
 
 
 def test_an_error_in_on_change_does_not_stop_the_informer(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     def fail(obj: dict[str, Any]) -> None:
         raise ValueError("a bug")
@@ -326,7 +328,7 @@ def test_an_error_in_on_change_does_not_stop_the_informer(
 
 
 def test_the_answer_to_a_write_is_cached_and_not_reported(
-    api: Apiserver, make: Callable[..., Informer], changes: Changes
+    api: Apiserver, make: Callable[..., Informer[Any]], changes: Changes
 ) -> None:
     informer = make()
     with api.lock:  # the watch cannot be faster than the answer to the write
@@ -338,7 +340,7 @@ def test_the_answer_to_a_write_is_cached_and_not_reported(
 
 
 def test_an_older_answer_does_not_replace_a_newer_object(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     old = api.put("a")
     new = api.put("a")
@@ -348,7 +350,7 @@ def test_an_older_answer_does_not_replace_a_newer_object(
 
 
 def test_an_answer_that_comes_after_the_deletion_is_ignored(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     late = api.put("a")
     informer = make()
@@ -358,22 +360,18 @@ def test_an_answer_that_comes_after_the_deletion_is_ignored(
     assert informer.get("default", "a") is None
 
 
-def test_unused_fields_are_not_cached(api: Apiserver, make: Callable[..., Informer]) -> None:
-    api.put("a", managedFields=[{}], annotations={LAST_APPLIED: "{}", "mine": "1"})
-    metadata = make().get("default", "a")["metadata"]  # type: ignore[index]
-    assert "managedFields" not in metadata
-    assert metadata["annotations"] == {"mine": "1"}
-    assert strip_noise({"metadata": {}}) == {"metadata": {}}
-
-
-def test_a_transform_may_shrink_the_object(api: Apiserver, make: Callable[..., Informer]) -> None:
+def test_the_parsed_value_is_cached_and_reported(
+    api: Apiserver, make: Callable[..., Informer[Any]]
+) -> None:
     api.put("a")
-    informer = make(transform=lambda obj: {"metadata": obj["metadata"]})
-    assert list(informer.get("default", "a") or {}) == ["metadata"]
+    reported: list[str] = []
+    informer = make(parse=lambda obj: obj["metadata"]["name"], on_change=reported.append)
+    assert informer.get("default", "a") == "a"
+    assert informer.items() == reported == ["a"]
 
 
 def test_a_stop_ends_a_silent_watch_at_once_and_keeps_the_cache(
-    api: Apiserver, make: Callable[..., Informer]
+    api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     api.put("a")
     informer = make()

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from sparktest.controller import testruns
+from sparktest.controller.testruns import parse_testrun
 from sparktest.domain import Run, Status
-from sparktest.kube import pods as pod_status
 from sparktest.kube.cluster import JOBS, PODS, TESTRUNS
+from sparktest.kube.views import parse_pod
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.faults import CrashError
@@ -109,7 +109,7 @@ class Invariants(RuleBasedStateMachine):
             self._end(pod, 137, "Evicted", reason="Evicted")
 
     def _end(self, pod: Any, code: int, why: str | None, **status: Any) -> None:
-        if pod_status.container_state(pod)[0] == "running":
+        if parse_pod(pod).container.kind == "running":
             end = ("succeeded" if code == 0 else "failed", why)
             self.truth.setdefault(pod["metadata"]["labels"]["job-name"], end)
             self.environment.end_container(pod, code, **status)
@@ -195,7 +195,7 @@ class Invariants(RuleBasedStateMachine):
         for testrun in self.environment.cluster.all(TESTRUNS):
             status = testrun.get("status", {})
             run = self.environment.api.runs.get(status.get("runId", ""))
-            if testruns.status_is_final(testrun) and run is not None:
+            if parse_testrun(testrun).status_is_final and run is not None:
                 assert run.status.phase == status["phase"]
 
     @invariant()
@@ -205,10 +205,10 @@ class Invariants(RuleBasedStateMachine):
             if resource != TESTRUNS or obj is None:
                 continue
             uid = obj["metadata"]["uid"]
-            if testruns.has_finalizer(obj):
+            if parse_testrun(obj).has_finalizer:
                 has_finalizer.add(uid)
             elif uid in has_finalizer:
-                assert testruns.status_is_final(obj)
+                assert parse_testrun(obj).status_is_final
 
     @invariant()
     def a_job_gets_a_ttl_only_when_its_run_has_ended(self) -> None:
@@ -242,9 +242,9 @@ class Invariants(RuleBasedStateMachine):
         self.a_run_ends_as_its_test_did()
         assert all(run.status.final for run in environment.api.runs.values())
         for testrun in environment.cluster.all(TESTRUNS):
-            assert testruns.status_is_final(testrun), testrun
-            assert not testruns.has_finalizer(testrun)
-            assert not testruns.is_deleting(testrun)
+            assert parse_testrun(testrun).status_is_final, testrun
+            assert not parse_testrun(testrun).has_finalizer
+            assert not parse_testrun(testrun).is_deleting
         jobs = {(NAMESPACE, job["metadata"]["name"]) for job in environment.cluster.all(JOBS)}
         for controller in environment.controllers:
             assert controller.plans() == {}

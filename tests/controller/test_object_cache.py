@@ -2,49 +2,48 @@ from typing import Any
 
 import pytest
 
-from sparktest.controller.object_cache import ObjectCache, key_of
+from sparktest.controller.object_cache import Entry, ObjectCache, entry_of, key_of
 
 
-def obj(name: str, version: int, uid: str = "u") -> dict[str, Any]:
-    metadata = {"namespace": "ns", "name": name, "uid": uid, "resourceVersion": str(version)}
-    return {"metadata": metadata}
+def obj(name: str, version: int, uid: str = "u") -> Entry[str]:
+    return Entry(("ns", name), uid, version, name)
 
 
 @pytest.fixture
-def cache() -> ObjectCache:
+def cache() -> ObjectCache[str]:
     """A cache with a (version 10) and b (version 11)."""
-    filled = ObjectCache()
+    filled: ObjectCache[str] = ObjectCache()
     filled.replace([obj("a", 10), obj("b", 11)], "11")
     return filled
 
 
-def test_a_list_reports_new_changed_and_deleted_objects_only(cache: ObjectCache) -> None:
+def test_a_list_reports_new_changed_and_deleted_objects_only(cache: ObjectCache[str]) -> None:
     changed = cache.replace([obj("b", 11), obj("c", 12)], "13")
     assert changed == [obj("a", 10), obj("c", 12)]
     assert cache.items() == [obj("b", 11), obj("c", 12)]
     assert cache.version == "13"
 
 
-def test_an_object_that_was_put_after_the_list_was_read_stays(cache: ObjectCache) -> None:
+def test_an_object_that_was_put_after_the_list_was_read_stays(cache: ObjectCache[str]) -> None:
     assert cache.put(obj("new", 20))
     assert cache.put(obj("a", 21))
     assert cache.replace([obj("a", 10), obj("b", 11)], "12") == []
     assert cache.items() == [obj("a", 21), obj("b", 11), obj("new", 20)]
 
 
-def test_an_empty_list_without_a_version_empties_the_cache(cache: ObjectCache) -> None:
+def test_an_empty_list_without_a_version_empties_the_cache(cache: ObjectCache[str]) -> None:
     cache.put(obj("new", 20))
     assert len(cache.replace([], "")) == 3
     assert cache.items() == []
 
 
-def test_versions_are_compared_as_numbers(cache: ObjectCache) -> None:
+def test_versions_are_compared_as_numbers(cache: ObjectCache[str]) -> None:
     assert cache.put(obj("a", 9)) is False
     assert cache.put(obj("a", 100)) is True
     assert cache.put(obj("b", 12)) is True
 
 
-def test_an_older_event_only_advances_the_version(cache: ObjectCache) -> None:
+def test_an_older_event_only_advances_the_version(cache: ObjectCache[str]) -> None:
     cache.put(obj("a", 20))
     assert cache.apply(obj("a", 15), deleted=False) == []
     assert cache.get(("ns", "a")) == obj("a", 20)
@@ -52,19 +51,19 @@ def test_an_older_event_only_advances_the_version(cache: ObjectCache) -> None:
 
 
 def test_the_deletion_of_an_object_whose_name_is_taken_is_reported_and_the_newer_one_stays(
-    cache: ObjectCache,
+    cache: ObjectCache[str],
 ) -> None:
     cache.put(obj("a", 20, uid="second"))
     assert cache.apply(obj("a", 15), deleted=True) == [obj("a", 15)]
     assert cache.get(("ns", "a")) == obj("a", 20, uid="second")
 
 
-def test_an_object_that_replaces_another_of_its_name_reports_both(cache: ObjectCache) -> None:
+def test_an_object_that_replaces_another_of_its_name_reports_both(cache: ObjectCache[str]) -> None:
     second = obj("a", 20, uid="second")
     assert cache.apply(second, deleted=False) == [obj("a", 10), second]
 
 
-def test_a_deletion_is_reported_once(cache: ObjectCache) -> None:
+def test_a_deletion_is_reported_once(cache: ObjectCache[str]) -> None:
     assert cache.apply(obj("a", 12), deleted=True) == [obj("a", 12)]
     assert cache.apply(obj("a", 12), deleted=True) == []
 
@@ -84,3 +83,9 @@ def test_a_deletion_is_reported_once(cache: ObjectCache) -> None:
 )
 def test_the_key_is_namespace_and_name(value: Any, key: tuple[str, str] | None) -> None:
     assert key_of(value) == key
+
+
+def test_an_entry_has_the_identity_of_its_object() -> None:
+    given = {"metadata": {"uid": "u", "resourceVersion": "7"}}
+    assert entry_of(given, ("ns", "a"), "value") == Entry(("ns", "a"), "u", 7, "value")
+    assert entry_of({"metadata": {"resourceVersion": "x"}}, ("", "a"), 1).version == 0

@@ -1,8 +1,9 @@
-"""The law, case by case: what is known decides what is done next."""
+"""The plan, case by case: the observation decides the next steps."""
 
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from sparktest.controller.observation import Observation, Registration
@@ -27,28 +28,36 @@ from sparktest.controller.steps import (
     StopJob,
 )
 from sparktest.domain import FailureClass, Origin, Run, RunReport, Status
+from sparktest.kube.failures import encode_stop_reason, make_failure
 from sparktest.kube.jobs import FINALIZER, STOP
-from sparktest.kube.outcome import LOST, encode_stop_reason, make_failure
-from tests.controller.objects import LATER, MISSING, NOW, REF, job, observation, pod, run
+from sparktest.kube.outcome import LOST
+from sparktest.kube.views import parse_job
+from tests.controller.objects import (
+    LATER,
+    MISSING,
+    NOW,
+    REF,
+    a_testrun,
+    job,
+    job_object,
+    observation,
+    pod,
+    run,
+)
 
 CANCELLED = make_failure(FailureClass.CANCELLED, "Cancelled", "spec.cancelled was set to true")
 TEXT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def of(status: Status = Status.PENDING, **fields: Any) -> Run:
-    """A run of this cluster and this TestRun."""
+def our_run(status: Status = Status.PENDING, **fields: Any) -> Run:
+    """Return a run of this cluster and this TestRun."""
     return run(status, cluster="here", k8s_ref=REF, **fields)
 
 
-def has_finalizer(
-    found: Run | None = None, *, spec: Any = None, metadata: Any = None, **more: Any
-) -> Observation:
-    """With a TestRun that has our finalizer."""
-    made = observation(found, more.pop("status", None), **more)
-    assert made.testrun is not None
-    made.testrun["metadata"] |= {"finalizers": [FINALIZER]} | (metadata or {})
-    made.testrun["spec"] |= spec or {}
-    return made
+def observed(found: Run | None = None, *, spec: Any = None, **more: Any) -> Observation:
+    """Return the observation of a run whose TestRun has our finalizer."""
+    testrun = a_testrun(more.pop("status", None), spec, finalizers=[FINALIZER])
+    return observation(found, **({"testrun": testrun} | more))
 
 
 def kinds(steps: list[Step]) -> list[type[Step]]:
@@ -56,33 +65,31 @@ def kinds(steps: list[Step]) -> list[type[Step]]:
 
 
 def failure(steps: list[Step]) -> str | None:
-    """The reason of the only report's failure."""
+    """Return the reason of the only report's failure."""
     (report,) = (step.report for step in steps if isinstance(step, ReportRun))
     return report.failure.reason if report.failure else None
 
 
-# --- before there is a run -----------------------------------------------------------------------
+# --- before there is a run ------------------------------------------------------------------------
 
 
-def test_a_new_testrun_is_held_then_registered() -> None:
+def test_a_new_testrun_gets_the_finalizer_then_is_registered() -> None:
     assert plan(observation(), NOW) == [AddFinalizer()]
-    assert plan(has_finalizer(), NOW) == [Register()]
+    assert plan(observed(), NOW) == [Register()]
 
 
-def test_one_that_is_deleted_before_it_is_held_is_left_alone() -> None:
-    found = observation()
-    assert found.testrun is not None
-    found.testrun["metadata"]["deletionTimestamp"] = "2026-11-24T12:00:00Z"
-    assert plan(found, NOW) == []
+def test_a_testrun_deleted_before_it_has_the_finalizer_is_ignored() -> None:
+    deleted = a_testrun(deletionTimestamp="2026-11-24T12:00:00Z")
+    assert plan(observation(testrun=deleted), NOW) == []
 
 
-def test_one_that_is_refused_is_told_and_let_go() -> None:
-    classify_rejection = has_finalizer(registration=Registration.REJECTED, permanent_error=MISSING)
+def test_a_rejected_testrun_gets_its_status_and_is_released() -> None:
+    classify_rejection = observed(registration=Registration.REJECTED, permanent_error=MISSING)
     assert kinds(plan(classify_rejection, NOW)) == [PatchStatus, RecordEvent, ReleaseFinalizer]
 
 
-def test_one_whose_end_is_recorded_needs_no_api_to_be_let_go() -> None:
-    found = has_finalizer(
+def test_a_testrun_with_a_final_status_is_released_without_the_api() -> None:
+    found = observed(
         status={"phase": "Succeeded"},
         spec={"ttlSecondsAfterFinished": 5},
         job=job(),
@@ -91,168 +98,161 @@ def test_one_whose_end_is_recorded_needs_no_api_to_be_let_go() -> None:
     assert plan(found, NOW) == [PatchJobTtl(5), ReleaseFinalizer()]
 
 
-def test_a_job_of_an_unknown_run_is_asked_for_once() -> None:
+def test_the_run_of_a_job_is_fetched_once() -> None:
     assert plan(observation(testrun=None, job=job()), NOW) == [FetchRun("run-1")]
     absent = observation(testrun=None, job=job(), registration=Registration.NOT_FOUND)
     assert plan(absent, NOW) == []
 
 
-def test_an_api_run_is_claimed_and_that_of_another_cluster_left_alone() -> None:
+def test_an_api_run_is_claimed_unless_it_is_another_clusters() -> None:
     ours = run(origin=Origin.API)
     assert plan(observation(ours, testrun=None), NOW) == [ClaimRun()]
     theirs = run(origin=Origin.API, cluster="there")
     assert plan(observation(theirs, testrun=None), NOW) == []
 
 
-# --- without a Job -------------------------------------------------------------------------------
+# --- without a Job --------------------------------------------------------------------------------
 
 
-def test_a_job_is_created_only_on_what_the_api_said_just_now() -> None:
-    assert plan(has_finalizer(of(), just_fetched=True), NOW) == [CreateJob()]
-    assert plan(has_finalizer(of()), NOW) == [FetchRun("run-1")]
+def test_a_job_is_created_only_from_a_run_that_was_just_fetched() -> None:
+    assert plan(observed(our_run(), just_fetched=True), NOW) == [CreateJob()]
+    assert plan(observed(our_run()), NOW) == [FetchRun("run-1")]
 
 
-def test_a_run_that_has_had_its_job_gets_no_second() -> None:
-    found = has_finalizer(of(job_uid="job-1"), job_uid="job-1", just_fetched=True)
+def test_a_run_whose_job_is_gone_gets_no_second() -> None:
+    found = observed(our_run(job_uid="job-1"), job_uid="job-1", just_fetched=True)
     assert plan(found, NOW) == [ReadLive()]
-    found = has_finalizer(of(job_uid="job-1"), job_uid="job-1", live=True)
+    found = observed(our_run(job_uid="job-1"), job_uid="job-1", is_live=True)
     assert failure(plan(found, NOW)) == "JobDeleted"
 
 
 def test_another_job_under_the_name_is_not_the_runs_own() -> None:
-    found = has_finalizer(of(job_uid="job-0"), job_uid="job-0", job=job(status={}), live=True)
+    found = observed(our_run(job_uid="job-0"), job_uid="job-0", job=job(status={}), is_live=True)
     assert failure(plan(found, NOW)) == "JobDeleted"
 
 
 def test_a_cancelled_run_whose_job_is_gone_was_cancelled() -> None:
-    found = has_finalizer(of(job_uid="job-1"), job_uid="job-1", live=True, spec={"cancelled": True})
+    found = observed(
+        our_run(job_uid="job-1"), job_uid="job-1", is_live=True, spec={"cancelled": True}
+    )
     assert failure(plan(found, NOW)) == "Cancelled"
 
 
-def test_a_run_whose_testrun_is_gone_too_is_closed_once_that_is_certain() -> None:
-    gone = observation(of(job_uid="job-1"), testrun=None, job_uid="job-1")
+def test_a_run_whose_testrun_is_gone_too_ends_after_a_live_read() -> None:
+    gone = observation(our_run(job_uid="job-1"), testrun=None, job_uid="job-1")
     assert plan(gone, NOW) == [ReadLive()]
-    gone = observation(of(job_uid="job-1"), testrun=None, job_uid="job-1", live=True)
+    gone = observation(our_run(job_uid="job-1"), testrun=None, job_uid="job-1", is_live=True)
     assert failure(plan(gone, NOW)) == "ObjectGone"
 
 
-def test_a_testrun_that_no_watch_has_told_of_is_looked_for_before_its_run_is_closed() -> None:
-    assert plan(observation(of(), testrun=None, just_fetched=True), NOW) == [ReadLive()]
-    sure = observation(of(), testrun=None, just_fetched=True, live=True)
+def test_a_testrun_missing_in_the_cache_is_read_live_before_its_run_ends() -> None:
+    assert plan(observation(our_run(), testrun=None, just_fetched=True), NOW) == [ReadLive()]
+    sure = observation(our_run(), testrun=None, just_fetched=True, is_live=True)
     assert failure(plan(sure, NOW)) == "ObjectDeleted"
 
 
 def test_a_job_that_can_never_be_created_ends_the_run() -> None:
     assert (
-        failure(plan(has_finalizer(of(), just_fetched=True, permanent_error=MISSING), NOW))
+        failure(plan(observed(our_run(), just_fetched=True, permanent_error=MISSING), NOW))
         == MISSING.reason
     )
 
 
-# --- with a Job ----------------------------------------------------------------------------------
+# --- with a Job -----------------------------------------------------------------------------------
 
 
 def running(**more: Any) -> Observation:
-    """A test that runs, and all of it is recorded."""
-    started = of(Status.RUNNING, job_uid="job-1", started_at=NOW)
-    going = pod("running", phase="Running")
-    going["spec"] = {"nodeName": "node1", "activeDeadlineSeconds": 3600}
-    state = {"running": {"startedAt": NOW.strftime(TEXT)}}
-    going["status"]["containerStatuses"][0]["state"] = state
-    given = {"job": job(status={}), "job_uid": "job-1", "pods": [going], "following": True}
-    return has_finalizer(started, **(given | more))
+    """Return the observation of a test that runs, as the API and the log collector know."""
+    started = our_run(Status.RUNNING, job_uid="job-1", started_at=NOW)
+    given: dict[str, Any] = {"job": job(status={}), "job_uid": "job-1", "log_in_progress": True}
+    given["pods"] = [pod("running", phase="Running")]
+    return observed(started, **(given | more))
 
 
-def last_status(found: Observation) -> Observation:
-    """The same, once its TestRun says what is recorded."""
+def with_current_status(found: Observation) -> Observation:
+    """Return the same observation, once the planned status is written."""
     status = next(step.status for step in plan(found, NOW) if isinstance(step, PatchStatus))
-    assert found.testrun is not None
-    found.testrun["status"] = status
-    return found
+    testrun = a_testrun(status, finalizers=[FINALIZER])
+    return msgspec.structs.replace(found, testrun=testrun)
 
 
-def test_of_a_test_that_goes_on_nothing_is_left_to_do() -> None:
-    assert plan(last_status(running()), LATER) == []
+def test_a_running_test_with_a_current_status_needs_nothing() -> None:
+    assert plan(with_current_status(running()), LATER) == []
 
 
-def test_its_log_is_followed_from_the_start() -> None:
-    assert FollowLog() in plan(running(following=False), NOW)
+def test_the_log_is_followed_from_the_start() -> None:
+    assert FollowLog() in plan(running(log_in_progress=False), NOW)
 
 
-def test_it_is_stopped_once() -> None:
-    found = running(spec={"cancelled": True})
-    assert StopJob(CANCELLED) in plan(found, NOW)
-    assert found.job is not None
-    found.job["metadata"]["annotations"] = {STOP: encode_stop_reason(CANCELLED)}
-    assert StopJob(CANCELLED) in plan(found, NOW), "it is noted and not done"
-    found.pods[0]["spec"]["activeDeadlineSeconds"] = 1
-    assert not any(isinstance(step, StopJob) for step in plan(found, NOW))
+def test_a_test_is_stopped_until_the_stop_is_complete() -> None:
+    spec = {"cancelled": True}
+    assert StopJob(CANCELLED) in plan(running(spec=spec), NOW)
+    stopped = job_object(status={})
+    stopped["metadata"]["annotations"] = {STOP: encode_stop_reason(CANCELLED)}
+    noted = running(spec=spec, job=parse_job(stopped))
+    assert StopJob(CANCELLED) in plan(noted, NOW), "the pod has its time left"
+    ending = pod("running", spec={"activeDeadlineSeconds": 1}, phase="Running")
+    complete = msgspec.structs.replace(noted, pods=[ending])
+    assert not any(isinstance(step, StopJob) for step in plan(complete, NOW))
 
 
-def test_it_is_stopped_for_a_testrun_that_is_gone_once_that_is_certain() -> None:
-    assert ReadLive() in plan(_orphan(live=False), NOW)
-    stops = [step for step in plan(_orphan(live=True), NOW) if isinstance(step, StopJob)]
+def test_a_test_without_its_testrun_is_stopped_after_a_live_read() -> None:
+    assert ReadLive() in plan(_without_testrun(is_live=False), NOW)
+    stops = [
+        step for step in plan(_without_testrun(is_live=True), NOW) if isinstance(step, StopJob)
+    ]
     assert [stop.failure.reason for stop in stops] == ["ObjectDeleted"]
 
 
-def _orphan(*, live: bool) -> Observation:
-    found = running()
-    return observation(
-        found.run,
-        testrun=None,
-        job=found.job,
-        job_uid="job-1",
-        pods=found.pods,
-        following=True,
-        live=live,
-    )
+def _without_testrun(*, is_live: bool) -> Observation:
+    return msgspec.structs.replace(running(), testrun=None, is_live=is_live)
 
 
-def test_a_job_without_a_pod_is_asked_why_after_a_while() -> None:
+def test_the_events_of_a_job_without_a_pod_are_read_after_a_while() -> None:
     waiting = job(status={"startTime": NOW.strftime(TEXT)})
-    found = has_finalizer(of(job_uid="job-1"), job=waiting, job_uid="job-1")
+    found = observed(our_run(job_uid="job-1"), job=waiting, job_uid="job-1")
     at = NOW + timedelta(seconds=20)
     assert RequeueAt(at) in plan(found, NOW)
     assert ReadEvents() in plan(found, at)
 
 
-def test_a_pod_on_a_node_that_is_lost_is_given_up_in_time() -> None:
-    found = last_status(running())
-    found.pods[0]["metadata"]["deletionTimestamp"] = NOW.strftime(TEXT)
+def test_a_pod_on_a_lost_node_is_given_up_after_a_while() -> None:
+    lost = pod("running", metadata={"deletionTimestamp": NOW.isoformat()}, phase="Running")
+    found = msgspec.structs.replace(with_current_status(running()), pods=[lost])
     assert plan(found, NOW) == [RequeueAt(NOW + LOST)]
     assert plan(found, NOW + LOST) == [ReadLive()]
 
 
-def test_an_end_that_only_the_cache_of_jobs_tells_of_is_confirmed_first() -> None:
-    ended = has_finalizer(of(Status.RUNNING, job_uid="job-1"), job=job(), job_uid="job-1")
+def test_an_end_known_only_from_the_cached_job_is_read_live_first() -> None:
+    ended = observed(our_run(Status.RUNNING, job_uid="job-1"), job=job(), job_uid="job-1")
     assert plan(ended, NOW) == [ReadLive()]
 
 
-def test_what_was_reported_is_not_reported_again() -> None:
-    found = running()
-    assert found.run is not None
+def test_a_report_is_not_sent_twice() -> None:
     report = RunReport(status=Status.RUNNING, job_uid="job-1", started_at=NOW)
-    behind = of(Status.PENDING, job_uid="job-1")
-    given = {"job": found.job, "job_uid": "job-1", "pods": found.pods, "following": True}
-    assert ReportRun(report) in plan(has_finalizer(behind, **given), NOW)
-    assert ReportRun(report) not in plan(has_finalizer(behind, **given, last_report=report), NOW)
+    behind = msgspec.structs.replace(running(), run=our_run(Status.PENDING, job_uid="job-1"))
+    assert ReportRun(report) in plan(behind, NOW)
+    sent = msgspec.structs.replace(behind, last_report=report)
+    assert ReportRun(report) not in plan(sent, NOW)
 
 
-# --- whatever else -------------------------------------------------------------------------------
+# --- the API, and the end -------------------------------------------------------------------------
 
 
-def test_while_the_api_is_away_only_what_needs_it_waits() -> None:
-    found = running(spec={"cancelled": True}, following=False, api_error="gone", api_down_since=NOW)
+def test_while_the_api_is_down_only_steps_that_need_it_wait() -> None:
+    found = running(
+        spec={"cancelled": True}, log_in_progress=False, api_error="gone", api_down_since=NOW
+    )
     steps = plan(found, NOW)
     assert kinds(steps)[:2] == [StopJob, FollowLog]
     assert DeferUntilApiUp() not in steps
-    assert kinds(plan(has_finalizer(of(), api_error="gone", api_down_since=NOW), NOW)) == [
+    assert kinds(plan(observed(our_run(), api_error="gone", api_down_since=NOW), NOW)) == [
         DeferUntilApiUp,
         RequeueAt,
     ]
 
 
-def test_an_audit_asks_the_api_before_anything_else() -> None:
+def test_a_run_to_be_verified_is_fetched_before_anything_else() -> None:
     is_finished = observation(
         None, {"phase": "Succeeded", "runId": "run-1"}, job=job(), verify_exists=True
     )
@@ -263,7 +263,7 @@ def test_an_audit_asks_the_api_before_anything_else() -> None:
     ("found", "wanted"),
     [
         (observation(None, {"phase": "Succeeded"}), True),
-        (has_finalizer(status={"phase": "Succeeded"}), False),
+        (observed(status={"phase": "Succeeded"}), False),
         (observation(None, {"phase": "Running"}), False),
         (observation(testrun=None), True),
         (observation(run(), testrun=None), False),
@@ -276,16 +276,16 @@ def test_an_audit_asks_the_api_before_anything_else() -> None:
         (observation(None, {"phase": "Failed", "runId": "run-1"}, verify_exists=True), False),
     ],
     ids=[
-        "recorded",
-        "held",
-        "not recorded",
+        "status is final",
+        "has finalizer",
+        "status is not final",
         "nothing there",
         "run not ended",
         "Job without TTL",
         "Job with TTL",
         "Job of a deleted run",
-        "audit",
+        "to be verified",
     ],
 )
-def test_a_run_is_settled_when_nothing_is_left_to_do(found: Observation, wanted: bool) -> None:
+def test_a_run_is_done_when_nothing_is_left_to_do(found: Observation, wanted: bool) -> None:
     assert is_done(found) is wanted

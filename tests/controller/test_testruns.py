@@ -1,23 +1,24 @@
-"""What a TestRun says is read as it was meant, even where an older schema let anything through."""
+"""TestRun objects are parsed, whatever an older schema let through."""
 
 from typing import Any
 
 import pytest
 
 from sparktest.controller import testruns
+from sparktest.controller.testruns import create_run_payload, parse_testrun
 from sparktest.kube.jobs import FINALIZER
 
 
-def made(spec: Any = None, status: Any = None, **metadata: Any) -> dict[str, Any]:
+def made(spec: Any = None, status: Any = None, **metadata: Any) -> testruns.TestRunView:
     given = {"name": "smoke", "namespace": "tests", "uid": "0b1c-2d3e-4f"} | metadata
-    return {"metadata": given, "spec": spec, "status": status}
+    return parse_testrun({"metadata": given, "spec": spec, "status": status})
 
 
-def test_the_key_is_namespace_and_name_of_its_job() -> None:
-    assert testruns.key_of(made()) == ("tests", "testrun-smoke-0b1c2d3e")
+def test_the_key_is_namespace_and_job_name() -> None:
+    assert made().key == ("tests", "testrun-smoke-0b1c2d3e")
 
 
-def test_a_body_that_registers_it_holds_what_the_run_is_made_of() -> None:
+def test_the_payload_of_a_run_has_the_fields_that_a_run_is_made_of() -> None:
     spec = {
         "image": "busybox",
         "commands": ["true"],
@@ -27,7 +28,7 @@ def test_a_body_that_registers_it_holds_what_the_run_is_made_of() -> None:
         "unknown": 1,
         "args": None,
     }
-    assert testruns.create_run_payload(made(spec), "here") == {
+    assert create_run_payload(made(spec), "here") == {
         "name": "smoke",
         "origin": "crd",
         "cluster": "here",
@@ -39,53 +40,75 @@ def test_a_body_that_registers_it_holds_what_the_run_is_made_of() -> None:
     }
 
 
-def test_a_name_longer_than_a_run_may_have_is_cut_and_the_reference_has_it_whole() -> None:
-    body = testruns.create_run_payload(made(name="n" * 253), "here")
-    assert len(body["name"]) == testruns.MAX_NAME
-    assert body["k8sRef"]["name"] == "n" * 253
+def test_a_name_that_is_too_long_for_a_run_is_cut_and_the_reference_has_it_whole() -> None:
+    payload = create_run_payload(made(name="n" * 253), "here")
+    assert len(payload["name"]) == testruns.MAX_NAME
+    assert payload["k8sRef"]["name"] == "n" * 253
+
+
+def test_a_finished_testrun_keeps_no_spec_but_its_ttl() -> None:
+    spec = {"image": "busybox", "ttlSecondsAfterFinished": 5}
+    assert made(spec).spec == spec
+    finished = made(spec, {"phase": "Failed"})
+    assert (finished.spec, finished.ttl_seconds) == ({}, 5)
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted"),
+    ("spec", "ttl_seconds"),
     [
-        (made({"ttlSecondsAfterFinished": 0}), 0),
-        (made({"ttlSecondsAfterFinished": "soon"}), None),
-        (made(None), None),
-        (made([]), None),
+        ({"ttlSecondsAfterFinished": 0}, 0),
+        ({"ttlSecondsAfterFinished": "soon"}, None),
+        ({"ttlSecondsAfterFinished": True}, None),
+        (None, None),
+        ([], None),
     ],
 )
-def test_a_ttl_is_a_number_or_there_is_none(found: dict[str, Any], wanted: int | None) -> None:
-    assert testruns.ttl_seconds(found) == wanted
+def test_a_ttl_is_a_number_or_there_is_none(spec: Any, ttl_seconds: int | None) -> None:
+    assert made(spec).ttl_seconds == ttl_seconds
 
 
 def test_only_a_plain_true_cancels() -> None:
-    assert testruns.is_cancelled(made({"cancelled": True}))
+    assert made({"cancelled": True}).is_cancelled
     for value in (False, "true", 1, None):
-        assert not testruns.is_cancelled(made({"cancelled": value}))
+        assert not made({"cancelled": value}).is_cancelled
 
 
 def test_only_the_annotation_true_abandons() -> None:
-    assert testruns.is_abandoned(made(annotations={testruns.ABANDON: "true"}))
-    for annotations in (None, {}, {testruns.ABANDON: "false"}):
-        assert not testruns.is_abandoned(made(annotations=annotations))
+    assert made(annotations={testruns.ABANDON: "true"}).is_abandoned
+    for annotations in (None, {}, {testruns.ABANDON: "false"}, "true"):
+        assert not made(annotations=annotations).is_abandoned
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed", "TimedOut", "Cancelled"])
-def test_an_end_is_recorded_once_the_status_says_so(phase: str) -> None:
-    assert testruns.status_is_final(made(status={"phase": phase}))
+def test_a_status_with_a_final_phase_is_final(phase: str) -> None:
+    assert made(status={"phase": phase}).status_is_final
 
 
-@pytest.mark.parametrize("status", [None, {}, {"phase": "Running"}, {"phase": "Error"}, "Failed"])
-def test_what_is_no_end_records_none(status: Any) -> None:
-    assert not testruns.status_is_final(made(status=status))
+@pytest.mark.parametrize(
+    "status", [None, {}, {"phase": "Running"}, {"phase": "Error"}, {"phase": []}, "Failed"]
+)
+def test_any_other_status_is_not_final(status: Any) -> None:
+    assert not made(status=status).status_is_final
 
 
-def test_it_is_held_by_our_finalizer_only() -> None:
-    assert testruns.has_finalizer(made(finalizers=["theirs", FINALIZER]))
-    assert not testruns.has_finalizer(made(finalizers=["theirs"]))
-    assert not testruns.has_finalizer(made(finalizers=None))
+def test_only_our_finalizer_counts() -> None:
+    assert made(finalizers=["theirs", FINALIZER]).has_finalizer
+    for finalizers in (["theirs"], None, FINALIZER):
+        assert not made(finalizers=finalizers).has_finalizer
 
 
-def test_one_that_somebody_asked_to_delete_is_being_deleted() -> None:
-    assert testruns.is_deleting(made(deletionTimestamp="2026-11-24T12:00:00Z"))
-    assert not testruns.is_deleting(made())
+def test_a_testrun_with_a_deletion_timestamp_is_being_deleted() -> None:
+    assert made(deletionTimestamp="2026-11-24T12:00:00Z").is_deleting
+    assert not made().is_deleting
+
+
+@pytest.mark.parametrize("obj", [{}, {"metadata": []}, {"metadata": {"name": 7, "uid": None}}])
+def test_an_object_without_a_usable_field_can_be_parsed(obj: dict[str, Any]) -> None:
+    view = parse_testrun(obj)
+    assert (view.name, view.uid, view.finalizers) == ("", "", ())
+
+
+def test_conditions_that_are_no_objects_are_ignored() -> None:
+    good = {"type": "Finished", "status": "True"}
+    assert testruns.status_condition({"conditions": [7, None, good]}, "Finished") == good
+    assert testruns.status_condition({"conditions": "none"}, "Finished") == {}

@@ -1,15 +1,18 @@
-"""What became of a run, for everything that Kubernetes can do to it."""
+"""The outcome of a run, for everything that Kubernetes can do to it."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparktest.domain import Failure, FailureClass, RunReport, Status
+from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
+from sparktest.kube import outcome
+from sparktest.kube.failures import encode_stop_reason
 from sparktest.kube.jobs import STOP
-from sparktest.kube.outcome import encode_stop_reason, observe, stop_reason
+from sparktest.kube.views import parse_job, parse_pod
 from tests.kube.objects import (
     JOB_UID,
     a_condition,
@@ -46,6 +49,12 @@ def out_of_time(pod: dict[str, Any], deadline: int = 60) -> dict[str, Any]:
     pod["spec"]["activeDeadlineSeconds"] = deadline
     pod["status"] |= {"phase": "Failed", "reason": "DeadlineExceeded"}
     return pod
+
+
+def observe(run: Run, job: Any, pods: list[Any], now: datetime) -> RunReport:
+    """Parse the objects as a cache does, then observe them."""
+    parsed = parse_job(job) if job is not None else None
+    return outcome.observe(run, parsed, [parse_pod(pod) for pod in pods], now)
 
 
 def seen(job: dict[str, Any] | None, *pods: dict[str, Any], **run: Any) -> RunReport:
@@ -192,20 +201,6 @@ def test_a_job_that_somebody_else_suspended_has_not_ended():
 def test_a_job_that_failed_after_a_stop_without_a_pod_left_was_stopped():
     job = stopped(a_job(a_condition("Failed", reason="BackoffLimitExceeded")))
     assert ended(seen(job)) == ("cancelled", "cancelled", "Cancelled")
-
-
-def test_a_reason_comes_back_from_the_annotation_as_it_was_noted():
-    assert stop_reason(stopped(a_job())) == CANCEL
-    assert stop_reason(a_job()) is None
-
-
-@pytest.mark.parametrize("note_", ["", "stop!", "[]", '{"class": "whim"}', "null", "1"])
-def test_an_annotation_that_cannot_be_read_is_a_cancel(note_):
-    job = a_job()
-    job["metadata"]["annotations"][STOP] = note_
-    found = stop_reason(job)
-    assert found is not None
-    assert (found.class_, found.reason) == (FailureClass.CANCELLED, "Cancelled")
 
 
 # --- the cluster's fault -------------------------------------------------------------------------

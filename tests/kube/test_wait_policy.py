@@ -1,4 +1,4 @@
-"""What a run waits for before it starts, and for how long."""
+"""What a run waits for before it starts, how long, and how it fails after that."""
 
 from typing import Any
 
@@ -6,22 +6,26 @@ import pytest
 
 from sparktest.domain import FailureClass
 from sparktest.kube import wait_policy
+from sparktest.kube.views import EventView, parse_job, parse_pod
 from sparktest.kube.wait_policy import Wait
-from tests.kube.objects import a_condition, a_job, a_pod, a_run, at, exited, running, text, waiting
+from tests.kube.objects import a_condition, a_job, a_pod, a_run, at, exited, running, waiting
 
 NOW = at(5)
 
 
-def pod_wait(*pods: dict[str, Any]) -> Wait | None:
-    return wait_policy.pod_wait(a_run(), a_job(), list(pods), since=NOW, pull_seconds=90)
+def pod_wait(pod: dict[str, Any]) -> Wait | None:
+    return wait_policy.pod_wait(
+        a_run(), parse_job(a_job()), parse_pod(pod), since=NOW, image_pull_timeout_seconds=90
+    )
+
+
+def waiting_reason(pod: dict[str, Any]) -> str | None:
+    return wait_policy.waiting_reason(parse_pod(pod))
 
 
 def without_pod(*messages: str, **spec: Any) -> Wait | None:
-    events = [
-        {"reason": "FailedCreate", "message": message, "lastTimestamp": text(number)}
-        for number, message in enumerate(messages)
-    ]
-    return wait_policy.missing_pod_wait(a_run(), a_job(**spec), events, NOW)
+    events = [EventView("FailedCreate", text, at(number)) for number, text in enumerate(messages)]
+    return wait_policy.missing_pod_wait(a_run(), parse_job(a_job(**spec)), events, NOW)
 
 
 def end_of(wait: Wait | None) -> tuple[str, Any, FailureClass | None]:
@@ -33,7 +37,7 @@ def end_of(wait: Wait | None) -> tuple[str, Any, FailureClass | None]:
     "reason",
     ["InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError"],
 )
-def test_what_no_waiting_heals_is_given_15_seconds(reason):
+def test_a_container_configuration_error_expires_after_15_seconds(reason):
     wait = pod_wait(a_pod(waiting(reason, "why")))
     assert end_of(wait) == (reason, at(20), FailureClass.CONFIG)
     assert wait is not None
@@ -42,30 +46,29 @@ def test_what_no_waiting_heals_is_given_15_seconds(reason):
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
-def test_an_image_that_cannot_be_pulled_is_one_wait_with_one_word(reason):
+def test_both_pull_errors_are_one_wait_with_one_reason(reason):
     pod = a_pod(waiting(reason, "no such host"))
     assert end_of(pod_wait(pod)) == ("ImagePullBackOff", at(95), FailureClass.CONFIG)
-    assert wait_policy.waiting_reason([pod]) == "pull"
+    assert waiting_reason(pod) == "pull"
 
 
-def test_the_trouble_of_an_init_container_is_the_pods():
+def test_a_blocked_init_container_blocks_the_pod():
     pod = a_pod(waiting("PodInitializing"))
     pod["status"]["initContainerStatuses"] = [{"name": "mesh", "state": waiting("ErrImagePull")}]
-    assert wait_policy.waiting_reason([pod]) == "pull"
+    assert waiting_reason(pod) == "pull"
 
 
 @pytest.mark.parametrize("state", [waiting("ContainerCreating"), running(), exited(0), None])
-def test_a_pod_without_trouble_waits_for_nothing(state):
+def test_a_pod_that_is_not_blocked_waits_for_nothing(state):
     assert pod_wait(a_pod(state)) is None
-    assert wait_policy.waiting_reason([a_pod(state)]) is None
+    assert waiting_reason(a_pod(state)) is None
 
 
-def test_no_pod_has_no_trouble():
-    assert wait_policy.waiting_reason([]) is None
-    assert pod_wait() is None
+def test_without_a_pod_nothing_is_blocked():
+    assert wait_policy.waiting_reason(None) is None
 
 
-def test_a_pod_without_a_node_waits_until_the_time_of_the_run_is_up():
+def test_an_unschedulable_pod_waits_until_the_start_deadline():
     conditions = [a_condition("PodScheduled", "False", reason="Unschedulable", message="0/1 nodes")]
     wait = pod_wait(a_pod(conditions=conditions))
     assert end_of(wait) == ("Unschedulable", at(60), FailureClass.TIMEOUT)
@@ -80,7 +83,7 @@ def test_a_pod_without_a_node_waits_until_the_time_of_the_run_is_up():
         'admission webhook "policy.example" denied the request: no latest tags',
     ],
 )
-def test_a_pod_that_will_always_be_refused_is_a_mistake_of_configuration(message):
+def test_a_permanent_rejection_of_a_pod_is_a_configuration_error(message):
     assert end_of(without_pod(message)) == ("FailedCreate", NOW, FailureClass.CONFIG)
 
 
@@ -92,35 +95,42 @@ def test_a_pod_that_will_always_be_refused_is_a_mistake_of_configuration(message
         'Internal error occurred: failed calling webhook "w": connection refused',
     ],
 )
-def test_a_pod_that_may_be_let_in_later_waits_until_the_time_of_the_run_is_up(message):
+def test_a_temporary_rejection_of_a_pod_waits_until_the_start_deadline(message):
     wait = without_pod(message)
     assert end_of(wait) == ("FailedCreate", at(60), FailureClass.TIMEOUT)
     assert wait is not None
     assert wait.message == message
 
 
-def test_a_namespace_that_is_going_away_is_an_end():
+def test_a_terminating_namespace_fails_the_run_at_once():
     wait = without_pod("pods is forbidden: namespace tests because it is being terminated")
     assert end_of(wait) == ("NamespaceTerminating", NOW, FailureClass.INFRA)
 
 
-def test_the_latest_refusal_counts():
+def test_the_latest_rejection_counts():
     wait = without_pod("error looking up service account a/b", "exceeded quota: q")
     assert end_of(wait) == ("FailedCreate", at(60), FailureClass.TIMEOUT)
 
 
-def test_a_job_without_a_pod_and_without_a_refusal_waits_for_nothing_known():
+def test_without_a_rejection_no_wait_is_known():
     assert without_pod() is None
 
 
-def test_a_suspended_job_waits_for_its_owner_as_long_as_it_takes():
+def test_a_suspended_job_waits_for_its_owner_without_a_deadline():
     assert end_of(without_pod(suspend=True)) == ("Suspended", None, None)
-    assert wait_policy.needs_events_at(a_job(suspend=True)) is None
+    assert wait_policy.needs_events_at(parse_job(a_job(suspend=True))) is None
 
 
-def test_events_are_worth_reading_after_20_seconds():
-    assert wait_policy.needs_events_at(a_job()) == at(20)
+def test_events_are_read_after_20_seconds():
+    assert wait_policy.needs_events_at(parse_job(a_job())) == at(20)
 
 
-def test_without_a_job_the_time_of_a_run_counts_from_its_creation():
+def test_without_a_job_the_start_deadline_counts_from_the_creation_of_the_run():
     assert wait_policy.start_deadline(a_run(created_at=at(-10)), None) == at(50)
+
+
+def test_a_wait_has_expired_from_its_deadline_on() -> None:
+    wait = without_pod("exceeded quota: q")
+    assert wait is not None
+    assert wait.expired(at(59)) is None
+    assert wait.expired(at(60)) == wait.failure

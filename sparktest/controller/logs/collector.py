@@ -16,10 +16,9 @@ from sparktest.controller.logs.uploader import LogUploader, StoppedError
 from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError
-from sparktest.kube import pods as podstate
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import CONTAINER
-from sparktest.kube.pods import Object
+from sparktest.kube.views import PodView
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class LogCollector:
         self._stopping = threading.Event()
         self._fetchers = ThreadPoolExecutor(self._limits.fetchers, "log-fetch")
 
-    def follow(self, key: Key, run_id: str, pod: Object) -> bool:
+    def follow(self, key: Key, run_id: str, pod: PodView) -> bool:
         """Collect the pod's log, unless that is under way or done already.
 
         Returns False when too many running tests are followed, and after `stop`.
@@ -76,19 +75,18 @@ class LogCollector:
         with self._lock:
             if key in self._logs:
                 return True
-            ended = podstate.terminal(pod)
+            ended = pod.is_terminal
             if self._stopping.is_set() or (
                 not ended and self._follower_count >= self._limits.followers
             ):
                 return False
             self._logs[key] = None
             self._follower_count += not ended
-        name = podstate.section(pod, "metadata")["name"]
         if ended:
-            self._fetchers.submit(self._collect, key, run_id, name)
+            self._fetchers.submit(self._collect, key, run_id, pod.name)
         else:
             threading.Thread(
-                target=self._follow, args=(key, run_id, name), name="log-follow", daemon=True
+                target=self._follow, args=(key, run_id, pod.name), name="log-follow", daemon=True
             ).start()
         return True
 

@@ -13,6 +13,7 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube.cluster import Cluster
+from sparktest.kube.views import PodView, parse_pod
 from tests.controller.logs.fake_kubelet import FakeKubelet, Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.e2e.program import until
@@ -26,9 +27,9 @@ def key(name: str) -> Key:
     return ("tests", name)
 
 
-def pod(name: str, state: str) -> dict[str, Any]:
+def pod(name: str, state: str) -> PodView:
     status = {"containerStatuses": [{"name": "test", "state": {state: {}}}]}
-    return {"metadata": {"name": name, "namespace": "tests"}, "status": status}
+    return parse_pod({"metadata": {"name": name, "namespace": "tests"}, "status": status})
 
 
 def soon(what: str, check: Callable[[], Any]) -> None:

@@ -1,0 +1,219 @@
+"""The status of a TestRun: its value, and when it is worth writing. Pure.
+
+A Warning Event goes with every reason that a person has to act on.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from sparktest.controller.observation import Observation, Registration
+from sparktest.controller.steps import (
+    DeferUntilApiUp,
+    PatchStatus,
+    RecordEvent,
+    ReleaseFinalizer,
+    RequeueAt,
+    Step,
+)
+from sparktest.controller.testruns import ABANDON, TestRunView, status_condition
+from sparktest.domain import Failure, FailureClass, Origin, Run, Status
+from sparktest.kube.failures import make_failure
+from sparktest.kube.fields import items
+from sparktest.kube.outcome import final_status
+from sparktest.times import format_duration, parse_time
+
+BACKEND_UNAVAILABLE = "BackendUnavailable"
+# Failures that nobody but the test's author has to act on.
+EXPECTED_FAILURES = (FailureClass.TEST.value, FailureClass.CANCELLED.value)
+# Most runs start within this, and then a status that says Pending is a wasted write.
+PENDING_STATUS_DELAY = timedelta(seconds=2)
+# A TestRun's status ignores an API outage that is shorter than this.
+API_DOWN_STATUS_DELAY = timedelta(seconds=5)
+
+
+class _Condition(NamedTuple):
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+def update_status(observed: Observation, now: datetime) -> Iterator[Step]:
+    """Write the status if it differs from the TestRun's, with an Event if a person must act."""
+    testrun = observed.testrun
+    if testrun is None or (observed.run and observed.run.origin is not Origin.CRD):
+        return
+    delayed_until = _delayed_until(observed)
+    if delayed_until and now < delayed_until:
+        yield RequeueAt(delayed_until)
+        return
+    status = build_status(observed, testrun, now)
+    # An older CRD drops fields: then what was written never comes back.
+    if status in (testrun.status, observed.last_status):
+        return
+    yield PatchStatus(status)
+    if needs_attention(status) and status.get("reason") != testrun.status.get("reason"):
+        yield RecordEvent(str(status["reason"]), str(status.get("message") or ""))
+
+
+def handle_api_down(observed: Observation, now: datetime) -> Iterator[Step]:
+    """Wait for the API, and say so in the status once that takes long."""
+    yield DeferUntilApiUp()
+    testrun = observed.testrun
+    if testrun is None:
+        return
+    if testrun.is_deleting and testrun.is_abandoned:
+        if testrun.has_finalizer:
+            yield ReleaseFinalizer()
+        return
+    delayed_until = (observed.api_down_since or now) + API_DOWN_STATUS_DELAY
+    if now < delayed_until:
+        yield RequeueAt(delayed_until)
+        return
+    status = build_api_down_status(testrun, observed.api_error, now)
+    if status not in (testrun.status, observed.last_status):
+        yield PatchStatus(status)
+        if status.get("reason") != testrun.status.get("reason"):
+            yield RecordEvent(str(status["reason"]), str(status["message"]))
+
+
+def build_status(observed: Observation, testrun: TestRunView, now: datetime) -> dict[str, Any]:
+    """Return the whole `.status`: of the run, or of a TestRun that has none."""
+    if observed.run is not None and observed.registration is not Registration.DELETED:
+        return _run_status(testrun, observed.run, now)
+    if observed.registration is Registration.DELETED:
+        message = "its run was deleted in SparkTest"
+        failure = make_failure(FailureClass.INFRA, "ObjectGone", message)
+    else:
+        refused = make_failure(FailureClass.CONFIG, "Refused", "")
+        failure = observed.permanent_error or refused
+    return _failure_status(testrun, failure, now)
+
+
+def build_api_down_status(
+    testrun: TestRunView, api_error: str | None, now: datetime
+) -> dict[str, Any]:
+    """Return the `.status` of a TestRun that waits for the API: the old one, and that it waits."""
+    message = f"SparkTest's API does not answer, this TestRun waits for it: {api_error}"
+    if testrun.is_deleting:
+        message += f"; to delete it without a record, annotate it {ABANDON}=true"
+    conditions = [_Condition("Finished", "False", BACKEND_UNAVAILABLE, message)]
+    if status_condition(testrun.status, "Registered").get("status") != "True":
+        conditions.insert(0, _Condition("Registered", "False", BACKEND_UNAVAILABLE, message))
+    return {
+        "phase": Status.PENDING.phase,
+        **testrun.status,
+        "reason": BACKEND_UNAVAILABLE,
+        "message": message,
+        "conditions": _merge_conditions(testrun.status, conditions, now),
+    }
+
+
+def needs_attention(status: dict[str, Any]) -> bool:
+    """Return True if a person must act: for a wait, or for a failure that no test caused."""
+    failure = status.get("failure")
+    if failure:
+        return failure["class"] not in EXPECTED_FAILURES
+    return bool(status.get("reason")) and status["phase"] == Status.PENDING.phase
+
+
+def rfc3339(at: datetime) -> str:
+    """Return a time as Kubernetes writes it: UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _delayed_until(observed: Observation) -> datetime | None:
+    run = observed.run
+    if run is None or run.status is not Status.PENDING or run.status_reason:
+        return None
+    return run.created_at + PENDING_STATUS_DELAY
+
+
+def _run_status(testrun: TestRunView, run: Run, now: datetime) -> dict[str, Any]:
+    failure = run.failure
+    reason = failure.reason if failure else run.status_reason
+    message = failure.message if failure else run.status_message
+    end = run.finished_at or parse_time(testrun.status.get("finishedAt")) or now
+    registered = _Condition("Registered", "True", "Registered", f"run {run.id}")
+    conditions = [registered, *_progress_conditions(run.status, reason, message)]
+    status: dict[str, Any] = {
+        "phase": run.status.phase,
+        "runId": run.id,
+        "jobName": run.job_name,
+        "observedGeneration": testrun.generation,
+        "reason": reason,
+        "message": message,
+        "startedAt": rfc3339(run.started_at) if run.started_at else None,
+        "conditions": _merge_conditions(testrun.status, conditions, now),
+    }
+    if run.status.final:
+        status["finishedAt"] = rfc3339(end)
+        status["duration"] = _duration(run, end)
+        status["failure"] = msgspec.to_builtins(failure) if failure else None
+    return _without_empty(status)
+
+
+def _failure_status(testrun: TestRunView, failure: Failure, now: datetime) -> dict[str, Any]:
+    """Return the status of a TestRun that has no run in the API."""
+    status = final_status(failure)
+    conditions = [
+        _Condition("Registered", "False", failure.reason, failure.message),
+        *_progress_conditions(status, failure.reason, failure.message),
+    ]
+    return _without_empty(
+        {
+            "phase": status.phase,
+            "observedGeneration": testrun.generation,
+            "reason": failure.reason,
+            "message": failure.message,
+            "startedAt": testrun.status.get("startedAt"),
+            "finishedAt": rfc3339(parse_time(testrun.status.get("finishedAt")) or now),
+            "duration": "0s",
+            "failure": msgspec.to_builtins(failure),
+            "conditions": _merge_conditions(testrun.status, conditions, now),
+        }
+    )
+
+
+def _progress_conditions(
+    status: Status, reason: str | None, message: str | None
+) -> list[_Condition]:
+    message = message or ""
+    if not status.final:
+        return [_Condition("Finished", "False", reason or status.phase, message)]
+    succeeded = "True" if status is Status.SUCCEEDED else "False"
+    return [
+        _Condition("Finished", "True", status.phase, message),
+        _Condition("Succeeded", succeeded, reason or status.phase, message),
+    ]
+
+
+def _merge_conditions(
+    old_status: dict[str, Any], conditions: list[_Condition], now: datetime
+) -> list[dict[str, Any]]:
+    """Return the new conditions, then the others that stand.
+
+    `lastTransitionTime` changes only when the status of the condition does.
+    """
+    merged = []
+    for condition in conditions:
+        old = status_condition(old_status, condition.type)
+        same = old.get("status") == condition.status and old.get("lastTransitionTime")
+        changed_at = old["lastTransitionTime"] if same else rfc3339(now)
+        merged.append({**condition._asdict(), "lastTransitionTime": changed_at})
+    types = {condition.type for condition in conditions}
+    others = [entry for entry in items(old_status, "conditions") if entry.get("type") not in types]
+    return merged + others
+
+
+def _duration(run: Run, end: datetime) -> str:
+    if run.started_at is None:
+        return "0s"
+    return format_duration((end - run.started_at).total_seconds())
+
+
+def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, "")}

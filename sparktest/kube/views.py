@@ -1,0 +1,284 @@
+"""Jobs, pods and Events as small frozen values: what SparkTest reads of them, and no more.
+
+Objects are parsed once, where they enter a cache or come from a live read. They are untrusted:
+any field may be missing or have a wrong type, and is then treated as absent; parsing never raises.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from sparktest.domain import Failure
+from sparktest.kube.failures import decode_stop_reason
+from sparktest.kube.fields import Object, integer, items, mapping, text
+from sparktest.kube.jobs import CONTAINER, RUN_ID, STOP
+from sparktest.times import parse_time
+
+# Reasons of a container that never ran: it has no log, and its startedAt means nothing.
+NEVER_RAN = ("StartError", "ContainerCannotRun", "ContainerStatusUnknown", "RunContainerError")
+
+
+class Condition(NamedTuple):
+    """A condition of an object; `status` is `True`, `False` or `Unknown`."""
+
+    status: str
+    reason: str
+    message: str
+    changed_at: datetime | None
+
+
+class ContainerState(NamedTuple):
+    """The state of the test's container; `kind` is waiting, running, terminated or empty."""
+
+    kind: str = ""
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """A Job.
+
+    Attributes:
+        owner_uid: the uid of its controller, such as a TestRun.
+        run_id: the label with the id of the run that it was created for.
+        stop_reason: why it is being stopped, from its annotation.
+        started_at: `status.startTime`, when the Job controller first saw it.
+        complete, failed, failure_target, suspended: its conditions, where their status is True.
+    """
+
+    namespace: str
+    name: str
+    uid: str | None
+    owner_uid: str | None
+    run_id: str | None
+    stop_reason: Failure | None
+    created_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    suspend: bool
+    ttl_seconds: int | None
+    complete: Condition | None
+    failed: Condition | None
+    failure_target: Condition | None
+    suspended: Condition | None
+
+    @property
+    def is_finished(self) -> bool:
+        """True if Kubernetes counts the Job as finished, so that a TTL deletes it."""
+        return self.complete is not None or self.failed is not None
+
+    @property
+    def deadline_exceeded(self) -> bool:
+        """True if the Job's own deadline has passed."""
+        ends = (self.failure_target, self.failed)
+        return any(end is not None and end.reason == "DeadlineExceeded" for end in ends)
+
+
+class PodView(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod.
+
+    Attributes:
+        owner_uid: the uid of its Job.
+        job_name: the name of its Job, from its label.
+        deletes_at: `deletionTimestamp`: when its grace period is over.
+        deletion_requested_at: when somebody asked to delete it.
+        container: the state of the container `test`.
+        has_active_container: a container has not ended. The phase cannot tell: it stays Running
+            for a moment after the last container has ended.
+        scheduled: its condition PodScheduled, whatever the status.
+        disruption: its condition DisruptionTarget, where the status is True.
+        changed_at: the last time that any of its conditions changed.
+    """
+
+    namespace: str
+    name: str
+    uid: str | None
+    owner_uid: str | None
+    job_name: str | None
+    created_at: datetime | None
+    is_deleting: bool
+    deletes_at: datetime | None
+    deletion_requested_at: datetime | None
+    node_name: str
+    active_deadline_seconds: int | None
+    phase: str
+    reason: str
+    message: str
+    container: ContainerState
+    has_active_container: bool
+    scheduled: Condition | None
+    disruption: Condition | None
+    changed_at: datetime | None
+
+    @property
+    def has_log(self) -> bool:
+        """True if the test's container runs or ran, so that there is a log to read."""
+        kind, reason = self.container.kind, self.container.reason
+        return kind == "running" or (kind == "terminated" and reason not in NEVER_RAN)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """The time when the test's container started; None if it has not."""
+        return self.container.started_at if self.has_log else None
+
+    @property
+    def is_terminal(self) -> bool:
+        """True if the test in this pod has ended, by itself or not.
+
+        The container decides before the phase: with a sidecar (a mesh injects those) the pod
+        outlives the test.
+        """
+        return self.container.kind == "terminated" or self.phase in ("Succeeded", "Failed")
+
+    @property
+    def is_active(self) -> bool:
+        """True if a container of the pod still runs or is about to."""
+        return self.phase in ("Pending", "Running") and self.has_active_container
+
+
+class EventView(NamedTuple):
+    """An Event."""
+
+    reason: str
+    message: str
+    seen_at: datetime | None
+
+
+def main_pod(pods: Iterable[PodView]) -> PodView | None:
+    """Return the pod whose status counts: prefer pods not being deleted, then the newest."""
+
+    def rank(pod: PodView) -> tuple[bool, datetime, str]:
+        return not pod.is_deleting, pod.created_at or datetime.min.replace(tzinfo=UTC), pod.name
+
+    return max(pods, key=rank, default=None)
+
+
+def parse_job(job: Object) -> JobView:
+    """Return the Job as a value."""
+    metadata, spec, status = (mapping(job, name) for name in ("metadata", "spec", "status"))
+    conditions = parse_conditions(status)
+
+    def when_true(kind: str) -> Condition | None:
+        found = conditions.get(kind)
+        return found if found is not None and found.status == "True" else None
+
+    return JobView(
+        namespace=text(metadata, "namespace"),
+        name=text(metadata, "name"),
+        uid=text(metadata, "uid") or None,
+        owner_uid=_owner_uid(metadata),
+        run_id=text(mapping(metadata, "labels"), RUN_ID) or None,
+        stop_reason=decode_stop_reason(mapping(metadata, "annotations").get(STOP)),
+        created_at=parse_time(metadata.get("creationTimestamp")),
+        started_at=parse_time(status.get("startTime")),
+        completed_at=parse_time(status.get("completionTime")),
+        suspend=spec.get("suspend") is True,
+        ttl_seconds=integer(spec, "ttlSecondsAfterFinished"),
+        complete=when_true("Complete"),
+        failed=when_true("Failed"),
+        failure_target=when_true("FailureTarget"),
+        suspended=when_true("Suspended"),
+    )
+
+
+def parse_pod(pod: Object) -> PodView:
+    """Return the pod as a value."""
+    metadata, spec, status = (mapping(pod, name) for name in ("metadata", "spec", "status"))
+    conditions = parse_conditions(status)
+    states = [_state(found) for found in items(status, "containerStatuses")]
+    deletes_at = parse_time(metadata.get("deletionTimestamp"))
+    disruption = conditions.get("DisruptionTarget")
+    times = (found.changed_at for found in conditions.values())
+    return PodView(
+        namespace=text(metadata, "namespace"),
+        name=text(metadata, "name"),
+        uid=text(metadata, "uid") or None,
+        owner_uid=_owner_uid(metadata),
+        # The label without the prefix exists in every version of Kubernetes.
+        job_name=text(mapping(metadata, "labels"), "job-name") or None,
+        created_at=parse_time(metadata.get("creationTimestamp")),
+        is_deleting="deletionTimestamp" in metadata,
+        deletes_at=deletes_at,
+        deletion_requested_at=_deletion_requested_at(deletes_at, metadata),
+        node_name=text(spec, "nodeName"),
+        active_deadline_seconds=integer(spec, "activeDeadlineSeconds"),
+        phase=text(status, "phase"),
+        reason=text(status, "reason"),
+        message=text(status, "message"),
+        container=_container(status),
+        has_active_container=not {state.kind for state in states} <= {"terminated"},
+        scheduled=conditions.get("PodScheduled"),
+        disruption=disruption if disruption and disruption.status == "True" else None,
+        changed_at=max((time for time in times if time), default=None),
+    )
+
+
+def parse_event(event: Object) -> EventView:
+    """Return the Event as a value."""
+    seen_at = parse_time(event.get("lastTimestamp")) or parse_time(event.get("eventTime"))
+    return EventView(text(event, "reason"), text(event, "message"), seen_at)
+
+
+def parse_conditions(status: Object) -> dict[str, Condition]:
+    """Return the conditions by type; of two with the same type the first."""
+    found: dict[str, Condition] = {}
+    for entry in items(status, "conditions"):
+        condition = Condition(
+            text(entry, "status"),
+            text(entry, "reason"),
+            text(entry, "message"),
+            parse_time(entry.get("lastTransitionTime")),
+        )
+        found.setdefault(text(entry, "type"), condition)
+    return found
+
+
+def _owner_uid(metadata: Object) -> str | None:
+    owners = items(metadata, "ownerReferences")
+    return next((text(owner, "uid") or None for owner in owners if owner.get("controller")), None)
+
+
+def _deletion_requested_at(deletes_at: datetime | None, metadata: Object) -> datetime | None:
+    if deletes_at is None:
+        return None
+    try:
+        return deletes_at - timedelta(seconds=integer(metadata, "deletionGracePeriodSeconds") or 0)
+    except OverflowError:
+        return None
+
+
+def _container(status: Object) -> ContainerState:
+    """Return the state of the test's container.
+
+    An init container that cannot start (a mesh injects those) keeps the test's container in
+    PodInitializing; then its state is the one that tells why.
+    """
+    statuses = items(status, "containerStatuses")
+    found = next((entry for entry in statuses if entry.get("name") == CONTAINER), None)
+    state = _state(found) if found else ContainerState()
+    if state.reason == "PodInitializing":
+        for entry in items(status, "initContainerStatuses"):
+            if (init := _state(entry)).kind == "waiting":
+                return init
+    return state
+
+
+def _state(status: Object) -> ContainerState:
+    states = mapping(status, "state")
+    for kind in ("terminated", "running", "waiting"):
+        if isinstance(states.get(kind), dict):
+            state = states[kind]
+            return ContainerState(
+                kind,
+                text(state, "reason"),
+                text(state, "message"),
+                integer(state, "exitCode"),
+                parse_time(state.get("startedAt")),
+                parse_time(state.get("finishedAt")),
+            )
+    return ContainerState()

@@ -1,0 +1,318 @@
+"""The status of a TestRun: its value, and when it is written."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sparktest.controller import status as status_module
+from sparktest.controller.observation import Observation, Registration
+from sparktest.controller.status import (
+    build_api_down_status,
+    build_status,
+    handle_api_down,
+    needs_attention,
+    rfc3339,
+    update_status,
+)
+from sparktest.controller.steps import (
+    DeferUntilApiUp,
+    PatchStatus,
+    RecordEvent,
+    ReleaseFinalizer,
+    RequeueAt,
+    Step,
+)
+from sparktest.controller.testruns import ABANDON
+from sparktest.domain import Origin, Run, Status
+from sparktest.kube.jobs import FINALIZER
+from tests.controller.objects import EXIT_3, LATER, MISSING, NOW, a_testrun, observation, run
+
+
+def status_of(observed: Observation, now: datetime) -> dict[str, Any]:
+    assert observed.testrun is not None
+    return build_status(observed, observed.testrun, now)
+
+
+def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str, str]]:
+    """Return status, reason and time of each condition, by type."""
+    return {
+        entry["type"]: (entry["status"], entry["reason"], entry["lastTransitionTime"])
+        for entry in status["conditions"]
+    }
+
+
+def test_a_waiting_run_has_its_reason() -> None:
+    waiting = run(status_reason="Unschedulable", status_message="no node fits")
+    status = status_of(observation(waiting), NOW)
+    del status["conditions"]
+    assert status == {
+        "phase": "Pending",
+        "runId": "run-1",
+        "jobName": "testrun-smoke-1",
+        "observedGeneration": 3,
+        "reason": "Unschedulable",
+        "message": "no node fits",
+    }
+
+
+def test_a_finished_run_has_its_times_duration_and_failure() -> None:
+    ended = run(
+        Status.FAILED, started_at=NOW, finished_at=NOW + timedelta(seconds=72), failure=EXIT_3
+    )
+    status = status_of(observation(ended), LATER)
+    del status["conditions"]
+    assert status == {
+        "phase": "Failed",
+        "runId": "run-1",
+        "jobName": "testrun-smoke-1",
+        "observedGeneration": 3,
+        "reason": "Error",
+        "message": "exit code 3",
+        "startedAt": "2026-11-24T12:00:00Z",
+        "finishedAt": "2026-11-24T12:01:12Z",
+        "duration": "1m12s",
+        "failure": {"class": "test", "reason": "Error", "message": "exit code 3", "exitCode": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("ended", "wanted"),
+    [
+        (run(Status.SUCCEEDED), ("True", "Succeeded", "Succeeded", "True")),
+        (run(Status.FAILED, failure=EXIT_3), ("True", "Failed", "Error", "False")),
+        (run(Status.TIMED_OUT), ("True", "TimedOut", "TimedOut", "False")),
+        (run(Status.CANCELLED), ("True", "Cancelled", "Cancelled", "False")),
+    ],
+    ids=["succeeded", "failed", "timed out", "cancelled"],
+)
+def test_every_end_is_finished_and_only_a_pass_has_succeeded(
+    ended: Run, wanted: tuple[str, ...]
+) -> None:
+    found = conditions(status_of(observation(ended), NOW))
+    assert (*found["Finished"][:2], found["Succeeded"][1], found["Succeeded"][0]) == wanted
+
+
+def test_a_run_that_never_started_has_no_duration() -> None:
+    ended = run(Status.CANCELLED, finished_at=LATER)
+    status = status_of(observation(ended), LATER)
+    assert status["duration"] == "0s"
+    assert "startedAt" not in status
+
+
+def test_an_end_without_a_time_keeps_the_time_that_was_written_first() -> None:
+    ended = run(Status.CANCELLED)
+    first = status_of(observation(ended), NOW)
+    assert first["finishedAt"] == rfc3339(NOW)
+    assert status_of(observation(ended, first), LATER) == first
+
+
+def test_the_time_of_a_condition_changes_only_with_its_status() -> None:
+    waiting = status_of(observation(run(status_reason="Unschedulable")), NOW)
+    pulling = status_of(observation(run(status_reason="ImagePullBackOff"), waiting), LATER)
+    assert conditions(pulling)["Finished"] == ("False", "ImagePullBackOff", rfc3339(NOW))
+    assert conditions(pulling)["Registered"][2] == rfc3339(NOW)
+    ended = status_of(observation(run(Status.SUCCEEDED), pulling), LATER)
+    assert conditions(ended)["Finished"] == ("True", "Succeeded", rfc3339(LATER))
+    assert conditions(ended)["Registered"][2] == rfc3339(NOW)
+
+
+def test_foreign_conditions_stay() -> None:
+    theirs = {"type": "Audited", "status": "True", "reason": "Somebody"}
+    status = status_of(observation(run(), {"conditions": [theirs]}), NOW)
+    assert theirs in status["conditions"]
+    assert len(status["conditions"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "message"),
+    [
+        (
+            {"registration": Registration.REJECTED, "permanent_error": MISSING},
+            "DefinitionNotFound",
+            "no such definition",
+        ),
+        ({"registration": Registration.REJECTED}, "Refused", None),
+        ({"registration": Registration.DELETED}, "ObjectGone", "its run was deleted in SparkTest"),
+    ],
+    ids=["rejected", "rejected without a message", "deleted"],
+)
+def test_a_testrun_without_a_run_has_failed(
+    fields: dict[str, Any], reason: str, message: str | None
+) -> None:
+    status = status_of(observation(**fields), NOW)
+    assert (status["phase"], status["reason"], status.get("message")) == ("Failed", reason, message)
+    assert status["failure"]["reason"] == reason
+    assert {kind: entry[:2] for kind, entry in conditions(status).items()} == {
+        "Registered": ("False", reason),
+        "Finished": ("True", "Failed"),
+        "Succeeded": ("False", reason),
+    }
+    assert "runId" not in status
+
+
+def test_a_status_has_only_fields_of_the_schema() -> None:
+    allowed = {
+        "phase",
+        "runId",
+        "jobName",
+        "observedGeneration",
+        "reason",
+        "message",
+        "startedAt",
+        "finishedAt",
+        "duration",
+        "failure",
+        "conditions",
+    }
+    for found in (run(Status.FAILED, failure=EXIT_3, started_at=NOW), run(status_reason="x")):
+        assert set(status_of(observation(found), NOW)) <= allowed
+
+
+# --- what needs a person --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    (("found", "expected")),
+    [
+        (observation(run(Status.SUCCEEDED)), False),
+        (observation(run(Status.FAILED, failure=EXIT_3)), False),
+        (observation(run(Status.FAILED, failure=MISSING)), True),
+        (observation(run()), False),
+        (observation(run(status_reason="Unschedulable")), True),
+        (observation(registration=Registration.DELETED), True),
+    ],
+    ids=["passed", "test failed", "config", "just pending", "waits", "deleted"],
+)
+def test_only_waits_and_failures_of_no_test_need_attention(
+    found: Observation, expected: bool
+) -> None:
+    assert needs_attention(status_of(found, NOW)) is expected
+
+
+# --- when it is written ---------------------------------------------------------------------------
+
+
+def updates(found: Observation, now: Any = LATER) -> list[Step]:
+    return list(update_status(found, now))
+
+
+def test_a_run_that_just_began_is_not_written_yet() -> None:
+    soon = NOW + status_module.PENDING_STATUS_DELAY
+    assert updates(observation(run()), NOW) == [RequeueAt(soon)]
+    assert [type(step) for step in updates(observation(run()), soon)] == [PatchStatus]
+
+
+def test_a_waiting_reason_is_written_at_once() -> None:
+    waiting = observation(run(status_reason="Unschedulable", status_message="no node fits"))
+    patch, emit = updates(waiting, NOW)
+    assert isinstance(patch, PatchStatus)
+    assert emit == RecordEvent("Unschedulable", "no node fits")
+
+
+def test_an_unchanged_status_is_not_written_again() -> None:
+    running = run(Status.RUNNING, started_at=NOW)
+    status = status_of(observation(running), NOW)
+    assert updates(observation(running, status)) == []
+
+
+def test_fields_that_an_older_crd_drops_are_written_once() -> None:
+    running = run(Status.RUNNING, started_at=NOW)
+    whole = status_of(observation(running), NOW)
+    kept = {"phase": whole["phase"], "conditions": whole["conditions"]}
+    assert updates(observation(running, kept)) == [PatchStatus(whole)]
+    assert updates(observation(running, kept, last_status=whole)) == []
+
+
+def test_a_failed_test_records_no_event() -> None:
+    failed = observation(run(Status.FAILED, failure=EXIT_3, finished_at=NOW))
+    assert [type(step) for step in updates(failed)] == [PatchStatus]
+
+
+def test_the_same_reason_records_no_second_event() -> None:
+    failed = run(Status.FAILED, failure=MISSING, finished_at=NOW)
+    old = {"reason": MISSING.reason, "phase": "Pending"}
+    assert [type(step) for step in updates(observation(failed, old))] == [PatchStatus]
+
+
+def test_api_runs_and_runs_without_a_testrun_have_no_status() -> None:
+    assert updates(observation(run(Status.RUNNING, origin=Origin.API))) == []
+    assert updates(observation(run(Status.RUNNING), testrun=None)) == []
+
+
+def test_a_rejected_testrun_gets_a_status_and_an_event() -> None:
+    classify_rejection = observation(registration=Registration.REJECTED, permanent_error=MISSING)
+    patch, emit = updates(classify_rejection)
+    assert isinstance(patch, PatchStatus)
+    assert emit == RecordEvent("DefinitionNotFound", "no such definition")
+
+
+# --- the API is down ------------------------------------------------------------------------------
+
+
+def test_the_status_says_that_the_testrun_waits_for_the_api() -> None:
+    status = build_api_down_status(a_testrun(), "connection refused", NOW)
+    assert (status["phase"], status["reason"]) == ("Pending", "BackendUnavailable")
+    assert status["message"].endswith("this TestRun waits for it: connection refused")
+    assert conditions(status)["Registered"][:2] == ("False", "BackendUnavailable")
+    assert conditions(status)["Finished"][:2] == ("False", "BackendUnavailable")
+
+
+def test_the_status_from_before_the_outage_stays() -> None:
+    running = status_of(observation(run(Status.RUNNING, started_at=NOW)), NOW)
+    status = build_api_down_status(a_testrun(running), "refused", LATER)
+    assert (status["phase"], status["startedAt"]) == ("Running", rfc3339(NOW))
+    assert conditions(status)["Registered"] == ("True", "Registered", rfc3339(NOW))
+    assert conditions(status)["Finished"] == ("False", "BackendUnavailable", rfc3339(NOW))
+
+
+def test_a_testrun_being_deleted_names_the_annotation_that_releases_it() -> None:
+    deleting = a_testrun(deletionTimestamp=rfc3339(NOW))
+    message = build_api_down_status(deleting, "refused", NOW)["message"]
+    assert message.endswith("annotate it sparktest.dev/abandon=true")
+
+
+def outage(now: datetime = LATER, **fields: Any) -> list[Step]:
+    given: dict[str, Any] = {"api_error": "refused", "api_down_since": NOW}
+    return list(handle_api_down(observation(**(given | fields)), now))
+
+
+def test_a_short_outage_is_not_written() -> None:
+    at = NOW + status_module.API_DOWN_STATUS_DELAY
+    assert outage(NOW) == [DeferUntilApiUp(), RequeueAt(at)]
+    assert outage(at - timedelta(seconds=1)) == [DeferUntilApiUp(), RequeueAt(at)]
+
+
+def test_a_long_outage_is_written_once_with_an_event() -> None:
+    defer, patch, event = outage()
+    assert defer == DeferUntilApiUp()
+    assert isinstance(patch, PatchStatus)
+    assert isinstance(event, RecordEvent)
+    assert event.reason == "BackendUnavailable"
+    assert outage(testrun=a_testrun(patch.status)) == [DeferUntilApiUp()]
+
+
+def test_without_a_testrun_an_outage_is_only_waited_for() -> None:
+    assert outage(testrun=None) == [DeferUntilApiUp()]
+
+
+DELETION = {"deletionTimestamp": rfc3339(NOW)}
+ABANDONED = {"annotations": {ABANDON: "true"}}
+
+
+def test_a_deleted_and_abandoned_testrun_is_released() -> None:
+    testrun = a_testrun(finalizers=[FINALIZER], **DELETION, **ABANDONED)
+    assert outage(testrun=testrun) == [DeferUntilApiUp(), ReleaseFinalizer()]
+
+
+@pytest.mark.parametrize("metadata", [DELETION, ABANDONED], ids=["deleted", "abandoned"])
+def test_a_testrun_that_is_only_deleted_or_only_abandoned_is_not_released(
+    metadata: dict[str, Any],
+) -> None:
+    testrun = a_testrun(finalizers=[FINALIZER], **metadata)
+    assert ReleaseFinalizer() not in outage(testrun=testrun)
+
+
+def test_a_time_is_utc_in_whole_seconds() -> None:
+    at = datetime.fromisoformat("2026-11-24T13:00:00.987+01:00")
+    assert rfc3339(at) == "2026-11-24T12:00:00Z"

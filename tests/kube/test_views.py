@@ -1,0 +1,208 @@
+"""Kubernetes objects are parsed into values, whatever is missing in them or has a wrong type."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparktest.domain import Failure, FailureClass
+from sparktest.kube.failures import encode_stop_reason
+from sparktest.kube.jobs import RUN_ID, STOP
+from sparktest.kube.views import (
+    Condition,
+    ContainerState,
+    EventView,
+    main_pod,
+    parse_event,
+    parse_job,
+    parse_pod,
+)
+from tests.kube.objects import (
+    JOB_UID,
+    T0,
+    a_condition,
+    a_job,
+    a_pod,
+    at,
+    being_deleted,
+    exited,
+    running,
+    text,
+    waiting,
+)
+
+CANCEL = Failure(class_=FailureClass.CANCELLED, reason="Cancelled", message="by Ann")
+OWNERS = [{"uid": "other"}, {"uid": "owner", "controller": True}]
+
+# --- Jobs ----------------------------------------------------------------------------------------
+
+
+def test_a_job_has_its_identity_owner_and_run() -> None:
+    job = a_job()
+    job["metadata"] |= {"ownerReferences": OWNERS, "labels": {RUN_ID: "run-1"}}
+    view = parse_job(job)
+    assert (view.namespace, view.name, view.uid) == ("tests", "test-run-1", JOB_UID)
+    assert (view.owner_uid, view.run_id) == ("owner", "run-1")
+    assert (view.created_at, view.started_at) == (T0, T0)
+
+
+def test_a_job_has_the_reason_of_its_stop() -> None:
+    job = a_job()
+    assert parse_job(job).stop_reason is None
+    job["metadata"]["annotations"][STOP] = encode_stop_reason(CANCEL)
+    assert parse_job(job).stop_reason == CANCEL
+
+
+def test_a_job_has_the_conditions_that_are_true() -> None:
+    job = parse_job(
+        a_job(
+            a_condition("Complete", "False"),
+            a_condition("Failed", seconds=3, reason="DeadlineExceeded", message="late"),
+        )
+    )
+    assert job.complete is None
+    assert job.failed == Condition("True", "DeadlineExceeded", "late", at(3))
+    assert job.is_finished
+    assert job.deadline_exceeded
+
+
+def test_a_job_without_a_condition_has_not_finished() -> None:
+    job = parse_job(a_job(suspend=True, ttlSecondsAfterFinished=0))
+    assert not job.is_finished
+    assert not job.deadline_exceeded
+    assert (job.suspend, job.ttl_seconds) == (True, 0)
+
+
+# --- pods ----------------------------------------------------------------------------------------
+
+
+def test_a_running_container_has_a_log_and_a_start() -> None:
+    pod = parse_pod(a_pod(running(2), phase="Running"))
+    assert (pod.has_log, pod.started_at, pod.is_terminal) == (True, at(2), False)
+    assert pod.is_active
+
+
+def test_a_waiting_container_has_neither() -> None:
+    pod = parse_pod(a_pod(waiting("ErrImagePull", "no such host")))
+    assert (pod.has_log, pod.started_at, pod.is_terminal) == (False, None, False)
+    assert pod.container == ContainerState("waiting", "ErrImagePull", "no such host")
+
+
+def test_a_container_that_never_ran_has_no_log() -> None:
+    pod = parse_pod(a_pod(exited(128, reason="StartError"), phase="Failed"))
+    assert (pod.has_log, pod.started_at, pod.is_terminal) == (False, None, True)
+
+
+def test_times_keep_their_fractions_of_a_second() -> None:
+    state = {"running": {"startedAt": "2026-11-24T12:00:02.25Z"}}
+    assert parse_pod(a_pod(state)).started_at == at(2.25)
+
+
+def test_an_init_container_that_cannot_start_is_the_state() -> None:
+    pod = a_pod(waiting("PodInitializing"))
+    pod["status"]["initContainerStatuses"] = [{"name": "mesh", "state": waiting("ErrImagePull")}]
+    assert parse_pod(pod).container.reason == "ErrImagePull"
+
+
+def test_a_sidecar_keeps_a_pod_active_after_its_test() -> None:
+    pod = a_pod(exited(0), phase="Running")
+    assert not parse_pod(pod).is_active
+    pod["status"]["containerStatuses"].append({"name": "mesh", "state": running()})
+    assert parse_pod(pod).is_active
+    assert parse_pod(pod).is_terminal
+
+
+def test_the_request_to_delete_a_pod_came_its_grace_period_before_the_deletion() -> None:
+    pod = parse_pod(being_deleted(a_pod(), 5, grace=10))
+    assert pod.is_deleting
+    assert pod.deletes_at == at(15)
+    assert pod.deletion_requested_at == at(5)
+
+
+def test_a_pod_changed_when_the_last_of_its_conditions_did() -> None:
+    conditions = [a_condition("PodScheduled", seconds=1), a_condition("Ready", "False", seconds=4)]
+    pod = parse_pod(a_pod(conditions=conditions))
+    assert pod.changed_at == at(4)
+    assert pod.scheduled == Condition("True", "", "", at(1))
+
+
+def test_a_disruption_counts_only_while_it_is_true() -> None:
+    true = a_pod(conditions=[a_condition("DisruptionTarget", reason="EvictionByEvictionAPI")])
+    false = a_pod(conditions=[a_condition("DisruptionTarget", "False")])
+    assert parse_pod(true).disruption is not None
+    assert parse_pod(false).disruption is None
+
+
+def test_the_main_pod_is_not_being_deleted_or_else_the_newest() -> None:
+    old, new = a_pod(), a_pod()
+    old["metadata"]["name"] = "z"
+    new["metadata"]["creationTimestamp"] = text(1)
+    pods = [parse_pod(old), parse_pod(new)]
+    assert main_pod(pods) == pods[1]
+    assert main_pod([pods[0], parse_pod(being_deleted(new, 2))]) == pods[0]
+    assert main_pod([]) is None
+
+
+# --- Events --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["lastTimestamp", "eventTime"])
+def test_an_event_was_seen_at_either_of_its_times(field: str) -> None:
+    event = {"reason": "FailedCreate", "message": "why", field: text(3)}
+    assert parse_event(event) == EventView("FailedCreate", "why", at(3))
+
+
+# --- anything at all -----------------------------------------------------------------------------
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(text(3)),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "name",
+                    "uid",
+                    "labels",
+                    "annotations",
+                    "ownerReferences",
+                    "controller",
+                    "deletionTimestamp",
+                    "deletionGracePeriodSeconds",
+                    "conditions",
+                    "containerStatuses",
+                    "initContainerStatuses",
+                    "state",
+                    "terminated",
+                    "waiting",
+                    "reason",
+                    "exitCode",
+                    "type",
+                    "status",
+                    RUN_ID,
+                    STOP,
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), ANYTHING))
+def test_any_object_can_be_parsed(obj: dict[str, Any]) -> None:
+    job, pod, event = parse_job(obj), parse_pod(obj), parse_event(obj)
+    assert isinstance(job.name, str)
+    assert isinstance(pod.is_terminal or pod.is_active or pod.has_log, bool)
+    assert isinstance(event.message, str)
+
+
+def test_a_grace_period_of_any_length_can_be_parsed() -> None:
+    pod = being_deleted(a_pod(), 5)
+    pod["metadata"]["deletionGracePeriodSeconds"] = 10**18
+    assert parse_pod(pod).deletion_requested_at is None
+    assert parse_pod(pod).deletes_at == at(5) + timedelta(seconds=10)
