@@ -24,7 +24,7 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
-    def pass_seconds(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import insert
 
 from sparktest.api.store import tables
 from sparktest.domain import Definition
-from tests.api.requests import answered, define, pointers
+from tests.api.requests import answered, concurrently, define, pointers
 
 WHOLE = {
     "name": "smoke",
@@ -92,6 +92,7 @@ class TestKeep:
             ({"name": "x", "image": "i", "env": {"A": None}}, {"/env/A"}),
             ({"name": "x", "image": "i", "timeoutSeconds": "5"}, {"/timeoutSeconds"}),
             ({"name": "x", "image": "i", "timeoutSeconds": True}, {"/timeoutSeconds"}),
+            ({"name": "x", "image": "i", "timeoutSeconds": 1.9}, {"/timeoutSeconds"}),
             ({"name": "x", "image": "i", "timeoutSeconds": 10**25}, {"/timeoutSeconds"}),
             ({"name": "x", "image": "i", "labels": [1]}, {"/labels/0"}),
             ({"name": "x", "image": "i", "executorId": "e"}, {"/executorId"}),
@@ -172,6 +173,16 @@ class TestChange:
             client.post(f"{url(definition)}/run"),
         ):
             answered(response, 404)
+
+
+def test_concurrent_patches_of_different_fields_are_all_applied(app):
+    definition = define(app.test_client())
+    calls = [
+        lambda n=n: app.test_client().patch(url(definition), json={"env": {f"V{n}": "x"}})
+        for n in range(8)
+    ]
+    assert [response.status_code for response in concurrently(calls)] == [200] * 8
+    assert len(answered(app.test_client().get(url(definition)), 200)["env"]) == 8
 
 
 class TestRun:

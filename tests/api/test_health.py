@@ -25,7 +25,7 @@ def test_an_older_database_is_not_ready_and_says_what_to_do(client, store):
 def test_the_controllers_that_spoke_are_listed_the_last_one_first(client, clock):
     for cluster in ("one", "two"):
         client.get("/api/test-runs", headers={"SparkTest-Controller": cluster})
-        clock.pass_seconds(1)
+        clock.advance(1)
 
     assert answered(client.get("/api/controllers"), 200) == [
         {"cluster": "two", "seenAt": "2026-05-01T12:00:01Z"},

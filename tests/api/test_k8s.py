@@ -7,7 +7,7 @@ import pytest
 from sparktest.errors import NotFoundError, UnavailableError
 from sparktest.kube.cluster import Listing
 from sparktest.kube.jobs import LABELS, RUN_ID, SELECTOR
-from tests.api.requests import answered, create, get, report
+from tests.api.requests import answered, create, get, pointers, report
 
 NOW = "2026-05-01T12:00:00Z"
 
@@ -77,6 +77,15 @@ class TestHealth:
         assert said["kubernetes_connected"] is False
         assert "KUBECONFIG" in said["error"]
         assert "KUBECONFIG" in answered(client.get("/api/k8s/jobs"), 503)["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["jobs", "health", "status/job-1", "logs/job-1", "jobs/job-1/status"]
+)
+def test_an_unknown_query_parameter_is_refused(client, cluster, path):
+    cluster.jobs = [job()]
+    assert pointers(client.get(f"/api/k8s/{path}?namespace=shop")) == {"/namespace"}
+    answered(client.get(f"/api/k8s/{path}"), 200)
 
 
 def test_only_our_jobs_are_listed(client, cluster):

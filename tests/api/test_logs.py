@@ -1,5 +1,6 @@
 """Logs: appended in any way, read whole, from an offset, from the end, and followed."""
 
+import io
 import time
 import tracemalloc
 
@@ -82,6 +83,17 @@ class TestAppend:
     def test_an_offset_is_needed(self, client, run, query):
         url = f"/api/test-runs/{run}/logs/test?{query}"
         assert client.put(url, data=b"x", **BYTES).status_code == 422
+
+    def test_a_chunked_body_that_is_too_large_is_refused_and_not_truncated(self, client, run):
+        size = 8 * 1024 * 1024 + 1
+        response = client.put(
+            f"/api/test-runs/{run}/logs/test?offset=0",
+            input_stream=io.BytesIO(b"x" * size),
+            environ_overrides={"wsgi.input_terminated": True},
+            **BYTES,
+        )
+        assert answered(response, 413)["title"] == "Request too large"
+        assert read(client, run) == b""
 
     def test_a_piece_that_is_too_large_is_refused(self, client, run):
         assert put(client, run, b"x" * (8 * 1024 * 1024 + 1), 0).status_code == 413

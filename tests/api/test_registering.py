@@ -1,6 +1,6 @@
 """What the controller asks of runs: register, claim, report."""
 
-import threading
+import functools
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +10,7 @@ from sparktest.domain import Status
 from tests.api.requests import (
     CLUSTER,
     answered,
+    concurrently,
     create,
     define,
     get,
@@ -122,7 +123,7 @@ class TestRegister:
         assert ids(client) == []
 
     def test_concurrent_registers_of_one_testrun_give_one_run(self, app):
-        responses = at_once(
+        responses = concurrently(
             [lambda: app.test_client().post("/api/test-runs", json=of_testrun("uid-1"))] * 8
         )
         assert sorted(response.status_code for response in responses) == [200] * 7 + [201]
@@ -151,9 +152,11 @@ class TestClaim:
     def test_of_concurrent_claims_one_wins(self, app):
         url = f"/api/test-runs/{create(app.test_client())['id']}/claim"
         clusters = [f"c{n}" for n in range(8)]
-        responses = at_once(
-            [lambda c=c: app.test_client().put(url, json={"cluster": c}) for c in clusters]
-        )
+
+        def claim(cluster: str):
+            return app.test_client().put(url, json={"cluster": cluster})
+
+        responses = concurrently([functools.partial(claim, cluster) for cluster in clusters])
         won = [
             response.get_json()["cluster"] for response in responses if response.status_code == 200
         ]
@@ -176,7 +179,7 @@ class TestReport:
         assert (waiting["jobUid"], waiting["jobCreated"]) == ("j-1", True)
         running = report(client, run["id"], "running", startedAt="2026-05-01T12:00:01.5Z")
         assert "statusReason" not in running
-        clock.pass_seconds(30)
+        clock.advance(30)
         failure = {"class": "test", "reason": "Error", "message": "exit 3", "exitCode": 3}
         ended = report(client, run["id"], "failed", finishedAt=LATER, failure=failure)
         assert (ended["status"], ended["failure"]) == ("failed", failure)
@@ -189,7 +192,7 @@ class TestReport:
         run = create(client)
         fields = {"jobUid": "j", "startedAt": LATER, "log": {"state": "partial", "reason": "x"}}
         first = report(client, run["id"], "running", **fields)
-        clock.pass_seconds(5)
+        clock.advance(5)
         assert report(client, run["id"], "running", **fields) == first
 
     def test_a_run_ends_now_when_nobody_says_when(self, client):
@@ -261,21 +264,3 @@ class TestReport:
         ends = [status for status in statuses if Status(status).final]
         highest = max([*statuses, "pending"], key=lambda status: Status(status).rank)
         assert get(client, run_id)["status"] == (ends[0] if ends else highest)
-
-
-def at_once(calls):
-    """The results of all calls, started together, each in a thread."""
-    barrier = threading.Barrier(len(calls))
-    results = []
-
-    def work(call):
-        barrier.wait()
-        results.append(call())
-
-    threads = [threading.Thread(target=work, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == len(calls)
-    return results

@@ -134,6 +134,17 @@ def test_followers_that_go_away_make_room_for_others(address):
     until(has_room)
 
 
+def test_a_reload_by_sighup_keeps_serving(tmp_path):
+    with running(f"sqlite:///{tmp_path}/s.db") as (process, address):
+        process.send_signal(signal.SIGHUP)
+        # The new worker replaces the old one; both serve the same listener.
+        for _ in range(20):
+            assert requests.get(f"{address}/livez", timeout=PATIENCE).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
 @pytest.mark.parametrize("kind", databases.ENGINES)
 def test_a_stop_cuts_followers_and_ends_the_process_well(kind, tmp_path):
     with databases.empty(kind, tmp_path) as url, running(url) as (process, address):

@@ -122,6 +122,14 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(url, connect):
     assert "origin" not in columns
 
 
+def test_a_database_of_a_newer_version_is_refused(url, connect):
+    migrate.upgrade(url)
+    with connect() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(InvalidError, match="newer SparkTest"):
+        migrate.upgrade(url)
+
+
 class TestSQLite:
     """What only a file can do wrong."""
 
@@ -159,6 +167,11 @@ class TestSQLite:
     def test_current_creates_no_file(self, tmp_path):
         assert migrate.current(f"sqlite:///{tmp_path}/none.db") == ""
         assert list(Path(tmp_path).iterdir()) == []
+
+    def test_a_file_of_another_program_is_refused(self, tmp_path):
+        (tmp_path / "s.db").write_bytes(b"not SQLite" * 100)
+        with pytest.raises(InvalidError, match="not a database"):
+            migrate.upgrade(f"sqlite:///{tmp_path}/s.db")
 
     def test_a_place_that_cannot_be_written_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")

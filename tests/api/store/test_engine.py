@@ -93,6 +93,7 @@ class TestAddress:
         [
             ("", "cannot be read"),
             ("nonsense", "cannot be read"),
+            ("postgresql://u:p@h:port/d", "cannot be read"),
             ("mysql://h/d", "mysql is not supported"),
             ("sqlite://", "in memory"),
             ("sqlite:///:memory:", "in memory"),
