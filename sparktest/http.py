@@ -1,5 +1,6 @@
 """The wire: requests to the HTTP API, and its answers as values or errors."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -126,12 +127,22 @@ def _timed_out(error: requests.RequestException) -> bool:
     return isinstance(error, requests.Timeout) or "Read timed out" in str(error)
 
 
+def _is_unknown_host(error: BaseException) -> bool:
+    """Return True when the error was caused by a failed DNS lookup."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, socket.gaierror):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
 def _cause(error: requests.RequestException) -> str:
     """One line without the layers that requests and urllib3 wrap around it."""
     if _timed_out(error):
         return "timed out"
     if isinstance(error, requests.exceptions.SSLError):
         return "its TLS certificate is not trusted"
+    if _is_unknown_host(error):
+        return "the host name cannot be resolved"
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return "connection refused or cut"
+        return "connection refused or lost"
     return type(error).__name__

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sparktest.kube.cluster import TESTRUNS, Cluster
-from sparktest.settings import Settings
+from sparktest.settings import Settings, load_session
 from tests.cli.up.process_table import alive, children_of
 from tests.e2e.place import PLACES, Place, opened
 from tests.e2e.program import Program, free_port, until
@@ -25,7 +25,7 @@ HELLO = (files("sparktest.crd") / "examples" / "testrun.yaml").read_text()
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """An environment with a home of its own, in which no cluster is named."""
+    """Return an environment with a home of its own, in which no cluster is named."""
     inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
     return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
 
@@ -99,6 +99,8 @@ def test_up_runs_a_testrun_and_leaves_nothing(
         )
         ends = (f"crd {namespace}/hello succeeded", f"api {namespace}/busybox failed")
         until("both ends are said", lambda: all(end in up.tail() for end in ends))
+        session = load_session(environ)
+        assert session
         code = up.stop()
     finally:
         up.stop(kill=True)
@@ -108,7 +110,9 @@ def test_up_runs_a_testrun_and_leaves_nothing(
     assert code == 0
     assert len(pids) == (2 if named else 3)
     assert not any(map(alive, pids))
-    assert sparktest(environ, "runs").returncode == 6
+    # Not the default address: an API of somebody else may be listening there.
+    assert sparktest(environ, "runs", "--backend-url", session.backend_url).returncode == 6
+    assert load_session(environ) is None
 
 
 def test_up_opens_the_terminal_ui_and_ends_with_it(
@@ -119,6 +123,8 @@ def test_up_opens_the_terminal_ui_and_ends_with_it(
     try:
         tmux.start(100, 30)
         tmux.shows("the list", lambda screen: "No runs yet" in screen, 60)
+        session = load_session(environ)
+        assert session
 
         tmux.type("q")
 
@@ -126,4 +132,20 @@ def test_up_opens_the_terminal_ui_and_ends_with_it(
     finally:
         tmux.stop()
     assert "stopping" in screen
-    assert sparktest(environ, "runs").returncode == 6
+    assert sparktest(environ, "runs", "--backend-url", session.backend_url).returncode == 6
+    assert load_session(environ) is None
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_up_becomes_ready_at_any_log_level(
+    environ: dict[str, str], tmp_path: Path, level: str
+) -> None:
+    up = Program(["up"], environ | {"SPARKTEST_LOG_LEVEL": level}, tmp_path / "up.log")
+    up.start()
+    try:
+        until("it is ready", lambda: "ready: API at" in up.tail())
+        code = up.stop()
+    finally:
+        up.stop(kill=True)
+
+    assert code == 0
