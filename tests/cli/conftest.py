@@ -61,8 +61,8 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         capsys.readouterr()
         code = main(args)
-        said = capsys.readouterr()
-        return Result(code, said.out, said.err)
+        output = capsys.readouterr()
+        return Result(code, output.out, output.err)
 
     return call
 

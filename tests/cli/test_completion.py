@@ -234,10 +234,10 @@ def test_a_completion_is_one_shell_word(name: str) -> None:
 
 @given(st.text())
 def test_a_help_text_is_one_short_line_without_special_characters(text: str) -> None:
-    said = help_text(text, "x")
+    shown = help_text(text, "x")
 
-    assert len(said) <= 60
-    assert not set(said) & set("\n\t\r,:$`\\\"'%*[](){}|;&<>~#!\x1b")
+    assert len(shown) <= 60
+    assert not set(shown) & set("\n\t\r,:$`\\\"'%*[](){}|;&<>~#!\x1b")
 
 
 def test_each_command_completes_what_it_accepts(api: ApiClient) -> None:

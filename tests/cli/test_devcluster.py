@@ -18,7 +18,7 @@ from tests.cli.conftest import Cli
 
 @contextmanager
 def devcluster(*args: str) -> Iterator["subprocess.Popen[str]"]:
-    """`sparktest devcluster`, once it answers."""
+    """Run `sparktest devcluster`."""
     command = [sys.executable, "-m", "sparktest", "devcluster", *args]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -35,7 +35,7 @@ def cluster_of(path: str) -> Cluster:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a dev cluster is when nobody says where."""
+    """Return the default folder of the dev cluster."""
     return tmp_path / "data" / "sparktest" / "devcluster"
 
 
@@ -92,8 +92,8 @@ def test_reset_forgets_what_it_has_and_not_who_it_is(cli: Cli, tmp_path: Path) -
         after = cluster_of(str(tmp_path / "own" / "kubeconfig"))
         assert after.uid() == uid
         process.terminate()
-    for door in (before, after):
-        door.close()
+    for cluster in (before, after):
+        cluster.close()
 
 
 def test_the_kubeconfig_of_one_that_does_not_run_is_printed_with_a_remark(

@@ -218,13 +218,13 @@ def test_ctrl_c_is_130_without_a_traceback(api: ApiClient) -> None:
     run = api.create_run({"name": "endless", "image": "i"})
     process = program("wait", run.id, stdout=subprocess.DEVNULL)
     assert process.stderr is not None
-    # It says what the run waits for once it waits.
+    # The first line shows that it is waiting.
     assert b"endless pending" in process.stderr.readline()
 
     process.send_signal(signal.SIGINT)
 
     assert process.wait(10) == 130
-    said = process.stderr.read().decode().splitlines()
+    lines = process.stderr.read().decode().splitlines()
     process.stderr.close()
-    assert said[0].startswith("sparktest: endless continues; see: sparktest wait")
-    assert said[1:] == ["sparktest: interrupted"]
+    assert lines[0].startswith("sparktest: endless continues; see: sparktest wait")
+    assert lines[1:] == ["sparktest: interrupted"]

@@ -66,9 +66,9 @@ def _checked(settings: Settings) -> Iterator[Check]:
 
 
 def _show(checks: Sequence[Check]) -> None:
-    room = max(len(each.check) for each in checks)
+    width = max(len(each.check) for each in checks)
     for each in checks:
         state = click.style(f"{each.state:<9}", fg=COLOURS[each.state])
         text = " ".join(clean_text(each.text).split())
         todo = f"; to do: {each.todo}" if each.todo else ""
-        click.echo(f"{state}   {each.check:<{room}}   {text}{todo}", color=coloured())
+        click.echo(f"{state}   {each.check:<{width}}   {text}{todo}", color=coloured())

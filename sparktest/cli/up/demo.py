@@ -95,7 +95,7 @@ def _run_examples(stack: Stack, settings: Settings) -> bool:
     click.echo()
     found = {run.name: run.status.value for run in runs}
     if found != dict(EXAMPLES.values()):
-        raise ExitError("the runs did not end as the examples say", Exit.INFRA)
+        raise ExitError("the runs did not end with their expected statuses", Exit.INFRA)
     return True
 
 

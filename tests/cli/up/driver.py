@@ -1,6 +1,6 @@
 """`sparktest up` with fake programs, and without a cluster.
 
-`python -m tests.cli.up.driver '["--say", …]' '[…]' ['[…]']`: options for API, controller, TUI.
+`python -m tests.cli.up.driver '["--print", …]' '[…]' ['[…]']`: options for API, controller, TUI.
 """
 
 import json

@@ -1,6 +1,6 @@
 """A fake program for tests of `sparktest up`.
 
-`python -m tests.cli.up.fake_program [--say WORDS] [--serve] [--code N] [--killed] [--stubborn] …`
+`python -m tests.cli.up.fake_program [--print TEXT] [--serve] [--code N] [--killed] [--stubborn] …`
 """
 
 import json
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @click.command()
-@click.option("--say", default="")
+@click.option("--print", "text", default="")
 @click.option("--serve", is_flag=True, help="Be healthy at SPARKTEST_PORT.")
 @click.option("--call-api", is_flag=True, help="Call the API as a controller that is ready.")
 @click.option("--code", type=int, help="End with this code.")
@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
 @click.option("--stop-log", type=click.Path(path_type=Path), help="A file to write to at the end.")
 @processes.parent_watch_option
 def main(
-    say: str,
+    text: str,
     serve: bool,
     call_api: bool,
     code: int | None,
@@ -64,10 +64,10 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: None if stubborn else stopped.set())
     if offspring:
         child = subprocess.Popen(
-            [sys.executable, "-m", "tests.cli.up.fake_program", "--stubborn", "--say", "child"]
+            [sys.executable, "-m", "tests.cli.up.fake_program", "--stubborn", "--print", "child"]
         )
         click.echo(f"offspring {child.pid}")
-    click.echo(say)
+    click.echo(text)
     if serve:
         server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["SPARKTEST_PORT"])), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -85,7 +85,7 @@ def main(
         pass
     if stop_log:
         with stop_log.open("a") as out:
-            out.write(f"{say}\n")
+            out.write(f"{text}\n")
 
 
 if __name__ == "__main__":

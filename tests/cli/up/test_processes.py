@@ -36,9 +36,9 @@ def children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proces
 
 
 def test_a_log_is_readable_only_by_its_owner(children: ProcessGroup, tmp_path: Path) -> None:
-    child = children.start("api", [*FAKE_PROGRAM, "--say", "hello there"])
+    child = children.start("api", [*FAKE_PROGRAM, "--print", "hello there"])
 
-    until("it says hello", lambda: has_printed(child, "hello there"))
+    until("it prints hello", lambda: has_printed(child, "hello there"))
 
     assert child.log == tmp_path / "logs" / "api.log"
     assert child.log.stat().st_mode & 0o777 == 0o600
@@ -49,22 +49,22 @@ def test_a_log_is_readable_only_by_its_owner(children: ProcessGroup, tmp_path: P
 
 def test_a_new_program_starts_with_an_empty_log(children: ProcessGroup) -> None:
     for words in ("first", "second"):
-        child = children.start("api", [*FAKE_PROGRAM, "--say", words])
-        until("it says so", lambda words=words, child=child: has_printed(child, words))  # type: ignore[misc]
+        child = children.start("api", [*FAKE_PROGRAM, "--print", words])
+        until("it has started", lambda words=words, child=child: has_printed(child, words))  # type: ignore[misc]
 
     assert child.last_lines() == ["second"]
 
 
 def test_a_restarted_child_is_a_new_process_and_appends_to_its_log(children: ProcessGroup) -> None:
-    child = children.start("api", [*FAKE_PROGRAM, "--say", "hello", "--offspring"])
-    until("its child runs", lambda: has_printed(child, "child"))
+    child = children.start("api", [*FAKE_PROGRAM, "--print", "hello", "--offspring"])
+    until("its child is running", lambda: has_printed(child, "child"))
     first = child.pid
     os.kill(first, signal.SIGKILL)
     until("it has ended", lambda: children.ended() == [child])
 
     child.restart()
 
-    until("it says hello again", lambda: child.last_lines(100).count("hello") == 2)
+    until("it prints hello again", lambda: child.last_lines(100).count("hello") == 2)
     assert child.pid != first
     assert children.ended() == []
     offspring = re.findall(r"offspring (\d+)", "\n".join(child.last_lines(100)))
@@ -80,7 +80,7 @@ def test_a_child_has_its_own_process_group(children: ProcessGroup) -> None:
 def test_a_program_that_ended_is_listed_with_its_last_lines(children: ProcessGroup) -> None:
     children.start("api", FAKE_PROGRAM)
     assert children.ended() == []
-    failing = children.start("controller", [*FAKE_PROGRAM, "--say", "a\nb\nc", "--code", "7"])
+    failing = children.start("controller", [*FAKE_PROGRAM, "--print", "a\nb\nc", "--code", "7"])
 
     until("it has ended", lambda: children.ended() == [failing])
 
@@ -93,7 +93,7 @@ def test_programs_are_stopped_in_reverse_order(tmp_path: Path) -> None:
     with ProcessGroup(os.environ, tmp_path) as children:
         for name in ("api", "controller", "tui"):
             child = children.start(
-                name, [*FAKE_PROGRAM, "--say", name, "--stop-log", str(stop_log)]
+                name, [*FAKE_PROGRAM, "--print", name, "--stop-log", str(stop_log)]
             )
             until("it runs", lambda name=name, child=child: has_printed(child, name))  # type: ignore[misc]
 
@@ -106,7 +106,7 @@ def test_a_program_that_ignores_sigterm_is_killed_with_its_children(
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.3)
     with ProcessGroup(os.environ, tmp_path) as children:
         child = children.start("api", [*FAKE_PROGRAM, "--stubborn", "--offspring"])
-        until("its child runs", lambda: has_printed(child, "child"))
+        until("its child is running", lambda: has_printed(child, "child"))
         (offspring,) = re.findall(r"offspring (\d+)", child.log.read_text() if child.log else "")
 
     assert child.exit_code() == -signal.SIGKILL
@@ -114,8 +114,8 @@ def test_a_program_that_ignores_sigterm_is_killed_with_its_children(
 
 
 def test_a_child_stops_when_its_parent_dies(children: ProcessGroup) -> None:
-    running = [children.start(name, [*FAKE_PROGRAM, "--say", name]) for name in ("a", "b")]
-    stubborn = children.start("c", [*FAKE_PROGRAM, "--stubborn", "--say", "c"])
+    running = [children.start(name, [*FAKE_PROGRAM, "--print", name]) for name in ("a", "b")]
+    stubborn = children.start("c", [*FAKE_PROGRAM, "--stubborn", "--print", "c"])
     for child in (*running, stubborn):
         until("it runs", lambda child=child: has_printed(child, child.name))  # type: ignore[misc]
 

@@ -37,9 +37,9 @@ class Up:
                 start_new_session=True,
             )
 
-    def says(self, words: str) -> None:
+    def prints(self, words: str) -> None:
         """Wait for the words on stdout."""
-        until(f"it says {words!r}", lambda: words in self.out.read_text() or self._failed())
+        until(f"it prints {words!r}", lambda: words in self.out.read_text() or self._failed())
 
     def ends(self) -> int:
         """Wait for its end and return its exit code."""
@@ -74,7 +74,7 @@ def ups(tmp_path: Path) -> Iterator[list[Up]]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_everything(ups: list[Up], tmp_path: Path, number: signal.Signals) -> None:
     ups.append(up := Up(tmp_path, API, CONTROLLER))
-    up.says("ready")
+    up.prints("ready")
     children = up.children()
     settings = load()
     with ApiClient.from_settings(settings) as client:
@@ -92,8 +92,8 @@ def test_a_signal_stops_everything(ups: list[Up], tmp_path: Path, number: signal
 
 
 def test_a_signal_during_the_start_stops_everything(ups: list[Up], tmp_path: Path) -> None:
-    ups.append(up := Up(tmp_path, API, ["--say", "starting"]))
-    up.says("controller starts")
+    ups.append(up := Up(tmp_path, API, ["--print", "starting"]))
+    up.prints("controller starts")
     children = up.children()
 
     up.process.send_signal(signal.SIGTERM)
@@ -107,7 +107,7 @@ def test_a_signal_during_the_start_stops_everything(ups: list[Up], tmp_path: Pat
     ("programs", "name"),
     [
         (([*API, "--code", "7"], CONTROLLER), "api"),
-        ((API, ["--say", "first\nlast \x1b[2Jwords", "--code", "7"]), "controller"),
+        ((API, ["--print", "first\nlast \x1b[2Jwords", "--code", "7"]), "controller"),
         ((API, CONTROLLER, ["--code", "7"]), "terminal UI"),
     ],
     ids=["api", "controller", "tui"],
@@ -139,7 +139,7 @@ def test_closing_the_terminal_ui_stops_everything_with_success(
 
 def test_a_killed_program_is_restarted_and_reported(ups: list[Up], tmp_path: Path) -> None:
     ups.append(up := Up(tmp_path, API, CONTROLLER))
-    up.says("ready")
+    up.prints("ready")
     api, controller = up.children()
 
     os.kill(api, signal.SIGKILL)
@@ -168,7 +168,7 @@ def test_a_program_that_is_killed_too_often_stops_everything(ups: list[Up], tmp_
 
 def test_sigkill_of_the_parent_stops_all_children(ups: list[Up], tmp_path: Path) -> None:
     ups.append(up := Up(tmp_path, API, [*CONTROLLER, "--stubborn"]))
-    up.says("ready")
+    up.prints("ready")
     children = up.children()
 
     up.process.kill()
@@ -176,12 +176,12 @@ def test_sigkill_of_the_parent_stops_all_children(ups: list[Up], tmp_path: Path)
     until("all are gone", lambda: not any(map(alive, children)))
     assert len(children) == 2
     ups.append(again := Up(tmp_path, API, CONTROLLER))
-    again.says("ready")
+    again.prints("ready")
 
 
 def test_a_child_that_ignores_sigterm_is_killed(ups: list[Up], tmp_path: Path) -> None:
     ups.append(up := Up(tmp_path, API, [*CONTROLLER, "--stubborn"]))
-    up.says("ready")
+    up.prints("ready")
     children = up.children()
 
     up.process.terminate()
@@ -192,7 +192,7 @@ def test_a_child_that_ignores_sigterm_is_killed(ups: list[Up], tmp_path: Path) -
 
 def test_a_second_instance_names_the_first(ups: list[Up], tmp_path: Path) -> None:
     ups.append(up := Up(tmp_path, API, CONTROLLER))
-    up.says("ready")
+    up.prints("ready")
     (tmp_path / "second").mkdir()
     ups.append(second := Up(tmp_path / "second", API, CONTROLLER))
 
@@ -210,13 +210,13 @@ def test_a_port_in_use_is_replaced_and_reported(ups: list[Up], tmp_path: Path) -
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ups.append(up := Up(tmp_path, API, CONTROLLER, port=port))
-        up.says("ready")
+        up.prints("ready")
 
-    said = re.fullmatch(
+    warning = re.fullmatch(
         rf"sparktest: port {port} is taken; the API listens on (\d+)\n", up.err.read_text()
     )
-    assert said
-    assert load().backend_url == f"http://127.0.0.1:{said[1]}/api"
+    assert warning
+    assert load().backend_url == f"http://127.0.0.1:{warning[1]}/api"
 
 
 def test_a_cluster_that_cannot_be_used_is_3(cli: Cli, tmp_path: Path) -> None:
