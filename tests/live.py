@@ -1,4 +1,4 @@
-"""The real API over real HTTP, in a thread of the test."""
+"""The real API, served over HTTP by a thread of the test."""
 
 import functools
 import tempfile
@@ -18,8 +18,8 @@ TOKEN = "spt_test_for-the-tests-only"
 
 @contextmanager
 def live_api(folder: Path) -> Iterator[str]:
-    """The URL of an API with an empty store in the folder."""
-    (folder / "live.db").write_bytes(_empty_store())
+    """Serve the API with an empty database in the folder; yield its URL."""
+    (folder / "live.db").write_bytes(_empty_database())
     database_url = f"sqlite:///{folder / 'live.db'}"
     app = create_app(Settings(database_url=database_url, token=TOKEN, namespace="tests"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -37,8 +37,8 @@ def live_api(folder: Path) -> Iterator[str]:
 
 
 @functools.cache
-def _empty_store() -> bytes:
-    """A migrated database: migrating takes longer than most tests."""
+def _empty_database() -> bytes:
+    """Return a migrated database; cached, since migrating takes longer than most tests."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "template.db"
         migrate.upgrade(f"sqlite:///{path}")

@@ -1,4 +1,4 @@
-"""The cluster of KUBECONFIG for tests: the door to it, namespaces of their own, dry runs."""
+"""The cluster of KUBECONFIG: a client, namespaces for tests, dry runs."""
 
 import subprocess
 import uuid
@@ -9,33 +9,33 @@ from typing import Any
 
 from sparktest.kube.cluster import NAMESPACES, TESTRUNS, Cluster, Resource
 from sparktest.settings import Settings
-from tests.need import need_cluster, need_program
+from tests.requirements import require_cluster, require_program
 
 DRY = {"dryRun": "All", "fieldValidation": "Strict"}
 
 
 def real_cluster() -> Cluster:
-    """The door; skips or fails where there is no cluster."""
-    return Cluster.connect(Settings(kubeconfig=need_cluster()))
+    """Return a client of the cluster of KUBECONFIG."""
+    return Cluster.connect(Settings(kubeconfig=require_cluster()))
 
 
 def kubectl(*args: str, stdin: bytes | None = None) -> str:
-    """What kubectl prints; a failure of it fails the test."""
-    command = [need_program("kubectl"), *args]
+    """Run kubectl and return its output; a failure fails the test."""
+    command = [require_program("kubectl"), *args]
     done = subprocess.run(command, input=stdin, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
 
 
 def install_crd() -> None:
-    """Have the kind TestRun of this tree in the cluster."""
+    """Install the CRD of this source tree."""
     kubectl("apply", "-f", "-", stdin=(files("sparktest.crd") / "testrun.yaml").read_bytes())
     kubectl("wait", "--for=condition=Established", "crd/testruns.sparktest.dev")
 
 
 @contextmanager
 def namespace_in(cluster: Cluster, stem: str) -> Iterator[str]:
-    """A namespace that is there as long as the test."""
+    """Create a namespace, yield its name, and delete it."""
     name = f"{stem}-{uuid.uuid4().hex[:8]}"
     cluster.create(NAMESPACES, None, {"metadata": {"name": name}})
     try:
@@ -47,12 +47,12 @@ def namespace_in(cluster: Cluster, stem: str) -> Iterator[str]:
 def dry_create(
     cluster: Cluster, resource: Resource, namespace: str, manifest: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the API server would create."""
+    """Return what the API server would create."""
     return cluster._transport.call("POST", resource.path(namespace), query=DRY, body=manifest)
 
 
 def dry_patch(cluster: Cluster, namespace: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What the API server would make of a TestRun with this merge patch."""
+    """Return what a TestRun would be after this merge patch."""
     return cluster._transport.call(
         "PATCH",
         TESTRUNS.path(namespace, name),

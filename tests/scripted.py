@@ -1,4 +1,4 @@
-"""An HTTP server that answers what a test tells it to, however wrong."""
+"""An HTTP server that answers requests from a script of the test, also incorrectly."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ Serve = Callable[["Handler"], None]
 
 
 class Request(NamedTuple):
-    """What a client sent."""
+    """A request as it was received."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Notes the request and lets the next script answer; the last script answers for ever."""
+    """Records each request and answers it with the next script; the last script is repeated."""
 
     protocol_version = "HTTP/1.1"
     api: "ScriptedApi"
@@ -39,15 +39,15 @@ class Handler(BaseHTTPRequestHandler):
         script = scripts.pop(0) if len(scripts) > 1 else scripts[0]
         script(self)
 
-    do_GET = handle_request  # noqa: N815 - what http.server calls them
+    do_GET = handle_request  # noqa: N815 - the names that http.server calls
     do_POST = do_PUT = do_PATCH = do_DELETE = handle_request  # noqa: N815 - as above
 
     def log_message(self, *args: Any) -> None:
-        """Nothing on the terminal of the test."""
+        """Print nothing."""
 
 
 class ScriptedApi:
-    """Its `url`, the `requests` that came, and the `scripts` that answer them."""
+    """The address, the received requests, and the scripts that answer them."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -58,7 +58,7 @@ class ScriptedApi:
 
 @contextmanager
 def scripted_api() -> Iterator[ScriptedApi]:
-    """A server on a free port of loopback."""
+    """Run a server on a free loopback port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     api = ScriptedApi(f"http://127.0.0.1:{server.server_address[1]}/api")
@@ -82,7 +82,7 @@ def answer(
     headers: dict[str, str] | None = None,
     length: int | None = None,
 ) -> Serve:
-    """An answer with JSON, or with a body as it is, which may claim another length."""
+    """Return a script that answers with JSON or a raw body, with a wrong length if asked."""
     data = json.dumps(document).encode() if body is None else body
 
     def script(handler: Handler) -> None:
@@ -98,7 +98,7 @@ def answer(
 
 
 def problem(status: int, headers: dict[str, str] | None = None, **members: Any) -> Serve:
-    """A problem+json (RFC 9457)."""
+    """Return a script that answers with a problem+json (RFC 9457)."""
     return answer(
         {"status": status, **members},
         status,
@@ -107,7 +107,7 @@ def problem(status: int, headers: dict[str, str] | None = None, **members: Any) 
 
 
 def stream(*chunks: bytes, then: Serve) -> Serve:
-    """A chunked answer that ends as the other script wants."""
+    """Return a script that sends chunks and then runs another script."""
 
     def script(handler: Handler) -> None:
         handler.send_response(200)
@@ -122,23 +122,23 @@ def stream(*chunks: bytes, then: Serve) -> Serve:
 
 
 def end(handler: Handler) -> None:
-    """The end of a chunked answer."""
+    """End a chunked response."""
     handler.wfile.write(b"0\r\n\r\n")
 
 
 def cut(handler: Handler) -> None:
-    """A connection that just ends."""
+    """Close the connection."""
     handler.close_connection = True
 
 
 def reset(handler: Handler) -> None:
-    """A connection that is torn down."""
+    """Reset the connection."""
     linger = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     handler.close_connection = True
 
 
 def silence(handler: Handler) -> None:
-    """Nothing, until the server closes."""
+    """Send nothing until the server closes."""
     handler.api.closing.wait()
     handler.close_connection = True

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, delete, make_url, text
 from sparktest.api.store import Store
 from sparktest.api.store.engine import parse_url
 from sparktest.api.store.run_tables import RunRow
-from tests.need import need_postgres
+from tests.requirements import require_postgres
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -21,7 +21,7 @@ def empty(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'empty.db'}"
         return
-    server = make_url(need_postgres())
+    server = make_url(require_postgres())
     schema = f"test_{uuid.uuid4().hex[:12]}"
     _execute(server.render_as_string(hide_password=False), f"CREATE SCHEMA {schema}")
     url = server.update_query_dict({"options": f"-csearch_path={schema}"})

@@ -19,7 +19,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import RunReport, Status
 from tests.cli.conftest import Cli
 from tests.e2e.tmux import Tmux
-from tests.need import need_program
+from tests.requirements import require_program
 from tests.scripted import answer, problem, scripted_api
 
 BIN = Path(sys.executable).parent
@@ -56,12 +56,12 @@ def shell(*command: str) -> str:
 
 def bash(*words: str, incomplete: str = "") -> list[str]:
     script = BASH.format(words=shlex.join(words), incomplete=incomplete, at=len(words))
-    return shell(need_program("bash"), "--norc", "-c", script).split()
+    return shell(require_program("bash"), "--norc", "-c", script).split()
 
 
 def fish(line: str) -> list[str]:
     script = f"sparktest completion fish | source; complete -C {shlex.quote(line)}"
-    return shell(need_program("fish"), "--no-config", "-c", script).splitlines()
+    return shell(require_program("fish"), "--no-config", "-c", script).splitlines()
 
 
 def test_the_scripts_say_how_to_keep_them(cli: Cli) -> None:
@@ -110,7 +110,7 @@ def test_an_instruction_that_is_none_says_nothing() -> None:
 @pytest.fixture
 def zsh(hostile: ApiClient, tmp_path: Path) -> Iterator[Tmux]:
     """A terminal with zsh and its completion."""
-    need_program("zsh")
+    require_program("zsh")
     rc = 'autoload -Uz compinit; compinit -u; PS1="ready> "; eval "$(sparktest completion zsh)"\n'
     (tmp_path / ".zshrc").write_text(rc)
     terminal = Tmux(tmp_path / "tmux", ["zsh", "-i"], dict(os.environ))

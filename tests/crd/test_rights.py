@@ -20,8 +20,8 @@ from sparktest.kube.cluster import (
 )
 from sparktest.settings import Settings
 from tests.crd.conftest import IMAGE, manifest
-from tests.need import need_cluster
 from tests.real import kubectl
+from tests.requirements import require_cluster
 
 pytestmark = pytest.mark.e2e
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -85,7 +85,7 @@ def as_account(
 ) -> Iterator[Callable[[str], Cluster]]:
     """A maker of the door that a ServiceAccount opens with its token."""
     own = f"{namespace}-rights"
-    document = yaml.safe_load(Path(need_cluster()).read_text(encoding="utf-8"))
+    document = yaml.safe_load(Path(require_cluster()).read_text(encoding="utf-8"))
     with installed(own):
 
         def connect(account: str) -> Cluster:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.need import need_program
+from tests.requirements import require_program
 
 TIMEOUT_SECONDS = 60
 
@@ -28,7 +28,7 @@ class Kubectl:
 
     def __init__(self, kubeconfig: str, namespace: str, folder: Path) -> None:
         self.namespace = namespace
-        self._program = need_program("kubectl")
+        self._program = require_program("kubectl")
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),

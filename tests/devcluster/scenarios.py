@@ -1,4 +1,4 @@
-"""The kubectl commands that are compared; each story runs in a new namespace."""
+"""The kubectl commands that are compared; each scenario runs in a new namespace."""
 
 from tests.devcluster import job_scenarios
 from tests.devcluster.kubectl import Step, steps

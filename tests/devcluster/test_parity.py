@@ -13,8 +13,8 @@ from sparktest.devcluster.app import DevCluster
 from tests.devcluster.kubectl import Kubectl, Step
 from tests.devcluster.parity import normalize
 from tests.devcluster.scenarios import SCENARIOS
-from tests.need import need_cluster
 from tests.real import install_crd, namespace_in, real_cluster
+from tests.requirements import require_cluster
 
 pytestmark = pytest.mark.e2e
 READ_ONLY = ("get", "describe", "explain", "events", "api-resources", "api-versions")
@@ -24,7 +24,7 @@ FIELD = re.compile(r"^\s+(\w+)\t<", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def real_kubeconfig() -> str:
-    path = need_cluster()
+    path = require_cluster()
     install_crd()
     return path
 

@@ -1,1 +1,1 @@
-"""End-to-end tests: the programs as users start them, on whatever cluster KUBECONFIG names."""
+"""End-to-end tests: the programs as users start them, on a dev cluster and on a real one."""

@@ -1,6 +1,6 @@
-"""One stack for the tests that leave the programs alone, a new one for those that kill them.
+"""A shared stack for tests that only use it, and new stacks for tests that kill its programs.
 
-Every test runs on a dev cluster, and again on the cluster of KUBECONFIG where there is one.
+Every test runs on a dev cluster, and again on the cluster of KUBECONFIG if there is one.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.place import PLACES, Place, opened
 from tests.e2e.stack import Stack
+from tests.e2e.target import TARGETS, Target, open_target
 
 
-@pytest.fixture(scope="session", params=PLACES)
-def place(
+@pytest.fixture(scope="session", params=TARGETS)
+def target(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Place]:
-    """A cluster with the CRD of this tree."""
-    with opened(request.param, tmp_path_factory.mktemp("place")) as found:
+) -> Iterator[Target]:
+    """A cluster with the CRD of this source tree."""
+    with open_target(request.param, tmp_path_factory.mktemp("target")) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
-def stack(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running stack that tests share: each uses names of its own."""
-    shared = Stack(place, tmp_path_factory.mktemp("stack"))
+def stack(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack shared by tests that use different names."""
+    shared = Stack(target, tmp_path_factory.mktemp("stack"))
     try:
         shared.start()
         yield shared
@@ -33,12 +33,12 @@ def stack(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 
 
 @pytest.fixture
-def own_stack(place: Place, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """A maker of stacks that belong to one test, which may kill their programs."""
+def own_stack(target: Target, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Create stacks of this test alone, which may kill their programs."""
     made: list[Stack] = []
 
     def make(**extra: str) -> Stack:
-        made.append(Stack(place, tmp_path, **extra))
+        made.append(Stack(target, tmp_path, **extra))
         made[-1].start()
         return made[-1]
 

@@ -1,4 +1,4 @@
-"""A program of SparkTest as a child process, with its output in a file."""
+"""A SparkTest program as a child process, with its output in a file."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def until(what: str, check: Callable[[], T | None], seconds: float = 60.0, every: float = 0.1) -> T:
-    """What `check` answers once it is truthy; fails the test after `seconds`."""
+    """Wait until `check` returns a true value and return it; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = check()
@@ -27,7 +27,7 @@ def until(what: str, check: Callable[[], T | None], seconds: float = 60.0, every
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on now."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -43,7 +43,7 @@ class Program:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; the output is added to the log."""
+        """Start it; append the output to the log."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "sparktest", *self.args],
@@ -56,17 +56,17 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
+        """True while the process runs."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self, *, kill: bool = False, seconds: float = 40.0) -> int | None:
-        """The exit code after SIGTERM to the program, or after SIGKILL to all of its group."""
+        """Send SIGTERM, or SIGKILL to the group; return the exit code, None if not started."""
         if self._process is None:
             return None
         with contextlib.suppress(ProcessLookupError):
@@ -81,7 +81,7 @@ class Program:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def tail(self, lines: int = 40) -> str:
-        """The end of what it printed."""
+        """Return the end of the output."""
         if not self.log.exists():
-            return "(it printed nothing)"
+            return "(no output)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,4 +1,4 @@
-"""SparkTest on a cluster: API and controller as processes, and doors to all of it."""
+"""SparkTest on a cluster: API and controller as processes, and clients of both."""
 
 import os
 import uuid
@@ -9,8 +9,8 @@ from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.cluster import JOBS, NAMESPACES, TESTRUNS, Resource
-from tests.e2e.place import Place
 from tests.e2e.program import Program, free_port, until
+from tests.e2e.target import Target
 
 TOKEN = "spt_e2e_for-the-tests-only"
 IMAGE = "busybox:1.35"
@@ -18,17 +18,17 @@ ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 
 class Stack:
-    """An API and a controller that watch one new namespace, and clients of both."""
+    """An API and a controller for one new namespace."""
 
-    def __init__(self, place: Place, folder: Path, **extra: str) -> None:
-        self.place = place
+    def __init__(self, target: Target, folder: Path, **extra: str) -> None:
+        self.target = target
         self.namespace = f"sparktest-e2e-{uuid.uuid4().hex[:8]}"
         self.folder = folder
         self.port = free_port()
         self.environ = {
             key: value for key, value in os.environ.items() if not key.startswith("SPARKTEST_")
         } | {
-            "KUBECONFIG": place.kubeconfig,
+            "KUBECONFIG": target.kubeconfig,
             "XDG_DATA_HOME": str(folder / "data"),
             "XDG_CONFIG_HOME": str(folder / "config"),
             "SPARKTEST_BACKEND_URL": f"http://127.0.0.1:{self.port}",
@@ -43,12 +43,12 @@ class Stack:
         self.api = Program(["api"], self.environ, folder / "api.log")
         self.controller = Program(["controller"], self.environ, folder / "controller.log")
         self.client = ApiClient(f"http://127.0.0.1:{self.port}/api", TOKEN)
-        self.cluster = place.door
+        self.cluster = target.cluster
 
-    # --- life ------------------------------------------------------------------------------------
+    # --- start and stop --------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Make the namespace, start both programs, wait until they answer."""
+        """Create the namespace, start both programs, and wait until they answer."""
         self.cluster.create(NAMESPACES, None, {"metadata": {"name": self.namespace}})
         until("the namespace has its service account", self._has_account)
         self.start_api()
@@ -67,7 +67,7 @@ class Stack:
         until("the API is healthy", self.healthy)
 
     def healthy(self) -> bool:
-        """Whether the API answers."""
+        """Return True when the API answers."""
         assert self.api.running, self.api.tail()
         try:
             return bool(self.client.health())
@@ -75,20 +75,20 @@ class Stack:
             return False
 
     def stop(self) -> None:
-        """Release what holds the namespace, delete it and stop both programs."""
+        """Delete the namespace with its TestRuns, and stop both programs."""
         for testrun in self.cluster.list(TESTRUNS, self.namespace).items:
             name = testrun["metadata"]["name"]
             self.cluster.patch(TESTRUNS, self.namespace, name, {"metadata": {"finalizers": None}})
         self.cluster.delete(NAMESPACES, None, self.namespace)
         self.controller.stop()
-        # The API waits a while for a connection that is kept.
+        # The API waits for open connections when it stops.
         self.client.close()
         self.api.stop()
 
     # --- TestRuns --------------------------------------------------------------------------------
 
     def apply(self, name: str, **spec: Any) -> dict[str, Any]:
-        """The TestRun object, created; of the busybox image where the spec names no other."""
+        """Create a TestRun and return it; the default image is busybox."""
         if not {"definitionId", "definitionName"} & set(spec):
             spec = {"image": IMAGE} | spec
         manifest = {
@@ -100,15 +100,15 @@ class Stack:
         return self.cluster.create(TESTRUNS, self.namespace, manifest)
 
     def testrun(self, name: str) -> dict[str, Any]:
-        """The TestRun object as it is now."""
+        """Return the current version of a TestRun."""
         return self.cluster.get(TESTRUNS, self.namespace, name)
 
-    def gone(self, name: str) -> bool:
-        """Whether no TestRun has that name."""
-        return self.place.gone(self.namespace, name)
+    def is_deleted(self, name: str) -> bool:
+        """Return True when there is no TestRun of this name."""
+        return self.target.is_deleted(self.namespace, name)
 
     def finished(self, name: str, seconds: float = 90.0) -> dict[str, Any]:
-        """The TestRun once its condition Finished is True."""
+        """Wait for the condition Finished and return the TestRun."""
 
         def done() -> dict[str, Any] | None:
             self.check_alive()
@@ -118,14 +118,14 @@ class Stack:
         return until(f"TestRun {name} is finished", done, seconds)
 
     def check_alive(self) -> None:
-        """Fail with the program's last lines when one has ended by itself."""
+        """Fail with the end of its output if a program has exited."""
         for program in (self.api, self.controller):
             assert program.running, f"sparktest {program.args[0]} ended:\n{program.tail()}"
 
     # --- runs and Jobs ---------------------------------------------------------------------------
 
     def run_of(self, name: str, uid: str | None = None) -> Run:
-        """The run in the store that belongs to the TestRun of this name."""
+        """Return the run of the TestRun of this name."""
         found = [
             run
             for run in self.client.list_runs(origin=["crd"], limit=1000).runs
@@ -135,7 +135,7 @@ class Stack:
         return found[0]
 
     def final(self, run_id: str, seconds: float = 90.0) -> Run:
-        """The run once it is final."""
+        """Wait until the run is final and return it."""
 
         def done() -> Run | None:
             run = self.client.get_run(run_id)
@@ -144,22 +144,22 @@ class Stack:
         return until(f"run {run_id} is final", done, seconds)
 
     def log_of(self, run: Run) -> str:
-        """The stored log."""
+        """Return the stored log."""
         return self.client.get_log(run.id).decode()
 
     def jobs_of(self, run: Run) -> list[dict[str, Any]]:
-        """All Jobs that carry the run's id."""
+        """Return all Jobs that are labelled with the run's id."""
         return self.cluster.list(
             JOBS, self.namespace, label_selector=f"sparktest.dev/run-id={run.id}"
         ).items
 
     def kubectl(self, *args: str) -> str:
-        """What kubectl prints in the namespace; fails the test with its message."""
-        return self.place.kubectl(self.namespace, *args)
+        """Run kubectl in the namespace and return its output; a failure fails the test."""
+        return self.target.kubectl(self.namespace, *args)
 
 
 def condition(testrun: dict[str, Any], kind: str) -> str | None:
-    """The status of a condition: "True", "False", or None where it is not there."""
+    """Return the status of a condition: "True", "False", or None if it does not exist."""
     for entry in testrun.get("status", {}).get("conditions", []):
         if entry["type"] == kind:
             return str(entry["status"])

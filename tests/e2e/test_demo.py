@@ -1,4 +1,4 @@
-"""`sparktest demo`: the main job with nothing set up, and nothing left of it."""
+"""`sparktest demo`: it needs no setup and leaves nothing behind."""
 
 import os
 import re
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """An environment whose home and temporary folder are the test's, and whose settings mislead."""
+    """An environment with its own home and temporary folder, and with misleading settings."""
     (tmp_path / "tmp").mkdir()
     inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
     return inherited | {
@@ -32,7 +32,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_the_demo_shows_three_ends_and_leaves_nothing(
+def test_the_demo_shows_three_outcomes_and_leaves_nothing_behind(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     demo = Program(["demo"], environ, tmp_path / "demo.log")
@@ -45,30 +45,30 @@ def test_the_demo_shows_three_ends_and_leaves_nothing(
     finally:
         demo.stop(kill=True)
 
-    said = demo.tail(200)
-    assert code == 0, said
+    output = demo.tail(200)
+    assert code == 0, output
     for outcome in (
         "hello  [CRD]  succeeded",
         "failing  [CRD]  failed",
         "timeout  [CRD]  timed out",
     ):
-        assert outcome in said
-    assert "check 3 passed" in said
-    assert "failure  test, Error, exit code 3" in said
-    assert "kubectl get testruns.sparktest.dev hello -n default" in said
+        assert outcome in output
+    assert "check 3 passed" in output
+    assert "failure  test, Error, exit code 3" in output
+    assert "kubectl get testruns.sparktest.dev hello -n default" in output
     assert not any(map(alive, pids))
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize("moment", ["dev cluster starts", "hello running"])
-def test_a_demo_that_is_interrupted_leaves_nothing_either(
-    environ: dict[str, str], tmp_path: Path, moment: str
+@pytest.mark.parametrize("marker", ["dev cluster starts", "hello running"])
+def test_an_interrupted_demo_leaves_nothing_behind(
+    environ: dict[str, str], tmp_path: Path, marker: str
 ) -> None:
     demo = Program(["demo"], environ, tmp_path / "demo.log")
     demo.start()
     try:
-        until("the moment has come", lambda: moment in demo.tail(), every=0.01)
+        until("the demo reaches that point", lambda: marker in demo.tail(), every=0.01)
         pids = children_of(demo.pid)
         code = demo.stop()
     finally:
@@ -80,9 +80,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_either(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_on_a_terminal_the_runs_can_be_seen_and_asked_for(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_on_a_terminal_the_demo_opens_the_tui(environ: dict[str, str], tmp_path: Path) -> None:
     tmux = Tmux(tmp_path / "tmux", [sys.executable, "-m", "sparktest", "demo"], environ)
     try:
         tmux.start(140, 40)
@@ -94,7 +92,7 @@ def test_on_a_terminal_the_runs_can_be_seen_and_asked_for(
         tmux.type("Enter")
         tmux.shows("it says that it was copied", lambda screen: "opied" in screen)
         if shutil.which("kubectl"):
-            # It names the dev cluster, so it works in any terminal.
+            # The copied command names the dev cluster, so it works in any terminal.
             answer = subprocess.run(
                 shlex.split(tmux.clipboard()),
                 env=environ,

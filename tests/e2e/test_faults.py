@@ -1,4 +1,4 @@
-"""Programs die and come back: nothing is lost, nothing runs twice."""
+"""Programs are killed and restarted: no run is lost, none runs twice."""
 
 import random
 import time
@@ -14,22 +14,22 @@ from tests.e2e.stack import Stack
 pytestmark = pytest.mark.e2e
 
 
-def test_a_controller_killed_ten_times_during_twenty_runs_loses_and_doubles_none(
+def test_a_controller_killed_ten_times_during_twenty_runs_loses_none_and_repeats_none(
     own_stack: Callable[..., Stack],
 ) -> None:
     stack = own_stack()
     seed = random.randrange(10**6)
-    moments = random.Random(seed)
+    rng = random.Random(seed)
     names = [f"run-{number}" for number in range(20)]
     pause = Event()
-    # As processes the runs start at once; every test run waits for them.
-    longest, seconds = (3.0, 5) if stack.place.real else (2.0, 3)
+    # On a dev cluster runs start at once, so shorter ones will do.
+    longest, seconds = (3.0, 5) if stack.target.real else (2.0, 3)
     commands = [f"for i in $(seq 1 {seconds}); do echo $i; sleep 1; done"]
     for name in names[:10]:
         stack.apply(name, commands=commands)
 
     for kill in range(10):
-        pause.wait(moments.uniform(0.1, longest))
+        pause.wait(rng.uniform(0.1, longest))
         stack.controller.stop(kill=True)
         stack.apply(names[10 + kill], commands=commands)
         stack.controller.start()
@@ -37,26 +37,26 @@ def test_a_controller_killed_ten_times_during_twenty_runs_loses_and_doubles_none
     for name in names:
         stack.finished(name, seconds=180)
     ends = {name: stack.run_of(name) for name in names}
-    said = f"seed {seed}: {[(name, run.status, run.log) for name, run in ends.items()]}"
-    assert {run.status for run in ends.values()} == {Status.SUCCEEDED}, said
-    assert {len(stack.jobs_of(run)) for run in ends.values()} == {1}, said
+    details = f"seed {seed}: {[(name, run.status, run.log) for name, run in ends.items()]}"
+    assert {run.status for run in ends.values()} == {Status.SUCCEEDED}, details
+    assert {len(stack.jobs_of(run)) for run in ends.values()} == {1}, details
     log = "".join(f"{number}\n" for number in range(1, seconds + 1))
-    assert {stack.log_of(run) for run in ends.values()} == {log}, said
-    assert {run.log.state for run in ends.values()} == {LogState.COMPLETE}, said
+    assert {stack.log_of(run) for run in ends.values()} == {log}, details
+    assert {run.log.state for run in ends.values()} == {LogState.COMPLETE}, details
     assert len(stack.client.list_runs(limit=1000).runs) == 20
 
 
-def test_an_api_that_is_away_for_a_while_loses_nothing(own_stack: Callable[..., Stack]) -> None:
+def test_nothing_is_lost_while_the_api_is_down(own_stack: Callable[..., Stack]) -> None:
     stack = own_stack()
-    # Longer than any back-off where containers run, and shorter where every test run waits for it.
-    seconds = 30 if stack.place.real else 8
+    # On a real cluster longer than any back-off; on a dev cluster shorter, to save time.
+    seconds = 30 if stack.target.real else 8
     stack.apply("across", commands=[f"for i in $(seq 1 {seconds // 2}); do echo $i; sleep 1; done"])
     until("it runs", lambda: stack.testrun("across").get("status", {}).get("phase") == "Running")
 
-    away = time.monotonic()
+    stopped = time.monotonic()
     stack.api.stop(kill=True)
     stack.apply("meanwhile", commands=["echo meanwhile"])
-    until("the time is over", lambda: time.monotonic() - away > seconds)
+    until("the outage was long enough", lambda: time.monotonic() - stopped > seconds)
     assert not stack.api.running
     stack.start_api()
 
@@ -70,7 +70,7 @@ def test_an_api_that_is_away_for_a_while_loses_nothing(own_stack: Callable[..., 
     assert len(stack.jobs_of(across)) == len(stack.jobs_of(meanwhile)) == 1
 
 
-def test_a_testrun_deleted_while_no_controller_ran_is_cleaned_up_later(
+def test_a_testrun_deleted_while_no_controller_runs_is_cleaned_up_later(
     own_stack: Callable[..., Stack],
 ) -> None:
     stack = own_stack()
@@ -78,10 +78,10 @@ def test_a_testrun_deleted_while_no_controller_ran_is_cleaned_up_later(
     until("it runs", lambda: stack.testrun("orphan").get("status", {}).get("phase") == "Running")
     run = stack.run_of("orphan")
     stack.controller.stop(kill=True)
-    stack.place.delete(stack.namespace, "orphan", wait=False)
+    stack.target.delete(stack.namespace, "orphan", wait=False)
 
     stack.controller.start()
 
-    until("the TestRun is gone", lambda: stack.gone("orphan"))
+    until("the TestRun is gone", lambda: stack.is_deleted("orphan"))
     assert stack.final(run.id).status is Status.CANCELLED
     until("its Job is gone", lambda: not stack.jobs_of(run))

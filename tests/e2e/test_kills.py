@@ -1,4 +1,4 @@
-"""`sparktest up` while its programs are killed: every run ends, once, and no process is left."""
+"""`sparktest up` with programs killed at random: every run ends once, no process is left."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from sparktest.kube.cluster import JOBS, TESTRUNS, Cluster
 from tests.cli.up.process_table import alive, children_of
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.stack import IMAGE, condition
-from tests.need import need_program
+from tests.requirements import require_program
 
 pytestmark = pytest.mark.e2e
 RUNS = 50
@@ -27,14 +27,25 @@ KILLS = ["devcluster", "api", "controller"] * 3
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """An environment with a home of its own."""
+    """An environment with its own home."""
     inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
     return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
 
 
 def processes() -> list[tuple[int, int, str]]:
-    """Process id, that of its parent, and its command, of every process that has not ended."""
-    columns = [need_program("ps"), "-A", "-o", "pid=", "-o", "ppid=", "-o", "stat=", "-o", "args="]
+    """Return pid, parent pid and command line of all processes except zombies."""
+    columns = [
+        require_program("ps"),
+        "-A",
+        "-o",
+        "pid=",
+        "-o",
+        "ppid=",
+        "-o",
+        "stat=",
+        "-o",
+        "args=",
+    ]
     table = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
     found = [line.split(maxsplit=3) for line in table.splitlines()]
     return [
@@ -46,15 +57,15 @@ def processes() -> list[tuple[int, int, str]]:
 
 
 def child(up: Program, name: str) -> int | None:
-    """The process id of a program that `up` runs, None while it is away."""
+    """Return the pid of a child of `up`, None while it does not run."""
     for pid, parent, args in processes():
         if parent == up.pid and f"sparktest {name}" in args:
             return pid
     return None
 
 
-def applied(cluster: Cluster, name: str, command: str) -> bool:
-    """Whether the TestRun is there, which it is also when only the answer was lost."""
+def apply(cluster: Cluster, name: str, command: str) -> bool:
+    """Create a TestRun; return True if it exists, also when only the reply was lost."""
     spec = {"image": IMAGE, "commands": [command]}
     manifest = {"apiVersion": "sparktest.dev/v1alpha1", "kind": "TestRun"}
     try:
@@ -67,7 +78,7 @@ def applied(cluster: Cluster, name: str, command: str) -> bool:
 
 
 def all_final(client: ApiClient) -> list[Run]:
-    """The runs, once there are all and all have ended; until then none."""
+    """Return all runs when all are final, else an empty list."""
     try:
         runs = client.list_runs(limit=1000).runs
     except SparkTestError:
@@ -75,13 +86,13 @@ def all_final(client: ApiClient) -> list[Run]:
     return list(runs) if len(runs) == RUNS and all(run.status.final for run in runs) else []
 
 
-def test_programs_killed_at_random_lose_no_run_double_none_and_leave_no_process(
+def test_programs_killed_at_random_lose_no_run_repeat_none_and_leave_no_process(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     seed = random.randrange(10**6)
-    chance = random.Random(seed)
-    kills = chance.sample(KILLS, len(KILLS))
-    # No other process sleeps for just so long.
+    rng = random.Random(seed)
+    kills = rng.sample(KILLS, len(KILLS))
+    # A duration that no other process sleeps for.
     nap = f"sleep 1.{os.getpid()}"
     names = [f"run-{number}" for number in range(RUNS)]
     up = Program(["up"], environ, tmp_path / "up.log")
@@ -95,9 +106,9 @@ def test_programs_killed_at_random_lose_no_run_double_none_and_leave_no_process(
         for step, victim in enumerate([*kills, None]):
             for name in names[step * each : (step + 1) * each]:
                 command = f"echo ran >> {tmp_path}/{name}; {nap}"
-                until("it is applied", partial(applied, cluster, name, command))
+                until("it is applied", partial(apply, cluster, name, command))
             if victim:
-                Event().wait(chance.uniform(0.1, 1.5))
+                Event().wait(rng.uniform(0.1, 1.5))
                 os.kill(until(f"the {victim} runs", partial(child, up, victim)), signal.SIGKILL)
 
         with ApiClient.from_settings(found) as client:
@@ -110,16 +121,16 @@ def test_programs_killed_at_random_lose_no_run_double_none_and_leave_no_process(
     finally:
         up.stop(kill=True)
 
-    said = f"seed {seed}\n{up.tail(100)}"
+    details = f"seed {seed}\n{up.tail(100)}"
     lost = [run for run in runs if run.status is not Status.SUCCEEDED]
     reasons = {(run.failure.class_, run.failure.reason) for run in lost if run.failure}
-    assert reasons <= {(FailureClass.INFRA, "NodeLost")}, said
-    assert len(lost) < RUNS, said
-    assert {condition(testrun, "Finished") for testrun in testruns} == {"True"}, said
-    assert len(testruns) == len(jobs) == RUNS, said
+    assert reasons <= {(FailureClass.INFRA, "NodeLost")}, details
+    assert len(lost) < RUNS, details
+    assert {condition(testrun, "Finished") for testrun in testruns} == {"True"}, details
+    assert len(testruns) == len(jobs) == RUNS, details
     times = {name: (tmp_path / name).read_text() for name in names if (tmp_path / name).exists()}
-    assert set(times.values()) == {"ran\n"}, said
-    assert code == 0, said
-    assert len(pids) == 3, said
-    assert not any(map(alive, pids)), said
-    assert [args for _, _, args in processes() if nap in args] == [], said
+    assert set(times.values()) == {"ran\n"}, details
+    assert code == 0, details
+    assert len(pids) == 3, details
+    assert not any(map(alive, pids)), details
+    assert [args for _, _, args in processes() if nap in args] == [], details

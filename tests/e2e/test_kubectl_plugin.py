@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stack import IMAGE, Stack
-from tests.need import need_program
+from tests.requirements import require_program
 
 pytestmark = pytest.mark.e2e
 BIN = Path(sys.executable).parent
@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
 def kubectl(stack: Stack, *args: str) -> "subprocess.CompletedProcess[str]":
     """Run `kubectl sparktest …` in the namespace of the stack."""
     environ = stack.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    command = [need_program("kubectl"), "sparktest", args[0], "-n", stack.namespace, *args[1:]]
+    command = [require_program("kubectl"), "sparktest", args[0], "-n", stack.namespace, *args[1:]]
     return subprocess.run(
         command, env=environ, capture_output=True, text=True, check=False, timeout=120
     )

@@ -1,4 +1,4 @@
-"""The main job as the README shows it: kubectl apply, one Job, outcome and log stored."""
+"""The README's example: kubectl apply, one Job, outcome and log are stored."""
 
 from importlib.resources import files
 
@@ -7,18 +7,18 @@ import yaml
 
 from sparktest.domain import LogState, Origin, Status
 from tests.e2e.stack import Stack
-from tests.need import need_program
+from tests.requirements import require_program
 
 pytestmark = pytest.mark.e2e
 EXAMPLE = (files("sparktest.crd") / "examples" / "testrun.yaml").read_text()
 
 
-def test_a_testrun_that_is_applied_becomes_one_job_and_a_stored_run(stack: Stack) -> None:
+def test_an_applied_testrun_becomes_one_job_and_one_stored_run(stack: Stack) -> None:
     manifest = yaml.safe_load(EXAMPLE)
     manifest["metadata"].pop("namespace", None)
     name = manifest["metadata"]["name"]
 
-    stack.place.apply(stack.namespace, manifest)
+    stack.target.apply(stack.namespace, manifest)
 
     testrun = stack.finished(name)
     assert testrun["status"]["phase"] == "Succeeded"
@@ -40,8 +40,8 @@ def test_a_testrun_that_is_applied_becomes_one_job_and_a_stored_run(stack: Stack
     assert len(log) == run.log.bytes > 0
 
 
-def test_kubectl_waits_for_the_end_and_shows_it(stack: Stack) -> None:
-    need_program("kubectl")
+def test_kubectl_can_wait_for_the_end_and_shows_it(stack: Stack) -> None:
+    require_program("kubectl")
     stack.apply("waited-for", commands=["sleep 1"])
 
     wait = ["wait", "--for=condition=Finished", "testruns.sparktest.dev/waited-for"]
@@ -52,19 +52,19 @@ def test_kubectl_waits_for_the_end_and_shows_it(stack: Stack) -> None:
     assert columns["PHASE"] == "Succeeded"
 
 
-def test_a_finished_testrun_is_deleted_at_once_and_its_run_stays(stack: Stack) -> None:
+def test_a_finished_testrun_can_be_deleted_and_its_run_is_kept(stack: Stack) -> None:
     stack.apply("short", commands=["echo here"])
     stack.finished("short")
     run = stack.run_of("short")
 
-    stack.place.delete(stack.namespace, "short")
+    stack.target.delete(stack.namespace, "short")
 
-    assert stack.gone("short")
+    assert stack.is_deleted("short")
     assert stack.client.get_run(run.id).status is Status.SUCCEEDED
     assert stack.log_of(run) == "here\n"
 
 
-def test_an_api_run_becomes_one_job_too(stack: Stack) -> None:
+def test_an_api_run_becomes_one_job(stack: Stack) -> None:
     run = stack.client.create_run(
         {"name": "by REST", "image": "busybox:1.35", "commands": ["echo from the API"]}
     )

@@ -1,4 +1,4 @@
-"""Every way in which a run can end, as users meet it."""
+"""Every way in which a run can end, as users see it."""
 
 import uuid
 
@@ -13,9 +13,9 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module", autouse=True)
-def patience(stack: Stack) -> None:
-    """What takes its time to fail, begun before the other tests and looked at after them."""
-    stack.apply("no-image", image=stack.place.absent_image, commands=["true"])
+def slow_failures(stack: Stack) -> None:
+    """Start the runs that take long to fail before the other tests."""
+    stack.apply("no-image", image=stack.target.missing_image, commands=["true"])
     stack.apply("no-account", commands=["true"], serviceAccountName="nobody-made-it")
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_definition_fails_with_condition_and_event(stack: Stack) -> N
     assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "DefinitionNotFound")
     assert unknown in testrun["status"]["message"]
     assert stack.jobs_of(run) == []
-    until("an Event says it", lambda: unknown in str(stack.cluster.list(EVENTS, stack.namespace)))
+    until("an Event has it", lambda: unknown in str(stack.cluster.list(EVENTS, stack.namespace)))
 
 
 def test_a_definition_by_name_runs_with_its_commands(stack: Stack) -> None:
@@ -78,7 +78,7 @@ def test_a_definition_by_name_runs_with_its_commands(stack: Stack) -> None:
     assert stack.log_of(stack.run_of("by-id")) == "testrun\n"
 
 
-def test_env_values_arrive_as_they_were_written(stack: Stack) -> None:
+def test_env_values_are_passed_on_unchanged(stack: Stack) -> None:
     env = {"PLAIN": "a b", "DOLLARS": "$$ $(PLAIN) $PLAIN", "QUOTES": "\"'`", "UNICODE": "äöü ✓"}
     stack.apply("env", env=env, commands=[f'printf "%s\\n" "${name}"' for name in env])
 
@@ -87,7 +87,7 @@ def test_env_values_arrive_as_they_were_written(stack: Stack) -> None:
     assert stack.log_of(stack.run_of("env")).splitlines() == list(env.values())
 
 
-def test_a_comment_at_the_end_of_a_command_does_not_swallow_the_next(stack: Stack) -> None:
+def test_a_comment_at_the_end_of_a_command_does_not_hide_the_next_one(stack: Stack) -> None:
     stack.apply("comment", commands=["echo one # all well", "echo two; exit 3"])
 
     stack.finished("comment")
@@ -110,7 +110,7 @@ def test_a_name_of_240_characters_runs(stack: Stack) -> None:
 
 
 def test_a_test_killed_for_memory_is_an_infra_failure(stack: Stack) -> None:
-    stack.apply("hungry", **stack.place.hungry)
+    stack.apply("hungry", **stack.target.oom_spec)
 
     stack.finished("hungry")
 
@@ -119,14 +119,14 @@ def test_a_test_killed_for_memory_is_an_infra_failure(stack: Stack) -> None:
     assert (run.failure.class_, run.failure.reason) == (FailureClass.INFRA, "OOMKilled")
 
 
-def test_an_absent_image_is_a_configuration_failure_not_a_hang(stack: Stack) -> None:
+def test_a_missing_image_is_a_configuration_failure(stack: Stack) -> None:
     testrun = stack.finished("no-image")
 
     run = stack.run_of("no-image")
     assert testrun["status"]["phase"] == "Failed"
     assert run.failure is not None
     assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "ImagePullBackOff")
-    assert stack.place.absent_image.partition(":1/")[2] in run.failure.message
+    assert stack.target.missing_image.partition(":1/")[2] in run.failure.message
     assert run.log.state is LogState.NONE
 
 

@@ -1,4 +1,4 @@
-"""Cancel and delete, from every side."""
+"""Cancelling and deleting runs with kubectl and over HTTP."""
 
 import pytest
 
@@ -13,7 +13,7 @@ SLEEP = ["echo up; sleep 600"]
 
 
 def started(stack: Stack, name: str) -> Run:
-    """The run of the TestRun, once its test has printed its first line."""
+    """Wait until the test has printed its first line; return the run."""
     until("it runs", lambda: stack.testrun(name).get("status", {}).get("phase") == "Running")
     run = stack.run_of(name)
     until("its log has begun", lambda: stack.log_of(run) == "up\n")
@@ -28,17 +28,17 @@ def assert_cancelled(stack: Stack, run: Run) -> None:
     assert stack.log_of(ended) == "up\n"
 
 
-def test_cancel_by_kubectl_stops_the_test_and_keeps_its_log(stack: Stack) -> None:
+def test_a_cancel_with_kubectl_stops_the_test_and_keeps_its_log(stack: Stack) -> None:
     stack.apply("cancel-kubectl", commands=SLEEP)
     run = started(stack, "cancel-kubectl")
 
-    stack.place.cancel(stack.namespace, "cancel-kubectl")
+    stack.target.cancel(stack.namespace, "cancel-kubectl")
 
     assert_cancelled(stack, run)
     assert stack.finished("cancel-kubectl")["status"]["phase"] == "Cancelled"
 
 
-def test_cancel_over_http_stops_a_testrun(stack: Stack) -> None:
+def test_a_cancel_over_http_stops_a_testrun(stack: Stack) -> None:
     stack.apply("cancel-http", commands=SLEEP)
     run = started(stack, "cancel-http")
 
@@ -48,7 +48,7 @@ def test_cancel_over_http_stops_a_testrun(stack: Stack) -> None:
     assert stack.finished("cancel-http")["status"]["phase"] == "Cancelled"
 
 
-def test_cancel_over_http_stops_an_api_run(stack: Stack) -> None:
+def test_a_cancel_over_http_stops_an_api_run(stack: Stack) -> None:
     run = stack.client.create_run({"name": "c", "image": "busybox:1.35", "commands": SLEEP})
     until("its log has begun", lambda: stack.log_of(run) == "up\n")
 
@@ -61,17 +61,17 @@ def test_a_testrun_deleted_while_it_runs_leaves_a_cancelled_run_and_no_job(stack
     stack.apply("deleted", commands=SLEEP)
     run = started(stack, "deleted")
 
-    stack.place.delete(stack.namespace, "deleted")
+    stack.target.delete(stack.namespace, "deleted")
 
     assert_cancelled(stack, run)
     until("its Job is gone", lambda: not stack.jobs_of(run))
 
 
-def test_the_same_name_again_is_a_new_run_with_a_new_job(stack: Stack) -> None:
+def test_a_new_testrun_of_the_same_name_is_a_new_run_with_a_new_job(stack: Stack) -> None:
     first = stack.apply("again", commands=["echo first"])
     stack.finished("again")
     stack.cluster.delete(TESTRUNS, stack.namespace, "again")
-    until("it is gone", lambda: stack.gone("again"))
+    until("it is gone", lambda: stack.is_deleted("again"))
     second = stack.apply("again", commands=["echo second"])
     stack.finished("again")
 
@@ -82,7 +82,7 @@ def test_the_same_name_again_is_a_new_run_with_a_new_job(stack: Stack) -> None:
     assert len({run.job_uid for run in runs}) == 2
 
 
-def test_a_deleted_run_is_gone_for_good_and_its_testrun_stays(stack: Stack) -> None:
+def test_a_deleted_run_is_not_found_again_and_its_testrun_is_kept(stack: Stack) -> None:
     stack.apply("forgotten", commands=["true"])
     stack.finished("forgotten")
     run = stack.run_of("forgotten")

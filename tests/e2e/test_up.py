@@ -14,8 +14,8 @@ import yaml
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from sparktest.settings import Settings, load_session
 from tests.cli.up.process_table import alive, children_of
-from tests.e2e.place import PLACES, Place, opened
 from tests.e2e.program import Program, free_port, until
+from tests.e2e.target import TARGETS, Target, open_target
 from tests.e2e.tmux import Tmux
 from tests.real import namespace_in
 
@@ -30,7 +30,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=TARGETS)
 def named(
     request: pytest.FixtureRequest, environ: dict[str, str], tmp_path: Path
 ) -> Iterator[list[str]]:
@@ -41,22 +41,25 @@ def named(
     if request.param == "devcluster":
         yield []
         return
-    with opened(request.param, tmp_path) as place, namespace_in(place.door, "sparktest-up") as name:
+    with (
+        open_target(request.param, tmp_path) as target,
+        namespace_in(target.cluster, "sparktest-up") as name,
+    ):
         environ |= {"SPARKTEST_NAMESPACE": name, "SPARKTEST_NAMESPACES": name}
-        yield ["--kubeconfig", place.kubeconfig]
-        for testrun in place.door.list(TESTRUNS, name).items:
-            place.door.delete(TESTRUNS, name, testrun["metadata"]["name"])
+        yield ["--kubeconfig", target.kubeconfig]
+        for testrun in target.cluster.list(TESTRUNS, name).items:
+            target.cluster.delete(TESTRUNS, name, testrun["metadata"]["name"])
 
 
 @contextmanager
-def place_of(named: list[str], environ: dict[str, str]) -> Iterator[Place]:
-    """The place that `sparktest up` works on, while it is up."""
+def target_of(named: list[str], environ: dict[str, str]) -> Iterator[Target]:
+    """The target that `sparktest up` works on, while it is up."""
     path = named[1] if named else sparktest(environ, "devcluster", "kubeconfig").stdout.strip()
-    door = Cluster.connect(Settings(kubeconfig=path))
+    cluster = Cluster.connect(Settings(kubeconfig=path))
     try:
-        yield Place(path, door, real=bool(named))
+        yield Target(path, cluster, real=bool(named))
     finally:
-        door.close()
+        cluster.close()
 
 
 def sparktest(environ: dict[str, str], *args: str) -> "subprocess.CompletedProcess[str]":
@@ -81,8 +84,8 @@ def test_up_runs_a_testrun_and_leaves_nothing(
         until("it is ready", lambda: "ready: API at" in up.tail())
         assert up.running
         pids = children_of(up.pid)
-        with place_of(named, environ) as place:
-            place.apply(namespace, yaml.safe_load(HELLO))
+        with target_of(named, environ) as target:
+            target.apply(namespace, yaml.safe_load(HELLO))
         until("the run is known", lambda: "hello" in sparktest(environ, "runs").stdout)
 
         waited = sparktest(environ, "wait", "hello")

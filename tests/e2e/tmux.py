@@ -1,4 +1,4 @@
-"""A terminal that a test types into and reads: tmux with a server of its own."""
+"""A terminal that a test can type into and read: tmux with its own server."""
 
 import shlex
 import subprocess
@@ -6,44 +6,44 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.program import until
-from tests.need import need_program
+from tests.requirements import require_program
 
 
 class Tmux:
-    """One window of a given size that runs one command."""
+    """A window that runs one command."""
 
     def __init__(self, socket: Path, command: list[str], environ: dict[str, str]) -> None:
-        self._tmux = [need_program("tmux"), "-S", str(socket), "-f", "/dev/null"]
+        self._tmux = [require_program("tmux"), "-S", str(socket), "-f", "/dev/null"]
         self._command = shlex.join(command)
         self._environ = environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
 
     def start(self, width: int, height: int) -> None:
-        """Open the window; it stays readable when the command has ended."""
+        """Open the window, which stays open after the command has ended."""
         size = ["-x", str(width), "-y", str(height)]
-        stays = f"{self._command}; echo EXIT $?; sleep 600"
-        self._run("new-session", "-d", *size, stays)
+        shell = f"{self._command}; echo EXIT $?; sleep 600"
+        self._run("new-session", "-d", *size, shell)
 
     def type(self, *keys: str) -> None:
         """Send keys by their tmux names, such as Enter, Escape, j."""
         self._run("send-keys", *keys)
 
     def text(self, text: str) -> None:
-        """Send characters as they are."""
+        """Send characters literally."""
         self._run("send-keys", "-l", text)
 
     def screen(self) -> str:
-        """What the window shows now, a line a row."""
+        """Return the contents of the window, one line per row."""
         return self._run("capture-pane", "-p")
 
     def clipboard(self) -> str:
-        """What was copied last, empty where nothing was."""
+        """Return the last copied text, empty if there is none."""
         answer = subprocess.run(
             [*self._tmux, "show-buffer"], capture_output=True, text=True, check=False
         )
         return answer.stdout
 
     def shows(self, what: str, check: Callable[[str], bool], seconds: float = 20.0) -> str:
-        """The screen once it passes the check."""
+        """Wait until the screen passes the check and return it."""
 
         def passed() -> str:
             screen = self.screen()
@@ -55,7 +55,7 @@ class Tmux:
             raise AssertionError(f"{error}\n{self.screen()}") from None
 
     def stop(self) -> None:
-        """Close the window and end what runs in it."""
+        """Close the window and kill its processes."""
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
 
     def _run(self, *args: str) -> str:

@@ -25,8 +25,8 @@ from sparktest.kube.jobs import build_job
 from sparktest.settings import Settings
 from tests.e2e.program import until
 from tests.kube.real_runs import a_run, named
-from tests.need import need_cluster
 from tests.real import namespace_in
+from tests.requirements import require_cluster
 
 pytestmark = pytest.mark.e2e
 
@@ -126,7 +126,7 @@ def test_a_version_of_long_ago_is_gone(real: Cluster) -> None:
 
 
 def test_a_wrong_token_and_a_wrong_authority_are_told_apart(real: Cluster, tmp_path: Path) -> None:
-    document = yaml.safe_load(Path(need_cluster()).read_text(encoding="utf-8"))
+    document = yaml.safe_load(Path(require_cluster()).read_text(encoding="utf-8"))
     for user in document["users"]:
         user["user"] = {"token": "wrong"}
     path = tmp_path / "kubeconfig"

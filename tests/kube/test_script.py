@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sparktest.kube import script
 from sparktest.kube.script import MAX_COMMAND_BYTES, shell_command
-from tests.need import need_program
+from tests.requirements import require_program
 
 SHELLS = {
     "busybox sh": ("busybox", "sh"),
@@ -41,7 +41,7 @@ def execute(
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """A shell that may be a container's `sh`."""
-    need_program(SHELLS[request.param][0])
+    require_program(SHELLS[request.param][0])
     return SHELLS[request.param]
 
 
@@ -220,7 +220,7 @@ ENDS = st.sampled_from(
 def test_whatever_surrounds_it_a_failing_command_fails_the_run(
     name: str, before: list[str], failing: str, after: list[str]
 ) -> None:
-    need_program(SHELLS[name][0])
+    require_program(SHELLS[name][0])
     marked = f"echo REACHED\n{failing}"
     done = execute(SHELLS[name], [*before, marked, *after, "echo PASSED-ON"], Path("/"))
 

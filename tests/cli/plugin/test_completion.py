@@ -6,7 +6,7 @@ import pytest
 
 from sparktest.cli.plugin.completion import main
 from tests.cli.plugin.conftest import Sandbox
-from tests.need import need_program
+from tests.requirements import require_program
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_without_a_cluster_nothing_is_offered_or_said(
 def test_kubectl_finds_the_plugin_and_asks_for_completion(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kubectl = need_program("kubectl")
+    kubectl = require_program("kubectl")
     sandbox.apply("mine")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{Path(kubectl).parent}")
 

@@ -4,7 +4,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
-from tests.need import need_program
+from tests.requirements import require_program
 
 
 def alive(pid: int) -> bool:
@@ -18,7 +18,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def _table() -> Iterator[tuple[int, int, str]]:
-    columns = [need_program("ps"), "-A", "-o", "pid=", "-o", "ppid=", "-o", "stat="]
+    columns = [require_program("ps"), "-A", "-o", "pid=", "-o", "ppid=", "-o", "stat="]
     answer = subprocess.run(columns, capture_output=True, text=True, check=True)
     for line in answer.stdout.splitlines():
         pid, parent, state = line.split()

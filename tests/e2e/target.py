@@ -1,4 +1,4 @@
-"""Where the tests run: a dev cluster of their own, or the cluster of KUBECONFIG."""
+"""The cluster that the tests run on: a dev cluster, or the cluster of KUBECONFIG."""
 
 import os
 import shutil
@@ -15,71 +15,74 @@ from sparktest.errors import NotFoundError
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from sparktest.settings import Settings
 from tests.e2e.program import Program, until
-from tests.need import need_cluster, need_program
+from tests.requirements import require_cluster, require_program
 
-PLACES = ("devcluster", "cluster")
+TARGETS = ("devcluster", "cluster")
 
 
-class Place(NamedTuple):
-    """A cluster that knows TestRuns; `real` where containers run on it, `door` over HTTP.
+class Target(NamedTuple):
+    """A cluster with the CRD. User actions use kubectl if it is installed, else the client.
 
-    What users do with kubectl is done with it where it is installed, else by HTTP.
+    Attributes:
+        kubeconfig: the path of its kubeconfig.
+        cluster: a client.
+        real: True if it runs containers, False for a dev cluster.
     """
 
     kubeconfig: str
-    door: Cluster
+    cluster: Cluster
     real: bool
 
     @property
-    def absent_image(self) -> str:
+    def missing_image(self) -> str:
         """An image that cannot be pulled."""
         return "localhost:1/not/there:1" if self.real else "simulate/pull-error"
 
     @property
-    def hungry(self) -> dict[str, Any]:
-        """The spec of a test that is killed for its memory."""
-        # A process of a dev cluster has no limit, so it would take all there is.
+    def oom_spec(self) -> dict[str, Any]:
+        """The spec of a TestRun that is killed for its memory usage."""
+        # On a dev cluster a process has no limit: it would use all memory of the machine.
         if not self.real:
             return {"image": "simulate/oom"}
         return {"commands": ["tail /dev/zero"], "resources": {"limits": {"memory": "16Mi"}}}
 
     def apply(self, namespace: str, manifest: dict[str, Any]) -> None:
-        """`kubectl apply` of a TestRun."""
+        """Apply a TestRun."""
         if shutil.which("kubectl"):
             text = yaml.safe_dump(manifest)
             self.kubectl(namespace, "apply", "-f", "-", stdin=text)
         else:
-            self.door.create(TESTRUNS, namespace, manifest)
+            self.cluster.create(TESTRUNS, namespace, manifest)
 
     def cancel(self, namespace: str, name: str) -> None:
-        """`kubectl patch`: the one change that a TestRun allows."""
+        """Cancel a TestRun."""
         if shutil.which("kubectl"):
             patch = ["--type=merge", "-p", '{"spec": {"cancelled": true}}']
             self.kubectl(namespace, "patch", f"testruns.sparktest.dev/{name}", *patch)
         else:
-            self.door.patch(TESTRUNS, namespace, name, {"spec": {"cancelled": True}})
+            self.cluster.patch(TESTRUNS, namespace, name, {"spec": {"cancelled": True}})
 
     def delete(self, namespace: str, name: str, *, wait: bool = True) -> None:
-        """`kubectl delete` of a TestRun, until it is gone."""
+        """Delete a TestRun; wait until it no longer exists unless `wait` is False."""
         if shutil.which("kubectl"):
             options = ["--timeout=60s"] if wait else ["--wait=false"]
             self.kubectl(namespace, "delete", f"testruns.sparktest.dev/{name}", *options)
             return
-        self.door.delete(TESTRUNS, namespace, name)
+        self.cluster.delete(TESTRUNS, namespace, name)
         if wait:
-            until("the TestRun is gone", lambda: self.gone(namespace, name))
+            until("the TestRun is gone", lambda: self.is_deleted(namespace, name))
 
-    def gone(self, namespace: str, name: str) -> bool:
-        """Whether no TestRun has that name."""
+    def is_deleted(self, namespace: str, name: str) -> bool:
+        """Return True when there is no TestRun of this name."""
         with suppress(NotFoundError):
-            self.door.get(TESTRUNS, namespace, name)
+            self.cluster.get(TESTRUNS, namespace, name)
             return False
         return True
 
     def kubectl(self, namespace: str, *args: str, stdin: str | None = None) -> str:
-        """What kubectl prints in the namespace; fails the test with its message."""
+        """Run kubectl in the namespace and return its output; a failure fails the test."""
         answer = subprocess.run(
-            [need_program("kubectl"), "-n", namespace, *args],
+            [require_program("kubectl"), "-n", namespace, *args],
             env=os.environ | {"KUBECONFIG": self.kubeconfig},
             input=stdin,
             capture_output=True,
@@ -91,32 +94,32 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def opened(name: str, folder: Path) -> Iterator[Place]:
-    """The place of that name, with the CRD of this tree.
+def open_target(name: str, folder: Path) -> Iterator[Target]:
+    """Yield a target with the CRD of this source tree.
 
-    A dev cluster runs in the folder for as long as the `with`; where there is no cluster, the test
-    is skipped.
+    `devcluster` starts a dev cluster on the folder and stops it at the end; `cluster` is the
+    cluster of KUBECONFIG, without which the test is skipped.
     """
     if name == "cluster":
-        with _place(need_cluster(), real=True) as place:
-            yield place
+        with _connect(require_cluster(), real=True) as target:
+            yield target
         return
     args = ["devcluster", "--folder", str(folder / "devcluster")]
     program = Program(args, dict(os.environ), folder / "devcluster.log")
     program.start()
     try:
         until("the dev cluster answers", lambda: "dev cluster at" in program.tail(), every=0.02)
-        with _place(str(folder / "devcluster" / "kubeconfig"), real=False) as place:
-            yield place
+        with _connect(str(folder / "devcluster" / "kubeconfig"), real=False) as target:
+            yield target
     finally:
         program.stop()
 
 
 @contextmanager
-def _place(kubeconfig: str, *, real: bool) -> Iterator[Place]:
-    door = Cluster.connect(Settings(kubeconfig=kubeconfig))
+def _connect(kubeconfig: str, *, real: bool) -> Iterator[Target]:
+    cluster = Cluster.connect(Settings(kubeconfig=kubeconfig))
     try:
-        install(door)
-        yield Place(kubeconfig, door, real)
+        install(cluster)
+        yield Target(kubeconfig, cluster, real)
     finally:
-        door.close()
+        cluster.close()

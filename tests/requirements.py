@@ -1,0 +1,47 @@
+"""Requirements of tests on the machine: a test that lacks one is skipped, or fails on demand."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+FAIL_VARIABLE = "SPARKTEST_E2E_REQUIRE"
+
+
+def require(available: bool, message: str) -> None:
+    """Skip the test unless the requirement is available; with SPARKTEST_E2E_REQUIRE=1 fail it.
+
+    Args:
+        available: True when the machine has what the test requires.
+        message: what is missing and how to provide it.
+    """
+    if available:
+        return
+    if os.environ.get(FAIL_VARIABLE) == "1":
+        pytest.fail(f"{FAIL_VARIABLE}=1, and {message}")
+    pytest.skip(message)
+
+
+def require_program(name: str) -> str:
+    """Return the path of a program on PATH."""
+    path = shutil.which(name)
+    require(path is not None, f"{name} is not installed")
+    return path or ""
+
+
+def require_cluster() -> str:
+    """Return the path of KUBECONFIG, whose cluster answers."""
+    kubeconfig = os.environ.get("KUBECONFIG", "")
+    require(bool(kubeconfig), "KUBECONFIG is not set: no cluster to test on")
+    probe = [require_program("kubectl"), "get", "--raw", "/readyz", "--request-timeout=5s"]
+    answer = subprocess.run(probe, capture_output=True, text=True, check=False)
+    require(answer.returncode == 0, f"the cluster of KUBECONFIG does not answer: {answer.stderr}")
+    return kubeconfig
+
+
+def require_postgres() -> str:
+    """Return the URL of a PostgreSQL server for tests."""
+    url = os.environ.get("SPARKTEST_TEST_POSTGRES_URL", "")
+    require(bool(url), "SPARKTEST_TEST_POSTGRES_URL is not set: no PostgreSQL to test on")
+    return url
