@@ -1,7 +1,7 @@
 """Read a log of short lines, each an HTTP chunk of its own: `python -m bench.log_lines`.
 
 The kubelet sends logs like this. Prints the CPU time of reading it as the controller does, once
-with urllib3's own stream() and once with sparktest.kube.chunked, from a server in another process.
+with urllib3's own stream() and once with read_body(), from a server in another process.
 Exits 1 if the latter takes more than half of the former.
 """
 
@@ -16,7 +16,7 @@ from typing import NoReturn
 import urllib3
 
 from sparktest.controller.logs.cursor import LogCursor
-from sparktest.kube.chunked import body_of
+from sparktest.kube.streams import read_body
 
 LINES = 400_000
 ROUNDS = 3
@@ -35,7 +35,7 @@ def main() -> int:
     try:
         assert server.stdout is not None
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/"
-        pairs = [(seconds(url, theirs), seconds(url, body_of)) for _ in range(ROUNDS)]
+        pairs = [(seconds(url, theirs), seconds(url, read_body)) for _ in range(ROUNDS)]
     finally:
         server.kill()
         server.wait()

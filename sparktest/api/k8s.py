@@ -107,7 +107,7 @@ def health() -> Response:
     try:
         from sparktest.kube.resources import JOBS
 
-        ctx.cluster().served(JOBS)
+        ctx.cluster().has_resource(JOBS)
     except SparkTestError as caught:
         error = caught.detail
     return json_response(KubernetesHealth(error is None, ctx.clock(), error))

@@ -64,9 +64,9 @@ def refuse_exposure(settings: Settings) -> None:
             "API: set SPARKTEST_TOKEN, or SPARKTEST_HOST=127.0.0.1"
         )
     # Imported here: it loads the Kubernetes client, which an API with a token may never need.
-    from sparktest.kube.config import refuse_open_devcluster
+    from sparktest.kube.config import require_devcluster_token
 
-    refuse_open_devcluster(settings)
+    require_devcluster_token(settings)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -20,7 +20,7 @@ from sparktest.controller.workers import Workers
 from sparktest.controller.workqueue import WorkQueue
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.config import refuse_open_devcluster
+from sparktest.kube.config import require_devcluster_token
 from sparktest.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def run(settings: Settings) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    refuse_open_devcluster(settings)
+    require_devcluster_token(settings)
     cluster = Cluster.connect(settings, workers=WORKERS)
     with _stopped_by_signals() as stopping:
         uid = _uid(cluster, stopping)

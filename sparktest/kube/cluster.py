@@ -1,4 +1,4 @@
-"""Cluster: the only caller of Kubernetes. One door for every kind, by resource path."""
+"""Cluster: the only Kubernetes client, for every kind of object."""
 
 import threading
 from typing import Any, NamedTuple, Self
@@ -41,9 +41,9 @@ __all__ = [
     "WatchStream",
 ]
 
-PAGE = 500
-# Connections kept beside those of the workers, for watches and logs; opened only when needed.
-STREAMS = 96
+PAGE_SIZE = 500
+# Connections for watches and logs, besides those of the workers; opened only when needed.
+STREAM_CONNECTIONS = 96
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -52,7 +52,7 @@ Patch = dict[str, Any] | list[dict[str, Any]]
 
 
 class Listing(NamedTuple):
-    """What a list answers: all objects, and the version from which a watch goes on."""
+    """All objects of a list, and the version from which a watch continues."""
 
     items: list[dict[str, Any]]
     resource_version: str
@@ -61,10 +61,11 @@ class Listing(NamedTuple):
 class Cluster:
     """One Kubernetes cluster; threads may share it.
 
-    Every call has a timeout and is sent once (a second time only after a 401, with credentials
-    read anew): what may be repeated, the caller knows. All raise errors of sparktest.errors:
-    NotFoundError, ConflictError, GoneError, ForbiddenError, InvalidError, RateLimitedError …;
-    UnavailableError for no answer or a 5xx. `retry_after` is at most 30 s.
+    Every request has a timeout and is sent once (again only after a 401, with the credentials
+    read again): the caller knows what may be retried. All methods raise errors of
+    sparktest.errors: NotFoundError, ConflictError, GoneError, ForbiddenError, InvalidError,
+    RateLimitedError …; UnavailableError without a response or for a 5xx. `retry_after` is at
+    most 30 s.
     """
 
     def __init__(self, transport: Transport, *, uid: str | None = None) -> None:
@@ -76,21 +77,23 @@ class Cluster:
     def connect(
         cls, settings: Settings, *, workers: int = 16, timeouts: Timeouts | None = None
     ) -> Self:
-        """The cluster that the settings name, for so many threads at once.
+        """Return the cluster that the settings name, with connections for `workers` threads.
 
-        Reads files only; the first call connects.
+        Reads files only; the first request connects.
 
         Raises:
-            InvalidError: there is no configuration, or it cannot be used.
+            InvalidError: there is no usable configuration.
         """
         transport = Transport(
-            lambda: config.load(settings), pool=workers + STREAMS, timeouts=timeouts or Timeouts()
+            lambda: config.load(settings),
+            pool_size=workers + STREAM_CONNECTIONS,
+            timeouts=timeouts or Timeouts(),
         )
         return cls(transport, uid=settings.cluster)
 
     @property
     def host(self) -> str:
-        """The address of the API."""
+        """The URL of the API."""
         return self._transport.host
 
     def close(self) -> None:
@@ -98,14 +101,14 @@ class Cluster:
         self._transport.close()
 
     def uid(self) -> str:
-        """What tells this cluster from others: the setting, else the uid of kube-system."""
+        """Return the identity of this cluster: the setting, else the uid of kube-system."""
         with self._lock:
             if not self._uid:
                 self._uid = self._kube_system_uid()
             return self._uid
 
-    def served(self, resource: Resource) -> bool:
-        """Whether the API has this kind (for a TestRun: whether the CRD is installed)."""
+    def has_resource(self, resource: Resource) -> bool:
+        """Return True if the API serves this kind (for TestRuns: if the CRD is installed)."""
         try:
             answer = self._transport.call("GET", resource.root)
         except NotFoundError:
@@ -113,7 +116,7 @@ class Cluster:
         return any(entry.get("name") == resource.plural for entry in answer.get("resources") or [])
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
-        """The object of that name."""
+        """Return the object."""
         return self._transport.call("GET", resource.path(namespace, name))
 
     def list(
@@ -123,25 +126,25 @@ class Cluster:
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
-        most: int | None = None,
+        max_items: int | None = None,
     ) -> Listing:
-        """All objects, read in pages; `most`: no further page once there are as many.
+        """Return all objects, read in pages; request no further page after `max_items` objects.
 
         Raises:
-            GoneError: the pages took so long that the cluster forgot the first.
+            GoneError: the list expired before its last page was read.
         """
         items: list[dict[str, Any]] = []
         query: dict[str, str | int | None] = {
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
-            "limit": PAGE,
+            "limit": PAGE_SIZE,
         }
         while True:
             page = self._page(resource.path(namespace), query)
             items += page.get("items") or []
             metadata = page.get("metadata") or {}
             query["continue"] = metadata.get("continue") or None
-            if not query["continue"] or (most and len(items) >= most):
+            if not query["continue"] or (max_items and len(items) >= max_items):
                 return Listing(items, str(metadata.get("resourceVersion") or ""))
 
     def watch(
@@ -153,13 +156,13 @@ class Cluster:
         label_selector: str | None = None,
         timeout_seconds: int,
     ) -> WatchStream:
-        """The changes after a version, until the server ends the watch.
+        """Return a stream of the changes after a version, until the server ends the watch.
 
-        Also yields BOOKMARK events. Close it, from any thread, to stop.
+        It has BOOKMARK events, too. Any thread may close it.
 
         Raises:
-            GoneError: the version is too old, now or while it runs; list again.
-            UnavailableError: the stream was cut, or silent for longer than bookmarks allow.
+            GoneError: the version is too old, now or later in the stream; list again.
+            UnavailableError: the stream broke, or was silent for longer than between bookmarks.
         """
         query: dict[str, str | int | None] = {
             "watch": "true",
@@ -176,7 +179,7 @@ class Cluster:
     def create(
         self, resource: Resource, namespace: str | None, manifest: dict[str, Any]
     ) -> dict[str, Any]:
-        """The object as created. A field that Kubernetes does not know is refused, not dropped."""
+        """Create an object and return it; a field unknown to Kubernetes is an error."""
         query = {"fieldValidation": "Strict"}
         return self._transport.call("POST", resource.path(namespace), query=query, body=manifest)
 
@@ -189,7 +192,7 @@ class Cluster:
         *,
         subresource: str | None = None,
     ) -> dict[str, Any]:
-        """The object after the patch: a merge patch (dict) or a JSON patch (list)."""
+        """Apply a merge patch (dict) or a JSON patch (list) and return the object."""
         return self._transport.call(
             "PATCH",
             resource.path(namespace, name, subresource),
@@ -206,7 +209,7 @@ class Cluster:
         uid: str | None = None,
         propagation: str = "Background",
     ) -> None:
-        """Delete the object; with `uid`, ConflictError when another has taken its name."""
+        """Delete the object; with `uid`, raise ConflictError if the name belongs to another one."""
         body: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -228,14 +231,14 @@ class Cluster:
         tail_lines: int | None = None,
         read_seconds: float | None = None,
     ) -> ByteStream:
-        """The log in chunks, in a `with`; close() from another thread ends a follower.
+        """Return the log as a stream; any thread may close it.
 
-        `since_time` is RFC 3339. Silence of `read_seconds` raises UnavailableError; None: as long
-        as for any other call, for a follower as for a watch.
+        `since_time` is RFC 3339. Silence of `read_seconds` raises UnavailableError; None means
+        the timeout of a watch with `follow`, else that of any other request.
 
         Raises:
             MalformedError: the container has not started.
-            NotFoundError: no such pod.
+            NotFoundError: there is no such pod.
         """
         timeouts = self._transport.timeouts
         query: dict[str, str | int | None] = {

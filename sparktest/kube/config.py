@@ -1,4 +1,4 @@
-"""Where the cluster is and who we are there: a kubeconfig, or the pod we run in."""
+"""The Kubernetes configuration: a kubeconfig, or the ServiceAccount of the pod."""
 
 import ipaddress
 import os
@@ -15,28 +15,27 @@ from kubernetes.config import ConfigException, load_incluster_config, load_kube_
 from sparktest.errors import ForbiddenError, InvalidError
 from sparktest.settings import DEVCLUSTER_CONTEXT, IN_POD_NAMESPACE, Settings
 
-WAYS = (
+HELP = (
     "give --kubeconfig FILE or set KUBECONFIG, put a kubeconfig at ~/.kube/config, "
     "or run inside a pod with a ServiceAccount"
 )
-# What the official loader lets out when a kubeconfig is not of the expected shape. Their texts
-# may quote a whole user entry with its token, so none of them is ever shown.
+# Raised by the official loader for a malformed kubeconfig. Their messages may quote a whole user
+# entry with its token, so they are never shown.
 MALFORMED = (ConfigException, ValueError, TypeError, KeyError, AttributeError)
 
 
 class NoConfigurationError(InvalidError):
-    """Nobody named a cluster, and there is none where one is looked for."""
+    """No configuration was given, and there is none in the default places."""
 
 
 def load(settings: Settings, environ: Mapping[str, str] | None = None) -> Configuration:
-    """A configuration of the official client, freshly read.
+    """Read the configuration and return it for the official client.
 
-    The first of these that is there: `settings.kubeconfig`, the files of KUBECONFIG,
-    ~/.kube/config, the ServiceAccount of our pod.
+    The first of these counts: `settings.kubeconfig`, the files of KUBECONFIG, ~/.kube/config, the
+    ServiceAccount of the pod.
 
     Raises:
-        InvalidError: none is there, or the one that is cannot be used; the message says why and
-            what to do.
+        InvalidError: there is none, or it cannot be used; the message says why and what to do.
     """
     environ = os.environ if environ is None else environ
     files = _kubeconfigs(settings, environ)
@@ -46,45 +45,45 @@ def load(settings: Settings, environ: Mapping[str, str] | None = None) -> Config
     elif environ.get("KUBERNETES_SERVICE_HOST") and not settings.context:
         _from_pod(configuration)
     else:
-        raise NoConfigurationError(f"no Kubernetes configuration found: {WAYS}")
-    # Assigning the proxy also keeps the client from reading the environment at every call.
+        raise NoConfigurationError(f"no Kubernetes configuration found: {HELP}")
+    # Assigning the proxy also keeps the client from reading the environment at every request.
     configuration.proxy = configuration.proxy
     configuration.retries = False
     configuration.keep_alive = True
     return configuration
 
 
-def refuse_open_devcluster(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
-    """Let nobody without a token start Jobs on a dev cluster: they are processes of its owner.
+def require_devcluster_token(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Require a token for a dev cluster: its Jobs are processes of the user who runs it.
 
     Raises:
-        ForbiddenError: there is no token, and the kubeconfig leads to a dev cluster.
+        ForbiddenError: there is no token, and the kubeconfig is that of a dev cluster.
     """
     if settings.token:
         return
     try:
         files = _kubeconfigs(settings, os.environ if environ is None else environ)
-        context, _ = _choice([_document(path) for path in files], settings.context)
+        context, _ = _select([_document(path) for path in files], settings.context)
     except InvalidError:
-        # What is wrong with it is said by those who need it.
+        # Reported by whoever loads the configuration.
         return
     if context == DEVCLUSTER_CONTEXT:
         raise ForbiddenError(
             "Jobs of the dev cluster run as processes of this machine, and without a token "
-            "everybody on it could start some: set SPARKTEST_TOKEN, or use sparktest up"
+            "every user of it could start some: set SPARKTEST_TOKEN, or use sparktest up"
         )
 
 
 def namespace(settings: Settings, environ: Mapping[str, str] | None = None) -> str:
-    """The namespace that kubectl would use there: of the context, of our pod, or `default`.
+    """Return the namespace that kubectl would use: of the context, of the pod, or `default`.
 
     Raises:
         InvalidError: as `load`.
     """
     files = _kubeconfigs(settings, os.environ if environ is None else environ)
     if not files:
-        return _own_namespace() or "default"
-    with _naming(files):
+        return _pod_namespace() or "default"
+    with _name_files(files):
         _, context = _context([_document(path) for path in files], settings.context)
     return str(context.get("namespace") or "default")
 
@@ -102,24 +101,24 @@ def selected(
     files = _kubeconfigs(settings, os.environ if environ is None else environ)
     if not files:
         return settings.kubeconfig, settings.context
-    with _naming(files):
+    with _name_files(files):
         context, _ = _context([_document(path) for path in files], settings.context)
     kubeconfig = str(files[0].absolute()) if len(files) == 1 else settings.kubeconfig
     return kubeconfig, context
 
 
 def contexts(settings: Settings, environ: Mapping[str, str] | None = None) -> list[str]:
-    """The names of the contexts of the kubeconfig, none where there is none.
+    """Return the names of the contexts of the kubeconfig; empty without one.
 
     Raises:
         InvalidError: as `load`.
     """
     files = _kubeconfigs(settings, os.environ if environ is None else environ)
-    with _naming(files):
+    with _name_files(files):
         return list(_entries([_document(path) for path in files], "contexts", "context"))
 
 
-def _own_namespace() -> str:
+def _pod_namespace() -> str:
     try:
         return IN_POD_NAMESPACE.read_text(encoding="utf-8").strip()
     except OSError:
@@ -127,8 +126,8 @@ def _own_namespace() -> str:
 
 
 @contextmanager
-def _naming(files: list[Path]) -> Iterator[None]:
-    """An error says in which files it is."""
+def _name_files(files: list[Path]) -> Iterator[None]:
+    """Add the names of the files to an InvalidError."""
     try:
         yield
     except InvalidError as error:
@@ -148,14 +147,14 @@ def _existing(paths: str, source: str) -> list[Path]:
     files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
     found = [path for path in files if path.is_file()]
     if not found:
-        raise InvalidError(f"{source}: there is no file {paths}; {WAYS}")
+        raise InvalidError(f"{source}: there is no file {paths}; {HELP}")
     return found
 
 
 def _from_kubeconfig(configuration: Configuration, files: list[Path], context: str | None) -> None:
     named = os.pathsep.join(map(str, files))
-    with _naming(files):
-        name, cluster = _choice([_document(path) for path in files], context)
+    with _name_files(files):
+        name, cluster = _select([_document(path) for path in files], context)
     try:
         load_kube_config(config_file=named, context=name, client_configuration=configuration)
     except MALFORMED as error:
@@ -170,8 +169,8 @@ def _from_kubeconfig(configuration: Configuration, files: list[Path], context: s
         configuration.proxy = None
 
 
-def _choice(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
-    """The context's name and its cluster entry."""
+def _select(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the context's name and its cluster entry."""
     name, entry = _context(documents, context)
     cluster = _entries(documents, "clusters", "cluster").get(str(entry.get("cluster")))
     if cluster is None:
@@ -183,9 +182,9 @@ def _choice(documents: list[dict[str, Any]], context: str | None) -> tuple[str, 
 
 
 def _context(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
-    """The context's name and its entry; the current one's where none is named."""
+    """Return the context's name and its entry; those of the current context for None."""
     known = _entries(documents, "contexts", "context")
-    # As kubectl does: the first file that names a current context decides.
+    # As kubectl does: the first file with a current context counts.
     current = (str(found) for doc in documents if (found := doc.get("current-context")))
     name = context or next(current, None)
     choose = f"choose one with --context: {', '.join(known) or 'there is none'}"
@@ -202,7 +201,7 @@ def _document(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InvalidError(f"cannot be read: {error.strerror}") from error
     except yaml.YAMLError:
-        # Not chained: the text of the error quotes the file.
+        # Not chained: the message of the error quotes the file.
         raise InvalidError("is not YAML") from None
     if not isinstance(document, dict):
         raise InvalidError("is empty or no kubeconfig")
@@ -210,7 +209,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _entries(documents: list[dict[str, Any]], plural: str, kind: str) -> dict[str, dict[str, Any]]:
-    """By name, the first of a name holds."""
+    """Return the entries by name; the first one of a name counts."""
     found: dict[str, dict[str, Any]] = {}
     for document in documents:
         entries = document.get(plural)

@@ -1,6 +1,7 @@
-"""Answers that go on: chunks of a log, events of a watch. Any thread may close them."""
+"""Streaming responses: the chunks of a log, the events of a watch. Any thread may close them."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -9,36 +10,39 @@ from typing import Any, Self
 
 import msgspec
 from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import ProtocolError
 
 from sparktest.errors import TooLargeError, UnavailableError
-from sparktest.kube.answers import status_error
-from sparktest.kube.chunked import body_of
+from sparktest.kube.status import error_from_status
 
 # An object is at most 1.5 MiB in etcd.
-MAX_EVENT = 16 * 2**20
+MAX_EVENT_BYTES = 16 * 2**20
+# The most that is read at once, if that much has come.
+READ_BYTES = 2**16
+MAX_CHUNK_HEADER_BYTES = 2**16
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
-    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK (whose object has a resourceVersion only)."""
+    """An event of type ADDED, MODIFIED, DELETED or BOOKMARK (its object: a resourceVersion)."""
 
     type: str
     object: dict[str, Any]
 
 
 class ByteStream:
-    """The chunks of a body as they come; it ends when the body does or when it is closed.
+    """An iterator of the chunks of a body; ends when the body ends or `close` is called.
 
-    `close` may be called by another thread: it wakes the one that waits for the next chunk.
+    Another thread may call `close`: it wakes the one that waits for the next chunk.
     """
 
     def __init__(
         self,
         response: BaseHTTPResponse,
-        answering: Callable[[], AbstractContextManager[None]],
+        map_errors: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._response = response
-        self._answering = answering
-        self._chunks = body_of(response)
+        self._map_errors = map_errors
+        self._chunks = read_body(response)
         self._closed = threading.Event()
 
     def __iter__(self) -> Self:
@@ -48,7 +52,7 @@ class ByteStream:
         if self._closed.is_set():
             raise StopIteration
         try:
-            with self._answering():
+            with self._map_errors():
                 return next(self._chunks)
         except UnavailableError:
             if self._closed.is_set():
@@ -65,18 +69,18 @@ class ByteStream:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-        # Only the reading thread may do this: closing a file that another one reads deadlocks.
+        # Only in the reading thread: closing a file that another thread reads deadlocks.
         self._response.close()
 
     def close(self) -> None:
-        """End the stream, now; from any thread."""
+        """End the stream at once; any thread may call this."""
         self._closed.set()
         with contextlib.suppress(ValueError, RuntimeError, OSError):
             self._response.shutdown()
 
 
 class WatchStream:
-    """The events of a watch, in a `with`; it ends when the server ends it or when it is closed."""
+    """An iterator of the events of a watch; ends when the server ends it or `close` is called."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -93,7 +97,7 @@ class WatchStream:
         except msgspec.MsgspecError as error:
             raise UnavailableError("a watch was cut in the middle of an event") from error
         if event.type == "ERROR":
-            raise status_error(event.object)
+            raise error_from_status(event.object)
         return event
 
     def __enter__(self) -> Self:
@@ -108,21 +112,122 @@ class WatchStream:
         self._stream.__exit__(kind, error, trace)
 
     def close(self) -> None:
-        """End the watch, now; from any thread."""
+        """End the watch at once; any thread may call this."""
         self._stream.close()
 
 
 def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines of a stream without their ends, empty ones left out; the last may have no end.
+    """Yield the lines of a stream without line ends, skipping empty lines.
+
+    The last line may have no line end.
 
     Raises:
-        TooLargeError: a line of more than MAX_EVENT bytes.
+        TooLargeError: a line is longer than MAX_EVENT_BYTES.
     """
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
         yield from filter(None, whole)
-        if len(rest) > MAX_EVENT:
-            raise TooLargeError(f"a line of more than {MAX_EVENT} bytes in a watch")
+        if len(rest) > MAX_EVENT_BYTES:
+            raise TooLargeError(f"a line of more than {MAX_EVENT_BYTES} bytes in a watch")
     if rest:
         yield rest
+
+
+def read_body(response: BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield the body of a response as it comes, many HTTP chunks at once.
+
+    The kubelet sends each line of a log as a chunk of its own. urllib3 yields these one by one,
+    which takes 8 times as long for a log of many short lines: see bench/log_lines.py.
+
+    Raises:
+        ProtocolError: the body ends early, or is not a chunked body.
+        OSError: the connection breaks, or is silent for too long.
+    """
+    http = _chunked_response(response)
+    if http is None:
+        yield from response.stream(READ_BYTES)
+        return
+    decoder = ChunkedDecoder()
+    try:
+        while not decoder.ended:
+            # read1 returns what has come, and waits only if that is nothing.
+            if data := decoder.feed(http.fp.read1(READ_BYTES)):
+                yield data
+    except (OSError, ProtocolError):
+        response.close()
+        raise
+    if decoder.rest == b"\r\n\r\n":
+        # All bytes were read: the connection can serve the next request.
+        http.close()
+        response.release_conn()
+    else:
+        response.close()
+
+
+def _chunked_response(response: BaseHTTPResponse) -> Any:
+    """Return the http.client response of a chunked body; None if only urllib3 can read it."""
+    if not getattr(response, "chunked", False) or "content-encoding" in response.headers:
+        return None
+    # _fp is private: with a version of urllib3 that has none, urllib3 reads the body.
+    http = getattr(response, "_fp", None)
+    return http if hasattr(getattr(http, "fp", None), "read1") else None
+
+
+class ChunkedDecoder:
+    """Decodes a chunked body (RFC 9112, section 7.1).
+
+    Attributes:
+        ended: True once the last chunk has come.
+        rest: bytes that are not decoded yet; after the end, the line ends that belong to it.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        # Every chunk size is between two line ends, except for the first.
+        self.rest = b"\r\n"
+        self._left = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the content of the next bytes of the body.
+
+        Raises:
+            ProtocolError: `data` is empty, so the body ended early; or it is not chunked.
+        """
+        if not data:
+            raise ProtocolError("Response ended prematurely")
+        data = self.rest + data
+        at, left, parts = 0, self._left, []
+        while True:
+            if left:
+                stop = at + left
+                parts.append(data[at:stop])
+                if stop > len(data):
+                    at, left = len(data), stop - len(data)
+                    break
+                at = stop
+            left = 0
+            end = data.find(b"\r\n", at + 2)
+            if end < 0:
+                break
+            left = _chunk_size(data[at:end])
+            if not left:
+                self.ended, at = True, end
+                break
+            at = end + 2
+        self.rest, self._left = data[at:], left
+        if len(self.rest) > MAX_CHUNK_HEADER_BYTES and not self.ended:
+            raise ProtocolError("Response chunk size line exceeded maximum allowed length")
+        return b"".join(parts)
+
+
+# Lines have few different lengths, so most sizes were parsed before.
+@functools.lru_cache(maxsize=4096)
+def _chunk_size(header: bytes) -> int:
+    try:
+        size = int(header[2:].split(b";", 1)[0], 16)
+    except ValueError:
+        size = -1
+    if size < 0 or not header.startswith(b"\r\n"):
+        raise ProtocolError(f"Response chunk has no size: {header[:40]!r}")
+    return size

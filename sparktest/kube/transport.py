@@ -1,7 +1,7 @@
-"""Requests to a Kubernetes API over the official client's pool, TLS and credentials.
+"""Send requests to the Kubernetes API with the official client's pool, TLS and credentials.
 
-JSON goes out and comes back as plain values: the client's typed models cost twice the time and
-refuse or drop what they do not know.
+JSON is sent and received as plain values: the client's typed models take twice the time, and
+reject or drop fields that they do not know.
 """
 
 import threading
@@ -25,18 +25,18 @@ from sparktest.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from sparktest.kube.answers import cause_of, error_of
+from sparktest.kube.status import error_from_response, root_cause
 from sparktest.kube.streams import ByteStream
 
 Query = Mapping[str, str | int | None]
 JSON = "application/json"
 # Far above any object (etcd takes 1.5 MiB) and any sane page of a list.
-MAX_BODY = 64 * 2**20
-MAX_ERROR = 64 * 2**10
+MAX_BODY_BYTES = 64 * 2**20
+MAX_ERROR_BYTES = 64 * 2**10
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds. A watch hears a bookmark each minute; silence beyond `watch` is a dead one."""
+    """Seconds. A watch gets a bookmark each minute, so silence beyond `watch` means it is dead."""
 
     connect: float = 3.05
     read: float = 30.0
@@ -44,17 +44,19 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transport:
-    """Sends requests; one connection pool, shared by threads, never across a fork.
+    """Sends requests over one connection pool; threads may share it, forked processes not.
 
     Args:
         load: reads the configuration; called again when the cluster answers 401.
-        pool: how many connections are kept.
+        pool_size: the most connections that are kept.
     """
 
-    def __init__(self, load: Callable[[], Configuration], *, pool: int, timeouts: Timeouts) -> None:
+    def __init__(
+        self, load: Callable[[], Configuration], *, pool_size: int, timeouts: Timeouts
+    ) -> None:
         self.timeouts = timeouts
         self._load = load
-        self._pool = pool
+        self._pool_size = pool_size
         self._lock = threading.Lock()
         self._api = self._client()
 
@@ -72,37 +74,39 @@ class Transport:
         body: Any = None,
         content_type: str = JSON,
     ) -> dict[str, Any]:
-        """The JSON object that the API answers.
+        """Send a request and return the JSON object of the response.
 
         Raises:
-            SparkTestError: the class that belongs to the answer's status; UnavailableError where
-                there was no answer; TooLargeError for one of more than MAX_BODY bytes.
+            SparkTestError: the class for the status of the response; UnavailableError without a
+                response; TooLargeError for one of more than MAX_BODY_BYTES bytes.
         """
         timeout = (self.timeouts.connect, self.timeouts.read)
         response = self._request(method, path, query, body, content_type, timeout)
-        with self._answering():
-            data = response.read(MAX_BODY + 1)
-        if len(data) > MAX_BODY:
+        with self._map_errors():
+            data = response.read(MAX_BODY_BYTES + 1)
+        if len(data) > MAX_BODY_BYTES:
             response.close()
-            raise TooLargeError(f"the Kubernetes API answers more than {MAX_BODY} bytes: {path}")
+            raise TooLargeError(
+                f"the Kubernetes API answered more than {MAX_BODY_BYTES} bytes: {path}"
+            )
         response.release_conn()
         try:
             return msgspec.json.decode(data, type=dict[str, Any])
         except msgspec.MsgspecError as error:
             raise UnavailableError(
-                f"the Kubernetes API at {self.host} answers what is no JSON object: {path}"
+                f"the Kubernetes API at {self.host} did not answer with a JSON object: {path}"
             ) from error
 
     def stream(
         self, path: str, *, query: Query | None = None, read_seconds: float | None
     ) -> ByteStream:
-        """The body of a GET in chunks as they come; the caller closes it.
+        """Send a GET request and return its body as a stream, which the caller closes.
 
-        Silence of `read_seconds` raises UnavailableError; None waits for ever.
+        Silence of `read_seconds` raises UnavailableError; None waits without a limit.
         """
         timeout = (self.timeouts.connect, read_seconds)
         response = self._request("GET", path, query, None, JSON, timeout)
-        return ByteStream(response, self._answering)
+        return ByteStream(response, self._map_errors)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -110,11 +114,11 @@ class Transport:
 
     def _client(self) -> ApiClient:
         configuration = self._load()
-        configuration.connection_pool_maxsize = self._pool
+        configuration.connection_pool_maxsize = self._pool_size
         try:
             client = ApiClient(configuration)
         except (HTTPError, ValueError, ImportError) as error:
-            # Not quoted: the address of a proxy may hold a password.
+            # Not quoted: the URL of a proxy may contain a password.
             raise InvalidError(
                 f"the proxy for the Kubernetes API at {configuration.host} cannot be used "
                 f"({type(error).__name__}); see proxy-url in the kubeconfig and HTTPS_PROXY"
@@ -131,13 +135,13 @@ class Transport:
         content_type: str,
         timeout: tuple[float, float | None],
     ) -> BaseHTTPResponse:
-        given = {key: value for key, value in (query or {}).items() if value is not None}
-        target = f"{path}?{urlencode(given)}" if given else path
+        params = {key: value for key, value in (query or {}).items() if value is not None}
+        target = f"{path}?{urlencode(params)}" if params else path
         api = self._api
         response = self._send(api, method, target, body, content_type, timeout)
         if response.status == 401:
             response.close()
-            response = self._send(self._renewed(api), method, target, body, content_type, timeout)
+            response = self._send(self._reload(api), method, target, body, content_type, timeout)
         if response.status >= 300:
             raise self._error(response)
         return response
@@ -154,8 +158,8 @@ class Transport:
         headers = {"Accept": "*/*" if method == "GET" else JSON, "User-Agent": api.user_agent}
         if body is not None:
             headers["Content-Type"] = content_type
-        with self._answering():
-            with self._lock:  # a token that ran out is fetched once, not once a thread
+        with self._map_errors():
+            with self._lock:  # an expired token is fetched once, not once in each thread
                 api.update_params_for_auth(headers, [], ["BearerToken"], target, method, None)
             _check_token(headers)
             url = api.configuration.host + target
@@ -163,32 +167,32 @@ class Transport:
             response: BaseHTTPResponse = answer.response
             return response
 
-    def _renewed(self, refused: ApiClient) -> ApiClient:
-        """A client with credentials read after the refused one's; threads share it."""
+    def _reload(self, rejected: ApiClient) -> ApiClient:
+        """Return a client with credentials read after those of the rejected one."""
         with self._lock:
-            if self._api is refused:
+            if self._api is rejected:
                 try:
                     self._api = self._client()
                 except InvalidError as error:
                     raise UnauthorizedError(
-                        "the Kubernetes API refuses our credentials, and they cannot be read "
-                        f"anew: {error.detail}"
+                        "the Kubernetes API rejects the credentials, and they cannot be read "
+                        f"again: {error.detail}"
                     ) from error
             return self._api
 
     def _error(self, response: BaseHTTPResponse) -> SparkTestError:
-        with self._answering():
-            body = response.read(MAX_ERROR)
+        with self._map_errors():
+            body = response.read(MAX_ERROR_BYTES)
         response.close()
-        return error_of(response.status, response.headers, body)
+        return error_from_response(response.status, response.headers, body)
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _map_errors(self) -> Iterator[None]:
         try:
             yield
         except (HTTPError, ApiException, ConfigException, OSError) as error:
             raise UnavailableError(
-                f"the Kubernetes API at {self.host} does not answer: {cause_of(error)}"
+                f"the Kubernetes API at {self.host} does not answer: {root_cause(error)}"
             ) from error
 
 
@@ -196,8 +200,8 @@ def _check_token(headers: dict[str, str]) -> None:
     token = headers.get("authorization")
     if token is None:
         return
-    # A token file often ends with a newline. What else cannot stand in a header is said here:
-    # http.client would quote the whole token in its error.
+    # A token file often ends with a newline. Other characters that no header can have are
+    # rejected here: http.client would quote the whole token in its error.
     headers["authorization"] = token = token.strip()
     if not (token.isascii() and token.isprintable()):
         raise UnauthorizedError(

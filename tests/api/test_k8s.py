@@ -18,7 +18,7 @@ class Cluster:
     def __init__(self, *jobs):
         self.jobs = list(jobs)
 
-    def served(self, resource):
+    def has_resource(self, resource):
         return True
 
     def list(self, resource, namespace=None, *, label_selector=None, field_selector=None):
@@ -65,7 +65,7 @@ class TestHealth:
         def away(resource):
             raise UnavailableError("connection refused")
 
-        monkeypatch.setattr(cluster, "served", away)
+        monkeypatch.setattr(cluster, "has_resource", away)
         said = answered(client.get("/api/k8s/health"), 200)
         assert (said["kubernetes_connected"], said["error"]) == (False, "connection refused")
 

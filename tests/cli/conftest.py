@@ -82,6 +82,6 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with DevCluster.start(tmp_path_factory.mktemp("cli") / "cluster") as running:
         cluster = Cluster.connect(Settings(kubeconfig=str(running.kubeconfig)))
         cluster.create(CRDS, None, yaml.safe_load(manifest("testrun.yaml")))
-        until("TestRuns are served", lambda: cluster.served(TESTRUNS))
+        until("TestRuns are served", lambda: cluster.has_resource(TESTRUNS))
         cluster.close()
         yield running.kubeconfig

@@ -138,7 +138,7 @@ def test_both_may_know_which_cluster_it_is_and_see_no_other_namespace(
 ) -> None:
     limited = as_account(account)
     assert limited.uid() == cluster.uid()
-    assert limited.served(TESTRUNS)
+    assert limited.has_resource(TESTRUNS)
     with pytest.raises(ForbiddenError):
         limited.get(NAMESPACES, None, "default")
     with pytest.raises(ForbiddenError):

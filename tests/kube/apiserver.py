@@ -21,7 +21,7 @@ FAST = Timeouts(connect=1.0, read=0.4, watch=0.4)
 
 
 class Request(NamedTuple):
-    """What came in: header names in lower case; `port` is the client's, one a connection."""
+    """A received request: header names in lower case, `port` is that of the connection."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
 
 class Apiserver:
-    """The server. `requests` is what came in; `faults` meet the next requests, one each.
+    """The server: `requests` were received; each of `faults` answers one of the next requests.
 
     `watching` watches are open, so that a cut or an event now reaches them.
     Who holds `lock` stops time: no watch moves on and nothing is answered.
@@ -57,11 +57,11 @@ class Apiserver:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def stop(self) -> None:
-        """End the server and every open answer."""
+        """Stop the server and end every open response."""
         self.closing.set()
         with self.lock:
             self.lock.notify_all()
@@ -70,7 +70,7 @@ class Apiserver:
         self._server.server_close()
 
     def kubeconfig(self, path: Path, *, user: dict[str, Any] | None = None) -> Path:
-        """The path, now of a kubeconfig for this server."""
+        """Write a kubeconfig for this server and return its path."""
         document = {
             "current-context": "here",
             "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
@@ -83,7 +83,7 @@ class Apiserver:
     # --- what is in it ---------------------------------------------------------------------------
 
     def put(self, name: str, namespace: str = "default", **metadata: Any) -> dict[str, Any]:
-        """The object, created or changed."""
+        """Create or change an object and return it."""
         with self.lock:
             known = (namespace, name) in self._objects
             self._version += 1
@@ -117,7 +117,7 @@ class Apiserver:
             self._record(kind, obj)
 
     def forget(self) -> None:
-        """Versions until now are too old to watch from: 410."""
+        """Answer watches from any version until now with 410."""
         with self.lock:
             self._version += 1
             self._oldest = self._version
@@ -130,7 +130,7 @@ class Apiserver:
 
     @contextmanager
     def unseen(self) -> Iterator[None]:
-        """What changes inside is sent to no watch: those that are open are cut."""
+        """Hide the changes in this block from all watches, which are cut."""
         with self.lock:
             self._cuts += 1
             yield
@@ -142,7 +142,7 @@ class Apiserver:
         self.lock.notify_all()
 
     def answer(self, handler: Exchange, request: Request) -> None:
-        """What an API server without faults answers."""
+        """Answer as an API server without faults."""
         if not self.installed or "testruns" not in request.path:
             refuse(404, "the server could not find the requested resource")(handler)
         elif request.query.get("watch"):
@@ -186,7 +186,7 @@ class Apiserver:
 
 
 class Server(ThreadingHTTPServer):
-    """Threads that are gone with the test, silent about clients that are."""
+    """A server of daemon threads that ignores clients which disconnect."""
 
     api: Apiserver
     daemon_threads = True
@@ -197,7 +197,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(Exchange):
-    """One request."""
+    """Handles one connection."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -212,7 +212,7 @@ class Handler(Exchange):
         return self.server.api.closing
 
     def log_message(self, *_: Any) -> None:
-        """Not on stderr."""
+        """Write nothing to stderr."""
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -237,7 +237,7 @@ class Handler(Exchange):
 
 @contextmanager
 def apiserver() -> Iterator[Apiserver]:
-    """A running server."""
+    """Run a server."""
     server = Apiserver()
     try:
         yield server
@@ -246,5 +246,5 @@ def apiserver() -> Iterator[Apiserver]:
 
 
 def cluster_of(kubeconfig: Path, timeouts: Timeouts = FAST) -> Cluster:
-    """The door to the cluster of a kubeconfig, with short timeouts."""
+    """Return a client of the kubeconfig's cluster, with short timeouts."""
     return Cluster.connect(Settings(kubeconfig=str(kubeconfig)), workers=2, timeouts=timeouts)

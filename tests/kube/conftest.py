@@ -1,4 +1,4 @@
-"""A server for each test and the door to it; the door to a real cluster and a namespace there."""
+"""A server for each test and its client; a client of a real cluster and a namespace there."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +25,9 @@ def kubeconfig(api: Apiserver, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cluster(kubeconfig: Path) -> Iterator[Cluster]:
-    door = cluster_of(kubeconfig)
-    yield door
-    door.close()
+    opened = cluster_of(kubeconfig)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What a server may answer instead of what it should."""
+"""Faulty responses of a server."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One request and its answer; `closing` is set when the server stops."""
+    """One request and its response; `closing` is set when the server stops."""
 
     closing: threading.Event
 
@@ -27,7 +27,7 @@ Fault = Callable[[Exchange], None]
 def refuse(
     status: int, message: str = "", *, headers: dict[str, str] | None = None, **details: Any
 ) -> Fault:
-    """Answers with a Status object."""
+    """Return a fault that answers with a Status object."""
     given = {"kind": "Status", "code": status, "message": message, "details": details}
     return reply(json.dumps(given).encode(), status=status, headers=headers)
 
@@ -39,7 +39,7 @@ def reply(
     headers: dict[str, str] | None = None,
     length: int | None = None,
 ) -> Fault:
-    """Answers with this body; a `length` beyond it means a connection that dies half-way."""
+    """Return a fault that answers with this body; a larger `length` breaks the connection."""
 
     def answer(handler: Exchange) -> None:
         handler.send_response(status)
@@ -54,7 +54,7 @@ def reply(
 
 
 def chunks(*parts: bytes, end: bool = True, hang: bool = False) -> Fault:
-    """Streams the parts; without `end` the connection dies, with `hang` it falls silent."""
+    """Return a fault that streams the parts, then ends, breaks (not `end`) or falls silent."""
 
     def answer(handler: Exchange) -> None:
         handler.begin_chunks()
@@ -70,11 +70,11 @@ def chunks(*parts: bytes, end: bool = True, hang: bool = False) -> Fault:
 
 
 def hang(handler: Exchange) -> None:
-    """Never answers."""
+    """Never answer."""
     handler.closing.wait()
     handler.close_connection = True
 
 
 def drop(handler: Exchange) -> None:
-    """Closes the connection instead of an answer."""
+    """Close the connection without a response."""
     handler.close_connection = True

@@ -1,5 +1,3 @@
-"""The door to Kubernetes: what it sends, and what it makes of the answers."""
-
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from sparktest.errors import (
     InvalidError,
     NotFoundError,
 )
-from sparktest.kube import cluster as door
+from sparktest.kube import cluster as module
 from sparktest.kube import transport
 from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster
 from sparktest.settings import Settings
@@ -21,13 +19,11 @@ from tests.kube.faults import chunks, refuse, reply
 OBJECT = b'{"metadata": {"name": "a"}}'
 
 
-def watching(cluster: Cluster, version: str = "0") -> door.WatchStream:
+def watch(cluster: Cluster, version: str = "0") -> module.WatchStream:
     return cluster.watch(TESTRUNS, resource_version=version, timeout_seconds=300)
 
 
-def test_objects_are_addressed_by_the_path_of_their_resource(
-    api: Apiserver, cluster: Cluster
-) -> None:
+def test_the_path_of_a_request_is_that_of_the_resource(api: Apiserver, cluster: Cluster) -> None:
     api.faults += [reply(OBJECT)] * 4
     cluster.get(PODS, "team a", "p%1/x")
     cluster.get(NAMESPACES, None, "kube-system")
@@ -43,7 +39,7 @@ def test_objects_are_addressed_by_the_path_of_their_resource(
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
-def test_a_name_that_leads_elsewhere_is_refused_before_it_is_sent(
+def test_a_name_that_would_change_the_path_is_an_error(
     api: Apiserver, cluster: Cluster, name: str
 ) -> None:
     with pytest.raises(InvalidError):
@@ -66,16 +62,14 @@ def test_a_dict_is_sent_as_a_merge_patch_and_a_list_as_a_json_patch(
     ]
 
 
-def test_a_created_object_may_not_hold_fields_that_kubernetes_would_drop(
-    api: Apiserver, cluster: Cluster
-) -> None:
+def test_create_validates_fields_strictly(api: Apiserver, cluster: Cluster) -> None:
     api.faults.append(reply(OBJECT))
     cluster.create(JOBS, "default", {"spec": {"name": "ü\ud800"}})
     assert api.requests[0].query == {"fieldValidation": "Strict"}
     assert api.requests[0].body == {"spec": {"name": "ü\ud800"}}
 
 
-def test_a_delete_names_the_uid_it_means(api: Apiserver, cluster: Cluster) -> None:
+def test_a_delete_has_the_uid_as_precondition(api: Apiserver, cluster: Cluster) -> None:
     api.faults += [reply(OBJECT), refuse(409, "Precondition failed: UID in precondition: u")]
     cluster.delete(JOBS, "default", "a", uid="u")
     assert api.requests[0].body == {
@@ -88,12 +82,12 @@ def test_a_delete_names_the_uid_it_means(api: Apiserver, cluster: Cluster) -> No
         cluster.delete(JOBS, "default", "a", uid="u")
 
 
-def test_every_request_carries_the_token_and_who_we_are(
+def test_every_request_has_the_token_and_a_user_agent(
     api: Apiserver, cluster: Cluster, kubeconfig: Path
 ) -> None:
     api.put("a")
     cluster.list(TESTRUNS)
-    with watching(cluster):
+    with watch(cluster):
         pass
     api.faults += [reply(OBJECT), chunks(b"log")]
     cluster.create(JOBS, "default", {})
@@ -108,7 +102,7 @@ def test_every_request_carries_the_token_and_who_we_are(
 def test_a_list_is_read_page_by_page(
     api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "PAGE", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     made = [api.put(f"run-{number}") for number in range(5)]
     listing = cluster.list(TESTRUNS, label_selector="app=sparktest")
     assert listing.items == made
@@ -117,20 +111,20 @@ def test_a_list_is_read_page_by_page(
     assert {request.query["labelSelector"] for request in api.requests} == {"app=sparktest"}
 
 
-def test_no_page_is_read_beyond_the_most_that_is_wanted(
+def test_no_page_is_read_after_max_items(
     api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "PAGE", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     made = [api.put(f"run-{number}") for number in range(5)]
-    assert cluster.list(TESTRUNS, most=3).items == made[:4]
+    assert cluster.list(TESTRUNS, max_items=3).items == made[:4]
     assert len(api.requests) == 2
 
 
-def test_pages_that_are_too_large_are_read_in_smaller_ones(
+def test_a_page_that_is_too_large_is_requested_in_smaller_ones(
     api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "PAGE", 40)
-    monkeypatch.setattr(transport, "MAX_BODY", 2000)
+    monkeypatch.setattr(module, "PAGE_SIZE", 40)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 2000)
     for number in range(40):
         api.put(f"run-{number}")
     assert len(cluster.list(TESTRUNS).items) == 40
@@ -147,7 +141,7 @@ def test_pages_that_have_expired_are_gone(api: Apiserver, cluster: Cluster) -> N
         cluster.list(JOBS)
 
 
-def test_the_uid_of_the_cluster_is_that_of_kube_system_and_is_asked_for_once(
+def test_the_uid_of_the_cluster_is_that_of_kube_system_and_is_read_once(
     api: Apiserver, cluster: Cluster
 ) -> None:
     api.faults.append(reply(b'{"metadata": {"uid": "u-1"}}'))
@@ -155,29 +149,31 @@ def test_the_uid_of_the_cluster_is_that_of_kube_system_and_is_asked_for_once(
     assert len(api.requests) == 1
 
 
-def test_the_setting_goes_before_the_uid_of_kube_system(api: Apiserver, kubeconfig: Path) -> None:
+def test_the_setting_precedes_the_uid_of_kube_system(api: Apiserver, kubeconfig: Path) -> None:
     settings = Settings(kubeconfig=str(kubeconfig), cluster="mine")
     assert Cluster.connect(settings).uid() == "mine"
     assert api.requests == []
 
 
-def test_a_uid_that_may_not_be_read_names_the_setting(api: Apiserver, cluster: Cluster) -> None:
+def test_the_error_for_an_unreadable_uid_names_the_setting(
+    api: Apiserver, cluster: Cluster
+) -> None:
     api.faults.append(refuse(403, "namespaces is forbidden"))
     with pytest.raises(ForbiddenError, match="SPARKTEST_CLUSTER"):
         cluster.uid()
 
 
-def test_a_kind_is_served_when_its_group_lists_it(api: Apiserver, cluster: Cluster) -> None:
+def test_has_resource_reads_the_list_of_the_group(api: Apiserver, cluster: Cluster) -> None:
     api.faults += [
         reply(b'{"resources": [{"name": "testruns"}, {"name": "testruns/status"}]}'),
         reply(b'{"resources": [{"name": "other"}]}'),
         reply(b"404 page not found", status=404),
     ]
-    assert [cluster.served(TESTRUNS) for _ in range(3)] == [True, False, False]
+    assert [cluster.has_resource(TESTRUNS) for _ in range(3)] == [True, False, False]
     assert api.requests[0].path == "/apis/sparktest.dev/v1alpha1"
 
 
-def test_connections_are_used_again(api: Apiserver, cluster: Cluster) -> None:
+def test_connections_are_reused(api: Apiserver, cluster: Cluster) -> None:
     api.faults += [reply(OBJECT), refuse(404, "no"), reply(OBJECT), chunks(b"log")]
     cluster.get(JOBS, "default", "a")
     with pytest.raises(NotFoundError):

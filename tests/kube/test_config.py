@@ -1,5 +1,3 @@
-"""Where the configuration of the cluster comes from, and what is said when it is of no use."""
-
 import os
 import traceback
 from pathlib import Path
@@ -30,7 +28,7 @@ def _a_home_without_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def kubeconfig(path: Path, *names: str, **cluster: Any) -> str:
-    """The path of a kubeconfig whose contexts have these names, the first being current."""
+    """Write a kubeconfig with these contexts, of which the first is current; return its path."""
     document = {
         "current-context": names[0],
         "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in names],
@@ -46,7 +44,7 @@ def kubeconfig(path: Path, *names: str, **cluster: Any) -> str:
 
 
 def cluster(field: str) -> str:
-    """A kubeconfig whose cluster has this field, which breaks it."""
+    """Return a kubeconfig whose cluster entry has this malformed field."""
     return CONTEXT + (
         f"clusters: [{{name: c, cluster: {{server: 'https://c', {field}}}}}]\n"
         "users: [{name: u, user: {token: very-secret}}]"
@@ -57,7 +55,7 @@ def host(environ: dict[str, str], **settings: Any) -> str:
     return str(config.load(Settings(**settings), environ).host)
 
 
-def test_the_setting_goes_before_the_variable_and_that_before_the_home(
+def test_the_setting_precedes_the_variable_and_that_the_home_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = kubeconfig(tmp_path / "given", "given")
@@ -69,12 +67,12 @@ def test_the_setting_goes_before_the_variable_and_that_before_the_home(
     assert host({"KUBECONFIG": "", **IN_POD}) == "https://home:6443"
 
 
-def test_a_context_is_chosen_by_its_name(tmp_path: Path) -> None:
+def test_a_context_is_selected_by_name(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path / "c", "one", "two")
     assert host({}, kubeconfig=file, context="two") == "https://two:6443"
 
 
-def test_several_files_count_as_one_and_the_first_current_context_holds(tmp_path: Path) -> None:
+def test_several_files_are_merged_and_the_first_current_context_counts(tmp_path: Path) -> None:
     first = kubeconfig(tmp_path / "1", "one")
     second = kubeconfig(tmp_path / "2", "two")
     absent = str(tmp_path / "absent")
@@ -97,7 +95,7 @@ def test_the_selected_context_is_named_in_full(
         config.selected(Settings(kubeconfig=file, context="x"), {})
 
 
-def test_the_client_neither_retries_by_itself_nor_lets_connections_die_unseen(
+def test_the_client_does_not_retry_and_keeps_connections_alive(
     tmp_path: Path,
 ) -> None:
     loaded = config.load(Settings(kubeconfig=kubeconfig(tmp_path / "c", "one")), {})
@@ -105,12 +103,12 @@ def test_the_client_neither_retries_by_itself_nor_lets_connections_die_unseen(
     assert loaded.keep_alive is True
 
 
-def test_without_any_configuration_the_ways_out_are_named() -> None:
+def test_without_a_configuration_the_error_says_how_to_give_one() -> None:
     with pytest.raises(InvalidError, match=r"--kubeconfig .*KUBECONFIG.*inside a pod"):
         config.load(Settings(), {})
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     absent = str(tmp_path / "absent")
     with pytest.raises(InvalidError, match=f"kubeconfig: there is no file {absent}"):
         config.load(Settings(kubeconfig=absent), {})
@@ -118,13 +116,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         config.load(Settings(), {"KUBECONFIG": absent, **IN_POD})
 
 
-def test_an_unknown_context_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_context_lists_the_contexts(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path / "c", "one", "two")
     with pytest.raises(InvalidError, match=r"no context is called 'three'.*--context: one, two"):
         config.load(Settings(kubeconfig=file, context="three"), {})
 
 
-def test_a_context_alone_never_means_the_cluster_of_our_pod() -> None:
+def test_a_context_without_a_kubeconfig_is_never_the_cluster_of_the_pod() -> None:
     with pytest.raises(InvalidError, match="no Kubernetes configuration found"):
         config.load(Settings(context="one"), IN_POD)
 
@@ -152,7 +150,7 @@ def test_a_context_alone_never_means_the_cluster_of_our_pod() -> None:
         (cluster("x: 1").replace("token", "client-key-data"), "context 'a' cannot be used"),
     ],
 )
-def test_a_malformed_kubeconfig_is_refused_without_quoting_it(
+def test_a_malformed_kubeconfig_is_an_error_that_does_not_quote_it(
     tmp_path: Path, text: str, message: str
 ) -> None:
     file = tmp_path / "config"
@@ -164,7 +162,7 @@ def test_a_malformed_kubeconfig_is_refused_without_quoting_it(
 
 
 @pytest.mark.parametrize("proxy", ["ftp://user:very-secret@proxy", "http://[very-secret"])
-def test_a_proxy_that_cannot_be_is_refused_without_quoting_its_password(
+def test_an_invalid_proxy_is_an_error_that_does_not_quote_its_password(
     tmp_path: Path, proxy: str
 ) -> None:
     file = kubeconfig(tmp_path / "c", "one", **{"proxy-url": proxy})
@@ -187,7 +185,7 @@ def test_in_a_pod_its_service_account_is_used(
     assert loaded.auth_settings()["BearerToken"]["value"] == "bearer pod-token"
 
 
-def test_a_pod_without_service_account_is_told_what_to_set(
+def test_the_error_in_a_pod_without_service_account_says_what_to_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "absent"))
@@ -197,7 +195,7 @@ def test_a_pod_without_service_account_is_told_what_to_set(
         config.load(Settings())
 
 
-def test_the_proxy_of_the_environment_is_used_but_not_for_this_machine(
+def test_the_proxy_of_the_environment_is_used_except_for_loopback_addresses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
@@ -214,24 +212,24 @@ def test_the_proxy_of_the_environment_is_used_but_not_for_this_machine(
     assert proxy("127.0.0.1", **{"proxy-url": "http://tunnel:1"}) == "http://tunnel:1"
 
 
-def test_without_a_token_no_dev_cluster_is_used(tmp_path: Path) -> None:
+def test_a_dev_cluster_requires_a_token(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path / "k", DEVCLUSTER_CONTEXT, "other")
     with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN"):
-        config.refuse_open_devcluster(Settings(kubeconfig=path), {})
+        config.require_devcluster_token(Settings(kubeconfig=path), {})
     with pytest.raises(ForbiddenError):
-        config.refuse_open_devcluster(Settings(), {"KUBECONFIG": path})
+        config.require_devcluster_token(Settings(), {"KUBECONFIG": path})
     for allowed in (
         Settings(kubeconfig=path, token="t"),
         Settings(kubeconfig=path, context="other"),
         Settings(kubeconfig=str(tmp_path / "none")),
         Settings(),
     ):
-        config.refuse_open_devcluster(allowed, {})
+        config.require_devcluster_token(allowed, {})
 
 
-def test_a_dev_cluster_is_known_by_its_kubeconfig(tmp_path: Path) -> None:
+def test_a_dev_cluster_is_recognized_by_its_kubeconfig(tmp_path: Path) -> None:
     ca = tmp_path / "ca"
     ca.write_bytes(b"")
     write_kubeconfig(tmp_path / "k", "https://127.0.0.1:1", ca, "secret")
     with pytest.raises(ForbiddenError):
-        config.refuse_open_devcluster(Settings(kubeconfig=str(tmp_path / "k")), {})
+        config.require_devcluster_token(Settings(kubeconfig=str(tmp_path / "k")), {})

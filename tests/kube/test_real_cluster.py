@@ -1,4 +1,4 @@
-"""The door and the informer on a real cluster."""
+"""Cluster and Informer on a real cluster."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from sparktest.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from sparktest.kube import cluster as door
+from sparktest.kube import cluster as module
 from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster
 from sparktest.kube.jobs import build_job
 from sparktest.settings import Settings
@@ -36,10 +36,10 @@ def test_the_cluster_is_known_by_the_uid_of_kube_system(real: Cluster) -> None:
 
 
 def test_it_knows_which_kinds_are_served(real: Cluster) -> None:
-    assert real.served(TESTRUNS)
-    assert real.served(PODS)
-    assert not real.served(TESTRUNS._replace(version="v9"))
-    assert not real.served(JOBS._replace(plural="nojobs"))
+    assert real.has_resource(TESTRUNS)
+    assert real.has_resource(PODS)
+    assert not real.has_resource(TESTRUNS._replace(version="v9"))
+    assert not real.has_resource(JOBS._replace(plural="nojobs"))
 
 
 def test_refusals_of_the_api_server_are_our_errors(real: Cluster, namespace: str) -> None:
@@ -92,7 +92,7 @@ def test_a_namespace_that_is_going_refuses_and_says_so(real: Cluster) -> None:
 def test_a_list_in_pages_is_the_list(
     real: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "PAGE", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     for number in range(5):
         manifest = named(f"page-{number}")
         manifest["metadata"]["labels"] = {"page": "yes"}

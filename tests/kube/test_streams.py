@@ -1,11 +1,12 @@
-"""Watches and logs that are cut, fall silent or are ended by another thread."""
-
 import json
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.exceptions import ProtocolError
 
 from sparktest.errors import (
     GoneError,
@@ -14,22 +15,23 @@ from sparktest.errors import (
     TooLargeError,
     UnavailableError,
 )
-from sparktest.kube import cluster as door
-from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts
+from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts, WatchEvent, WatchStream
+from sparktest.kube.streams import MAX_CHUNK_HEADER_BYTES, ChunkedDecoder
 from tests.kube.apiserver import Apiserver, cluster_of
-from tests.kube.faults import chunks, refuse
+from tests.kube.faults import Exchange, chunks, refuse
 
-OBJECT = b'{"metadata": {"name": "a"}}'
+CHUNK = st.sampled_from([b"a", b"\r\n", b"0\r\n\r\n", b"x" * 300]) | st.binary(min_size=1)
+SIZE = st.sampled_from(["%x", "%X", "%04x", "%x;name=value", '%x ; quoted="0"'])
 
 
-def watching(cluster: Cluster, version: str = "0") -> door.WatchStream:
+def watch(cluster: Cluster, version: str = "0") -> WatchStream:
     return cluster.watch(TESTRUNS, resource_version=version, timeout_seconds=300)
 
 
 def test_a_watch_yields_events_as_they_come(api: Apiserver, cluster: Cluster) -> None:
-    with watching(cluster) as events:
+    with watch(cluster) as events:
         first = api.put("a")
-        assert next(events) == door.WatchEvent("ADDED", first)
+        assert next(events) == WatchEvent("ADDED", first)
         second = api.put("ü" * 200_000)  # more than one chunk
         assert next(events).object == second
         api.remove("a")
@@ -39,10 +41,10 @@ def test_a_watch_yields_events_as_they_come(api: Apiserver, cluster: Cluster) ->
     assert query["timeoutSeconds"] == "300"
 
 
-def test_an_event_may_come_in_pieces_and_several_in_one(api: Apiserver, cluster: Cluster) -> None:
+def test_events_are_split_at_line_ends_not_at_chunks(api: Apiserver, cluster: Cluster) -> None:
     line = b'{"type": "ADDED", "object": {"n": 1}}\n'
     api.faults.append(chunks(line[:5], line[5:] + line + line[:9], line[9:] + b"\n"))
-    assert [event.object for event in watching(cluster)] == [{"n": 1}] * 3
+    assert [event.object for event in watch(cluster)] == [{"n": 1}] * 3
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_an_error_in_the_stream_is_raised(
 ) -> None:
     line = json.dumps({"type": "ERROR", "object": status}).encode()
     api.faults.append(chunks(line + b"\n", hang=True))
-    with watching(cluster) as events, pytest.raises(kind):
+    with watch(cluster) as events, pytest.raises(kind):
         next(events)
 
 
@@ -73,34 +75,34 @@ def test_an_error_in_the_stream_is_raised(
     ],
     ids=["half", "cut", "no object", "silent", "empty"],
 )
-def test_a_watch_that_is_cut_or_falls_silent_is_unavailable(
+def test_a_broken_or_silent_watch_is_unavailable(
     api: Apiserver, cluster: Cluster, fault: Any
 ) -> None:
     api.faults.append(fault)
-    with watching(cluster) as events, pytest.raises(UnavailableError):
+    with watch(cluster) as events, pytest.raises(UnavailableError):
         list(events)
 
 
-def test_a_watch_from_a_version_that_is_too_old_is_gone(api: Apiserver, cluster: Cluster) -> None:
+def test_a_watch_from_an_expired_version_is_gone(api: Apiserver, cluster: Cluster) -> None:
     api.forget()
     with pytest.raises(GoneError):
-        watching(cluster, "1")
+        watch(cluster, "1")
 
 
-def test_an_event_without_end_is_not_collected_for_ever(
+def test_an_endless_event_is_too_large(
     api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparktest.kube.streams.MAX_EVENT", 1000)
+    monkeypatch.setattr("sparktest.kube.streams.MAX_EVENT_BYTES", 1000)
     api.faults.append(chunks(*[b"x" * 400] * 3, hang=True))
-    with watching(cluster) as events, pytest.raises(TooLargeError):
+    with watch(cluster) as events, pytest.raises(TooLargeError):
         next(events)
 
 
 def test_another_thread_can_end_a_silent_watch_at_once(api: Apiserver, kubeconfig: Path) -> None:
-    patient = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
+    cluster = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
     api.faults.append(chunks(b'{"type": "ADDED", "object": {}}\n', hang=True))
-    seen: list[door.WatchEvent] = []
-    with watching(patient) as events:
+    seen: list[WatchEvent] = []
+    with watch(cluster) as events:
         seen.append(next(events))
         reader = threading.Thread(target=lambda: seen.extend(events))
         reader.start()
@@ -110,7 +112,9 @@ def test_another_thread_can_end_a_silent_watch_at_once(api: Apiserver, kubeconfi
     assert len(seen) == 1
 
 
-def test_a_log_comes_in_chunks_with_the_options_asked_for(api: Apiserver, cluster: Cluster) -> None:
+def test_the_options_of_a_log_are_sent_and_its_chunks_returned(
+    api: Apiserver, cluster: Cluster
+) -> None:
     api.faults.append(chunks(b"one\n", b"tw", b"o\xff\n"))
     since = "2026-11-23T10:00:00Z"
     with cluster.pod_log(
@@ -127,7 +131,7 @@ def test_a_log_comes_in_chunks_with_the_options_asked_for(api: Apiserver, cluste
     }
 
 
-def test_a_log_that_breaks_off_is_unavailable_after_what_came(
+def test_a_broken_log_is_unavailable_after_the_chunks_that_came(
     api: Apiserver, cluster: Cluster
 ) -> None:
     api.faults.append(chunks(b"one\n", end=False))
@@ -137,10 +141,10 @@ def test_a_log_that_breaks_off_is_unavailable_after_what_came(
             next(log)
 
 
-def test_the_patience_with_a_silent_log_can_be_given(api: Apiserver, kubeconfig: Path) -> None:
-    patient = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
+def test_the_timeout_of_a_silent_log_can_be_set(api: Apiserver, kubeconfig: Path) -> None:
+    cluster = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
     api.faults.append(chunks(b"one\n", hang=True))
-    with patient.pod_log("default", "p", "test", follow=True, read_seconds=0.1) as log:
+    with cluster.pod_log("default", "p", "test", follow=True, read_seconds=0.1) as log:
         assert next(log) == b"one\n"
         with pytest.raises(UnavailableError):
             next(log)
@@ -152,9 +156,92 @@ def test_a_container_that_has_not_started_has_no_log(api: Apiserver, cluster: Cl
         cluster.pod_log("default", "p", "test")
 
 
-def test_leaving_a_log_in_the_middle_ends_the_reading(api: Apiserver, kubeconfig: Path) -> None:
-    patient = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
+def test_leaving_the_with_block_ends_the_stream(api: Apiserver, kubeconfig: Path) -> None:
+    cluster = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
     api.faults.append(chunks(b"one\n", hang=True))
-    with patient.pod_log("default", "p", "test", follow=True) as log:
+    with cluster.pod_log("default", "p", "test", follow=True) as log:
         assert next(log) == b"one\n"
     assert list(log) == []
+
+
+# --- chunked bodies ------------------------------------------------------------------------------
+
+
+def encoded(chunk: bytes, size: str) -> bytes:
+    return (size % len(chunk)).encode() + b"\r\n" + chunk + b"\r\n"
+
+
+@given(st.lists(st.tuples(CHUNK, SIZE), max_size=6), st.integers(1, 40))
+def test_a_chunked_body_is_decoded_however_it_is_split(
+    chunks: list[tuple[bytes, str]], step: int
+) -> None:
+    body = b"".join(encoded(chunk, size) for chunk, size in chunks) + b"0\r\n\r\n"
+    decoder, text, at = ChunkedDecoder(), b"", 0
+    while not decoder.ended:
+        text += decoder.feed(body[at : at + step])
+        at += step
+    assert text == b"".join(chunk for chunk, _ in chunks)
+    assert len(body) - at <= len(b"\r\n\r\n")
+
+
+@given(st.lists(CHUNK, min_size=1, max_size=4), st.data())
+def test_all_received_content_is_returned_at_once(chunks: list[bytes], data: st.DataObject) -> None:
+    last = chunks[-1]
+    come = data.draw(st.integers(0, len(last)))
+    body = b"".join(encoded(chunk, "%x") for chunk in chunks[:-1])
+    body += b"%x\r\n" % len(last) + last[:come]
+    assert ChunkedDecoder().feed(body) == b"".join(chunks[:-1]) + last[:come]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no size\r\n",
+        b"\r\n\r\n",
+        b"-5\r\n",
+        b"3\r\nabcX\r\n4\r\n",
+        b"1" * (MAX_CHUNK_HEADER_BYTES + 1),
+    ],
+    ids=["the end", "no number", "nothing", "negative", "no line end", "too long"],
+)
+def test_a_malformed_chunk_is_an_error(body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        ChunkedDecoder().feed(body)
+
+
+def test_a_connection_is_reused_after_a_log_that_was_read_to_its_end(
+    api: Apiserver, cluster: Cluster
+) -> None:
+    def log(handler: Exchange) -> None:
+        handler.begin_chunks()
+        handler.wfile.write(b"3\r\none\r\n0\r\n\r\n")
+
+    for _ in range(3):
+        api.faults.append(log)
+        with cluster.pod_log("default", "p", "test") as stream:
+            assert list(stream) == [b"one"]
+    assert len({request.port for request in api.requests}) == 1
+
+
+def test_trailers_are_not_part_of_the_content(api: Apiserver, cluster: Cluster) -> None:
+    def log(handler: Exchange) -> None:
+        handler.begin_chunks()
+        handler.wfile.write(b"3\r\none\r\n0\r\nDigest: 7\r\n\r\n")
+
+    for _ in range(2):
+        api.faults.append(log)
+        with cluster.pod_log("default", "p", "test") as stream:
+            assert list(stream) == [b"one"]
+
+
+def test_a_body_that_is_not_chunked_is_read(api: Apiserver, cluster: Cluster) -> None:
+    def log(handler: Exchange) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "3")
+        handler.end_headers()
+        handler.wfile.write(b"one")
+
+    api.faults.append(log)
+    with cluster.pod_log("default", "p", "test") as stream:
+        assert list(stream) == [b"one"]

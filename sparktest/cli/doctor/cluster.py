@@ -41,7 +41,7 @@ def connect(settings: Settings) -> Cluster | Check:
         return Check("cluster", PROBLEM, error_text(error), "name another, or correct this one")
     try:
         # Discovery: every account may ask for it.
-        cluster.served(TESTRUNS)
+        cluster.has_resource(TESTRUNS)
     except SparkTestError as error:
         cluster.close()
         todo = "check the kubeconfig with: kubectl get namespaces"
@@ -72,7 +72,7 @@ def _run_check(check: str, find: Callable[[], Check]) -> Check:
 
 
 def _crd(cluster: Cluster) -> Check:
-    if not cluster.served(TESTRUNS):
+    if not cluster.has_resource(TESTRUNS):
         return Check("CRD", PROBLEM, "the cluster has no TestRuns", INSTALL)
     text = f"{CRD_NAME} {TESTRUNS.version} is served"
     try:

@@ -39,7 +39,7 @@ class KubeContext(NamedTuple):
     ) -> list[TestRun]:
         """Return the TestRuns of the namespace or of all, newest first; about `max_items`."""
         namespace = None if all_namespaces else self.namespace
-        found = self.call(lambda: self.cluster.list(TESTRUNS, namespace, most=max_items).items)
+        found = self.call(lambda: self.cluster.list(TESTRUNS, namespace, max_items=max_items).items)
         return sorted(map(TestRun, found), key=lambda each: each.created, reverse=True)
 
     def create(self, manifest: Object) -> TestRun:
@@ -60,7 +60,7 @@ class KubeContext(NamedTuple):
         try:
             return clean(request())
         except NotFoundError as error:
-            if self.cluster.served(TESTRUNS):
+            if self.cluster.has_resource(TESTRUNS):
                 raise
             install = kubectl.apply("sparktest crd", target=self.target)
             raise ExitError(

@@ -70,7 +70,7 @@ def _definitions(kube: KubeContext) -> list[Item]:
 
 
 def _namespaces(kube: KubeContext) -> list[Item]:
-    found = kube.cluster.list(NAMESPACES, most=MAX_ITEMS).items
+    found = kube.cluster.list(NAMESPACES, max_items=MAX_ITEMS).items
     return [(str(each["metadata"]["name"]), "") for each in found]
 
 

@@ -47,7 +47,7 @@ def check_cluster(settings: Settings, *, install_crd: bool, echo: Callable[[str]
     try:
         uid = cluster.uid()
         echo(f"cluster at {cluster.host} answers")
-        if cluster.served(TESTRUNS):
+        if cluster.has_resource(TESTRUNS):
             return uid
         if not install_crd:
             echo(f"it has no TestRuns yet; install them with: {install_command(settings)}")
@@ -108,7 +108,7 @@ def _install_missing(cluster: Cluster) -> None:
 
 def _wait_until_served(cluster: Cluster) -> None:
     deadline = time.monotonic() + ESTABLISHED_SECONDS
-    while not cluster.served(TESTRUNS):
+    while not cluster.has_resource(TESTRUNS):
         if time.monotonic() > deadline:
             raise ExitError(
                 f"the cluster at {cluster.host} does not serve TestRuns {ESTABLISHED_SECONDS:g} s "

@@ -151,7 +151,7 @@ class Strict:
     def __init__(self, *allowed: str) -> None:
         self.allowed = allowed
 
-    def served(self, resource: Resource) -> bool:
+    def has_resource(self, resource: Resource) -> bool:
         return True
 
     def get(self, *args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the API says when it refuses, as errors of SparkTest. Pure."""
+"""Map error responses of Kubernetes, which are Status objects, to SparkTestError. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,27 +7,27 @@ import msgspec
 
 from sparktest.errors import FieldError, SparkTestError, for_status
 
-MAX_RETRY_AFTER = 30.0
+MAX_RETRY_AFTER_SECONDS = 30.0
 MAX_MESSAGE = 2000
 
 
-def error_of(status: int, headers: Mapping[str, str], body: bytes) -> SparkTestError:
-    """The error for an HTTP answer that refuses: the message of its Status object, if it is one."""
+def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> SparkTestError:
+    """Return the error for a response, with the message of its Status object if it has one."""
     try:
         given = msgspec.json.decode(body)
     except msgspec.MsgspecError:
         text = body.decode(errors="replace").strip().partition("\n")[0]
         given = {"message": text or f"HTTP {status}"}
     after = _seconds(headers.get("Retry-After"))
-    return status_error(given, status=status, retry_after=after)
+    return error_from_status(given, status=status, retry_after=after)
 
 
-def status_error(
+def error_from_status(
     given: Any, *, status: int | None = None, retry_after: float | None = None
 ) -> SparkTestError:
-    """The error for a Status object, such as the one that ends a watch.
+    """Return the error for a Status object, such as the one that ends a watch.
 
-    Its causes become `errors`: the pointer of each field and what is wrong with it.
+    Its causes become `errors`: a JSON pointer to the field, and what is wrong with it.
     """
     given = given if isinstance(given, dict) else {}
     details = given.get("details")
@@ -43,8 +43,8 @@ def status_error(
     )
 
 
-def cause_of(error: BaseException) -> str:
-    """The innermost thing that went wrong, on one line."""
+def root_cause(error: BaseException) -> str:
+    """Return the message of the innermost cause of an error, on one line."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return " ".join(str(error).split())[:300] or type(error).__name__
@@ -62,9 +62,9 @@ def _causes(causes: Any) -> list[FieldError]:
 
 
 def _seconds(value: Any) -> float | None:
-    """Seconds to wait, at most MAX_RETRY_AFTER; None for no number (an HTTP date is not used)."""
+    """Return seconds, at most MAX_RETRY_AFTER_SECONDS; None for anything else, as an HTTP date."""
     try:
         seconds = float(value)
     except (TypeError, ValueError):
         return None
-    return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if seconds > 0 else None
