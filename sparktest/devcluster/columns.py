@@ -10,7 +10,7 @@ from sparktest.devcluster.stored_objects import Object
 from sparktest.times import parse_time
 
 NONE = "<none>"
-# Their tables have no Name column, except as a wide one: the names of events are random.
+# Names of events are random, so their Name column is a wide one at the end.
 WITHOUT_NAME = ("Event",)
 
 

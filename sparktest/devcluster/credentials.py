@@ -8,6 +8,7 @@ from pathlib import Path
 
 import trustme
 
+from sparktest.errors import InvalidError
 from sparktest.settings import DEVCLUSTER_CONTEXT
 
 
@@ -16,10 +17,17 @@ def certificates(folder: Path) -> tuple[Path, Path]:
 
     The CA is created once, so a kubeconfig stays valid as long as the folder exists. The server
     certificate is new at every start. Only the owner can read the keys.
+
+    Raises:
+        InvalidError: the stored CA is damaged.
     """
     ca_file, key_file, server_file = folder / "ca.crt", folder / "ca.key", folder / "server.pem"
     if ca_file.exists() and key_file.exists():
-        ca = trustme.CA.from_pem(ca_file.read_bytes(), key_file.read_bytes())
+        try:
+            ca = trustme.CA.from_pem(ca_file.read_bytes(), key_file.read_bytes())
+        except ValueError as error:
+            text = f"{ca_file} or {key_file} is damaged; remove both to create new ones"
+            raise InvalidError(text) from error
     else:
         ca = trustme.CA(path_length=0, organization_name="SparkTest dev cluster")
         write_private(key_file, ca.private_key_pem.bytes())

@@ -1,4 +1,4 @@
-"""What the API says about itself: health, version, OpenAPI, and discovery in both forms. Pure."""
+"""What the API says about itself: health, version, OpenAPI and discovery. Pure."""
 
 from typing import Any
 
@@ -110,9 +110,9 @@ def _group(name: str, kinds: list[Kind]) -> Document:
 
 def _versions(name: str, kinds: list[Kind]) -> list[str]:
     """Return the versions of a group, the preferred one first."""
-    known = dict.fromkeys(kind.version for kind in kinds if kind.group == name)
+    versions = dict.fromkeys(kind.version for kind in kinds if kind.group == name)
     stored = {kind.storage_version for kind in kinds if kind.group == name}
-    return sorted(known, key=lambda version: version not in stored)
+    return sorted(versions, key=lambda version: version not in stored)
 
 
 def resources(group_name: str, version: str, kinds: list[Kind]) -> Document | None:

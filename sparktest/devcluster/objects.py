@@ -107,12 +107,12 @@ def _parts(value: Any, schema: Object) -> Iterator[tuple[Any, Any, Object]]:
     if isinstance(value, list):
         yield from ((index, item, schema["items"]) for index, item in enumerate(value))
     elif isinstance(value, dict):
-        known = schema.get("properties")
+        properties = schema.get("properties")
         for key, part in value.items():
-            if known is None:
+            if properties is None:
                 yield key, part, schema["additionalProperties"]
-            elif key in known and part is not None:
-                yield key, part, known[key]
+            elif key in properties and part is not None:
+                yield key, part, properties[key]
 
 
 def ordered_metadata(meta: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _name_causes(
 def drop_finalizer(obj: Object, name: str) -> None:
     """Remove a finalizer from an object if it has it."""
     meta = obj["metadata"]
-    rest = [known for known in meta.pop("finalizers", ()) if known != name]
+    rest = [each for each in meta.pop("finalizers", ()) if each != name]
     if rest:
         meta["finalizers"] = rest
 

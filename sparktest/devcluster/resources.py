@@ -237,8 +237,8 @@ class Resources:
             text = "Forbidden: no new finalizers can be added if the object is being deleted, found"
             names = ", ".join(map(json.dumps, new))
             text = f"{text} new finalizers []string{{{names}}}"
-            broken = cause("Forbidden", "metadata.finalizers", text)
-            self._raise_invalid(kind, obj, [broken])
+            found = cause("Forbidden", "metadata.finalizers", text)
+            self._raise_invalid(kind, obj, [found])
 
     def _raise_invalid(self, kind: Kind, obj: Object, causes: list[Any]) -> None:
         if causes:

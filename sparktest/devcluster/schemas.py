@@ -93,13 +93,11 @@ class Schema:
 
     def causes(self, obj: Tree, old: Tree | None) -> list[Cause]:
         """Return the validation errors in a stable order; `old` is the current object, if any."""
-        found = [
-            broken for error in self._validator.iter_errors(obj) for broken in error_causes(error)
-        ]
-        found.sort(key=lambda broken: broken["field"] == "<nil>", reverse=True)
+        found = [each for error in self._validator.iter_errors(obj) for each in error_causes(error)]
+        found.sort(key=lambda each: each["field"] == "<nil>", reverse=True)
         if not self._cel_rules:
             return found
-        if any(broken["reason"] in BLOCKING for broken in found):
+        if any(each["reason"] in BLOCKING for each in found):
             return [*found, cause("Invalid", "<nil>", RULES_SKIPPED)]
         return found + self._cel_rules.causes(obj, old)
 

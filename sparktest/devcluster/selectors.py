@@ -94,8 +94,8 @@ def _unsupported_message(kind: Kind, field: str) -> str:
         return f'field label "{field}" not supported for Job'
     if kind.custom or kind.fields:
         return f"field label not supported: {field}"
-    known = 'only "metadata.name", "metadata.namespace"'
-    return f'"{field}" is not a known field selector: {known}'
+    supported = 'only "metadata.name", "metadata.namespace"'
+    return f'"{field}" is not a known field selector: {supported}'
 
 
 def field_text(obj: Object, field: str) -> str:

@@ -74,11 +74,11 @@ class Server(ThreadingHTTPServer):
             connection.close()
 
     def start(self) -> None:
-        """Start to accept connections."""
+        """Start accepting connections."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop to accept connections and close the open ones."""
+        """Stop accepting connections and close the open ones."""
         self.stopping.set()
         with suppress(OSError):  # wakes up handle_request()
             socket.create_connection(("127.0.0.1", self.port), HANDSHAKE_SECONDS).close()

@@ -47,10 +47,10 @@ class History:
         with self._changed:
             self._events.append(event)
             if len(self._events) > 2 * MAX_EVENTS:
-                self.forget(self._events[MAX_EVENTS - 1].entry.version)
+                self.discard(self._events[MAX_EVENTS - 1].entry.version)
             self._changed.notify_all()
 
-    def forget(self, version: int) -> None:
+    def discard(self, version: int) -> None:
         """Drop the events up to a version: a watch from before it has to list again."""
         with self._changed:
             self.floor = max(self.floor, version)

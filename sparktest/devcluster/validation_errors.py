@@ -50,10 +50,10 @@ def builtin_messages(causes: Iterable[Cause]) -> list[Cause]:
     """
     return [
         {
-            **broken,
-            "message": broken["message"].replace(f"{broken['field']} in body should be", "must be"),
+            **each,
+            "message": each["message"].replace(f"{each['field']} in body should be", "must be"),
         }
-        for broken in causes
+        for each in causes
     ]
 
 

@@ -116,7 +116,7 @@ class Faults:
         self._dropped = self._opened
         for kind in self._cluster.kinds.stored():  # wakes the watches
             history = self._cluster.store.history(kind.key)
-            history.forget(history.floor)
+            history.discard(history.floor)
 
     def freeze_watches(self) -> None:
         """Keep open watches and log followers open and send nothing on them."""
@@ -132,7 +132,7 @@ class Faults:
         with store.lock:
             store.version += 1
             for kind in self._cluster.kinds.stored():
-                store.history(kind.key).forget(store.version)
+                store.history(kind.key).discard(store.version)
 
     def move_clock(self, seconds: float) -> None:
         """Set the clock ahead or back, and write every Job and pod so that deadlines are reread."""

@@ -4,7 +4,10 @@ import json
 import ssl
 from pathlib import Path
 
+import pytest
+
 from sparktest.devcluster.credentials import bearer_token, certificates, write_kubeconfig
+from sparktest.errors import InvalidError
 
 
 def test_the_ca_and_the_token_are_kept_over_restarts(tmp_path: Path) -> None:
@@ -13,6 +16,13 @@ def test_the_ca_and_the_token_are_kept_over_restarts(tmp_path: Path) -> None:
     again, new_server = certificates(tmp_path)
     assert (again.read_bytes(), bearer_token(tmp_path)) == (first, token)
     assert new_server.read_bytes() != first_server
+
+
+def test_a_damaged_ca_is_reported(tmp_path: Path) -> None:
+    ca, _ = certificates(tmp_path)
+    ca.write_text("damaged")
+    with pytest.raises(InvalidError, match="is damaged; remove both"):
+        certificates(tmp_path)
 
 
 def test_the_server_certificate_loads_with_its_key(tmp_path: Path) -> None:

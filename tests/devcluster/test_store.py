@@ -84,7 +84,7 @@ def test_history_returns_none_for_dropped_events(tmp_path: Path) -> None:
     for _ in range(2 * MAX_EVENTS + 1):
         history.add(WatchEvent("MODIFIED", entry, None))
     assert history.after(old, 0) is None
-    history.forget(store.version)
+    history.discard(store.version)
     assert history.after(store.version - 1, 0) is None
     assert history.after(store.version, 0) == []
     store.close()
