@@ -1,4 +1,4 @@
-"""What built-in kinds get from the server, and what they are refused for."""
+"""Defaults and validation of built-in kinds by the server."""
 
 from collections.abc import Callable
 from typing import Any
