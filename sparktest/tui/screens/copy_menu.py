@@ -16,6 +16,7 @@ from sparktest.tui.screens.dialog import Dialog
 from sparktest.tui.text import QUIET, one_line
 
 LABEL_WIDTH = 10
+WARNING_ROWS = 4
 # A label and a text; None: nothing was chosen.
 Choice = tuple[str, str] | None
 
@@ -34,18 +35,19 @@ class CopyScreen(Dialog[Choice]):
         super().__init__()
         self._choices = choices(run, clusters.target(run))
         self._warning = clusters.warning(run)
+        self.fixed_rows += WARNING_ROWS if self._warning else 0
         self._list = OptionList(
             *(Option(_prompt(label, text)) for label, text in self._choices), compact=True
         )
 
     def compose(self) -> ComposeResult:
         """Create the menu."""
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog") as box:
+            box.border_subtitle = "⏎ copy · esc close"
             yield Static(Content.styled("Copy", "bold"), classes="dialog-title")
             yield self._list
             if self._warning:
                 yield Static(Content(f"! {self._warning}"), classes="dialog-warning")
-            yield Static(Content("⏎ copy · esc close"), classes="dialog-quiet")
 
     @on(OptionList.OptionSelected)
     def _selected(self, message: OptionList.OptionSelected) -> None:
@@ -69,6 +71,7 @@ class TextScreen(Dialog[None]):
     """A text that no clipboard accepted, to select with the mouse."""
 
     BINDINGS: ClassVar = [Binding("escape,q,enter", "dismiss(None)", "Close")]
+    FIXED_ROWS = Dialog.FIXED_ROWS + 2
 
     def __init__(self, label: str, text: str) -> None:
         super().__init__()
@@ -79,12 +82,12 @@ class TextScreen(Dialog[None]):
         """Create the text on lines of its own, so that the mouse selects nothing else."""
         title = Content.styled(f"{self._label}: no clipboard accepted it", "bold")
         hint = Content("Select it with the mouse (in most terminals while Shift is held).")
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog") as box:
+            box.border_subtitle = "esc close"
             yield Static(title, classes="dialog-title")
             yield Static(hint, classes="dialog-quiet")
             with VerticalScroll(classes="dialog-text"):
                 yield Static(Content(self._text))
-            yield Static(Content("esc close"), classes="dialog-quiet")
 
 
 def choices(run: Run, target: kubectl.Target) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeVar
 
+from textual import events
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
@@ -16,10 +17,18 @@ class Dialog(ModalScreen[T]):
     """
 
     CSS_PATH = "dialog.tcss"
+    # The rows of a dialog beside the part that scrolls: border, padding, title.
+    FIXED_ROWS = 6
 
     def __init__(self) -> None:
         super().__init__()
+        self.fixed_rows = self.FIXED_ROWS
         self._dismissed = False
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Limit the part that scrolls; in CSS, 1fr is no limit in a box of automatic height."""
+        for widget in self.query(".dialog-text, .dialog OptionList"):
+            widget.styles.max_height = max(event.size.height * 9 // 10 - self.fixed_rows, 1)
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Close with this result, unless it is closed already."""

@@ -25,7 +25,8 @@ class HelpScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Create a section a group of actions, then one of the status glyphs."""
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog") as box:
+            box.border_subtitle = "esc close"
             yield Static(Content.styled("Keys", "bold"), classes="dialog-title")
             with VerticalScroll(classes="dialog-text"):
                 for name, group in actions.GROUPS.items():
@@ -33,7 +34,6 @@ class HelpScreen(Dialog[None]):
                     yield Static(_section(name, lines), classes="help-group")
                 glyphs = [(style.glyph, style.word) for style in text.STATUS_STYLES.values()]
                 yield Static(_section("Status", glyphs), classes="help-group")
-            yield Static(Content("esc close"), classes="dialog-quiet")
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by this many lines."""

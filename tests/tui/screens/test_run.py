@@ -169,6 +169,21 @@ def test_the_copy_menu_starts_with_kubectl_get():
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
 
+@pytest.mark.parametrize(
+    ("keys", "last"),
+    [(["y", "k"], "failure"), (["question_mark", *["j"] * 60], "⊘       cancelled")],
+)
+def test_a_long_dialog_scrolls_to_its_end_in_a_small_terminal(keys, last):
+    long_path = kubectl.Clusters(default=kubectl.Target(kubeconfig=f"/home/{'x' * 60}/kubeconfig"))
+
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(2))
+        await ui.press(*keys)
+        await ui.shows("esc close", last)
+
+    drive(scenario, api=FakeApi(make_runs(6)), clusters=long_path)
+
+
 def test_enter_typed_before_the_menu_is_drawn_copies_the_first_choice():
     run = make_run(3)
 
