@@ -1,1 +1,1 @@
-"""The controller: turns TestRuns and API runs into Jobs and says what became of them."""
+"""The controller: turns TestRuns and API runs into Jobs and reports their outcomes."""

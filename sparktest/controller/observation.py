@@ -51,7 +51,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         verify_exists: ask the API even about a finished run: it may have been deleted there.
         api_error: why the API does not answer; None while it does.
         api_down_since: when it stopped answering.
-        api_run_ttl_seconds: how long the Job of an API run stays, unless the run says so itself.
+        api_run_ttl_seconds: how long the Job of an API run stays if the run has no TTL of its own.
     """
 
     key: Key

@@ -51,7 +51,7 @@ def plan(observed: Observation, now: datetime) -> list[Step]:
 
 
 def is_done(observed: Observation) -> bool:
-    """Return True if nothing is left to do for the run, whatever the API says about it."""
+    """Return True if nothing is left to do for the run, whatever its state in the API is."""
     job = observed.job
     if observed.verify_exists and observed.run_id:
         return False

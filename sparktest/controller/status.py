@@ -28,7 +28,7 @@ from sparktest.times import format_duration, parse_time
 BACKEND_UNAVAILABLE = "BackendUnavailable"
 # Failures that nobody but the test's author has to act on.
 EXPECTED_FAILURES = (FailureClass.TEST.value, FailureClass.CANCELLED.value)
-# Most runs start within this, and then a status that says Pending is a wasted write.
+# Most runs start within this, and then a status of Pending is a wasted write.
 PENDING_STATUS_DELAY = timedelta(seconds=2)
 # A TestRun's status ignores an API outage that is shorter than this.
 API_DOWN_STATUS_DELAY = timedelta(seconds=5)
@@ -60,7 +60,7 @@ def update_status(observed: Observation, now: datetime) -> Iterator[Step]:
 
 
 def handle_api_down(observed: Observation, now: datetime) -> Iterator[Step]:
-    """Wait for the API, and say so in the status once that takes long."""
+    """Wait for the API, and write that to the status once the outage is long."""
     yield DeferUntilApiUp()
     testrun = observed.testrun
     if testrun is None:

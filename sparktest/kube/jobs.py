@@ -1,4 +1,4 @@
-"""The one builder of Jobs: a run in, a manifest out. Pure: no client, no clock."""
+"""Build the Job of a run: names, labels and manifest. Pure."""
 
 import hashlib
 import re
@@ -22,30 +22,30 @@ SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
 
 
 def job_name_of_testrun(name: str, uid: str) -> str:
-    """The Job's name for a TestRun: `testrun-<name…>-<8 of uid>`, at most 63 characters.
+    """Return the Job name of a TestRun: `testrun-<name>-<8 characters of the uid>`, at most 63.
 
-    A name that had to be cut or changed carries a hash of the whole one, so that two long names
-    with the same beginning stay apart even where their uids begin alike.
+    A name that is cut or changed gets a hash of the whole name, so that long names with the same
+    beginning stay different even if their uids begin alike.
     """
     tail = re.sub(r"[^a-z0-9]", "", uid.lower())[:8] or "0"
     safe = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
-    room = MAX_NAME - len("testrun-") - len(tail) - 1
-    if safe != name or len(safe) > room:
+    max_length = MAX_NAME - len("testrun-") - len(tail) - 1
+    if safe != name or len(safe) > max_length:
         digest = hashlib.sha256(name.encode()).hexdigest()[:6]
-        safe = f"{safe[: room - 7].rstrip('-')}-{digest}".lstrip("-")
+        safe = f"{safe[: max_length - 7].rstrip('-')}-{digest}".lstrip("-")
     return f"testrun-{safe}-{tail}"
 
 
 def job_name_of_api_run(run_id: str) -> str:
-    """The Job's name for an API run: `test-run-<run id>`."""
+    """Return the Job name of an API run: `test-run-<run id>`."""
     return f"test-run-{run_id}"
 
 
 def build_job(run: Run) -> dict[str, Any]:
-    """The manifest of the run's Job, the same for the same run whenever it is built.
+    """Return the manifest of the run's Job; it is the same for the same run at any time.
 
-    Without a TTL: a finished Job may only go when its log is stored, so the controller adds one
-    then. A run of origin crd is owned by its TestRun.
+    It has no TTL: a finished Job must stay until its log is stored, and the controller patches
+    the TTL then. The Job of a TestRun is owned by it.
     """
     metadata: dict[str, Any] = {
         "name": run.job_name,
@@ -125,9 +125,9 @@ def _container(run: Run) -> dict[str, Any]:
 
 
 def escape_dollars(text: str) -> str:
-    """The text such that Kubernetes hands it on unchanged.
+    """Return the text with every `$` doubled, so that the container gets it unchanged.
 
-    Kubernetes reads `$(NAME)` and `$$` in commands and values itself, before any shell does:
-    `echo $$` would arrive as `echo $`.
+    Kubernetes expands `$(NAME)` and `$$` in commands and values before any shell does: `echo $$`
+    would arrive as `echo $`.
     """
     return text.replace("$", "$$")

@@ -1,4 +1,4 @@
-"""The kinds of object that SparkTest reads and writes, and their paths in the API. Pure."""
+"""The resources that SparkTest reads and writes, and their paths in the API. Pure."""
 
 from typing import NamedTuple
 from urllib.parse import quote
@@ -27,7 +27,7 @@ class Resource(NamedTuple):
     def path(
         self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
     ) -> str:
-        """The path of one object, or of all in a namespace, or of all.
+        """Return the path of one object, of all in a namespace, or of all.
 
         Raises:
             InvalidError: a name that would lead to another path.

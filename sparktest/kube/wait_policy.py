@@ -16,7 +16,7 @@ CONFIG = (
     "CreateContainerError",
 )
 CONFIG_SECONDS = 15
-# A Job whose pods are rejected has no condition that says so; by then its Events do.
+# A Job whose pods are rejected has no condition for it; by then its Events tell.
 NO_POD_SECONDS = 20
 # Parts of the message of a rejection that no retry can cure.
 PERMANENT = ("service account ", "PodSecurity", "violates", "is invalid", "denied the request")
@@ -46,7 +46,7 @@ class Wait(NamedTuple):
 def waiting_reason(pod: PodView | None) -> str | None:
     """Return what blocks the test's container: "pull", "config" or None.
 
-    Kubernetes does not say since when a container waits; the caller remembers when this answer
+    Kubernetes does not tell since when a container waits; the caller remembers when this result
     last changed.
     """
     if pod is None or pod.container.kind != "waiting":
@@ -81,7 +81,7 @@ def pod_wait(
 def missing_pod_wait(
     run: Run, job: JobView, events: Iterable[EventView], now: datetime
 ) -> Wait | None:
-    """Return what a Job without a pod waits for, from its Events; None if they do not say.
+    """Return what a Job without a pod waits for, from its Events; None if they do not tell.
 
     A suspended Job waits for its owner.
     """

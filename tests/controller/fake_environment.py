@@ -1,4 +1,4 @@
-"""A small world: a cluster, an API, people, time, and a controller that can die."""
+"""A fake environment: cluster, API, clock, users, and controllers that can crash."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ Object = dict[str, Any]
 
 
 class Controller:
-    """A controller that knows nothing yet, with its own delayed view of everything."""
+    """A controller without state, with caches of its own that lag behind."""
 
     def __init__(self, environment: "FakeEnvironment") -> None:
         self.environment = environment
@@ -147,11 +147,11 @@ class FakeEnvironment(FakeKubernetes):
         return self.controllers[0]
 
     def restart(self, which: int = 0) -> None:
-        """Replace a controller by one that knows nothing."""
+        """Replace a controller by one without state."""
         self.controllers[which] = Controller(self)
 
     def settle(self, rounds: int = 60) -> None:
-        """Let everything go on until nothing moves; time passes when nothing else does."""
+        """Run everything until nothing changes; advance the clock when nothing else happens."""
         for _ in range(rounds):
             before = (len(self.cluster.changed), dict(self.api.runs))
             self.job_controller()
@@ -171,7 +171,7 @@ class FakeEnvironment(FakeKubernetes):
                     return
                 self.pass_time(max((min(times) - self.now).total_seconds(), 1))
         queues = [(controller.queue, controller.requeue_after) for controller in self.controllers]
-        raise AssertionError(f"no end in {rounds} rounds: {queues}")
+        raise AssertionError(f"still changing after {rounds} rounds: {queues}")
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

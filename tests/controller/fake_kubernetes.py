@@ -12,7 +12,7 @@ NAMESPACE = "tests"
 
 
 class FakeKubernetes:
-    """Moves Jobs and pods on; part of a World, which has `cluster` and `now`."""
+    """Advances Jobs and pods; a part of FakeEnvironment, which has `cluster` and `now`."""
 
     cluster: FakeCluster
     now: datetime

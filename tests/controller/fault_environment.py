@@ -1,4 +1,4 @@
-"""A drill: the real controller between the real API and a dev cluster, in which things go wrong."""
+"""An environment for faults: the real controller, the real API and a dev cluster."""
 
 import threading
 from collections import Counter
@@ -34,11 +34,11 @@ TIMEOUTS = Timeouts(connect=2.0, read=5.0, watch=1.0)
 
 
 class FaultEnvironment:
-    """What a test does by its own hand, past the faults; and what came of it.
+    """The operations of a test, which no fault affects, and the results of the controller.
 
     Attributes:
-        jobs: how many Jobs were ever made for each run id.
-        uids: those of the TestRuns that were applied.
+        jobs: the number of Jobs that were created for each run id.
+        uids: the uids of the TestRuns that were applied.
     """
 
     def __init__(self, cluster: DevCluster, client: ApiClient) -> None:
@@ -47,7 +47,7 @@ class FaultEnvironment:
         self.client = client
         self.jobs: Counter[str] = Counter()
         self.uids: list[str] = []
-        cluster.store.subscribe(self._note)
+        cluster.store.subscribe(self._count_job)
 
     def install(self) -> None:
         """Install the CRD."""
@@ -56,10 +56,10 @@ class FaultEnvironment:
 
     @property
     def testruns(self) -> Kind:
-        """The kind TestRun, which is there once it is installed."""
+        """The kind TestRun; needs the CRD."""
         return self.cluster.kinds.find("sparktest.dev", "v1alpha1", "testruns")
 
-    def _note(self, event: WatchEvent) -> None:
+    def _count_job(self, event: WatchEvent) -> None:
         if event.entry.kind == JOBS.key and event.type == "ADDED":
             self.jobs[event.entry.labels.get(RUN_ID, "")] += 1
 
@@ -73,7 +73,7 @@ class FaultEnvironment:
         self.uids.append(made["metadata"]["uid"])
 
     def begin(self, script: str = SCRIPT) -> int:
-        """The number of runs begun: of TestRuns, and of the API."""
+        """Start four TestRuns and two API runs; return their number."""
         for number in range(4):
             self.apply(f"run-{number}", script)
         for number in range(2):
@@ -82,7 +82,7 @@ class FaultEnvironment:
         return 6
 
     def entries(self, kind: Kind) -> list[StoredObject]:
-        """What there is of a kind."""
+        """Return the objects of a kind."""
         return self.cluster.store.entries(kind.key, NAMESPACE)
 
     def delete(self, kind: Kind, entry: StoredObject) -> None:
@@ -90,21 +90,21 @@ class FaultEnvironment:
         delete(self.cluster.resources, kind, entry, DeleteOptions(propagation_policy="Background"))
 
     def runs(self) -> list[Run]:
-        """All runs that the API has."""
+        """Return all runs of the API."""
         return list(self.client.list_runs(limit=1000).runs)
 
     def ended(self, count: int, meanwhile: Callable[[], None] = lambda: None) -> list[Run]:
-        """All runs, once so many are there and final and their TestRuns say so.
+        """Wait until this many runs and their TestRuns have ended; return the runs.
 
-        Each has had one Job, and each TestRun was registered once.
+        Assert that each had one Job and each TestRun was registered once.
         """
 
         def check() -> list[Run]:
             meanwhile()
             runs = self.runs()
             done = len(runs) >= count and all(run.status.final for run in runs)
-            said = self.entries(self.testruns) if self.uids else []
-            return runs if done and all(map(_told, said)) else []
+            testruns = self.entries(self.testruns) if self.uids else []
+            return runs if done and all(map(_is_finished, testruns)) else []
 
         runs = until(f"{count} runs are final", check, seconds=30, every=0.05)
         assert len(runs) == count
@@ -114,17 +114,14 @@ class FaultEnvironment:
         return runs
 
 
-def _told(testrun: StoredObject) -> bool:
+def _is_finished(testrun: StoredObject) -> bool:
     conditions = testrun.decode().get("status", {}).get("conditions", ())
     return any(entry["type"] == "Finished" and entry["status"] == "True" for entry in conditions)
 
 
 @contextmanager
 def fault_environment(folder: Path, *, crd: bool = True) -> Iterator[FaultEnvironment]:
-    """A dev cluster, an API and a controller that works, until the end of the `with`.
-
-    `crd`: whether the CRD is installed.
-    """
+    """Run a dev cluster, an API and a controller; install the CRD if `crd`."""
     with (
         DevCluster.start(folder / "cluster", clock=AdjustableClock()) as cluster,
         live_api(folder) as url,
@@ -134,20 +131,20 @@ def fault_environment(folder: Path, *, crd: bool = True) -> Iterator[FaultEnviro
         settings = Settings(
             backend_url=url, token=TOKEN, kubeconfig=str(cluster.kubeconfig), namespace="tests"
         )
-        door = Cluster.connect(settings, timeouts=TIMEOUTS)
-        client = ApiClient(url, TOKEN, cluster=door.uid())
+        connection = Cluster.connect(settings, timeouts=TIMEOUTS)
+        client = ApiClient(url, TOKEN, cluster=connection.uid())
         with client:
             made = FaultEnvironment(cluster, client)
             if crd:
                 made.install()
-            with controlling(Controller(settings, door, client)):
+            with controlling(Controller(settings, connection, client)):
                 yield made
-        door.close()
+        connection.close()
 
 
 @contextmanager
 def controlling(controller: Controller) -> Iterator[None]:
-    """The controller works in a thread."""
+    """Run the controller in a thread."""
     stopping = threading.Event()
     thread = threading.Thread(target=controller.run, args=(stopping,))
     thread.start()

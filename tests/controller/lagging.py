@@ -1,4 +1,4 @@
-"""Fakes of the controller's caches and log collector that progress only when a test says so."""
+"""Fakes of the controller's caches and log collector that progress only on request of a test."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What all flights share: the only run in a world, and the steps that most of them begin with."""
+"""Steps that the lifecycle tests share: start a run, end it, read what became of it."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ def only_job(environment: FakeEnvironment) -> Object:
 
 
 def begin(environment: FakeEnvironment, **spec: Any) -> Run:
-    """Apply a TestRun and let its container start; the run."""
+    """Apply a TestRun and start its container; return the run."""
     environment.apply(**spec)
     return started(environment)
 
 
 def started(environment: FakeEnvironment) -> Run:
-    """Let the container of what was asked for start; the run."""
+    """Start the container of the requested run; return the run."""
     environment.settle()
     environment.start_container(environment.pods()[0])
     environment.settle()
@@ -49,7 +49,7 @@ def stopped(environment: FakeEnvironment) -> Run:
 
 
 def status(environment: FakeEnvironment) -> Object:
-    """What the TestRun says."""
+    """Return the status of the TestRun."""
     found = environment.testrun()
     assert found is not None
     return dict(found.get("status", {}))

@@ -1,4 +1,4 @@
-"""What each step does to TestRun and run, and what it learns where it is refused."""
+"""Steps on TestRuns and runs: what each does, and how it handles a rejection."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,8 +20,8 @@ from tests.controller.fake_kubernetes import NAMESPACE
 PASSED = RunReport(status=Status.SUCCEEDED)
 
 
-class ActionFixture:
-    """A TestRun that the controller has seen and done nothing for."""
+class ActionHarness:
+    """A TestRun that the controller has cached and not acted on."""
 
     def __init__(self) -> None:
         self.environment = FakeEnvironment()
@@ -56,7 +56,7 @@ class ActionFixture:
         return self.state.run
 
     def change(self, **metadata: Any) -> None:
-        """Somebody else changes the TestRun, and no watch has told of it."""
+        """Change the TestRun as somebody else; no watch delivers it."""
         found = self.environment.cluster.get(TESTRUNS, NAMESPACE, "smoke")
         found["metadata"] |= metadata
         self.environment.cluster.put(TESTRUNS, found)
@@ -68,49 +68,51 @@ class ActionFixture:
 
 
 @pytest.fixture
-def fixture() -> ActionFixture:
-    return ActionFixture()
+def harness() -> ActionHarness:
+    return ActionHarness()
 
 
 # --- the TestRun ---------------------------------------------------------------------------------
 
 
-def test_the_finalizer_is_set_where_there_is_none_and_seen_at_once(fixture: ActionFixture) -> None:
-    assert fixture.do(steps.AddFinalizer())
-    assert fixture.finalizers() == [FINALIZER]
-    assert fixture.observe().has_finalizer
+def test_the_finalizer_is_added_and_cached_at_once(harness: ActionHarness) -> None:
+    assert harness.do(steps.AddFinalizer())
+    assert harness.finalizers() == [FINALIZER]
+    assert harness.observe().has_finalizer
 
 
-def test_the_finalizer_stands_behind_those_of_others(fixture: ActionFixture) -> None:
-    fixture.change(finalizers=["a/b"])
-    fixture.controller.deliver()
-    fixture.do(steps.AddFinalizer())
-    assert fixture.finalizers() == ["a/b", FINALIZER]
+def test_the_finalizer_is_added_after_foreign_ones(harness: ActionHarness) -> None:
+    harness.change(finalizers=["a/b"])
+    harness.controller.deliver()
+    harness.do(steps.AddFinalizer())
+    assert harness.finalizers() == ["a/b", FINALIZER]
 
 
-def test_one_that_changed_unseen_is_read_anew_before_the_next_try(fixture: ActionFixture) -> None:
-    fixture.change(finalizers=["a/b"])
+def test_a_testrun_that_changed_unseen_is_read_again_before_the_retry(
+    harness: ActionHarness,
+) -> None:
+    harness.change(finalizers=["a/b"])
     with pytest.raises(InvalidError):
-        fixture.do(steps.AddFinalizer())
-    assert fixture.finalizers() == ["a/b"]
-    fixture.do(steps.AddFinalizer())
-    assert fixture.finalizers() == ["a/b", FINALIZER]
+        harness.do(steps.AddFinalizer())
+    assert harness.finalizers() == ["a/b"]
+    harness.do(steps.AddFinalizer())
+    assert harness.finalizers() == ["a/b", FINALIZER]
 
 
-def test_only_our_finalizer_comes_off_also_when_others_moved_it(fixture: ActionFixture) -> None:
-    fixture.do(steps.AddFinalizer())
-    fixture.change(finalizers=["a/b", FINALIZER])
+def test_only_our_finalizer_is_removed_even_if_its_index_changed(harness: ActionHarness) -> None:
+    harness.do(steps.AddFinalizer())
+    harness.change(finalizers=["a/b", FINALIZER])
     with pytest.raises(InvalidError):
-        fixture.do(steps.ReleaseFinalizer())
-    fixture.do(steps.ReleaseFinalizer())
-    assert fixture.finalizers() == ["a/b"]
+        harness.do(steps.ReleaseFinalizer())
+    harness.do(steps.ReleaseFinalizer())
+    assert harness.finalizers() == ["a/b"]
 
 
-def test_the_status_is_written_whole_and_remembered(fixture: ActionFixture) -> None:
-    assert fixture.do(steps.PatchStatus({"phase": "Pending", "reason": "Unschedulable"}))
-    assert fixture.do(steps.PatchStatus({"phase": "Running"}))
-    assert (fixture.environment.testrun() or {})["status"] == {"phase": "Running"}
-    assert fixture.state.last_status == {"phase": "Running"}
+def test_the_whole_status_is_written_and_kept(harness: ActionHarness) -> None:
+    assert harness.do(steps.PatchStatus({"phase": "Pending", "reason": "Unschedulable"}))
+    assert harness.do(steps.PatchStatus({"phase": "Running"}))
+    assert (harness.environment.testrun() or {})["status"] == {"phase": "Running"}
+    assert harness.state.last_status == {"phase": "Running"}
 
 
 @pytest.mark.parametrize(
@@ -118,161 +120,161 @@ def test_the_status_is_written_whole_and_remembered(fixture: ActionFixture) -> N
     [steps.AddFinalizer(), steps.PatchStatus({"phase": "Running"})],
     ids=["finalizer", "status"],
 )
-def test_a_testrun_that_is_gone_needs_nothing(fixture: ActionFixture, step: Step) -> None:
-    observed = fixture.observe()
-    fixture.environment.delete_testrun()
-    assert not fixture.do(step, observed)
+def test_a_step_on_a_deleted_testrun_does_nothing(harness: ActionHarness, step: Step) -> None:
+    observed = harness.observe()
+    harness.environment.delete_testrun()
+    assert not harness.do(step, observed)
 
 
-def test_another_testrun_under_the_name_is_not_written_to(fixture: ActionFixture) -> None:
-    observed = fixture.observe()
-    fixture.environment.delete_testrun()
-    fixture.environment.apply()
+def test_another_testrun_with_the_name_is_not_patched(harness: ActionHarness) -> None:
+    observed = harness.observe()
+    harness.environment.delete_testrun()
+    harness.environment.apply()
     with pytest.raises(InvalidError):
-        fixture.do(steps.PatchStatus({"phase": "Failed"}), observed)
-    assert "status" not in (fixture.environment.testrun() or {})
+        harness.do(steps.PatchStatus({"phase": "Failed"}), observed)
+    assert "status" not in (harness.environment.testrun() or {})
 
 
-def test_an_event_needs_a_testrun(fixture: ActionFixture) -> None:
-    fixture.do(steps.RecordEvent("Unschedulable", "no node fits"), fixture.observe(testrun=None))
-    assert len(fixture.environment.cluster.objects) == 1
-    fixture.do(steps.RecordEvent("Unschedulable", "no node fits"))
-    assert len(fixture.environment.cluster.objects) == 2
+def test_an_event_needs_a_testrun(harness: ActionHarness) -> None:
+    harness.do(steps.RecordEvent("Unschedulable", "no node fits"), harness.observe(testrun=None))
+    assert len(harness.environment.cluster.objects) == 1
+    harness.do(steps.RecordEvent("Unschedulable", "no node fits"))
+    assert len(harness.environment.cluster.objects) == 2
 
 
 # --- the run in the API --------------------------------------------------------------------------
 
 
-def test_a_testrun_is_registered_once_however_often_it_is_tried(fixture: ActionFixture) -> None:
-    first = fixture.registered()
-    assert fixture.registered() == first
-    assert list(fixture.environment.api.runs.values()) == [first]
-    assert fixture.state.registration is Registration.REGISTERED
+def test_a_testrun_is_registered_once_however_often_it_is_tried(harness: ActionHarness) -> None:
+    first = harness.registered()
+    assert harness.registered() == first
+    assert list(harness.environment.api.runs.values()) == [first]
+    assert harness.state.registration is Registration.REGISTERED
 
 
 @pytest.mark.parametrize("error", [InvalidError("/image: missing"), TooLargeError("too large")])
-def test_a_testrun_that_cannot_be_registered_is_refused(
-    fixture: ActionFixture, error: SparkTestError
+def test_a_testrun_that_cannot_be_registered_is_rejected(
+    harness: ActionHarness, error: SparkTestError
 ) -> None:
-    fixture.environment.api.refuse_registration = error
-    assert fixture.do(steps.Register())
-    assert fixture.state.registration is Registration.REJECTED
-    assert fixture.state.permanent_error is not None
-    assert fixture.state.permanent_error.message == error.detail
+    harness.environment.api.refuse_registration = error
+    assert harness.do(steps.Register())
+    assert harness.state.registration is Registration.REJECTED
+    assert harness.state.permanent_error is not None
+    assert harness.state.permanent_error.message == error.detail
 
 
-def test_a_testrun_whose_run_was_deleted_is_not_registered_again(fixture: ActionFixture) -> None:
-    fixture.environment.api.delete(fixture.registered().id)
-    assert fixture.do(steps.Register())
-    assert fixture.state.registration is Registration.DELETED
-    assert fixture.environment.api.runs == {}
+def test_a_testrun_whose_run_was_deleted_is_not_registered_again(harness: ActionHarness) -> None:
+    harness.environment.api.delete(harness.registered().id)
+    assert harness.do(steps.Register())
+    assert harness.state.registration is Registration.DELETED
+    assert harness.environment.api.runs == {}
 
 
-def test_a_run_that_is_read_is_known(fixture: ActionFixture) -> None:
-    run = fixture.environment.api.add()
-    assert fixture.do(steps.FetchRun(run.id))
-    assert (fixture.state.run, fixture.state.run_at) == (run, fixture.environment.now)
+def test_a_fetched_run_is_kept(harness: ActionHarness) -> None:
+    run = harness.environment.api.add()
+    assert harness.do(steps.FetchRun(run.id))
+    assert (harness.state.run, harness.state.run_at) == (run, harness.environment.now)
 
 
-def test_a_run_that_is_not_there_was_deleted_or_never_was(fixture: ActionFixture) -> None:
-    run = fixture.environment.api.add()
-    fixture.environment.api.delete(run.id)
-    assert fixture.registration_after(steps.FetchRun(run.id)) is Registration.DELETED
-    assert fixture.registration_after(steps.FetchRun("never")) is Registration.NOT_FOUND
+def test_a_missing_run_was_deleted_or_never_existed(harness: ActionHarness) -> None:
+    run = harness.environment.api.add()
+    harness.environment.api.delete(run.id)
+    assert harness.registration_after(steps.FetchRun(run.id)) is Registration.DELETED
+    assert harness.registration_after(steps.FetchRun("never")) is Registration.NOT_FOUND
 
 
-def test_a_run_is_claimed_for_this_cluster(fixture: ActionFixture) -> None:
-    run = fixture.environment.api.add()
-    assert fixture.do(steps.ClaimRun(), fixture.observe(run=run))
-    assert fixture.state.run is not None
-    assert fixture.state.run.cluster == fixture.environment.api.runs[run.id].cluster == "here"
+def test_a_run_is_claimed_for_this_cluster(harness: ActionHarness) -> None:
+    run = harness.environment.api.add()
+    assert harness.do(steps.ClaimRun(), harness.observe(run=run))
+    assert harness.state.run is not None
+    assert harness.state.run.cluster == harness.environment.api.runs[run.id].cluster == "here"
 
 
-def test_a_run_that_another_cluster_has_claimed_is_none_of_ours(fixture: ActionFixture) -> None:
-    run = fixture.environment.api.add()
-    fixture.environment.api.change(run.id, cluster="there")
-    assert fixture.do(steps.ClaimRun(), fixture.observe(run=run))
-    assert (fixture.state.run, fixture.state.registration) == (None, Registration.NOT_FOUND)
+def test_a_run_claimed_by_another_cluster_is_not_found(harness: ActionHarness) -> None:
+    run = harness.environment.api.add()
+    harness.environment.api.change(run.id, cluster="there")
+    assert harness.do(steps.ClaimRun(), harness.observe(run=run))
+    assert (harness.state.run, harness.state.registration) == (None, Registration.NOT_FOUND)
 
 
-def test_a_run_that_was_deleted_cannot_be_claimed(fixture: ActionFixture) -> None:
-    run = fixture.environment.api.add()
-    fixture.environment.api.delete(run.id)
-    fixture.do(steps.ClaimRun(), fixture.observe(run=run))
-    assert fixture.state.registration is Registration.DELETED
+def test_a_run_that_was_deleted_cannot_be_claimed(harness: ActionHarness) -> None:
+    run = harness.environment.api.add()
+    harness.environment.api.delete(run.id)
+    harness.do(steps.ClaimRun(), harness.observe(run=run))
+    assert harness.state.registration is Registration.DELETED
 
 
-def test_a_report_is_taken_and_remembered(fixture: ActionFixture) -> None:
-    run = fixture.registered()
-    assert fixture.do(steps.ReportRun(PASSED))
-    assert fixture.environment.api.runs[run.id].status is Status.SUCCEEDED
-    assert fixture.state.run == fixture.environment.api.runs[run.id]
-    assert fixture.state.last_report == PASSED
+def test_a_report_is_sent_and_kept(harness: ActionHarness) -> None:
+    run = harness.registered()
+    assert harness.do(steps.ReportRun(PASSED))
+    assert harness.environment.api.runs[run.id].status is Status.SUCCEEDED
+    assert harness.state.run == harness.environment.api.runs[run.id]
+    assert harness.state.last_report == PASSED
 
 
-def test_a_report_for_a_run_that_is_gone_is_dropped(fixture: ActionFixture) -> None:
-    observed = fixture.observe(run=fixture.registered())
-    fixture.environment.api.delete(fixture.registered().id)
-    assert fixture.registration_after(steps.ReportRun(PASSED), observed) is Registration.DELETED
-    fixture.environment.api.deleted.clear()
-    assert fixture.registration_after(steps.ReportRun(PASSED), observed) is Registration.NOT_FOUND
+def test_a_report_for_a_deleted_run_is_dropped(harness: ActionHarness) -> None:
+    observed = harness.observe(run=harness.registered())
+    harness.environment.api.delete(harness.registered().id)
+    assert harness.registration_after(steps.ReportRun(PASSED), observed) is Registration.DELETED
+    harness.environment.api.deleted.clear()
+    assert harness.registration_after(steps.ReportRun(PASSED), observed) is Registration.NOT_FOUND
 
 
-def test_an_end_that_the_api_does_not_take_is_tried_again(
-    fixture: ActionFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_final_report_that_the_api_ignores_is_retried(
+    harness: ActionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = fixture.registered()
-    monkeypatch.setattr(fixture.environment.api, "report_run", lambda run_id, report: run)
+    run = harness.registered()
+    monkeypatch.setattr(harness.environment.api, "report_run", lambda run_id, report: run)
     with pytest.raises(ConflictError):
-        fixture.do(steps.ReportRun(PASSED))
+        harness.do(steps.ReportRun(PASSED))
 
 
-def test_without_a_run_there_is_nothing_to_report(fixture: ActionFixture) -> None:
+def test_a_report_needs_a_run(harness: ActionHarness) -> None:
     with pytest.raises(ConflictError):
-        fixture.do(steps.ReportRun(PASSED))
+        harness.do(steps.ReportRun(PASSED))
 
 
 # --- looking -------------------------------------------------------------------------------------
 
 
-def test_what_is_confirmed_is_read_from_where_it_is(fixture: ActionFixture) -> None:
-    run = fixture.registered()
-    fixture.environment.edit(cancelled=True)
-    fixture.environment.api.change(run.id, cancel_requested_at=fixture.environment.now)
-    assert fixture.do(steps.ReadLive())
-    assert fixture.state.live is not None
-    assert fixture.state.live.testrun is not None
-    assert fixture.state.live.testrun.is_cancelled
-    assert fixture.state.run == fixture.environment.api.runs[run.id]
+def test_a_live_read_reads_the_sources(harness: ActionHarness) -> None:
+    run = harness.registered()
+    harness.environment.edit(cancelled=True)
+    harness.environment.api.change(run.id, cancel_requested_at=harness.environment.now)
+    assert harness.do(steps.ReadLive())
+    assert harness.state.live is not None
+    assert harness.state.live.testrun is not None
+    assert harness.state.live.testrun.is_cancelled
+    assert harness.state.run == harness.environment.api.runs[run.id]
 
 
-def test_without_a_pod_there_is_no_log_to_follow(fixture: ActionFixture) -> None:
-    fixture.registered()
-    assert not fixture.do(steps.FollowLog())
-    assert not fixture.controller.log_collector.following(fixture.key)
+def test_without_a_pod_there_is_no_log_to_follow(harness: ActionHarness) -> None:
+    harness.registered()
+    assert not harness.do(steps.FollowLog())
+    assert not harness.controller.log_collector.following(harness.key)
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(30, 30.0), (-30, 0.05)])
 def test_a_look_again_comes_at_its_time_and_never_in_a_tight_loop(
-    fixture: ActionFixture, seconds: int, wait: float
+    harness: ActionHarness, seconds: int, wait: float
 ) -> None:
-    fixture.do(steps.RequeueAt(fixture.environment.now + timedelta(seconds=seconds)))
-    assert fixture.controller.requeue_after == {
-        fixture.key: fixture.environment.now + timedelta(seconds=wait)
+    harness.do(steps.RequeueAt(harness.environment.now + timedelta(seconds=seconds)))
+    assert harness.controller.requeue_after == {
+        harness.key: harness.environment.now + timedelta(seconds=wait)
     }
 
 
-def test_what_is_parked_waits_for_the_api(fixture: ActionFixture) -> None:
-    fixture.controller.queue.clear()
-    fixture.environment.api.down = True
-    fixture.controller.poll()
-    fixture.do(steps.DeferUntilApiUp())
-    assert fixture.controller.queue == {}
-    fixture.environment.api.down = False
-    fixture.controller.poll()
-    assert fixture.key in fixture.controller.queue
+def test_what_is_parked_waits_for_the_api(harness: ActionHarness) -> None:
+    harness.controller.queue.clear()
+    harness.environment.api.down = True
+    harness.controller.poll()
+    harness.do(steps.DeferUntilApiUp())
+    assert harness.controller.queue == {}
+    harness.environment.api.down = False
+    harness.controller.poll()
+    assert harness.key in harness.controller.queue
 
 
-def test_every_step_can_be_carried_out(fixture: ActionFixture) -> None:
+def test_every_step_can_be_carried_out(harness: ActionHarness) -> None:
     every = set(Step.__subclasses__())
-    assert every == set(fixture.controller.reconciler._actions._by_kind)
+    assert every == set(harness.controller.reconciler._actions._by_kind)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong on the way: every run ends, with one Job each, and is registered once."""
+"""Under every fault each run ends, has one Job, and is registered once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,22 +33,22 @@ def check_passed(environment: FaultEnvironment, runs: list[Run]) -> None:
     assert {environment.client.get_log(run.id) for run in runs} == {LOG}
 
 
-def test_when_nothing_goes_wrong(environment: FaultEnvironment) -> None:
+def test_without_faults(environment: FaultEnvironment) -> None:
     check_passed(environment, environment.ended(environment.begin()))
 
 
-def test_watches_and_followers_are_cut_all_the_time(environment: FaultEnvironment) -> None:
+def test_watches_and_log_streams_are_cut_repeatedly(environment: FaultEnvironment) -> None:
     count = environment.begin()
     check_passed(environment, environment.ended(count, environment.faults.drop_watches))
 
 
-def test_watches_are_always_too_old(environment: FaultEnvironment) -> None:
+def test_watches_expire_repeatedly(environment: FaultEnvironment) -> None:
     environment.faults.answer(410, Calls(verbs=("watch",), times=12))
     count = environment.begin()
     check_passed(environment, environment.ended(count, environment.faults.forget_history))
 
 
-def test_the_connections_of_watches_are_dead_and_nobody_says_so(
+def test_watch_connections_are_half_open(
     environment: FaultEnvironment,
 ) -> None:
     environment.apply("before")
@@ -57,27 +57,27 @@ def test_the_connections_of_watches_are_dead_and_nobody_says_so(
     check_passed(environment, environment.ended(1 + environment.begin()))
 
 
-def test_three_of_ten_writes_fail(environment: FaultEnvironment) -> None:
+def test_a_third_of_the_writes_fails(environment: FaultEnvironment) -> None:
     environment.faults.answer(500, Calls(verbs=WRITES, times=None, share=0.3))
     check_passed(environment, environment.ended(environment.begin()))
 
 
-def test_every_second_answer_to_a_write_is_lost(environment: FaultEnvironment) -> None:
+def test_half_of_the_replies_to_writes_are_lost(environment: FaultEnvironment) -> None:
     environment.faults.lose_reply(Calls(verbs=WRITES, times=None, share=0.5))
     check_passed(environment, environment.ended(environment.begin()))
 
 
-def test_every_second_write_is_a_conflict(environment: FaultEnvironment) -> None:
+def test_half_of_the_writes_conflict(environment: FaultEnvironment) -> None:
     environment.faults.answer(409, Calls(verbs=WRITES, times=None, share=0.5))
     check_passed(environment, environment.ended(environment.begin()))
 
 
-def test_the_cluster_wants_to_be_asked_less(environment: FaultEnvironment) -> None:
+def test_the_cluster_answers_429(environment: FaultEnvironment) -> None:
     environment.faults.answer(429, Calls(times=10), retry_after=1)
     check_passed(environment, environment.ended(environment.begin()))
 
 
-def test_every_third_answer_is_late(environment: FaultEnvironment) -> None:
+def test_a_third_of_the_answers_is_late(environment: FaultEnvironment) -> None:
     environment.faults.delay(0.3, Calls(times=None, share=0.3))
     check_passed(environment, environment.ended(environment.begin()))
 
@@ -93,7 +93,7 @@ def test_jobs_are_deleted_by_hand_while_they_run(environment: FaultEnvironment) 
     assert environment.entries(PODS) == []
 
 
-def test_a_testrun_is_replaced_by_one_of_its_name(environment: FaultEnvironment) -> None:
+def test_a_testrun_is_replaced_under_its_name(environment: FaultEnvironment) -> None:
     environment.apply("same", "echo one; sleep 60")
     until("it runs", lambda: [run.status for run in environment.runs()] == [Status.RUNNING])
     (entry,) = environment.entries(environment.testruns)
@@ -121,7 +121,7 @@ def test_the_clock_of_the_cluster_jumps(
         check_passed(environment, environment.ended(count))
 
 
-def test_all_of_it_at_once(environment: FaultEnvironment) -> None:
+def test_all_faults_together(environment: FaultEnvironment) -> None:
     for code in (409, 429, 500):
         environment.faults.answer(code, Calls(times=None, share=0.04))
     environment.faults.answer(410, Calls(verbs=("watch",), times=None, share=0.2))

@@ -1,4 +1,4 @@
-"""The six laws, whatever happens in whatever order: people, Kubernetes, faults and crashes."""
+"""The invariants hold in any order of user actions, Kubernetes events, faults and crashes."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ UNKNOWN = ("", None)
 
 
 class Invariants(RuleBasedStateMachine):
-    """Every rule moves one part of the world; after each of them the laws hold."""
+    """Each rule changes one part of the environment; the invariants hold after each of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class Invariants(RuleBasedStateMachine):
     def api_comes_back(self) -> None:
         self.environment.api.down = False
 
-    # --- the laws --------------------------------------------------------------------------------
+    # --- the invariants --------------------------------------------------------------------------
 
     @invariant()
     def one_run_is_one_job(self) -> None:
@@ -191,7 +191,7 @@ class Invariants(RuleBasedStateMachine):
             assert run.failure is None or run.failure.reason != "NameConflict"
 
     @invariant()
-    def a_testrun_says_only_what_is_recorded(self) -> None:
+    def a_final_status_is_that_of_the_run(self) -> None:
         for testrun in self.environment.cluster.all(TESTRUNS):
             status = testrun.get("status", {})
             run = self.environment.api.runs.get(status.get("runId", ""))
@@ -199,7 +199,7 @@ class Invariants(RuleBasedStateMachine):
                 assert run.status.phase == status["phase"]
 
     @invariant()
-    def a_testrun_is_let_go_only_when_its_end_is_recorded(self) -> None:
+    def the_finalizer_comes_off_only_after_the_final_status(self) -> None:
         has_finalizer: set[str] = set()
         for resource, _, _, obj in self.environment.cluster.changed:
             if resource != TESTRUNS or obj is None:

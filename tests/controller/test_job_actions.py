@@ -1,4 +1,4 @@
-"""What is done to Jobs and pods, and what the answers of the cluster mean for the run."""
+"""Steps on Jobs and pods, and what the answers of the cluster mean for the run."""
 
 from datetime import timedelta
 from typing import Any, cast
@@ -28,12 +28,12 @@ from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.lifecycles import only_job
 
-CANCELLED = make_failure(FailureClass.CANCELLED, "Cancelled", "somebody said so")
+CANCELLED = make_failure(FailureClass.CANCELLED, "Cancelled", "by a user")
 TOO_LATE = make_failure(FailureClass.CANCELLED, "ObjectDeleted", "")
 
 
-class JobFixture:
-    """A run of the API, its key, and the actions on its Job in a world where nothing else moves."""
+class JobHarness:
+    """An API run, its key, and the actions on its Job; nothing else acts on it."""
 
     def __init__(self) -> None:
         self.environment = FakeEnvironment()
@@ -64,43 +64,43 @@ class JobFixture:
 
 
 @pytest.fixture
-def fixture() -> JobFixture:
-    return JobFixture()
+def harness() -> JobHarness:
+    return JobHarness()
 
 
 @pytest.fixture
-def running(fixture: JobFixture) -> JobFixture:
+def running(harness: JobHarness) -> JobHarness:
     """The same, with a container that runs."""
-    fixture.create()
-    fixture.environment.job_controller()
-    fixture.environment.start_container(fixture.environment.pods()[0])
-    return fixture
+    harness.create()
+    harness.environment.job_controller()
+    harness.environment.start_container(harness.environment.pods()[0])
+    return harness
 
 
 # --- create --------------------------------------------------------------------------------------
 
 
-def test_the_job_that_was_created_is_known_and_seen_at_once(fixture: JobFixture) -> None:
-    assert fixture.create()
-    job = only_job(fixture.environment)
-    assert fixture.state.job_uid == job["metadata"]["uid"]
-    assert fixture.caches.get(fixture.key).job == parse_job(job)
+def test_a_created_job_is_kept_and_cached_at_once(harness: JobHarness) -> None:
+    assert harness.create()
+    job = only_job(harness.environment)
+    assert harness.state.job_uid == job["metadata"]["uid"]
+    assert harness.caches.get(harness.key).job == parse_job(job)
 
 
-def test_the_runs_own_job_that_is_there_already_is_taken_up(fixture: JobFixture) -> None:
-    there = fixture.environment.cluster.create(JOBS, NAMESPACE, build_job(fixture.run))
-    assert fixture.create()
-    assert fixture.state.job_uid == there["metadata"]["uid"]
-    assert fixture.state.permanent_error is None
+def test_the_runs_own_existing_job_is_adopted(harness: JobHarness) -> None:
+    there = harness.environment.cluster.create(JOBS, NAMESPACE, build_job(harness.run))
+    assert harness.create()
+    assert harness.state.job_uid == there["metadata"]["uid"]
+    assert harness.state.permanent_error is None
 
 
-def test_a_job_of_somebody_else_that_has_the_name_is_a_refusal(fixture: JobFixture) -> None:
-    theirs = {"metadata": {"name": fixture.key[1], "namespace": NAMESPACE}, "spec": {}}
-    fixture.environment.cluster.put(JOBS, theirs)
-    assert fixture.create()
-    assert fixture.state.job_uid is None
-    assert fixture.state.permanent_error is not None
-    assert fixture.state.permanent_error.reason == "NameConflict"
+def test_a_foreign_job_with_the_name_is_a_permanent_error(harness: JobHarness) -> None:
+    theirs = {"metadata": {"name": harness.key[1], "namespace": NAMESPACE}, "spec": {}}
+    harness.environment.cluster.put(JOBS, theirs)
+    assert harness.create()
+    assert harness.state.job_uid is None
+    assert harness.state.permanent_error is not None
+    assert harness.state.permanent_error.reason == "NameConflict"
 
 
 @pytest.mark.parametrize(
@@ -111,39 +111,39 @@ def test_a_job_of_somebody_else_that_has_the_name_is_a_refusal(fixture: JobFixtu
         (NotFoundError('namespaces "tests" not found'), "NamespaceNotFound"),
     ],
 )
-def test_a_job_that_the_cluster_never_takes_is_a_refusal(
-    fixture: JobFixture, error: SparkTestError, reason: str
+def test_a_job_that_the_cluster_always_rejects_is_a_permanent_error(
+    harness: JobHarness, error: SparkTestError, reason: str
 ) -> None:
-    fixture.environment.cluster.refuse[JOBS] = error
-    assert fixture.create()
-    permanent_error = fixture.state.permanent_error
+    harness.environment.cluster.refuse[JOBS] = error
+    assert harness.create()
+    permanent_error = harness.state.permanent_error
     assert permanent_error is not None
     assert (permanent_error.class_, permanent_error.reason) == (FailureClass.CONFIG, reason)
     assert permanent_error.message == error.detail
 
 
-def test_a_job_that_the_cluster_does_not_take_now_is_tried_again_later(fixture: JobFixture) -> None:
-    fixture.environment.cluster.refuse[JOBS] = ForbiddenError("exceeded quota: jobs")
-    assert fixture.create()
-    assert fixture.state.permanent_error is None
-    assert fixture.state.creation_wait is not None
-    assert fixture.state.creation_wait.reason == "FailedCreate"
-    assert fixture.state.creation_wait.until == fixture.run.created_at + timedelta(hours=1)
-    assert fixture.state.creation_wait_expires_at == fixture.environment.now + RETRY_INTERVAL
-    assert fixture.requeue_after == {fixture.key: RETRY_INTERVAL.total_seconds()}
+def test_a_job_that_the_cluster_rejects_for_now_is_retried_later(harness: JobHarness) -> None:
+    harness.environment.cluster.refuse[JOBS] = ForbiddenError("exceeded quota: jobs")
+    assert harness.create()
+    assert harness.state.permanent_error is None
+    assert harness.state.creation_wait is not None
+    assert harness.state.creation_wait.reason == "FailedCreate"
+    assert harness.state.creation_wait.until == harness.run.created_at + timedelta(hours=1)
+    assert harness.state.creation_wait_expires_at == harness.environment.now + RETRY_INTERVAL
+    assert harness.requeue_after == {harness.key: RETRY_INTERVAL.total_seconds()}
 
 
-def test_a_cluster_that_does_not_answer_says_nothing_about_the_job(fixture: JobFixture) -> None:
-    fixture.environment.cluster.refuse[JOBS] = UnavailableError("away")
+def test_an_unreachable_cluster_is_no_rejection(harness: JobHarness) -> None:
+    harness.environment.cluster.refuse[JOBS] = UnavailableError("away")
     with pytest.raises(UnavailableError):
-        fixture.create()
-    assert (fixture.state.permanent_error, fixture.state.creation_wait) == (None, None)
+        harness.create()
+    assert (harness.state.permanent_error, harness.state.creation_wait) == (None, None)
 
 
 # --- stop ----------------------------------------------------------------------------------------
 
 
-def test_a_stop_is_noted_and_gives_the_pod_no_more_time(running: JobFixture) -> None:
+def test_a_stop_is_noted_and_expires_the_pods_deadline(running: JobHarness) -> None:
     running.stop()
     assert parse_job(only_job(running.environment)).stop_reason == CANCELLED
     (pod,) = running.environment.pods()
@@ -151,13 +151,13 @@ def test_a_stop_is_noted_and_gives_the_pod_no_more_time(running: JobFixture) -> 
     assert "suspend" not in only_job(running.environment)["spec"]
 
 
-def test_the_first_reason_stays(running: JobFixture) -> None:
+def test_the_first_reason_stays(running: JobHarness) -> None:
     running.stop()
     running.stop(TOO_LATE)
     assert parse_job(only_job(running.environment)).stop_reason == CANCELLED
 
 
-def test_a_stop_that_got_no_further_than_its_note_is_carried_on(running: JobFixture) -> None:
+def test_an_interrupted_stop_is_completed(running: JobHarness) -> None:
     running.environment.faults.next = [None, "before"]
     with pytest.raises(UnavailableError):
         running.stop()
@@ -166,20 +166,20 @@ def test_a_stop_that_got_no_further_than_its_note_is_carried_on(running: JobFixt
     assert pod["spec"]["activeDeadlineSeconds"] == 1
 
 
-def test_without_a_pod_the_job_is_suspended(fixture: JobFixture) -> None:
-    fixture.create()
-    fixture.stop()
-    assert only_job(fixture.environment)["spec"]["suspend"] is True
+def test_without_a_pod_the_job_is_suspended(harness: JobHarness) -> None:
+    harness.create()
+    harness.stop()
+    assert only_job(harness.environment)["spec"]["suspend"] is True
 
 
-def test_a_pod_without_a_node_is_ended_by_suspending_the_job(fixture: JobFixture) -> None:
-    fixture.create()
-    fixture.environment.job_controller()
-    fixture.stop()
-    assert only_job(fixture.environment)["spec"]["suspend"] is True
+def test_a_pod_without_a_node_is_ended_by_suspending_the_job(harness: JobHarness) -> None:
+    harness.create()
+    harness.environment.job_controller()
+    harness.stop()
+    assert only_job(harness.environment)["spec"]["suspend"] is True
 
 
-def test_a_pod_that_only_the_cluster_has_seen_keeps_its_job_running(running: JobFixture) -> None:
+def test_a_job_with_a_pod_missing_in_the_cache_is_not_suspended(running: JobHarness) -> None:
     observed = running.observe()
     unseen = Observation(
         key=running.key, cluster="here", run=running.run, job=observed.job, pods=[]
@@ -189,7 +189,7 @@ def test_a_pod_that_only_the_cluster_has_seen_keeps_its_job_running(running: Job
     assert running.environment.pods()[0]["spec"]["activeDeadlineSeconds"] == 1
 
 
-def test_a_test_that_has_ended_is_not_stopped(running: JobFixture) -> None:
+def test_a_test_that_has_ended_is_not_stopped(running: JobHarness) -> None:
     running.environment.end_container(running.environment.pods()[0], 0)
     before = running.environment.pods()
     running.stop()
@@ -199,43 +199,43 @@ def test_a_test_that_has_ended_is_not_stopped(running: JobFixture) -> None:
 # --- remove, TTL, Events -------------------------------------------------------------------------
 
 
-def test_a_job_is_removed(fixture: JobFixture) -> None:
-    fixture.create()
-    fixture.delete(fixture.observe())
-    assert fixture.environment.cluster.all(JOBS) == []
+def test_a_job_is_deleted(harness: JobHarness) -> None:
+    harness.create()
+    harness.delete(harness.observe())
+    assert harness.environment.cluster.all(JOBS) == []
 
 
-def test_a_job_that_is_gone_or_another_by_now_is_left_alone(fixture: JobFixture) -> None:
-    fixture.create()
-    observed = fixture.observe()
-    fixture.delete(observed)
-    fixture.delete(observed)
-    another = fixture.environment.cluster.create(JOBS, NAMESPACE, build_job(fixture.run))
-    fixture.delete(observed)
-    assert fixture.environment.cluster.all(JOBS) == [another]
+def test_a_job_that_is_gone_or_was_replaced_is_left_alone(harness: JobHarness) -> None:
+    harness.create()
+    observed = harness.observe()
+    harness.delete(observed)
+    harness.delete(observed)
+    another = harness.environment.cluster.create(JOBS, NAMESPACE, build_job(harness.run))
+    harness.delete(observed)
+    assert harness.environment.cluster.all(JOBS) == [another]
 
 
-def test_a_finished_job_is_let_go_in_time(fixture: JobFixture) -> None:
-    fixture.create()
-    assert fixture.actions.patch_ttl(steps.PatchJobTtl(60), fixture.observe(), fixture.state)
-    assert only_job(fixture.environment)["spec"]["ttlSecondsAfterFinished"] == 60
-    assert fixture.caches.get(fixture.key).job == parse_job(only_job(fixture.environment))
+def test_a_finished_job_gets_a_ttl(harness: JobHarness) -> None:
+    harness.create()
+    assert harness.actions.patch_ttl(steps.PatchJobTtl(60), harness.observe(), harness.state)
+    assert only_job(harness.environment)["spec"]["ttlSecondsAfterFinished"] == 60
+    assert harness.caches.get(harness.key).job == parse_job(only_job(harness.environment))
 
 
-def test_a_job_that_is_gone_needs_no_ttl(fixture: JobFixture) -> None:
-    fixture.create()
-    observed = fixture.observe()
-    fixture.delete(observed)
-    assert not fixture.actions.patch_ttl(steps.PatchJobTtl(60), observed, fixture.state)
+def test_a_job_that_is_gone_needs_no_ttl(harness: JobHarness) -> None:
+    harness.create()
+    observed = harness.observe()
+    harness.delete(observed)
+    assert not harness.actions.patch_ttl(steps.PatchJobTtl(60), observed, harness.state)
 
 
-def test_the_events_of_the_job_are_believed_for_a_while(fixture: JobFixture) -> None:
-    fixture.environment.cluster.refuse[PODS] = ForbiddenError("exceeded quota: pods")
-    fixture.create()
-    fixture.environment.job_controller()
+def test_the_events_of_the_job_are_kept_for_a_while(harness: JobHarness) -> None:
+    harness.environment.cluster.refuse[PODS] = ForbiddenError("exceeded quota: pods")
+    harness.create()
+    harness.environment.job_controller()
     other = {"metadata": {"name": "x", "namespace": NAMESPACE}, "involvedObject": {"uid": "?"}}
-    fixture.environment.cluster.put(EVENTS, other)
-    assert fixture.actions.read_events(steps.ReadEvents(), fixture.observe(), fixture.state)
-    assert [event.reason for event in fixture.state.events or []] == ["FailedCreate"]
-    assert fixture.state.events_expire_at == fixture.environment.now + RETRY_INTERVAL
-    assert fixture.requeue_after == {fixture.key: RETRY_INTERVAL.total_seconds()}
+    harness.environment.cluster.put(EVENTS, other)
+    assert harness.actions.read_events(steps.ReadEvents(), harness.observe(), harness.state)
+    assert [event.reason for event in harness.state.events or []] == ["FailedCreate"]
+    assert harness.state.events_expire_at == harness.environment.now + RETRY_INTERVAL
+    assert harness.requeue_after == {harness.key: RETRY_INTERVAL.total_seconds()}

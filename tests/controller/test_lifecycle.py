@@ -1,4 +1,4 @@
-"""The flight of a run, from the wish to the end, in a world that behaves."""
+"""The lifecycle of a run, from its request to its end, without faults."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def environment() -> FakeEnvironment:
     return FakeEnvironment()
 
 
-def test_a_testrun_passes_and_is_let_go(environment: FakeEnvironment) -> None:
+def test_a_testrun_passes_and_is_released(environment: FakeEnvironment) -> None:
     assert begin(environment).status is Status.RUNNING
     run = end(environment)
     assert run.status is Status.SUCCEEDED
@@ -46,7 +46,7 @@ def test_a_testrun_passes_and_is_let_go(environment: FakeEnvironment) -> None:
     assert environment.controller.plans() == {}
 
 
-def test_a_testrun_whose_test_fails_says_so_and_alarms_nobody(environment: FakeEnvironment) -> None:
+def test_a_failed_test_is_in_the_status_and_records_no_event(environment: FakeEnvironment) -> None:
     begin(environment)
     run = end(environment, 3)
     assert run.status is Status.FAILED
@@ -58,7 +58,7 @@ def test_a_testrun_whose_test_fails_says_so_and_alarms_nobody(environment: FakeE
     assert warnings(environment) == []
 
 
-def test_a_test_that_runs_too_long_has_timed_out_and_keeps_its_log(
+def test_a_test_past_its_timeout_has_timed_out_and_keeps_its_log(
     environment: FakeEnvironment,
 ) -> None:
     begin(environment, timeoutSeconds=60)
@@ -71,7 +71,7 @@ def test_a_test_that_runs_too_long_has_timed_out_and_keeps_its_log(
     assert only_job(environment)["metadata"]["name"] == run.job_name
 
 
-def test_what_kubernetes_took_away_is_the_fault_of_the_infrastructure(
+def test_an_eviction_is_an_infrastructure_failure(
     environment: FakeEnvironment,
 ) -> None:
     begin(environment)
@@ -81,7 +81,7 @@ def test_what_kubernetes_took_away_is_the_fault_of_the_infrastructure(
     assert warnings(environment) == ["Evicted"]
 
 
-def test_the_ttl_comes_only_when_the_log_is_stored(environment: FakeEnvironment) -> None:
+def test_the_ttl_is_patched_only_after_the_log_is_stored(environment: FakeEnvironment) -> None:
     run = begin(environment, ttlSecondsAfterFinished=0)
     environment.controller.log_collector.hold = True
     end(environment)
@@ -118,7 +118,7 @@ def finalizers(environment: FakeEnvironment) -> Any:
     return (environment.testrun() or {})["metadata"]["finalizers"]
 
 
-def test_a_testrun_of_an_unknown_definition_fails_and_is_seen_in_every_list(
+def test_a_testrun_of_an_unknown_definition_is_registered_and_fails(
     environment: FakeEnvironment,
 ) -> None:
     environment.apply(image=None, definitionId="11111111-1111-4111-8111-111111111111")
@@ -136,7 +136,7 @@ def test_a_testrun_of_an_unknown_definition_fails_and_is_seen_in_every_list(
     assert finalizers(environment) == []
 
 
-def test_a_testrun_that_the_api_refuses_ends_and_does_not_loop(
+def test_a_testrun_that_the_api_rejects_fails_and_is_not_retried(
     environment: FakeEnvironment,
 ) -> None:
     environment.api.refuse_registration = InvalidError("/timeoutSeconds: must be at least 1")
@@ -157,7 +157,7 @@ def test_a_testrun_that_the_api_refuses_ends_and_does_not_loop(
 # --- runs of the API -----------------------------------------------------------------------------
 
 
-def test_a_run_of_the_api_flies_without_a_testrun_and_without_the_crd(
+def test_an_api_run_needs_no_testrun_and_no_crd(
     environment: FakeEnvironment,
 ) -> None:
     run = environment.api.add()
@@ -191,7 +191,7 @@ def test_a_run_that_another_cluster_claims_first_is_left_to_it(
     assert environment.api.runs[run.id].cluster == "there"
 
 
-def test_a_job_of_somebody_else_with_the_name_is_not_taken(environment: FakeEnvironment) -> None:
+def test_a_foreign_job_with_the_name_is_not_adopted(environment: FakeEnvironment) -> None:
     run = environment.api.add()
     name = f"test-run-{run.id}"
     foreign = {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": {"suspend": True}}
@@ -203,7 +203,7 @@ def test_a_job_of_somebody_else_with_the_name_is_not_taken(environment: FakeEnvi
     assert only_job(environment)["metadata"].get("labels") is None
 
 
-def test_a_run_of_the_api_is_of_origin_api(environment: FakeEnvironment) -> None:
+def test_an_api_run_has_the_origin_api(environment: FakeEnvironment) -> None:
     environment.api.add()
     started(environment)
     assert end(environment).origin is Origin.API

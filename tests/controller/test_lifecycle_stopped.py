@@ -1,4 +1,4 @@
-"""Runs that somebody ends, or takes something of away, before their test has ended."""
+"""Runs that are stopped, or whose objects are deleted, before their test has ended."""
 
 import pytest
 
@@ -81,7 +81,7 @@ def test_a_cancel_of_a_pod_without_a_node_suspends_its_job(environment: FakeEnvi
     assert environment.cluster.all(JOBS) == []
 
 
-def test_a_testrun_that_is_deleted_goes_when_its_end_is_recorded(
+def test_a_deleted_testrun_is_released_after_its_final_status(
     environment: FakeEnvironment,
 ) -> None:
     begin(environment)
@@ -95,14 +95,14 @@ def test_a_testrun_that_is_deleted_goes_when_its_end_is_recorded(
     assert environment.cluster.all(JOBS) == []
 
 
-def test_a_finished_testrun_goes_at_once(environment: FakeEnvironment) -> None:
+def test_a_finished_testrun_is_deleted_at_once(environment: FakeEnvironment) -> None:
     begin(environment)
     end(environment)
     environment.delete_testrun()
     assert environment.testrun() is None
 
 
-def test_a_run_that_is_deleted_in_the_api_takes_its_job_along_and_leaves_the_testrun(
+def test_deleting_a_run_in_the_api_deletes_its_job_and_keeps_the_testrun(
     environment: FakeEnvironment,
 ) -> None:
     run = begin(environment)
@@ -115,7 +115,7 @@ def test_a_run_that_is_deleted_in_the_api_takes_its_job_along_and_leaves_the_tes
     assert status(environment) == before
 
 
-def test_an_api_run_that_is_deleted_takes_its_job_along(environment: FakeEnvironment) -> None:
+def test_deleting_an_api_run_deletes_its_job(environment: FakeEnvironment) -> None:
     run = environment.api.add()
     started(environment)
     end(environment)
@@ -126,7 +126,7 @@ def test_an_api_run_that_is_deleted_takes_its_job_along(environment: FakeEnviron
     assert environment.controller.plans() == {}
 
 
-def test_a_testrun_whose_run_was_deleted_unrecorded_says_so(environment: FakeEnvironment) -> None:
+def test_a_testrun_whose_unfinished_run_was_deleted_fails(environment: FakeEnvironment) -> None:
     run = begin(environment)
     environment.api.delete(run.id)
     environment.pass_time(3)
@@ -138,7 +138,7 @@ def test_a_testrun_whose_run_was_deleted_unrecorded_says_so(environment: FakeEnv
     assert environment.controller.plans() == {}
 
 
-def test_a_job_that_is_deleted_by_hand_is_an_outcome_and_not_made_again(
+def test_a_job_deleted_by_hand_is_an_outcome_and_not_created_again(
     environment: FakeEnvironment,
 ) -> None:
     run = begin(environment)
@@ -150,7 +150,9 @@ def test_a_job_that_is_deleted_by_hand_is_an_outcome_and_not_made_again(
     assert warnings(environment) == ["JobDeleted"]
 
 
-def test_a_run_whose_testrun_and_job_are_both_gone_is_closed(environment: FakeEnvironment) -> None:
+def test_a_run_whose_testrun_and_job_are_gone_ends_as_object_gone(
+    environment: FakeEnvironment,
+) -> None:
     run = begin(environment)
     environment.api.down = True
     found = environment.cluster.get(TESTRUNS, NAMESPACE, "smoke")
@@ -166,7 +168,7 @@ def test_a_run_whose_testrun_and_job_are_both_gone_is_closed(environment: FakeEn
     assert environment.cluster.jobs_created() == [run.job_name]
 
 
-def test_a_testrun_that_is_made_again_under_its_name_is_another_run(
+def test_a_testrun_created_again_under_its_name_is_another_run(
     environment: FakeEnvironment,
 ) -> None:
     first = begin(environment)

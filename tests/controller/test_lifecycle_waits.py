@@ -1,4 +1,4 @@
-"""Runs that have to wait: for an image, an account, room, a node, or the API."""
+"""Runs that have to wait: for an image, a service account, a quota, a node, or the API."""
 
 from datetime import timedelta
 
@@ -31,17 +31,17 @@ def environment() -> FakeEnvironment:
     return FakeEnvironment()
 
 
-def failing_to_pull(environment: FakeEnvironment) -> None:
+def fail_to_pull(environment: FakeEnvironment) -> None:
     waiting = {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}
     environment.container(environment.pods()[0], waiting, "Pending")
 
 
-def test_an_image_that_is_never_pulled_ends_the_run_after_its_patience(
+def test_an_image_that_cannot_be_pulled_fails_the_run_after_the_timeout(
     environment: FakeEnvironment,
 ) -> None:
     environment.apply()
     environment.settle()
-    failing_to_pull(environment)
+    fail_to_pull(environment)
     began = environment.now
     run = stopped(environment)
     assert run.status is Status.FAILED
@@ -54,10 +54,10 @@ def test_an_image_that_is_never_pulled_ends_the_run_after_its_patience(
     assert warnings(environment) == ["ImagePullBackOff"]
 
 
-def test_a_run_that_waits_says_for_what(environment: FakeEnvironment) -> None:
+def test_a_waiting_run_has_its_reason(environment: FakeEnvironment) -> None:
     environment.apply()
     environment.settle()
-    failing_to_pull(environment)
+    fail_to_pull(environment)
     environment.controller.deliver()
     environment.controller.work()
     run = only_run(environment)
@@ -67,10 +67,10 @@ def test_a_run_that_waits_says_for_what(environment: FakeEnvironment) -> None:
     assert conditions(environment)["Finished"] == ("False", "ImagePullBackOff")
 
 
-def test_an_image_that_comes_in_the_end_is_no_failure(environment: FakeEnvironment) -> None:
+def test_an_image_that_is_pulled_late_is_no_failure(environment: FakeEnvironment) -> None:
     environment.apply()
     environment.settle()
-    failing_to_pull(environment)
+    fail_to_pull(environment)
     environment.controller.deliver()
     environment.controller.work()
     environment.start_container(environment.pods()[0])
@@ -92,7 +92,7 @@ def test_a_missing_service_account_is_read_from_the_events_of_the_job(
     assert environment.now - run.created_at < timedelta(seconds=60)
 
 
-def test_a_quota_is_waited_for_until_there_is_room(environment: FakeEnvironment) -> None:
+def test_a_run_waits_for_a_quota(environment: FakeEnvironment) -> None:
     environment.cluster.refuse[PODS] = ForbiddenError(QUOTA)
     environment.apply(timeoutSeconds=600)
     for _ in range(40):
@@ -108,7 +108,7 @@ def test_a_quota_is_waited_for_until_there_is_room(environment: FakeEnvironment)
     assert end(environment).status is Status.SUCCEEDED
 
 
-def test_a_quota_that_never_has_room_times_out_with_that_reason(
+def test_a_quota_that_stays_exhausted_times_the_run_out_with_that_reason(
     environment: FakeEnvironment,
 ) -> None:
     environment.cluster.refuse[PODS] = ForbiddenError(QUOTA)
@@ -120,7 +120,9 @@ def test_a_quota_that_never_has_room_times_out_with_that_reason(
     assert run.failure.reason == "FailedCreate"
 
 
-def test_a_terminating_namespace_is_an_outcome_and_no_retry(environment: FakeEnvironment) -> None:
+def test_a_terminating_namespace_fails_the_run_without_a_retry(
+    environment: FakeEnvironment,
+) -> None:
     environment.cluster.refuse[JOBS] = ForbiddenError(TERMINATING)
     environment.apply()
     environment.settle()
@@ -136,7 +138,9 @@ def test_a_terminating_namespace_is_an_outcome_and_no_retry(environment: FakeEnv
 # --- the API is away -----------------------------------------------------------------------------
 
 
-def test_while_the_api_is_away_a_testrun_waits_and_says_so(environment: FakeEnvironment) -> None:
+def test_while_the_api_is_down_a_testrun_waits_with_that_reason(
+    environment: FakeEnvironment,
+) -> None:
     environment.api.down = True
     environment.apply()
     environment.settle()
@@ -155,7 +159,7 @@ def test_while_the_api_is_away_a_testrun_waits_and_says_so(environment: FakeEnvi
     assert "reason" not in status(environment)
 
 
-def test_an_api_that_is_away_for_a_moment_is_not_worth_a_word(environment: FakeEnvironment) -> None:
+def test_a_short_outage_of_the_api_is_not_written(environment: FakeEnvironment) -> None:
     environment.api.down = True
     environment.apply()
     environment.controller.deliver()
@@ -166,7 +170,7 @@ def test_an_api_that_is_away_for_a_moment_is_not_worth_a_word(environment: FakeE
     assert warnings(environment) == []
 
 
-def test_a_test_that_ends_while_the_api_is_away_is_recorded_when_it_is_back(
+def test_a_test_that_ends_while_the_api_is_down_is_reported_after_the_outage(
     environment: FakeEnvironment,
 ) -> None:
     begin(environment, ttlSecondsAfterFinished=0)
@@ -182,7 +186,7 @@ def test_a_test_that_ends_while_the_api_is_away_is_recorded_when_it_is_back(
     assert status(environment)["phase"] == "Failed"
 
 
-def test_a_cancel_works_while_the_api_is_away(environment: FakeEnvironment) -> None:
+def test_a_cancel_works_while_the_api_is_down(environment: FakeEnvironment) -> None:
     begin(environment)
     environment.api.down = True
     environment.edit(cancelled=True)
@@ -194,7 +198,7 @@ def test_a_cancel_works_while_the_api_is_away(environment: FakeEnvironment) -> N
     assert only_run(environment).status is Status.CANCELLED
 
 
-def test_a_deleted_testrun_waits_for_the_api_and_names_the_way_out(
+def test_a_deleted_testrun_waits_for_the_api_and_can_be_abandoned(
     environment: FakeEnvironment,
 ) -> None:
     begin(environment)

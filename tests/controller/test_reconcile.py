@@ -1,4 +1,4 @@
-"""A run is brought as far as it can go now, and forgotten when nothing is left to do."""
+"""A reconcile runs until nothing is left to do; the state of a finished run is dropped."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def test_one_pass_goes_from_the_testrun_to_its_job(environment: FakeEnvironment)
     assert run.job_uid is not None
 
 
-def test_what_failed_goes_on_from_where_it_was(environment: FakeEnvironment) -> None:
+def test_a_failed_reconcile_can_be_repeated(environment: FakeEnvironment) -> None:
     environment.apply()
     environment.controller.deliver()
     (key,) = environment.controller.queue
@@ -38,7 +38,7 @@ def test_what_failed_goes_on_from_where_it_was(environment: FakeEnvironment) -> 
     assert environment.cluster.jobs_created() == [only_run(environment).job_name]
 
 
-def test_a_run_that_is_over_is_forgotten(environment: FakeEnvironment) -> None:
+def test_the_state_of_a_finished_run_is_dropped(environment: FakeEnvironment) -> None:
     begin(environment)
     assert len(environment.controller.run_states) == 1
     end(environment)
@@ -46,7 +46,7 @@ def test_a_run_that_is_over_is_forgotten(environment: FakeEnvironment) -> None:
     assert environment.controller.log_collector._logs == {}
 
 
-def test_a_plan_without_end_is_an_error_that_names_the_last_step(
+def test_a_plan_that_never_ends_is_an_error_with_the_last_step(
     environment: FakeEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = environment.api.add()
@@ -58,7 +58,7 @@ def test_a_plan_without_end_is_an_error_that_names_the_last_step(
 @pytest.mark.parametrize(
     ("seconds", "just_fetched"), [(0, True), (1, True), (2, False), (-1, False)]
 )
-def test_what_the_api_said_is_fresh_for_a_moment_and_never_when_the_clock_was_set_back(
+def test_a_run_is_just_fetched_for_two_seconds_and_never_from_the_future(
     environment: FakeEnvironment, seconds: int, just_fetched: bool
 ) -> None:
     run = environment.api.add(status=Status.PENDING)

@@ -1,4 +1,4 @@
-"""What is remembered of runs between two looks, and that nothing older replaces it."""
+"""Per-run state between reconciles; nothing older replaces anything newer."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ def test_an_older_answer_does_not_replace_a_newer_one() -> None:
     assert state.run_at == NOW
 
 
-def test_the_same_version_read_again_counts_as_read_just_now() -> None:
+def test_the_same_version_read_again_updates_the_time() -> None:
     state, requeue_after = RunState(), NOW + timedelta(seconds=9)
     state.set_run(run(), NOW)
     state.set_run(run(), requeue_after)
@@ -32,7 +32,7 @@ def test_another_run_under_the_same_key_replaces_the_old_one_whatever_its_versio
     assert state.run == run(id="run-2", version=1)
 
 
-def test_the_uid_of_the_job_stays_known_before_the_api_knows_it() -> None:
+def test_the_uid_of_the_job_is_kept_before_the_api_has_it() -> None:
     state = RunState()
     state.job_uid = "job-1"
     state.set_run(run(), NOW)
@@ -41,7 +41,7 @@ def test_the_uid_of_the_job_stays_known_before_the_api_knows_it() -> None:
     assert state.job_uid == "job-2"
 
 
-def test_a_run_that_the_api_does_not_have_is_not_remembered() -> None:
+def test_a_run_that_the_api_does_not_have_is_cleared() -> None:
     state = RunState()
     state.set_run(run(), NOW)
     assert state.registration is Registration.REGISTERED
@@ -49,7 +49,7 @@ def test_a_run_that_the_api_does_not_have_is_not_remembered() -> None:
     assert (state.run, state.registration) == (None, Registration.DELETED)
 
 
-def test_trouble_is_counted_from_when_it_began_and_anew_when_it_changes() -> None:
+def test_waiting_counts_from_the_last_change_of_its_reason() -> None:
     state, requeue_after = RunState(), NOW + timedelta(seconds=9)
     assert state.track_waiting(None, NOW) is None
     assert state.track_waiting("pull", NOW) == NOW
@@ -58,7 +58,7 @@ def test_trouble_is_counted_from_when_it_began_and_anew_when_it_changes() -> Non
     assert state.track_waiting(None, requeue_after) is None
 
 
-def test_only_what_is_new_of_a_run_is_news() -> None:
+def test_an_update_is_true_only_for_a_new_or_newer_run() -> None:
     run_states = RunStates()
     found = run(version=2)
     assert run_states.update(found, NOW)
@@ -68,7 +68,7 @@ def test_only_what_is_new_of_a_run_is_news() -> None:
     assert run_states.update(run(id="run-2"), NOW)
 
 
-def test_the_book_knows_which_runs_had_not_ended() -> None:
+def test_unfinished_runs_are_listed() -> None:
     run_states = RunStates()
     run_states.update(run(), NOW)
     run_states.update(run(Status.SUCCEEDED, id="run-2", job_name="other"), NOW)
@@ -76,7 +76,7 @@ def test_the_book_knows_which_runs_had_not_ended() -> None:
     assert run_states.unfinished() == {KEY: run()}
 
 
-def test_what_is_dropped_is_forgotten() -> None:
+def test_a_removed_state_is_gone() -> None:
     run_states = RunStates()
     run_states.update(run(), NOW)
     run_states.verify_exists(KEY)

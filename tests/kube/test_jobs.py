@@ -1,4 +1,4 @@
-"""The builder of Jobs: names, literal text, and what Kubernetes is told."""
+"""The manifest of a Job: names, labels, literal text, and the fields of the pod."""
 
 import re
 from datetime import UTC, datetime

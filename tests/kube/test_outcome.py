@@ -86,7 +86,7 @@ def test_a_container_that_runs_is_running_since_it_started():
     assert (report.status, report.started_at, report.finished_at) == (Status.RUNNING, at(2), None)
 
 
-def test_a_running_run_does_not_go_back_when_its_pod_is_not_seen():
+def test_a_running_run_stays_running_while_its_pod_is_missing():
     report = seen(a_job(), status=Status.RUNNING, started_at=at(2))
     assert (report.status, report.started_at) == (Status.RUNNING, at(2))
 
@@ -145,7 +145,7 @@ def test_a_pod_past_its_deadline_has_timed_out():
     assert "longer than its timeout of 60 s" in report.failure.message
 
 
-def test_a_timeout_tells_what_a_test_that_never_started_waited_for():
+def test_the_timeout_of_a_test_that_never_started_names_what_it_waited_for():
     pod = out_of_time(a_pod(NEVER_LOCATED))
     report = seen(a_job(), pod, status_reason="ImagePullBackOff", status_message="no such host")
     assert report.status is Status.TIMED_OUT
@@ -175,12 +175,12 @@ def test_the_jobs_own_deadline_is_a_timeout_too():
     ids=lambda value: value if isinstance(value, str) else value.reason,
 )
 @pytest.mark.parametrize("state", [exited(143), NEVER_LOCATED], ids=["ran", "never ran"])
-def test_a_pod_that_a_stop_ended_has_the_stops_reason(failure, status, state):
+def test_a_pod_that_was_stopped_has_the_reason_of_the_stop(failure, status, state):
     report = seen(stopped(a_job(), failure), out_of_time(a_pod(state), deadline=1))
     assert ended(report) == (status, failure.class_.value, failure.reason)
 
 
-def test_a_test_that_ends_well_on_term_was_still_stopped():
+def test_a_test_that_exits_0_on_term_was_still_stopped():
     pod = out_of_time(a_pod(exited(0)), deadline=1)
     assert ended(seen(stopped(a_job()), pod)) == ("cancelled", "cancelled", "Cancelled")
 
@@ -236,7 +236,7 @@ def test_a_reason_of_the_pod_is_the_failures_reason(reason):
         ("SomethingNew", "SomethingNew"),
     ],
 )
-def test_a_pod_that_was_taken_away_says_by_what(disruption, reason):
+def test_a_disrupted_pod_fails_with_the_reason_of_the_disruption(disruption, reason):
     conditions = [a_condition("DisruptionTarget", reason=disruption, message="why")]
     pod = being_deleted(a_pod(exited(143), phase="Failed", conditions=conditions), 8)
     assert ended(seen(a_job(), pod)) == ("failed", "infra", reason)
@@ -264,7 +264,7 @@ def test_a_pod_deleted_after_its_test_ended_keeps_the_result():
     assert ended(seen(a_job(), pod)) == ("failed", "test", "Error")
 
 
-def test_a_pod_that_outlives_its_grace_has_lost_its_node():
+def test_a_pod_that_outlives_its_grace_period_has_lost_its_node():
     pod = being_deleted(a_pod(running(), phase="Running"), 0, grace=10)
     assert observe(a_run(), a_job(), [pod], at(69)).status is Status.RUNNING
     assert ended(observe(a_run(), a_job(), [pod], at(71))) == ("failed", "infra", "NodeLost")
@@ -276,7 +276,7 @@ def test_a_stopped_run_on_a_lost_node_was_still_stopped():
     assert ended(report) == ("cancelled", "cancelled", "Cancelled")
 
 
-def test_a_job_that_failed_without_a_pod_left_lost_its_pod():
+def test_a_failed_job_without_a_pod_has_lost_its_pod():
     report = seen(a_job(a_condition("Failed", seconds=20, reason="BackoffLimitExceeded")))
     assert ended(report) == ("failed", "infra", "PodDeleted")
     assert report.finished_at == at(20)
@@ -299,7 +299,7 @@ def test_a_pod_that_outlives_its_job_still_tells_the_result():
     assert ended(seen(None, a_pod(exited(3), phase="Failed"))) == ("failed", "test", "Error")
 
 
-def test_a_pod_that_failed_and_does_not_say_why():
+def test_a_pod_that_failed_without_a_reason():
     assert ended(seen(a_job(), a_pod(phase="Failed"))) == ("failed", "infra", "PodFailed")
 
 
@@ -341,7 +341,7 @@ def test_a_run_never_ends_before_it_starts():
 # --- which pod speaks ----------------------------------------------------------------------------
 
 
-def test_the_pod_that_is_not_being_deleted_speaks_for_the_run():
+def test_the_pod_that_is_not_being_deleted_counts():
     old = being_deleted(a_pod(running(), phase="Running"), 5)
     new = a_pod(waiting("ContainerCreating"))
     new["metadata"] |= {"name": "test-run-1-y", "creationTimestamp": text(4)}
@@ -423,7 +423,7 @@ JOBS = st.none() | st.builds(
 
 
 @given(JOBS, PODS)
-def test_whatever_a_cluster_says_the_answer_is_a_whole_report(job, pods):
+def test_any_objects_give_a_complete_report(job, pods):
     report = observe(a_run(), job, pods, NOW)
     if report.status.final:
         assert report.finished_at is not None
@@ -435,7 +435,7 @@ def test_whatever_a_cluster_says_the_answer_is_a_whole_report(job, pods):
 
 
 @given(JOBS, PODS)
-def test_an_end_does_not_change_as_time_goes_by(job, pods):
+def test_an_outcome_does_not_change_over_time(job, pods):
     first = observe(a_run(), job, pods, NOW)
     if first.status.final:
         assert observe(a_run(), job, pods, at(4000)).status is first.status
