@@ -58,6 +58,8 @@ FAILING = {
     "exec": (["exec sh -c 'exit 6'", "echo next"], 6),
     "a subshell": (["(exit 7)", "echo next"], 7),
     "the last command": (["true", "(exit 8)"], 8),
+    "a code that ends in 0": (["(exit 10)", "echo next"], 10),
+    "the code of a signal": (["(exit 130)", "echo next"], 130),
     "a trap": (["trap 'echo bye' EXIT", "(exit 3)", "echo next"], 3),
     "a changed IFS": (["IFS=0123456789", "(exit 21)", "echo next"], 21),
     "set -u": (["set -u", 'echo "$missing"; true', "echo next"], None),
@@ -103,7 +105,10 @@ PASSING = {
     ),
     "no parameters": (['echo "$#"', 'echo "$0"'], b"0\nsh\n"),
     "an EXIT trap": (["trap 'echo bye' EXIT", "echo two"], b"two\nbye\n"),
-    "many commands": ([f"echo {number}" for number in range(256)], None),
+    "many commands": (
+        [f"echo {number}" for number in range(256)],
+        b"".join(b"%d\n" % number for number in range(256)),
+    ),
     "an empty command": (["", "echo two"], b"two\n"),
     "exit 0 ends the run": (["exit 0", "false"], b""),
 }
@@ -135,6 +140,15 @@ def test_the_termination_message_names_the_command_that_ended_the_run(
 
     assert execute(shell, [option, "true", "(exit 5)", "true"], tmp_path).returncode == 5
     assert message.read_text() == "command 3 of 4"
+
+
+def test_a_message_that_cannot_be_written_changes_nothing(
+    shell: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "TERMINATION_LOG", "/dev/full")
+    done = execute(shell, ["set -e", "echo two"], tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"two\n", b"")
 
 
 def test_nothing_is_written_where_there_is_no_termination_log(
