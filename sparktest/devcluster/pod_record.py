@@ -1,5 +1,7 @@
 """A pod as its worker sees it: the state of its containers, its status and its deadline."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +15,10 @@ from sparktest.devcluster.processes import MARK, Task
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject
 
+# Names the file that stands for terminationMessagePath: /dev is that of the host.
+TERMINATION_LOG = "SPARKTEST_TERMINATION_LOG"
+# As the kubelet does: the last bytes of the file.
+MAX_MESSAGE_BYTES = 4096
 # What the kubelet writes in place of a time that is not known.
 EPOCH = "1970-01-01T00:00:00Z"
 
@@ -47,6 +53,10 @@ class PodRuntime(NamedTuple):
         """Return the log file of a container."""
         return self.folder / uid / f"{container}.log"
 
+    def termination_log(self, uid: str, container: str) -> Path:
+        """Return the file that stands for the container's terminationMessagePath."""
+        return self.folder / uid / f"{container}.termination-log"
+
     def task(self, pod: Object, container: Object) -> Task:
         """Return the process to run for a container, and create its home folder.
 
@@ -66,10 +76,16 @@ class PodRuntime(NamedTuple):
             entry = self.resources.store.get(key, meta["namespace"], name)
             return entry.decode() if entry else None
 
+        message = self.termination_log(meta["uid"], container["name"])
+        message.touch(mode=0o600)
         variables = build_environment(container, pod, home, tmp, lookup)
         return Task(
             argv=build_command(container, variables),
-            env={**variables, MARK: f"{self.mark}/{meta['uid']}"},
+            env={
+                **variables,
+                MARK: f"{self.mark}/{meta['uid']}",
+                TERMINATION_LOG: str(message),
+            },
             cwd=container.get("workingDir") or str(home),
             log=str(self.log_path(meta["uid"], container["name"])),
         )
@@ -177,6 +193,7 @@ class PodRecord:
         container.state = pod_status.terminated(
             code,
             "Error" if code else "Completed",
+            _read_message(self._runtime.termination_log(self.entry.uid, container.name)),
             startedAt=container.state.get("running", {}).get("startedAt"),
             finishedAt=self._runtime.clock.timestamp_of(ended["finishedAt"]),
         )
@@ -199,3 +216,17 @@ class PodRecord:
                 meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = timestamp, 0
 
         self._runtime.resources.set_status(PODS, self.entry, change)
+
+
+def _read_message(path: Path) -> str:
+    """Return the termination message in a file; "" if the process made anything else of it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            return ""
+        file.seek(max(info.st_size - MAX_MESSAGE_BYTES, 0))
+        return file.read(MAX_MESSAGE_BYTES).decode(errors="replace")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 # Linux takes at most 128 KiB for one argument, with its terminating NUL (MAX_ARG_STRLEN).
 MAX_COMMAND_BYTES = 131_071
-# Kubernetes keeps what the container writes here as the message of its terminated state.
-TERMINATION_LOG = "/dev/termination-log"
+# Kubernetes keeps what the container writes here as the message of its terminated state. The dev
+# cluster, whose containers share /dev with the host, names another file in the variable.
+TERMINATION_LOG = "${SPARKTEST_TERMINATION_LOG-/dev/termination-log}"
 
 
 def shell_command(commands: Sequence[str]) -> list[str]:
@@ -34,14 +35,15 @@ def _runner(count: int) -> str:
     """Return the script that evaluates its `count` positional parameters one after the other."""
     numbers = range(1, count + 1)
     copies = " ".join(f"_sparktest_{number}=${{{number}}}" for number in numbers)
-    return "\n".join([copies, "set --", *(_step(number, count) for number in numbers)])
+    message = f"_sparktest_message={TERMINATION_LOG}"
+    return "\n".join([copies, message, "set --", *(_step(number, count) for number in numbers)])
 
 
 def _step(number: int, count: int) -> str:
     # Quoted and in braces whatever a command did to IFS, noclobber (`set -C`) or `set -e`.
     return (
-        f'if [ -w {TERMINATION_LOG} ]; then printf %s "command {number} of {count}" '
-        f">| {TERMINATION_LOG} || :; fi 2>/dev/null\n"
+        f'if [ -w "$_sparktest_message" ]; then printf %s "command {number} of {count}" '
+        '>| "$_sparktest_message" || :; fi 2>/dev/null\n'
         f'eval "$_sparktest_{number}"\n'
         "_sparktest_status=$?\n"
         'case $_sparktest_status in 0) ;; *) exit "$_sparktest_status" ;; esac'

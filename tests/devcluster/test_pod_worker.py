@@ -242,3 +242,30 @@ def test_an_endless_line_can_be_followed_and_stopped(
     client.patch(f"{PODS}/{name}", {"spec": {"activeDeadlineSeconds": 1}})
     ended_job(client, "a")
     assert len(log(client, pods_of(client, "a")[0], "?tailLines=1&limitBytes=10")) == 10
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ('printf "it broke" > "$SPARKTEST_TERMINATION_LOG"; exit 3', "it broke"),
+        ('head -c 5000 /dev/zero | tr "\\0" x > "$SPARKTEST_TERMINATION_LOG"; exit 3', "x" * 4096),
+        ("exit 3", None),
+        ('rm "$SPARKTEST_TERMINATION_LOG"; exit 3', None),
+        (
+            'cd "$TMPDIR"; rm "$SPARKTEST_TERMINATION_LOG"; '
+            'mkfifo "$SPARKTEST_TERMINATION_LOG"; exit 3',
+            None,
+        ),
+        ('ln -sf /etc/passwd "$SPARKTEST_TERMINATION_LOG"; exit 3', None),
+    ],
+    ids=["text", "long", "none", "removed", "FIFO", "symlink"],
+)
+def test_a_container_can_leave_a_termination_message(
+    client: Client, script: str, message: str | None
+) -> None:
+    client.create(JOBS, job("a", script))
+
+    ended_job(client, "a")
+
+    state = container(pods_of(client, "a")[0])["state"]["terminated"]
+    assert (state["exitCode"], state.get("message")) == (3, message)

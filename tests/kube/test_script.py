@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sparktest.kube import script
 from sparktest.kube.script import MAX_COMMAND_BYTES, shell_command
 from tests.requirements import require_program
 
@@ -22,7 +21,7 @@ SHELLS = {
 
 
 def execute(
-    shell: tuple[str, ...], commands: list[str], folder: Path
+    shell: tuple[str, ...], commands: list[str], folder: Path, **env: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the commands as a container would, with the given shell as `sh`."""
     argv = shell_command(commands)
@@ -32,7 +31,7 @@ def execute(
         capture_output=True,
         check=False,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)} | env,
         stdin=subprocess.DEVNULL,
         timeout=30,
     )
@@ -132,30 +131,31 @@ def test_an_open_heredoc_ends_with_its_command(shell: tuple[str, ...], tmp_path:
 
 @pytest.mark.parametrize("option", ["true", "set -C", "set -e", "set -u", "IFS=012", "set -f"])
 def test_the_termination_message_names_the_command_that_ended_the_run(
-    option: str, shell: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    option: str, shell: tuple[str, ...], tmp_path: Path
 ) -> None:
-    message = tmp_path / "termination-log"
+    message = tmp_path / "termination log"
     message.touch()
-    monkeypatch.setattr(script, "TERMINATION_LOG", str(message))
+    commands = [option, "true", "(exit 5)", "true"]
+    done = execute(shell, commands, tmp_path, SPARKTEST_TERMINATION_LOG=str(message))
 
-    assert execute(shell, [option, "true", "(exit 5)", "true"], tmp_path).returncode == 5
+    assert done.returncode == 5
     assert message.read_text() == "command 3 of 4"
 
 
 def test_a_message_that_cannot_be_written_changes_nothing(
-    shell: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: tuple[str, ...], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(script, "TERMINATION_LOG", "/dev/full")
-    done = execute(shell, ["set -e", "echo two"], tmp_path)
+    commands = ["set -e", "echo two"]
+    done = execute(shell, commands, tmp_path, SPARKTEST_TERMINATION_LOG="/dev/full")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"two\n", b"")
 
 
 def test_nothing_is_written_where_there_is_no_termination_log(
-    shell: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: tuple[str, ...], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(script, "TERMINATION_LOG", str(tmp_path / "missing"))
-    done = execute(shell, ["true", "echo two"], tmp_path)
+    missing = str(tmp_path / "missing")
+    done = execute(shell, ["true", "echo two"], tmp_path, SPARKTEST_TERMINATION_LOG=missing)
 
     assert (done.stdout, done.stderr) == (b"two\n", b"")
     assert list(tmp_path.iterdir()) == []
