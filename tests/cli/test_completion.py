@@ -64,7 +64,7 @@ def fish(line: str) -> list[str]:
     return shell(require_program("fish"), "--no-config", "-c", script).splitlines()
 
 
-def test_the_scripts_say_how_to_keep_them(cli: Cli) -> None:
+def test_completion_scripts_end_with_how_to_install_them(cli: Cli) -> None:
     for name, file in (("bash", "bashrc"), ("zsh", "zshrc"), ("fish", "config/fish")):
         result = cli("completion", name)
 
@@ -84,21 +84,21 @@ def test_bash_completes_commands_options_words_and_names(hostile: ApiClient) -> 
     assert bash("sparktest", "definitions", incomplete="up") == ["update"]
 
 
-def test_fish_completes_with_a_word_about_each(hostile: ApiClient) -> None:
+def test_fish_completes_with_a_help_text(hostile: ApiClient) -> None:
     assert fish("sparktest logs sho") == ["shop-smoke\tpending"]
     run = hostile.list_runs().runs[0]
     (line,) = fish(f"sparktest show {run.id[:6]}")
     assert line.startswith(f"{run.id}\tshop??touch /")
 
 
-def test_without_an_api_a_shell_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_api_completion_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARKTEST_BACKEND_URL", "http://127.0.0.1:9")
 
     assert bash("sparktest", "logs") == []
     assert fish("sparktest logs x") == []
 
 
-def test_an_instruction_that_is_none_says_nothing() -> None:
+def test_an_invalid_completion_instruction_prints_nothing() -> None:
     environ = os.environ | {"_SPARKTEST_COMPLETE": "nonsense"}
     answer = subprocess.run(
         [str(BIN / "sparktest")], env=environ, capture_output=True, text=True, check=False
@@ -184,7 +184,7 @@ def test_a_unique_name_is_completed_and_otherwise_the_id() -> None:
     assert values("x", *things) == []
 
 
-def test_letters_that_begin_an_id_by_chance_do_not_hide_a_name() -> None:
+def test_short_id_prefixes_do_not_hide_a_name() -> None:
     things = [Thing("face1234", "other"), Thing("aa11", "failing")]
 
     assert values("fa", *things) == ["failing"]
@@ -281,7 +281,7 @@ def test_an_api_that_is_down_or_denies_access_gives_no_completions(
     assert completed("logs") == []
 
 
-def test_escapes_in_a_name_reach_no_shell() -> None:
+def test_completions_contain_no_escape_sequences() -> None:
     run = {
         "id": "17",
         "name": "\x1b]0;pwned\x07x",

@@ -20,7 +20,7 @@ def test_every_setting_is_shown_with_its_source(cli: Cli, monkeypatch: pytest.Mo
     assert any(line.endswith("   info   (default)") for line in lines)
 
 
-def test_scripts_get_values_and_sources(cli: Cli) -> None:
+def test_json_has_values_and_sources(cli: Cli) -> None:
     document = json.loads(cli("config", "-o", "json").out)
 
     assert yaml.safe_load(cli("config", "-o", "yaml").out) == document
@@ -51,5 +51,5 @@ def test_no_secret_is_shown(cli: Cli, monkeypatch: pytest.MonkeyPatch, form: str
         ("postgresql://:p@host", "postgresql://:***@host"),
     ],
 )
-def test_of_a_database_only_the_password_is_hidden(url: str, shown: str) -> None:
+def test_only_the_password_of_a_database_url_is_hidden(url: str, shown: str) -> None:
     assert _without_password(url) == shown

@@ -10,7 +10,7 @@ from tests.cli.conftest import Cli
 CRD = Path(sparktest.__file__).parents[1] / "crd"
 
 
-def test_the_crd_is_printed_as_it_lies_in_the_tree(cli: Cli) -> None:
+def test_the_crd_is_printed_unchanged(cli: Cli) -> None:
     result = cli("crd")
 
     assert (result.code, result.err) == (0, "")
@@ -18,7 +18,7 @@ def test_the_crd_is_printed_as_it_lies_in_the_tree(cli: Cli) -> None:
     assert yaml.safe_load(result.out)["metadata"]["name"] == "testruns.sparktest.dev"
 
 
-def test_the_rights_are_printed_too(cli: Cli) -> None:
+def test_the_rbac_manifest_is_printed(cli: Cli) -> None:
     assert cli("crd", "--rbac").out == (CRD / "rbac.yaml").read_text()
 
 

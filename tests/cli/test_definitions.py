@@ -7,7 +7,7 @@ from sparktest.client import ApiClient
 from tests.cli.conftest import Cli
 
 
-def test_a_definition_is_made_of_options(cli: Cli, api: ApiClient) -> None:
+def test_a_definition_is_created_from_options(cli: Cli, api: ApiClient) -> None:
     result = cli(
         "definitions",
         "create",
@@ -39,7 +39,7 @@ def test_a_definition_is_made_of_options(cli: Cli, api: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])
-def test_a_definition_is_made_of_a_file_and_options_win(
+def test_options_override_the_file_of_a_new_definition(
     cli: Cli, api: ApiClient, tmp_path: Path, form: str
 ) -> None:
     body = {"name": "smoke", "image": "busybox", "args": ["a"], "serviceAccountName": "robot"}
@@ -54,7 +54,7 @@ def test_a_definition_is_made_of_a_file_and_options_win(
     assert made.service_account_name == "robot"
 
 
-def test_what_is_shown_can_be_created_again(cli: Cli, api: ApiClient) -> None:
+def test_the_output_of_show_can_be_created_again(cli: Cli, api: ApiClient) -> None:
     api.create_definition({"name": "smoke", "image": "busybox", "commands": ["true"]})
     document = json.loads(cli("definitions", "get", "smoke", "-o", "json").out)
     text = json.dumps({key: value for key, value in document.items() if value is not None})
@@ -98,7 +98,7 @@ def made(api: ApiClient, **fields: object) -> str:
     return api.create_definition(body | fields).id
 
 
-def test_update_changes_what_is_named_and_nothing_else(cli: Cli, api: ApiClient) -> None:
+def test_update_changes_only_the_given_fields(cli: Cli, api: ApiClient) -> None:
     made(api, labels=["a", "b"], timeoutSeconds=5)
 
     result = cli("definitions", "update", "smoke", "--image", "alpine", "-e", "B=2", "--label", "c")
@@ -119,7 +119,7 @@ def test_update_takes_a_file_in_which_null_removes(cli: Cli, api: ApiClient) -> 
     assert changed.description == "old"
 
 
-def test_new_lines_for_a_shell_replace_a_program(cli: Cli, api: ApiClient) -> None:
+def test_new_shell_commands_replace_a_program(cli: Cli, api: ApiClient) -> None:
     made(api, commands=[], command=["sleep"], args=["1"])
 
     assert cli("definitions", "update", "smoke", "--command", "echo hi").code == 0
@@ -128,7 +128,7 @@ def test_new_lines_for_a_shell_replace_a_program(cli: Cli, api: ApiClient) -> No
     assert (changed.commands, changed.command, changed.args) == (("echo hi",), (), ())
 
 
-def test_an_update_of_nothing_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
+def test_an_update_without_fields_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
     made(api)
 
     assert cli("definitions", "update", "smoke").code == 2
@@ -147,7 +147,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return does
 
 
-def test_edit_replaces_the_definition_by_what_the_editor_leaves(
+def test_edit_replaces_the_definition_with_the_edited_text(
     cli: Cli, api: ApiClient, editor
 ) -> None:
     definition_id = made(api, description="old")
@@ -162,7 +162,7 @@ def test_edit_replaces_the_definition_by_what_the_editor_leaves(
 
 
 @pytest.mark.parametrize("script", ["", "d", "/^[^#]/d"], ids=["same", "empty", "comments"])
-def test_an_edit_that_leaves_it_or_nothing_changes_nothing(
+def test_an_unchanged_or_empty_edit_changes_nothing(
     cli: Cli, api: ApiClient, editor, script: str
 ) -> None:
     definition_id = made(api)
@@ -175,7 +175,7 @@ def test_an_edit_that_leaves_it_or_nothing_changes_nothing(
     assert api.get_definition(definition_id).version == 1
 
 
-def test_an_edit_does_not_overwrite_what_somebody_else_changed(
+def test_an_edit_does_not_overwrite_a_concurrent_change(
     cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     definition_id = made(api)
@@ -192,7 +192,7 @@ def test_an_edit_does_not_overwrite_what_somebody_else_changed(
     assert api.get_definition(definition_id).image == "busybox"
 
 
-def test_an_edit_that_is_no_yaml_says_so_and_changes_nothing(
+def test_an_edit_that_is_not_yaml_is_an_error_and_changes_nothing(
     cli: Cli, api: ApiClient, editor
 ) -> None:
     made(api)
@@ -204,7 +204,7 @@ def test_an_edit_that_is_no_yaml_says_so_and_changes_nothing(
     assert "is not YAML" in result.err
 
 
-def test_a_definition_is_shown_whole_and_run(cli: Cli, api: ApiClient) -> None:
+def test_a_definition_is_shown_with_all_fields_and_run(cli: Cli, api: ApiClient) -> None:
     made(api)
 
     assert "commands:\n- 'true'\n" in cli("definitions", "show", "smoke").out
@@ -212,7 +212,7 @@ def test_a_definition_is_shown_whole_and_run(cli: Cli, api: ApiClient) -> None:
     assert (run.name, run.definition_name) == ("mine", "smoke")
 
 
-def test_an_editor_that_is_not_there_is_named(
+def test_a_missing_editor_is_named(
     cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(api)

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data" / "sparktest" / "devcluster"
 
 
-def test_it_says_how_kubectl_finds_it_and_keeps_what_it_has(cli: Cli, folder: Path) -> None:
+def test_it_prints_how_to_use_it_and_keeps_its_objects(cli: Cli, folder: Path) -> None:
     uids = []
     for _ in range(2):
         with devcluster() as process:
@@ -64,7 +64,7 @@ def test_it_says_how_kubectl_finds_it_and_keeps_what_it_has(cli: Cli, folder: Pa
     assert uids[0] == uids[1]
 
 
-def test_reset_forgets_what_it_has_and_not_who_it_is(cli: Cli, tmp_path: Path) -> None:
+def test_reset_deletes_objects_and_keeps_address_and_credentials(cli: Cli, tmp_path: Path) -> None:
     where = ("--folder", str(tmp_path / "own"))
     with devcluster(*where) as process:
         assert process.stdout is not None
@@ -96,7 +96,7 @@ def test_reset_forgets_what_it_has_and_not_who_it_is(cli: Cli, tmp_path: Path) -
         cluster.close()
 
 
-def test_the_kubeconfig_of_one_that_does_not_run_is_printed_with_a_remark(
+def test_the_kubeconfig_of_a_stopped_dev_cluster_is_printed_with_a_warning(
     cli: Cli, folder: Path
 ) -> None:
     assert cli("devcluster", "env").code == 3
@@ -109,7 +109,7 @@ def test_the_kubeconfig_of_one_that_does_not_run_is_printed_with_a_remark(
     assert "is not running" in result.err
 
 
-def test_the_command_to_paste_is_quoted(cli: Cli, tmp_path: Path) -> None:
+def test_the_export_command_is_quoted_for_a_shell(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "a b$(x)"
     folder.mkdir()
     (folder / "kubeconfig").touch()
@@ -120,7 +120,9 @@ def test_the_command_to_paste_is_quoted(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["devcluster"], ["devcluster", "reset"]])
-def test_a_folder_that_cannot_be_is_one_line(cli: Cli, tmp_path: Path, command: list[str]) -> None:
+def test_an_invalid_folder_is_a_one_line_error(
+    cli: Cli, tmp_path: Path, command: list[str]
+) -> None:
     (tmp_path / "data").write_text("a file")
 
     result = cli(*command)
@@ -131,7 +133,7 @@ def test_a_folder_that_cannot_be_is_one_line(cli: Cli, tmp_path: Path, command: 
     assert os.fspath(tmp_path) in result.err
 
 
-def test_state_that_is_none_is_said_with_the_way_out(cli: Cli, folder: Path) -> None:
+def test_a_damaged_database_is_an_error_with_a_hint(cli: Cli, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "state.db").write_text("this is no database, " * 100)
 
@@ -141,3 +143,17 @@ def test_state_that_is_none_is_said_with_the_way_out(cli: Cli, folder: Path) -> 
     assert "sparktest devcluster reset" in result.err
     assert cli("devcluster", "reset").code == 0
     assert not (folder / "state.db").exists()
+
+
+def test_a_missing_extra_is_an_error_with_the_install_command(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None makes the import raise ModuleNotFoundError.
+    for module in ("app", "folders"):
+        monkeypatch.setitem(sys.modules, f"sparktest.devcluster.{module}", None)
+
+    for args in (["devcluster"], ["devcluster", "kubeconfig"], ["up"], ["demo"]):
+        result = cli(*args)
+
+        assert (result.code, result.out) == (3, "")
+        assert "pip install 'sparktest[devcluster]'" in result.err

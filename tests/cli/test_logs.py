@@ -39,7 +39,7 @@ def test_a_pipe_gets_every_byte(
 
 
 @pytest.mark.usefixtures("run")
-def test_the_last_lines_are_enough_with_tail(cli: Cli) -> None:
+def test_tail_prints_only_the_last_lines(cli: Cli) -> None:
     assert cli("logs", "logged", "--tail", "1").out == "three"
     assert cli("logs", "logged", "--tail", "0").out == ""
 

@@ -11,7 +11,7 @@ def made(api: ApiClient, name: str) -> Run:
     return api.create_run({"name": name, "image": "busybox"})
 
 
-def test_a_run_is_found_by_id_beginning_of_an_id_or_name(api: ApiClient) -> None:
+def test_a_run_is_found_by_id_id_prefix_or_name(api: ApiClient) -> None:
     run = made(api, "checkout smoke")
     made(api, "checkout")
 
@@ -20,21 +20,21 @@ def test_a_run_is_found_by_id_beginning_of_an_id_or_name(api: ApiClient) -> None
 
 
 @pytest.mark.parametrize("reference", ["nope", "", "abc", "???", "a" * 201])
-def test_a_run_that_is_not_there_is_said(api: ApiClient, reference: str) -> None:
+def test_a_missing_run_is_an_error(api: ApiClient, reference: str) -> None:
     made(api, "checkout")
 
     with pytest.raises((ExitError, InvalidError)):
         find_run(api, reference)
 
 
-def test_three_letters_are_no_beginning(api: ApiClient) -> None:
+def test_three_characters_are_too_short_for_an_id_prefix(api: ApiClient) -> None:
     run = made(api, "checkout")
 
     with pytest.raises(ExitError, match="no run has the id or name"):
         find_run(api, run.id[:3])
 
 
-def test_a_name_of_two_runs_is_refused_with_both_ids(api: ApiClient) -> None:
+def test_an_ambiguous_name_is_an_error_with_both_ids(api: ApiClient) -> None:
     runs = [made(api, "twice"), made(api, "twice")]
 
     with pytest.raises(ExitError, match="'twice' matches 2 runs") as raised:
@@ -44,7 +44,7 @@ def test_a_name_of_two_runs_is_refused_with_both_ids(api: ApiClient) -> None:
     assert all(f"{run.id} (pending, 0s ago)" in raised.value.text for run in runs)
 
 
-def test_of_many_only_a_few_are_named(api: ApiClient) -> None:
+def test_a_long_list_of_matches_is_shortened(api: ApiClient) -> None:
     for _ in range(8):
         made(api, "often")
 
@@ -52,7 +52,7 @@ def test_of_many_only_a_few_are_named(api: ApiClient) -> None:
         find_run(api, "often")
 
 
-def test_a_name_that_begins_like_an_id_of_another_is_refused(api: ApiClient) -> None:
+def test_a_name_that_is_also_an_id_prefix_is_ambiguous(api: ApiClient) -> None:
     first = made(api, "checkout")
     made(api, first.id[:6])
 
@@ -60,7 +60,7 @@ def test_a_name_that_begins_like_an_id_of_another_is_refused(api: ApiClient) -> 
         find_run(api, first.id[:6])
 
 
-def test_definitions_are_found_the_same_way(api: ApiClient) -> None:
+def test_a_definition_is_found_by_id_id_prefix_or_name(api: ApiClient) -> None:
     definition = api.create_definition({"name": "smoke", "image": "busybox"})
     api.create_definition({"name": "smoke 2", "image": "busybox"})
 

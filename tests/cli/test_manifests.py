@@ -24,7 +24,7 @@ def test_every_example_is_a_run(name: str) -> None:
     assert "image" in body or "definitionName" in body
 
 
-def test_a_manifest_says_what_to_run(path: Path) -> None:
+def test_a_manifest_becomes_the_body_of_a_run(path: Path) -> None:
     path.write_text(
         f"{HEAD}metadata: {{generateName: nightly-, labels: {{a: b}}}}\n"
         "spec: {image: i, cancelled: true, timeoutSeconds: 3}\n---\n"
@@ -44,7 +44,7 @@ def test_a_manifest_says_what_to_run(path: Path) -> None:
         ("1: a", {"1": "a"}),
     ],
 )
-def test_yaml_is_read_as_kubectl_reads_it(path: Path, text: str, found: Any) -> None:
+def test_yaml_is_read_as_kubectl_does(path: Path, text: str, found: Any) -> None:
     path.write_text(text)
 
     assert of_file(path) == found
@@ -67,7 +67,7 @@ def test_yaml_is_read_as_kubectl_reads_it(path: Path, text: str, found: Any) -> 
         (b"[" * 5000, "is not YAML|JSON does not have"),
     ],
 )
-def test_a_file_that_cannot_be_sent_is_named(path: Path, text: bytes, problem: str) -> None:
+def test_a_file_that_json_cannot_represent_is_named(path: Path, text: bytes, problem: str) -> None:
     path.write_bytes(text)
 
     with pytest.raises(click.UsageError, match=problem) as raised:
@@ -86,14 +86,14 @@ def test_a_file_that_cannot_be_sent_is_named(path: Path, text: bytes, problem: s
         f"{HEAD}metadata: {{}}\nspec: []",
     ],
 )
-def test_what_is_no_testrun_is_refused(path: Path, text: str) -> None:
+def test_other_kinds_than_testrun_are_refused(path: Path, text: str) -> None:
     path.write_text(text)
 
     with pytest.raises(click.UsageError, match=r"is not a TestRun|must be objects"):
         of_testruns(path)
 
 
-def test_a_file_that_is_not_there_is_named(path: Path) -> None:
+def test_a_missing_file_is_named(path: Path) -> None:
     with pytest.raises(click.UsageError, match="No such file"):
         of_file(path)
     with pytest.raises(click.UsageError, match="Is a directory"):

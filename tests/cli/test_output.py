@@ -26,7 +26,7 @@ def named(name: str, run_id: str = "1") -> Run:
     return Run(id=run_id, name=name, status=Status.PENDING, origin=Origin.API, created_at=ASK)
 
 
-def test_a_table_has_a_title_and_a_line_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_has_titles_and_one_line_per_value(capsys: pytest.CaptureFixture[str]) -> None:
     show([named("one"), named("two", "1234")], COLUMNS, "table")
 
     assert capsys.readouterr().out == (
@@ -34,7 +34,7 @@ def test_a_table_has_a_title_and_a_line_a_value(capsys: pytest.CaptureFixture[st
     )
 
 
-def test_no_values_are_a_table_with_a_title(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_table_has_titles(capsys: pytest.CaptureFixture[str]) -> None:
     show([], COLUMNS, "table")
 
     assert capsys.readouterr().out == "ID   STATUS   NAME\n"
@@ -51,7 +51,7 @@ def test_wide_shows_every_column_and_cuts_nothing(capsys: pytest.CaptureFixture[
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
-def test_whatever_the_names_are_a_value_is_one_line(names: list[str]) -> None:
+def test_every_value_is_one_line(names: list[str]) -> None:
     rows = [output._cell(name, 48, "…") for name in names]
     widths = [max(map(output.width, rows))]
 
@@ -61,7 +61,7 @@ def test_whatever_the_names_are_a_value_is_one_line(names: list[str]) -> None:
         assert output.width(output._line([row, ""], [*widths, 0], COLUMNS[:2])) == widths[0] + 3
 
 
-def test_wide_letters_take_two_cells(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wide_characters_take_two_cells(capsys: pytest.CaptureFixture[str]) -> None:
     columns: list[Column[Run]] = [Column("NAME", lambda run: run.name), COLUMNS[0]]
 
     show([named("스파크"), named("cafe\u0301x")], columns, "table")
@@ -69,7 +69,7 @@ def test_wide_letters_take_two_cells(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == "NAME     ID\n스파크   1\ncafe\u0301x    1\n"
 
 
-def test_json_and_yaml_hold_every_field_by_its_name_on_the_wire(
+def test_json_and_yaml_have_every_field_with_its_wire_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = Run(
@@ -94,14 +94,14 @@ def test_json_and_yaml_hold_every_field_by_its_name_on_the_wire(
     assert document["createdAt"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_list_is_a_list_also_of_one_and_of_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_of_one_or_no_value_is_still_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     show([named("n")], COLUMNS, "json")
     assert len(json.loads(capsys.readouterr().out)) == 1
     show([], COLUMNS, "yaml")
     assert capsys.readouterr().out == "[]\n"
 
 
-def test_names_are_ids_for_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_format_name_prints_ids(capsys: pytest.CaptureFixture[str]) -> None:
     show([named("a", "17"), named("b", "18")], COLUMNS, "name")
 
     assert capsys.readouterr().out == "17\n18\n"
@@ -137,7 +137,7 @@ def shown_on_a_terminal(
     ],
     ids=str,
 )
-def test_colour_is_for_terminals_that_want_it(
+def test_colour_depends_on_the_terminal_and_the_environment(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], coloured: bool
 ) -> None:
     out = shown_on_a_terminal(monkeypatch, named("n"), COLUMNS, **environ)
@@ -145,7 +145,7 @@ def test_colour_is_for_terminals_that_want_it(
     assert ("\x1b[32mpending" in out) == coloured
 
 
-def test_a_pipe_gets_colour_only_when_it_is_asked_for(
+def test_a_pipe_gets_colour_only_when_forced(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for value, coloured in (("0", False), ("1", True)):
@@ -155,7 +155,7 @@ def test_a_pipe_gets_colour_only_when_it_is_asked_for(
         assert ("\x1b[32mpending" in capsys.readouterr().out) == coloured
 
 
-def test_a_narrow_terminal_gets_lines_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_fits_into_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = [
         COLUMNS[0]._replace(min_width=8, cut_width=8, mark=""),
         COLUMNS[1],
@@ -204,7 +204,7 @@ def test_a_text_that_is_cut_is_not_wider_than_asked_for(text: str, line_width: i
     assert short == text or (short[-1] == "…" and text.startswith(short[:-1]))
 
 
-def test_wide_letters_are_not_cut_in_half() -> None:
+def test_wide_characters_are_not_cut_in_half() -> None:
     assert cut("스파크", 6) == "스파크"
     assert cut("스파크", 5) == "스파…"
     assert cut("스파크", 4) == "스…"

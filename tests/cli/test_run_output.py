@@ -70,7 +70,7 @@ def test_the_commands_of_a_run_and_of_its_delete_name_the_cluster_of_up(
     assert deleted.err.endswith(f"to delete it: {command}\n")
 
 
-def test_several_runs_are_shown_apart_and_json_has_all(cli: Cli, api: ApiClient) -> None:
+def test_several_runs_are_separated_and_json_has_all_fields(cli: Cli, api: ApiClient) -> None:
     for name in ("one", "two"):
         api.create_run({"name": name, "image": "i", "env": {"A": "b"}})
 
@@ -95,7 +95,7 @@ def test_the_last_line_of_the_log_is_shown_where_the_message_is_only_the_exit_co
     )
 
 
-def test_a_status_in_a_name_is_not_painted(
+def test_only_the_status_field_is_coloured(
     cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = api.create_run({"name": "has failed", "image": "i"})

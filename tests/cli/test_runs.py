@@ -113,7 +113,7 @@ def test_cancel_asks_for_every_run_to_stop(cli: Cli, api: ApiClient) -> None:
     assert all(api.get_run(run.id).cancel_requested_at for run in runs)
 
 
-def test_what_has_ended_cannot_be_cancelled(cli: Cli, api: ApiClient) -> None:
+def test_an_ended_run_cannot_be_cancelled(cli: Cli, api: ApiClient) -> None:
     made(api, "over", Status.SUCCEEDED)
 
     result = cli("cancel", "over")
@@ -135,7 +135,9 @@ def test_delete_removes_ended_runs_only(cli: Cli, api: ApiClient) -> None:
     assert names(cli("runs", "-o", "json").out) == ["busy"]
 
 
-def test_deleting_the_run_of_a_testrun_names_what_is_left(cli: Cli, api: ApiClient) -> None:
+def test_deleting_the_run_of_a_testrun_prints_how_to_delete_the_testrun(
+    cli: Cli, api: ApiClient
+) -> None:
     run = registered(api, "smoke")
     api.report_run(run.id, RunReport(status=Status.SUCCEEDED))
 
@@ -171,19 +173,19 @@ def test_runs_are_found_by_definition_label_and_time(cli: Cli, api: ApiClient) -
 
 
 @pytest.mark.parametrize("text", ["soon", "5", "-1h", "2026-01-31T08:00", "1w", ""])
-def test_a_time_that_is_none_is_wrong_usage(cli: Cli, text: str) -> None:
+def test_an_invalid_time_is_wrong_usage(cli: Cli, text: str) -> None:
     result = cli("runs", "--since", text)
 
     assert result.code == 2
     assert "15m, 2h, 7d" in result.err
 
 
-def test_named_runs_and_filters_exclude_each_other(cli: Cli, api: ApiClient) -> None:
+def test_run_references_and_filters_exclude_each_other(cli: Cli, api: ApiClient) -> None:
     assert cli("runs", "one", "--status", "failed").code == 2
     assert cli("runs", "one", "--watch").code == 2
 
 
-def test_nothing_is_cancelled_or_deleted_where_one_name_is_wrong(cli: Cli, api: ApiClient) -> None:
+def test_one_wrong_name_cancels_and_deletes_nothing(cli: Cli, api: ApiClient) -> None:
     run = made(api, "one")
     over = made(api, "over", Status.SUCCEEDED)
 
@@ -194,7 +196,7 @@ def test_nothing_is_cancelled_or_deleted_where_one_name_is_wrong(cli: Cli, api: 
     assert api.get_run(over.id) == over
 
 
-def test_a_rerun_can_be_waited_for(cli: Cli, api: ApiClient) -> None:
+def test_a_rerun_can_be_printed_as_json(cli: Cli, api: ApiClient) -> None:
     run = made(api, "again", Status.FAILED)
     answer = json.loads(cli("rerun", run.id, "-o", "json").out)
 

@@ -30,7 +30,7 @@ def program(*args: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def test_the_api_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+def test_the_api_serves_until_sigterm(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
     with program("api", "--port", "0", "--database-url", url) as process:
         assert process.stdout is not None
@@ -44,7 +44,7 @@ def test_the_api_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert process.wait(20) == 0
 
 
-def test_a_taken_port_is_3_and_one_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_3_and_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with program("api", "--port", port, DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as process:
@@ -70,7 +70,7 @@ def test_a_terminal_ui_without_a_terminal_is_wrong_usage(cli: Cli) -> None:
     assert "needs a terminal" in result.err
 
 
-def test_the_store_is_brought_up_to_date(cli: Cli, tmp_path: Path) -> None:
+def test_the_database_is_upgraded(cli: Cli, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
 
     assert cli("db", "current", "--database-url", url).code == 0
@@ -83,7 +83,7 @@ def test_the_store_is_brought_up_to_date(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url", ["nonsense", "mysql://h/db", "sqlite:////dev/null/x.db"], ids=lambda url: url[:6]
 )
-def test_a_store_that_cannot_be_is_3_and_one_line(cli: Cli, url: str) -> None:
+def test_an_invalid_database_url_is_3_and_one_line(cli: Cli, url: str) -> None:
     result = cli("db", "upgrade", "--database-url", url)
 
     assert (result.code, result.out) == (3, "")

@@ -79,7 +79,7 @@ def test_an_image_runs_a_program_without_a_shell(cli: Cli, api: ApiClient) -> No
     assert run.timeout_seconds == 9
 
 
-def test_an_image_runs_lines_in_a_shell(cli: Cli, api: ApiClient) -> None:
+def test_an_image_runs_shell_commands(cli: Cli, api: ApiClient) -> None:
     result = cli(
         "run",
         "--image",
@@ -122,7 +122,7 @@ def test_a_definition_runs_by_its_name_with_overrides(cli: Cli, api: ApiClient) 
     assert other.name == "mine"
 
 
-def test_the_image_of_a_definition_can_be_another_for_once(cli: Cli, api: ApiClient) -> None:
+def test_the_image_of_a_definition_can_be_overridden(cli: Cli, api: ApiClient) -> None:
     api.create_definition({"name": "smoke", "image": "busybox", "commands": ["true"]})
 
     run = started(api, cli("run", "smoke", "--image", "busybox:2", "--", "echo", "--", "-x").out)
@@ -165,7 +165,7 @@ def test_a_manifest_runs_without_a_testrun_object(cli: Cli, api: ApiClient, tmp_
     ],
     ids=" ".join,
 )
-def test_what_is_not_clear_is_wrong_usage(cli: Cli, api: ApiClient, args: list[str]) -> None:
+def test_ambiguous_arguments_are_wrong_usage(cli: Cli, api: ApiClient, args: list[str]) -> None:
     result = cli("run", *args)
 
     assert (result.code, result.out) == (2, "")
@@ -173,7 +173,7 @@ def test_what_is_not_clear_is_wrong_usage(cli: Cli, api: ApiClient, args: list[s
     assert api.list_runs().runs == ()
 
 
-def test_a_definition_that_is_not_there_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
+def test_a_missing_definition_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
     result = cli("run", "nope", "--wait")
 
     assert (result.code, result.out) == (2, "")
@@ -194,7 +194,7 @@ def test_a_definition_that_is_not_there_is_wrong_usage(cli: Cli, api: ApiClient)
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_waiting_ends_with_the_outcome_as_code_and_as_line(
+def test_a_wait_prints_the_outcome_and_returns_its_exit_code(
     cli: Cli, controller: Callable[..., None], report: RunReport, code: int, text: str
 ) -> None:
     controller(report)
@@ -206,9 +206,7 @@ def test_waiting_ends_with_the_outcome_as_code_and_as_line(
     assert result.err.splitlines()[-1].startswith(f"sparktest: {text}")
 
 
-def test_following_prints_the_log_and_nothing_else_on_stdout(
-    cli: Cli, controller: Callable[..., None]
-) -> None:
+def test_following_prints_only_the_log_on_stdout(cli: Cli, controller: Callable[..., None]) -> None:
     controller(failed(FailureClass.TEST), log=b"one\ntwo \x1b[31mred\n")
 
     result = cli("run", "--image", "busybox", "--follow")
@@ -220,7 +218,7 @@ def test_following_prints_the_log_and_nothing_else_on_stdout(
     assert last == "sparktest: busybox failed: test, Because: of it"
 
 
-def test_ctrl_c_while_following_says_how_to_go_on(
+def test_ctrl_c_while_following_prints_how_to_continue(
     cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch, controller: Callable[..., None]
 ) -> None:
     def interrupted(*args: Any, **kw: Any) -> Iterator[bytes]:
@@ -241,7 +239,7 @@ def test_ctrl_c_while_following_says_how_to_go_on(
 TWO = f"{TESTRUN}---{TESTRUN.replace('hello', 'again')}"
 
 
-def test_a_file_of_several_manifests_makes_a_run_of_each(cli: Cli, api: ApiClient) -> None:
+def test_a_file_of_several_manifests_starts_a_run_for_each(cli: Cli, api: ApiClient) -> None:
     result = cli("run", "-f", "-", "-l", "team=b", "-l", "day=1", stdin=TWO)
 
     first, second = (api.get_run(line) for line in result.out.split())
@@ -249,7 +247,7 @@ def test_a_file_of_several_manifests_makes_a_run_of_each(cli: Cli, api: ApiClien
     assert first.labels == {"team": "b", "day": "1"}
 
 
-def test_one_name_is_not_given_to_several_runs(cli: Cli, api: ApiClient) -> None:
+def test_one_name_for_several_runs_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
     result = cli("run", "-f", "-", "--name", "x", stdin=TWO)
 
     assert (result.code, result.out) == (2, "")
@@ -257,7 +255,7 @@ def test_one_name_is_not_given_to_several_runs(cli: Cli, api: ApiClient) -> None
     assert api.list_runs().runs == ()
 
 
-def test_a_list_as_kubectl_prints_it_is_several_manifests(cli: Cli, api: ApiClient) -> None:
+def test_a_list_of_kubectl_is_read_as_several_manifests(cli: Cli, api: ApiClient) -> None:
     import yaml
 
     items = list(yaml.safe_load_all(TWO.replace("2026-01-02", "'2026-01-02'")))
@@ -266,7 +264,7 @@ def test_a_list_as_kubectl_prints_it_is_several_manifests(cli: Cli, api: ApiClie
     assert len(cli("run", "-f", "-", stdin=text).out.split()) == 2
 
 
-def test_what_is_run_instead_replaces_the_commands_of_a_manifest(cli: Cli, api: ApiClient) -> None:
+def test_a_program_option_replaces_the_commands_of_a_manifest(cli: Cli, api: ApiClient) -> None:
     run = started(api, cli("run", "-f", "-", "--", "true", stdin=TESTRUN).out)
 
     assert (run.commands, run.entrypoint) == ((), ("true",))
@@ -300,7 +298,7 @@ def test_of_several_runs_the_first_that_did_not_pass_decides(
         (["smoke"], "/run", {}),
     ],
 )
-def test_a_dry_run_prints_what_would_be_sent_and_sends_nothing(
+def test_a_dry_run_prints_the_request_and_sends_nothing(
     cli: Cli, api: ApiClient, args: list[str], where: str, body: dict[str, Any]
 ) -> None:
     import json
@@ -318,7 +316,7 @@ def test_a_dry_run_prints_what_would_be_sent_and_sends_nothing(
     assert api.list_runs().runs == ()
 
 
-def test_a_run_can_be_printed_whole(cli: Cli, api: ApiClient) -> None:
+def test_a_started_run_can_be_printed_as_json(cli: Cli, api: ApiClient) -> None:
     import json
 
     document = json.loads(cli("run", "--image", "busybox", "-o", "json").out)
@@ -326,7 +324,7 @@ def test_a_run_can_be_printed_whole(cli: Cli, api: ApiClient) -> None:
     assert api.get_run(document["id"]).image == "busybox"
 
 
-def test_env_that_is_no_object_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
+def test_env_that_is_not_an_object_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
     text = TESTRUN.replace("env: {DAY: 2026-01-02, WHO: me}", "env: [a]")
 
     result = cli("run", "-f", "-", "-e", "A=b", stdin=text)

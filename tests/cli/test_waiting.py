@@ -18,14 +18,14 @@ RUN = {
 }
 
 
-def test_a_run_that_has_ended_is_not_waited_for(cli: Cli, api: ApiClient) -> None:
+def test_waiting_for_an_ended_run_returns_at_once(cli: Cli, api: ApiClient) -> None:
     run = api.create_run({"name": "over", "image": "i"})
     api.report_run(run.id, RunReport(status=Status.SUCCEEDED))
 
     assert cli("wait", "over") == (0, "", "sparktest: over succeeded\n")
 
 
-def test_every_change_is_said_once(cli: Cli) -> None:
+def test_every_change_is_printed_once(cli: Cli) -> None:
     with scripted_api() as api:
         waits = RUN | {"statusReason": "Unschedulable", "statusMessage": "no node"}
         api.scripts = [
@@ -48,7 +48,7 @@ def test_every_change_is_said_once(cli: Cli) -> None:
     ]
 
 
-def test_an_api_that_restarts_is_waited_for(cli: Cli) -> None:
+def test_a_wait_survives_a_restart_of_the_api(cli: Cli) -> None:
     with scripted_api() as api:
         ended = answer(RUN | {"status": "succeeded"})
         api.scripts = [answer([RUN]), reset, problem(503, detail="starting"), ended]
@@ -56,7 +56,7 @@ def test_an_api_that_restarts_is_waited_for(cli: Cli) -> None:
         assert cli("wait", "n", "--backend-url", api.url).code == 0
 
 
-def test_an_api_that_stays_away_ends_the_wait(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_ends_when_the_api_stays_down(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "RETRY_SECONDS", 0.05)
     with scripted_api() as api:
         api.scripts = [answer([RUN]), problem(503, detail="the database is away")]
@@ -67,7 +67,7 @@ def test_an_api_that_stays_away_ends_the_wait(cli: Cli, monkeypatch: pytest.Monk
     assert result.err.splitlines()[-1] == "sparktest: the database is away"
 
 
-def test_a_run_that_is_deleted_meanwhile_ends_the_wait(cli: Cli) -> None:
+def test_deleting_the_run_ends_the_wait(cli: Cli) -> None:
     with scripted_api() as api:
         api.scripts = [answer([RUN]), problem(410, detail="run 1 was deleted")]
 
@@ -77,7 +77,7 @@ def test_a_run_that_is_deleted_meanwhile_ends_the_wait(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(("kind", "calls"), [(UnavailableError, 3), (NotFoundError, 1)])
-def test_only_what_may_pass_is_tried_again(kind: type[SparkTestError], calls: int) -> None:
+def test_only_retryable_errors_are_retried(kind: type[SparkTestError], calls: int) -> None:
     made = 0
 
     def fails_twice() -> str:
@@ -95,7 +95,7 @@ def test_only_what_may_pass_is_tried_again(kind: type[SparkTestError], calls: in
     assert made == calls
 
 
-def test_a_wait_ends_when_the_run_does(cli: Cli, api: ApiClient) -> None:
+def test_a_wait_ends_when_the_run_ends(cli: Cli, api: ApiClient) -> None:
     run = api.create_run({"name": "live", "image": "i"})
     ending = threading.Timer(0.1, api.report_run, (run.id, RunReport(status=Status.SUCCEEDED)))
     ending.start()

@@ -20,7 +20,7 @@ from sparktest.cli.exits import Exit
 CRD = yaml.safe_load(manifest("testrun.yaml"))
 
 
-def test_the_first_problem_decides_how_it_ends() -> None:
+def test_the_first_problem_decides_the_exit_code() -> None:
     well, open_ = Check("a", OK, ""), Check("b", UNCHECKED, "")
     away = Check("c", PROBLEM, "", code=Exit.UNREACHABLE)
     wrong = Check("d", PROBLEM, "")
@@ -31,7 +31,7 @@ def test_the_first_problem_decides_how_it_ends() -> None:
     assert set(COLOURS) == {OK, PROBLEM, UNCHECKED}
 
 
-def test_a_crd_is_the_same_whatever_the_cluster_adds_around_it() -> None:
+def test_crds_are_equal_whatever_the_cluster_adds_to_them() -> None:
     theirs = copy.deepcopy(CRD)
     theirs["metadata"]["uid"] = "17"
     theirs["status"] = {"storedVersions": ["v1alpha1"]}
@@ -41,7 +41,7 @@ def test_a_crd_is_the_same_whatever_the_cluster_adds_around_it() -> None:
 
 
 @pytest.mark.parametrize("part", ["schema", "additionalPrinterColumns", "subresources", "name"])
-def test_a_crd_that_says_something_else_is_another(part: str) -> None:
+def test_crds_with_another_schema_differ(part: str) -> None:
     theirs = copy.deepcopy(CRD)
     theirs["spec"]["versions"][0][part] = "other"
 

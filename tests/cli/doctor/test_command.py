@@ -37,7 +37,7 @@ def todo(out: str, check: str) -> str:
     return str(next(each["todo"] for each in json.loads(out) if each["check"] == check))
 
 
-def test_where_all_is_well_every_line_says_ok(cli: Cli, api: ApiClient, kubeconfig: Path) -> None:
+def test_every_check_is_ok_when_all_is_well(cli: Cli, api: ApiClient, kubeconfig: Path) -> None:
     cluster = Cluster.connect(Settings(kubeconfig=str(kubeconfig)))
     with ApiClient(api.url, TOKEN, cluster=cluster.uid()) as controller:
         controller.list_runs(limit=1)
@@ -65,7 +65,7 @@ def test_where_all_is_well_every_line_says_ok(cli: Cli, api: ApiClient, kubeconf
     assert TOKEN not in result.out
 
 
-def test_without_an_api_it_says_how_to_have_one_and_ends_6(cli: Cli) -> None:
+def test_without_an_api_it_says_how_to_start_one_and_exits_with_6(cli: Cli) -> None:
     result = cli("doctor", "-o", "json", "--backend-url", "http://127.0.0.1:9")
 
     assert result.code == 6
@@ -77,7 +77,7 @@ def test_without_an_api_it_says_how_to_have_one_and_ends_6(cli: Cli) -> None:
     assert found["cluster"] == "unchecked"
 
 
-def test_a_wrong_token_and_a_silent_controller_are_problems(
+def test_a_wrong_token_is_a_problem(
     cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPARKTEST_TOKEN", "wrong")
@@ -89,7 +89,7 @@ def test_a_wrong_token_and_a_silent_controller_are_problems(
     assert "SPARKTEST_TOKEN" in todo(result.out, "token")
 
 
-def test_an_api_that_no_controller_speaks_to_is_a_problem(cli: Cli, api: ApiClient) -> None:
+def test_an_api_that_no_controller_has_called_is_a_problem(cli: Cli, api: ApiClient) -> None:
     result = cli("doctor", "-o", "json")
 
     assert result.code == 3
@@ -112,7 +112,7 @@ def test_a_database_of_an_older_version_is_a_problem(cli: Cli) -> None:
     assert todo(result.out, "database") == "sparktest db upgrade"
 
 
-def test_an_older_api_that_tells_nothing_of_controllers_is_no_problem(cli: Cli) -> None:
+def test_an_older_api_without_a_list_of_controllers_is_no_problem(cli: Cli) -> None:
     with scripted_api() as scripted:
         scripted.scripts = [HEALTHY, answer([]), HEALTHY, problem(404, detail="no such page")]
         result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
@@ -122,7 +122,7 @@ def test_an_older_api_that_tells_nothing_of_controllers_is_no_problem(cli: Cli) 
 
 
 @pytest.mark.parametrize("option", ["--kubeconfig", "--context"])
-def test_a_cluster_that_is_named_and_is_not_there_is_a_problem(
+def test_a_missing_cluster_is_a_problem_when_it_was_named(
     cli: Cli, api: ApiClient, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
@@ -133,7 +133,7 @@ def test_a_cluster_that_is_named_and_is_not_there_is_a_problem(
     assert states(result.out)["cluster"] == "problem"
 
 
-def test_a_cluster_without_testruns_says_how_to_install_them(
+def test_a_cluster_without_the_crd_is_a_problem_with_the_install_command(
     cli: Cli, api: ApiClient, tmp_path: Path
 ) -> None:
     with DevCluster.start(tmp_path / "bare") as bare:
@@ -169,7 +169,7 @@ def strict(*allowed: str) -> dict[str, Check]:
     return {each.check: each for each in cluster_checks(cluster, "team")}
 
 
-def test_a_person_needs_rights_on_testruns_and_a_controller_more() -> None:
+def test_users_need_rights_on_testruns_and_controllers_need_more() -> None:
     person = strict("testruns")
     reader = strict("get testruns", "list testruns", "watch testruns")
 
@@ -197,7 +197,7 @@ class Secretive(Strict):
         raise ForbiddenError("no")
 
 
-def test_a_person_need_not_know_which_cluster_it_is() -> None:
+def test_the_cluster_checks_work_without_the_right_to_read_its_uid() -> None:
     assert cluster_uid(cast(Cluster, Secretive())) is None
 
 
@@ -223,7 +223,7 @@ def seen(cluster: str, seconds: float) -> ControllerSeen:
         ([seen("other", 100)], "problem", "the controller of cluster other called 1m ago"),
     ],
 )
-def test_a_controller_that_is_silent_is_a_problem(
+def test_a_controller_that_stopped_calling_is_a_problem(
     controllers: list[ControllerSeen], state: str, text: str
 ) -> None:
     found = controller_check(controllers, "ours", NOW)

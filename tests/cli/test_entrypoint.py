@@ -30,7 +30,7 @@ def program(*args: str, stdout: int = subprocess.PIPE, **environ: str) -> "subpr
     )
 
 
-def test_version_and_help_end_well(cli: Cli) -> None:
+def test_version_and_help_exit_with_0(cli: Cli) -> None:
     assert cli("--version") == (0, f"sparktest {__version__}\n", "")
     assert cli("--help").code == 0
     assert cli("-h").out == cli("--help").out
@@ -54,7 +54,7 @@ def test_messages_of_wrong_usage_end_with_a_full_stop(cli: Cli) -> None:
         assert ". See: sparktest run" in cli(*args).err
 
 
-def test_nothing_to_do_shows_the_help_and_is_wrong_usage(cli: Cli) -> None:
+def test_no_arguments_print_the_help_and_are_wrong_usage(cli: Cli) -> None:
     result = cli()
 
     assert (result.code, result.out) == (2, "")
@@ -73,7 +73,7 @@ def test_nothing_to_do_shows_the_help_and_is_wrong_usage(cli: Cli) -> None:
         ["run", "--timeout", "soon"],
     ],
 )
-def test_wrong_usage_is_one_line_that_says_where_to_look(cli: Cli, args: list[str]) -> None:
+def test_wrong_usage_is_one_line_that_names_the_help(cli: Cli, args: list[str]) -> None:
     result = cli(*args)
 
     assert (result.code, result.out) == (2, "")
@@ -81,14 +81,14 @@ def test_wrong_usage_is_one_line_that_says_where_to_look(cli: Cli, args: list[st
     assert "--help" in result.err
 
 
-def test_an_argument_that_is_no_text_is_wrong_usage(cli: Cli) -> None:
+def test_an_argument_that_is_not_utf_8_is_wrong_usage(cli: Cli) -> None:
     result = cli("runs", "-q", os.fsdecode(b"\xff"))
 
     assert result.code == 2
     assert one_line(result.err)
 
 
-def test_an_api_that_is_not_there_is_6(cli: Cli) -> None:
+def test_an_unreachable_api_is_6(cli: Cli) -> None:
     with scripted_api() as gone:
         url = gone.url
 
@@ -109,7 +109,7 @@ def test_a_missing_token_is_3(cli: Cli, api: ApiClient, monkeypatch: pytest.Monk
     assert "SPARKTEST_TOKEN" in result.err
 
 
-def test_a_setting_that_cannot_be_is_3(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_3(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARKTEST_PORT", "many")
     for args in (["runs"], ["config"], ["up"], ["api"]):
         result = cli(*args)
@@ -127,7 +127,7 @@ def test_every_wrong_field_is_named_on_one_line(cli: Cli) -> None:
     assert result == (2, "", "sparktest: name: too long; env/A: no\n")
 
 
-def test_escapes_in_what_somebody_typed_do_not_come_back(cli: Cli) -> None:
+def test_escape_sequences_in_arguments_are_not_printed(cli: Cli) -> None:
     for args in (["runs", "--\x1b]0;x\x07y"], ["show\x1b[31m"], ["run", "-f", "\x1b[2J/nope"]):
         result = cli(*args)
 
@@ -136,7 +136,7 @@ def test_escapes_in_what_somebody_typed_do_not_come_back(cli: Cli) -> None:
         assert "\x1b" not in result.err
 
 
-def test_warnings_of_the_api_are_shown_and_harmless(cli: Cli) -> None:
+def test_warnings_of_the_api_are_printed_without_escape_sequences(cli: Cli) -> None:
     with scripted_api() as api:
         api.scripts = [answer([], headers={"Warning": '299 - "old\\u001b[2J client"'})]
         result = cli("runs", "-o", "json", "--backend-url", api.url)
@@ -154,7 +154,7 @@ def test_warnings_of_the_api_are_shown_and_harmless(cli: Cli) -> None:
     ],
     ids=["interrupt", "exit", "disk", "bug"],
 )
-def test_whatever_happens_is_one_line_and_no_traceback(
+def test_every_error_is_one_line_without_a_traceback(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, text: str
 ) -> None:
     def fail(**kw: object) -> None:
@@ -181,7 +181,7 @@ def test_the_exit_code_reaches_the_shell() -> None:
 
 
 @pytest.mark.parametrize("args", [["crd"], ["--help"], ["--version"]], ids=" ".join)
-def test_a_reader_that_goes_away_hears_no_complaint(args: list[str]) -> None:
+def test_a_closed_pipe_is_no_error_message(args: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     process = program(*args, stdout=writing)
@@ -192,9 +192,7 @@ def test_a_reader_that_goes_away_hears_no_complaint(args: list[str]) -> None:
 
 
 @pytest.mark.parametrize("args", [["runs"], ["show", "one"], ["logs", "one"], ["crd"], ["doctor"]])
-def test_without_any_stdout_there_is_nothing_to_complain_about(
-    api: ApiClient, args: list[str]
-) -> None:
+def test_commands_work_without_stdout(api: ApiClient, args: list[str]) -> None:
     api.create_run({"name": "one", "image": "i"})
     line = f"{shlex.join([sys.executable, '-m', 'sparktest', *args])} >&-"
 
@@ -204,7 +202,7 @@ def test_without_any_stdout_there_is_nothing_to_complain_about(
     assert ended.returncode == (3 if args == ["doctor"] else 0)
 
 
-def test_a_terminal_that_cannot_show_a_letter_gets_a_question_mark(api: ApiClient) -> None:
+def test_a_character_outside_the_encoding_becomes_a_question_mark(api: ApiClient) -> None:
     api.create_run({"name": "naïve ✓", "image": "i"})
 
     process = program("runs", PYTHONIOENCODING="latin-1")
