@@ -32,6 +32,10 @@ class Target(NamedTuple):
         given = {"--kubeconfig": self.kubeconfig, "--context": self.context}
         return [word for option, value in given.items() if value for word in (option, value)]
 
+    def command(self, *words: str) -> str:
+        """Return a kubectl command for this cluster, quoted for a shell."""
+        return shlex.join(["kubectl", *self.options, *words])
+
     @property
     def description(self) -> str:
         """The target in words, for use inside a sentence."""
@@ -125,7 +129,7 @@ def commands(run: Run, *, target: Target = CURRENT) -> list[tuple[str, str]]:
 
 def apply(producer: str, *, target: Target = CURRENT) -> str:
     """Return the pipe that applies the manifests which the command `producer` prints."""
-    return f"{producer} | {shlex.join(['kubectl', *target.options, 'apply', '-f', '-'])}"
+    return f"{producer} | {target.command('apply', '-f', '-')}"
 
 
 def _ref(run: Run) -> K8sRef | None:

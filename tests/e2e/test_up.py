@@ -86,9 +86,11 @@ def test_up_runs_a_testrun_and_leaves_nothing(
         pids = children_of(up.pid)
         with target_of(named, environ) as target:
             target.apply(namespace, yaml.safe_load(HELLO))
+            kubeconfig = target.kubeconfig
         until("the run is known", lambda: "hello" in sparktest(environ, "runs").stdout)
 
         waited = sparktest(environ, "wait", "hello")
+        shown = sparktest(environ | {"KUBECONFIG": "/another/cluster"}, "show", "hello")
         followed = sparktest(
             environ,
             "run",
@@ -109,6 +111,9 @@ def test_up_runs_a_testrun_and_leaves_nothing(
         up.stop(kill=True)
 
     assert waited.returncode == 0, waited.stderr
+    commands = [line for line in shown.stdout.splitlines() if "kubectl " in line]
+    assert len(commands) == 5, shown.stdout
+    assert all(f" --kubeconfig {kubeconfig}" in line for line in commands), shown.stdout
     assert (followed.returncode, followed.stdout) == (1, "from the API\n")
     assert code == 0
     assert len(pids) == (2 if named else 3)

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from sparktest import __version__
+from sparktest import __version__, kubectl
 from sparktest.cli.crd import manifest
 from sparktest.cli.doctor.checks import (
     OK,
@@ -26,7 +26,6 @@ from sparktest.settings import Settings
 CRD_NAME = "testruns.sparktest.dev"
 ROLE = "sparktest-controller"
 VERBS = ("create", "get", "list", "watch", "patch", "delete")
-INSTALL = "sparktest crd | kubectl apply -f -"
 GRANT = "sparktest crd --rbac shows what to grant"
 
 
@@ -44,7 +43,8 @@ def connect(settings: Settings) -> Cluster | Check:
         cluster.has_resource(TESTRUNS)
     except SparkTestError as error:
         cluster.close()
-        todo = "check the kubeconfig with: kubectl get namespaces"
+        target = kubectl.Target(settings.kubeconfig, settings.context)
+        todo = f"check the kubeconfig with: {target.command('get', 'namespaces')}"
         return Check("cluster", PROBLEM, error_text(error), todo, error_code(error))
     return cluster
 
@@ -57,10 +57,10 @@ def cluster_uid(cluster: Cluster) -> str | None:
         return None
 
 
-def cluster_checks(cluster: Cluster, namespace: str) -> Iterator[Check]:
-    """Check the cluster, its CRD and our rights."""
+def cluster_checks(cluster: Cluster, namespace: str, *, install: str) -> Iterator[Check]:
+    """Check the cluster, its CRD and our rights; `install`: the command that installs the CRD."""
     yield Check("cluster", OK, f"{cluster.host} answers")
-    yield _run_check("CRD", lambda: _crd(cluster))
+    yield _run_check("CRD", lambda: _crd(cluster, install))
     yield _run_check("rights", lambda: _rights(cluster, namespace))
 
 
@@ -71,9 +71,9 @@ def _run_check(check: str, find: Callable[[], Check]) -> Check:
         return Check(check, UNCHECKED, error_text(error))
 
 
-def _crd(cluster: Cluster) -> Check:
+def _crd(cluster: Cluster, install: str) -> Check:
     if not cluster.has_resource(TESTRUNS):
-        return Check("CRD", PROBLEM, "the cluster has no TestRuns", INSTALL)
+        return Check("CRD", PROBLEM, "the cluster has no TestRuns", install)
     text = f"{CRD_NAME} {TESTRUNS.version} is served"
     try:
         theirs = cluster.get(CRDS, None, CRD_NAME)
@@ -81,7 +81,7 @@ def _crd(cluster: Cluster) -> Check:
         return Check("CRD", OK, f"{text}; not compared, because we may not read it")
     if same_crd(yaml.safe_load(manifest("testrun.yaml")), theirs):
         return Check("CRD", OK, f"{text}, the version of SparkTest {__version__}")
-    return Check("CRD", PROBLEM, f"{text}, but not the version of SparkTest {__version__}", INSTALL)
+    return Check("CRD", PROBLEM, f"{text}, but not the version of SparkTest {__version__}", install)
 
 
 def _rights(cluster: Cluster, namespace: str) -> Check:

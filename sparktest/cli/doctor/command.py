@@ -13,6 +13,7 @@ from sparktest.cli.doctor.cluster import cluster_checks, cluster_uid, connect
 from sparktest.cli.exits import Exit, infra_errors
 from sparktest.cli.output import coloured, show_document
 from sparktest.cli.services import context_option, kubeconfig_option
+from sparktest.cli.up.preflight import install_command
 from sparktest.client import ApiClient
 from sparktest.kube import config
 from sparktest.sanitize import clean, clean_text
@@ -59,7 +60,9 @@ def _checked(settings: Settings) -> Iterator[Check]:
         if isinstance(cluster, Check):
             yield cluster
         else:
-            yield from cluster_checks(cluster, config.namespace(settings))
+            yield from cluster_checks(
+                cluster, config.namespace(settings), install=install_command(settings)
+            )
     finally:
         if not isinstance(cluster, Check):
             cluster.close()

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from sparktest import kubectl
 from sparktest.cli.doctor.api import controller_check
 from sparktest.cli.doctor.checks import Check
 from sparktest.cli.doctor.cluster import cluster_checks, cluster_uid
@@ -13,6 +14,7 @@ from sparktest.devcluster.app import DevCluster
 from sparktest.domain import ControllerSeen
 from sparktest.errors import ForbiddenError
 from sparktest.kube.cluster import Cluster, Resource
+from sparktest.kubectl import Target
 from sparktest.settings import Settings
 from tests.cli.conftest import Cli
 from tests.live import TOKEN
@@ -140,7 +142,8 @@ def test_a_cluster_without_the_crd_is_a_problem_with_the_install_command(
         result = cli("doctor", "-o", "json", "--kubeconfig", str(bare.kubeconfig))
 
     assert states(result.out)["CRD"] == "problem"
-    assert todo(result.out, "CRD") == "sparktest crd | kubectl apply -f -"
+    target = Target(str(bare.kubeconfig))
+    assert todo(result.out, "CRD") == kubectl.apply("sparktest crd", target=target)
 
 
 class Strict:
@@ -166,7 +169,7 @@ class Strict:
 
 def strict(*allowed: str) -> dict[str, Check]:
     cluster = cast(Cluster, Strict(*allowed))
-    return {each.check: each for each in cluster_checks(cluster, "team")}
+    return {each.check: each for each in cluster_checks(cluster, "team", install="x")}
 
 
 def test_users_need_rights_on_testruns_and_controllers_need_more() -> None:
