@@ -1,4 +1,4 @@
-"""What a command loads: the room that it needs, and no other."""
+"""What a command loads: the package that it needs, and no other."""
 
 import json
 import pkgutil

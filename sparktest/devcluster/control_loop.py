@@ -10,6 +10,8 @@ from sparktest.devcluster.clock import Clock
 
 LOG = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
+# A longer timeout can overflow the system's time type.
+MAX_WAIT_SECONDS = 3600.0
 
 Key = tuple[str, str, str]
 
@@ -69,7 +71,8 @@ class ControlLoop:
                     key = next(iter(self._queue))
                     del self._queue[key]
                     return key
-                self._changed.wait(self._delayed[0][0] - now if self._delayed else None)
+                delay = self._delayed[0][0] - now if self._delayed else MAX_WAIT_SECONDS
+                self._changed.wait(min(delay, MAX_WAIT_SECONDS))
         return None
 
     def _run(self) -> None:

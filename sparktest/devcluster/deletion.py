@@ -1,13 +1,12 @@
 """The verb delete: preconditions, grace periods, finalizers, propagation policies."""
 
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from sparktest.devcluster.api_errors import bad_request, conflict, forbidden
 from sparktest.devcluster.bootstrap import SYSTEM_NAMESPACES
-from sparktest.devcluster.clock import format_time
+from sparktest.devcluster.clock import deadline, format_time
 from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, PODS, Kind
 from sparktest.devcluster.objects import ended, released
 from sparktest.devcluster.resources import Resources
@@ -106,8 +105,7 @@ def _mark_deleted(
     seconds = _grace_seconds(kind, obj, options)
     left = meta.get("deletionGracePeriodSeconds")
     if "deletionTimestamp" not in meta or (left is not None and seconds < left):
-        end = resources.clock.now() + timedelta(seconds=seconds)
-        meta["deletionTimestamp"] = format_time(end)
+        meta["deletionTimestamp"] = format_time(deadline(resources.clock.timestamp(), seconds))
         meta["deletionGracePeriodSeconds"] = seconds
     if kind.kind == "Namespace":
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}

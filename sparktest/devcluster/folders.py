@@ -22,7 +22,7 @@ def create_folder(folder: Path) -> None:
         folder.chmod(0o700)
     except OSError as error:
         raise InvalidError(
-            f"{folder} cannot hold a dev cluster: {error.strerror}; name a folder of your own"
+            f"{folder} cannot hold a dev cluster: {error.strerror}; choose a folder of your own"
         ) from error
 
 

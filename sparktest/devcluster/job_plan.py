@@ -53,30 +53,30 @@ def plan_job(job: Object, pods: list[Object], now: datetime) -> JobPlan:
         pods: all its pods; those that are not counted yet have the tracking finalizer.
         now: the current time.
     """
-    found = JobPlan(status=deepcopy(job.get("status") or {}))
+    plan = JobPlan(status=deepcopy(job.get("status") or {}))
     tracked = [pod for pod in pods if TRACKING in (pod["metadata"].get("finalizers") or ())]
     if finished(job):
-        found.release = tracked
-        return found
+        plan.release = tracked
+        return plan
     counted = [pod for pod in tracked if _is_counted(pod)]
     active = [pod for pod in pods if not ended(pod) and not _is_terminating(pod)]
-    status = found.status
+    status = plan.status
     status["uncountedTerminatedPods"] = {}
     for field, wanted in (("succeeded", True), ("failed", False)):
         count = sum((phase(pod) == "Succeeded") == wanted for pod in counted)
         if count:
             status[field] = status.get(field, 0) + count
-    found.release = counted
+    plan.release = counted
     if job["spec"].get("suspend"):
-        _suspend(found, active, now)
+        _suspend(plan, active, now)
         active = []
     else:
-        _start(found, now)
-        _decide(found, job, pods, active, now)
-        active = [pod for pod in active if pod not in found.delete]
+        _start(plan, now)
+        _decide(plan, job, pods, active, now)
+        active = [pod for pod in active if pod not in plan.delete]
     terminating = [pod for pod in pods if not ended(pod) and _is_terminating(pod)]
-    _count(status, active, len(found.delete) + len(terminating))
-    return found
+    _count(status, active, len(plan.delete) + len(terminating))
+    return plan
 
 
 def _is_terminating(pod: Object) -> bool:
@@ -96,46 +96,46 @@ def _count(status: Object, active: list[Object], terminating: int) -> None:
     status["terminating"] = terminating
 
 
-def _suspend(found: JobPlan, active: list[Object], now: datetime) -> None:
-    if not is_true({"status": found.status}, "Suspended"):
-        _set_condition(found, "Suspended", "True", ("JobSuspended", "Job suspended"), now)
-        found.events.append(PlannedEvent("Suspended", "Job suspended"))
-    found.delete = active
-    found.release = found.release + [pod for pod in active if pod not in found.release]
+def _suspend(plan: JobPlan, active: list[Object], now: datetime) -> None:
+    if not is_true({"status": plan.status}, "Suspended"):
+        _set_condition(plan, "Suspended", "True", ("JobSuspended", "Job suspended"), now)
+        plan.events.append(PlannedEvent("Suspended", "Job suspended"))
+    plan.delete = active
+    plan.release = plan.release + [pod for pod in active if pod not in plan.release]
 
 
-def _start(found: JobPlan, now: datetime) -> None:
-    if is_true({"status": found.status}, "Suspended"):
-        _set_condition(found, "Suspended", "False", ("JobResumed", "Job resumed"), now)
-        found.events.append(PlannedEvent("Resumed", "Job resumed"))
-        found.status.pop("startTime", None)
-    found.status.setdefault("startTime", format_time(now))
+def _start(plan: JobPlan, now: datetime) -> None:
+    if is_true({"status": plan.status}, "Suspended"):
+        _set_condition(plan, "Suspended", "False", ("JobResumed", "Job resumed"), now)
+        plan.events.append(PlannedEvent("Resumed", "Job resumed"))
+        plan.status.pop("startTime", None)
+    plan.status.setdefault("startTime", format_time(now))
 
 
 def _decide(
-    found: JobPlan, job: Object, pods: list[Object], active: list[Object], now: datetime
+    plan: JobPlan, job: Object, pods: list[Object], active: list[Object], now: datetime
 ) -> None:
     """Decide the outcome, then delete or create pods, then finish the Job."""
-    spec, status = job["spec"], found.status
+    spec, status = job["spec"], plan.status
     holder = {"status": status}
     seconds = spec.get("activeDeadlineSeconds")
     due = None if seconds is None else deadline(status["startTime"], seconds)
     if not (condition(holder, "FailureTarget") or condition(holder, "SuccessCriteriaMet")):
         if status.get("failed", 0) > spec.get("backoffLimit", 6):
-            _set_condition(found, "FailureTarget", "True", LIMIT, now)
+            _set_condition(plan, "FailureTarget", "True", LIMIT, now)
         elif due is not None and now >= due:
-            _set_condition(found, "FailureTarget", "True", DEADLINE, now)
+            _set_condition(plan, "FailureTarget", "True", DEADLINE, now)
         elif _reached(spec, status, pods):
-            _set_condition(found, "SuccessCriteriaMet", "True", REACHED, now)
+            _set_condition(plan, "SuccessCriteriaMet", "True", REACHED, now)
     target = condition(holder, "FailureTarget") or condition(holder, "SuccessCriteriaMet")
     if target:
-        found.delete = active
+        plan.delete = active
         if all(ended(pod) or _is_counted(pod) for pod in pods):
-            _finish(found, target, now)
+            _finish(plan, target, now)
         return
     if due is not None:
-        found.requeue_after = (due - now).total_seconds()
-    _scale(found, spec, pods, active, now)
+        plan.requeue_after = (due - now).total_seconds()
+    _scale(plan, spec, pods, active, now)
 
 
 def _reached(spec: Object, status: Object, pods: list[Object]) -> bool:
@@ -146,39 +146,38 @@ def _reached(spec: Object, status: Object, pods: list[Object]) -> bool:
     return done > 0 and all(ended(pod) for pod in pods)
 
 
-def _finish(found: JobPlan, target: Object, now: datetime) -> None:
+def _finish(plan: JobPlan, target: Object, now: datetime) -> None:
     reason = (target["reason"], target["message"])
     if target["type"] == "FailureTarget":
-        _set_condition(found, "Failed", "True", reason, now)
-        found.events.append(PlannedEvent(*reason, warning=True))
+        _set_condition(plan, "Failed", "True", reason, now)
+        plan.events.append(PlannedEvent(*reason, warning=True))
     else:
-        _set_condition(found, "Complete", "True", reason, now)
-        found.status["completionTime"] = format_time(now)
-        found.events.append(PlannedEvent("Completed", "Job completed"))
+        _set_condition(plan, "Complete", "True", reason, now)
+        plan.status["completionTime"] = format_time(now)
+        plan.events.append(PlannedEvent("Completed", "Job completed"))
 
 
 def _scale(
-    found: JobPlan, spec: Object, pods: list[Object], active: list[Object], now: datetime
+    plan: JobPlan, spec: Object, pods: list[Object], active: list[Object], now: datetime
 ) -> None:
     """Create missing pods, after a back-off if some have failed, or delete surplus pods."""
-    status = found.status
-    parallel = spec.get("parallelism", 1)
-    done = status.get("succeeded", 0)
-    wanted = (
-        parallel if spec.get("completions") is None else min(parallel, spec["completions"] - done)
-    )
-    if spec.get("completions") is None and done:
+    status = plan.status
+    wanted, completions = spec.get("parallelism", 1), spec.get("completions")
+    succeeded = status.get("succeeded", 0)
+    if completions is not None:
+        wanted = min(wanted, completions - succeeded)
+    elif succeeded:
         wanted = len(active)
     missing = wanted - len(active)
     backoff = _backoff_seconds(status.get("failed", 0), pods, now)
     if missing > 0 and backoff > 0:
-        found.requeue_after = min(
-            backoff, found.requeue_after if found.requeue_after is not None else backoff
+        plan.requeue_after = min(
+            backoff, plan.requeue_after if plan.requeue_after is not None else backoff
         )
     elif missing > 0:
-        found.create = missing
+        plan.create = missing
     elif missing < 0:
-        found.delete = active[missing:]
+        plan.delete = active[missing:]
 
 
 def _backoff_seconds(failed: int, pods: list[Object], now: datetime) -> float:
@@ -198,9 +197,9 @@ def _failed_at(pod: Object) -> datetime | None:
 
 
 def _set_condition(
-    found: JobPlan, kind: str, value: str, reason: tuple[str, str], now: datetime
+    plan: JobPlan, kind: str, value: str, reason: tuple[str, str], now: datetime
 ) -> None:
-    others = [known for known in found.status.get("conditions") or () if known["type"] != kind]
+    others = [known for known in plan.status.get("conditions") or () if known["type"] != kind]
     entry = {
         "type": kind,
         "status": value,
@@ -209,4 +208,4 @@ def _set_condition(
         "lastProbeTime": format_time(now),
         "lastTransitionTime": format_time(now),
     }
-    found.status["conditions"] = [*others, entry]
+    plan.status["conditions"] = [*others, entry]

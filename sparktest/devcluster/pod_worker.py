@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from sparktest.devcluster import pod_status
+from sparktest.devcluster.control_loop import MAX_WAIT_SECONDS
 from sparktest.devcluster.environment import ConfigError
 from sparktest.devcluster.pod_record import PodRecord, PodRuntime, StopPodError
 from sparktest.devcluster.pod_status import NOT_PULLED_NOTE, Container, PodFailure
@@ -165,9 +166,9 @@ class PodWorker:
     def _wait(self, seconds: float | None = None) -> None:
         """Wait for the next report or wake-up, at most `seconds` or until the pod's deadline."""
         left = self._record.seconds_left(self._read_pod())
-        limits = [limit for limit in (seconds, left) if limit is not None]
+        limits = [limit for limit in (seconds, left, MAX_WAIT_SECONDS) if limit is not None]
         with suppress(queue.Empty):
-            self._handle(*self._reports.get(timeout=max(0.0, min(limits)) if limits else None))
+            self._handle(*self._reports.get(timeout=max(0.0, min(limits))))
 
     def _on_report(self, name: str, report: dict[str, Any]) -> None:
         self._reports.put((name, report))

@@ -124,5 +124,5 @@ def test_an_unusable_folder_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidError, match=re.escape(f"{tmp_path}/file")):
         DevCluster.start(tmp_path / "file")
-    with pytest.raises(InvalidError, match="name a folder of your own"):
+    with pytest.raises(InvalidError, match="choose a folder of your own"):
         DevCluster.start(tmp_path / "file" / "below")

@@ -36,44 +36,44 @@ def pod(name: str, phase: str, *, tracked: bool = True, **more: Any) -> dict[str
     return {"metadata": meta, "spec": {"nodeName": more.get("node", "n")}, "status": status}
 
 
-def at(seconds: float, found: dict[str, Any], pods: list[Any]) -> JobPlan:
-    return plan_job(found, pods, START + timedelta(seconds=seconds))
+def at(seconds: float, plan: dict[str, Any], pods: list[Any]) -> JobPlan:
+    return plan_job(plan, pods, START + timedelta(seconds=seconds))
 
 
-def true_conditions(found: JobPlan) -> dict[str, str]:
+def true_conditions(plan: JobPlan) -> dict[str, str]:
     return {
-        c["type"]: c["reason"] for c in found.status.get("conditions", []) if c["status"] == "True"
+        c["type"]: c["reason"] for c in plan.status.get("conditions", []) if c["status"] == "True"
     }
 
 
 def names(pods: list[Any]) -> list[str]:
-    return [found["metadata"]["name"] for found in pods]
+    return [pod["metadata"]["name"] for pod in pods]
 
 
 def test_a_new_job_gets_a_start_time_and_its_pods() -> None:
     fresh = job(completions=3, parallelism=2)
     fresh["status"] = {}
-    found = at(0, fresh, [])
-    assert found.status["startTime"] == AGO
-    assert found.create == 2
+    plan = at(0, fresh, [])
+    assert plan.status["startTime"] == AGO
+    assert plan.create == 2
 
 
 def test_a_job_with_its_pod_waits() -> None:
-    found = at(1, job(), [pod("a", "Running")])
-    assert (found.create, found.delete, found.release) == (0, [], [])
-    assert found.status["active"] == 1
+    plan = at(1, job(), [pod("a", "Running")])
+    assert (plan.create, plan.delete, plan.release) == (0, [], [])
+    assert plan.status["active"] == 1
 
 
 def test_a_success_is_counted_and_completes_the_job() -> None:
-    found = at(5, job(), [pod("a", "Succeeded")])
-    assert found.status["succeeded"] == 1
-    assert names(found.release) == ["a"]
-    assert true_conditions(found) == {
+    plan = at(5, job(), [pod("a", "Succeeded")])
+    assert plan.status["succeeded"] == 1
+    assert names(plan.release) == ["a"]
+    assert true_conditions(plan) == {
         "SuccessCriteriaMet": "CompletionsReached",
         "Complete": "CompletionsReached",
     }
-    assert found.status["completionTime"] == format_time(START + timedelta(seconds=5))
-    assert "active" not in found.status
+    assert plan.status["completionTime"] == format_time(START + timedelta(seconds=5))
+    assert "active" not in plan.status
 
 
 def test_a_pod_is_counted_once() -> None:
@@ -84,12 +84,12 @@ def test_a_pod_is_counted_once() -> None:
 
 
 def test_a_failure_beyond_the_limit_fails_the_job() -> None:
-    found = at(1, job(), [pod("a", "Failed")])
-    assert found.status["failed"] == 1
-    assert true_conditions(found) == dict.fromkeys(
+    plan = at(1, job(), [pod("a", "Failed")])
+    assert plan.status["failed"] == 1
+    assert true_conditions(plan) == dict.fromkeys(
         ("FailureTarget", "Failed"), "BackoffLimitExceeded"
     )
-    assert [event.reason for event in found.events] == ["BackoffLimitExceeded"]
+    assert [event.reason for event in plan.events] == ["BackoffLimitExceeded"]
 
 
 def test_a_failure_within_the_limit_is_retried_after_a_backoff() -> None:
@@ -102,17 +102,17 @@ def test_a_failure_within_the_limit_is_retried_after_a_backoff() -> None:
 
 def test_the_backoff_doubles() -> None:
     status = {"startTime": AGO, "failed": 3}
-    found = at(0, job(status, backoffLimit=5), [pod("a", "Failed", tracked=False)])
-    assert found.requeue_after == 40.0
+    plan = at(0, job(status, backoffLimit=5), [pod("a", "Failed", tracked=False)])
+    assert plan.requeue_after == 40.0
 
 
 def test_the_deadline_deletes_the_pods_and_then_fails_the_job() -> None:
     running = pod("a", "Running")
-    found = at(10, job(activeDeadlineSeconds=10), [running])
-    assert names(found.delete) == ["a"]
-    assert true_conditions(found) == {"FailureTarget": "DeadlineExceeded"}
+    plan = at(10, job(activeDeadlineSeconds=10), [running])
+    assert names(plan.delete) == ["a"]
+    assert true_conditions(plan) == {"FailureTarget": "DeadlineExceeded"}
     terminating = pod("a", "Running", terminating=True)
-    still = at(11, job(found.status, activeDeadlineSeconds=10), [terminating])
+    still = at(11, job(plan.status, activeDeadlineSeconds=10), [terminating])
     assert "Failed" not in true_conditions(still)
     assert still.status["terminating"] == 1
     last = at(
@@ -127,17 +127,17 @@ def test_a_job_is_planned_again_at_its_deadline() -> None:
 
 
 def test_a_pod_deleted_before_it_had_a_node_counts_as_failed() -> None:
-    found = at(1, job(), [pod("a", "Pending", terminating=True, node="")])
-    assert found.status["failed"] == 1
-    assert names(found.release) == ["a"]
+    plan = at(1, job(), [pod("a", "Pending", terminating=True, node="")])
+    assert plan.status["failed"] == 1
+    assert names(plan.release) == ["a"]
 
 
 def test_suspending_deletes_the_pods_without_counting_them() -> None:
-    found = at(1, job(suspend=True), [pod("a", "Running")])
-    assert names(found.delete) == names(found.release) == ["a"]
-    assert true_conditions(found) == {"Suspended": "JobSuspended"}
-    assert "failed" not in found.status
-    resumed = at(9, job(found.status), [])
+    plan = at(1, job(suspend=True), [pod("a", "Running")])
+    assert names(plan.delete) == names(plan.release) == ["a"]
+    assert true_conditions(plan) == {"Suspended": "JobSuspended"}
+    assert "failed" not in plan.status
+    resumed = at(9, job(plan.status), [])
     assert true_conditions(resumed) == {}
     assert resumed.status["startTime"] == format_time(START + timedelta(seconds=9))
     assert resumed.create == 1
@@ -145,26 +145,26 @@ def test_suspending_deletes_the_pods_without_counting_them() -> None:
 
 def test_a_finished_job_releases_its_pods_and_does_nothing_else() -> None:
     done = at(1, job(), [pod("a", "Succeeded")]).status
-    found = at(2, job(done), [pod("a", "Succeeded"), pod("b", "Running")])
-    assert found.status == done
-    assert names(found.release) == ["a", "b"]
-    assert (found.create, found.delete) == (0, [])
+    plan = at(2, job(done), [pod("a", "Succeeded"), pod("b", "Running")])
+    assert plan.status == done
+    assert names(plan.release) == ["a", "b"]
+    assert (plan.create, plan.delete) == (0, [])
 
 
 def test_a_work_queue_is_complete_when_one_pod_succeeded_and_all_ended() -> None:
     queue = job(parallelism=2)
     del queue["spec"]["completions"]
-    found = at(1, queue, [pod("a", "Succeeded"), pod("b", "Running")])
-    assert true_conditions(found) == {}
-    assert found.create == 0
-    queue["status"] = found.status
+    plan = at(1, queue, [pod("a", "Succeeded"), pod("b", "Running")])
+    assert true_conditions(plan) == {}
+    assert plan.create == 0
+    queue["status"] = plan.status
     last = at(2, queue, [pod("a", "Succeeded", tracked=False), pod("b", "Succeeded")])
     assert "Complete" in true_conditions(last)
 
 
 def test_surplus_pods_are_deleted() -> None:
-    found = at(1, job(completions=5, parallelism=1), [pod("a", "Running"), pod("b", "Running")])
-    assert len(found.delete) == 1
+    plan = at(1, job(completions=5, parallelism=1), [pod("a", "Running"), pod("b", "Running")])
+    assert len(plan.delete) == 1
 
 
 @pytest.mark.parametrize("seconds", [2**31 - 1, 10**12])

@@ -224,3 +224,11 @@ def test_a_container_waits_for_a_missing_secret(client: Client) -> None:
     client.create(secrets, {"metadata": {"name": "late"}, "stringData": {"TOKEN": "t0"}})
     ended_job(client, "a")
     assert log(client, pods_of(client, "a")[0]) == "got t0\n"
+
+
+def test_a_job_with_very_long_deadlines_runs(client: Client) -> None:
+    spec = {"activeDeadlineSeconds": 10**12, "ttlSecondsAfterFinished": 2**31 - 1}
+    client.create(JOBS, job("a", "echo done", spec=spec, pod={"activeDeadlineSeconds": 10**12}))
+    assert "Complete" in conditions(ended_job(client, "a"))
+    client.create(JOBS, job("b"))
+    assert "Complete" in conditions(ended_job(client, "b"))
