@@ -1,8 +1,10 @@
 """The Job controller: execute the plan for each Job."""
 
+import random
 from collections.abc import Iterable
 from contextlib import suppress
 
+from sparktest.backoff import Backoff
 from sparktest.devcluster.admission import TRACKING
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.clock import Clock
@@ -16,7 +18,7 @@ from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 COMPONENT = "job-controller"
-MAX_RETRY_SECONDS = 60.0
+CREATE_BACKOFF = Backoff(first=1.0, cap=60.0)
 
 
 class JobController:
@@ -28,6 +30,7 @@ class JobController:
         self._recorder = recorder
         self._clock = clock
         self._create_failures: dict[str, int] = {}
+        self._rng = random.Random()  # noqa: S311 (jitter)
         self._loop = ControlLoop("jobs", self._handle, clock)
 
     def start(self) -> None:
@@ -76,7 +79,7 @@ class JobController:
         for _ in range(plan.create):
             if not self._create(job):
                 failures = self._create_failures[job["metadata"]["uid"]]
-                delay = min(2.0 ** (failures - 1), MAX_RETRY_SECONDS)
+                delay = CREATE_BACKOFF.delay(failures - 1, self._rng)
                 return min(delay, plan.requeue_after if plan.requeue_after is not None else delay)
         return plan.requeue_after
 
