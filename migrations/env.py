@@ -1,6 +1,6 @@
-"""Alembic's entry: runs the migrations on the connection, in the transaction, that it is given.
+"""Entry point of Alembic: run the migrations on the given connection, in its transaction.
 
-sparktest.api.store.migrate opens both and says why they look as they do.
+sparktest.api.store.migrate opens both.
 """
 
 from alembic import context

@@ -1,4 +1,4 @@
-"""ApiClient: the only caller of the HTTP API."""
+"""ApiClient: the client of the HTTP API."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -9,24 +9,23 @@ import msgspec
 
 from sparktest.domain import ControllerSeen, Definition, Run, RunPage, RunReport, StoredLog
 from sparktest.http import HttpTransport, StreamTimeoutError
-from sparktest.responses import Clean, Warn, cursor_of
+from sparktest.responses import Clean, Warn, read_cursor
 from sparktest.settings import Settings
 
 
 class ApiClient:
-    """Calls the API; every method answers values of sparktest.domain and raises its errors.
+    """Client of the API; its methods return values of sparktest.domain and raise its errors.
 
-    One client is one connection pool; threads may share it. Nothing is retried here: the caller
-    knows what may be repeated.
+    A client is a connection pool that threads may share. Nothing is retried here: the caller
+    knows which requests may be repeated.
 
     Args:
-        url: the API's address, with /api.
-        token: the bearer token, None for none.
-        cluster: the uid of the cluster that the caller controls; None for people.
-        clean: applied to every decoded JSON answer and every text of a header before it becomes a
-            value: the place where a program that shows text to people removes terminal escapes.
-        warn: called with every warning that comes with an answer.
-        seconds: how long an answer may take; None: as long as is usual.
+        url: the URL of the API, with /api.
+        token: the bearer token, if any.
+        cluster: the uid of the cluster of a controller; None for all other programs.
+        clean: applied to decoded JSON and to header texts, to remove terminal escapes.
+        warn: called with the text of every warning in a response.
+        timeout_seconds: timeout of a request; None for the default.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class ApiClient:
         cluster: str | None = None,
         clean: Clean | None = None,
         warn: Warn | None = None,
-        seconds: float | None = None,
+        timeout_seconds: float | None = None,
     ) -> None:
         self.url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -47,7 +46,7 @@ class ApiClient:
             headers,
             clean=clean or (lambda value: value),
             warn=warn or (lambda text: None),
-            seconds=seconds,
+            timeout_seconds=timeout_seconds,
         )
 
     @classmethod
@@ -57,10 +56,16 @@ class ApiClient:
         *,
         clean: Clean | None = None,
         warn: Warn | None = None,
-        seconds: float | None = None,
+        timeout_seconds: float | None = None,
     ) -> Self:
-        """A client of the API that the settings name, for a program that people use."""
-        return cls(settings.backend_url, settings.token, clean=clean, warn=warn, seconds=seconds)
+        """Create a client from the settings, for an interactive program."""
+        return cls(
+            settings.backend_url,
+            settings.token,
+            clean=clean,
+            warn=warn,
+            timeout_seconds=timeout_seconds,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +74,7 @@ class ApiClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; the client is not used afterwards."""
+        """Close the connections; the client cannot be used afterwards."""
         self._http.close()
 
     # --- runs ------------------------------------------------------------------------------------
@@ -88,7 +93,7 @@ class ApiClient:
         cursor: str | None = None,
         limit: int = 100,
     ) -> RunPage:
-        """A page of runs, newest first."""
+        """Return a page of runs, newest first."""
         params: dict[str, Any] = {
             "status": list(status),
             "origin": list(origin),
@@ -103,47 +108,47 @@ class ApiClient:
         }
         response = self._http.call("GET", "/test-runs", params=msgspec.to_builtins(params))
         runs = self._http.value(response, tuple[Run, ...])
-        return RunPage(runs=runs, next=cursor_of(response.links.get("next", {}).get("url")))
+        return RunPage(runs=runs, next=read_cursor(response.links.get("next", {}).get("url")))
 
     def get_run(self, run_id: str) -> Run:
-        """The run with this id."""
+        """Return the run with this id."""
         return self._http.value(self._http.call("GET", _run(run_id)), Run)
 
     def create_run(self, body: dict[str, Any]) -> Run:
-        """A new run of origin api, or the registered run of a TestRun (idempotent by uid)."""
+        """Create an API run, or register the run of a TestRun object (idempotent by uid)."""
         return self._http.value(self._http.call("POST", "/test-runs", json=body), Run)
 
     def delete_run(self, run_id: str) -> str | None:
-        """What is left to delete by hand (a kubectl command), None where nothing is."""
+        """Delete the run; return the kubectl command that deletes its TestRun object, if any."""
         remaining = self._http.call("DELETE", _run(run_id)).headers.get("SparkTest-Remaining")
         return str(self._http.clean(remaining)) if remaining else None
 
     def cancel_run(self, run_id: str) -> Run:
-        """The run, now asked to stop; its status follows when the controller has stopped it."""
+        """Request a cancel; the status changes once the controller has stopped the run."""
         return self._http.value(self._http.call("POST", f"{_run(run_id)}/cancel"), Run)
 
     def rerun_run(self, run_id: str) -> Run:
-        """A new API run that runs what this one ran."""
+        """Create a new API run with the spec of this run."""
         return self._http.value(self._http.call("POST", f"{_run(run_id)}/rerun"), Run)
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
-        """The run, now of this cluster. ConflictError when another cluster has it."""
+        """Claim the run for a cluster; raise ConflictError when another cluster has it."""
         return self._http.value(
             self._http.call("PUT", f"{_run(run_id)}/claim", json={"cluster": cluster}), Run
         )
 
     def report_run(self, run_id: str, report: RunReport) -> Run:
-        """The run as it stands after the report, applied or not."""
+        """Report the progress of a run; return the run, whether or not the report applied."""
         body = msgspec.to_builtins(report)
         return self._http.value(self._http.call("PUT", f"{_run(run_id)}/report", json=body), Run)
 
     # --- logs ------------------------------------------------------------------------------------
 
     def append_log(self, run_id: str, container: str, offset: int, data: bytes) -> int:
-        """The number of bytes stored after the append.
+        """Append to the log of a container; return the number of bytes then stored.
 
         Raises:
-            OffsetError: the chunk does not join what is stored; `stored` says where it ends.
+            OffsetError: the data does not match the stored log; `stored` is its length.
         """
         response = self._http.call(
             "PUT",
@@ -157,17 +162,17 @@ class ApiClient:
     def get_log(
         self, run_id: str, *, container: str | None = None, tail: int | None = None
     ) -> bytes:
-        """The stored log, or its last `tail` lines."""
+        """Return the stored log, or its last `tail` lines."""
         params = {"container": container, "tail": tail}
         return self._http.call("GET", f"{_run(run_id)}/logs", params=params).content
 
     def follow_log(
         self, run_id: str, *, container: str | None = None, offset: int = 0
     ) -> Iterator[bytes]:
-        """The log from a byte on, in chunks as they come, until the run has ended.
+        """Yield the log from `offset` on, in chunks as they arrive, until the run has ended.
 
         Raises:
-            UnavailableError: it was cut; what came so far tells where to go on.
+            UnavailableError: the stream was interrupted; continue after the bytes received.
         """
         while True:
             params = {"container": container, "follow": "true", "offset": offset}
@@ -182,38 +187,38 @@ class ApiClient:
     # --- definitions -----------------------------------------------------------------------------
 
     def list_definitions(self, *, q: str | None = None) -> tuple[Definition, ...]:
-        """All definitions, newest first."""
+        """Return all definitions, newest first."""
         found: list[Definition] = []
         params: dict[str, Any] = {"q": q, "limit": 1000}
         while True:
             response = self._http.call("GET", "/test-definitions", params=params)
             found += self._http.value(response, tuple[Definition, ...])
-            params["cursor"] = cursor_of(response.links.get("next", {}).get("url"))
+            params["cursor"] = read_cursor(response.links.get("next", {}).get("url"))
             if params["cursor"] is None:
                 return tuple(found)
 
     def get_definition(self, definition_id: str) -> Definition:
-        """The definition with this id."""
+        """Return the definition with this id."""
         return self._http.value(self._http.call("GET", _definition(definition_id)), Definition)
 
     def create_definition(self, body: dict[str, Any]) -> Definition:
-        """The new definition."""
+        """Create a definition."""
         return self._http.value(self._http.call("POST", "/test-definitions", json=body), Definition)
 
     def replace_definition(
         self, definition_id: str, body: dict[str, Any], *, version: int | None = None
     ) -> Definition:
-        """The definition, with what the body says and nothing else.
+        """Replace the definition; fields that the body does not have become empty.
 
         Raises:
-            PreconditionError: it has not this version any more.
+            PreconditionError: it has another version.
         """
         headers = {"If-Match": f'"{version}"'} if version is not None else {}
         response = self._http.call("PUT", _definition(definition_id), json=body, headers=headers)
         return self._http.value(response, Definition)
 
     def patch_definition(self, definition_id: str, body: dict[str, Any]) -> Definition:
-        """The definition after a JSON Merge Patch."""
+        """Apply a JSON Merge Patch to the definition."""
         response = self._http.call(
             "PATCH",
             _definition(definition_id),
@@ -223,26 +228,26 @@ class ApiClient:
         return self._http.value(response, Definition)
 
     def delete_definition(self, definition_id: str) -> None:
-        """Delete it; its runs keep their snapshots."""
+        """Delete the definition; its runs keep their snapshots."""
         self._http.call("DELETE", _definition(definition_id))
 
     def run_definition(self, definition_id: str, body: dict[str, Any] | None = None) -> Run:
-        """A new run of the definition, with the overrides of the body."""
+        """Create a run of the definition, with the overrides of the body."""
         response = self._http.call("POST", f"{_definition(definition_id)}/run", json=body or {})
         return self._http.value(response, Run)
 
     # --- the service -----------------------------------------------------------------------------
 
     def health(self) -> dict[str, Any]:
-        """`{status, timestamp}`; raises UnavailableError when the API or its store is away."""
+        """Return `{status, timestamp}`; raise UnavailableError when API or store do not answer."""
         return self._http.value(self._http.call("GET", "/health"), dict[str, Any])
 
     def ready(self) -> dict[str, Any]:
-        """`{status, timestamp}`; raises UnavailableError also when the store is not up to date."""
+        """Return `{status, timestamp}`; raise UnavailableError unless the store is up to date."""
         return self._http.value(self._http.call("GET", "/readyz", outside=True), dict[str, Any])
 
     def list_controllers(self) -> tuple[ControllerSeen, ...]:
-        """Every controller that ever spoke to the API, the one that spoke last first."""
+        """Return the controllers that ever sent a request, the latest first."""
         response = self._http.call("GET", "/controllers")
         return self._http.value(response, tuple[ControllerSeen, ...])
 

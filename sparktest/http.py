@@ -1,4 +1,4 @@
-"""The wire: requests to the HTTP API, and its answers as values or errors."""
+"""HTTP transport: send requests to the API, and return values or raise errors."""
 
 import socket
 from collections.abc import Iterator
@@ -9,30 +9,30 @@ import msgspec
 import requests
 
 from sparktest.errors import UnavailableError
-from sparktest.responses import Clean, Warn, error_of, warnings_of
+from sparktest.responses import Clean, Warn, read_error, read_warnings
 
 CONNECT_TIMEOUT_SECONDS = 3.05
 READ_TIMEOUT_SECONDS = 30.0
-# A test may be silent for as long as it likes, and a dead connection is silent too: after this
-# long a follower asks again from where it is.
+# A silent test and a dead connection look the same: after this time, a follower requests the
+# rest of the log again.
 STREAM_TIMEOUT_SECONDS = 60.0
 
 T = TypeVar("T")
 
 
 class StreamTimeoutError(UnavailableError):
-    """Nothing came for so long that the connection may be dead."""
+    """Error for a stream without data for so long that the connection may be dead."""
 
 
 class HttpTransport:
-    """Sends requests below one address over one connection pool; `sparktest.client` says which.
+    """Connection pool for requests below one URL.
 
     Args:
-        url: what every path begins with.
+        url: prefix of every path.
         headers: sent with every request.
-        clean: applied to every decoded JSON answer and every text of a header.
-        warn: called with every warning that comes with an answer.
-        seconds: how long to wait for a connection, and for an answer; None: as usual.
+        clean: applied to decoded JSON and to header texts.
+        warn: called with the text of every warning in a response.
+        timeout_seconds: timeout of connecting and of a response; None for the defaults.
     """
 
     def __init__(
@@ -42,37 +42,39 @@ class HttpTransport:
         *,
         clean: Clean,
         warn: Warn,
-        seconds: float | None = None,
+        timeout_seconds: float | None = None,
     ) -> None:
         self.url = url
         self.clean = clean
         self._warn = warn
-        self._seconds = seconds
+        self._timeout_seconds = timeout_seconds
         self._session = requests.Session()
-        # No proxies and no .netrc from the environment: both would see or replace the token.
+        # Ignore proxies and .netrc of the environment: they would see or replace the token.
         self._session.trust_env = False
         self._session.headers.update(headers)
 
     def close(self) -> None:
-        """Close the connections; the wire is not used afterwards."""
+        """Close the connections; the transport cannot be used afterwards."""
         self._session.close()
 
     def call(
         self, method: str, path: str, *, outside: bool = False, **kw: Any
     ) -> requests.Response:
-        """The answer; its errors are raised as the server raised them.
+        """Send a request; return the response or raise the error that the server raised.
 
-        `outside`: the path is beside /api, not below it.
+        With `outside`, the path is not below /api.
         """
         url = self.url.removesuffix("/api") if outside else self.url
-        with self._answering():
-            return self._send(method, f"{url}{path}", self._seconds or READ_TIMEOUT_SECONDS, **kw)
+        with self._mapped_errors():
+            return self._send(
+                method, f"{url}{path}", self._timeout_seconds or READ_TIMEOUT_SECONDS, **kw
+            )
 
     def stream(self, path: str, params: dict[str, Any]) -> Iterator[bytes]:
-        """The body of a GET in chunks as they come; StreamTimeoutError when it may be dead."""
+        """Yield the body of a GET in chunks; raise StreamTimeoutError when it may be dead."""
         url, request = f"{self.url}{path}", {"params": params, "stream": True}
         with (
-            self._answering(),
+            self._mapped_errors(),
             self._send("GET", url, STREAM_TIMEOUT_SECONDS, **request) as response,
         ):
             try:
@@ -83,28 +85,26 @@ class HttpTransport:
                 raise
 
     def value(self, response: requests.Response, kind: type[T]) -> T:
-        """The JSON document of an answer as a value, safe to show."""
+        """Return the cleaned JSON of a response as a value of this type."""
         try:
             return msgspec.convert(self.clean(msgspec.json.decode(response.content)), kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise UnavailableError(
-                f"{self.url} answered something that SparkTest's API would not: {error}"
-            ) from error
+            raise UnavailableError(f"{self.url} sent an invalid response: {error}") from error
 
-    def _send(self, method: str, url: str, silence: float, **kw: Any) -> requests.Response:
+    def _send(self, method: str, url: str, read_timeout: float, **kw: Any) -> requests.Response:
         response = self._session.request(
             method,
             url,
-            timeout=(self._seconds or CONNECT_TIMEOUT_SECONDS, silence),
+            timeout=(self._timeout_seconds or CONNECT_TIMEOUT_SECONDS, read_timeout),
             allow_redirects=False,
             **kw,
         )
-        for text in warnings_of(response.headers, self.clean):
+        for text in read_warnings(response.headers, self.clean):
             self._warn(text)
         if response.status_code < 300:
             return response
         with response:
-            raise error_of(
+            raise read_error(
                 response.status_code,
                 response.reason,
                 response.headers,
@@ -113,7 +113,7 @@ class HttpTransport:
             )
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _mapped_errors(self) -> Iterator[None]:
         try:
             yield
         except requests.RequestException as error:
@@ -123,7 +123,7 @@ class HttpTransport:
 
 
 def _timed_out(error: requests.RequestException) -> bool:
-    # Of a stream requests says so in words only.
+    # For a stream, requests reports a timeout only in its message.
     return isinstance(error, requests.Timeout) or "Read timed out" in str(error)
 
 
@@ -136,7 +136,7 @@ def _is_unknown_host(error: BaseException) -> bool:
 
 
 def _cause(error: requests.RequestException) -> str:
-    """One line without the layers that requests and urllib3 wrap around it."""
+    """Return the cause in one line, without the wrappers of requests and urllib3."""
     if _timed_out(error):
         return "timed out"
     if isinstance(error, requests.exceptions.SSLError):

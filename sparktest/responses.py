@@ -1,4 +1,4 @@
-"""What an answer of the API says beside its document: error, warnings, next page. Pure."""
+"""Read the errors, warnings and next-page links of API responses. Pure."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import msgspec
 
 from sparktest.errors import FieldError, OffsetError, SparkTestError, for_status
 
-# RFC 9111: 299 is a warning that stays; the text is in quotes.
+# RFC 7234: 299 is a persistent warning, with a quoted text.
 WARNING = re.compile(r'\b299 \S+ ("(?:[^"\\]|\\.)*")')
 
 Clean = Callable[[Any], Any]
@@ -18,25 +18,25 @@ Warn = Callable[[str], None]
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """The part of problem+json (RFC 9457) that we read."""
+    """The fields of problem+json (RFC 9457) that the client reads."""
 
     detail: str = ""
     errors: tuple[FieldError, ...] = ()
     stored: int | None = None
 
 
-def error_of(
+def read_error(
     status: int, reason: str, headers: Mapping[str, str], body: bytes, clean: Clean
 ) -> SparkTestError:
-    """The error that the server raised, of the same class.
+    """Return the error that the server raised, of the same class.
 
     Args:
-        status: 300 or more. A redirect is an error: the API sends none, and to follow one would
-            hand on the token.
-        reason: the text behind the status.
-        headers: by their names in any case.
-        body: of any kind; only problem+json is read.
-        clean: makes text safe to show.
+        status: 300 or more. A redirect is an error: the API sends none, and following one could
+            leak the token.
+        reason: the text after the status.
+        headers: case-insensitive.
+        body: of any type; only problem+json is read.
+        clean: makes text safe to display.
     """
     problem = _problem(headers.get("Content-Type", ""), body, clean)
     detail = problem.detail or clean(f"HTTP {status} {reason}".rstrip())
@@ -50,8 +50,8 @@ def error_of(
     )
 
 
-def warnings_of(headers: Mapping[str, str], clean: Clean) -> list[str]:
-    """The texts of the `Warning: 299` headers, in order."""
+def read_warnings(headers: Mapping[str, str], clean: Clean) -> list[str]:
+    """Return the texts of the `Warning: 299` headers, in order."""
     texts: list[str] = []
     for quoted in WARNING.findall(headers.get("Warning", "")):
         try:
@@ -61,8 +61,8 @@ def warnings_of(headers: Mapping[str, str], clean: Clean) -> list[str]:
     return texts
 
 
-def cursor_of(url: str | None) -> str | None:
-    """The cursor of the page after this one, None on the last."""
+def read_cursor(url: str | None) -> str | None:
+    """Return the cursor in the URL of the next page, None without one."""
     try:
         found = parse_qs(urlsplit(url or "").query).get("cursor")
     except ValueError:

@@ -101,11 +101,11 @@ def test_all_pages_of_definitions_are_read(
     send = HttpTransport._send
 
     def one_at_a_time(
-        self: HttpTransport, method: str, path: str, silence: float, **kw: Any
+        self: HttpTransport, method: str, path: str, read_timeout: float, **kw: Any
     ) -> Any:
         if method == "GET":
             kw["params"]["limit"] = 1
-        return send(self, method, path, silence, **kw)
+        return send(self, method, path, read_timeout, **kw)
 
     monkeypatch.setattr(HttpTransport, "_send", one_at_a_time)
 

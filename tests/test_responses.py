@@ -122,12 +122,12 @@ def test_a_retry_after_that_is_no_number_of_seconds_is_none(
 )
 def test_warnings_are_handed_on(api: ScriptedApi, header: str, texts: list[str]) -> None:
     api.scripts = [answer(RUN, headers={"Warning": header})]
-    said: list[str] = []
+    warnings: list[str] = []
 
-    with ApiClient(api.url, warn=said.append) as client:
+    with ApiClient(api.url, warn=warnings.append) as client:
         client.create_run({})
 
-    assert said == texts
+    assert warnings == texts
 
 
 def test_every_text_is_cleaned_wherever_it_comes_from(api: ScriptedApi) -> None:
@@ -137,16 +137,16 @@ def test_every_text_is_cleaned_wherever_it_comes_from(api: ScriptedApi) -> None:
         problem(422, detail=bad, errors=[{"pointer": bad, "detail": bad}]),
         answer(status=204, body=b"", headers={"SparkTest-Remaining": "kubectl \x1b[2Jdelete"}),
     ]
-    said: list[str] = []
+    warnings: list[str] = []
 
-    with ApiClient(api.url, clean=clean, warn=said.append) as client:
+    with ApiClient(api.url, clean=clean, warn=warnings.append) as client:
         run = client.get_run("1")
         with pytest.raises(InvalidError) as raised:
             client.create_run({})
         remaining = client.delete_run("1")
 
     assert run.name == "ab"
-    assert said == ["ab"]
+    assert warnings == ["ab"]
     assert raised.value.detail == "ab"
     assert raised.value.errors == ({"pointer": "ab", "detail": "ab"},)
     assert remaining == "kubectl delete"

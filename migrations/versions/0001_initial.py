@@ -20,7 +20,7 @@ def upgrade() -> None:
     _executors_and_definitions()
     _suites()
     _runs()
-    _found_by()
+    _labels_and_search_terms()
     _logs_and_tombstones()
 
 
@@ -209,7 +209,7 @@ def _of_run(table: str, primary_key: list[str], *columns: sa.schema.SchemaItem) 
     )
 
 
-def _found_by() -> None:
+def _labels_and_search_terms() -> None:
     _of_run(
         "test_run_labels",
         ["key", "value", "run_seq"],

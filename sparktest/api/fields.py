@@ -34,10 +34,10 @@ def camel(name: str) -> str:
 
 
 class Schema(ma.Schema):
-    """A schema with camelCase names on the wire, in which null is the same as not given.
+    """Schema with camelCase keys, in which null is the same as not given.
 
-    `from_cluster`: whoever sends it hands on what a cluster said and cannot send anything else,
-    so what no database can store is replaced, where others are refused.
+    `replace_nul`: the texts come from the cluster and the sender cannot change them, so the
+    character NUL, which no database can store, is replaced instead of refused.
     """
 
     replace_nul: ClassVar[bool] = False

@@ -17,7 +17,7 @@ from sparktest.settings import Settings
 
 
 class UnresolvedError(InvalidError):
-    """The spec of a run cannot be resolved; `reason` is the reason of the failed run."""
+    """Error for a spec that cannot be resolved; `reason` is the reason of the failed run."""
 
     def __init__(self, pointer: str, reason: str, message: str) -> None:
         field: FieldError = {"pointer": pointer, "detail": message}

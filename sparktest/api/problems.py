@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """An error, as in RFC 9457; `stored` is the end of the log that an append did not match."""
+    """An error, as in RFC 9457; `stored` is the length of the log after a refused append."""
 
     type: str
     title: str

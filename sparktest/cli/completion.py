@@ -107,7 +107,9 @@ def api_completion(
         used = value if isinstance(value, tuple) else ()
         try:
             settings = load_settings({"backend_url": context.params.get("backend_url")})
-            with ApiClient.from_settings(settings, clean=clean, seconds=TIMEOUT_SECONDS) as client:
+            with ApiClient.from_settings(
+                settings, clean=clean, timeout_seconds=TIMEOUT_SECONDS
+            ) as client:
                 found = list(items(client, incomplete))
         except (SparkTestError, ExitError):
             return []

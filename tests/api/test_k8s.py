@@ -13,7 +13,7 @@ NOW = "2026-05-01T12:00:00Z"
 
 
 class Cluster:
-    """A cluster with these Jobs, each with a pod that has said something."""
+    """A cluster with these Jobs, each with a pod that has answer something."""
 
     def __init__(self, *jobs):
         self.jobs = list(jobs)
@@ -66,16 +66,16 @@ class TestHealth:
             raise UnavailableError("connection refused")
 
         monkeypatch.setattr(cluster, "has_resource", away)
-        said = answered(client.get("/api/k8s/health"), 200)
-        assert (said["kubernetes_connected"], said["error"]) == (False, "connection refused")
+        answer = answered(client.get("/api/k8s/health"), 200)
+        assert (answer["kubernetes_connected"], answer["error"]) == (False, "connection refused")
 
     def test_without_a_cluster_the_way_out_is_told(self, client, tmp_path, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", "")
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-        said = answered(client.get("/api/k8s/health"), 200)
-        assert said["kubernetes_connected"] is False
-        assert "KUBECONFIG" in said["error"]
+        answer = answered(client.get("/api/k8s/health"), 200)
+        assert answer["kubernetes_connected"] is False
+        assert "KUBECONFIG" in answer["error"]
         assert "KUBECONFIG" in answered(client.get("/api/k8s/jobs"), 503)["detail"]
 
 
@@ -121,8 +121,8 @@ class TestStatus:
         run = create(client)
         report(client, run["id"], status)
         for url in (f"/api/k8s/status/{run['jobName']}", f"/api/k8s/jobs/{run['jobName']}/status"):
-            said = answered(client.get(url), 200)
-            assert said == {"job_name": run["jobName"], "status": word, "timestamp": NOW}
+            answer = answered(client.get(url), 200)
+            assert answer == {"job_name": run["jobName"], "status": word, "timestamp": NOW}
 
     @pytest.mark.parametrize(
         ("status", "word"),
@@ -158,15 +158,15 @@ class TestLogs:
             data=lines,
             content_type="application/octet-stream",
         )
-        said = answered(client.get(f"/api/k8s/logs/{run['jobName']}"), 200)
-        assert said["logs"].splitlines()[0] == "line 200"
-        assert said["logs"].endswith("line 1199\n")
-        assert (said["job_name"], said["status"]) == (run["jobName"], "pending")
+        answer = answered(client.get(f"/api/k8s/logs/{run['jobName']}"), 200)
+        assert answer["logs"].splitlines()[0] == "line 200"
+        assert answer["logs"].endswith("line 1199\n")
+        assert (answer["job_name"], answer["status"]) == (run["jobName"], "pending")
 
     def test_an_unknown_job_of_ours_is_told_from_its_pod(self, client, cluster):
         cluster.jobs = [job(active=1)]
-        said = answered(client.get("/api/k8s/logs/job-1"), 200)
-        assert said == {
+        answer = answered(client.get("/api/k8s/logs/job-1"), 200)
+        assert answer == {
             "job_name": "job-1",
             "pod_name": "pod-of-u",
             "logs": "log of pod-of-u\n�\n",
@@ -176,15 +176,15 @@ class TestLogs:
 
     def test_a_job_without_a_pod_has_no_log_yet(self, client, cluster):
         cluster.jobs = [job(uid="no-pod")]
-        said = answered(client.get("/api/k8s/logs/job-1"), 200)
-        assert (said["pod_name"], said["logs"]) == ("", "")
+        answer = answered(client.get("/api/k8s/logs/job-1"), 200)
+        assert (answer["pod_name"], answer["logs"]) == ("", "")
 
 
 class TestDelete:
     def test_a_live_run_is_cancelled(self, client):
         run = create(client)
-        said = answered(client.delete(f"/api/k8s/jobs/{run['jobName']}"), 200)
-        assert run["id"] in said["message"]
+        answer = answered(client.delete(f"/api/k8s/jobs/{run['jobName']}"), 200)
+        assert run["id"] in answer["message"]
         assert get(client, run["id"])["cancelRequestedAt"] == NOW
 
     def test_a_run_that_has_ended_is_left_alone(self, client):

@@ -24,12 +24,12 @@ from sparktest.api.server import serve
 from sparktest.settings import load
 serve(load())
 """
-PATIENCE = 20
+TIMEOUT_SECONDS = 20
 
 
 @contextmanager
 def running(database_url: str, **environment: str):
-    """The process and its address, once it serves."""
+    """Start the server; yield the process and its URL."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         env={
@@ -52,10 +52,10 @@ def running(database_url: str, **environment: str):
         process.communicate()
 
 
-def until(holds):
-    """Wait until it holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
+def wait_until(condition):
+    """Wait until the condition holds."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -67,9 +67,9 @@ def address(tmp_path_factory):
         yield address
 
 
-def raw(address: str, data: bytes) -> bytes:
+def send_raw(address: str, data: bytes) -> bytes:
     host, _, port = address.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_SECONDS) as client:
         client.sendall(data)
         response = b""
         while part := client.recv(65536):
@@ -79,59 +79,61 @@ def raw(address: str, data: bytes) -> bytes:
 
 def test_it_serves_over_a_database_that_it_made_itself(address):
     assert address.startswith("http://127.0.0.1:")
-    assert requests.get(f"{address}/readyz", timeout=PATIENCE).json()["status"] == "healthy"
+    assert requests.get(f"{address}/readyz", timeout=TIMEOUT_SECONDS).json()["status"] == "healthy"
 
 
 @pytest.mark.parametrize(
     ("request_line", "status"), [(b"NONSENSE", 400), (b"GET /" + b"a" * 9000 + b" HTTP/1.1", 414)]
 )
 def test_what_is_no_request_gets_a_problem_too(address, request_line, status):
-    head, _, body = raw(address, request_line + b"\r\nHost: x\r\n\r\n").partition(b"\r\n\r\n")
+    head, _, body = send_raw(address, request_line + b"\r\nHost: x\r\n\r\n").partition(b"\r\n\r\n")
     assert b"application/problem+json" in head
     assert json.loads(body)["status"] == status
 
 
 def test_a_follower_hears_a_line_while_the_run_goes_on(address):
     runs = f"{address}/api/test-runs"
-    run = requests.post(runs, json=adhoc(), timeout=PATIENCE).json()["id"]
-    heard: list[bytes] = []
+    run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
+    received: list[bytes] = []
 
     def follow():
         url = f"{runs}/{run}/logs?follow=true"
-        with requests.get(url, stream=True, timeout=PATIENCE) as response:
-            heard.extend(response.iter_content(chunk_size=None))
-        heard.append(b"END")
+        with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as response:
+            received.extend(response.iter_content(chunk_size=None))
+        received.append(b"END")
 
     follower = threading.Thread(target=follow)
     follower.start()
     log = f"{runs}/{run}/logs/test"
     kind = {"Content-Type": "application/octet-stream"}
-    requests.put(f"{log}?offset=0", data=b"one\n", headers=kind, timeout=PATIENCE)
-    until(lambda: heard == [b"one\n"])
-    requests.put(f"{log}?offset=4", data=b"two\n", headers=kind, timeout=PATIENCE)
-    requests.put(f"{runs}/{run}/report", json={"status": "succeeded"}, timeout=PATIENCE)
-    follower.join(PATIENCE)
-    assert heard == [b"one\n", b"two\n", b"END"]
+    requests.put(f"{log}?offset=0", data=b"one\n", headers=kind, timeout=TIMEOUT_SECONDS)
+    wait_until(lambda: received == [b"one\n"])
+    requests.put(f"{log}?offset=4", data=b"two\n", headers=kind, timeout=TIMEOUT_SECONDS)
+    requests.put(f"{runs}/{run}/report", json={"status": "succeeded"}, timeout=TIMEOUT_SECONDS)
+    follower.join(TIMEOUT_SECONDS)
+    assert received == [b"one\n", b"two\n", b"END"]
 
 
 def test_followers_that_go_away_make_room_for_others(address):
     runs = f"{address}/api/test-runs"
-    run = requests.post(runs, json=adhoc(), timeout=PATIENCE).json()["id"]
+    run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
     kind = {"Content-Type": "application/octet-stream"}
-    requests.put(f"{runs}/{run}/logs/test?offset=0", data=b"x", headers=kind, timeout=PATIENCE)
+    requests.put(
+        f"{runs}/{run}/logs/test?offset=0", data=b"x", headers=kind, timeout=TIMEOUT_SECONDS
+    )
     url = f"{runs}/{run}/logs?follow=true"
-    followers = [requests.get(url, stream=True, timeout=PATIENCE) for _ in range(64)]
+    followers = [requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) for _ in range(64)]
     assert {follower.status_code for follower in followers} == {200}
-    assert requests.get(url, timeout=PATIENCE).status_code == 503
-    assert requests.get(f"{address}/livez", timeout=PATIENCE).status_code == 200
+    assert requests.get(url, timeout=TIMEOUT_SECONDS).status_code == 503
+    assert requests.get(f"{address}/livez", timeout=TIMEOUT_SECONDS).status_code == 200
     for follower in followers:
         follower.close()
 
     def has_room() -> bool:
-        with requests.get(url, stream=True, timeout=PATIENCE) as response:
+        with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as response:
             return response.status_code == 200
 
-    until(has_room)
+    wait_until(has_room)
 
 
 def test_a_reload_by_sighup_keeps_serving(tmp_path):
@@ -139,9 +141,9 @@ def test_a_reload_by_sighup_keeps_serving(tmp_path):
         process.send_signal(signal.SIGHUP)
         # The new worker replaces the old one; both serve the same listener.
         for _ in range(20):
-            assert requests.get(f"{address}/livez", timeout=PATIENCE).status_code == 200
+            assert requests.get(f"{address}/livez", timeout=TIMEOUT_SECONDS).status_code == 200
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
         assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -149,17 +151,17 @@ def test_a_reload_by_sighup_keeps_serving(tmp_path):
 def test_a_stop_cuts_followers_and_ends_the_process_well(kind, tmp_path):
     with databases.empty(kind, tmp_path) as url, running(url) as (process, address):
         runs = f"{address}/api/test-runs"
-        run = requests.post(runs, json=adhoc(), timeout=PATIENCE).json()["id"]
+        run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
         log = {"Content-Type": "application/octet-stream"}
         url = f"{runs}/{run}/logs"
-        requests.put(f"{url}/test?offset=0", data=b"one", headers=log, timeout=PATIENCE)
-        with requests.get(f"{url}?follow=true", stream=True, timeout=PATIENCE) as response:
+        requests.put(f"{url}/test?offset=0", data=b"one", headers=log, timeout=TIMEOUT_SECONDS)
+        with requests.get(f"{url}?follow=true", stream=True, timeout=TIMEOUT_SECONDS) as response:
             parts = response.iter_content(chunk_size=None)
             assert next(parts) == b"one"
             process.send_signal(signal.SIGTERM)
             with pytest.raises(requests.exceptions.ChunkedEncodingError):
                 list(parts)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
         assert (process.returncode, out, err) == (0, "", "")
 
 

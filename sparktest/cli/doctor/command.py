@@ -55,7 +55,9 @@ def _checked(settings: Settings) -> Iterator[Check]:
     cluster = connect(settings)
     try:
         uid = None if isinstance(cluster, Check) else cluster_uid(cluster)
-        with ApiClient.from_settings(settings, clean=clean, seconds=API_TIMEOUT_SECONDS) as client:
+        with ApiClient.from_settings(
+            settings, clean=clean, timeout_seconds=API_TIMEOUT_SECONDS
+        ) as client:
             yield from api_checks(client, cluster=uid)
         if isinstance(cluster, Check):
             yield cluster
