@@ -13,7 +13,7 @@ NOW = "2026-05-01T12:00:00Z"
 
 
 class Cluster:
-    """A cluster with these Jobs, each with a pod that has answer something."""
+    """A cluster with these Jobs, each with a pod that has a log."""
 
     def __init__(self, *jobs):
         self.jobs = list(jobs)
