@@ -123,10 +123,10 @@ def fill(folder: Path) -> None:
         uid = resources.create(testruns, "default", testrun, Options())["metadata"]["uid"]
         run = run_of(number, name, uid)
         resources.create(JOB_KIND, "default", build_job(run), Options())
-        entry = resources.entry(JOB_KIND, "default", run.job_name)
+        entry = resources.stored(JOB_KIND, "default", run.job_name)
         resources.set_status(JOB_KIND, entry, partial(dict.update, status=COMPLETE))
         ended = {"phase": "Succeeded", "runId": run.id, "jobName": run.job_name}
-        entry = resources.entry(testruns, "default", name)
+        entry = resources.stored(testruns, "default", name)
         resources.set_status(testruns, entry, partial(dict.update, status=ended))
     store.close()
 

@@ -88,30 +88,30 @@ class Api:
 
     def _get(self, request: Request, target: Target, representation: Representation) -> Response:
         return Response(
-            representation.encode(self.resources.entry(target.kind, target.namespace, target.name))
+            representation.encode(self.resources.stored(target.kind, target.namespace, target.name))
         )
 
     def _list(self, request: Request, target: Target, representation: Representation) -> Response:
         store = self.resources.store
         with store.lock:
             version = store.version
-            entries = store.entries(target.kind.key, target.namespace)
+            objects = store.objects(target.kind.key, target.namespace)
         if request.query.get("continue"):
             version, after = _decode_continue(
                 request.query["continue"], store.history(target.kind.key).floor
             )
-            entries = [entry for entry in entries if (entry.namespace, entry.name) > after]
+            objects = [stored for stored in objects if (stored.namespace, stored.name) > after]
         predicate = _selector(request, target)
         if predicate:
-            entries = [entry for entry in entries if predicate(entry)]
+            objects = [stored for stored in objects if predicate(stored)]
         meta: dict[str, Any] = {"resourceVersion": str(version)}
         limit = request.number("limit") or 0
-        if 0 < limit < len(entries):
+        if 0 < limit < len(objects):
             if not predicate:
-                meta["remainingItemCount"] = len(entries) - limit
-            entries = entries[:limit]
-            meta["continue"] = _encode_continue(version, entries[-1])
-        return Response(representation.encode_list(entries, meta))
+                meta["remainingItemCount"] = len(objects) - limit
+            objects = objects[:limit]
+            meta["continue"] = _encode_continue(version, objects[-1])
+        return Response(representation.encode_list(objects, meta))
 
     def _watch(self, request: Request, target: Target, representation: Representation) -> Response:
         options = WatchOptions(
@@ -139,7 +139,7 @@ class Api:
 
     def _update(self, request: Request, target: Target, representation: Representation) -> Response:
         body = request.json()
-        self.resources.entry(target.kind, target.namespace, target.name)
+        self.resources.stored(target.kind, target.namespace, target.name)
         if target.kind.custom and not _resource_version(body):
             text = "Invalid value: 0x0: must be specified for an update"
             causes = [cause("Invalid", "metadata.resourceVersion", text)]
@@ -174,19 +174,19 @@ class Api:
 
     def _delete(self, request: Request, target: Target, representation: Representation) -> Response:
         warnings: list[str] = []
-        entry = self.resources.entry(target.kind, target.namespace, target.name)
-        gone = delete(self.resources, target.kind, entry, _delete_options(request), warnings)
+        stored = self.resources.stored(target.kind, target.namespace, target.name)
+        gone = delete(self.resources, target.kind, stored, _delete_options(request), warnings)
         return Response(msgspec.json.encode(gone), headers=warning_headers(warnings))
 
     def _delete_collection(
         self, request: Request, target: Target, representation: Representation
     ) -> Response:
         options, predicate = _delete_options(request), _selector(request, target)
-        entries = self.resources.store.entries(target.kind.key, target.namespace)
-        chosen = [entry for entry in entries if not predicate or predicate(entry)]
-        for entry in chosen:
-            if self.resources.store.get(*entry.key):
-                delete(self.resources, target.kind, entry, options)
+        objects = self.resources.store.objects(target.kind.key, target.namespace)
+        chosen = [stored for stored in objects if not predicate or predicate(stored)]
+        for stored in chosen:
+            if self.resources.store.get(*stored.key):
+                delete(self.resources, target.kind, stored, options)
         return Response(
             representation.encode_list(
                 chosen, {"resourceVersion": str(self.resources.store.version)}

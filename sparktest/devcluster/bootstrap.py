@@ -18,7 +18,7 @@ ADDRESS = "127.0.0.1"
 
 def bootstrap(store: Store, kinds: Kinds, resources: Resources) -> None:
     """Serve the stored CRDs, and create the namespaces and the node if they are missing."""
-    for entry in store.entries(CRDS.key):
+    for entry in store.objects(CRDS.key):
         kinds.put(entry.decode())
     store.subscribe(lambda event: _on_event(event, kinds, resources))
     for name in SYSTEM_NAMESPACES:
@@ -33,17 +33,17 @@ def _ensure(resources: Resources, kind: Kind, obj: Object) -> StoredObject:
     name = obj["metadata"]["name"]
     if resources.store.get(kind.key, "", name) is None:
         resources.create(kind, "", obj, Options())
-    return resources.entry(kind, "", name)
+    return resources.stored(kind, "", name)
 
 
 def _on_event(event: WatchEvent, kinds: Kinds, resources: Resources) -> None:
     """Serve the kind of a new CRD at once; give a new namespace its ServiceAccount."""
-    if event.entry.kind == CRDS.key:
+    if event.object.kind == CRDS.key:
         serve = kinds.drop if event.type == "DELETED" else kinds.put
-        serve(event.entry.decode())
-    elif event.entry.kind == NAMESPACES.key and event.type == "ADDED":
+        serve(event.object.decode())
+    elif event.object.kind == NAMESPACES.key and event.type == "ADDED":
         account = {"metadata": {"name": "default"}}
-        resources.create(ACCOUNTS, event.entry.name, account, Options())
+        resources.create(ACCOUNTS, event.object.name, account, Options())
 
 
 def _node_status(clock: Clock) -> Object:

@@ -32,7 +32,7 @@ class GarbageCollector:
         """Handle all existing objects, and every change."""
         self._store.subscribe(self._on_event)
         for kind in self._kinds.stored():
-            for entry in self._store.entries(kind.key):
+            for entry in self._store.objects(kind.key):
                 self._on_event(WatchEvent("ADDED", entry, None))
         self._loop.add_after(SWEEP, SWEEP_INTERVAL_SECONDS)
         self._loop.start()
@@ -42,7 +42,7 @@ class GarbageCollector:
         self._loop.stop()
 
     def _on_event(self, event: WatchEvent) -> None:
-        entry = event.entry
+        entry = event.object
         if event.type != "DELETED":
             # Most changes do not matter here, which the encoded JSON shows: decoding is expensive.
             new_owned = event.type == "ADDED" and entry.owners
@@ -113,9 +113,9 @@ class GarbageCollector:
     def _delete_all(self, keys: list[str], namespace: str) -> bool:
         """Delete all objects of some kinds; return True when none is left."""
         for key in keys:
-            for entry in self._store.entries(key, namespace):
+            for entry in self._store.objects(key, namespace):
                 self._delete_entry(entry)
-        return not any(self._store.entries(key, namespace) for key in keys)
+        return not any(self._store.objects(key, namespace) for key in keys)
 
     def _delete_entry(self, entry: StoredObject) -> None:
         kind = self._kinds.by_key(entry.kind)
@@ -159,7 +159,7 @@ class GarbageCollector:
     def _sweep(self) -> float:
         """Delete Events of more than an hour ago; return the seconds until the next sweep."""
         now = self._clock.now()
-        for entry in self._store.entries(EVENTS.key):
+        for entry in self._store.objects(EVENTS.key):
             event = entry.decode()
             last = event.get("lastTimestamp") or event["metadata"]["creationTimestamp"]
             if deadline(last, EVENT_TTL_SECONDS) < now:

@@ -36,7 +36,7 @@ class JobController:
     def start(self) -> None:
         """Handle all existing Jobs, and every change of a Job or pod."""
         self._store.subscribe(self._on_event)
-        for entry in [*self._store.entries(JOBS.key), *self._store.entries(PODS.key)]:
+        for entry in [*self._store.objects(JOBS.key), *self._store.objects(PODS.key)]:
             self._on_event(WatchEvent("MODIFIED", entry, None))
         self._loop.start()
 
@@ -45,7 +45,7 @@ class JobController:
         self._loop.stop()
 
     def _on_event(self, event: WatchEvent) -> None:
-        entry = event.entry
+        entry = event.object
         if entry.kind == JOBS.key:
             self._loop.add((entry.namespace, entry.name, entry.uid))
         elif entry.kind == PODS.key:

@@ -46,7 +46,7 @@ class Kubelet:
         if killed:
             LOG.warning("killed leftover processes count=%d", len(killed))
         known = set()
-        for entry in self._resources.store.entries(PODS.key):
+        for entry in self._resources.store.objects(PODS.key):
             known.add(entry.uid)
             if _is_active(entry):
                 self._mark_lost(entry)
@@ -88,7 +88,7 @@ class Kubelet:
         return worker is None or worker.log_is_complete(container)
 
     def _on_event(self, event: WatchEvent) -> None:
-        entry = event.entry
+        entry = event.object
         if entry.kind in (SECRETS.key, CONFIGMAPS.key):
             self._wake_waiting(entry.namespace)
         if entry.kind != PODS.key:

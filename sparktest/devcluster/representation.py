@@ -30,8 +30,8 @@ def negotiate(accept: str) -> str:
     Raises:
         StatusError: 406, the server has none of them.
     """
-    for entry in accept.split(","):
-        media_type, *rest = (part.strip() for part in entry.split(";"))
+    for media_range in accept.split(","):
+        media_type, *rest = (part.strip() for part in media_range.split(";"))
         parameters = dict(part.partition("=")[::2] for part in rest)
         if media_type not in JSON_TYPES:
             continue
@@ -63,13 +63,13 @@ class Representation:
         # Items of a list of a built-in kind carry no apiVersion and kind: the list does.
         self._head = b"" if kind.custom else head[:-1] + b","
 
-    def encode(self, entry: StoredObject) -> bytes:
+    def encode(self, stored: StoredObject) -> bytes:
         """Return one stored object as JSON."""
         if self.name == "Table":
-            return self._table([entry], {"resourceVersion": str(entry.version)})
+            return self._table([stored], {"resourceVersion": str(stored.version)})
         if self.name == "" and self.kind.stored_as == self.kind.api_version:
-            return entry.raw
-        obj = entry.decode()
+            return stored.raw
+        obj = stored.decode()
         obj["apiVersion"] = self.kind.api_version
         return msgspec.json.encode(partial_metadata(obj) if self.name else obj)
 
@@ -79,35 +79,35 @@ class Representation:
             return msgspec.json.encode(partial_metadata(obj))
         return msgspec.json.encode(obj)
 
-    def encode_list(self, entries: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
+    def encode_list(self, objects: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
         """Return a list as JSON; `meta` is the metadata of the list."""
         if self.name == "Table":
-            return self._table(entries, meta)
+            return self._table(objects, meta)
         kind, version = self.kind.list_kind, self.kind.api_version
         if self.name:
             kind, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
         head = msgspec.json.encode({"kind": kind, "apiVersion": version, "metadata": meta})
-        items = b",".join(self._encode_item(entry) for entry in entries)
+        items = b",".join(self._encode_item(stored) for stored in objects)
         return head[:-1] + b',"items":[' + items + b"]}"
 
-    def _encode_item(self, entry: StoredObject) -> bytes:
-        raw = self.encode(entry)
+    def _encode_item(self, stored: StoredObject) -> bytes:
+        raw = self.encode(stored)
         if self.name == "" and self._head and raw.startswith(self._head):
             return b"{" + raw[len(self._head) :]
         return raw
 
-    def _table(self, entries: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
-        document = table(self.kind, entries, meta, self.include, self.clock.now())
+    def _table(self, objects: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
+        document = table(self.kind, objects, meta, self.include, self.clock.now())
         return msgspec.json.encode(document)
 
 
 def table(
-    kind: Kind, entries: Sequence[StoredObject], meta: dict[str, Any], include: str, now: datetime
+    kind: Kind, objects: Sequence[StoredObject], meta: dict[str, Any], include: str, now: datetime
 ) -> Object:
     """Return the Table that `kubectl get` prints; for `include` see Representation."""
     rows = []
-    for entry in entries:
-        obj = entry.decode()
+    for stored in objects:
+        obj = stored.decode()
         obj["apiVersion"] = kind.api_version
         row: Object = {"cells": _cells(kind, obj, now)}
         if include != "None":

@@ -58,20 +58,20 @@ class Resources:
         self.store = store
         self.clock = clock
 
-    def entry(self, kind: Kind, namespace: str, name: str) -> StoredObject:
+    def stored(self, kind: Kind, namespace: str, name: str) -> StoredObject:
         """Return the current version of an object.
 
         Raises:
             StatusError: 404, there is no such object.
         """
-        entry = self.store.get(kind.key, namespace, name)
-        if entry is None:
+        stored = self.store.get(kind.key, namespace, name)
+        if stored is None:
             raise not_found(kind.plural, kind.group, name)
-        return entry
+        return stored
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         """Return an object in the version of `kind`; for errors see entry()."""
-        obj = self.entry(kind, namespace, name).decode()
+        obj = self.stored(kind, namespace, name).decode()
         obj["apiVersion"] = kind.api_version
         return obj
 
@@ -140,15 +140,15 @@ class Resources:
                 return obj
             return self.remove(kind, obj) if released(obj) else self._stored(kind, obj)
 
-    def set_status(self, kind: Kind, entry: StoredObject, change: ChangeInPlace) -> Object:
+    def set_status(self, kind: Kind, stored: StoredObject, change: ChangeInPlace) -> Object:
         """Apply a change of a controller without validation; return the object.
 
         Nothing happens if the object is gone or another one has its name.
         """
         with self.store.lock:
-            current = self.store.get(*entry.key)
-            if current is None or current.uid != entry.uid:
-                return entry.decode()
+            current = self.store.get(*stored.key)
+            if current is None or current.uid != stored.uid:
+                return stored.decode()
             obj = current.decode()
             change(obj)
             if obj == current.decode():
@@ -245,10 +245,10 @@ class Resources:
             raise invalid(kind.kind, kind.group, obj["metadata"].get("name", ""), causes)
 
     def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
-        entry = self.store.get(NAMESPACES.key, "", namespace)
-        if entry is None:
+        stored = self.store.get(NAMESPACES.key, "", namespace)
+        if stored is None:
             raise not_found("namespaces", "", namespace)
-        if entry.decode()["metadata"].get("deletionTimestamp"):
+        if stored.decode()["metadata"].get("deletionTimestamp"):
             why = f"unable to create new content in namespace {namespace} because it is being"
             error = forbidden(kind.plural, kind.group, name, f"{why} terminated")
             causes = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]

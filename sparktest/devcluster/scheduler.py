@@ -32,7 +32,7 @@ class Scheduler:
     def start(self) -> None:
         """Handle all existing pods, and every change of a pod."""
         self._resources.store.subscribe(self._on_event)
-        for entry in self._resources.store.entries(PODS.key):
+        for entry in self._resources.store.objects(PODS.key):
             self._loop.add((entry.namespace, entry.name, entry.uid))
         self._loop.start()
 
@@ -41,7 +41,7 @@ class Scheduler:
         self._loop.stop()
 
     def _on_event(self, event: WatchEvent) -> None:
-        entry = event.entry
+        entry = event.object
         if entry.kind == PODS.key:
             self._loop.add((entry.namespace, entry.name, entry.uid))
 

@@ -22,12 +22,12 @@ def parse_selector(kind: Kind, labels: str, fields: str) -> Predicate | None:
         StatusError: 400, invalid syntax or an unsupported field.
     """
     predicates = [*_label_predicates(labels), *_field_predicates(kind, fields)]
-    return (lambda entry: all(test(entry) for test in predicates)) if predicates else None
+    return (lambda stored: all(test(stored) for test in predicates)) if predicates else None
 
 
 def _label_predicates(text: str) -> list[Predicate]:
     return [
-        lambda entry, requirement=requirement: requirement(entry.labels)  # type: ignore[misc]
+        lambda stored, requirement=requirement: requirement(stored.labels)  # type: ignore[misc]
         for requirement in label_requirements(text)
     ]
 
@@ -81,12 +81,12 @@ def _field_predicates(kind: Kind, text: str) -> list[Predicate]:
 
 def _field_predicate(kind: Kind, field: str, value: str, *, wanted: bool) -> Predicate:
     if field == "metadata.name":
-        return lambda entry: (entry.name == value) == wanted
+        return lambda stored: (stored.name == value) == wanted
     if field == "metadata.namespace":
-        return lambda entry: (entry.namespace == value) == wanted
+        return lambda stored: (stored.namespace == value) == wanted
     if field not in kind.fields:
         raise bad_request(_unsupported_message(kind, field))
-    return lambda entry: (field_text(entry.decode(), field) == value) == wanted
+    return lambda stored: (field_text(stored.decode(), field) == value) == wanted
 
 
 def _unsupported_message(kind: Kind, field: str) -> str:

@@ -47,7 +47,7 @@ class History:
         with self._changed:
             self._events.append(event)
             if len(self._events) > 2 * MAX_EVENTS:
-                self.discard(self._events[MAX_EVENTS - 1].entry.version)
+                self.discard(self._events[MAX_EVENTS - 1].object.version)
             self._changed.notify_all()
 
     def discard(self, version: int) -> None:
@@ -76,7 +76,7 @@ class History:
 
 
 def _version(event: WatchEvent) -> int:
-    return event.entry.version
+    return event.object.version
 
 
 class Store:
@@ -115,12 +115,12 @@ class Store:
         """Return the current version of an object, or None."""
         return self._kinds[kind].get((namespace, name))
 
-    def entries(self, kind: str, namespace: str = "") -> list[StoredObject]:
+    def objects(self, kind: str, namespace: str = "") -> list[StoredObject]:
         """Return the objects of a kind by namespace and name; "" stands for all namespaces."""
         with self.lock:
-            entries = self._kinds[kind].copy()
-        keys = sorted(key for key in entries if not namespace or key[0] == namespace)
-        return [entries[key] for key in keys]
+            objects = self._kinds[kind].copy()
+        keys = sorted(key for key in objects if not namespace or key[0] == namespace)
+        return [objects[key] for key in keys]
 
     def by_uid(self, uid: str) -> StoredObject | None:
         """Return the object with this uid, or None."""
@@ -130,30 +130,30 @@ class Store:
         """Return the objects that have an owner with this uid."""
         with self.lock:
             found = [self._uids.get(dependent) for dependent in self._dependents.get(uid, ())]
-        return [entry for entry in found if entry]
+        return [stored for stored in found if stored]
 
     def put(self, kind: str, obj: Object) -> StoredObject:
         """Store an object under the next version, in place of the one with its name."""
         with self.lock:
             meta = obj["metadata"]
             before = self.get(kind, meta.get("namespace", ""), meta["name"])
-            entry = self._next_version(kind, obj)
-            self._save(entry)
-            self._index(entry)
-            self._notify(WatchEvent("MODIFIED" if before else "ADDED", entry, before))
-            return entry
+            stored = self._next_version(kind, obj)
+            self._save(stored)
+            self._index(stored)
+            self._notify(WatchEvent("MODIFIED" if before else "ADDED", stored, before))
+            return stored
 
     def remove(self, kind: str, obj: Object) -> StoredObject:
         """Remove an object; return its last state under the next version."""
         with self.lock:
             meta = obj["metadata"]
-            entry = self._next_version(kind, obj)
-            self._save(entry, gone=True)
+            stored = self._next_version(kind, obj)
+            self._save(stored, gone=True)
             before = self._kinds[kind].pop((meta.get("namespace", ""), meta["name"]), None)
             if before:
                 self._unindex(before)
-            self._notify(WatchEvent("DELETED", entry, before))
-            return entry
+            self._notify(WatchEvent("DELETED", stored, before))
+            return stored
 
     def history(self, kind: str) -> History:
         """Return the events of a kind since this process started."""
@@ -164,51 +164,51 @@ class Store:
 
     def clear(self, kept: Callable[[StoredObject], bool]) -> None:
         """Remove the objects that `kept` rejects, without events: for a store without clients."""
-        gone = [entry for entry in self._uids.values() if not kept(entry)]
+        gone = [stored for stored in self._uids.values() if not kept(stored)]
         with self.lock, self._database as database:
             database.execute("BEGIN")
-            database.executemany(DELETE, [entry.key for entry in gone])
-        for entry in gone:
-            del self._kinds[entry.kind][entry.namespace, entry.name]
-            self._unindex(entry)
+            database.executemany(DELETE, [stored.key for stored in gone])
+        for stored in gone:
+            del self._kinds[stored.kind][stored.namespace, stored.name]
+            self._unindex(stored)
 
     def _next_version(self, kind: str, obj: Object) -> StoredObject:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         return stored_object(kind, obj, msgspec.json.encode(obj))
 
-    def _save(self, entry: StoredObject, *, gone: bool = False) -> None:
+    def _save(self, stored: StoredObject, *, gone: bool = False) -> None:
         try:
             with self._database as database:  # committed at its end, or not at all
                 database.execute("BEGIN")
                 if gone:
-                    database.execute(DELETE, entry.key)
+                    database.execute(DELETE, stored.key)
                 else:
-                    database.execute(PUT, (*entry.key, entry.raw))
+                    database.execute(PUT, (*stored.key, stored.raw))
                 database.execute("UPDATE version SET value = ?", (self.version,))
         except sqlite3.Error as error:
             text = f"the dev cluster cannot store the object: {error}"
             raise StatusError(500, "InternalError", text) from error
 
-    def _index(self, entry: StoredObject) -> None:
-        before = self._kinds[entry.kind].get((entry.namespace, entry.name))
+    def _index(self, stored: StoredObject) -> None:
+        before = self._kinds[stored.kind].get((stored.namespace, stored.name))
         if before:
             self._unindex(before)
-        self._kinds[entry.kind][(entry.namespace, entry.name)] = entry
-        self._uids[entry.uid] = entry
-        for owner in entry.owners:
-            self._dependents[owner].add(entry.uid)
+        self._kinds[stored.kind][(stored.namespace, stored.name)] = stored
+        self._uids[stored.uid] = stored
+        for owner in stored.owners:
+            self._dependents[owner].add(stored.uid)
 
-    def _unindex(self, entry: StoredObject) -> None:
-        self._uids.pop(entry.uid, None)
-        for owner in entry.owners:
+    def _unindex(self, stored: StoredObject) -> None:
+        self._uids.pop(stored.uid, None)
+        for owner in stored.owners:
             uids = self._dependents[owner]
-            uids.discard(entry.uid)
+            uids.discard(stored.uid)
             if not uids:
                 del self._dependents[owner]
 
     def _notify(self, event: WatchEvent) -> None:
-        self.history(event.entry.kind).add(event)
+        self.history(event.object.kind).add(event)
         for subscriber in self._subscribers:
             subscriber(event)
 

@@ -41,7 +41,7 @@ class WatchEvent(NamedTuple):
     """A change: the type is ADDED, MODIFIED or DELETED; `before` is the replaced version."""
 
     type: str
-    entry: StoredObject
+    object: StoredObject
     before: StoredObject | None
 
 

@@ -58,13 +58,13 @@ def watch(
     end = time.monotonic() + seconds
     with store.lock:
         current = store.version
-        initial = store.entries(kind.key, options.namespace) if options.version is None else []
+        initial = store.objects(kind.key, options.namespace) if options.version is None else []
     if options.version is not None and options.version > current:
         yield error_line(expired(f"Too large resource version: {options.version}"))
         return
     version = current if options.version is None else options.version
-    chosen = [entry for entry in initial if not options.predicate or options.predicate(entry)]
-    lines = [line("ADDED", render(entry)) for entry in chosen]
+    chosen = [stored for stored in initial if not options.predicate or options.predicate(stored)]
+    lines = [line("ADDED", render(stored)) for stored in chosen]
     if options.mark_initial:
         lines.append(bookmark(kind, version, initial=True))
     yield b"".join(lines) or None
@@ -75,7 +75,7 @@ def watch(
             yield error_line(expired(f"too old resource version: {version} ({history.floor})"))
             return
         if events:
-            version = events[-1].entry.version
+            version = events[-1].object.version
         lines = [text for event in events if (text := _event_line(event, options, render))]
         if options.bookmarks and time.monotonic() - marked >= BOOKMARK_SECONDS:
             marked = time.monotonic()
@@ -94,18 +94,18 @@ def _known_version(store: Store, history: History, version: int) -> int:
 
 def _event_line(event: WatchEvent, options: WatchOptions, render: Render) -> bytes:
     """Return the line for an event; empty if no object that the client selected is affected."""
-    entry, before = event.entry, event.before
-    if options.namespace and entry.namespace != options.namespace:
+    stored, before = event.object, event.before
+    if options.namespace and stored.namespace != options.namespace:
         return b""
     if options.predicate is None:
-        return line(event.type, render(entry))
+        return line(event.type, render(stored))
     selected_before = before is not None and options.predicate(before)
-    selected_now = event.type != "DELETED" and options.predicate(entry)
+    selected_now = event.type != "DELETED" and options.predicate(stored)
     if selected_before and selected_now:
-        return line("MODIFIED", render(entry))
+        return line("MODIFIED", render(stored))
     if selected_now:
-        return line("ADDED", render(entry))
-    return line("DELETED", render(entry)) if selected_before else b""
+        return line("ADDED", render(stored))
+    return line("DELETED", render(stored)) if selected_before else b""
 
 
 def line(kind: str, raw: bytes) -> bytes:

@@ -60,8 +60,8 @@ class FaultEnvironment:
         return self.cluster.kinds.find("sparktest.dev", "v1alpha1", "testruns")
 
     def _count_job(self, event: WatchEvent) -> None:
-        if event.entry.kind == JOBS.key and event.type == "ADDED":
-            self.jobs[event.entry.labels.get(RUN_ID, "")] += 1
+        if event.object.kind == JOBS.key and event.type == "ADDED":
+            self.jobs[event.object.labels.get(RUN_ID, "")] += 1
 
     def apply(self, name: str, script: str = SCRIPT, **spec: Any) -> None:
         """Create a TestRun."""
@@ -83,7 +83,7 @@ class FaultEnvironment:
 
     def entries(self, kind: Kind) -> list[StoredObject]:
         """Return the objects of a kind."""
-        return self.cluster.store.entries(kind.key, NAMESPACE)
+        return self.cluster.store.objects(kind.key, NAMESPACE)
 
     def delete(self, kind: Kind, entry: StoredObject) -> None:
         """Delete an object, in the background."""

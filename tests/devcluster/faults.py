@@ -145,7 +145,7 @@ class Faults:
             notes["tests/clock-offset"] = str(clock.offset_seconds)
 
         for kind in (JOBS, PODS):
-            for entry in self._cluster.store.entries(kind.key):
+            for entry in self._cluster.store.objects(kind.key):
                 resources.set_status(kind, entry, touch)
 
     def _add(self, calls: Calls, **fields: Any) -> None:

@@ -23,7 +23,7 @@ def thing(name: str, uid: str = "", **meta: Any) -> dict[str, Any]:
 def events_after(store: Store, version: int) -> list[tuple[str, str]]:
     found = store.history(KIND).after(version, 0)
     assert found is not None
-    return [(event.type, event.entry.name) for event in found]
+    return [(event.type, event.object.name) for event in found]
 
 
 def test_every_write_has_the_next_version(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_restart_keeps_objects_and_continues_versions(tmp_path: Path) -> None:
     gone = store.remove(KIND, store.put(KIND, thing("b")).decode())
     store.close()
     again = Store(tmp_path / "db")
-    (entry,) = again.entries(KIND)
+    (entry,) = again.objects(KIND)
     assert (entry.name, entry.labels, entry.owners) == ("a", {"x": "y"}, ("o",))
     assert again.by_uid("uid-a") == entry
     assert again.dependents("o") == [entry]
@@ -55,12 +55,12 @@ def test_a_failed_write_stores_nothing_and_the_next_can_succeed(tmp_path: Path) 
     store._database.execute("PRAGMA max_page_count = 1")  # a disk that is full
     with pytest.raises(StatusError, match="cannot store the object: database or disk is full"):
         store.put(KIND, thing("b", text="x" * 100_000))
-    assert store.entries(KIND) == [kept]
+    assert store.objects(KIND) == [kept]
     store._database.execute("PRAGMA max_page_count = 1000000")
     store.put(KIND, thing("b", text="x" * 100_000))
     store.close()
     again = Store(tmp_path / "db")
-    assert [entry.name for entry in again.entries(KIND)] == ["a", "b"]
+    assert [entry.name for entry in again.objects(KIND)] == ["a", "b"]
     again.close()
 
 
@@ -98,7 +98,7 @@ def test_a_write_wakes_a_waiting_reader(tmp_path: Path) -> None:
     waiting.start()
     store.put(KIND, thing("a"))
     waiting.join(10)
-    assert [event.entry.name for event in found] == ["a"]
+    assert [event.object.name for event in found] == ["a"]
     store.close()
 
 
@@ -108,12 +108,12 @@ def test_lists_are_in_order_of_namespace_and_name(tmp_path: Path) -> None:
         obj = thing(name, f"{namespace}{name}")
         obj["metadata"]["namespace"] = namespace
         store.put(KIND, obj)
-    assert [(e.namespace, e.name) for e in store.entries(KIND)] == [
+    assert [(e.namespace, e.name) for e in store.objects(KIND)] == [
         ("a", "y"),
         ("a", "z"),
         ("b", "x"),
     ]
-    assert [e.name for e in store.entries(KIND, "a")] == ["y", "z"]
+    assert [e.name for e in store.objects(KIND, "a")] == ["y", "z"]
     store.close()
 
 
@@ -132,7 +132,7 @@ def test_a_list_and_the_events_after_it_give_the_current_state(
     version = store.version
     for index, (name, verb) in enumerate(writes):
         if index == at:
-            listed = {e.name: e.uid for e in store.entries(KIND)}
+            listed = {e.name: e.uid for e in store.objects(KIND)}
             version = store.version
         if verb == "put":
             store.put(KIND, thing(name, f"{name}-{index}"))
@@ -140,10 +140,10 @@ def test_a_list_and_the_events_after_it_give_the_current_state(
             store.remove(KIND, thing(name))
     for event in store.history(KIND).after(version, 0) or ():
         if event.type == "DELETED":
-            listed.pop(event.entry.name)
+            listed.pop(event.object.name)
         else:
-            listed[event.entry.name] = event.entry.uid
-    expected = {e.name: e.uid for e in store.entries(KIND)}
+            listed[event.object.name] = event.object.uid
+    expected = {e.name: e.uid for e in store.objects(KIND)}
     if at < len(writes):
         assert listed == expected
     store.close()
