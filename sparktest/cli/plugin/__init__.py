@@ -19,7 +19,7 @@ COMMANDS = {
         (
             "describe",
             "show:describe",
-            "Show all about TestRuns, with their Events and the commands that go on from there.",
+            "Show all fields of TestRuns, their Events, and commands for what to do next.",
         ),
         ("list", "show:list_", "List TestRuns, newest first, or those of these names."),
         ("logs", "logs:logs", "Print the log of a TestRun's pod."),

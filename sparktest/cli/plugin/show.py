@@ -53,7 +53,7 @@ def list_(kube: KubeContext, names: tuple[str, ...], all_namespaces: bool, outpu
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=TESTRUN)
 @uses_cluster
 def describe(kube: KubeContext, names: tuple[str, ...]) -> None:
-    """Show all about TestRuns, with their Events and the commands that go on from there."""
+    """Show all fields of TestRuns, their Events, and commands for what to do next."""
     now = datetime.now(UTC)
     for index, name in enumerate(names):
         testrun = kube.testrun(plain_name(name))
