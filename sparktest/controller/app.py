@@ -81,7 +81,7 @@ class Controller:
         # Not before the caches have synced: a TestRun that has not been seen yet would look like
         # one that is gone, and the first poll tells the API that this controller is ready.
         self._workers.start()
-        log.info("controller works workers=%d", WORKERS)
+        log.info("controller started workers=%d", WORKERS)
         if not stopping.is_set():
             self._api_run_poller.start()
         # With a timeout: a signal that the kernel delivers to a thread that is just starting

@@ -228,5 +228,5 @@ class Informer(Generic[T]):
         else:
             self.problem = f"{type(error).__name__}: {error}"
             log.error("watch failed resource=%s", self._resource.plural, exc_info=error)
-        asked = getattr(error, "retry_after", None) or 0.0
-        return max(self._timings.backoff.delay(failures, self._rng), asked)
+        retry_after = getattr(error, "retry_after", None) or 0.0
+        return max(self._timings.backoff.delay(failures, self._rng), retry_after)

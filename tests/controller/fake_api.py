@@ -1,4 +1,4 @@
-"""A fake at the API's door: its side of the contract with a controller."""
+"""A fake of the HTTP API, as the controller uses it."""
 
 import itertools
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from tests.controller.faults import Faults
 
 
 class FakeApi:
-    """The API's side of the contract with a controller: runs, reports, logs, tombstones."""
+    """Runs, reports, logs and tombstones of deleted runs; replaces ApiClient."""
 
     def __init__(self, clock: Callable[[], datetime], faults: Faults) -> None:
         self.runs: dict[str, Run] = {}
@@ -117,10 +117,10 @@ class FakeApi:
                 raise OffsetError("does not join", stored=len(stored))
             return len(self.logs[run_id])
 
-    # --- the world's own hand --------------------------------------------------------------------
+    # --- changes by tests ------------------------------------------------------------------------
 
     def add(self, **fields: Any) -> Run:
-        """A new pending run."""
+        """Add a pending run."""
         run_id = f"00000000-0000-4000-8000-{next(self._ids):012d}"
         given: dict[str, Any] = {
             "id": run_id,
@@ -138,7 +138,7 @@ class FakeApi:
         return self.runs[run_id]
 
     def change(self, run_id: str, **fields: Any) -> Run:
-        """The run with other fields and the next version."""
+        """Change fields of a run; its version grows if any of them differs."""
         run = self.runs[run_id]
         changed = msgspec.structs.replace(
             run, **fields, version=run.version + 1, updated_at=self._clock()
@@ -156,7 +156,7 @@ class FakeApi:
         self.deleted |= {run_id, (run.k8s_ref and run.k8s_ref.uid) or run_id}
 
     def _no_definition(self) -> dict[str, Any]:
-        """A run of a definition that is not there has ended before it begins; none is there."""
+        """Return the fields of a run whose definition does not exist: it has failed already."""
         failure = Failure(
             class_=FailureClass.CONFIG, reason="DefinitionNotFound", message="no such definition"
         )

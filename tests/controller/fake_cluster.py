@@ -1,4 +1,4 @@
-"""A fake at the cluster's door, with the rules of the API server that the controller relies on."""
+"""A fake of Cluster, with the rules of the API server that the controller relies on."""
 
 import copy
 import itertools
@@ -8,6 +8,7 @@ from typing import Any
 
 from sparktest.errors import ConflictError, InvalidError, NotFoundError
 from sparktest.kube.cluster import JOBS, PODS, Listing, Resource
+from sparktest.merge_patch import merge_patch
 from tests.controller.faults import Faults
 
 Object = dict[str, Any]
@@ -17,18 +18,18 @@ Patch = Object | Objects
 
 
 class FakeCluster:
-    """Objects by resource, namespace and name; writes as the API server does them.
+    """Objects by resource, namespace and name; writes behave as those of the API server.
 
     Attributes:
-        changed: all versions of all objects in order; a deleted one has None as object.
-        refuse: an error for creates of a resource, while it is there.
-        on_write: told of every write before it is done: verb, resource, namespace, name.
+        changed: all versions of all objects in order; None is the object of a deletion.
+        create_errors: the error that a create of a resource raises.
+        writes: verb, resource and name of every write, in order.
     """
 
     def __init__(self, clock: Callable[[], datetime], faults: Faults) -> None:
         self.objects: dict[tuple[Resource, str, str], Object] = {}
         self.changed: list[tuple[Resource, str, str, Object | None]] = []
-        self.refuse: dict[Resource, Exception] = {}
+        self.create_errors: dict[Resource, Exception] = {}
         self.writes: list[tuple[str, Resource, str]] = []
         self._clock = clock
         self._faults = faults
@@ -69,8 +70,8 @@ class FakeCluster:
         name = manifest["metadata"]["name"]
         with self._faults.around():
             self.writes.append(("create", resource, name))
-            if resource in self.refuse:
-                raise self.refuse[resource]
+            if resource in self.create_errors:
+                raise self.create_errors[resource]
             if (resource, namespace or "", name) in self.objects:
                 raise ConflictError(f'{resource.plural} "{name}" already exists')
             return self.put(resource, manifest)
@@ -91,7 +92,7 @@ class FakeCluster:
             if isinstance(body, list):
                 _json_patch(obj, body)
             else:
-                _merge(obj, body)
+                obj = merge_patch(obj, body)
             if obj["metadata"]["uid"] != before["metadata"]["uid"]:
                 raise ConflictError("the uid is that of another object")
             if subresource is None and "status" in before:
@@ -114,10 +115,10 @@ class FakeCluster:
                 raise ConflictError("the uid is that of another object")
             self.remove(resource, namespace or "", name)
 
-    # --- the world's own hand --------------------------------------------------------------------
+    # --- changes by tests ------------------------------------------------------------------------
 
     def put(self, resource: Resource, obj: Object) -> Object:
-        """Store the object as its next version; without finalizers a deleted one goes."""
+        """Store the object as its next version; a deleted one without finalizers is removed."""
         obj = copy.deepcopy(obj)
         metadata = obj["metadata"]
         metadata.setdefault("uid", f"{next(self._uids):08x}-0000-4000-8000-000000000000")
@@ -134,7 +135,7 @@ class FakeCluster:
         return copy.deepcopy(obj)
 
     def remove(self, resource: Resource, namespace: str, name: str) -> None:
-        """Delete the object: at once, or when its finalizers are off."""
+        """Delete the object: now, or when it has no finalizers any more."""
         obj = self.get(resource, namespace, name)
         if obj["metadata"].get("finalizers"):
             if "deletionTimestamp" not in obj["metadata"]:
@@ -145,28 +146,16 @@ class FakeCluster:
         self.changed.append((resource, namespace, name, None))
 
     def all(self, resource: Resource) -> Objects:
-        """Copies of all objects of the kind."""
+        """Return copies of all objects of the kind."""
         return [copy.deepcopy(obj) for key, obj in self.objects.items() if key[0] == resource]
 
     def jobs_created(self) -> Names:
-        """The names of the Jobs that were created, in order."""
+        """Return the names of the Jobs that were created, in order."""
         seen: dict[str, str] = {}
         for resource, _, name, obj in self.changed:
             if resource == JOBS and obj is not None:
                 seen.setdefault(obj["metadata"]["uid"], name)
         return list(seen.values())
-
-
-def _merge(target: Object, patch: Object) -> None:
-    for key, value in patch.items():
-        if value is None:
-            target.pop(key, None)
-        elif isinstance(value, dict):
-            if not isinstance(target.get(key), dict):
-                target[key] = {}
-            _merge(target[key], value)
-        else:
-            target[key] = value
 
 
 def _json_patch(obj: Object, patch: list[Object]) -> None:
@@ -200,4 +189,4 @@ def _check_finalizers(before: Object, after: Object) -> None:
 
 
 class ForbiddenOrInvalidError(InvalidError):
-    """What the API server answers to a finalizer on an object that is being deleted."""
+    """The error for a new finalizer on an object that is being deleted."""

@@ -76,7 +76,7 @@ class Controller:
         self.queue[key] = None
 
     def work(self) -> None:
-        """Bring every key in the queue on once; one that fails stays in it."""
+        """Reconcile every key in the queue once; one that fails stays in it."""
         keys, self.queue = list(self.queue), {}
         for key in keys:
             try:
@@ -92,19 +92,19 @@ class Controller:
             self.api_run_poller.step()
 
     def deliver(self) -> None:
-        """Have all watches bring what is new."""
+        """Deliver all changes to the caches."""
         for resource in (TESTRUNS, JOBS, PODS):
             self.caches.deliver(resource)
 
     def time_passed(self) -> None:
-        """Have the keys worked on whose time has come."""
+        """Queue the keys that are due."""
         for key, at in list(self.requeue_after.items()):
             if at <= self.environment.now:
                 del self.requeue_after[key]
                 self.add(key)
 
     def plans(self) -> dict[Key, list[Any]]:
-        """What it would still do."""
+        """Return the steps that are left, for each key that has any."""
         environment = self.environment
         keys = {parse_testrun(obj).key for obj in environment.cluster.all(TESTRUNS)}
         keys |= {
@@ -131,7 +131,7 @@ class Controller:
 
 
 class FakeEnvironment(FakeKubernetes):
-    """Everything, with hands to move each part one step."""
+    """All parts, with a method for each thing that can happen to one of them."""
 
     def __init__(self, controllers: int = 1) -> None:
         self.now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -143,7 +143,7 @@ class FakeEnvironment(FakeKubernetes):
 
     @property
     def controller(self) -> Controller:
-        """The first of them."""
+        """The first controller."""
         return self.controllers[0]
 
     def restart(self, which: int = 0) -> None:

@@ -18,7 +18,7 @@ class FakeKubernetes:
     now: datetime
 
     def job_controller(self) -> None:
-        """Make, end and delete what belongs to Jobs, as far as that goes now."""
+        """Sync all Jobs with their pods, and delete the objects whose owner is gone."""
         owners = {obj["metadata"]["uid"] for obj in self.cluster.objects.values()}
         for job in self.cluster.all(JOBS):
             owner = job["metadata"].get("ownerReferences", [{}])[0].get("uid")
@@ -52,8 +52,8 @@ class FakeKubernetes:
         if job.get("status", {}).get("startTime"):
             # Its pod is gone: backoffLimit is 0.
             self._condition(job, "Failed", "BackoffLimitExceeded")
-        elif PODS in self.cluster.refuse:
-            self._refused(job, self.cluster.refuse[PODS])
+        elif PODS in self.cluster.create_errors:
+            self._creation_failed(job, self.cluster.create_errors[PODS])
         else:
             job["status"] = {"startTime": _text(self.now)}
             self.cluster.put(PODS, pod_of(self.cluster.put(JOBS, job)))
@@ -67,10 +67,10 @@ class FakeKubernetes:
         job["status"] = job.get("status", {}) | {"conditions": [*conditions, found]}
         self.cluster.put(JOBS, job)
 
-    def _refused(self, job: Object, error: Exception) -> None:
+    def _creation_failed(self, job: Object, error: Exception) -> None:
         uid = job["metadata"]["uid"]
         event = {
-            "metadata": {"name": f"refused-{uid}", "namespace": NAMESPACE},
+            "metadata": {"name": f"failed-create-{uid}", "namespace": NAMESPACE},
             "involvedObject": {"kind": "Job", "uid": uid},
             "reason": "FailedCreate",
             "message": str(error),
@@ -90,7 +90,7 @@ class FakeKubernetes:
         self.cluster.put(PODS, pod)
 
     def container(self, pod: Object, state: Object, phase: str, **status: Any) -> None:
-        """Bring the test's container into that state."""
+        """Set the state of the test's container."""
         pod["spec"]["nodeName"] = "node1"
         pod["status"] |= {"phase": phase, **status}
         pod["status"]["containerStatuses"] = [{"name": "test", "state": state}]
@@ -100,7 +100,7 @@ class FakeKubernetes:
         self.container(pod, {"running": {"startedAt": _text(self.now)}}, "Running")
 
     def end_container(self, pod: Object, code: int = 0, **status: Any) -> None:
-        """End the container with that code, if it runs."""
+        """End the container with this exit code, if it runs."""
         if parse_pod(pod).container.kind != "running":
             return
         (status_of_test,) = pod["status"]["containerStatuses"]
@@ -114,7 +114,7 @@ class FakeKubernetes:
         self.container(pod, {"terminated": ended}, phase, **status)
 
     def enforce_deadlines(self) -> None:
-        """End the pods that were given no time, as a stop does."""
+        """End the pods whose deadline was set to one second, as a stop does."""
         for pod in self.pods():
             if pod["spec"]["activeDeadlineSeconds"] != 1 or parse_pod(pod).is_terminal:
                 continue

@@ -1,4 +1,4 @@
-"""What goes wrong with writes: refused before, answer lost after, or the process dies."""
+"""Faults of writes: the request or the response is lost, or the process dies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,14 @@ from sparktest.errors import UnavailableError
 
 
 class CrashError(BaseException):
-    """The process dies here."""
+    """The process dies."""
 
 
 class Faults:
-    """What goes wrong with the next writes: "before" and "after" lose a call or its answer,
-    "crash before" and "crash after" end the process; None lets it pass.
+    """The faults of the next writes, one each.
+
+    "before" loses the request and "after" its response, "crash before" and "crash after" end the
+    process at that point, None does nothing.
     """
 
     def __init__(self) -> None:
@@ -20,14 +22,14 @@ class Faults:
 
     @contextmanager
     def around(self) -> Iterator[None]:
-        """The call in here meets the next fault."""
+        """Apply the next fault to the write in this block."""
         fault = self.next.pop(0) if self.next else None
         if fault == "crash before":
             raise CrashError
         if fault == "before":
-            raise UnavailableError("no answer")
+            raise UnavailableError("the request was lost")
         yield
         if fault == "crash after":
             raise CrashError
         if fault == "after":
-            raise UnavailableError("the answer was lost")
+            raise UnavailableError("the response was lost")

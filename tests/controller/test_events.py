@@ -48,7 +48,7 @@ def test_each_reason_is_recorded_once(cluster: FakeCluster) -> None:
 
 
 def test_a_rejected_event_raises_nothing(cluster: FakeCluster) -> None:
-    cluster.refuse[EVENTS] = ForbiddenError("no right")
+    cluster.create_errors[EVENTS] = ForbiddenError("no right")
     warn(cluster, "Unschedulable")
     assert cluster.all(EVENTS) == []
 

@@ -105,7 +105,7 @@ def test_existing_and_new_objects_are_cached(
 def test_a_list_of_several_pages_is_cached_as_a_whole(
     api: Apiserver, make: Callable[..., Informer[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module, "PAGE", 3)
+    monkeypatch.setattr(cluster_module, "PAGE_SIZE", 3)
     for number in range(10):
         api.put(f"run-{number}")
     assert len(make().items()) == 10

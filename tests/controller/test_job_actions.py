@@ -114,7 +114,7 @@ def test_a_foreign_job_with_the_name_is_a_permanent_error(harness: JobHarness) -
 def test_a_job_that_the_cluster_always_rejects_is_a_permanent_error(
     harness: JobHarness, error: SparkTestError, reason: str
 ) -> None:
-    harness.environment.cluster.refuse[JOBS] = error
+    harness.environment.cluster.create_errors[JOBS] = error
     assert harness.create()
     permanent_error = harness.state.permanent_error
     assert permanent_error is not None
@@ -123,7 +123,7 @@ def test_a_job_that_the_cluster_always_rejects_is_a_permanent_error(
 
 
 def test_a_job_that_the_cluster_rejects_for_now_is_retried_later(harness: JobHarness) -> None:
-    harness.environment.cluster.refuse[JOBS] = ForbiddenError("exceeded quota: jobs")
+    harness.environment.cluster.create_errors[JOBS] = ForbiddenError("exceeded quota: jobs")
     assert harness.create()
     assert harness.state.permanent_error is None
     assert harness.state.creation_wait is not None
@@ -134,7 +134,7 @@ def test_a_job_that_the_cluster_rejects_for_now_is_retried_later(harness: JobHar
 
 
 def test_an_unreachable_cluster_is_no_rejection(harness: JobHarness) -> None:
-    harness.environment.cluster.refuse[JOBS] = UnavailableError("away")
+    harness.environment.cluster.create_errors[JOBS] = UnavailableError("away")
     with pytest.raises(UnavailableError):
         harness.create()
     assert (harness.state.permanent_error, harness.state.creation_wait) == (None, None)
@@ -230,7 +230,7 @@ def test_a_job_that_is_gone_needs_no_ttl(harness: JobHarness) -> None:
 
 
 def test_the_events_of_the_job_are_kept_for_a_while(harness: JobHarness) -> None:
-    harness.environment.cluster.refuse[PODS] = ForbiddenError("exceeded quota: pods")
+    harness.environment.cluster.create_errors[PODS] = ForbiddenError("exceeded quota: pods")
     harness.create()
     harness.environment.job_controller()
     other = {"metadata": {"name": "x", "namespace": NAMESPACE}, "involvedObject": {"uid": "?"}}

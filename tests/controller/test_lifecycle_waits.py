@@ -82,7 +82,7 @@ def test_an_image_that_is_pulled_late_is_no_failure(environment: FakeEnvironment
 def test_a_missing_service_account_is_read_from_the_events_of_the_job(
     environment: FakeEnvironment,
 ) -> None:
-    environment.cluster.refuse[PODS] = ForbiddenError(NO_ACCOUNT)
+    environment.cluster.create_errors[PODS] = ForbiddenError(NO_ACCOUNT)
     environment.apply(serviceAccountName="none")
     environment.settle()
     run = only_run(environment)
@@ -93,7 +93,7 @@ def test_a_missing_service_account_is_read_from_the_events_of_the_job(
 
 
 def test_a_run_waits_for_a_quota(environment: FakeEnvironment) -> None:
-    environment.cluster.refuse[PODS] = ForbiddenError(QUOTA)
+    environment.cluster.create_errors[PODS] = ForbiddenError(QUOTA)
     environment.apply(timeoutSeconds=600)
     for _ in range(40):
         environment.job_controller()
@@ -103,7 +103,7 @@ def test_a_run_waits_for_a_quota(environment: FakeEnvironment) -> None:
     run = only_run(environment)
     assert (run.status, run.status_reason) == (Status.PENDING, "FailedCreate")
     assert "exceeded quota" in (run.status_message or "")
-    del environment.cluster.refuse[PODS]
+    del environment.cluster.create_errors[PODS]
     started(environment)
     assert end(environment).status is Status.SUCCEEDED
 
@@ -111,7 +111,7 @@ def test_a_run_waits_for_a_quota(environment: FakeEnvironment) -> None:
 def test_a_quota_that_stays_exhausted_times_the_run_out_with_that_reason(
     environment: FakeEnvironment,
 ) -> None:
-    environment.cluster.refuse[PODS] = ForbiddenError(QUOTA)
+    environment.cluster.create_errors[PODS] = ForbiddenError(QUOTA)
     environment.apply(timeoutSeconds=60)
     environment.settle()
     run = only_run(environment)
@@ -123,7 +123,7 @@ def test_a_quota_that_stays_exhausted_times_the_run_out_with_that_reason(
 def test_a_terminating_namespace_fails_the_run_without_a_retry(
     environment: FakeEnvironment,
 ) -> None:
-    environment.cluster.refuse[JOBS] = ForbiddenError(TERMINATING)
+    environment.cluster.create_errors[JOBS] = ForbiddenError(TERMINATING)
     environment.apply()
     environment.settle()
     run = only_run(environment)

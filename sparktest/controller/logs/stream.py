@@ -1,7 +1,7 @@
 """LogStream: reads the whole log of a container, across broken streams and rotated files.
 
 The kubelet rotates the log of a container every 10 MiB and serves only the newest file. A reader
-that lags behind stays on the old file and is never told of the new one. So while much is coming,
+that lags behind stays on the old file and never learns of the new one. So while much is coming,
 LogStream checks for a new file and opens a stream on each: an open stream keeps its file readable.
 Where the kubelet learns of a rotation in time, it continues a stream into the new file by itself;
 what it sends of a file that has a stream of its own is ignored.

@@ -134,7 +134,7 @@ def test_no_more_than_the_allowed_number_of_tests_is_followed(setup: Callable[..
     assert not at.collector.following(key("b"))
     at.gate.set()
     at.stored("a")
-    soon("there is room", lambda: at.follow("b"))
+    soon("another may be followed", lambda: at.follow("b"))
     assert at.stored("b").state is LogState.COMPLETE
 
 
