@@ -25,7 +25,7 @@ EVERYWHERE = (
     Action("help", "question_mark", "Show this help", "help", "?"),
     Action("poll_now", "r", "Read the runs again now", shown_as="r"),
     Action(
-        "command_palette", "ctrl+p", "Search all of this by its words", shown_as="^p", palette=False
+        "command_palette", "ctrl+p", "Search these actions by name", shown_as="^p", palette=False
     ),
     Action("quit", "q,ctrl+q", "Quit", "quit", "q"),
 )

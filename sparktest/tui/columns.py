@@ -10,7 +10,7 @@ from sparktest.tui import text
 WIDTHS = {"status": 11, "origin": 5, "duration": 8, "age": 4}
 RIGHT_ALIGNED = ("duration", "age")
 BADGE = " CRD "
-# A narrower terminal loses columns, and the header says so.
+# Below this width columns are hidden, and the header shows a note.
 ALL_COLUMNS = 80
 WIDE = 100
 MIN_SHARE = 10

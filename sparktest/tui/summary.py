@@ -53,7 +53,7 @@ def filters(active: Filter, counted: Counts) -> Content:
 
 
 def connection_status(poller: RunPoller, address: str, width: int) -> Content:
-    """Return whether the list follows the API, and where there is room the API's address."""
+    """Return whether the list follows the API, with the API's address on a wide terminal."""
     state, style = "live", "$text-success"
     if poller.error:
         state, style = "disconnected", "$text-error"

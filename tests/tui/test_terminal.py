@@ -103,7 +103,7 @@ def test_badge_filter_details_and_copy_in_tmux(window: Open, width: int, height:
         assert tmux.clipboard() == kubectl.describe(run)
 
         tmux.type("q")
-        tmux.shows("it ends well", lambda text: "EXIT 0" in text)
+        tmux.shows("exit code 0", lambda text: "EXIT 0" in text)
 
 
 def test_the_list_survives_an_outage_of_the_api(window: Open) -> None:
@@ -113,7 +113,7 @@ def test_the_list_survives_an_outage_of_the_api(window: Open) -> None:
         tmux.shows("the runs", lambda text: "login-flow-1 " in text and "live" in text)
     tmux.shows("the banner", lambda text: "next try in" in text and "does not answer" in text)
     tmux.type("j", "Enter")
-    tmux.shows("the details all the same", lambda text: "Definition" in text)
+    tmux.shows("the details during the outage", lambda text: "Definition" in text)
     tmux.type("Escape")
     tmux.shows("the list", lambda text: "STATUS" in text)
     api.put(changed(make_run(1), status=Status.SUCCEEDED, duration=9.0))

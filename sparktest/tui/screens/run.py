@@ -97,7 +97,7 @@ class RunScreen(LiveScreen):
 
 
 def _title(run: Run, width: int, *, deleted: bool) -> Content:
-    """Return the title line; only the name is cut where there is no room for all."""
+    """Return the title line; only the name is cut to fit the width."""
     style = text.STATUS_STYLES[run.status]
     before = Content.assemble(("SparkTest ", "bold $text-primary"), ("› runs › ", text.QUIET))
     after = Content.assemble((f"   {style.glyph} {style.word}", f"bold {style.colour}"))

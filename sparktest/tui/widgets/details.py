@@ -77,7 +77,7 @@ class Details(VerticalScroll):
                 yield self._overview
                 yield self._more[0]
             with Vertical(id="source"):
-                yield CachedStatic(_source(self._run), id="source-facts")
+                yield CachedStatic(_source(self._run), id="source-fields")
                 yield self._warning
                 yield from self._commands
             yield self._more[1]

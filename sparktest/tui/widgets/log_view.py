@@ -110,7 +110,7 @@ class LogView(ScrollView, can_focus=True):
             self._scroll_to_end()
 
     def watch_show_horizontal_scrollbar(self) -> None:
-        """Keep the last line visible when the scrollbar takes its row; no resize event says so."""
+        """Keep the last line visible when the scrollbar takes its row, without a resize event."""
         if self.following:
             self._scroll_to_end()
 

@@ -30,7 +30,7 @@ class CachedStatic(Static):
 
 
 class OutageBanner(CachedStatic):
-    """A banner that says why the API cannot be read; hidden while it can."""
+    """A banner with the reason why the API cannot be read; hidden while it can."""
 
     def on_mount(self) -> None:
         """Start hidden."""

@@ -367,6 +367,22 @@ def test_a_theme_can_be_changed_while_the_list_is_shown():
     drive(scenario, api=FakeApi(make_runs(5)))
 
 
+def test_on_16_colours_passed_failed_and_the_cursor_differ():
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        ui.app.theme = "ansi-dark"
+        await ui.pilot.pause()
+        runs = ui.app.screen.query_one(RunList)
+        names = ("name", "succeeded", "failed", "cursor")
+        name, succeeded, failed, cursor = (
+            runs.get_visual_style(f"run-list--{each}").rich_style for each in names
+        )
+        assert len({name.color, succeeded.color, failed.color}) == 3
+        assert cursor.bgcolor != name.bgcolor
+
+    drive(scenario, api=FakeApi(make_runs(5)))
+
+
 def test_without_colour_a_status_has_its_glyph_and_word(monkeypatch):
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("search-load-2")
