@@ -14,11 +14,11 @@ def parse_time(text: Any) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        if parsed.tzinfo is None or parsed.year <= 1970:
+            return None
+        return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if parsed.tzinfo is None or parsed.year <= 1970:
-        return None
-    return parsed.astimezone(UTC)
 
 
 def format_duration(seconds: float) -> str:

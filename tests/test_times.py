@@ -52,3 +52,7 @@ def test_a_time_keeps_its_digits_and_comes_in_utc(text: str, time: datetime) -> 
 )
 def test_what_names_no_time_is_none(value: Any) -> None:
     assert parse_time(value) is None
+
+
+def test_a_time_past_the_last_year_in_utc_is_no_time() -> None:
+    assert parse_time("9999-12-31T23:59:59-01:00") is None
