@@ -43,7 +43,7 @@ COMMANDS = {
         ("rerun", "start:rerun", "Start a new run of what a run ran, and print its id."),
         ("run", "start:run", "Start a run and print its id."),
         ("runs", "runs:runs", "List runs, newest first, or show some."),
-        ("show", "runs:show_runs", "Show all about runs."),
+        ("show", "runs:show_runs", "Show all fields of runs."),
         ("tui", "services:tui", "Open the terminal UI."),
         ("up", "up.command:up", "Start API, controller and terminal UI together."),
         ("wait", "waiting:wait", "Wait until runs have ended."),

@@ -89,7 +89,7 @@ def get(client: ApiClient, references: tuple[str, ...], output: str) -> None:
 @output_option("yaml")
 @uses_api
 def show_definition(client: ApiClient, reference: str, output: str) -> None:
-    """Show all about a definition."""
+    """Show all fields of a definition."""
     show([find_definition(client, reference)], definition_columns(), output, one=True)
 
 

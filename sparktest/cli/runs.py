@@ -108,7 +108,7 @@ def runs(
 @output_option()
 @uses_api
 def show_runs(client: ApiClient, references: tuple[str, ...], output: str) -> None:
-    """Show all about runs.
+    """Show all fields of runs.
 
     What was run, what became of it, where its log is, and the kubectl commands of its objects.
     """

@@ -1,4 +1,4 @@
-"""The command line in this process, over the real API in a thread of it."""
+"""Fixtures that run commands in this process, with a real API in a thread."""
 
 import io
 import sys

@@ -35,7 +35,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The sparktest of this environment is the one that shells find."""
+    """Put the sparktest of this environment on the PATH."""
     monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -109,7 +109,7 @@ def test_an_invalid_completion_instruction_prints_nothing() -> None:
 
 @pytest.fixture
 def zsh(hostile: ApiClient, tmp_path: Path) -> Iterator[Tmux]:
-    """A terminal with zsh and its completion."""
+    """Start a terminal with zsh and its completion."""
     require_program("zsh")
     rc = 'autoload -Uz compinit; compinit -u; PS1="ready> "; eval "$(sparktest completion zsh)"\n'
     (tmp_path / ".zshrc").write_text(rc)

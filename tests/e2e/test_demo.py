@@ -54,7 +54,7 @@ def test_the_demo_shows_three_outcomes_and_leaves_nothing_behind(
     ):
         assert outcome in output
     assert "check 3 passed" in output
-    assert "failure  test, Error, exit code 3" in output
+    assert "failure      test, Error: exit code 3" in output
     assert "kubectl get testruns.sparktest.dev hello -n default" in output
     assert not any(map(alive, pids))
     assert list((tmp_path / "tmp").iterdir()) == []

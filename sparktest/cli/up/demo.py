@@ -15,6 +15,7 @@ from sparktest import kubectl
 from sparktest.cli import devcluster
 from sparktest.cli.crd import manifest
 from sparktest.cli.exits import Exit, ExitError, infra_errors
+from sparktest.cli.output import field_lines
 from sparktest.cli.up.command import sparktest_programs, use_devcluster
 from sparktest.cli.up.preflight import prepare_devcluster
 from sparktest.cli.up.processes import StopSignals
@@ -23,7 +24,7 @@ from sparktest.cli.waiting import retry
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.kube.cluster import TESTRUNS, Cluster
-from sparktest.run_fields import run_duration
+from sparktest.run_fields import run_duration, why
 from sparktest.sanitize import clean, clean_text
 from sparktest.settings import ALIASES, Settings, load
 
@@ -131,17 +132,11 @@ def summary(run: Run, log: str, target: kubectl.Target) -> Sequence[str]:
     """Return lines about a run that has ended: outcome, end of its log, kubectl commands."""
     status = run.status.value.replace("_", " ")
     lines = [f"{run.name}  [CRD]  {status} after {run_duration(run, datetime.now(UTC))}"]
-    if run.failure:
-        code = run.failure.exit_code
-        failure = f"{run.failure.class_.value}, {run.failure.reason}"
-        lines.append(f"  failure  {failure}" + ("" if code is None else f", exit code {code}"))
-    last = log.splitlines()[-LOG_LINES:]
-    lines += [
-        f"  {'log' if index == 0 else '':7}  {clean_text(line)}" for index, line in enumerate(last)
-    ]
+    last_lines = [clean_text(line) for line in log.splitlines()[-LOG_LINES:]]
     commands = [make(run, target=target) for make in (kubectl.get, kubectl.describe, kubectl.logs)]
-    lines += [
-        f"  {'kubectl' if index == 0 else '':7}  {command}"
-        for index, command in enumerate(commands)
+    fields = [
+        ("failure", why(run) if run.failure else None),
+        ("log", "\n".join(last_lines)),
+        ("kubectl", "\n".join(commands)),
     ]
-    return lines
+    return [*lines, *(f"  {line}" for line in field_lines(fields))]

@@ -1,4 +1,4 @@
-"""Which processes are there, and waiting for what becomes of them."""
+"""Look at running processes, and wait for conditions."""
 
 import subprocess
 import time
@@ -8,12 +8,12 @@ from tests.requirements import require_program
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and waits for its parent does not."""
+    """Return True when the process is running; a zombie is not."""
     return any(found == pid and not state.startswith("Z") for found, _, state in _table())
 
 
 def children_of(pid: int) -> list[int]:
-    """The process ids of its children."""
+    """Return the process ids of its children."""
     return [found for found, parent, _ in _table() if parent == pid]
 
 
@@ -26,7 +26,7 @@ def _table() -> Iterator[tuple[int, int, str]]:
 
 
 def until(what: str, check: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Return once it holds; fails the test after so many seconds."""
+    """Wait until the check is true; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"

@@ -38,7 +38,7 @@ class Up:
             )
 
     def prints(self, words: str) -> None:
-        """Wait for the words on stdout."""
+        """Wait until the words are on stdout."""
         until(f"it prints {words!r}", lambda: words in self.out.read_text() or self._failed())
 
     def ends(self) -> int:
@@ -46,7 +46,7 @@ class Up:
         return self.process.wait(20)
 
     def children(self) -> list[int]:
-        """The process ids of its children, the first started first."""
+        """Return the process ids of its children, in the order of their start."""
         return sorted(children_of(self.process.pid))
 
     def _failed(self) -> bool:
