@@ -90,9 +90,9 @@ def devcluster_extra() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise ExitError(
-            f"the dev cluster needs the package {error.name}; install it with: "
-            "pip install 'sparktest[devcluster]'",
-            Exit.INFRA,
+            f"the dev cluster is an optional extra and {error.name} is missing; install it with: "
+            "pip install 'sparktest[devcluster]' (in a checkout: pip install -e '.[devcluster]')",
+            Exit.USAGE,
         ) from error
 
 

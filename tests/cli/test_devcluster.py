@@ -155,5 +155,6 @@ def test_a_missing_extra_is_an_error_with_the_install_command(
     for args in (["devcluster"], ["devcluster", "kubeconfig"], ["up"], ["demo"]):
         result = cli(*args)
 
-        assert (result.code, result.out) == (3, "")
+        assert (result.code, result.out) == (2, "")
         assert "pip install 'sparktest[devcluster]'" in result.err
+        assert len(result.err.splitlines()) == 1
