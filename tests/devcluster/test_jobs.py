@@ -232,3 +232,13 @@ def test_a_job_with_very_long_deadlines_runs(client: Client) -> None:
     assert "Complete" in conditions(ended_job(client, "a"))
     client.create(JOBS, job("b"))
     assert "Complete" in conditions(ended_job(client, "b"))
+
+
+def test_a_pod_with_a_very_long_grace_period_can_be_deleted(client: Client) -> None:
+    body = job("a", IGNORES_TERM)["spec"]["template"] | {"metadata": {"name": "p"}}
+    client.create(PODS, body)
+    eventually(lambda: client.get(f"{PODS}/p")["status"]["phase"] == "Running")
+    pod = client.delete(f"{PODS}/p?gracePeriodSeconds={10**12}")
+    assert pod["metadata"]["deletionTimestamp"] == "9999-12-31T23:59:59Z"
+    client.delete(f"{PODS}/p?gracePeriodSeconds=0")
+    assert client.call("GET", f"{PODS}/p").code == 404
