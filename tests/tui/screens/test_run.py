@@ -32,7 +32,7 @@ def log_of(run: Run, text: str) -> dict[str, list[bytes]]:
     return {run.id: [text.encode()]}
 
 
-# --- facts and source --------------------------------------------------------------------------
+# --- fields and source -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -313,7 +313,7 @@ def test_a_command_in_focus_is_copied_by_itself():
 
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, run)
-        # From the log over its end to the facts, then to the commands.
+        # From the log over its end to the details, then to the commands.
         await ui.press("tab", "tab", "tab", "y")
         await ui.wait_for(lambda: ui.app.clipboard == kubectl.describe(run))
         await ui.press("tab", "enter")
