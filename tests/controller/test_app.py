@@ -52,11 +52,23 @@ def test_api_runs_work_without_the_crd_and_testruns_once_it_is_installed(
     assert {run.status for run in bare.ended(2)} == {Status.SUCCEEDED}
 
 
+class RecordingEvent(threading.Event):
+    """An event that records the timeouts of its waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timeouts: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.timeouts.append(timeout)
+        return super().wait(timeout)
+
+
 def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_path: Path) -> None:
     settings = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "kubeconfig")), cluster="here")
     cluster = Cluster.connect(settings)
     api.stop()
-    stopping = threading.Event()
+    stopping = RecordingEvent()
     with ApiClient(f"http://127.0.0.1:{free_port()}/api") as client:
         controller = Controller(settings, cluster, client)
         thread = threading.Thread(target=controller.run, args=(stopping,))
@@ -67,6 +79,9 @@ def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_
         thread.join(10)
         assert not thread.is_alive()
     cluster.close()
+    # A wait without a timeout may never run the handler of a signal.
+    assert stopping.timeouts
+    assert None not in stopping.timeouts
 
 
 def test_a_controller_that_has_synced_is_listed_by_the_api(

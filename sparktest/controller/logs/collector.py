@@ -36,11 +36,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class LogCollector:
     """Collects each log in threads of its own; all methods may be called by any thread.
 
-    A log for which no thread is free while its test runs is fetched after the test has ended.
+    A test for which no thread is free is followed when another log is done; if it has ended by
+    then, its log is fetched.
 
     Args:
         state: returns the state of the pod with this namespace and name.
-        on_done: called in one of the log's threads with the key whose log is done.
+        on_key: called in one of the log's threads with a key whose log is done, or can be
+            followed now because another one is done.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class LogCollector:
         client: ApiClient,
         *,
         state: Callable[[str, str], PodState],
-        on_done: Callable[[Key], None],
+        on_key: Callable[[Key], None],
         limits: Limits | None = None,
         stream_timings: stream.Timings | None = None,
         upload_backoff: Backoff = uploader.BACKOFF,
@@ -57,13 +59,15 @@ class LogCollector:
         self._cluster = cluster
         self._client = client
         self._state = state
-        self._on_done = on_done
+        self._on_key = on_key
         self._limits = limits or Limits()
         self._stream_timings = stream_timings
         self._upload_backoff = upload_backoff
         self._lock = threading.Lock()
         self._logs: dict[Key, Log | None] = {}
         self._follower_count = 0
+        # Running tests that found no free follower, the longest waiting first.
+        self._waiting: dict[Key, None] = {}
         self._stopping = threading.Event()
         self._fetchers = ThreadPoolExecutor(self._limits.fetchers, "log-fetch")
 
@@ -75,11 +79,13 @@ class LogCollector:
         with self._lock:
             if key in self._logs:
                 return True
-            ended = pod.is_terminal
-            if self._stopping.is_set() or (
-                not ended and self._follower_count >= self._limits.followers
-            ):
+            if self._stopping.is_set():
                 return False
+            ended = pod.is_terminal
+            if not ended and self._follower_count >= self._limits.followers:
+                self._waiting[key] = None
+                return False
+            self._waiting.pop(key, None)
             self._logs[key] = None
             self._follower_count += not ended
         if ended:
@@ -103,6 +109,7 @@ class LogCollector:
     def forget(self, key: Key) -> None:
         """Drop the state of a log that is done: its run is over."""
         with self._lock:
+            self._waiting.pop(key, None)
             if self._logs.get(key) is not None:
                 del self._logs[key]
 
@@ -119,6 +126,11 @@ class LogCollector:
         finally:
             with self._lock:
                 self._follower_count -= 1
+                waiting = next(iter(self._waiting), None)
+                if waiting:
+                    del self._waiting[waiting]
+            if waiting and not self._stopping.is_set():
+                self._on_key(waiting)
 
     def _collect(self, key: Key, run_id: str, pod: str) -> None:
         try:
@@ -135,7 +147,7 @@ class LogCollector:
         with self._lock:
             self._logs[key] = done
         log.info("log stored run_id=%s state=%s bytes=%d", run_id, done.state.value, done.bytes)
-        self._on_done(key)
+        self._on_key(key)
 
     def _store(self, namespace: str, run_id: str, pod: str) -> Log:
         source = LogStream(

@@ -49,7 +49,7 @@ class Setup:
             cast("ApiClient", store),
             limits=limits,
             state=lambda namespace, name: PodState.ENDED,
-            on_done=self.done.append,
+            on_key=self.done.append,
             stream_timings=stream.Timings(backoff=AT_ONCE, unreachable_seconds=0.01),
             upload_backoff=AT_ONCE,
         )
@@ -135,7 +135,21 @@ def test_no_more_than_the_allowed_number_of_tests_is_followed(setup: Callable[..
     at.gate.set()
     at.stored("a")
     soon("another may be followed", lambda: at.follow("b"))
-    assert at.stored("b").state is LogState.COMPLETE
+    soon("its log is done", lambda: at.collector.log(key("b")))
+
+
+def test_the_longest_waiting_test_is_reported_when_a_follower_is_free(
+    setup: Callable[..., Setup],
+) -> None:
+    at = setup(followers=1)
+    at.kubelet.scripts = [at.held()]
+    assert at.follow("a")
+    for name in ("forgotten", "b", "c", "b"):
+        assert not at.follow(name)
+    at.collector.forget(key("forgotten"))
+    at.gate.set()
+    soon("a key is reported", lambda: len(at.done) == 2)
+    assert at.done == [key("a"), key("b")]
 
 
 def test_logs_of_ended_tests_are_queued(
