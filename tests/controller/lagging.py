@@ -31,7 +31,7 @@ class LaggingCaches:
             self._notify(resource, self._cache[resource, namespace, name])
 
     def deliver(self, resource: Resource) -> None:
-        """Bring this kind up to date."""
+        """Deliver the events of this kind."""
         for kind, namespace, name, obj in self._cluster.changed[self._read_to[resource] :]:
             if kind != resource:
                 continue
@@ -94,7 +94,7 @@ class LaggingCaches:
 
 
 class PromptLogCollector:
-    """Stores a log in the moment its pod has ended or gone; forgets when the process dies.
+    """A log collector that stores a log at once when its pod has ended or is gone.
 
     While `hold` is true no log is stored.
     """
@@ -121,7 +121,7 @@ class PromptLogCollector:
         self._logs.pop(key, None)
 
     def read(self) -> None:
-        """Have the logs of all pods that have ended stored."""
+        """Store the logs of all pods that have ended."""
         for key, name in [] if self.hold else list(self._pods.items()):
             pod = self._cluster.objects.get((PODS, key[0], name))
             if pod is None or parse_pod(pod).is_terminal:

@@ -34,14 +34,14 @@ def started(environment: FakeEnvironment) -> Run:
 
 
 def end(environment: FakeEnvironment, code: int = 0, **status: Any) -> Run:
-    """Let the container end; the run."""
+    """End the container; return the run."""
     environment.end_container(environment.pods()[0], code, **status)
     environment.settle()
     return only_run(environment)
 
 
 def stopped(environment: FakeEnvironment) -> Run:
-    """Let the kubelet do what a stop asked for; the run."""
+    """Let the kubelet complete a stop; return the run."""
     environment.settle()
     environment.enforce_deadlines()
     environment.settle()
@@ -56,12 +56,12 @@ def status(environment: FakeEnvironment) -> Object:
 
 
 def conditions(environment: FakeEnvironment) -> dict[str, tuple[str, str]]:
-    """Status and reason of the TestRun's conditions, by type."""
+    """Return status and reason of the TestRun's conditions, by type."""
     found = status(environment)["conditions"]
     return {entry["type"]: (entry["status"], entry["reason"]) for entry in found}
 
 
 def warnings(environment: FakeEnvironment) -> list[str]:
-    """The reasons of the Events on TestRuns."""
+    """Return the reasons of the Events on TestRuns."""
     events = environment.cluster.all(EVENTS)
     return [event["reason"] for event in events if event["involvedObject"]["kind"] == TESTRUNS.kind]

@@ -234,7 +234,7 @@ def test_a_report_needs_a_run(harness: ActionHarness) -> None:
         harness.do(steps.ReportRun(PASSED))
 
 
-# --- looking -------------------------------------------------------------------------------------
+# --- observing ------------------------------------------------------------------------------
 
 
 def test_a_live_read_reads_the_sources(harness: ActionHarness) -> None:
@@ -255,7 +255,7 @@ def test_without_a_pod_there_is_no_log_to_follow(harness: ActionHarness) -> None
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(30, 30.0), (-30, 0.05)])
-def test_a_look_again_comes_at_its_time_and_never_in_a_tight_loop(
+def test_a_requeue_is_due_at_its_time_and_never_at_once(
     harness: ActionHarness, seconds: int, wait: float
 ) -> None:
     harness.do(steps.RequeueAt(harness.environment.now + timedelta(seconds=seconds)))
@@ -264,7 +264,7 @@ def test_a_look_again_comes_at_its_time_and_never_in_a_tight_loop(
     }
 
 
-def test_what_is_parked_waits_for_the_api(harness: ActionHarness) -> None:
+def test_a_deferred_key_waits_for_the_api(harness: ActionHarness) -> None:
     harness.controller.queue.clear()
     harness.environment.api.down = True
     harness.controller.poll()
@@ -275,6 +275,6 @@ def test_what_is_parked_waits_for_the_api(harness: ActionHarness) -> None:
     assert harness.key in harness.controller.queue
 
 
-def test_every_step_can_be_carried_out(harness: ActionHarness) -> None:
+def test_every_step_can_be_executed(harness: ActionHarness) -> None:
     every = set(Step.__subclasses__())
     assert every == set(harness.controller.reconciler._actions._by_kind)

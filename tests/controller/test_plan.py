@@ -126,7 +126,7 @@ def test_a_run_whose_job_is_gone_gets_no_second() -> None:
     assert failure(plan(found, NOW)) == "JobDeleted"
 
 
-def test_another_job_under_the_name_is_not_the_runs_own() -> None:
+def test_another_job_with_the_name_is_not_the_runs_own() -> None:
     found = observed(our_run(job_uid="job-0"), job_uid="job-0", job=job(status={}), is_live=True)
     assert failure(plan(found, NOW)) == "JobDeleted"
 

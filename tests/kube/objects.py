@@ -10,17 +10,17 @@ JOB_UID = "5e9c2c34-0000-4000-8000-000000000001"
 
 
 def at(seconds: float) -> datetime:
-    """The time so many seconds after T0."""
+    """Return the time this many seconds after T0."""
     return T0 + timedelta(seconds=seconds)
 
 
 def text(seconds: float) -> str:
-    """The same as Kubernetes writes it."""
+    """Return the same time as Kubernetes writes it."""
     return at(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def a_run(**fields: Any) -> Run:
-    """A pending API run whose Job was created at T0."""
+    """Return a pending API run whose Job was created at T0."""
     given: dict[str, Any] = {
         "id": "11111111-2222-4333-8444-555555555555",
         "name": "smoke",
@@ -38,13 +38,13 @@ def a_run(**fields: Any) -> Run:
 
 
 def a_testrun_run(**fields: Any) -> Run:
-    """The same of a TestRun object."""
+    """Return the same run of a TestRun."""
     ref = K8sRef(namespace="tests", name="smoke", uid="abcdef01-0000")
     return a_run(**({"origin": Origin.CRD, "k8s_ref": ref} | fields))
 
 
 def a_job(*conditions: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """A Job that was created at T0; `fields` go into its spec."""
+    """Return a Job that was created at T0; `fields` go into its spec."""
     return {
         "metadata": {
             "name": "test-run-1",
@@ -59,14 +59,14 @@ def a_job(*conditions: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def a_condition(kind: str, status: str = "True", seconds: float = 0, **more: Any) -> dict[str, Any]:
-    """A condition that changed at that second."""
+    """Return a condition that changed at this second."""
     return {"type": kind, "status": status, "lastTransitionTime": text(seconds), **more}
 
 
 def a_pod(
     state: dict[str, Any] | None = None, *, phase: str = "Pending", **more: Any
 ) -> dict[str, Any]:
-    """A pod with a node whose container `test` is in that state; `more` goes into its status."""
+    """Return a pod on a node whose container `test` has this state; `more` goes into its status."""
     conditions = more.pop("conditions", [a_condition("PodScheduled")])
     return {
         "metadata": {"name": "test-run-1-x", "namespace": "tests", "creationTimestamp": text(0)},
@@ -81,24 +81,24 @@ def a_pod(
 
 
 def running(seconds: float = 2) -> dict[str, Any]:
-    """A container that started at that second."""
+    """Return the state of a container that started at this second."""
     return {"running": {"startedAt": text(seconds)}}
 
 
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
-    """A container that waits."""
+    """Return the state of a waiting container."""
     return {"waiting": {"reason": reason, "message": message}}
 
 
 def exited(code: int, seconds: float = 9, **more: Any) -> dict[str, Any]:
-    """A container that ran from second 2 to that one."""
+    """Return the state of a container that ran from second 2 to this one."""
     reason = "Completed" if code == 0 else "Error"
     ended = {"exitCode": code, "reason": reason, "startedAt": text(2), "finishedAt": text(seconds)}
     return {"terminated": ended | more}
 
 
 def being_deleted(pod: dict[str, Any], seconds: float, grace: int = 10) -> dict[str, Any]:
-    """The pod after somebody asked at that second to delete it."""
+    """Return the pod after a request at this second to delete it."""
     metadata = {
         "deletionTimestamp": text(seconds + grace),
         "deletionGracePeriodSeconds": grace,

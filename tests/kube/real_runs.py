@@ -11,7 +11,7 @@ from sparktest.kube.jobs import job_name_of_api_run
 
 
 def exists(cluster: Cluster, path: str) -> bool:
-    """Whether there is something at this path of the API."""
+    """Return True if this path of the API exists."""
     try:
         return bool(cluster._transport.call("GET", path))
     except NotFoundError:
