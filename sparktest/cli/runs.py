@@ -1,6 +1,11 @@
 """Commands about existing runs: runs, show, cancel, delete."""
 
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -10,14 +15,16 @@ from sparktest.cli.completion import DEFINITION, ENDED_RUN, LABEL, LIVE_RUN, NAM
 from sparktest.cli.context import known_clusters, uses_api
 from sparktest.cli.exits import warn
 from sparktest.cli.lookup import find_definition, find_run
-from sparktest.cli.output import output_option, show
+from sparktest.cli.output import output_option, plain, show, show_table
 from sparktest.cli.run_output import run_columns, show_fields
-from sparktest.cli.watching import list_newest, watch_runs
+from sparktest.cli.waiting import retry
 from sparktest.client import ApiClient
-from sparktest.domain import Origin, Status
+from sparktest.domain import Origin, Run, Status
+from sparktest.run_poller import RunPoller
 
 STATUS = click.Choice([status.value for status in Status])
 ORIGIN = click.Choice([origin.value for origin in Origin])
+PAGE_SIZE = 1000
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -144,3 +151,81 @@ def delete(client: ApiClient, references: tuple[str, ...]) -> None:
             warn(f"its TestRun is still there; to delete it: {command}")
             if warning := clusters.warning(run):
                 warn(warning)
+
+
+def list_newest(client: ApiClient, filters: dict[str, Any], limit: int) -> tuple[list[Run], bool]:
+    """Return the newest runs, at most `limit`, and True when there are more."""
+    found: list[Run] = []
+    cursor = None
+    while len(found) < limit:
+        page = client.list_runs(**filters, cursor=cursor, limit=min(limit - len(found), PAGE_SIZE))
+        found += page.runs
+        cursor = page.next
+        if cursor is None:
+            return found, False
+    return found, True
+
+
+def changes(
+    client: ApiClient,
+    filters: dict[str, Any],
+    found: list[Run],
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Run]:
+    """Yield the runs that are new or have changed since they were found, forever.
+
+    A run that leaves the statuses of the filter is still yielded once.
+    """
+    known = {run.id: run for run in found}
+    statuses = filters.get("status") or tuple(Status)
+    other_filters = {name: value for name, value in filters.items() if name != "status"}
+    newest = max((run.updated_at for run in found if run.updated_at), default=None)
+    rng = random.Random()  # noqa: S311 - jitter
+    poller = RunPoller(rng, sweep_seconds=None, since=newest)
+    changed: list[Run] = []
+    while True:
+        pause(poller.delay(time.monotonic()))
+        request = poller.next_request(time.monotonic())
+        page = retry(
+            partial(
+                client.list_runs,
+                **other_filters,
+                updated_since=request.updated_since,
+                cursor=request.cursor,
+                limit=request.limit,
+            )
+        )
+        poller.received(request, page, time.monotonic())
+        changed += page.runs
+        if page.next:
+            continue
+        for run in reversed(changed):
+            if run != known.get(run.id) and (run.id in known or run.status in statuses):
+                known[run.id] = run
+                yield run
+        changed.clear()
+
+
+def watch_runs(client: ApiClient, filters: dict[str, Any], found: list[Run], output: str) -> None:
+    """Print the runs and then every change; JSON has a line per run, YAML a document per run."""
+    widths: list[int] = []
+    if output in ("table", "wide"):
+        widths = show_table(found, run_columns(), output)
+    else:
+        for run in found:
+            _print_run(run, output)
+    for run in changes(client, filters, found):
+        if widths:
+            show_table([run], run_columns(), output, widths)
+        else:
+            _print_run(run, output)
+
+
+def _print_run(run: Run, output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps(plain(run), ensure_ascii=False))
+    else:
+        if output == "yaml":
+            click.echo("---")
+        show([run], run_columns(), output, one=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from sparktest.cli import watching
+from sparktest.cli import runs as runs_module
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
 from tests.cli.conftest import Cli
@@ -75,7 +75,7 @@ def test_filters_reach_the_api(cli: Cli, api: ApiClient) -> None:
 def test_more_than_a_page_is_read_until_the_limit(
     cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PAGE_SIZE", 2)
+    monkeypatch.setattr(runs_module, "PAGE_SIZE", 2)
     ids = [made(api, f"r{n}").id for n in range(5)][::-1]
 
     everything = cli("runs", "-o", "name")

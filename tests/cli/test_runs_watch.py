@@ -3,8 +3,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sparktest.cli import watching
-from sparktest.cli.watching import changes, list_newest, watch_runs
+from sparktest.cli import runs as runs_module
+from sparktest.cli.runs import changes, list_newest, watch_runs
 from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run, RunPage, RunReport, Status
 
@@ -116,7 +116,7 @@ def test_a_watch_prints_rows_of_its_table_or_lines_of_json(
 ) -> None:
     run = api.create_run({"name": "watched", "image": "i"})
     ended = api.report_run(run.id, RunReport(status=Status.SUCCEEDED))
-    monkeypatch.setattr(watching, "changes", lambda *args: iter([ended]))
+    monkeypatch.setattr(runs_module, "changes", lambda *args: iter([ended]))
 
     watch_runs(api, {}, [run], "table")
     title, first, second = capsys.readouterr().out.splitlines()
