@@ -6,7 +6,7 @@ of a command line as it is, so a name that a shell could expand is replaced by t
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import click
@@ -95,6 +95,24 @@ def help_text(*parts: str) -> str:
     return safe[:MAX_HELP]
 
 
+def without_used(
+    items: Iterable[CompletionItem], context: click.Context, option: click.Parameter
+) -> list[CompletionItem]:
+    """Return the items that the command line does not have yet."""
+    value = context.params.get(option.name or "")
+    used = value if isinstance(value, tuple) else ()
+    return [item for item in items if item.value not in used]
+
+
+def safe_completions(names: Mapping[str, str], incomplete: str) -> list[CompletionItem]:
+    """Return the names that begin with what is typed and are safe in a shell, with their help."""
+    return [
+        CompletionItem(name, help=help_text(text) or None)
+        for name, text in names.items()
+        if name.startswith(incomplete) and SAFE.fullmatch(name)
+    ]
+
+
 def api_completion(
     items: Callable[[ApiClient, str], Iterable[CompletionItem]],
 ) -> Completer:
@@ -103,17 +121,14 @@ def api_completion(
     def complete(
         context: click.Context, option: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        value = context.params.get(option.name or "")
-        used = value if isinstance(value, tuple) else ()
         try:
             settings = load_settings({"backend_url": context.params.get("backend_url")})
             with ApiClient.from_settings(
                 settings, clean=clean, timeout_seconds=TIMEOUT_SECONDS
             ) as client:
-                found = list(items(client, incomplete))
+                return without_used(items(client, incomplete), context, option)
         except (SparkTestError, ExitError):
             return []
-        return [item for item in found if item.value not in used]
 
     return complete
 
@@ -134,11 +149,8 @@ def _definitions(client: ApiClient, incomplete: str) -> list[CompletionItem]:
 def _distinct(texts: Callable[[Run], Iterable[str]]) -> Completer:
     def items(client: ApiClient, incomplete: str) -> list[CompletionItem]:
         page = client.list_runs(limit=MAX_ITEMS)
-        return [
-            CompletionItem(text)
-            for text in sorted({text for run in page.runs for text in texts(run)})
-            if text.startswith(incomplete) and SAFE.fullmatch(text)
-        ]
+        found = sorted({text for run in page.runs for text in texts(run)})
+        return safe_completions(dict.fromkeys(found, ""), incomplete)
 
     return api_completion(items)
 

@@ -5,40 +5,32 @@ be expanded by a shell.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from sparktest.cli.completion import MAX_ITEMS, SAFE, TIMEOUT_SECONDS, Completer, help_text
+from sparktest.cli.completion import (
+    MAX_ITEMS,
+    TIMEOUT_SECONDS,
+    Completer,
+    safe_completions,
+    without_used,
+)
 from sparktest.cli.exits import ExitError
 from sparktest.cli.plugin.context import KubeContext, connect, context_names
 from sparktest.errors import SparkTestError
 from sparktest.kube.resources import NAMESPACES
 
-# A name and a word of help.
-Item = tuple[str, str]
 
-
-def completions(items: Iterable[Item], incomplete: str) -> list[CompletionItem]:
-    """Return the names that begin with what is typed and are safe in a shell."""
-    return [
-        CompletionItem(name, help=help_text(text) or None)
-        for name, text in items
-        if name.startswith(incomplete) and SAFE.fullmatch(name)
-    ]
-
-
-def cluster_completion(items: Callable[[KubeContext], Iterable[Item]]) -> Completer:
-    """Return a completer that asks the cluster, without what the command line has already."""
+def cluster_completion(names: Callable[[KubeContext], Mapping[str, str]]) -> Completer:
+    """Return a completer that asks the cluster for names, each with its help."""
 
     def complete(
         context: click.Context, option: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         params = context.params
-        value = params.get(option.name or "")
-        used = value if isinstance(value, tuple) else ()
         try:
             kube = connect(
                 params.get("kubeconfig"),
@@ -46,32 +38,31 @@ def cluster_completion(items: Callable[[KubeContext], Iterable[Item]]) -> Comple
                 params.get("namespace"),
                 TIMEOUT_SECONDS,
             )
-            found = completions(items(kube), incomplete)
+            return without_used(safe_completions(names(kube), incomplete), context, option)
         except (SparkTestError, ExitError):
             return []
-        return [item for item in found if item.value not in used]
 
     return complete
 
 
-def _testruns(kube: KubeContext) -> list[Item]:
-    return [(each.name, each.phase) for each in kube.testruns(max_items=MAX_ITEMS)]
+def _testruns(kube: KubeContext) -> dict[str, str]:
+    return {each.name: each.phase for each in kube.testruns(max_items=MAX_ITEMS)}
 
 
-def _live_testruns(kube: KubeContext) -> list[Item]:
+def _live_testruns(kube: KubeContext) -> dict[str, str]:
     found = kube.testruns(max_items=MAX_ITEMS)
-    return [(each.name, each.phase) for each in found if not each.ended]
+    return {each.name: each.phase for each in found if not each.ended}
 
 
-def _definitions(kube: KubeContext) -> list[Item]:
+def _definitions(kube: KubeContext) -> dict[str, str]:
     found = kube.testruns(max_items=MAX_ITEMS)
     names = {each.spec.get("definitionName") for each in found}
-    return [(name, "definition") for name in sorted(filter(None, names))]
+    return dict.fromkeys(sorted(filter(None, names)), "definition")
 
 
-def _namespaces(kube: KubeContext) -> list[Item]:
+def _namespaces(kube: KubeContext) -> dict[str, str]:
     found = kube.cluster.list(NAMESPACES, max_items=MAX_ITEMS).items
-    return [(str(each["metadata"]["name"]), "") for each in found]
+    return dict.fromkeys((str(each["metadata"]["name"]) for each in found), "")
 
 
 def _contexts(
@@ -81,7 +72,7 @@ def _contexts(
         names = context_names(context.params.get("kubeconfig"))
     except SparkTestError:
         return []
-    return completions(((name, "") for name in names), incomplete)
+    return safe_completions(dict.fromkeys(names, ""), incomplete)
 
 
 TESTRUN = cluster_completion(_testruns)
