@@ -1,8 +1,8 @@
-"""A page of runs with 100 and with 10,000 runs in the store: `python -m bench.list_page`.
+"""Cost of a page of runs with 100 and with 10,000 runs stored: `python -m bench.list_page`.
 
-Prints the CPU time of a page (median, in process, both stores by turns) and its number of SQL
-statements. Ends 1 where a page of the large store takes more than 1.5 times that of the small
-one, or other statements.
+Print the median CPU time of a page (in process, alternating between the stores) and its number of
+SQL statements. Exit with 1 if a page of the large store takes more than 1.5 times as long, or a
+different number of statements.
 """
 
 import statistics
@@ -24,8 +24,8 @@ from sparktest.settings import Settings
 
 SMALL, LARGE = 100, 10_000
 ROUNDS = 150
-MOST = 1.5
-# What a filter finds fills the page in both stores, so that both do the same work.
+MAX_RATIO = 1.5
+# Every filter fills the page in both stores, so that both do the same work.
 PAGES = (
     "limit=99",
     "limit=20&status=succeeded",
@@ -40,19 +40,19 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def main() -> int:
-    """The exit code, after the table is printed."""
+    """Print the table and return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         small = Api(Path(folder) / "small.db", SMALL)
         large = Api(Path(folder) / "large.db", LARGE)
         print(f"{'page':<42} {SMALL:>8} runs {LARGE:>8} runs  ratio  statements")
-        well = [compare(small, large, query) for query in PAGES]
+        results = [compare(small, large, query) for query in PAGES]
         small.close()
         large.close()
-    return 0 if all(well) else 1
+    return 0 if all(results) else 1
 
 
 class Api:
-    """The application over a store of so many runs."""
+    """An application with a number of stored runs."""
 
     def __init__(self, path: Path, stored: int) -> None:
         url = f"sqlite:///{path}"
@@ -66,7 +66,7 @@ class Api:
                 runs.add(connection, run(number))
 
     def seconds(self, query: str) -> float:
-        """The CPU time of one page."""
+        """Return the CPU time of one page."""
         began = time.process_time()
         response = self.client.get(f"/api/test-runs?{query}")
         took = time.process_time() - began
@@ -75,7 +75,7 @@ class Api:
         return took
 
     def statements(self, query: str) -> int:
-        """How many statements a page sends."""
+        """Return the number of statements of a page."""
         sent: list[str] = []
 
         def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
@@ -93,7 +93,7 @@ class Api:
 
 
 def compare(small: Api, large: Api, query: str) -> bool:
-    """Whether the page is as cheap in the large store; prints a line."""
+    """Print a line; return True when the page is as cheap in the large store."""
     counts = small.statements(query), large.statements(query)
     pairs = [(small.seconds(query), large.seconds(query)) for _ in range(ROUNDS)]
     first, second = (statistics.median(times) * 1000 for times in zip(*pairs, strict=True))
@@ -101,11 +101,11 @@ def compare(small: Api, large: Api, query: str) -> bool:
     print(
         f"{query:<42} {first:>10.2f} ms {second:>10.2f} ms {ratio:>6.2f}  {counts[0]}, {counts[1]}"
     )
-    return ratio <= MOST and counts[0] == counts[1]
+    return ratio <= MAX_RATIO and counts[0] == counts[1]
 
 
 def run(number: int) -> dict[str, object]:
-    """A run as it is after its end; every second one of a TestRun, every tenth failed."""
+    """Return the row of a final run; every second is of a TestRun, every tenth failed."""
     crd = number % 2 == 1
     begun = BEGINNING + timedelta(minutes=number)
     run_id = str(uuid.UUID(int=number, version=4))

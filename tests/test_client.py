@@ -40,7 +40,7 @@ def client(api: ScriptedApi) -> Iterator[ApiClient]:
         yield client
 
 
-def test_nobody_listening_is_unavailable_and_says_where() -> None:
+def test_a_refused_connection_raises_unavailable_with_the_url() -> None:
     with scripted_api() as gone:
         url = gone.url
 
@@ -51,7 +51,7 @@ def test_nobody_listening_is_unavailable_and_says_where() -> None:
         client.health()
 
 
-def test_an_api_that_does_not_answer_in_time_is_unavailable(
+def test_a_timeout_raises_unavailable(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "READ_TIMEOUT_SECONDS", 0.1)
@@ -97,7 +97,7 @@ def test_an_unknown_host_is_named_as_the_cause() -> None:
         msgspec.json.encode([RUN | {"id": 1}]),
     ],
 )
-def test_an_answer_of_another_shape_is_unavailable_not_a_crash(
+def test_a_response_of_another_shape_raises_unavailable(
     api: ScriptedApi, client: ApiClient, body: bytes
 ) -> None:
     api.scripts = [answer(body=body)]
@@ -106,7 +106,7 @@ def test_an_answer_of_another_shape_is_unavailable_not_a_crash(
         client.list_runs()
 
 
-def test_an_append_that_is_answered_wrongly_is_unavailable(
+def test_an_invalid_response_to_an_append_raises_unavailable(
     api: ScriptedApi, client: ApiClient
 ) -> None:
     api.scripts = [answer({"byte": 3})]
@@ -118,7 +118,7 @@ def test_an_append_that_is_answered_wrongly_is_unavailable(
 # --- the token ------------------------------------------------------------------------------------
 
 
-def test_the_token_goes_to_the_api(api: ScriptedApi, client: ApiClient) -> None:
+def test_the_token_is_sent(api: ScriptedApi, client: ApiClient) -> None:
     api.scripts = [answer(RUN)]
 
     client.get_run("1")
@@ -128,7 +128,7 @@ def test_the_token_goes_to_the_api(api: ScriptedApi, client: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed_so_the_token_stays_here(
+def test_no_redirect_is_followed_so_the_token_is_not_leaked(
     api: ScriptedApi, client: ApiClient, status: int
 ) -> None:
     with scripted_api() as elsewhere:
@@ -143,7 +143,7 @@ def test_no_redirect_is_followed_so_the_token_stays_here(
         assert elsewhere.requests == []
 
 
-def test_proxies_and_netrc_of_the_environment_see_nothing(
+def test_proxies_and_netrc_of_the_environment_are_ignored(
     api: ScriptedApi, client: ApiClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -161,7 +161,7 @@ def test_proxies_and_netrc_of_the_environment_see_nothing(
     assert api.requests[0].headers["Authorization"] == "Bearer secret"
 
 
-def test_a_controller_says_of_which_cluster_it_is(api: ScriptedApi) -> None:
+def test_a_controller_sends_the_uid_of_its_cluster(api: ScriptedApi) -> None:
     api.scripts = [answer({"status": "healthy"})]
 
     with ApiClient(api.url, cluster="uid-1") as client:
@@ -182,7 +182,7 @@ def test_a_log_is_followed_to_its_end(api: ScriptedApi, client: ApiClient) -> No
 
 
 @pytest.mark.parametrize("broken", [cut, reset])
-def test_a_follower_that_is_cut_has_what_came_and_is_told(
+def test_an_interrupted_follower_keeps_what_it_received_and_raises(
     api: ScriptedApi, client: ApiClient, broken: Any
 ) -> None:
     api.scripts = [stream(b"one\n", then=broken)]
@@ -194,7 +194,7 @@ def test_a_follower_that_is_cut_has_what_came_and_is_told(
     assert b"".join(came) in (b"one\n", b"")
 
 
-def test_a_silent_log_is_asked_for_again_where_it_was(
+def test_a_silent_log_stream_is_requested_again_at_its_offset(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "STREAM_TIMEOUT_SECONDS", 0.1)
@@ -204,7 +204,7 @@ def test_a_silent_log_is_asked_for_again_where_it_was(
     assert [request.query["offset"] for request in api.requests] == [["0"], ["4"]]
 
 
-def test_an_api_that_never_begins_to_answer_a_follower_is_unavailable(
+def test_a_follower_without_a_response_raises_unavailable(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "STREAM_TIMEOUT_SECONDS", 0.1)

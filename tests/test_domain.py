@@ -79,7 +79,7 @@ def test_keys_are_in_camel_case_and_defaults_are_left_out() -> None:
     }
 
 
-def test_what_a_newer_api_adds_is_ignored() -> None:
+def test_unknown_fields_are_ignored() -> None:
     body = {
         "id": "1",
         "name": "n",
@@ -105,7 +105,7 @@ def test_a_run_only_moves_forward() -> None:
         assert status.final == (status.rank == 2)
 
 
-def test_phases_are_the_words_of_the_testrun_resource() -> None:
+def test_phases_are_those_of_the_testrun_resource() -> None:
     assert [status.phase for status in Status] == [
         "Pending",
         "Running",

@@ -25,7 +25,7 @@ def real(tmp_path: Path) -> Iterator[ApiClient]:
         yield client
 
 
-def test_every_field_of_a_run_comes_through(real: ApiClient) -> None:
+def test_every_field_of_a_run_is_transferred(real: ApiClient) -> None:
     given: dict[str, Any] = {
         "name": "whole",
         "image": "busybox:1.35",

@@ -37,7 +37,7 @@ def client(api: ScriptedApi) -> Iterator[ApiClient]:
 
 
 @pytest.mark.parametrize(("status", "kind"), BY_STATUS.items(), ids=lambda value: str(value))
-def test_the_class_that_the_server_raised_comes_back(
+def test_the_client_raises_the_class_that_the_server_raised(
     api: ScriptedApi, client: ApiClient, status: int, kind: type[SparkTestError]
 ) -> None:
     errors = [{"pointer": "/name", "detail": "is too long"}]
@@ -61,7 +61,7 @@ def test_the_class_that_the_server_raised_comes_back(
         (504, UnavailableError),
     ],
 )
-def test_a_status_without_a_class_of_its_own_says_what_it_was(
+def test_a_status_without_an_own_error_class_is_named_in_the_message(
     api: ScriptedApi, client: ApiClient, status: int, kind: type[SparkTestError]
 ) -> None:
     api.scripts = [answer(body=b"<html>", status=status, headers={"Content-Type": "text/html"})]
@@ -73,7 +73,7 @@ def test_a_status_without_a_class_of_its_own_says_what_it_was(
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000, b'{"detail": 1}', b'{"errors": [1]}']
 )
-def test_a_problem_that_is_none_is_still_the_error_of_its_status(
+def test_an_invalid_problem_document_still_gives_the_error_of_its_status(
     api: ScriptedApi, client: ApiClient, body: bytes
 ) -> None:
     api.scripts = [
@@ -96,7 +96,7 @@ def test_a_conflict_with_the_stored_length_is_an_offset_error(
 
 
 @pytest.mark.parametrize("value", ["soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", "9" * 400])
-def test_a_retry_after_that_is_no_number_of_seconds_is_none(
+def test_a_retry_after_that_is_not_a_number_is_ignored(
     api: ScriptedApi, client: ApiClient, value: str
 ) -> None:
     api.scripts = [problem(429, {"Retry-After": value}, detail="slow down")]
@@ -120,7 +120,9 @@ def test_a_retry_after_that_is_no_number_of_seconds_is_none(
         ("299 - no quotes", []),
     ],
 )
-def test_warnings_are_handed_on(api: ScriptedApi, header: str, texts: list[str]) -> None:
+def test_warnings_are_passed_to_the_callback(
+    api: ScriptedApi, header: str, texts: list[str]
+) -> None:
     api.scripts = [answer(RUN, headers={"Warning": header})]
     warnings: list[str] = []
 
@@ -130,7 +132,7 @@ def test_warnings_are_handed_on(api: ScriptedApi, header: str, texts: list[str])
     assert warnings == texts
 
 
-def test_every_text_is_cleaned_wherever_it_comes_from(api: ScriptedApi) -> None:
+def test_every_text_of_a_response_is_cleaned(api: ScriptedApi) -> None:
     bad = "a\x1b]0;title\x07b"
     api.scripts = [
         answer(RUN | {"name": bad}, headers={"Warning": '299 - "a\\u001b[31mb"'}),
@@ -152,7 +154,7 @@ def test_every_text_is_cleaned_wherever_it_comes_from(api: ScriptedApi) -> None:
     assert remaining == "kubectl delete"
 
 
-def test_a_page_knows_the_cursor_of_the_next(api: ScriptedApi, client: ApiClient) -> None:
+def test_a_page_has_the_cursor_of_the_next_page(api: ScriptedApi, client: ApiClient) -> None:
     api.scripts = [
         answer([RUN], headers={"Link": '</api/test-runs?limit=1&cursor=a%2Fb>; rel="next"'}),
         answer([RUN]),
@@ -176,14 +178,16 @@ def test_a_page_knows_the_cursor_of_the_next(api: ScriptedApi, client: ApiClient
 
 
 @pytest.mark.parametrize("link", ['<http://[>; rel="next"', '<?page=2>; rel="next"', "nonsense"])
-def test_a_next_page_that_cannot_be_is_none(api: ScriptedApi, client: ApiClient, link: str) -> None:
+def test_an_invalid_link_to_a_next_page_is_ignored(
+    api: ScriptedApi, client: ApiClient, link: str
+) -> None:
     api.scripts = [answer([], headers={"Link": link})]
 
     assert client.list_runs().next is None
     assert client.list_definitions() == ()
 
 
-def test_an_id_cannot_lead_to_another_route(api: ScriptedApi, client: ApiClient) -> None:
+def test_an_id_is_escaped_in_the_path(api: ScriptedApi, client: ApiClient) -> None:
     api.scripts = [answer(RUN)]
 
     client.get_run("../test-definitions/1?x=1#y")

@@ -1,4 +1,4 @@
-"""The fixture ladder: database, application, client; on every database the machine has."""
+"""Fixtures: database, application and client, for SQLite and PostgreSQL."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from tests.api import databases
 
 
 class Clock:
-    """A time that moves only when a test says so."""
+    """Clock that moves only when a test advances it."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -29,8 +29,8 @@ class Clock:
 
 
 @pytest.fixture(scope="session", params=databases.ENGINES)
-def served(request, tmp_path_factory) -> Iterator[Flask]:
-    """One application a database for all tests; each test finds it as new (see `app`)."""
+def shared_app(request, tmp_path_factory) -> Iterator[Flask]:
+    """One application for each database; `app` empties it before each test."""
     folder = tmp_path_factory.mktemp(request.param)
     with databases.empty(request.param, folder) as url:
         migrate.upgrade(url)
@@ -45,11 +45,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def app(served, clock) -> Flask:
-    before: AppContext = served.extensions["sparktest"]
+def app(shared_app, clock) -> Flask:
+    before: AppContext = shared_app.extensions["sparktest"]
     databases.clear(before.store)
-    served.extensions["sparktest"] = AppContext(before.settings, before.store, clock)
-    return cast(Flask, served)
+    shared_app.extensions["sparktest"] = AppContext(before.settings, before.store, clock)
+    return cast(Flask, shared_app)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Who is let in, and who is not."""
+"""Authentication by token, and requests without one."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 class TestToken:
-    def test_the_token_lets_in(self, guarded):
+    def test_a_valid_token_is_accepted(self, guarded):
         answered(guarded.get("/api/test-runs", headers=bearer(TOKEN)), 200)
         answered(guarded.post("/api/test-runs", json=adhoc(), headers=bearer(TOKEN)), 201)
         basic = {"Authorization": f"bearer  {TOKEN} ", "Host": "api.example:8080"}
@@ -41,24 +41,24 @@ class TestToken:
         ],
     )
     @pytest.mark.parametrize("path", ["/api/test-runs", "/api/openapi.json", "/nowhere"])
-    def test_nothing_else_does(self, guarded, headers, path):
+    def test_any_other_credential_is_refused(self, guarded, headers, path):
         response = guarded.get(path, headers=headers)
         assert TOKEN not in str(answered(response, 401))
         assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
     @pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/health"])
-    def test_health_is_open(self, guarded, path):
+    def test_health_needs_no_token(self, guarded, path):
         answered(guarded.get(path), 200)
 
 
 class TestWithoutToken:
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"])
-    def test_this_machine_is_let_in(self, client, host):
+    def test_localhost_is_accepted(self, client, host):
         answered(client.get("/api/test-runs", headers={"Host": host}), 200)
 
     @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1:80"])
     @pytest.mark.parametrize("path", ["/api/test-runs", "/api/health"])
-    def test_a_name_that_could_be_anybodys_is_not(self, client, host, path):
+    def test_any_other_host_is_refused(self, client, host, path):
         answered(client.get(path, headers={"Host": host}), 403)
 
 
@@ -74,11 +74,11 @@ class TestWebPages:
             {"Sec-Fetch-Site": "cross-site"},
         ],
     )
-    def test_a_foreign_page_changes_nothing(self, client, headers):
+    def test_a_cross_site_request_changes_nothing(self, client, headers):
         answered(client.post("/api/test-runs", json=adhoc(), headers=headers), 403)
         assert answered(client.get("/api/test-runs", headers=headers), 200) == []
 
-    def test_a_page_of_our_own_may(self, client):
+    def test_a_same_origin_request_is_accepted(self, client):
         headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
         answered(client.post("/api/test-runs", json=adhoc(), headers=headers), 201)
 
@@ -99,5 +99,5 @@ class TestWebPages:
         ("2130706433", False),
     ],
 )
-def test_loopback_is_only_what_cannot_be_elsewhere(host, loopback):
+def test_only_addresses_of_this_machine_are_loopback(host, loopback):
     assert is_loopback(host) is loopback

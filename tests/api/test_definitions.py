@@ -51,7 +51,7 @@ def executor(store, clock):
 
 
 class TestKeep:
-    def test_what_is_given_comes_back(self, client):
+    def test_every_given_field_is_returned(self, client):
         definition = define(client, **WHOLE, commands=None)
         assert {key: definition[key] for key in WHOLE} == WHOLE
         assert answered(client.get(url(definition)), 200) == definition
@@ -99,13 +99,13 @@ class TestKeep:
             ({"name": "x", "image": "i", "executorId": EXECUTOR}, {"/executorId"}),
         ],
     )
-    def test_a_broken_rule_is_named(self, client, body, named):
+    def test_every_invalid_field_is_named(self, client, body, named):
         assert pointers(client.post("/api/test-definitions", json=body)) == named
         assert answered(client.get("/api/test-definitions"), 200) == []
 
 
 class TestChange:
-    def test_put_replaces_the_whole(self, client):
+    def test_put_replaces_all_fields(self, client):
         definition = define(client, **WHOLE, commands=None)
         replaced = answered(client.put(url(definition), json={"name": "n", "image": "i"}), 200)
         assert (replaced["name"], replaced["image"], replaced["version"]) == ("n", "i", 2)
@@ -114,7 +114,7 @@ class TestChange:
         assert replaced["createdAt"] == definition["createdAt"]
         assert answered(client.get(url(definition)), 200) == replaced
 
-    def test_what_was_read_can_be_put_back_without_a_warning(self, client):
+    def test_a_definition_can_be_put_back_unchanged_without_a_warning(self, client):
         definition = define(client, **WHOLE, commands=None)
         response = client.put(url(definition), json=definition)
         assert answered(response, 200) == definition | {"version": 2}
@@ -128,14 +128,14 @@ class TestChange:
         assert "timeoutSeconds" not in patched
         assert patched["args"] == definition["args"]
 
-    def test_a_patch_comes_as_json(self, client):
+    def test_a_patch_must_be_json(self, client):
         definition = define(client)
         merge = {"content_type": "application/merge-patch+json"}
         answered(client.patch(url(definition), data=b'{"name": "n"}', **merge), 200)
         answered(client.patch(url(definition), data=b"name: n", content_type="text/yaml"), 415)
         answered(client.patch(url(definition), data=b"[]", **merge), 422)
 
-    def test_the_result_of_a_patch_is_validated_as_a_whole(self, client):
+    def test_the_result_of_a_patch_is_validated(self, client):
         definition = define(client)
         assert pointers(client.patch(url(definition), json={"command": ["x"]})) == {"/commands"}
         assert pointers(client.patch(url(definition), json={"name": None})) == {"/name"}
@@ -143,7 +143,7 @@ class TestChange:
         assert answered(response, 200)["name"] == "smoke"
         assert "/colour" in response.headers["Warning"]
 
-    def test_a_stale_change_is_refused(self, client):
+    def test_a_change_with_an_old_etag_is_refused(self, client):
         definition = define(client)
         tag = client.get(url(definition)).headers["ETag"]
         body = {"name": "n", "image": "i"}
@@ -153,7 +153,7 @@ class TestChange:
         answered(client.delete(url(definition), headers={"If-Match": tag}), 412)
         assert client.delete(url(definition), headers={"If-Match": "*"}).status_code == 204
 
-    def test_an_unchanged_definition_is_not_sent_again(self, client):
+    def test_an_unchanged_definition_is_answered_with_304(self, client):
         response = client.get(url(define(client)))
         path, tag = response.request.path, response.headers["ETag"]
         second = client.get(path, headers={"If-None-Match": tag})
@@ -186,7 +186,7 @@ def test_concurrent_patches_of_different_fields_are_all_applied(app):
 
 
 class TestRun:
-    def test_without_a_body_it_runs_as_it_is(self, client):
+    def test_without_a_body_the_definition_runs_unchanged(self, client):
         definition = define(client, **WHOLE, commands=None)
         run = answered(client.post(f"{url(definition)}/run"), 201)
         assert run["name"] == "smoke - Manual Run"
@@ -196,7 +196,7 @@ class TestRun:
         assert [run[key] for key in same] == [definition[key] for key in same]
         assert run["timeoutSeconds"] == 5
 
-    def test_a_run_may_do_otherwise(self, client):
+    def test_a_run_can_override_its_definition(self, client):
         definition = define(client, **WHOLE, commands=None)
         body = {
             "name": "mine",
@@ -212,7 +212,7 @@ class TestRun:
         assert (run["entrypoint"], run["args"]) == ([], [])
 
     @pytest.mark.parametrize("field", ["serviceAccountName", "envFrom", "imagePullSecrets"])
-    def test_rights_are_the_definitions_alone(self, client, field):
+    def test_privileged_fields_cannot_be_overridden(self, client, field):
         response = client.post(f"{url(define(client))}/run", json={field: WHOLE[field]})
         assert pointers(response) == {f"/{field}"}
 
@@ -223,7 +223,7 @@ class TestRun:
         client.delete(url(definition))
         assert answered(client.get(f"/api/test-runs/{run['id']}"), 200)["image"] == "busybox:1.35"
 
-    def test_what_nobody_else_says_the_executor_says(self, client, executor):
+    def test_the_executor_provides_what_the_definition_lacks(self, client, executor):
         definition = define(
             client, image=None, commands=None, env={"A": "definition"}, executorId=executor
         )
@@ -235,6 +235,6 @@ class TestRun:
         )
         assert run["env"] == {"A": "definition", "E": "executor"}
 
-    def test_a_long_name_still_makes_a_name(self, client):
+    def test_the_name_of_a_run_of_a_long_definition_name_is_truncated(self, client):
         definition = define(client, name="n" * 200)
         assert answered(client.post(f"{url(definition)}/run"), 201)["name"] == "n" * 200

@@ -1,4 +1,4 @@
-"""docs/api.md names every route, filter and limit that there is."""
+"""docs/api.md names every route, filter and limit."""
 
 import re
 from pathlib import Path

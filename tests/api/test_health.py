@@ -1,9 +1,9 @@
-"""Health of the process and of what it stands on."""
+"""Health of the process and of its database."""
 
 from tests.api.requests import answered
 
 
-def test_a_healthy_service_says_so_and_when(client):
+def test_the_health_routes_answer_healthy_with_the_time(client):
     for path in ("/api/health", "/livez", "/readyz"):
         assert answered(client.get(path), 200) == {
             "status": "healthy",
@@ -11,7 +11,7 @@ def test_a_healthy_service_says_so_and_when(client):
         }
 
 
-def test_an_older_database_is_not_ready_and_says_what_to_do(client, store):
+def test_an_older_database_is_not_ready_and_the_error_names_the_command(client, store):
     with store.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     problem = answered(client.get("/readyz"), 503)
@@ -22,7 +22,7 @@ def test_an_older_database_is_not_ready_and_says_what_to_do(client, store):
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
 
 
-def test_the_controllers_that_spoke_are_listed_the_last_one_first(client, clock):
+def test_controllers_are_listed_with_the_latest_request_first(client, clock):
     for cluster in ("one", "two"):
         client.get("/api/test-runs", headers={"SparkTest-Controller": cluster})
         clock.advance(1)

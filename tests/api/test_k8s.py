@@ -1,4 +1,4 @@
-"""Jobs by name: from the store where the run is known, else from the cluster; ours only."""
+"""Jobs by name: from the store if it has the run, else from the cluster."""
 
 from contextlib import contextmanager
 
@@ -61,7 +61,7 @@ class TestHealth:
             "timestamp": NOW,
         }
 
-    def test_a_cluster_that_does_not_is_told_with_the_reason(self, client, cluster, monkeypatch):
+    def test_an_unreachable_cluster_is_reported_with_the_error(self, client, cluster, monkeypatch):
         def away(resource):
             raise UnavailableError("connection refused")
 
@@ -69,7 +69,7 @@ class TestHealth:
         answer = answered(client.get("/api/k8s/health"), 200)
         assert (answer["kubernetes_connected"], answer["error"]) == (False, "connection refused")
 
-    def test_without_a_cluster_the_way_out_is_told(self, client, tmp_path, monkeypatch):
+    def test_without_a_cluster_the_error_names_the_setting(self, client, tmp_path, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", "")
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
@@ -117,7 +117,7 @@ class TestStatus:
             ("cancelled", "failed"),
         ],
     )
-    def test_a_known_run_is_told_from_the_store(self, client, status, word):
+    def test_the_status_of_a_known_run_comes_from_the_store(self, client, status, word):
         run = create(client)
         report(client, run["id"], status)
         for url in (f"/api/k8s/status/{run['jobName']}", f"/api/k8s/jobs/{run['jobName']}/status"):
@@ -134,7 +134,9 @@ class TestStatus:
             ({"conditions": [{"type": "Failed", "status": "False"}], "active": 1}, "running"),
         ],
     )
-    def test_an_unknown_job_of_ours_is_told_from_the_cluster(self, client, cluster, status, word):
+    def test_the_status_of_a_job_without_a_run_comes_from_the_cluster(
+        self, client, cluster, status, word
+    ):
         cluster.jobs = [job(**status)]
         assert answered(client.get("/api/k8s/status/job-1"), 200)["status"] == word
 
@@ -144,13 +146,13 @@ class TestStatus:
         answered(client.get(f"/api/k8s/{path}"), 404)
 
     @pytest.mark.parametrize("name", ["a,b=c", "x%00", "..", "%20", "A"])
-    def test_what_is_no_name_of_a_job_never_reaches_the_cluster(self, client, ctx, name):
+    def test_an_invalid_job_name_never_reaches_the_cluster(self, client, ctx, name):
         ctx._cluster = None
         answered(client.get(f"/api/k8s/status/{name}"), 404)
 
 
 class TestLogs:
-    def test_a_known_run_is_told_from_the_store(self, client):
+    def test_the_status_of_a_known_run_comes_from_the_store(self, client):
         run = create(client)
         lines = b"".join(b"line %d\n" % n for n in range(1200))
         client.put(
@@ -163,7 +165,7 @@ class TestLogs:
         assert answer["logs"].endswith("line 1199\n")
         assert (answer["job_name"], answer["status"]) == (run["jobName"], "pending")
 
-    def test_an_unknown_job_of_ours_is_told_from_its_pod(self, client, cluster):
+    def test_the_log_of_a_job_without_a_run_comes_from_its_pod(self, client, cluster):
         cluster.jobs = [job(active=1)]
         answer = answered(client.get("/api/k8s/logs/job-1"), 200)
         assert answer == {
@@ -187,7 +189,7 @@ class TestDelete:
         assert run["id"] in answer["message"]
         assert get(client, run["id"])["cancelRequestedAt"] == NOW
 
-    def test_a_run_that_has_ended_is_left_alone(self, client):
+    def test_a_final_run_cannot_be_cancelled_by_its_job(self, client):
         run = create(client)
         report(client, run["id"], "succeeded")
         answered(client.delete(f"/api/k8s/jobs/{run['jobName']}"), 409)

@@ -1,4 +1,4 @@
-"""Logs: appended in any way, read whole, from an offset, from the end, and followed."""
+"""Logs: append, read, tail, follow."""
 
 import io
 import time
@@ -39,7 +39,7 @@ def read(client, run, query: str = "") -> bytes:
 
 
 class TestAppend:
-    def test_what_joins_is_stored(self, client, run):
+    def test_bytes_at_the_end_are_appended(self, client, run):
         assert answered(put(client, run, b"one\n", 0), 200) == {"bytes": 4}
         assert answered(put(client, run, b"\xff\x00two", 4), 200) == {"bytes": 9}
         assert read(client, run) == b"one\n\xff\x00two"
@@ -54,33 +54,35 @@ class TestAppend:
     @pytest.mark.parametrize(
         ("data", "offset"), [(b"x", 7), (b"", 7), (b"One", 0), (b"twothree", 3), (b"x", 2**62)]
     )
-    def test_what_does_not_join_is_told_where_to_go_on(self, client, run, data, offset):
+    def test_an_append_with_a_gap_or_other_bytes_gets_409_with_the_length(
+        self, client, run, data, offset
+    ):
         put(client, run, b"onetwo", 0)
         assert answered(put(client, run, data, offset), 409)["stored"] == 6
         assert read(client, run) == b"onetwo"
 
-    def test_the_log_may_come_after_the_end(self, client, run):
+    def test_a_log_can_be_appended_after_the_end_of_the_run(self, client, run):
         report(client, run, "succeeded", log={"state": "complete"})
         assert answered(put(client, run, b"late", 0), 200) == {"bytes": 4}
         assert get(client, run)["log"] == {"state": "complete", "bytes": 4}
 
-    def test_lines_of_a_log_are_no_changes_of_the_run(self, client, run):
+    def test_appending_to_a_log_does_not_change_the_run(self, client, run):
         before = get(client, run)
         put(client, run, b"line\n", 0)
         after = get(client, run)
         assert (after["version"], after["updatedAt"]) == (before["version"], before["updatedAt"])
 
     @pytest.mark.parametrize("container", ["Test", "-", "a" * 64, "%00", "a%2Fb", "ü"])
-    def test_a_name_that_no_container_has_is_refused(self, client, run, container):
+    def test_an_invalid_container_name_is_refused(self, client, run, container):
         assert put(client, run, b"x", 0, container).status_code in (404, 422)
 
-    def test_only_bytes_are_a_log(self, client, run):
+    def test_an_append_must_be_binary(self, client, run):
         url = f"/api/test-runs/{run}/logs/test?offset=0"
         assert client.put(url, data=b"{}", content_type="text/html").status_code == 415
         assert client.put(url, data=b"{}").status_code == 415
 
     @pytest.mark.parametrize("query", ["", "offset=-1", "offset=x", "offset=9" + "9" * 30])
-    def test_an_offset_is_needed(self, client, run, query):
+    def test_an_append_needs_a_valid_offset(self, client, run, query):
         url = f"/api/test-runs/{run}/logs/test?{query}"
         assert client.put(url, data=b"x", **BYTES).status_code == 422
 
@@ -103,7 +105,7 @@ class TestAppend:
         max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     @given(data=st.binary(max_size=60), cuts=st.lists(st.integers(0, 60)), seed=st.randoms())
-    def test_in_any_pieces_and_with_any_repeats_the_bytes_are_the_same(
+    def test_any_split_and_any_repetition_stores_the_same_bytes(
         self, client, monkeypatch, data, cuts, seed
     ):
         monkeypatch.setattr(store_logs, "CHUNK_BYTES", 7)
@@ -119,10 +121,10 @@ class TestAppend:
 
 
 class TestRead:
-    def test_without_a_log_there_is_nothing_to_read(self, client, run):
+    def test_a_run_without_output_has_an_empty_log(self, client, run):
         assert read(client, run) == b""
 
-    def test_containers_have_streams_of_their_own(self, client, run):
+    def test_each_container_has_its_own_log(self, client, run):
         put(client, run, b"main", 0)
         put(client, run, b"side", 0, "sidecar")
         assert read(client, run) == b"main"
@@ -133,16 +135,16 @@ class TestRead:
         assert "sidecar, test" in answered(response, 404)["detail"]
         assert get(client, run)["log"]["bytes"] == 8
 
-    def test_reading_goes_on_at_an_offset(self, client, run):
+    def test_a_log_can_be_read_from_an_offset(self, client, run):
         put(client, run, b"0123456789", 0)
         assert read(client, run, "offset=4") == b"456789"
         assert read(client, run, "offset=10") == read(client, run, "offset=99") == b""
 
     @pytest.mark.parametrize("query", ["tail=-1", "tail=x", "tail=1&offset=2", "follow=maybe"])
-    def test_a_wrong_part_is_refused(self, client, run, query):
+    def test_an_invalid_range_of_a_log_is_refused(self, client, run, query):
         answered(client.get(f"/api/test-runs/{run}/logs?{query}"), 422)
 
-    def test_a_browser_does_not_take_a_log_for_a_page(self, client, run):
+    def test_a_browser_does_not_render_a_log_as_html(self, client, run):
         put(client, run, b"<script>", 0)
         response = client.get(f"/api/test-runs/{run}/logs")
         assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -162,7 +164,7 @@ class TestRead:
         kept = text.splitlines(keepends=True)[-lines:] if lines else []
         assert read(client, run, f"tail={lines}").decode() == "".join(kept)
 
-    def test_thirty_megabytes_pass_through_little_memory(self, client, run):
+    def test_a_log_of_thirty_megabytes_needs_little_memory(self, client, run):
         chunk = bytes(range(256)) * 16 * 1024
         for n in range(8):
             assert put(client, run, chunk, n * len(chunk)).status_code == 200
@@ -174,25 +176,27 @@ class TestRead:
         assert size == 8 * len(chunk) > 30_000_000
         assert peak < 8_000_000
 
-    def test_a_log_that_cannot_be_read_on_is_cut_not_ended(self, client, ctx, run, monkeypatch):
+    def test_a_log_that_cannot_be_read_to_its_end_breaks_the_connection(
+        self, client, ctx, run, monkeypatch
+    ):
         monkeypatch.setattr(store_logs, "CHUNK_BYTES", 40)
         monkeypatch.setattr(store_logs, "READ_BYTES", 40)
         put(client, run, b"x" * 100, 0)
         response = client.get(f"/api/test-runs/{run}/logs", buffered=False)
-        monkeypatch.setattr(ctx.store, "reading", away)
+        monkeypatch.setattr(ctx.store, "reading", unavailable)
         with pytest.raises(ConnectionResetError):
             list(response.iter_encoded())
 
 
 class TestFollow:
     def follow(self, client, run, query: str = ""):
-        """The open answer; the test client waits for its first bytes."""
+        """Return the open response; the test client waits for its first bytes."""
         url = f"/api/test-runs/{run}/logs?follow=true{query}"
         response = client.get(url, buffered=False)
         assert response.status_code == 200
         return response
 
-    def test_what_comes_is_sent_until_the_run_has_ended(self, client, run):
+    def test_new_bytes_are_streamed_until_the_run_has_ended(self, client, run):
         put(client, run, b"one", 0)
         parts = self.follow(client, run).iter_encoded()
         assert next(parts) == b"one"
@@ -202,7 +206,7 @@ class TestFollow:
         report(client, run, "failed")
         assert list(parts) == [b"end"]
 
-    def test_a_follower_that_was_cut_comes_back_at_its_offset(self, client, run):
+    def test_a_follower_can_continue_at_an_offset(self, client, run):
         put(client, run, b"onetwo", 0)
         report(client, run, "succeeded")
         assert b"".join(self.follow(client, run, "&offset=3").iter_encoded()) == b"two"
@@ -212,7 +216,7 @@ class TestFollow:
         report(client, run, "succeeded")
         assert list(self.follow(client, run, "&tail=1").iter_encoded()) == [b"one"]
 
-    def test_a_follower_of_a_deleted_run_ends(self, client, run):
+    def test_a_log_stream_ends_when_the_run_is_deleted(self, client, run):
         put(client, run, b"one", 0)
         parts = self.follow(client, run).iter_encoded()
         assert next(parts) == b"one"
@@ -226,17 +230,19 @@ class TestFollow:
         assert next(parts) == b"one"
         assert store.engine.pool.checkedout() == 0
 
-    def test_a_database_that_is_away_for_a_while_is_waited_for(self, client, ctx, run, monkeypatch):
+    def test_a_follower_survives_a_short_outage_of_the_database(
+        self, client, ctx, run, monkeypatch
+    ):
         put(client, run, b"one", 0)
         parts = self.follow(client, run).iter_encoded()
         assert next(parts) == b"one"
         put(client, run, b"two", 3)
         with monkeypatch.context() as patched:
-            patched.setattr(ctx.store, "reading", away)
+            patched.setattr(ctx.store, "reading", unavailable)
             patched.setattr(time, "sleep", lambda seconds: patched.undo())
             assert next(parts) == b"two"
 
-    def test_a_server_that_ends_cuts_its_followers(self, client, ctx, run):
+    def test_a_stopping_server_interrupts_its_log_streams(self, client, ctx, run):
         put(client, run, b"one", 0)
         parts = self.follow(client, run).iter_encoded()
         assert next(parts) == b"one"
@@ -244,14 +250,14 @@ class TestFollow:
         with pytest.raises(ConnectionResetError):
             next(parts)
 
-    def test_one_follower_too_many_is_told_to_come_back(self, client, ctx, run):
+    def test_too_many_followers_get_503_with_retry_after(self, client, ctx, run):
         while ctx.streams.acquire(blocking=False):
             pass
         response = client.get(f"/api/test-runs/{run}/logs?follow=true")
         assert answered(response, 503)["detail"].startswith("64 logs")
         assert response.headers["Retry-After"] == "5"
 
-    def test_a_follower_that_goes_makes_room(self, client, ctx, run):
+    def test_closing_a_log_stream_releases_its_slot(self, client, ctx, run):
         put(client, run, b"one", 0)
         before = ctx.streams._value
         response = self.follow(client, run)
@@ -260,5 +266,5 @@ class TestFollow:
         assert ctx.streams._value == before
 
 
-def away():
-    raise UnavailableError("away")
+def unavailable():
+    raise UnavailableError("unavailable")

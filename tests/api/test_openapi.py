@@ -1,4 +1,4 @@
-"""The OpenAPI document says what is served."""
+"""The OpenAPI document describes all routes."""
 
 import re
 
@@ -33,14 +33,14 @@ def test_every_route_is_in_it(app, document):
     assert served == documented
 
 
-def test_every_reference_leads_somewhere(document):
+def test_every_reference_can_be_resolved(document):
     for reference in set(re.findall(r"'\$ref': '#/([^']+)'", str(document))):
         place = document
         for part in reference.split("/"):
             place = place[part]
 
 
-def test_every_operation_says_what_it_is_for_and_how_it_fails(document):
+def test_every_operation_has_a_summary_and_an_error_response(document):
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method == "parameters":
@@ -51,13 +51,13 @@ def test_every_operation_says_what_it_is_for_and_how_it_fails(document):
     assert list(problem["content"]) == ["application/problem+json"]
 
 
-def test_what_needs_no_token_says_so(document):
+def test_routes_without_authentication_are_documented(document):
     assert document["security"] == [{"token": []}]
     for path in ("/livez", "/readyz", "/api/health"):
         assert document["paths"][path]["get"]["security"] == []
 
 
-def test_the_schemas_are_named_for_what_they_are(document):
+def test_the_schemas_have_their_names_and_types(document):
     schemas = document["components"]["schemas"]
     assert {"Run", "RunCreate", "Definition", "Problem", "Report"} <= set(schemas)
     run = schemas["Run"]["properties"]

@@ -1,4 +1,4 @@
-"""Every refusal is a problem, whatever was sent and wherever it fails."""
+"""Every error is answered as a problem."""
 
 import json
 import logging
@@ -27,12 +27,12 @@ def problem(response, status: int):
 
 
 class TestShape:
-    def test_what_is_not_there(self, client):
+    def test_an_unknown_path_is_answered_with_404(self, client):
         assert "/nowhere" in problem(client.get("/nowhere"), 404)["detail"]
         problem(client.get("/api/test-runs/"), 404)
         problem(client.get("/api//test-runs"), 404)
 
-    def test_a_method_that_is_not_possible_names_those_that_are(self, client):
+    def test_a_method_that_is_not_allowed_lists_the_allowed_ones(self, client):
         response = client.put("/api/test-runs", json={})
         problem(response, 405)
         assert {"GET", "POST"} <= set(response.headers["Allow"].split(", "))
@@ -51,33 +51,33 @@ class TestShape:
             b'{"name": "\xed\xa0\x80"}',
         ],
     )
-    def test_what_is_no_json(self, client, body):
+    def test_invalid_json_is_answered_with_400(self, client, body):
         problem(client.post("/api/test-runs", data=body, **JSON), 400)
 
     @pytest.mark.parametrize("body", [b"[]", b"5", b"null", b'"x"'])
-    def test_what_is_no_object(self, client, body):
+    def test_json_that_is_not_an_object_is_answered_with_422(self, client, body):
         problem(client.post("/api/test-runs", data=body, **JSON), 422)
 
     @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-    def test_the_kind_of_a_body_is_looked_at_before_the_body(self, client, kind):
+    def test_the_content_type_is_checked_before_the_body(self, client, kind):
         problem(client.post("/api/test-runs", data=b"{", content_type=kind), 415)
 
-    def test_a_body_that_is_too_large(self, client):
+    def test_a_body_over_the_limit_is_answered_with_413(self, client):
         body = json.dumps(adhoc(env={"A": "x" * 1024 * 1024}))
         problem(client.post("/api/test-runs", data=body, **JSON), 413)
 
-    def test_what_no_database_can_store_is_named(self, client):
+    def test_a_nul_character_is_refused_with_the_field(self, client):
         response = client.post("/api/test-runs", json=adhoc(env={"A": "x\0"}))
         assert pointers(response) == {"/env/A"}
         response = client.post("/api/test-runs", json=adhoc(labels={"x\0": "x"}))
         assert pointers(response) == {"/labels"}
 
-    def test_a_host_that_cannot_be(self, client):
+    def test_an_invalid_host_is_refused(self, client):
         problem(client.get("/livez", headers={"Host": "local host"}), 403)
 
 
 class TestFailures:
-    def test_a_database_that_is_away_asks_to_come_back(self, client, ctx, monkeypatch):
+    def test_an_unavailable_database_is_answered_with_retry_after(self, client, ctx, monkeypatch):
         def away():
             raise UnavailableError("away", retry_after=2)
 
@@ -93,7 +93,9 @@ class TestFailures:
             assert response.headers["Retry-After"] == "2"
         assert client.get("/livez").status_code == 200
 
-    def test_a_bug_tells_the_log_and_not_the_client(self, client, monkeypatch, caplog):
+    def test_an_unexpected_error_is_logged_and_not_shown_to_the_client(
+        self, client, monkeypatch, caplog
+    ):
         def broken(*args):
             raise RuntimeError("canary")
 
@@ -205,7 +207,7 @@ def sane(body) -> bool:
 
 
 class TestFuzz:
-    """Whatever is sent, the answer is no 500 and no page."""
+    """No request is answered with 500 or with HTML."""
 
     @pytest.fixture
     def paths(self, client):

@@ -1,4 +1,4 @@
-"""What the controller asks of runs: register, claim, report."""
+"""Requests of the controller: register, claim, report."""
 
 import functools
 
@@ -66,7 +66,7 @@ class TestRegister:
             ({}, "ImageMissing"),
         ],
     )
-    def test_what_cannot_be_resolved_is_seen_as_a_failed_run(self, client, asked, reason):
+    def test_an_unresolvable_testrun_becomes_a_failed_run(self, client, asked, reason):
         run = register(client, image=None, **asked)
         assert run["status"] == "failed"
         assert (run["failure"]["class"], run["failure"]["reason"]) == ("config", reason)
@@ -74,7 +74,7 @@ class TestRegister:
         assert run["finishedAt"] == run["createdAt"]
         assert ids(client, "status=failed") == [run["id"]]
 
-    def test_a_failed_register_stays_failed(self, client):
+    def test_a_run_registered_as_failed_stays_failed(self, client):
         first = register(client, image=None, definitionName="late")
         define(client, name="late")
         body = of_testrun("uid-1", image=None, definitionName="late")
@@ -87,7 +87,7 @@ class TestRegister:
         answered(client.post("/api/test-runs", json=of_testrun("uid-1")), 410)
         register(client, "uid-2")
 
-    def test_a_testrun_may_have_rights_and_a_very_long_name(self, client):
+    def test_a_testrun_can_have_privileges_and_a_very_long_name(self, client):
         ref = {"namespace": "shop", "name": "n" * 240, "uid": "u"}
         sources = [{"prefix": "P_", "secretRef": {"name": "s", "optional": True}}]
         run = register(
@@ -117,7 +117,7 @@ class TestRegister:
             ({"resources": {"limits": {"cpu": "many"}}}, "/resources/limits/cpu"),
         ],
     )
-    def test_a_testrun_that_breaks_a_rule_is_refused_by_field(self, client, changed, named):
+    def test_an_invalid_testrun_is_refused_with_the_field(self, client, changed, named):
         body = of_testrun("uid-1", **changed)
         assert named in pointers(client.post("/api/test-runs", json=body))
         assert ids(client) == []
@@ -132,7 +132,7 @@ class TestRegister:
 
 
 class TestClaim:
-    def test_the_first_cluster_has_the_run(self, client):
+    def test_the_first_cluster_to_claim_gets_the_run(self, client):
         url = f"/api/test-runs/{create(client)['id']}/claim"
         assert answered(client.put(url, json={"cluster": "a"}), 200)["cluster"] == "a"
         assert answered(client.put(url, json={"cluster": "a"}), 200)["cluster"] == "a"
@@ -143,7 +143,7 @@ class TestClaim:
         answered(client.put(url, json={"cluster": CLUSTER}), 200)
         answered(client.put(url, json={"cluster": "b"}), 409)
 
-    def test_what_has_ended_is_not_claimed(self, client):
+    def test_a_final_run_cannot_be_claimed(self, client):
         run = create(client)
         report(client, run["id"], "cancelled")
         url = f"/api/test-runs/{run['id']}/claim"
@@ -165,7 +165,7 @@ class TestClaim:
 
 
 class TestReport:
-    def test_a_run_goes_forward_to_its_end(self, client, clock):
+    def test_reports_move_a_run_from_pending_to_failed(self, client, clock):
         run = create(client)
         waiting = report(
             client,
@@ -195,7 +195,7 @@ class TestReport:
         clock.advance(5)
         assert report(client, run["id"], "running", **fields) == first
 
-    def test_a_run_ends_now_when_nobody_says_when(self, client):
+    def test_a_final_report_without_an_end_uses_the_time_of_the_report(self, client):
         run = create(client)
         assert report(client, run["id"], "cancelled")["finishedAt"] == "2026-05-01T12:00:00Z"
 
@@ -206,7 +206,7 @@ class TestReport:
         )
         assert (ended["finishedAt"], ended["duration"]) == (LATER, 0)
 
-    def test_an_ended_run_keeps_its_end_while_its_log_gets_better(self, client):
+    def test_after_the_end_of_a_run_only_its_log_state_changes(self, client):
         run = create(client)
         log = {"state": "none", "reason": "node lost"}
         ended = report(client, run["id"], "succeeded", finishedAt=LATER, log=log)
@@ -231,7 +231,7 @@ class TestReport:
         failure = {"class": "test", "reason": "x"}
         assert "failure" not in report(client, run["id"], "succeeded", failure=failure)
 
-    def test_words_from_the_cluster_are_cut_not_refused(self, client):
+    def test_messages_from_the_cluster_are_truncated_not_refused(self, client):
         run = create(client)
         response = report(client, run["id"], "pending", jobUid="j", statusMessage="x" * 100_000)
         assert len(response["statusMessage"]) == 4096
@@ -249,7 +249,7 @@ class TestReport:
             ({"status": "running", "log": {"state": "x"}}, "/log/state"),
         ],
     )
-    def test_a_report_that_breaks_a_rule_is_refused_by_field(self, client, body, named):
+    def test_an_invalid_report_is_refused_with_the_field(self, client, body, named):
         url = f"/api/test-runs/{create(client)['id']}/report"
         assert pointers(client.put(url, json=body)) == {named}
 

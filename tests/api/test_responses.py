@@ -13,7 +13,7 @@ def test_a_cursor_decodes_to_its_row_number(seq):
     assert decode_cursor(encode_cursor(seq)) == seq
 
 
-def test_without_a_cursor_the_first_page_is_meant():
+def test_no_cursor_means_the_first_page():
     assert decode_cursor(None) is None
 
 

@@ -1,4 +1,4 @@
-"""Runs as people ask for them: create, see, filter, cancel, delete, run again."""
+"""Runs: create, list, cancel, delete, rerun."""
 
 import msgspec
 import pytest
@@ -29,18 +29,18 @@ class TestCreate:
         assert run["env"] == {"A": "$HOME 'x'"}
         assert run["timeoutSeconds"] == 3600
 
-    def test_the_answer_names_where_the_run_is(self, client):
+    def test_the_response_has_the_location_of_the_run(self, client):
         response = client.post("/api/test-runs", json=adhoc())
         run = answered(response, 201)
         assert response.headers["Location"] == f"/api/test-runs/{run['id']}"
         assert answered(client.get(response.headers["Location"]), 200) == run
 
-    def test_the_alias_is_the_same(self, client):
+    def test_the_alias_serves_the_same_runs(self, client):
         run = answered(client.post("/api/runs", json=adhoc()), 201)
         assert answered(client.get(f"/api/runs/{run['id']}"), 200) == get(client, run["id"])
         assert [listed["id"] for listed in answered(client.get("/api/runs"), 200)] == [run["id"]]
 
-    def test_our_clients_read_the_answer(self, client):
+    def test_a_run_can_be_decoded_by_the_client(self, client):
         run = msgspec.convert(create(client, command=["a"], args=["b"], commands=None), Run)
         assert (run.entrypoint, run.args, run.command) == (("a",), ("b",), ("a", "b"))
         assert run.created_at.tzinfo is not None
@@ -65,7 +65,7 @@ class TestCreate:
         }
 
     @pytest.mark.parametrize("field", ["serviceAccountName", "envFrom", "imagePullSecrets"])
-    def test_rights_of_pods_are_not_for_api_runs(self, client, field):
+    def test_an_api_run_cannot_set_privileged_fields(self, client, field):
         value = {
             "serviceAccountName": "robot",
             "envFrom": [{"secretRef": {"name": "s"}}],
@@ -75,11 +75,11 @@ class TestCreate:
         assert pointers(response) == {f"/{field}"}
 
     @pytest.mark.parametrize("field", ["k8sRef", "cluster"])
-    def test_an_api_run_has_no_testrun_behind_it(self, client, field):
+    def test_an_api_run_cannot_reference_a_testrun(self, client, field):
         value = {"k8sRef": {"namespace": "a", "name": "b", "uid": "c"}, "cluster": "c"}[field]
         assert f"/{field}" in pointers(client.post("/api/test-runs", json=adhoc(**{field: value})))
 
-    def test_commands_and_an_exec_form_exclude_each_other(self, client):
+    def test_commands_and_an_exec_form_are_mutually_exclusive(self, client):
         assert pointers(client.post("/api/test-runs", json=adhoc(args=["x"]))) == {"/commands"}
 
     def test_an_unknown_field_is_ignored_and_named(self, client):
@@ -89,7 +89,7 @@ class TestCreate:
             '299 - "unknown fields were ignored: /colour\\n\\", /k8s"'
         )
 
-    def test_unknown_parts_of_known_fields_are_named_too(self, client):
+    def test_unknown_nested_fields_are_named(self, client):
         sources = [{"configMapRef": {"name": "c", "x": 1}, "y": 2}]
         body = {"name": "n", "image": "i", "envFrom": sources, "resources": {"z": {}}}
         response = client.post("/api/test-definitions", json=body)
@@ -107,7 +107,7 @@ class TestCreate:
         body = {"definitionId": missing}
         assert pointers(client.post("/api/test-runs", json=body)) == {"/definitionId"}
 
-    def test_a_definition_may_be_given_by_name(self, client):
+    def test_a_definition_can_be_referenced_by_name(self, client):
         definition = define(client, name="by name", timeoutSeconds=7)
         run = answered(client.post("/api/test-runs", json={"definitionName": "by name"}), 201)
         assert run["testDefinitionId"] == definition["id"]
@@ -193,16 +193,16 @@ class TestList:
             ("q=%00", "/q"),
         ],
     )
-    def test_a_wrong_filter_is_named(self, client, query, pointer):
+    def test_an_invalid_filter_is_named(self, client, query, pointer):
         assert pointers(client.get(f"/api/test-runs?{query}")) == {pointer}
 
     @pytest.mark.parametrize("cursor", ["", "x", "AQ", "ÿ", "AQAAAAAAAAAA", "A" * 5000])
-    def test_a_cursor_that_no_list_gave_is_named(self, client, cursor):
+    def test_an_invalid_cursor_is_refused(self, client, cursor):
         assert pointers(client.get(f"/api/test-runs?cursor={cursor}"), 400) == {"/cursor"}
 
 
 class TestCancel:
-    def test_a_cancel_is_noted_and_changes_nothing_else(self, client, clock):
+    def test_a_cancel_only_sets_the_request_time(self, client, clock):
         run = create(client)
         clock.advance(1)
         cancelled = answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 202)
@@ -215,7 +215,7 @@ class TestCancel:
         clock.advance(1)
         assert answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 202) == first
 
-    def test_what_has_ended_cannot_be_cancelled(self, client):
+    def test_a_final_run_cannot_be_cancelled(self, client):
         run = create(client)
         report(client, run["id"], "succeeded")
         response = answered(client.post(f"/api/test-runs/{run['id']}/cancel"), 409)
@@ -223,12 +223,12 @@ class TestCancel:
 
 
 class TestDelete:
-    def test_a_live_run_is_cancelled_first(self, client):
+    def test_a_run_that_is_not_final_cannot_be_deleted(self, client):
         run = create(client)
         assert "cancel" in answered(client.delete(f"/api/test-runs/{run['id']}"), 409)["detail"]
         assert get(client, run["id"])["status"] == "pending"
 
-    def test_a_deleted_run_is_gone_for_ever(self, client):
+    def test_a_deleted_run_is_not_found_and_cannot_be_changed(self, client):
         run = create(client)
         url = f"/api/test-runs/{run['id']}"
         report(client, run["id"], "succeeded")
@@ -245,7 +245,7 @@ class TestDelete:
         answered(client.put(f"{url}/logs/test?offset=0", **data), 410)
         assert ids(client) == []
 
-    def test_what_stays_in_the_cluster_is_named(self, client):
+    def test_the_command_that_deletes_the_testrun_is_returned(self, client):
         run = register(client)
         report(client, run["id"], "succeeded")
         response = client.delete(f"/api/test-runs/{run['id']}")
@@ -253,7 +253,7 @@ class TestDelete:
             "kubectl delete testruns.sparktest.dev login -n shop"
         )
 
-    def test_a_run_that_never_was_is_not_found(self, client):
+    def test_an_unknown_run_is_not_found(self, client):
         missing = "00000000-0000-4000-8000-000000000000"
         for response in (
             client.get(f"/api/test-runs/{missing}"),
@@ -279,16 +279,16 @@ class TestRerun:
         assert [second[key] for key in same] == [run[key] for key in same]
         assert "k8sRef" not in second
 
-    def test_rights_of_another_namespace_do_not_come_along(self, client):
+    def test_a_rerun_of_a_privileged_testrun_is_refused(self, client):
         run = register(client, serviceAccountName="robot")
         answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 409)
 
-    def test_rights_of_a_definition_do(self, client):
+    def test_a_rerun_keeps_the_privileges_of_a_definition(self, client):
         definition = define(client, serviceAccountName="robot")
         run = answered(client.post(f"/api/test-definitions/{definition['id']}/run"), 201)
         second = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
         assert second["serviceAccountName"] == "robot"
 
-    def test_a_run_that_had_nothing_to_run_has_no_rerun(self, client):
+    def test_a_run_without_an_image_cannot_be_rerun(self, client):
         run = register(client, image=None, definitionName="nowhere")
         answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 409)

@@ -1,4 +1,4 @@
-"""The server as a process: what it prints, refuses, streams, and how it ends."""
+"""The server as a process: startup, errors, log streams, signals."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import requests
@@ -77,7 +78,7 @@ def send_raw(address: str, data: bytes) -> bytes:
     return response
 
 
-def test_it_serves_over_a_database_that_it_made_itself(address):
+def test_it_serves_from_a_database_that_it_created(address):
     assert address.startswith("http://127.0.0.1:")
     assert requests.get(f"{address}/readyz", timeout=TIMEOUT_SECONDS).json()["status"] == "healthy"
 
@@ -85,13 +86,13 @@ def test_it_serves_over_a_database_that_it_made_itself(address):
 @pytest.mark.parametrize(
     ("request_line", "status"), [(b"NONSENSE", 400), (b"GET /" + b"a" * 9000 + b" HTTP/1.1", 414)]
 )
-def test_what_is_no_request_gets_a_problem_too(address, request_line, status):
+def test_malformed_http_is_answered_with_a_problem(address, request_line, status):
     head, _, body = send_raw(address, request_line + b"\r\nHost: x\r\n\r\n").partition(b"\r\n\r\n")
     assert b"application/problem+json" in head
     assert json.loads(body)["status"] == status
 
 
-def test_a_follower_hears_a_line_while_the_run_goes_on(address):
+def test_a_follower_receives_lines_while_the_run_is_active(address):
     runs = f"{address}/api/test-runs"
     run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
     received: list[bytes] = []
@@ -114,7 +115,7 @@ def test_a_follower_hears_a_line_while_the_run_goes_on(address):
     assert received == [b"one\n", b"two\n", b"END"]
 
 
-def test_followers_that_go_away_make_room_for_others(address):
+def test_disconnected_followers_release_their_slots(address):
     runs = f"{address}/api/test-runs"
     run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
     kind = {"Content-Type": "application/octet-stream"}
@@ -136,19 +137,24 @@ def test_followers_that_go_away_make_room_for_others(address):
     wait_until(has_room)
 
 
-def test_a_reload_by_sighup_keeps_serving(tmp_path):
+def test_sighup_replaces_the_worker_and_keeps_serving(tmp_path):
     with running(f"sqlite:///{tmp_path}/s.db") as (process, address):
+
+        def workers() -> set[str]:
+            return {*Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()}
+
+        wait_until(workers)
+        before = workers()
         process.send_signal(signal.SIGHUP)
-        # The new worker replaces the old one; both serve the same listener.
-        for _ in range(20):
-            assert requests.get(f"{address}/livez", timeout=TIMEOUT_SECONDS).status_code == 200
+        wait_until(lambda: (now := workers()) and not now & before)
+        assert requests.get(f"{address}/livez", timeout=TIMEOUT_SECONDS).status_code == 200
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=TIMEOUT_SECONDS)
         assert (process.returncode, out, err) == (0, "", "")
 
 
 @pytest.mark.parametrize("kind", databases.ENGINES)
-def test_a_stop_cuts_followers_and_ends_the_process_well(kind, tmp_path):
+def test_sigterm_interrupts_log_streams_and_exits_with_0(kind, tmp_path):
     with databases.empty(kind, tmp_path) as url, running(url) as (process, address):
         runs = f"{address}/api/test-runs"
         run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
@@ -165,7 +171,7 @@ def test_a_stop_cuts_followers_and_ends_the_process_well(kind, tmp_path):
         assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_a_port_that_is_taken_is_told_with_the_setting():
+def test_a_port_in_use_is_reported_with_its_setting():
     with (
         server.listen("127.0.0.1", 0) as listener,
         pytest.raises(ConflictError, match=r"port \d+ on 127.0.0.1 is taken.*SPARKTEST_PORT"),
@@ -174,20 +180,20 @@ def test_a_port_that_is_taken_is_told_with_the_setting():
 
 
 @pytest.mark.parametrize("host", ["no such host", "203.0.113.7"])
-def test_an_address_that_is_not_ours_is_told_with_the_setting(host):
+def test_an_address_of_another_machine_is_reported_with_its_setting(host):
     with pytest.raises(InvalidError, match="SPARKTEST_HOST"):
         server.listen(host, 0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "api.example"])
-def test_without_a_token_only_this_machine_is_served(host):
+def test_without_a_token_only_loopback_addresses_are_allowed(host):
     with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN"):
         server.serve(Settings(host=host, port=0))
     server.refuse_exposure(Settings(host=host, token="t"))
     server.refuse_exposure(Settings(host="localhost"))
 
 
-def test_a_database_that_does_not_answer_keeps_it_from_starting(capsys):
+def test_the_server_does_not_start_without_its_database(capsys):
     url = "postgresql://u:canary@127.0.0.1:1/none?connect_timeout=1"
     with pytest.raises(UnavailableError) as raised:
         server.serve(Settings(port=0, database_url=url))

@@ -1,4 +1,4 @@
-"""A wait that ends when nobody listens any more."""
+"""The wait of a log stream ends when its client disconnects."""
 
 import socket
 import time
@@ -15,18 +15,18 @@ def pair():
         yield ours, theirs
 
 
-def test_a_client_that_stays_is_waited_with(pair):
+def test_the_wait_lasts_while_the_client_is_connected(pair):
     assert wait_or_disconnect(pair[0])(0.01) is False
 
 
-def test_a_client_that_goes_ends_the_wait(pair):
+def test_the_wait_ends_when_the_client_disconnects(pair):
     pair[1].close()
     began = time.monotonic()
     assert wait_or_disconnect(pair[0])(10) is True
     assert time.monotonic() - began < 5
 
 
-def test_a_client_that_sends_early_is_still_there(pair):
+def test_a_client_that_pipelines_a_request_is_still_connected(pair):
     pair[1].send(b"GET /")
     began = time.monotonic()
     assert wait_or_disconnect(pair[0])(0.05) is False
@@ -34,7 +34,7 @@ def test_a_client_that_sends_early_is_still_there(pair):
     assert pair[0].recv(5) == b"GET /"
 
 
-def test_a_connection_that_broke_ends_the_wait(pair):
+def test_the_wait_ends_when_the_connection_is_reset(pair):
     broken, _ = pair
     listener = socket.create_server(("127.0.0.1", 0))
     with listener, socket.create_connection(listener.getsockname()) as client:
@@ -46,5 +46,5 @@ def test_a_connection_that_broke_ends_the_wait(pair):
             assert wait_or_disconnect(broken)(10) is True
 
 
-def test_without_a_socket_it_just_waits():
+def test_without_a_socket_the_wait_is_a_sleep():
     assert wait_or_disconnect(None)(0.01) is False

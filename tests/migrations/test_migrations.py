@@ -1,4 +1,4 @@
-"""The migrations and the tables say the same, and going back and forth loses no child row."""
+"""The migrations match the tables, and an upgrade or downgrade loses no row."""
 
 import fcntl
 import multiprocessing
@@ -62,14 +62,14 @@ def test_an_empty_database_has_no_revision_and_gets_the_newest(url):
     assert migrate.current(url) == REVISION
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(url, connect):
+def test_the_migrations_create_exactly_the_tables_of_the_code(url, connect):
     migrate.upgrade(url)
     with connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_back_and_forth_with_data_keeps_every_row(url, connect):
+def test_a_downgrade_and_an_upgrade_keep_every_row(url, connect):
     migrate.upgrade(url, "0001")
     with connect() as connection:
         for n in range(1, 5):
@@ -86,7 +86,7 @@ def test_back_and_forth_with_data_keeps_every_row(url, connect):
 
 
 @pytest.mark.parametrize("bad", ["status = 'done'", "origin = 'ui'", "log_state = 'lost'"])
-def test_constraints_still_hold_after_going_back_and_forth(url, connect, bad):
+def test_constraints_hold_after_a_downgrade_and_an_upgrade(url, connect, bad):
     migrate.upgrade(url)
     migrate.downgrade(url, "0001")
     migrate.upgrade(url)
@@ -96,7 +96,7 @@ def test_constraints_still_hold_after_going_back_and_forth(url, connect, bad):
         connection.execute(text(f"UPDATE test_runs SET {bad}"))
 
 
-def test_everything_can_be_taken_back(url, connect):
+def test_all_migrations_can_be_undone(url, connect):
     migrate.upgrade(url)
     migrate.downgrade(url, "base")
     with connect() as connection:
@@ -131,9 +131,9 @@ def test_a_database_of_a_newer_version_is_refused(url, connect):
 
 
 class TestSQLite:
-    """What only a file can do wrong."""
+    """Behaviour of SQLite files."""
 
-    def test_folder_and_file_are_the_users_alone(self, tmp_path):
+    def test_directory_and_file_are_private_to_the_user(self, tmp_path):
         path = tmp_path / "data" / "sparktest.db"
         migrate.upgrade(f"sqlite:///{path}")
         assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -146,7 +146,7 @@ class TestSQLite:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         connection.close()
 
-    def test_a_percent_sign_in_the_path_is_only_a_name(self, tmp_path):
+    def test_a_percent_sign_in_the_path_is_taken_literally(self, tmp_path):
         assert migrate.upgrade(f"sqlite:///{tmp_path}/100%25/s.db") == REVISION
 
     def test_a_second_process_waits_until_the_first_has_migrated(self, tmp_path):
@@ -173,7 +173,7 @@ class TestSQLite:
         with pytest.raises(InvalidError, match="not a database"):
             migrate.upgrade(f"sqlite:///{tmp_path}/s.db")
 
-    def test_a_place_that_cannot_be_written_is_named(self, tmp_path):
+    def test_a_path_that_cannot_be_written_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(InvalidError, match=r"SPARKTEST_DATABASE_URL: .*/file/s.db: "):
             migrate.upgrade(f"sqlite:///{tmp_path}/file/s.db")

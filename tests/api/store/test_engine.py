@@ -1,4 +1,4 @@
-"""The store loses no update, says when it cannot answer, and keeps passwords to itself."""
+"""Transactions of the store, its errors, and its column types."""
 
 import threading
 import traceback
@@ -42,7 +42,7 @@ class TestTransactions:
         with store.reading() as connection:
             assert seen(connection) == NOW + timedelta(seconds=150)
 
-    def test_what_fails_leaves_nothing(self, store):
+    def test_a_failed_transaction_is_rolled_back(self, store):
         def fail():
             with store.writing() as connection:
                 connection.execute(insert(ControllerRow).values(cluster="c", seen_at=NOW))
@@ -67,7 +67,7 @@ class TestTransactions:
 
 
 class TestUnavailable:
-    def test_when_all_connections_are_taken(self, store, monkeypatch):
+    def test_an_exhausted_pool_raises_unavailable(self, store, monkeypatch):
         monkeypatch.setattr(store.engine.pool, "_timeout", 0.01)
         held = [store.engine.connect() for _ in range(engine.POOL_SIZE)]
         with pytest.raises(UnavailableError) as raised, store.reading():
@@ -78,7 +78,7 @@ class TestUnavailable:
         with store.reading():
             pass
 
-    def test_when_there_is_no_such_server(self):
+    def test_an_unreachable_server_raises_unavailable(self):
         store = open_store(
             Flask("away"), "postgresql://u:canary@127.0.0.1:1/none?connect_timeout=1"
         )
@@ -100,7 +100,7 @@ class TestAddress:
             ("postgresql+nope://h/d", "driver is not known"),
         ],
     )
-    def test_what_cannot_be_used_is_told_with_the_setting(self, url, word):
+    def test_an_invalid_url_is_reported_with_its_setting(self, url, word):
         with pytest.raises(InvalidError, match="SPARKTEST_DATABASE_URL.*" + word):
             open_store(Flask("bad"), url)
 

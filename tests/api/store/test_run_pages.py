@@ -1,4 +1,4 @@
-"""Pages of runs: every filter by index, every run once, few statements however many there are."""
+"""Pages of runs: every filter uses an index, every run is listed once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ FILTERS = {
 
 @contextmanager
 def statements(store) -> Iterator[list[str]]:
-    """The statements that are sent while the block runs."""
+    """Collect the statements that the block sends."""
     sent: list[str] = []
 
     def note(connection, cursor, statement, *rest):
@@ -93,7 +93,9 @@ def explain(connection, statement) -> list[str]:
 @pytest.mark.parametrize(
     ("path", "expected"), [("/api/test-runs", 2), ("/api/test-definitions", 1)]
 )
-def test_a_list_takes_the_same_statements_however_long_it_is(client, store, path, expected):
+def test_the_number_of_statements_does_not_depend_on_the_length_of_a_list(
+    client, store, path, expected
+):
     for rows in (0, 3, 12):
         for _ in range(rows):
             create(client, labels={"a": "b"})
@@ -136,11 +138,11 @@ def test_every_run_is_seen_once_while_others_are_added(client, before, limit, be
 
 
 @given(seq=st.integers(1, 2**63 - 1))
-def test_a_cursor_says_where_the_page_ended(seq):
+def test_a_cursor_holds_the_end_of_the_page(seq):
     assert responses.decode_cursor(responses.encode_cursor(seq)) == seq
 
 
-def test_runs_since_a_time_are_found_though_clocks_were_set_back(client, clock):
+def test_since_finds_runs_after_the_clock_was_set_back(client, clock):
     early = create(client)["id"]
     clock.advance(600)
     late = create(client)["id"]
