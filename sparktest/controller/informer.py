@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sparktest.backoff import Backoff
-from sparktest.controller.object_cache import Entry, Object, ObjectCache, entry_of, key_of
+from sparktest.controller.object_cache import Entry, ObjectCache, entry_of, key_of
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster, Resource, WatchStream
+from sparktest.kube.fields import Object
 
 log = logging.getLogger(__name__)
 

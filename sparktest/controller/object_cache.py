@@ -3,7 +3,8 @@
 import threading
 from typing import Any, Generic, NamedTuple, TypeVar
 
-Object = dict[str, Any]
+from sparktest.kube.fields import Object
+
 Key = tuple[str, str]
 T = TypeVar("T")
 

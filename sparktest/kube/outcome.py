@@ -70,7 +70,10 @@ def lost_deadline(pod: PodView | None) -> datetime | None:
     """Return when a pod that is being deleted counts as lost; None for any other pod."""
     if pod is None or pod.deletes_at is None or pod.is_terminal:
         return None
-    return pod.deletes_at + LOST
+    try:
+        return pod.deletes_at + LOST
+    except OverflowError:
+        return None
 
 
 def _outcome(run: Run, job: JobView | None, pod: PodView | None, now: datetime) -> Outcome | None:

@@ -270,6 +270,12 @@ def test_a_pod_that_outlives_its_grace_period_has_lost_its_node():
     assert ended(observe(a_run(), a_job(), [pod], at(71))) == ("failed", "infra", "NodeLost")
 
 
+def test_a_pod_that_is_deleted_in_the_last_second_of_time_is_never_lost():
+    pod = a_pod(running(), phase="Running")
+    pod["metadata"]["deletionTimestamp"] = "9999-12-31T23:59:59Z"
+    assert seen(a_job(), pod).status is Status.RUNNING
+
+
 def test_a_stopped_run_on_a_lost_node_was_still_stopped():
     pod = being_deleted(a_pod(running(), phase="Running"), 0)
     report = observe(a_run(), stopped(a_job()), [pod], at(100))
