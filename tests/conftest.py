@@ -1,17 +1,17 @@
-"""What holds for every test run, and what it tells at its end."""
+"""Settings of every test session, and a summary of the skipped tests."""
 
 from collections import Counter
 
 import hypothesis
 import pytest
 
-# How long an example takes says more of the machine than of the code.
+# No time limit per example: a slow machine must not fail a test.
 hypothesis.settings.register_profile("sparktest", deadline=None)
 hypothesis.settings.load_profile("sparktest")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say once for each reason how many tests were skipped for it: -rs has a line a test."""
+    """Print each reason for skipping once, with the number of tests; -rs prints a line per test."""
     skipped = terminalreporter.getreports("skipped")
     reasons = Counter(str(report.longrepr[2]) for report in skipped)
     if reasons:

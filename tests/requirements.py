@@ -1,4 +1,4 @@
-"""Requirements of tests on the machine: a test that lacks one is skipped, or fails on demand."""
+"""What tests require of the machine. A test without it is skipped, or fails on request."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ FAIL_VARIABLE = "SPARKTEST_E2E_REQUIRE"
 
 
 def require(available: bool, message: str) -> None:
-    """Skip the test unless the requirement is available; with SPARKTEST_E2E_REQUIRE=1 fail it.
+    """Skip the test unless the requirement is met; with SPARKTEST_E2E_REQUIRE=1, fail it.
 
     Args:
-        available: True when the machine has what the test requires.
-        message: what is missing and how to provide it.
+        available: True if the requirement is met.
+        message: what is missing.
     """
     if available:
         return
@@ -24,14 +24,14 @@ def require(available: bool, message: str) -> None:
 
 
 def require_program(name: str) -> str:
-    """Return the path of a program on PATH."""
+    """Return the path of an installed program."""
     path = shutil.which(name)
     require(path is not None, f"{name} is not installed")
     return path or ""
 
 
 def require_cluster() -> str:
-    """Return the path of KUBECONFIG, whose cluster answers."""
+    """Return the path in KUBECONFIG after checking that its cluster answers."""
     kubeconfig = os.environ.get("KUBECONFIG", "")
     require(bool(kubeconfig), "KUBECONFIG is not set: no cluster to test on")
     probe = [require_program("kubectl"), "get", "--raw", "/readyz", "--request-timeout=5s"]

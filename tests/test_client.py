@@ -8,7 +8,7 @@ import pytest
 from sparktest import http
 from sparktest.client import ApiClient
 from sparktest.errors import UnavailableError
-from tests.scripted import (
+from tests.scripted_api import (
     ScriptedApi,
     answer,
     cut,

@@ -13,7 +13,7 @@ from sparktest.cli.manifests import of_testruns
 from sparktest.client import ApiClient
 from sparktest.settings import ALIASES, TOKEN_FILE, Settings
 from tests.command_lines import problem_of
-from tests.live import TOKEN, live_api
+from tests.live_api import TOKEN, live_api
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -13,7 +13,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.errors import OffsetError
 from sparktest.http import HttpTransport
-from tests.live import TOKEN, live_api
+from tests.live_api import TOKEN, live_api
 
 # A run that an API of today cannot have: no route makes an executor or a suite yet.
 NOT_YET = {"executor_id", "suite_run_id"}

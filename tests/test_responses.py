@@ -13,7 +13,7 @@ from sparktest.errors import (
     UnavailableError,
 )
 from sparktest.sanitize import clean
-from tests.scripted import ScriptedApi, answer, problem, scripted_api
+from tests.scripted_api import ScriptedApi, answer, problem, scripted_api
 
 RUN = {
     "id": "1",

@@ -18,7 +18,7 @@ from sparktest.devcluster.app import DevCluster
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from sparktest.settings import Settings
 from tests.e2e.program import until
-from tests.live import TOKEN, live_api
+from tests.live_api import TOKEN, live_api
 
 
 class Result(NamedTuple):

@@ -20,7 +20,7 @@ from sparktest.domain import RunReport, Status
 from tests.cli.conftest import Cli
 from tests.e2e.tmux import Tmux
 from tests.requirements import require_program
-from tests.scripted import answer, problem, scripted_api
+from tests.scripted_api import answer, problem, scripted_api
 
 BIN = Path(sys.executable).parent
 BASH = """

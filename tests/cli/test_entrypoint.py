@@ -13,7 +13,7 @@ from sparktest.cli import plugin
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.client import ApiClient
 from tests.cli.conftest import Cli
-from tests.scripted import answer, problem, scripted_api
+from tests.scripted_api import answer, problem, scripted_api
 
 
 def one_line(text: str) -> bool:

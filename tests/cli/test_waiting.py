@@ -7,7 +7,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import RunReport, Status
 from sparktest.errors import NotFoundError, SparkTestError, UnavailableError
 from tests.cli.conftest import Cli
-from tests.scripted import answer, problem, reset, scripted_api
+from tests.scripted_api import answer, problem, reset, scripted_api
 
 RUN = {
     "id": "1",

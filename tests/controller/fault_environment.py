@@ -23,7 +23,7 @@ from sparktest.kube.jobs import RUN_ID
 from sparktest.settings import Settings
 from tests.devcluster.faults import AdjustableClock, Faults
 from tests.e2e.program import until
-from tests.live import TOKEN, live_api
+from tests.live_api import TOKEN, live_api
 
 # The namespace that the live API sends runs to.
 NAMESPACE = "tests"

@@ -20,7 +20,7 @@ from sparktest.settings import Settings
 from tests.controller.fault_environment import LOG, SCRIPT, FaultEnvironment, fault_environment
 from tests.e2e.program import free_port, until
 from tests.kube.apiserver import Apiserver, apiserver
-from tests.live import TOKEN
+from tests.live_api import TOKEN
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sparktest.kube.cluster import Cluster
-from tests.real import install_crd, namespace_in, real_cluster
+from tests.real_cluster import install_crd, namespace_in, real_cluster
 
 UUID = "0b0e6a4c-1d7e-4c57-9b6a-6b1f3a0d9e11"
 IMAGE = {"image": "busybox:1.35"}

@@ -7,7 +7,7 @@ import pytest
 from sparktest.errors import InvalidError
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from tests.crd.conftest import IMAGE, UUID, manifest
-from tests.real import dry_patch, kubectl
+from tests.real_cluster import dry_patch, kubectl
 
 pytestmark = pytest.mark.e2e
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from sparktest.kube.cluster import TESTRUNS, Cluster
-from tests.real import dry_create
+from tests.real_cluster import dry_create
 
 FOLDER = files("sparktest.crd") / "examples"
 EXAMPLES = sorted(path.name for path in FOLDER.iterdir() if path.name.endswith(".yaml"))

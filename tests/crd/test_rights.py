@@ -20,7 +20,7 @@ from sparktest.kube.cluster import (
 )
 from sparktest.settings import Settings
 from tests.crd.conftest import IMAGE, manifest
-from tests.real import kubectl
+from tests.real_cluster import kubectl
 from tests.requirements import require_cluster
 
 pytestmark = pytest.mark.e2e

@@ -8,7 +8,7 @@ import pytest
 from sparktest.errors import InvalidError
 from sparktest.kube.cluster import TESTRUNS, Cluster
 from tests.crd.conftest import IMAGE, UUID, manifest
-from tests.real import dry_create
+from tests.real_cluster import dry_create
 
 pytestmark = pytest.mark.e2e
 

@@ -13,7 +13,7 @@ from sparktest.devcluster.app import DevCluster
 from tests.devcluster.kubectl import Kubectl, Step
 from tests.devcluster.parity import normalize
 from tests.devcluster.scenarios import SCENARIOS
-from tests.real import install_crd, namespace_in, real_cluster
+from tests.real_cluster import install_crd, namespace_in, real_cluster
 from tests.requirements import require_cluster
 
 pytestmark = pytest.mark.e2e

@@ -17,7 +17,7 @@ from tests.cli.up.process_table import alive, children_of
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.target import TARGETS, Target, open_target
 from tests.e2e.tmux import Tmux
-from tests.real import namespace_in
+from tests.real_cluster import namespace_in
 
 pytestmark = pytest.mark.e2e
 HELLO = (files("sparktest.crd") / "examples" / "testrun.yaml").read_text()

@@ -9,7 +9,7 @@ from sparktest.kube.cluster import Cluster
 from tests.e2e.program import until
 from tests.kube.apiserver import Apiserver, apiserver, cluster_of
 from tests.kube.real_runs import exists
-from tests.real import install_crd, namespace_in, real_cluster
+from tests.real_cluster import install_crd, namespace_in, real_cluster
 
 
 @pytest.fixture

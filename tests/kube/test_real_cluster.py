@@ -25,7 +25,7 @@ from sparktest.kube.jobs import build_job
 from sparktest.settings import Settings
 from tests.e2e.program import until
 from tests.kube.real_runs import a_run, named
-from tests.real import namespace_in
+from tests.real_cluster import namespace_in
 from tests.requirements import require_cluster
 
 pytestmark = pytest.mark.e2e

@@ -17,7 +17,7 @@ from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster
 from sparktest.kube.jobs import RUN_ID, build_job, job_name_of_testrun
 from tests.e2e.program import until
 from tests.kube.real_runs import a_run, exists, named
-from tests.real import dry_create
+from tests.real_cluster import dry_create
 
 pytestmark = pytest.mark.e2e
 LONG = "n" * 236 + ".1.2"

@@ -17,8 +17,8 @@ from sparktest.kube.cluster import Cluster, Resource
 from sparktest.kubectl import Target
 from sparktest.settings import Settings
 from tests.cli.conftest import Cli
-from tests.live import TOKEN
-from tests.scripted import answer, problem, scripted_api
+from tests.live_api import TOKEN
+from tests.scripted_api import answer, problem, scripted_api
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEALTHY = answer({"status": "healthy", "timestamp": "2026-01-02T03:04:05Z"})

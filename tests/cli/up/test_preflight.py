@@ -11,7 +11,7 @@ from sparktest.cli.up import preflight
 from sparktest.cli.up.preflight import check_cluster, install_command, is_reachable
 from sparktest.errors import ForbiddenError, UnavailableError
 from sparktest.settings import Settings
-from tests.scripted import ScriptedApi, answer, scripted_api
+from tests.scripted_api import ScriptedApi, answer, scripted_api
 
 KUBE_SYSTEM = answer({"metadata": {"name": "kube-system", "uid": "uid-1"}})
 SERVED = answer({"resources": [{"name": "testruns"}, {"name": "testruns/status"}]})

@@ -1,4 +1,4 @@
-"""An HTTP server that answers requests from a script of the test, also incorrectly."""
+"""An HTTP server that answers from a script, with broken responses too."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-Serve = Callable[["Handler"], None]
+Script = Callable[["Handler"], None]
 
 
 class Request(NamedTuple):
@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Records each request and answers it with the next script; the last script is repeated."""
+    """Records each request and answers it with the next script; the last one is repeated."""
 
     protocol_version = "HTTP/1.1"
     api: "ScriptedApi"
@@ -47,12 +47,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class ScriptedApi:
-    """The address, the received requests, and the scripts that answer them."""
+    """A running server: its URL, the requests it has received, and the scripts that answer them."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.requests: list[Request] = []
-        self.scripts: list[Serve] = []
+        self.scripts: list[Script] = []
         self.closing = threading.Event()
 
 
@@ -81,8 +81,11 @@ def answer(
     body: bytes | None = None,
     headers: dict[str, str] | None = None,
     length: int | None = None,
-) -> Serve:
-    """Return a script that answers with JSON or a raw body, with a wrong length if asked."""
+) -> Script:
+    """Return a script that answers with JSON, or with a raw body.
+
+    `length` overrides the Content-Length.
+    """
     data = json.dumps(document).encode() if body is None else body
 
     def script(handler: Handler) -> None:
@@ -97,7 +100,7 @@ def answer(
     return script
 
 
-def problem(status: int, headers: dict[str, str] | None = None, **members: Any) -> Serve:
+def problem(status: int, headers: dict[str, str] | None = None, **members: Any) -> Script:
     """Return a script that answers with a problem+json (RFC 9457)."""
     return answer(
         {"status": status, **members},
@@ -106,8 +109,8 @@ def problem(status: int, headers: dict[str, str] | None = None, **members: Any) 
     )
 
 
-def stream(*chunks: bytes, then: Serve) -> Serve:
-    """Return a script that sends chunks and then runs another script."""
+def stream(*chunks: bytes, then: Script) -> Script:
+    """Return a script that sends chunks, then runs another script."""
 
     def script(handler: Handler) -> None:
         handler.send_response(200)

@@ -1,4 +1,4 @@
-"""The cluster of KUBECONFIG: a client, namespaces for tests, dry runs."""
+"""The cluster of KUBECONFIG: a client, the CRD, namespaces for tests, dry runs."""
 
 import subprocess
 import uuid
@@ -11,7 +11,7 @@ from sparktest.kube.cluster import NAMESPACES, TESTRUNS, Cluster, Resource
 from sparktest.settings import Settings
 from tests.requirements import require_cluster, require_program
 
-DRY = {"dryRun": "All", "fieldValidation": "Strict"}
+DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
 
 
 def real_cluster() -> Cluster:
@@ -47,16 +47,16 @@ def namespace_in(cluster: Cluster, stem: str) -> Iterator[str]:
 def dry_create(
     cluster: Cluster, resource: Resource, namespace: str, manifest: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what the API server would create."""
-    return cluster._transport.call("POST", resource.path(namespace), query=DRY, body=manifest)
+    """Return the object that the API server would create."""
+    return cluster._transport.call("POST", resource.path(namespace), query=DRY_RUN, body=manifest)
 
 
 def dry_patch(cluster: Cluster, namespace: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Return what a TestRun would be after this merge patch."""
+    """Return the TestRun that this merge patch would produce."""
     return cluster._transport.call(
         "PATCH",
         TESTRUNS.path(namespace, name),
-        query=DRY,
+        query=DRY_RUN,
         body=body,
         content_type="application/merge-patch+json",
     )

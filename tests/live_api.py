@@ -1,4 +1,4 @@
-"""The real API, served over HTTP by a thread of the test."""
+"""The SparkTest API, served over HTTP by a thread of the test process."""
 
 import functools
 import tempfile
