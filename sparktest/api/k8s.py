@@ -21,6 +21,7 @@ from sparktest.api.store.engine import Row
 from sparktest.domain import Status
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.jobs import CONTAINER, RUN_ID, SELECTOR
+from sparktest.kube.resources import JOBS, PODS
 
 JobObject = dict[str, Any]
 JobPhase = Literal["completed", "failed", "running", "pending"]
@@ -105,8 +106,6 @@ def health() -> Response:
     ctx = app_context()
     error = None
     try:
-        from sparktest.kube.resources import JOBS
-
         ctx.cluster().has_resource(JOBS)
     except SparkTestError as caught:
         error = caught.detail
@@ -203,8 +202,6 @@ def _stored_tail(ctx: AppContext, run: Row) -> str:
 
 
 def _list_jobs(ctx: AppContext, name: str | None = None) -> list[JobObject]:
-    from sparktest.kube.resources import JOBS
-
     field_selector = f"metadata.name={name}" if name else None
     return [
         job
@@ -225,8 +222,6 @@ def _get_job(ctx: AppContext, name: str) -> JobObject:
 
 def _tail_of_pod(ctx: AppContext, job: JobObject) -> tuple[str, str]:
     """Return name and log of the Job's pod; both are empty while it has none."""
-    from sparktest.kube.resources import PODS
-
     metadata = job["metadata"]
     pods = ctx.cluster().list(
         PODS,

@@ -1,4 +1,4 @@
-"""Databases for tests: SQLite in a folder of the test, PostgreSQL where the machine has one."""
+"""Databases for tests: SQLite in a temporary directory, and PostgreSQL where available."""
 
 import uuid
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ ENGINES = ("sqlite", "postgresql")
 
 @contextmanager
 def empty(kind: str, folder: Path) -> Iterator[str]:
-    """The URL of a database without a single table; on PostgreSQL a schema of its own."""
+    """Yield the URL of a database without tables; on PostgreSQL, a schema of its own."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'empty.db'}"
         return
