@@ -93,7 +93,7 @@ def fetch_all(connection: Connection, query: Select[Any]) -> Sequence[Row]:
     return cast("Sequence[Row]", connection.execute(query).mappings().all())
 
 
-def insert_or_update(connection: Connection, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
+def dialect_insert(connection: Connection, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that understands ON CONFLICT, for the connection's database."""
     sqlite_in_use = connection.dialect.name == "sqlite"
     return sqlite.insert(table) if sqlite_in_use else postgresql.insert(table)

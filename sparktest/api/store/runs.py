@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, delete, insert, select, type_coerce, update
 
-from sparktest.api.store.engine import Row, first, insert_or_update
+from sparktest.api.store.engine import Row, dialect_insert, first
 from sparktest.api.store.run_tables import RunLabelRow, RunRow, RunTermRow, TombstoneRow
 from sparktest.api.store.tables import ControllerRow, Json
 from sparktest.domain import Status
@@ -75,7 +75,7 @@ def add(connection: Connection, run: Mapping[str, Any]) -> bool:
     Raises:
         IntegrityError: any other constraint is violated.
     """
-    added = insert_or_update(connection, RunRow).values(**run)
+    added = dialect_insert(connection, RunRow).values(**run)
     # An API run has no uid, and NULLs never conflict.
     added = added.on_conflict_do_nothing(index_elements=["cluster", "k8s_ref_uid"])
     seq = connection.execute(added.returning(RunRow.seq)).scalar()
@@ -129,7 +129,7 @@ def is_testrun_removed(connection: Connection, cluster: str, uid: str) -> bool:
 
 def record_heartbeat(connection: Connection, cluster: str, now: datetime) -> None:
     """Store that the controller of the cluster sent a request now."""
-    row = insert_or_update(connection, ControllerRow).values(cluster=cluster, seen_at=now)
+    row = dialect_insert(connection, ControllerRow).values(cluster=cluster, seen_at=now)
     connection.execute(row.on_conflict_do_update(index_elements=["cluster"], set_={"seen_at": now}))
 
 
