@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from sparktest.kube.jobs import escape_dollars
+
 PROGRAM_KEY = f"{__name__}.program"
 
 
@@ -68,7 +70,9 @@ class RunCommand(click.Command):
 
 
 def program_args(commands: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words after `--` of the command that is running.
+    """Return the words after `--` of the current command, each `$` escaped for Kubernetes.
+
+    Kubernetes would expand `$$` and `$(NAME)`; the program gets the words as they were typed.
 
     Raises:
         UsageError: there are shell commands too.
@@ -76,7 +80,7 @@ def program_args(commands: tuple[str, ...]) -> tuple[str, ...]:
     found: tuple[str, ...] = click.get_current_context().meta[PROGRAM_KEY]
     if found and commands:
         raise click.UsageError("Give --command or a program after --, not both.")
-    return found
+    return tuple(map(escape_dollars, found))
 
 
 def image_name(image: str) -> str:

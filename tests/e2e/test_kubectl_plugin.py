@@ -37,6 +37,15 @@ def test_run_with_follow_prints_the_log_and_exits_as_the_test(
     assert outcome in ended.stderr.splitlines()[-1]
 
 
+def test_a_program_gets_its_words_as_they_were_typed(stack: Stack) -> None:
+    script = 'NAME=two; echo $(echo one) ${NAME} "$1" $(test $$ -gt 0 && echo four)'
+    words = ["--", "sh", "-c", script, "sh", "$$three $(NAME)"]
+
+    ended = kubectl(stack, "run", "--image", IMAGE, "-e", "NAME=no", "--follow", *words)
+
+    assert (ended.returncode, ended.stdout) == (0, "one two $$three $(NAME) four\n")
+
+
 def test_a_timeout_and_a_missing_definition_have_their_exit_codes(stack: Stack) -> None:
     slow = ["--image", IMAGE, "--timeout", "2", "--wait", "--", "sleep", "60"]
 

@@ -54,6 +54,15 @@ def test_an_image_becomes_a_testrun_in_the_current_namespace(
     }
 
 
+def test_dollars_after_the_double_dash_are_escaped_for_kubernetes(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
+    result = plugin("run", "--image", "i", "--", "sh", "-c", "echo $(date) $$ $HOME")
+
+    command = created(sandbox, result.out)["spec"]["command"]
+    assert command == ["sh", "-c", "echo $$(date) $$$$ $$HOME"]
+
+
 def test_a_definition_is_named_by_name_or_by_id(sandbox: Sandbox, plugin: Plugin) -> None:
     definition_id = str(uuid.uuid4())
 
