@@ -79,6 +79,26 @@ def test_an_image_runs_a_program_without_a_shell(cli: Cli, api: ApiClient) -> No
     assert run.timeout_seconds == 9
 
 
+def test_dollars_after_two_dashes_are_escaped_for_kubernetes(cli: Cli, api: ApiClient) -> None:
+    program = ["sh", "-c", "echo $$ $(date) $HOME"]
+
+    by_image = started(api, cli("run", "--image", "busybox", "--", *program).out)
+    by_file = started(api, cli("run", "-f", "-", "--", *program, stdin=TESTRUN).out)
+
+    assert by_image.entrypoint == ("sh", "-c", "echo $$$$ $$(date) $$HOME")
+    assert by_file.entrypoint == by_image.entrypoint
+
+
+def test_dollars_of_a_manifest_are_sent_as_written(cli: Cli, api: ApiClient) -> None:
+    text = TESTRUN.replace("commands: [echo hello]", "command: [echo, $(WHO), $$]")
+
+    assert started(api, cli("run", "-f", "-", stdin=text).out).entrypoint == (
+        "echo",
+        "$(WHO)",
+        "$$",
+    )
+
+
 def test_an_image_runs_shell_commands(cli: Cli, api: ApiClient) -> None:
     result = cli(
         "run",

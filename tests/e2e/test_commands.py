@@ -1,11 +1,13 @@
-"""A list of commands never passes when one of them fails."""
+"""Commands and programs: what the container runs, and what its end means."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from sparktest.domain import FailureClass, Status
-from tests.e2e.stack import Stack
+from tests.e2e.stack import IMAGE, Stack
 
 pytestmark = pytest.mark.e2e
 
@@ -61,3 +63,19 @@ def test_a_list_whose_commands_all_end_zero_passes(stack: Stack, name: str) -> N
     run = stack.run_of(name)
     assert run.status is Status.SUCCEEDED
     assert stack.log_of(run).endswith(log)
+
+
+def test_words_after_two_dashes_reach_the_program_as_typed(stack: Stack) -> None:
+    options = ["--image", IMAGE, "--env", "date=2020", "--follow"]
+    script = 'test "$$" -gt 0 && test "$(date)" != "$date" && echo "$(($$ * 0)) $date"'
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "sparktest", "run", *options, "--", "sh", "-c", script],
+        env=stack.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "0 2020\n"), ended.stderr
