@@ -1,5 +1,7 @@
 """Messages between widgets, screens, workers and the app."""
 
+from dataclasses import dataclass
+
 from textual.message import Message
 
 from sparktest.domain import Run, RunPage
@@ -7,64 +9,57 @@ from sparktest.errors import SparkTestError
 from sparktest.run_poller import PageRequest
 
 
+@dataclass
 class CopyRequested(Message):
     """The user wants this text in the clipboard."""
 
-    def __init__(self, label: str, text: str) -> None:
-        super().__init__()
-        self.label = label
-        self.text = text
+    label: str
+    text: str
 
 
+@dataclass
 class Copied(Message):
-    """The text is in the clipboard by these methods; an empty list means that it is not."""
+    """The text was copied by these methods; an empty list means that none worked."""
 
-    def __init__(self, label: str, text: str, methods: list[str]) -> None:
-        super().__init__()
-        self.label = label
-        self.text = text
-        self.methods = methods
+    label: str
+    text: str
+    methods: list[str]
 
 
+@dataclass
 class Fetched(Message):
     """A page of runs arrived."""
 
-    def __init__(self, request: PageRequest, page: RunPage) -> None:
-        super().__init__()
-        self.request = request
-        self.page = page
+    request: PageRequest
+    page: RunPage
 
 
+@dataclass
 class FetchFailed(Message):
     """A page of runs could not be read."""
 
-    def __init__(self, error: SparkTestError) -> None:
-        super().__init__()
-        self.error = error
+    error: SparkTestError
 
 
+@dataclass
 class RunUpdated(Message):
-    """The API returned this version of a run; `notice` is shown to the user, "" for nothing."""
+    """The API returned this version of a run; `notice` is shown as a toast unless it is empty."""
 
-    def __init__(self, run: Run, notice: str = "") -> None:
-        super().__init__()
-        self.run = run
-        self.notice = notice
+    run: Run
+    notice: str = ""
 
 
+@dataclass
 class RunDeleted(Message):
-    """The API has no such run any more; `notice` is shown to the user."""
+    """The run no longer exists in the API; `notice` is shown as a toast."""
 
-    def __init__(self, run_id: str, notice: str) -> None:
-        super().__init__()
-        self.run_id = run_id
-        self.notice = notice
+    run_id: str
+    notice: str
 
 
+@dataclass
 class ActionFailed(Message):
     """An action of the user failed; `summary` names it."""
 
-    def __init__(self, summary: str, error: SparkTestError) -> None:
-        super().__init__()
-        self.summary = summary
-        self.error = error
+    summary: str
+    error: SparkTestError

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual import on, work
@@ -32,28 +33,25 @@ class LogPane(Vertical):
         run: the run; `show` updates it.
     """
 
+    @dataclass
     class Read(Message):
         """More of the log arrived: complete lines, and the pending one."""
 
-        def __init__(self, complete: str, pending: str) -> None:
-            super().__init__()
-            self.complete = complete
-            self.pending = pending
+        complete: str
+        pending: str
 
+    @dataclass
     class Ended(Message):
-        """The worker ended: at the end of the log, or because of `error`."""
+        """The worker reached the end of the log, or stopped because of `error`."""
 
-        def __init__(self, error: SparkTestError | None) -> None:
-            super().__init__()
-            self.error = error
+        error: SparkTestError | None
 
+    @dataclass
     class Saved(Message):
         """The log was saved to `path`, or could not be because of `error`."""
 
-        def __init__(self, path: Path, error: str | None) -> None:
-            super().__init__()
-            self.path = path
-            self.error = error
+        path: Path
+        error: str | None
 
     def __init__(self, api: ApiClient, run: Run) -> None:
         super().__init__()

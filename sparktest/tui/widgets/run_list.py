@@ -1,6 +1,7 @@
 """RunList: the list of runs; it repaints only visible lines that changed."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
@@ -56,21 +57,14 @@ class RunList(ScrollView, can_focus=True):
         *(f"run-list--{status.style}" for status in text.STATUS_STYLES.values()),
     }
 
+    @dataclass
     class Opened(Message):
-        """The user wants to see this run."""
+        """The user opened this run."""
 
-        def __init__(self, run: Run) -> None:
-            super().__init__()
-            self.run = run
+        run: Run
 
-    def __init__(
-        self,
-        store: RunStore,
-        clock: Callable[[], datetime],
-        *,
-        id: str | None = None,  # noqa: A002
-    ) -> None:
-        super().__init__(id=id)
+    def __init__(self, store: RunStore, clock: Callable[[], datetime]) -> None:
+        super().__init__()
         self._store = store
         self._clock = clock
         self._columns: tuple[columns.Column, ...] = ()
