@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from sparktest.domain import K8sRef, Origin, Run
 from sparktest.errors import InvalidError
-from sparktest.settings import Settings, load_session
+from sparktest.settings import Settings
+from sparktest.user_files import load_session
 
 # The whole name: other products have a kind TestRun too.
 TESTRUNS = "testruns.sparktest.dev"

@@ -1,13 +1,11 @@
-"""Settings: the only reader of SPARKTEST_*, of the config file and of the session file.
+"""The settings of all packages, and their only source; nothing else reads SPARKTEST_* variables.
 
 Precedence: a flag (`overrides`), the environment, the config file
-(~/.config/sparktest/config.toml), the session file that `sparktest up` keeps while it runs,
-the default.
+(~/.config/sparktest/config.toml), the session file of a running `sparktest up`, the default.
 """
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sparktest.errors import InvalidError
+from sparktest.user_files import config_path, data_folder, load_session, read_toml, session_path
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 ALIASES = {
@@ -34,7 +33,7 @@ NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of all packages; docs/operating.md describes each."""
+    """The settings; docs/operating.md describes each."""
 
     backend_url: str = "http://127.0.0.1:8080/api"
     token: str | None = None
@@ -52,42 +51,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     image_pull_timeout_seconds: int = 90
 
     def __repr__(self) -> str:
-        """Omit everything that may hold a secret."""
+        """Return a text without the fields that may hold a secret."""
         return f"Settings(backend_url={self.backend_url!r}, host={self.host!r}, port={self.port})"
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """The session file of `sparktest up`: its API, its cluster (uid) and how to reach it."""
-
-    backend_url: str
-    token: str | None = None
-    cluster: str | None = None
-    kubeconfig: str | None = None
-    context: str | None = None
-
-
 class Value(NamedTuple):
-    """A value before it is converted, and its source: a flag, a variable, a file or the default."""
+    """A value before conversion, and its source: a flag, a variable, a file or `DEFAULT`."""
 
     value: Any
     source: str
-
-
-def config_file(environ: Mapping[str, str]) -> Path:
-    """Return the path of the config file, whether or not it exists."""
-    home = environ.get("XDG_CONFIG_HOME") or str(_home(environ) / ".config")
-    return Path(home) / "sparktest" / "config.toml"
-
-
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the database and the session file, whether or not it exists."""
-    home = environ.get("XDG_DATA_HOME") or str(_home(environ) / ".local" / "share")
-    return Path(home) / "sparktest"
-
-
-def session_file(environ: Mapping[str, str]) -> Path:
-    """Return the path of the file (0600) in which `sparktest up` keeps its address and token."""
-    return data_folder(environ) / "session.toml"
 
 
 def load(
@@ -96,8 +68,8 @@ def load(
     """Load and validate the settings.
 
     Args:
-        environ: the environment; None: that of the process.
-        overrides: field → value; None counts as not given.
+        environ: the environment variables; default: those of the process.
+        overrides: the values of flags by field; None where a flag is not given.
 
     Raises:
         InvalidError: a setting is unknown or invalid; the message names it and its source.
@@ -108,14 +80,14 @@ def load(
 def load_with_sources(
     environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
 ) -> tuple[Settings, dict[str, str]]:
-    """Load the settings, and tell the source of the value of each field.
+    """Load the settings, and return them with the source of each field's value.
 
     Raises:
         InvalidError: as `load`.
     """
     environ = os.environ if environ is None else environ
-    config = config_file(environ)
-    given = _from_file(_read_toml(config), config)
+    path = config_path(environ)
+    given = _from_file(read_toml(path), path)
     given |= _from_environment(environ)
     given |= {
         field: Value(value, f"--{field.replace('_', '-')}")
@@ -126,31 +98,18 @@ def load_with_sources(
     given.setdefault(
         "database_url", Value(f"sqlite:///{data_folder(environ)}/sparktest.db", DEFAULT)
     )
-    given.setdefault("namespace", _pod_namespace())
+    if namespace := in_pod_namespace():
+        given.setdefault("namespace", Value(namespace, str(IN_POD_NAMESPACE)))
     settings = _validate(given)
     sources = {field: given[field].source if field in given else DEFAULT for field in FIELDS}
     return settings, sources
-
-
-def load_session(environ: Mapping[str, str] | None = None) -> Session | None:
-    """Return the session of a running `sparktest up`, None when none runs.
-
-    Raises:
-        InvalidError: the file cannot be read, or holds something else.
-    """
-    path = session_file(os.environ if environ is None else environ)
-    values = _read_toml(path)
-    try:
-        return msgspec.convert(values, Session) if values else None
-    except msgspec.ValidationError as error:
-        raise InvalidError(f"{path}: {error}") from error
 
 
 def api_url(url: str) -> str:
     """Return the URL of the API: append `/api` unless the path ends with it.
 
     Raises:
-        InvalidError: not an http(s) URL with a host, or more than host, port and path.
+        InvalidError: it is not an http(s) URL, or has more than host, port and path.
     """
     try:
         parts = urlsplit(url)
@@ -158,12 +117,12 @@ def api_url(url: str) -> str:
     except ValueError:
         plain = False
     if not plain:
-        # Not quoted where it may hold a password.
+        # Not quoted, as it may hold a password.
         shown = "this" if "@" in url else repr(url)
         raise InvalidError(
             f"{shown} is not an http:// or https:// URL such as http://127.0.0.1:8080"
         )
-    # Anywhere: a password with a slash in it looks like a path.
+    # Search the whole URL: a password that holds a slash looks like a path.
     if "@" in url or parts.query or parts.fragment:
         raise InvalidError(
             "must have only scheme, host, port and path; a token belongs in SPARKTEST_TOKEN"
@@ -172,31 +131,12 @@ def api_url(url: str) -> str:
     return trimmed if trimmed.endswith("/api") else f"{trimmed}/api"
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def in_pod_namespace() -> str | None:
+    """Return the namespace of the pod in which this process runs; None outside of a pod."""
     try:
-        return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    except RuntimeError:
-        # A user without an entry in passwd, as in a container with a random uid.
-        return Path("/")
-
-
-def _pod_namespace() -> Value:
-    try:
-        name = IN_POD_NAMESPACE.read_text(encoding="utf-8").strip()
+        return IN_POD_NAMESPACE.read_text(encoding="utf-8").strip() or None
     except OSError:
-        return Value("default", DEFAULT)
-    return Value(name or "default", str(IN_POD_NAMESPACE))
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidError(f"{path}: {error}") from error
-    except OSError as error:
-        raise InvalidError(f"{path}: {error.strerror}") from error
+        return None
 
 
 def _from_file(config: dict[str, Any], path: Path) -> dict[str, Value]:
@@ -234,17 +174,17 @@ def _read_token(path: Path) -> str:
     except OSError as error:
         raise InvalidError(f"{TOKEN_FILE}: {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InvalidError(f"{TOKEN_FILE}: {path}: is not ASCII text") from error
+        raise InvalidError(f"{TOKEN_FILE}: {path}: not ASCII text") from error
 
 
 def _from_session(environ: Mapping[str, str], given: Mapping[str, Value]) -> dict[str, Value]:
-    """Read address and token of a running `sparktest up`, unless an address is given.
+    """Return address and token of a running `sparktest up`, unless an address is given.
 
-    The token is only ever sent to the address beside it.
+    Its token is sent to no other address.
     """
     session = None if "backend_url" in given else load_session(environ)
     found = {"backend_url": session.backend_url, "token": session.token} if session else {}
-    path = str(session_file(environ))
+    path = str(session_path(environ))
     return {field: Value(value, path) for field, value in found.items() if value}
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sparktest import kubectl
 from sparktest.domain import K8sRef, Origin, Run, Status
 from sparktest.kubectl import CURRENT, Clusters, Target, known_clusters
-from sparktest.settings import Settings, session_file
+from sparktest.settings import Settings
+from sparktest.user_files import session_path
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -124,7 +125,7 @@ def test_a_run_without_a_cluster_warns_only_when_it_has_an_object() -> None:
 
 def test_the_session_of_up_tells_its_cluster(tmp_path: Path) -> None:
     environ = {"XDG_DATA_HOME": str(tmp_path)}
-    path = session_file(environ)
+    path = session_path(environ)
     path.parent.mkdir()
     path.write_text(
         'backend_url = "http://127.0.0.1:9/api"\ncluster = "facade00-1"\n'
@@ -144,9 +145,9 @@ def test_the_session_of_up_tells_its_cluster(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [None, "", "nonsense", 'token = "t"\n'])
 def test_without_a_usable_session_no_cluster_is_known(tmp_path: Path, text: str | None) -> None:
     environ = {"XDG_DATA_HOME": str(tmp_path)}
-    session_file(environ).parent.mkdir()
+    session_path(environ).parent.mkdir()
     if text is not None:
-        session_file(environ).write_text(text)
+        session_path(environ).write_text(text)
 
     assert known_clusters(Settings(), environ) == Clusters()
 

@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,13 @@ from hypothesis import strategies as st
 
 from sparktest import settings
 from sparktest.errors import InvalidError
-from sparktest.settings import Settings, api_url, config_file, load, load_with_sources, session_file
+from sparktest.settings import Settings, api_url, load, load_with_sources
+from sparktest.user_files import config_path, session_path
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """An environment with a home of its own, outside of any pod."""
+    """Return an environment with a new home folder, outside of any pod."""
     monkeypatch.setattr(settings, "IN_POD_NAMESPACE", tmp_path / "no-such-file")
     return {"HOME": str(tmp_path)}
 
@@ -23,7 +23,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_without_any_setting_the_defaults_hold(home: dict[str, str]) -> None:
+def test_the_defaults_are_used_without_any_setting(home: dict[str, str]) -> None:
     found, sources = load_with_sources(home)
 
     assert found == Settings(
@@ -35,7 +35,7 @@ def test_without_any_setting_the_defaults_hold(home: dict[str, str]) -> None:
 
 def test_the_source_of_highest_precedence_wins(home: dict[str, str]) -> None:
     write(
-        config_file(home), 'port = 1\nhost = "c"\nlog_level = "debug"\nbackend_url = "http://c"\n'
+        config_path(home), 'port = 1\nhost = "c"\nlog_level = "debug"\nbackend_url = "http://c"\n'
     )
     environ = home | {"SPARKTEST_PORT": "2", "SPARKTEST_HOST": "e"}
 
@@ -44,7 +44,7 @@ def test_the_source_of_highest_precedence_wins(home: dict[str, str]) -> None:
     assert (found.port, sources["port"]) == (3, "--port")
     assert (found.host, sources["host"]) == ("e", "SPARKTEST_HOST")
     assert found.log_level == "debug"
-    assert sources["log_level"] == f"{config_file(home)}: log_level"
+    assert sources["log_level"] == f"{config_path(home)}: log_level"
 
 
 @pytest.mark.parametrize("field", Settings.__struct_fields__)
@@ -64,7 +64,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
 
 
 @pytest.mark.parametrize(("field", "alias"), settings.ALIASES.items())
-def test_an_alias_counts_where_the_variable_itself_is_not_set(
+def test_an_alias_is_used_when_its_variable_is_not_set(
     home: dict[str, str], field: str, alias: str
 ) -> None:
     assert load_with_sources(home | {alias: "1"})[1][field] == alias
@@ -72,13 +72,10 @@ def test_an_alias_counts_where_the_variable_itself_is_not_set(
 
 
 def test_the_old_key_of_the_image_pull_timeout_is_still_read(home: dict[str, str]) -> None:
-    path = settings.config_file(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("image_pull_patience_seconds = 5\n")
+    old = "image_pull_patience_seconds = 5\n"
+    write(config_path(home), old)
     assert load(home).image_pull_timeout_seconds == 5
-    path.write_text(
-        "image_pull_timeout_seconds = 7\nimage_pull_patience_seconds = 5\n", encoding="utf-8"
-    )
+    write(config_path(home), f"image_pull_timeout_seconds = 7\n{old}")
     assert load(home).image_pull_timeout_seconds == 7
 
 
@@ -110,14 +107,14 @@ def test_the_variable_that_kubernetes_sets_for_a_service_is_not_a_port(
         ("SPARKTEST_BACKEND_URL", "localhost:8080", "is not an http:// or https:// URL"),
     ],
 )
-def test_an_invalid_setting_is_refused_by_name(
+def test_an_invalid_variable_is_named(
     home: dict[str, str], variable: str, value: str, rule: str
 ) -> None:
     with pytest.raises(InvalidError, match=f"^{variable}: .*{rule}"):
         load(home | {variable: value})
 
 
-def test_an_invalid_flag_is_refused_by_name(home: dict[str, str]) -> None:
+def test_an_invalid_flag_is_named(home: dict[str, str]) -> None:
     with pytest.raises(InvalidError, match=r"^--job-ttl-seconds: must be"):
         load(home, {"job_ttl_seconds": -5})
     with pytest.raises(InvalidError, match="there is no setting 'prot'"):
@@ -134,43 +131,15 @@ def test_an_invalid_flag_is_refused_by_name(home: dict[str, str]) -> None:
     ],
 )
 def test_an_invalid_config_file_is_named(home: dict[str, str], text: str, problem: str) -> None:
-    write(config_file(home), text)
+    write(config_path(home), text)
 
     with pytest.raises(InvalidError, match=problem) as raised:
         load(home)
 
-    assert str(config_file(home)) in raised.value.detail
+    assert str(config_path(home)) in raised.value.detail
 
 
-def test_an_unreadable_config_file_is_named(home: dict[str, str]) -> None:
-    write(config_file(home), "")
-    config_file(home).write_bytes(b"\xff\xfe")
-    with pytest.raises(InvalidError, match=re.escape(str(config_file(home)))):
-        load(home)
-
-    config_file(home).unlink()
-    config_file(home).mkdir()
-    with pytest.raises(InvalidError, match=f"{re.escape(str(config_file(home)))}: Is a directory"):
-        load(home)
-
-
-def test_folders_follow_the_xdg_variables(tmp_path: Path) -> None:
-    environ = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_DATA_HOME": str(tmp_path / "d")}
-
-    assert config_file(environ) == tmp_path / "c" / "sparktest" / "config.toml"
-    assert session_file(environ) == tmp_path / "d" / "sparktest" / "session.toml"
-
-
-def test_a_user_without_a_home_still_gets_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", nowhere)
-
-    assert load({"DATABASE_URL": "sqlite:///x.db"}).database_url == "sqlite:///x.db"
-
-
-# --- the token and its session --------------------------------------------------------------------
+# --- the token and the session --------------------------------------------------------------------
 
 
 def test_the_token_can_be_in_a_file(home: dict[str, str], tmp_path: Path) -> None:
@@ -189,17 +158,17 @@ def test_an_unreadable_token_file_is_named(home: dict[str, str], tmp_path: Path)
             load(home | {"SPARKTEST_TOKEN_FILE": str(path)})
 
 
-def test_the_session_of_up_gives_address_and_token_together(home: dict[str, str]) -> None:
-    write(session_file(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
+def test_address_and_token_come_from_the_session_of_up(home: dict[str, str]) -> None:
+    write(session_path(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
 
     found, sources = load_with_sources(home)
 
     assert (found.backend_url, found.token) == ("http://127.0.0.1:9/api", "spt_s_s")
-    assert sources["backend_url"] == sources["token"] == str(session_file(home))
+    assert sources["backend_url"] == sources["token"] == str(session_path(home))
 
 
-def test_the_token_of_the_session_goes_to_no_other_address(home: dict[str, str]) -> None:
-    write(session_file(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
+def test_the_token_of_the_session_is_not_used_with_another_address(home: dict[str, str]) -> None:
+    write(session_path(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
 
     assert load(home | {"SPARKTEST_BACKEND_URL": "http://elsewhere"}).token is None
     assert load(home, {"backend_url": "http://elsewhere"}).token is None
@@ -215,16 +184,16 @@ def test_neither_token_nor_password_is_in_a_repr_or_an_error(token: str, passwor
     }
     for names in (list(environ), ["SPARKTEST_TOKEN", "SPARKTEST_DATABASE_URL"]):
         try:
-            said = repr(load({"HOME": "/nowhere"} | {name: environ[name] for name in names}))
+            shown = repr(load({"HOME": "/nowhere"} | {name: environ[name] for name in names}))
         except InvalidError as error:
-            said = f"{error!r} {error.detail}"
-        assert canary not in said
+            shown = f"{error!r} {error.detail}"
+        assert canary not in shown
 
 
-# --- where it runs --------------------------------------------------------------------------------
+# --- the namespace and the URL of the API ---------------------------------------------------------
 
 
-def test_in_a_pod_the_namespace_is_its_own(
+def test_the_namespace_of_the_pod_is_the_default(
     home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "namespace", "team-a\n")
@@ -243,7 +212,7 @@ def test_in_a_pod_the_namespace_is_its_own(
         ("http://[::1]:8080", "http://[::1]:8080/api"),
     ],
 )
-def test_api_is_appended_unless_it_is_there(url: str, expected: str) -> None:
+def test_api_is_appended_to_the_url_once(url: str, expected: str) -> None:
     assert api_url(url) == api_url(api_url(url)) == expected
 
 
@@ -263,7 +232,7 @@ def test_api_is_appended_unless_it_is_there(url: str, expected: str) -> None:
         "http://user:pass@h",
     ],
 )
-def test_other_than_a_plain_url_is_refused(url: str) -> None:
+def test_an_invalid_url_is_rejected(url: str) -> None:
     with pytest.raises(InvalidError) as raised:
         api_url(url)
 

@@ -11,7 +11,7 @@ import click
 
 from sparktest.cli.exits import Exit, ExitError, infra_errors, warn
 from sparktest.cli.up.processes import parent_watch_option
-from sparktest.settings import data_folder
+from sparktest.user_files import data_folder
 
 NAME = "devcluster"
 

@@ -13,7 +13,7 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
 from sparktest.errors import ForbiddenError, InvalidError
-from sparktest.settings import DEVCLUSTER_CONTEXT, IN_POD_NAMESPACE, Settings
+from sparktest.settings import DEVCLUSTER_CONTEXT, Settings, in_pod_namespace
 
 HELP = (
     "give --kubeconfig FILE or set KUBECONFIG, put a kubeconfig at ~/.kube/config, "
@@ -82,7 +82,7 @@ def namespace(settings: Settings, environ: Mapping[str, str] | None = None) -> s
     """
     files = _kubeconfigs(settings, os.environ if environ is None else environ)
     if not files:
-        return _pod_namespace() or "default"
+        return in_pod_namespace() or "default"
     with _name_files(files):
         _, context = _context([_document(path) for path in files], settings.context)
     return str(context.get("namespace") or "default")
@@ -116,13 +116,6 @@ def contexts(settings: Settings, environ: Mapping[str, str] | None = None) -> li
     files = _kubeconfigs(settings, os.environ if environ is None else environ)
     with _name_files(files):
         return list(_entries([_document(path) for path in files], "contexts", "context"))
-
-
-def _pod_namespace() -> str:
-    try:
-        return IN_POD_NAMESPACE.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from sparktest.cli.up.session import session_file
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, RunReport, Status
 from sparktest.kubectl import Target
-from sparktest.settings import Session
+from sparktest.user_files import Session
 from tests.cli.conftest import Cli
 
 

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from sparktest.kube.cluster import TESTRUNS, Cluster
-from sparktest.settings import Settings, load_session
+from sparktest.settings import Settings
+from sparktest.user_files import load_session
 from tests.cli.up.process_table import alive, children_of
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.target import TARGETS, Target, open_target

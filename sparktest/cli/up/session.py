@@ -11,9 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from sparktest import settings
 from sparktest.cli.exits import Exit, ExitError
-from sparktest.settings import Session, data_folder, load_session
+from sparktest.user_files import Session, data_folder, load_session, session_path
 
 LOCK = "up.lock"
 
@@ -46,7 +45,7 @@ def single_instance(environ: Mapping[str, str]) -> Iterator[None]:
 @contextmanager
 def session_file(environ: Mapping[str, str], session: Session) -> Iterator[Path]:
     """Keep a session file (mode 0600, written atomically) within a `with` block."""
-    path = settings.session_file(environ)
+    path = session_path(environ)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(f".{os.getpid()}")
     values = {name: value for name, value in msgspec.structs.asdict(session).items() if value}

@@ -22,7 +22,8 @@ from sparktest.cli.up.processes import (
 from sparktest.cli.up.run_changes import RunChanges
 from sparktest.cli.up.session import free_port, new_token, session_file
 from sparktest.sanitize import clean_text
-from sparktest.settings import Session, Settings, data_folder
+from sparktest.settings import Settings
+from sparktest.user_files import Session, data_folder
 
 POLL_SECONDS = 0.05
 CLUSTER_POLL_SECONDS = 0.2

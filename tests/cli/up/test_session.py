@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sparktest import settings as settings_module
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.cli.up.session import free_port, new_token, session_file, single_instance
-from sparktest.settings import Session, data_folder, load, load_session
+from sparktest.settings import load
+from sparktest.user_files import Session, data_folder, load_session, session_path
 
 
 def session(**fields: str) -> Session:
@@ -25,7 +25,7 @@ def test_other_commands_find_the_session(environ: dict[str, str]) -> None:
         with single_instance(environ), session_file(environ, session(token='q"\\t')) as path:
             settings = load(environ)
             assert (settings.backend_url, settings.token) == ("http://127.0.0.1:9/api", 'q"\\t')
-            assert path == settings_module.session_file(environ)
+            assert path == session_path(environ)
             assert path.stat().st_mode & 0o777 == 0o600
             assert data_folder(environ).stat().st_mode & 0o777 == 0o700
     finally:
@@ -37,8 +37,8 @@ def test_other_commands_find_the_session(environ: dict[str, str]) -> None:
 
 def test_a_stale_session_file_is_replaced(environ: dict[str, str]) -> None:
     data_folder(environ).mkdir(parents=True)
-    settings_module.session_file(environ).write_text("nonsense")
-    left = settings_module.session_file(environ).with_suffix(f".{os.getpid()}")
+    session_path(environ).write_text("nonsense")
+    left = session_path(environ).with_suffix(f".{os.getpid()}")
     left.write_text("half")
 
     with session_file(environ, session()):
@@ -58,7 +58,7 @@ def test_the_session_file_is_removed_after_an_error_too(environ: dict[str, str])
     with pytest.raises(KeyError), session_file(environ, session()):
         raise KeyError
 
-    assert not settings_module.session_file(environ).exists()
+    assert not session_path(environ).exists()
 
 
 def test_only_one_instance_can_run(environ: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from sparktest.client import ApiClient
 from sparktest.errors import SparkTestError
-from sparktest.settings import load, session_file
+from sparktest.settings import load
+from sparktest.user_files import session_path
 from tests.cli.conftest import Cli
 from tests.cli.up.process_table import alive, children_of, until
 
@@ -79,14 +80,14 @@ def test_a_signal_stops_everything(ups: list[Up], tmp_path: Path, number: signal
     settings = load()
     with ApiClient.from_settings(settings) as client:
         assert client.health()["status"] == "healthy"
-    assert session_file(os.environ).stat().st_mode & 0o777 == 0o600
+    assert session_path(os.environ).stat().st_mode & 0o777 == 0o600
 
     up.process.send_signal(number)
 
     assert up.ends() == 0
     assert len(children) == 2
     assert not any(map(alive, children))
-    assert not session_file(os.environ).exists()
+    assert not session_path(os.environ).exists()
     assert up.err.read_text() == ""
     assert up.out.read_text().splitlines()[-1] == "stopping"
 
@@ -125,7 +126,7 @@ def test_a_program_that_ends_by_itself_stops_everything(
     if name == "controller":
         assert lines == ["controller: first", "controller: last words"]
         assert last.endswith(f"its log: {tmp_path}/data/sparktest/logs/controller.log")
-    assert not session_file(os.environ).exists()
+    assert not session_path(os.environ).exists()
 
 
 def test_closing_the_terminal_ui_stops_everything_with_success(
@@ -163,7 +164,7 @@ def test_a_program_that_is_killed_too_often_stops_everything(ups: list[Up], tmp_
     assert last.startswith(
         "sparktest: the controller was killed 11 times in 60 s, so everything stops"
     )
-    assert not session_file(os.environ).exists()
+    assert not session_path(os.environ).exists()
 
 
 def test_sigkill_of_the_parent_stops_all_children(ups: list[Up], tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_a_second_instance_names_the_first(ups: list[Up], tmp_path: Path) -> Non
         second.err.read_text(),
     )
     assert up.process.poll() is None
-    assert session_file(os.environ).exists()
+    assert session_path(os.environ).exists()
 
 
 def test_a_port_in_use_is_replaced_and_reported(ups: list[Up], tmp_path: Path) -> None:
@@ -224,4 +225,4 @@ def test_a_cluster_that_cannot_be_used_is_3(cli: Cli, tmp_path: Path) -> None:
 
     assert (result.code, result.out) == (3, "")
     assert result.err.startswith("sparktest: kubeconfig: there is no file")
-    assert not session_file(os.environ).exists()
+    assert not session_path(os.environ).exists()
