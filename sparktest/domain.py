@@ -80,7 +80,7 @@ class K8sRef(WireStruct, frozen=True, kw_only=True):
     uid: str | None = None
 
 
-class Failure(WireStruct, frozen=True, kw_only=True):
+class Failure(WireStruct, frozen=True):
     """Why a run did not succeed; `reason` is Kubernetes' own term where it has one."""
 
     class_: FailureClass = msgspec.field(name="class")

@@ -15,7 +15,7 @@ from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.run_states import RunState
 from sparktest.controller.steps import Step
 from sparktest.controller.testruns import Key, TestRunView, create_run_payload
-from sparktest.domain import FailureClass, Run
+from sparktest.domain import Failure, FailureClass, Run
 from sparktest.errors import (
     ConflictError,
     GoneError,
@@ -24,7 +24,6 @@ from sparktest.errors import (
     TooLargeError,
 )
 from sparktest.kube.cluster import TESTRUNS, Cluster
-from sparktest.kube.failures import make_failure
 from sparktest.kube.jobs import FINALIZER
 
 log = logging.getLogger(__name__)
@@ -156,7 +155,7 @@ class Actions:
             state.clear_run(Registration.DELETED)
         except (InvalidError, TooLargeError) as error:
             state.clear_run(Registration.REJECTED)
-            state.permanent_error = make_failure(FailureClass.CONFIG, "Invalid", error.detail)
+            state.permanent_error = Failure(FailureClass.CONFIG, "Invalid", error.detail)
             log.warning("testrun rejected key=%s/%s error=%s", *observed.key, error.detail)
         else:
             state.set_run(run, self._clock())

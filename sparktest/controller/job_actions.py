@@ -10,7 +10,7 @@ from sparktest.controller.caches import Caches
 from sparktest.controller.observation import Observation, belongs_to, name_conflict
 from sparktest.controller.run_states import RunState
 from sparktest.controller.testruns import Key
-from sparktest.domain import FailureClass, Run
+from sparktest.domain import Failure, FailureClass, Run
 from sparktest.errors import (
     ConflictError,
     ForbiddenError,
@@ -20,8 +20,7 @@ from sparktest.errors import (
 )
 from sparktest.kube import wait_policy
 from sparktest.kube.cluster import EVENTS, JOBS, PODS, Cluster
-from sparktest.kube.failures import encode_stop_reason, make_failure
-from sparktest.kube.jobs import STOP, build_job
+from sparktest.kube.jobs import STOP, build_job, encode_stop_reason
 from sparktest.kube.outcome import STOP_DEADLINE_SECONDS
 from sparktest.kube.views import JobView, PodView, main_pod, parse_event, parse_job
 
@@ -67,7 +66,7 @@ class JobActions:
             log.warning("job rejected run_id=%s error=%s", run.id, error.detail)
             # 404 on a create: the namespace does not exist.
             reason = "NamespaceNotFound" if isinstance(error, NotFoundError) else "Invalid"
-            state.permanent_error = make_failure(FailureClass.CONFIG, reason, error.detail)
+            state.permanent_error = Failure(FailureClass.CONFIG, reason, error.detail)
             return True
         state.job_uid = parse_job(job).uid
         self._caches.put(JOBS, job)

@@ -8,7 +8,6 @@ import msgspec
 
 from sparktest.controller.testruns import Key, TestRunView
 from sparktest.domain import Failure, FailureClass, Log, Origin, Run, RunReport
-from sparktest.kube.failures import make_failure
 from sparktest.kube.views import EventView, JobView, PodView, main_pod
 from sparktest.kube.wait_policy import Wait
 
@@ -127,13 +126,13 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         """Why somebody wants the run to end early; None if nobody does."""
         kind = FailureClass.CANCELLED
         if self.is_deleting:
-            return make_failure(kind, "ObjectDeleted", "the TestRun was deleted")
+            return Failure(kind, "ObjectDeleted", "the TestRun was deleted")
         if self.testrun is not None and self.testrun.is_cancelled:
-            return make_failure(kind, "Cancelled", "spec.cancelled was set to true")
+            return Failure(kind, "Cancelled", "spec.cancelled was set to true")
         if self.run is not None and self.run.cancel_requested_at:
-            return make_failure(kind, "Cancelled", "the run was cancelled in SparkTest")
+            return Failure(kind, "Cancelled", "the run was cancelled in SparkTest")
         if self.testrun_missing and self.is_live:
-            return make_failure(kind, "ObjectDeleted", "the TestRun is gone")
+            return Failure(kind, "ObjectDeleted", "the TestRun is gone")
         return None
 
     @property
@@ -161,4 +160,4 @@ def belongs_to(job: JobView, run: Run) -> bool:
 def name_conflict(key: Key) -> Failure:
     """Return the failure of a run whose Job name is taken."""
     message = f"a Job {key[0]}/{key[1]} that is not this run's is in the way; delete it"
-    return make_failure(FailureClass.CONFIG, "NameConflict", message)
+    return Failure(FailureClass.CONFIG, "NameConflict", message)

@@ -30,7 +30,6 @@ from sparktest.controller.steps import (
 )
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
 from sparktest.kube import outcome, wait_policy
-from sparktest.kube.failures import MAX_MESSAGE, make_failure
 from sparktest.kube.views import JobView
 from sparktest.kube.wait_policy import Wait
 
@@ -145,7 +144,7 @@ def _fail(observed: Observation, run: Run, failure: Failure, now: datetime) -> I
 
 def _permanent_failure(observed: Observation) -> Failure:
     if observed.testrun_missing:
-        return make_failure(FailureClass.INFRA, "ObjectGone", "its TestRun is gone")
+        return Failure(FailureClass.INFRA, "ObjectGone", "its TestRun is gone")
     return name_conflict(observed.key)
 
 
@@ -159,7 +158,7 @@ def _job_deleted(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
         message = "the TestRun and its Job are gone"
         failure = observed.requested_stop or report.failure
         if observed.testrun_missing:
-            failure = make_failure(FailureClass.INFRA, "ObjectGone", message)
+            failure = Failure(FailureClass.INFRA, "ObjectGone", message)
         status = outcome.final_status(failure)
         report = msgspec.structs.replace(report, status=status, failure=failure)
     yield from cleanup.report_end(observed, run, report)
@@ -227,8 +226,9 @@ def _report_progress(
 ) -> Iterator[Step]:
     """Report what changed of a run that has not ended, and requeue it for its next deadline."""
     if report.status is Status.PENDING and wait:
-        message = wait.message[:MAX_MESSAGE] or None
-        report = msgspec.structs.replace(report, status_reason=wait.reason, status_message=message)
+        report = msgspec.structs.replace(
+            report, status_reason=wait.reason, status_message=wait.message or None
+        )
     if report != observed.last_report and _is_changed(run, report):
         yield ReportRun(report)
         return

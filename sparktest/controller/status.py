@@ -20,7 +20,6 @@ from sparktest.controller.steps import (
 )
 from sparktest.controller.testruns import ABANDON, TestRunView, status_condition
 from sparktest.domain import Failure, FailureClass, Origin, Run, Status
-from sparktest.kube.failures import make_failure
 from sparktest.kube.fields import items
 from sparktest.kube.outcome import final_status
 from sparktest.times import format_duration, parse_time
@@ -86,9 +85,9 @@ def build_status(observed: Observation, testrun: TestRunView, now: datetime) -> 
         return _run_status(testrun, observed.run, now)
     if observed.registration is Registration.DELETED:
         message = "its run was deleted in SparkTest"
-        failure = make_failure(FailureClass.INFRA, "ObjectGone", message)
+        failure = Failure(FailureClass.INFRA, "ObjectGone", message)
     else:
-        refused = make_failure(FailureClass.CONFIG, "Refused", "")
+        refused = Failure(FailureClass.CONFIG, "Refused", "")
         failure = observed.permanent_error or refused
     return _failure_status(testrun, failure, now)
 

@@ -1,10 +1,12 @@
-"""Build the Job of a run: names, labels and manifest. Pure."""
+"""Build the Job of a run, and the annotation that keeps why it is being stopped. Pure."""
 
 import hashlib
 import re
 from typing import Any
 
-from sparktest.domain import Origin, Run
+import msgspec
+
+from sparktest.domain import Failure, FailureClass, Origin, Run
 from sparktest.kube.script import shell_command
 
 MAX_NAME = 63
@@ -131,3 +133,21 @@ def escape_dollars(text: str) -> str:
     would arrive as `echo $`.
     """
     return text.replace("$", "$$")
+
+
+def encode_stop_reason(failure: Failure) -> str:
+    """Return the value of the annotation `sparktest.dev/stop`."""
+    return msgspec.json.encode(failure).decode()
+
+
+def decode_stop_reason(value: Any) -> Failure | None:
+    """Return the failure in the annotation's value; None for None.
+
+    An unreadable value counts as a cancel: whoever wrote it wanted the Job to end.
+    """
+    if value is None:
+        return None
+    try:
+        return msgspec.json.decode(str(value), type=Failure)
+    except msgspec.MsgspecError:
+        return Failure(FailureClass.CANCELLED, "Cancelled", str(value))

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
-from sparktest.kube.failures import make_failure
 from sparktest.kube.views import NEVER_RAN, ContainerState, JobView, PodView, main_pod
 
 # A pod that still exists so long after its grace period has no node left to end it.
@@ -84,10 +83,10 @@ def _outcome(run: Run, job: JobView | None, pod: PodView | None, now: datetime) 
     if pod is not None and lost and lost <= now:
         reason, message = _disruption(pod) or ("NodeLost", "")
         message = message or "its node stopped answering, and the pod could not be ended"
-        return Outcome(stop or make_failure(FailureClass.INFRA, reason, message), now)
+        return Outcome(stop or Failure(FailureClass.INFRA, reason, message), now)
     if job is None:
         message = "the Job was deleted before it ended"
-        return Outcome(make_failure(FailureClass.INFRA, "JobDeleted", message), now)
+        return Outcome(Failure(FailureClass.INFRA, "JobDeleted", message), now)
     return _job_outcome(run, job, pod, now)
 
 
@@ -102,26 +101,26 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
         late = _timeout(run, started=pod.has_log) if job and job.deadline_exceeded else None
         reason, message = _disruption(pod) or ("PodDeleted", "")
         message = message or "the pod was deleted before the test ended"
-        return Outcome(stop or late or make_failure(FailureClass.INFRA, reason, message), finished)
+        return Outcome(stop or late or Failure(FailureClass.INFRA, reason, message), finished)
     if pod.reason:
-        return Outcome(make_failure(FailureClass.INFRA, pod.reason, pod.message), finished)
+        return Outcome(Failure(FailureClass.INFRA, pod.reason, pod.message), finished)
     if pod.container.kind == "terminated":
         return Outcome(_exit_failure(pod.container), finished)
     if pod.phase == "Succeeded":
         return Outcome(None, finished)
     message = pod.message or "the pod failed without a reason"
-    return Outcome(make_failure(FailureClass.INFRA, "PodFailed", message), finished)
+    return Outcome(Failure(FailureClass.INFRA, "PodFailed", message), finished)
 
 
 def _timeout(run: Run, *, started: bool) -> Failure:
     """Return the failure of a run past its timeout; it names what the run waited for, if known."""
     if started:
         message = f"the test ran longer than its timeout of {run.timeout_seconds} s"
-        return make_failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
+        return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
     message = f"the test did not start within its timeout of {run.timeout_seconds} s"
     if run.status_reason:
         message += f": {run.status_reason}: {run.status_message or ''}".rstrip(": ")
-    return make_failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
+    return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
 
 
 def _deleted_before(pod: PodView, finished: datetime) -> bool:
@@ -138,20 +137,20 @@ def _disruption(pod: PodView) -> tuple[str, str] | None:
 
 
 def _exit_failure(state: ContainerState) -> Failure | None:
-    code, message = state.exit_code, state.message
+    code, message = state.exit_code, state.message.strip()
     reason = state.reason or "Error"
     if code == 0:
         return None
     if reason == "OOMKilled":
         message = message or "the test used more memory than its limit"
-        return make_failure(FailureClass.INFRA, reason, message, exit_code=code)
+        return Failure(FailureClass.INFRA, reason, message, exit_code=code)
     if reason == "ContainerStatusUnknown":
-        return make_failure(FailureClass.INFRA, reason, message)
+        return Failure(FailureClass.INFRA, reason, message)
     if reason in NEVER_RAN:
-        return make_failure(FailureClass.CONFIG, reason, message)
+        return Failure(FailureClass.CONFIG, reason, message)
     exited = "no exit code" if code is None else f"exit code {code}"
     message = f"{exited}: {message}" if message else exited
-    return make_failure(FailureClass.TEST, reason, message, exit_code=code)
+    return Failure(FailureClass.TEST, reason, message, exit_code=code)
 
 
 def _job_outcome(run: Run, job: JobView, pod: PodView | None, now: datetime) -> Outcome | None:
@@ -168,4 +167,4 @@ def _job_outcome(run: Run, job: JobView, pod: PodView | None, now: datetime) -> 
     if job.deadline_exceeded:
         return Outcome(_timeout(run, started=run.started_at is not None), finished)
     message = f"the pod was gone before its result could be read ({job.failed.reason})"
-    return Outcome(make_failure(FailureClass.INFRA, "PodDeleted", message), finished)
+    return Outcome(Failure(FailureClass.INFRA, "PodDeleted", message), finished)

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import msgspec
 
 from sparktest.domain import Failure
-from sparktest.kube.failures import decode_stop_reason
 from sparktest.kube.fields import Object, integer, items, mapping, text
-from sparktest.kube.jobs import CONTAINER, RUN_ID, STOP
+from sparktest.kube.jobs import CONTAINER, RUN_ID, STOP, decode_stop_reason
 from sparktest.times import parse_time
 
 # Reasons of a container that never ran: it has no log, and its startedAt means nothing.

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run
-from sparktest.kube.failures import make_failure
 from sparktest.kube.views import EventView, JobView, PodView
 
 PULL = ("ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed")
@@ -122,4 +121,4 @@ def start_deadline(run: Run, job: JobView | None) -> datetime:
 
 
 def _failing(reason: str, message: str, until: datetime, kind: FailureClass) -> Wait:
-    return Wait(reason, message, until, make_failure(kind, reason, message))
+    return Wait(reason, message, until, Failure(kind, reason, message))

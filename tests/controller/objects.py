@@ -6,14 +6,13 @@ from typing import Any
 from sparktest.controller.observation import Observation
 from sparktest.controller.testruns import TestRunView, parse_testrun
 from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
-from sparktest.kube.failures import make_failure
 from sparktest.kube.jobs import RUN_ID
 from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 EXIT_3 = Failure(class_=FailureClass.TEST, reason="Error", message="exit code 3", exit_code=3)
-MISSING = make_failure(FailureClass.CONFIG, "DefinitionNotFound", "no such definition")
+MISSING = Failure(FailureClass.CONFIG, "DefinitionNotFound", "no such definition")
 OWNER = [{"uid": "u", "controller": True}]
 REF = K8sRef(namespace="tests", name="smoke", uid="u")
 COMPLETE = {"conditions": [{"type": "Complete", "status": "True"}]}

@@ -16,13 +16,12 @@ from sparktest.controller.steps import (
     ReportRun,
     Step,
 )
-from sparktest.domain import FailureClass, Log, LogState, Origin, Run, RunReport, Status
-from sparktest.kube.failures import make_failure
+from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER
 from sparktest.kube.views import parse_job
 from tests.controller.objects import NOW, REF, a_testrun, job, job_object, observation, pod, run
 
-EVICTED = make_failure(FailureClass.INFRA, "Evicted", "low on memory")
+EVICTED = Failure(FailureClass.INFRA, "Evicted", "low on memory")
 PASSED = RunReport(status=Status.SUCCEEDED, started_at=NOW, finished_at=NOW)
 
 

@@ -11,7 +11,7 @@ from sparktest.controller.job_actions import RETRY_INTERVAL, JobActions
 from sparktest.controller.observation import Observation
 from sparktest.controller.run_states import RunState
 from sparktest.controller.testruns import Key
-from sparktest.domain import FailureClass
+from sparktest.domain import Failure, FailureClass
 from sparktest.errors import (
     ForbiddenError,
     InvalidError,
@@ -21,15 +21,14 @@ from sparktest.errors import (
     UnavailableError,
 )
 from sparktest.kube.cluster import EVENTS, JOBS, PODS, Cluster
-from sparktest.kube.failures import make_failure
 from sparktest.kube.jobs import build_job
 from sparktest.kube.views import parse_job
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.lifecycles import only_job
 
-CANCELLED = make_failure(FailureClass.CANCELLED, "Cancelled", "by a user")
-TOO_LATE = make_failure(FailureClass.CANCELLED, "ObjectDeleted", "")
+CANCELLED = Failure(FailureClass.CANCELLED, "Cancelled", "by a user")
+TOO_LATE = Failure(FailureClass.CANCELLED, "ObjectDeleted", "")
 
 
 class JobHarness:

@@ -27,9 +27,8 @@ from sparktest.controller.steps import (
     Step,
     StopJob,
 )
-from sparktest.domain import FailureClass, Origin, Run, RunReport, Status
-from sparktest.kube.failures import encode_stop_reason, make_failure
-from sparktest.kube.jobs import FINALIZER, STOP
+from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
+from sparktest.kube.jobs import FINALIZER, STOP, encode_stop_reason
 from sparktest.kube.outcome import LOST
 from sparktest.kube.views import parse_job
 from tests.controller.objects import (
@@ -45,7 +44,7 @@ from tests.controller.objects import (
     run,
 )
 
-CANCELLED = make_failure(FailureClass.CANCELLED, "Cancelled", "spec.cancelled was set to true")
+CANCELLED = Failure(FailureClass.CANCELLED, "Cancelled", "spec.cancelled was set to true")
 TEXT = "%Y-%m-%dT%H:%M:%SZ"
 
 

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.client import V1Job
 
-from sparktest.domain import K8sRef, Origin, Run, Status
+from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
 from sparktest.kube.jobs import (
     RUN_ID,
     build_job,
+    decode_stop_reason,
+    encode_stop_reason,
     escape_dollars,
     job_name_of_api_run,
     job_name_of_testrun,
@@ -216,3 +218,22 @@ def test_a_manifest_is_read_whole_by_the_official_client_and_built_the_same_agai
     job = build_job(run)
     assert build_job(run) == job
     assert V1Job.model_validate(job).model_dump(by_alias=True, exclude_none=True) == job
+
+
+# --- the reason of a stop -------------------------------------------------------------------------
+
+
+def test_a_decoded_stop_reason_equals_the_encoded_one() -> None:
+    cancel = Failure(FailureClass.CANCELLED, "Cancelled", "by Ann")
+    assert decode_stop_reason(encode_stop_reason(cancel)) == cancel
+
+
+def test_a_job_without_the_annotation_has_no_stop_reason() -> None:
+    assert decode_stop_reason(None) is None
+
+
+@pytest.mark.parametrize("value", ["", "stop!", "[]", '{"class": "whim"}', "null", "1", 7, {}])
+def test_an_unreadable_stop_reason_counts_as_a_cancel(value: object) -> None:
+    failure = decode_stop_reason(value)
+    assert failure is not None
+    assert (failure.class_, failure.reason) == (FailureClass.CANCELLED, "Cancelled")

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
 from sparktest.kube import outcome
-from sparktest.kube.failures import encode_stop_reason
-from sparktest.kube.jobs import STOP
+from sparktest.kube.jobs import STOP, encode_stop_reason
 from sparktest.kube.views import parse_job, parse_pod
 from tests.kube.objects import (
     JOB_UID,
@@ -113,7 +112,7 @@ def test_any_other_exit_code_is_the_tests_failure():
 
 
 def test_the_termination_message_is_part_of_the_failure():
-    report = seen(a_job(), a_pod(exited(1, message="2 of 9 checks failed"), phase="Failed"))
+    report = seen(a_job(), a_pod(exited(1, message="2 of 9 checks failed\n"), phase="Failed"))
     assert report.failure is not None
     assert report.failure.message == "exit code 1: 2 of 9 checks failed"
 

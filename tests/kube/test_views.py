@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparktest.domain import Failure, FailureClass
-from sparktest.kube.failures import encode_stop_reason
-from sparktest.kube.jobs import RUN_ID, STOP
+from sparktest.kube.jobs import RUN_ID, STOP, encode_stop_reason
 from sparktest.kube.views import (
     Condition,
     ContainerState,
