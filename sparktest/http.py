@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import requests
+from requests.adapters import HTTPAdapter
 
 from sparktest.errors import UnavailableError
 from sparktest.responses import Clean, Warn, read_error, read_warnings
@@ -16,6 +17,8 @@ READ_TIMEOUT_SECONDS = 30.0
 # A silent test and a dead connection look the same: after this time, a follower requests the
 # rest of the log again.
 STREAM_TIMEOUT_SECONDS = 60.0
+# The threads of a controller (workers and logs) call at once; opened only when needed.
+MAX_CONNECTIONS = 100
 
 T = TypeVar("T")
 
@@ -52,6 +55,9 @@ class HttpTransport:
         # Ignore proxies and .netrc of the environment: they would see or replace the token.
         self._session.trust_env = False
         self._session.headers.update(headers)
+        adapter = HTTPAdapter(pool_maxsize=MAX_CONNECTIONS)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
 
     def close(self) -> None:
         """Close the connections; the transport cannot be used afterwards."""

@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.errors import OffsetError
 from sparktest.http import HttpTransport
+from tests.kube.apiserver import apiserver
+from tests.kube.faults import Exchange, reply
 from tests.live_api import TOKEN, live_api
 
 # A run that an API of today cannot have: no route makes an executor or a suite yet.
@@ -110,3 +113,20 @@ def test_all_pages_of_definitions_are_read(
     monkeypatch.setattr(HttpTransport, "_send", one_at_a_time)
 
     assert list(real.list_definitions()) == made[::-1]
+
+
+def test_connections_of_many_threads_are_kept_and_reused() -> None:
+    threads = 20
+    barrier = threading.Barrier(threads)
+
+    def reply_to_all_at_once(handler: Exchange) -> None:
+        barrier.wait(10)
+        reply(b"{}")(handler)
+
+    with apiserver() as server, ThreadPoolExecutor(threads) as pool:
+        http = HttpTransport(server.url, {}, clean=lambda value: value, warn=pytest.fail)
+        for _ in range(2):
+            server.faults += [reply_to_all_at_once] * threads
+            list(pool.map(lambda path: http.call("GET", path), ["/"] * threads))
+        http.close()
+        assert len({request.port for request in server.requests}) == threads
