@@ -3,12 +3,7 @@
 import threading
 from typing import Any, NamedTuple, Self
 
-from sparktest.errors import (
-    ForbiddenError,
-    NotFoundError,
-    TooLargeError,
-    UnavailableError,
-)
+from sparktest.errors import ForbiddenError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube import config
 from sparktest.kube.resources import (
     EVENTS,
@@ -47,7 +42,6 @@ STREAM_CONNECTIONS = 96
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
-
 Patch = dict[str, Any] | list[dict[str, Any]]
 
 
@@ -61,11 +55,9 @@ class Listing(NamedTuple):
 class Cluster:
     """One Kubernetes cluster; threads may share it.
 
-    Every request has a timeout and is sent once (again only after a 401, with the credentials
-    read again): the caller knows what may be retried. All methods raise errors of
-    sparktest.errors: NotFoundError, ConflictError, GoneError, ForbiddenError, InvalidError,
-    RateLimitedError …; UnavailableError without a response or for a 5xx. `retry_after` is at
-    most 30 s.
+    Every request has a timeout. It is not retried, except after a 401 with new credentials: the
+    caller knows what may be retried. All methods raise the errors of sparktest.errors, with
+    UnavailableError for a 5xx or no response; their `retry_after` is at most 30 s.
     """
 
     def __init__(self, transport: Transport, *, uid: str | None = None) -> None:
@@ -77,9 +69,9 @@ class Cluster:
     def connect(
         cls, settings: Settings, *, workers: int = 16, timeouts: Timeouts | None = None
     ) -> Self:
-        """Return the cluster that the settings name, with connections for `workers` threads.
+        """Return the cluster of the settings, with connections for `workers` threads.
 
-        Reads files only; the first request connects.
+        Only reads files: the first request connects.
 
         Raises:
             InvalidError: there is no usable configuration.
@@ -93,7 +85,7 @@ class Cluster:
 
     @property
     def host(self) -> str:
-        """The URL of the API."""
+        """The URL of the Kubernetes API."""
         return self._transport.host
 
     def close(self) -> None:
@@ -101,7 +93,7 @@ class Cluster:
         self._transport.close()
 
     def uid(self) -> str:
-        """Return the identity of this cluster: the setting, else the uid of kube-system."""
+        """Return the ID of this cluster: the setting, or else the uid of kube-system."""
         with self._lock:
             if not self._uid:
                 self._uid = self._kube_system_uid()
@@ -110,10 +102,10 @@ class Cluster:
     def has_resource(self, resource: Resource) -> bool:
         """Return True if the API serves this kind (for TestRuns: if the CRD is installed)."""
         try:
-            answer = self._transport.call("GET", resource.root)
+            served = self._transport.call("GET", resource.root)
         except NotFoundError:
             return False
-        return any(entry.get("name") == resource.plural for entry in answer.get("resources") or [])
+        return any(entry.get("name") == resource.plural for entry in served.get("resources") or [])
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Return the object."""
@@ -128,7 +120,7 @@ class Cluster:
         field_selector: str | None = None,
         max_items: int | None = None,
     ) -> Listing:
-        """Return all objects, read in pages; request no further page after `max_items` objects.
+        """Return all objects, read in pages; request no page after `max_items` objects.
 
         Raises:
             GoneError: the list expired before its last page was read.
@@ -156,32 +148,32 @@ class Cluster:
         label_selector: str | None = None,
         timeout_seconds: int,
     ) -> WatchStream:
-        """Return a stream of the changes after a version, until the server ends the watch.
-
-        It has BOOKMARK events, too. Any thread may close it.
+        """Return a stream of the changes after a version, and of bookmarks.
 
         Raises:
             GoneError: the version is too old, now or later in the stream; list again.
-            UnavailableError: the stream broke, or was silent for longer than between bookmarks.
+            UnavailableError: the stream broke, or not even a bookmark came in time.
         """
-        query: dict[str, str | int | None] = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "resourceVersion": resource_version,
-            "labelSelector": label_selector,
-            "timeoutSeconds": timeout_seconds,
-        }
         stream = self._transport.stream(
-            resource.path(namespace), query=query, read_seconds=self._transport.timeouts.watch
+            resource.path(namespace),
+            query={
+                "watch": "true",
+                "allowWatchBookmarks": "true",
+                "resourceVersion": resource_version,
+                "labelSelector": label_selector,
+                "timeoutSeconds": timeout_seconds,
+            },
+            read_seconds=self._transport.timeouts.watch,
         )
         return WatchStream(stream)
 
     def create(
         self, resource: Resource, namespace: str | None, manifest: dict[str, Any]
     ) -> dict[str, Any]:
-        """Create an object and return it; a field unknown to Kubernetes is an error."""
-        query = {"fieldValidation": "Strict"}
-        return self._transport.call("POST", resource.path(namespace), query=query, body=manifest)
+        """Create an object and return it; reject unknown fields."""
+        return self._transport.call(
+            "POST", resource.path(namespace), query={"fieldValidation": "Strict"}, body=manifest
+        )
 
     def patch(
         self,
@@ -192,7 +184,7 @@ class Cluster:
         *,
         subresource: str | None = None,
     ) -> dict[str, Any]:
-        """Apply a merge patch (dict) or a JSON patch (list) and return the object."""
+        """Apply a merge patch (dict) or a JSON patch (list); return the object."""
         return self._transport.call(
             "PATCH",
             resource.path(namespace, name, subresource),
@@ -201,19 +193,13 @@ class Cluster:
         )
 
     def delete(
-        self,
-        resource: Resource,
-        namespace: str | None,
-        name: str,
-        *,
-        uid: str | None = None,
-        propagation: str = "Background",
+        self, resource: Resource, namespace: str | None, name: str, *, uid: str | None = None
     ) -> None:
-        """Delete the object; with `uid`, raise ConflictError if the name belongs to another one."""
+        """Delete the object; raise ConflictError if it has another uid."""
         body: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": propagation,
+            "propagationPolicy": "Background",
         }
         if uid:
             body["preconditions"] = {"uid": uid}
@@ -229,28 +215,27 @@ class Cluster:
         since_time: str | None = None,
         timestamps: bool = False,
         tail_lines: int | None = None,
-        read_seconds: float | None = None,
     ) -> ByteStream:
-        """Return the log as a stream; any thread may close it.
+        """Return the log as a stream; `since_time` is RFC 3339.
 
-        `since_time` is RFC 3339. Silence of `read_seconds` raises UnavailableError; None means
-        the timeout of a watch with `follow`, else that of any other request.
+        With `follow`, the stream raises UnavailableError when it has no data for as long as a
+        watch may have none: the container may still be running.
 
         Raises:
             MalformedError: the container has not started.
             NotFoundError: there is no such pod.
         """
         timeouts = self._transport.timeouts
-        query: dict[str, str | int | None] = {
-            "container": container,
-            "follow": "true" if follow else None,
-            "sinceTime": since_time,
-            "timestamps": "true" if timestamps else None,
-            "tailLines": tail_lines,
-        }
-        silence = read_seconds or (timeouts.watch if follow else timeouts.read)
         return self._transport.stream(
-            PODS.path(namespace, pod, "log"), query=query, read_seconds=silence
+            PODS.path(namespace, pod, "log"),
+            query={
+                "container": container,
+                "follow": "true" if follow else None,
+                "sinceTime": since_time,
+                "timestamps": "true" if timestamps else None,
+                "tailLines": tail_lines,
+            },
+            read_seconds=timeouts.watch if follow else timeouts.read,
         )
 
     def _kube_system_uid(self) -> str:
@@ -259,7 +244,7 @@ class Cluster:
         except ForbiddenError as error:
             raise ForbiddenError(
                 "the uid of namespace kube-system cannot be read; allow it, or set "
-                f"SPARKTEST_CLUSTER to a name of your own for this cluster: {error.detail}"
+                f"SPARKTEST_CLUSTER to a name for this cluster: {error.detail}"
             ) from error
         uid = (found.get("metadata") or {}).get("uid")
         if not isinstance(uid, str) or not uid:
@@ -267,6 +252,7 @@ class Cluster:
         return uid
 
     def _page(self, path: str, query: dict[str, str | int | None]) -> dict[str, Any]:
+        """Return a page; while it is too large, lower the limit in `query`."""
         while True:
             try:
                 return self._transport.call("GET", path, query=query)

@@ -1,4 +1,4 @@
-"""The resources that SparkTest reads and writes, and their paths in the API. Pure."""
+"""The resources that SparkTest uses, and their paths in the Kubernetes API. Pure."""
 
 from typing import NamedTuple
 from urllib.parse import quote
@@ -7,7 +7,7 @@ from sparktest.errors import InvalidError
 
 
 class Resource(NamedTuple):
-    """A kind of object as the API serves it; `group` is empty for the core."""
+    """A kind of object as the API serves it; `group` is empty for the core group."""
 
     group: str
     version: str
@@ -16,7 +16,7 @@ class Resource(NamedTuple):
 
     @property
     def api_version(self) -> str:
-        """As in a manifest: `batch/v1`, `v1`."""
+        """The apiVersion of a manifest, such as `batch/v1` or `v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
@@ -27,10 +27,10 @@ class Resource(NamedTuple):
     def path(
         self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
     ) -> str:
-        """Return the path of one object, of all in a namespace, or of all.
+        """Return the path of one object, of all objects in a namespace, or of all objects.
 
         Raises:
-            InvalidError: a name that would lead to another path.
+            InvalidError: a name would change the path.
         """
         parts = [self.root]
         if namespace is not None:
@@ -56,5 +56,5 @@ SELF_SUBJECT_ACCESS_REVIEWS = Resource(
 
 def _segment(name: str) -> str:
     if name in ("", ".", ".."):
-        raise InvalidError(f"{name!r} is no name of an object")
+        raise InvalidError(f"{name!r} is not the name of an object")
     return quote(name, safe="")

@@ -1,11 +1,10 @@
-"""Streaming responses: the chunks of a log, the events of a watch. Any thread may close them."""
+"""Streaming responses: the chunks of a log and the events of a watch."""
 
 import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Any, Self
 
 import msgspec
@@ -17,23 +16,20 @@ from sparktest.kube.status import error_from_status
 
 # An object is at most 1.5 MiB in etcd.
 MAX_EVENT_BYTES = 16 * 2**20
-# The most that is read at once, if that much has come.
+# The most that is read at once.
 READ_BYTES = 2**16
 MAX_CHUNK_HEADER_BYTES = 2**16
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
-    """An event of type ADDED, MODIFIED, DELETED or BOOKMARK (its object: a resourceVersion)."""
+    """An event of type ADDED, MODIFIED, DELETED or BOOKMARK (which has only a resourceVersion)."""
 
     type: str
     object: dict[str, Any]
 
 
 class ByteStream:
-    """An iterator of the chunks of a body; ends when the body ends or `close` is called.
-
-    Another thread may call `close`: it wakes the one that waits for the next chunk.
-    """
+    """An iterator over the chunks of a body; ends when the body ends or `close` is called."""
 
     def __init__(
         self,
@@ -62,30 +58,25 @@ class ByteStream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-        # Only in the reading thread: closing a file that another thread reads deadlocks.
+        # Only here, in the reading thread: closing a file that another thread reads deadlocks.
         self._response.close()
 
     def close(self) -> None:
-        """End the stream at once; any thread may call this."""
+        """End the stream at once, also for a thread that waits for the next chunk."""
         self._closed.set()
         with contextlib.suppress(ValueError, RuntimeError, OSError):
             self._response.shutdown()
 
 
 class WatchStream:
-    """An iterator of the events of a watch; ends when the server ends it or `close` is called."""
+    """An iterator over the events of a watch; ends when the server ends it or after `close`."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._decode = msgspec.json.Decoder(WatchEvent).decode
-        self._lines = lines(stream)
+        self._lines = _lines(stream)
 
     def __iter__(self) -> Self:
         return self
@@ -103,23 +94,16 @@ class WatchStream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stream.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._stream.__exit__(*error)
 
     def close(self) -> None:
-        """End the watch at once; any thread may call this."""
+        """End the watch at once, also for a thread that waits for the next event."""
         self._stream.close()
 
 
-def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a stream without line ends, skipping empty lines.
-
-    The last line may have no line end.
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a stream that are not empty, without their line ends.
 
     Raises:
         TooLargeError: a line is longer than MAX_EVENT_BYTES.
@@ -135,14 +119,14 @@ def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def read_body(response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield the body of a response as it comes, many HTTP chunks at once.
+    """Yield the body of a response as it arrives, many HTTP chunks at once.
 
-    The kubelet sends each line of a log as a chunk of its own. urllib3 yields these one by one,
-    which takes 8 times as long for a log of many short lines: see bench/log_lines.py.
+    The kubelet sends each line of a log as a separate chunk. urllib3 yields them one by one,
+    which takes 8 times as long for many short lines: see bench/log_lines.py.
 
     Raises:
-        ProtocolError: the body ends early, or is not a chunked body.
-        OSError: the connection breaks, or is silent for too long.
+        ProtocolError: the body ends early, or is not chunked as announced.
+        OSError: the connection breaks, or a read times out.
     """
     http = _chunked_response(response)
     if http is None:
@@ -151,14 +135,14 @@ def read_body(response: BaseHTTPResponse) -> Iterator[bytes]:
     decoder = ChunkedDecoder()
     try:
         while not decoder.ended:
-            # read1 returns what has come, and waits only if that is nothing.
+            # read1 waits only when no data has arrived.
             if data := decoder.feed(http.fp.read1(READ_BYTES)):
                 yield data
     except (OSError, ProtocolError):
         response.close()
         raise
     if decoder.rest == b"\r\n\r\n":
-        # All bytes were read: the connection can serve the next request.
+        # Everything has been read: the connection can be reused.
         http.close()
         response.release_conn()
     else:
@@ -169,7 +153,7 @@ def _chunked_response(response: BaseHTTPResponse) -> Any:
     """Return the http.client response of a chunked body; None if only urllib3 can read it."""
     if not getattr(response, "chunked", False) or "content-encoding" in response.headers:
         return None
-    # _fp is private: with a version of urllib3 that has none, urllib3 reads the body.
+    # _fp is private; in a version of urllib3 without it, urllib3 reads the body.
     http = getattr(response, "_fp", None)
     return http if hasattr(getattr(http, "fp", None), "read1") else None
 
@@ -178,8 +162,8 @@ class ChunkedDecoder:
     """Decodes a chunked body (RFC 9112, section 7.1).
 
     Attributes:
-        ended: True once the last chunk has come.
-        rest: bytes that are not decoded yet; after the end, the line ends that belong to it.
+        ended: True after the last chunk.
+        rest: bytes that are not decoded yet; after the end, the line ends of the last chunk.
     """
 
     def __init__(self) -> None:
@@ -192,7 +176,7 @@ class ChunkedDecoder:
         """Return the content of the next bytes of the body.
 
         Raises:
-            ProtocolError: `data` is empty, so the body ended early; or it is not chunked.
+            ProtocolError: `data` is empty (the body ended early), or it is not chunked.
         """
         if not data:
             raise ProtocolError("Response ended prematurely")
@@ -221,7 +205,7 @@ class ChunkedDecoder:
         return b"".join(parts)
 
 
-# Lines have few different lengths, so most sizes were parsed before.
+# Most lines of a log have one of a few lengths.
 @functools.lru_cache(maxsize=4096)
 def _chunk_size(header: bytes) -> int:
     try:

@@ -1,7 +1,7 @@
 """Send requests to the Kubernetes API with the official client's pool, TLS and credentials.
 
-JSON is sent and received as plain values: the client's typed models take twice the time, and
-reject or drop fields that they do not know.
+JSON is sent and received as plain values: the client's typed models take twice as long, and
+reject or drop unknown fields.
 """
 
 import threading
@@ -30,13 +30,16 @@ from sparktest.kube.streams import ByteStream
 
 Query = Mapping[str, str | int | None]
 JSON = "application/json"
-# Far above any object (etcd takes 1.5 MiB) and any sane page of a list.
+# Far above the size of any object (1.5 MiB in etcd) and any reasonable page of a list.
 MAX_BODY_BYTES = 64 * 2**20
 MAX_ERROR_BYTES = 64 * 2**10
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds. A watch gets a bookmark each minute, so silence beyond `watch` means it is dead."""
+    """Timeouts in seconds.
+
+    A watch receives a bookmark each minute: without data for `watch` seconds, it is dead.
+    """
 
     connect: float = 3.05
     read: float = 30.0
@@ -44,7 +47,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transport:
-    """Sends requests over one connection pool; threads may share it, forked processes not.
+    """Sends requests over one connection pool; threads may share it, forked processes may not.
 
     Args:
         load: reads the configuration; called again when the cluster answers 401.
@@ -78,7 +81,7 @@ class Transport:
 
         Raises:
             SparkTestError: the class for the status of the response; UnavailableError without a
-                response; TooLargeError for one of more than MAX_BODY_BYTES bytes.
+                response; TooLargeError for a response of more than MAX_BODY_BYTES.
         """
         timeout = (self.timeouts.connect, self.timeouts.read)
         response = self._request(method, path, query, body, content_type, timeout)
@@ -86,23 +89,19 @@ class Transport:
             data = response.read(MAX_BODY_BYTES + 1)
         if len(data) > MAX_BODY_BYTES:
             response.close()
-            raise TooLargeError(
-                f"the Kubernetes API answered more than {MAX_BODY_BYTES} bytes: {path}"
-            )
+            raise TooLargeError(f"the Kubernetes API sent more than {MAX_BODY_BYTES} bytes: {path}")
         response.release_conn()
         try:
             return msgspec.json.decode(data, type=dict[str, Any])
         except msgspec.MsgspecError as error:
             raise UnavailableError(
-                f"the Kubernetes API at {self.host} did not answer with a JSON object: {path}"
+                f"the Kubernetes API at {self.host} did not send a JSON object: {path}"
             ) from error
 
-    def stream(
-        self, path: str, *, query: Query | None = None, read_seconds: float | None
-    ) -> ByteStream:
+    def stream(self, path: str, *, query: Query, read_seconds: float) -> ByteStream:
         """Send a GET request and return its body as a stream, which the caller closes.
 
-        Silence of `read_seconds` raises UnavailableError; None waits without a limit.
+        The stream raises UnavailableError after `read_seconds` without data.
         """
         timeout = (self.timeouts.connect, read_seconds)
         response = self._request("GET", path, query, None, JSON, timeout)
@@ -133,7 +132,7 @@ class Transport:
         query: Query | None,
         body: Any,
         content_type: str,
-        timeout: tuple[float, float | None],
+        timeout: tuple[float, float],
     ) -> BaseHTTPResponse:
         params = {key: value for key, value in (query or {}).items() if value is not None}
         target = f"{path}?{urlencode(params)}" if params else path
@@ -153,13 +152,13 @@ class Transport:
         target: str,
         body: Any,
         content_type: str,
-        timeout: tuple[float, float | None],
+        timeout: tuple[float, float],
     ) -> BaseHTTPResponse:
         headers = {"Accept": "*/*" if method == "GET" else JSON, "User-Agent": api.user_agent}
         if body is not None:
             headers["Content-Type"] = content_type
         with self._map_errors():
-            with self._lock:  # an expired token is fetched once, not once in each thread
+            with self._lock:  # fetch an expired token once, not in each thread
                 api.update_params_for_auth(headers, [], ["BearerToken"], target, method, None)
             _check_token(headers)
             url = api.configuration.host + target
@@ -168,7 +167,7 @@ class Transport:
             return response
 
     def _reload(self, rejected: ApiClient) -> ApiClient:
-        """Return a client with credentials read after those of the rejected one."""
+        """Return a client whose credentials are newer than those of the rejected one."""
         with self._lock:
             if self._api is rejected:
                 try:
@@ -200,10 +199,11 @@ def _check_token(headers: dict[str, str]) -> None:
     token = headers.get("authorization")
     if token is None:
         return
-    # A token file often ends with a newline. Other characters that no header can have are
+    # A token file often ends with a newline. Other characters that are invalid in a header are
     # rejected here: http.client would quote the whole token in its error.
     headers["authorization"] = token = token.strip()
     if not (token.isascii() and token.isprintable()):
         raise UnauthorizedError(
-            "the token of the Kubernetes configuration holds characters that no header can carry"
+            "the token of the Kubernetes configuration contains characters that are invalid in a "
+            "header"
         )

@@ -141,10 +141,16 @@ def test_a_broken_log_is_unavailable_after_the_chunks_that_came(
             next(log)
 
 
-def test_the_timeout_of_a_silent_log_can_be_set(api: Apiserver, kubeconfig: Path) -> None:
-    cluster = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
+@pytest.mark.parametrize(
+    ("follow", "timeouts"),
+    [(True, Timeouts(read=60, watch=0.1)), (False, Timeouts(read=0.1, watch=60))],
+)
+def test_a_silent_log_is_unavailable_after_the_timeout(
+    api: Apiserver, kubeconfig: Path, follow: bool, timeouts: Timeouts
+) -> None:
+    cluster = cluster_of(kubeconfig, timeouts)
     api.faults.append(chunks(b"one\n", hang=True))
-    with cluster.pod_log("default", "p", "test", follow=True, read_seconds=0.1) as log:
+    with cluster.pod_log("default", "p", "test", follow=follow) as log:
         assert next(log) == b"one\n"
         with pytest.raises(UnavailableError):
             next(log)
