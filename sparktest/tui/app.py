@@ -79,7 +79,13 @@ class SparkTestApp(PollingApp):
         self.register_theme(theme.DARK)
         self.theme = theme.default_theme(self.console.color_system)
         self.push_screen(
-            RunsScreen(self.store, self.poller, self.clock, self._address, self._clusters.default)
+            RunsScreen(
+                self.store,
+                self.poller,
+                self.clock,
+                address=self._address,
+                target=self._clusters.default,
+            )
         )
         self.start_polling()
 
@@ -87,11 +93,17 @@ class SparkTestApp(PollingApp):
 
     @on(RunList.Opened)
     def _open(self, message: RunList.Opened) -> None:
-        run, clusters = message.run, self._clusters
         self.push_screen(
-            RunScreen(self._api, run, self.store, self.poller, self.clock, clusters=clusters)
+            RunScreen(
+                self.store,
+                self.poller,
+                self.clock,
+                api=self._api,
+                run=message.run,
+                clusters=self._clusters,
+            )
         )
-        self._call("The run", run.id, "")
+        self._call("read", message.run)
 
     @property
     def _selected_run(self) -> Run | None:
@@ -100,42 +112,46 @@ class SparkTestApp(PollingApp):
     def action_cancel(self) -> None:
         """Cancel the selected run, after a question."""
         if (run := self._selected_run) is not None:
-            self._confirm(cancel_question(run), run.id, "cancel")
+            self._confirm("cancel", run, cancel_question(run))
 
     def action_delete(self) -> None:
         """Delete the selected run, after a question."""
         if (run := self._selected_run) is not None:
-            self._confirm(delete_question(run, self._clusters), run.id, "delete")
+            self._confirm("delete", run, delete_question(run, self._clusters))
 
-    def _confirm(self, question: Question | str, run_id: str, verb: str) -> None:
-        """Ask, then act on the run with this id, wherever the cursor is by then."""
+    def _confirm(self, verb: str, run: Run, question: Question | str) -> None:
+        """Ask, then act on this run, even if the cursor has moved to another one."""
         if isinstance(question, str):
             self.notify(question, severity="warning")
             return
 
         def act(confirmed: bool | None) -> None:
             if confirmed:
-                self._call(question.details[0], run_id, verb, question.shell_commands[0])
+                self._call(verb, run)
 
         self.push_screen(ConfirmScreen(question), act)
 
     @work(thread=True, group="calls", exit_on_error=False)
-    def _call(self, name: str, run_id: str, verb: str, command: str = "") -> None:
+    def _call(self, verb: str, run: Run) -> None:
+        """Read, cancel or delete the run in a worker thread."""
+        name = text.one_line(run.name)
         try:
             if verb == "cancel":
-                run = self._api.cancel_run(run_id)
-                self.post_message(RunUpdated(run, f"{name} is being cancelled"))
+                updated = self._api.cancel_run(run.id)
+                self.post_message(RunUpdated(updated, f"{name} is being cancelled"))
             elif verb == "delete":
-                # Our own command: the API does not know which context leads to the cluster.
-                left = self._api.delete_run(run_id) and command
-                note = f"\nThe TestRun is still there: {left}" if left else ""
-                self.post_message(RunDeleted(run_id, f"{name} was deleted{note}"))
+                notice = f"{name} was deleted"
+                if self._api.delete_run(run.id):
+                    # Not the API's command: it does not know which context leads to the cluster.
+                    command = kubectl.delete(run, target=self._clusters.target(run))
+                    notice += f"\nThe TestRun still exists: {command}"
+                self.post_message(RunDeleted(run.id, notice))
             else:
-                self.post_message(RunUpdated(self._api.get_run(run_id)))
+                self.post_message(RunUpdated(self._api.get_run(run.id)))
         except (NotFoundError, GoneError):
-            self.post_message(RunDeleted(run_id, f"{name} was already deleted"))
+            self.post_message(RunDeleted(run.id, f"{name} was already deleted"))
         except SparkTestError as error:
-            self.post_message(ActionFailed(f"{name}: {verb or 'read'} failed", error))
+            self.post_message(ActionFailed(f"{name}: {verb} failed", error))
 
     @on(RunUpdated)
     def _run_updated(self, message: RunUpdated) -> None:

@@ -1,6 +1,4 @@
-"""Outage: why the API cannot be read now, and what to do about it. Pure."""
-
-from typing import NamedTuple
+"""What a person can do about an error of the API. Pure."""
 
 from sparktest.errors import (
     ForbiddenError,
@@ -10,27 +8,6 @@ from sparktest.errors import (
     SparkTestError,
     UnauthorizedError,
 )
-from sparktest.run_poller import RunPoller
-from sparktest.sanitize import clean_text
-from sparktest.tui import text
-
-MAX_CAUSE = 150
-
-
-class Outage(NamedTuple):
-    """A failed read of the API; `retry_at` is in seconds on the poller's clock."""
-
-    cause: str
-    advice: str
-    retry_at: float
-
-
-def current_outage(poller: RunPoller) -> Outage | None:
-    """Return why the poller's last request failed; None when it succeeded."""
-    if poller.error is None:
-        return None
-    cause = text.cut(text.one_line(clean_text(poller.error.detail)), MAX_CAUSE)
-    return Outage(cause, advice(poller.error), poller.retry_at)
 
 
 def advice(error: SparkTestError) -> str:

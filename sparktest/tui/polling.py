@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Thread
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from textual import on, work
 from textual.app import App
@@ -22,6 +22,7 @@ from sparktest.errors import SparkTestError, UnavailableError
 from sparktest.run_poller import POLL_SECONDS, PageRequest, RunPoller
 from sparktest.tui.messages import ActionFailed, Fetched, FetchFailed
 from sparktest.tui.state import RunStore
+from sparktest.tui.widgets.static import OutageBanner
 
 TICK_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
@@ -44,16 +45,29 @@ class Clock:
 
 
 class LiveScreen(Screen[None]):
-    """A screen that shows runs of the store; the app calls `sync` after changes and each second."""
+    """A screen that shows runs of the store; the app calls `sync` after changes and each second.
+
+    Args:
+        store: the runs.
+        poller: tells whether the runs are complete and up to date.
+        clock: the time.
+    """
+
+    def __init__(self, store: RunStore, poller: RunPoller, clock: Clock) -> None:
+        super().__init__()
+        self._store = store
+        self._poller = poller
+        self._clock = clock
+        self._banner = OutageBanner()
 
     @property
     @abstractmethod
     def selected_run(self) -> Run | None:
         """The run that copy, cancel and delete apply to."""
 
-    @abstractmethod
     def sync(self) -> None:
-        """Show what the store holds now."""
+        """Show what the store and the poller hold now."""
+        self._banner.show(self._poller, self._clock.monotonic())
 
 
 class PollingApp(App[None]):
@@ -160,21 +174,17 @@ class DaemonThreadExecutor(ThreadPoolExecutor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Start the call and return its future."""
         future: Future[T] = Future()
-        Thread(target=_run_call, args=(future, fn, args, kwargs), daemon=True).start()
+        # A running call cannot be cancelled, so the thread may always set its result.
+        future.set_running_or_notify_cancel()
+
+        def call() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - the top of a thread: the caller gets it
+                future.set_exception(error)
+
+        Thread(target=call, daemon=True).start()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Return at once: running calls end with the process."""
-
-
-def _run_call(
-    future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        result = fn(*args, **kwargs)
-    except BaseException as error:  # noqa: BLE001 - the top of a thread: the caller gets it
-        future.set_exception(error)
-    else:
-        future.set_result(result)

@@ -40,30 +40,21 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers of runs; `rated` are those that passed, failed or timed out."""
-
-    total: int
-    shown: int
-    passed: int
-    rated: int
-    failed: int
-    timed_out: int
-    running: int
-    pending: int
-    cancelled: int
-
-
 class RunStore:
-    """The runs, the filter and the cursor."""
+    """The runs, the filter and the cursor.
+
+    Attributes:
+        filter: the active filter; change it with `show`.
+        status_counts: the number of runs in each status, shown or not.
+    """
 
     def __init__(self) -> None:
         self.filter = Filter()
+        self.status_counts: Counter[Status] = Counter()
         self._runs: dict[str, Run] = {}
         self._texts: dict[str, str] = {}
         self._order: list[Key] = []
         self._shown: list[Key] = []
-        self._statuses: Counter[Status] = Counter()
         self._namespaces: Counter[str] = Counter()
         # Where the cursor is, and where the user put it: a filter may hide that run for a while.
         self._cursor: Key | None = None
@@ -140,23 +131,6 @@ class RunStore:
         return self.at(self.cursor) if self._shown else None
 
     @property
-    def counts(self) -> Counts:
-        """The counts of all runs, whatever the filter shows."""
-        by = self._statuses
-        failed, timed_out = by[Status.FAILED], by[Status.TIMED_OUT]
-        return Counts(
-            total=len(self._runs),
-            shown=len(self._shown),
-            passed=by[Status.SUCCEEDED],
-            rated=by[Status.SUCCEEDED] + failed + timed_out,
-            failed=failed,
-            timed_out=timed_out,
-            running=by[Status.RUNNING],
-            pending=by[Status.PENDING],
-            cancelled=by[Status.CANCELLED],
-        )
-
-    @property
     def namespaces(self) -> list[str]:
         """The namespaces that runs are in, sorted."""
         return sorted(name for name, count in self._namespaces.items() if count)
@@ -183,7 +157,7 @@ class RunStore:
                 _discard(keys, _key(run))
 
     def _count(self, run: Run, by: int) -> None:
-        self._statuses[run.status] += by
+        self.status_counts[run.status] += by
         self._namespaces[text.namespace(run)] += by
 
     def _matches(self, run_id: str) -> bool:

@@ -7,48 +7,47 @@ from sparktest.domain import Status
 from sparktest.kubectl import Target
 from sparktest.run_poller import RunPoller
 from sparktest.tui import columns, text
-from sparktest.tui.outage import current_outage
-from sparktest.tui.state import Counts, Filter
+from sparktest.tui.outage import advice
+from sparktest.tui.state import Filter, RunStore
 
 EXAMPLE = "sparktest crd --example testrun"
 RUN_COMMAND = "sparktest run --image busybox:1.35 -- echo hello"
 GAP = "  "
 
 
-def counts(counted: Counts, *, loaded: bool, width: int) -> Content:
+def counts(store: RunStore, *, loaded: bool, width: int) -> Content:
     """Return the counts line: pass rate, failed, running, total, and what else fits in `width`.
 
-    `loaded`: the whole list has been read, so the total is final.
+    The total has a plus until the whole list is `loaded`. Runs without a verdict (pending, running,
+    cancelled) do not count in the pass rate.
     """
-    total = f"{counted.total:,}{'' if loaded else '+'} run{'' if counted.total == 1 else 's'}"
-    passed = _count(Status.SUCCEEDED, f"{counted.passed:,} of {counted.rated:,} passed")
-    failed = _count(Status.FAILED, f"{counted.failed:,} failed")
-    running = _count(Status.RUNNING, f"{counted.running:,} running")
-    parts = [Content.styled("SparkTest", "bold $text-primary"), passed, failed, running]
-    parts.append(Content.styled(total, "bold"))
-    more = (
-        (Status.TIMED_OUT, counted.timed_out, 3),
-        (Status.PENDING, counted.pending, -1),
-        (Status.CANCELLED, counted.cancelled, -1),
-    )
-    for status, number, position in more:
-        count = _count(status, f"{number:,} {text.STATUS_STYLES[status].word}")
-        if number and sum(len(part) + len(GAP) for part in [*parts, count]) <= width:
+    by = store.status_counts
+    total = by.total()
+    rated = by[Status.SUCCEEDED] + by[Status.FAILED] + by[Status.TIMED_OUT]
+    parts = [
+        Content.styled("SparkTest", "bold $text-primary"),
+        _count(Status.SUCCEEDED, f"{by[Status.SUCCEEDED]:,} of {rated:,} passed"),
+        _count(Status.FAILED, f"{by[Status.FAILED]:,} failed"),
+        _count(Status.RUNNING, f"{by[Status.RUNNING]:,} running"),
+        Content.styled(f"{total:,}{'' if loaded else '+'} run{'' if total == 1 else 's'}", "bold"),
+    ]
+    for status, position in ((Status.TIMED_OUT, 3), (Status.PENDING, -1), (Status.CANCELLED, -1)):
+        count = _count(status, f"{by[status]:,} {text.STATUS_STYLES[status].word}")
+        if by[status] and sum(len(part) + len(GAP) for part in [*parts, count]) <= width:
             parts.insert(position, count)
     return Content(GAP).join(parts)
 
 
-def filters(active: Filter, counted: Counts) -> Content:
-    """Return the active filters, and how many of all runs they show."""
-    parts = [
-        _filter("origin", active.origin),
-        _filter("status", active.status and text.STATUS_STYLES[active.status].word),
-        _filter("ns", active.namespace and text.one_line(active.namespace)),
-    ]
-    if active.is_active:
-        parts.append(Content.styled(f"{counted.shown:,} of {counted.total:,} shown", "bold"))
-    if active.search.strip():
-        parts.append(_filter("search", f"“{active.search.strip()}”"))
+def filters(store: RunStore) -> Content:
+    """Return the values of the filter, and how many of all runs it shows."""
+    values = _filter_values(store.filter)
+    search = values.pop("search")
+    parts = [_filter(label, value) for label, value in values.items()]
+    if store.filter.is_active:
+        shown = f"{len(store):,} of {store.status_counts.total():,} shown"
+        parts.append(Content.styled(shown, "bold"))
+    if search:
+        parts.append(_filter("search", search))
     return Content(GAP).join(parts)
 
 
@@ -64,16 +63,16 @@ def connection_status(poller: RunPoller, address: str, width: int) -> Content:
     return shown if width < columns.WIDE else Content.assemble(shown, f"  {address}")
 
 
-def empty_state(
-    counted: Counts, poller: RunPoller, active: Filter, address: str, target: Target
-) -> Content | None:
+def empty_state(store: RunStore, poller: RunPoller, address: str, target: Target) -> Content | None:
     """Return why no run is shown and what to do next; None where runs are shown."""
-    if counted.shown:
+    if len(store):
         return None
-    if counted.total:
-        return _notice("No run matches.", _description(active), "esc shows all runs again")
-    if outage := current_outage(poller):
-        return _notice("The runs cannot be read.", address, outage.advice, "r tries again now")
+    if store.status_counts.total():
+        values = _filter_values(store.filter).items()
+        active = ", ".join(f"{label} {value}" for label, value in values if value)
+        return _notice("No run matches.", active, "esc shows all runs again")
+    if poller.error:
+        return _notice("Cannot read the runs.", address, advice(poller.error), "r tries again now")
     if not poller.loaded:
         return _notice("Loading runs …", address)
     apply = kubectl.apply(EXAMPLE, target=target)
@@ -89,14 +88,15 @@ def _notice(headline: str, reason: str, command: str = "", rest: str = "") -> Co
     return Content.assemble(*parts)
 
 
-def _description(active: Filter) -> str:
-    parts = [
-        f"origin {active.origin}" if active.origin else "",
-        f"status {text.STATUS_STYLES[active.status].word}" if active.status else "",
-        f"namespace {text.one_line(active.namespace)}" if active.namespace else "",
-        f"search “{active.search.strip()}”" if active.search.strip() else "",
-    ]
-    return ", ".join(filter(None, parts))
+def _filter_values(active: Filter) -> dict[str, str]:
+    """Return the label and value of each filter; "" for one that is not set."""
+    search = active.search.strip()
+    return {
+        "origin": active.origin or "",
+        "status": text.STATUS_STYLES[active.status].word if active.status else "",
+        "ns": text.one_line(active.namespace or ""),
+        "search": f"“{search}”" if search else "",
+    }
 
 
 def _count(status: Status, label: str) -> Content:
@@ -104,7 +104,7 @@ def _count(status: Status, label: str) -> Content:
     return Content.styled(f"{style.glyph} {label}", style.colour)
 
 
-def _filter(label: str, value: str | None) -> Content:
+def _filter(label: str, value: str) -> Content:
     return Content.assemble(
         (f"{label} ", text.QUIET), (value or "all", "bold $text-accent" if value else "")
     )

@@ -28,26 +28,26 @@ def store_of(count: int, active: Filter | None = None) -> RunStore:
 
 
 def empty_state(store: RunStore, poller: RunPoller, target: Target = CURRENT) -> str:
-    content = summary.empty_state(store.counts, poller, store.filter, "localhost:8080", target)
+    content = summary.empty_state(store, poller, "localhost:8080", target)
     return content.plain if content else ""
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 def test_the_counts_that_do_not_fit_are_left_out(width):
-    line = summary.counts(store_of(60).counts, loaded=True, width=width).plain
+    line = summary.counts(store_of(60), loaded=True, width=width).plain
     assert "✓ 34 of 52 passed  ✗ 12 failed" in line
     assert ("cancelled" in line) == (width >= 140)
 
 
 def test_a_total_that_may_grow_has_a_plus():
-    counts = store_of(3).counts
-    assert "3+ runs" in summary.counts(counts, loaded=False, width=80).plain
-    assert "3 runs" in summary.counts(counts, loaded=True, width=80).plain
+    store = store_of(3)
+    assert "3+ runs" in summary.counts(store, loaded=False, width=80).plain
+    assert "3 runs" in summary.counts(store, loaded=True, width=80).plain
 
 
 def test_the_active_filters_are_shown_with_the_number_of_runs():
     store = store_of(10, Filter(status=Status.FAILED, search=" search "))
-    line = summary.filters(store.filter, store.counts).plain
+    line = summary.filters(store).plain
     assert line == "origin all  status failed  ns all  1 of 10 shown  search “search”"
 
 
@@ -70,7 +70,7 @@ def test_the_empty_state_shows_why_no_run_is_shown():
     assert empty_state(store_of(3), poller_of(loaded=True)) == ""
     assert "Loading" in empty_state(store_of(0), poller_of())
     refused = poller_of(error=UnavailableError("refused"))
-    assert "The runs cannot be read." in empty_state(store_of(0), refused)
+    assert "Cannot read the runs." in empty_state(store_of(0), refused)
     store = store_of(3, Filter(search="zzz"))
     assert "No run matches.\n\nsearch “zzz”" in empty_state(store, poller_of(loaded=True))
 

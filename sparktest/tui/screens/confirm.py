@@ -16,12 +16,12 @@ from sparktest.tui.screens.dialog import Dialog
 
 
 class Question(NamedTuple):
-    """A question about one run: what would happen, and the commands that do the same."""
+    """A question about one run: what would happen, and the equivalent shell command."""
 
     title: str
     details: list[str]
-    commands_title: str
-    shell_commands: list[str]
+    command_title: str
+    command: str
     confirm_label: str
 
 
@@ -35,7 +35,7 @@ def cancel_question(run: Run) -> Question | str:
         "Cancel this run?",
         [*_description(run), "Its container receives SIGTERM; its log is kept."],
         "The same in a shell:",
-        [f"sparktest cancel {run.id}"],
+        f"sparktest cancel {run.id}",
         "Yes, cancel it (y)",
     )
 
@@ -53,7 +53,7 @@ def delete_question(run: Run, clusters: kubectl.Clusters) -> Question | str:
         "Delete this run?",
         details,
         f"{title} ({warning}):" if warning else f"{title}:",
-        [kubectl.delete(run, target=clusters.target(run))],
+        kubectl.delete(run, target=clusters.target(run)),
         "Yes, delete it (y)",
     )
 
@@ -86,13 +86,13 @@ class ConfirmScreen(Dialog[bool]):
         self._question = question
 
     def compose(self) -> ComposeResult:
-        """Create the question, its details, its commands and the buttons."""
+        """Create the question, its details, its command and the buttons."""
         question = self._question
         with Vertical(classes="dialog"):
             yield Static(Content.styled(question.title, "bold"), classes="dialog-title")
             yield Static(Content("\n".join(question.details)))
-            yield Static(Content(question.commands_title), classes="dialog-quiet")
-            yield Static(Content("\n".join(question.shell_commands)), classes="dialog-command")
+            yield Static(Content(question.command_title), classes="dialog-quiet")
+            yield Static(Content(question.command), classes="dialog-command")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content("No (n)"), id="no", compact=True)
                 yield Button(

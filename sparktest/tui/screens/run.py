@@ -11,12 +11,11 @@ from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run
 from sparktest.run_poller import RunPoller
 from sparktest.tui import actions, text
-from sparktest.tui.outage import current_outage
 from sparktest.tui.polling import Clock, LiveScreen
 from sparktest.tui.state import RunStore
 from sparktest.tui.widgets.details import Details
 from sparktest.tui.widgets.log_pane import LogPane
-from sparktest.tui.widgets.static import CachedStatic, OutageBanner
+from sparktest.tui.widgets.static import CachedStatic
 
 # Of the title line, both sides together.
 PADDING = 2
@@ -26,11 +25,8 @@ class RunScreen(LiveScreen):
     """The details of a run and its log.
 
     Args:
-        api: where the log is read.
-        run: the run as it is known now.
-        store: the runs; it has the later versions of this run.
-        poller: tells whether the run is up to date.
-        clock: the time.
+        api: the API to read the log from.
+        run: the run to show until the store has a later version.
         clusters: the clusters that kubectl commands can name.
     """
 
@@ -40,21 +36,17 @@ class RunScreen(LiveScreen):
 
     def __init__(
         self,
-        api: ApiClient,
-        run: Run,
         store: RunStore,
         poller: RunPoller,
         clock: Clock,
         *,
-        clusters: kubectl.Clusters = kubectl.UNKNOWN,
+        api: ApiClient,
+        run: Run,
+        clusters: kubectl.Clusters,
     ) -> None:
-        super().__init__()
+        super().__init__(store, poller, clock)
         self._run = run
-        self._store = store
-        self._poller = poller
-        self._clock = clock
         self._title = CachedStatic(id="title")
-        self._banner = OutageBanner()
         self._details = Details(run, clusters=clusters)
         self._pane = LogPane(api, run)
 
@@ -77,12 +69,12 @@ class RunScreen(LiveScreen):
 
     def sync(self) -> None:
         """Show the run as the store has it now."""
+        super().sync()
         known = self._store.get(self._run.id)
         self._run = known or self._run
         self._title.update(_title(self._run, self.size.width, deleted=known is None), layout=False)
         self._pane.show(self._run)
         self._details.show(self._run, self._clock.now(), self._pane.last_line)
-        self._banner.show(current_outage(self._poller), self._clock.monotonic())
 
     def action_back(self) -> None:
         """Close the search of the log if it is open, else go back to the list."""

@@ -9,15 +9,14 @@ from textual.containers import Horizontal
 from textual.widgets import Footer, Input
 
 from sparktest.domain import Origin, Run, Status
-from sparktest.kubectl import CURRENT, Target
+from sparktest.kubectl import Target
 from sparktest.run_poller import RunPoller
 from sparktest.sanitize import clean_text
 from sparktest.tui import actions, summary
-from sparktest.tui.outage import current_outage
 from sparktest.tui.polling import Clock, LiveScreen
 from sparktest.tui.state import Filter, RunStore
 from sparktest.tui.widgets.run_list import RunList, RunListHeader
-from sparktest.tui.widgets.static import CachedStatic, OutageBanner
+from sparktest.tui.widgets.static import CachedStatic
 
 ORIGINS = (None, Origin.API, Origin.CRD)
 STATUSES = (None, *Status)
@@ -29,9 +28,6 @@ class RunsScreen(LiveScreen):
     """All runs, newest first, with counts, search and filters.
 
     Args:
-        store: the runs.
-        poller: tells whether the runs are complete and up to date.
-        clock: the time.
         address: the API's host and port, to show.
         target: the cluster that kubectl commands name.
     """
@@ -44,19 +40,16 @@ class RunsScreen(LiveScreen):
         store: RunStore,
         poller: RunPoller,
         clock: Clock,
+        *,
         address: str,
-        target: Target = CURRENT,
+        target: Target,
     ) -> None:
-        super().__init__()
-        self._store = store
-        self._poller = poller
-        self._clock = clock
+        super().__init__(store, poller, clock)
         self._address = address
         self._kube_target = target
         self._counts = CachedStatic(id="counts")
         self._filters = CachedStatic(id="filter")
         self._connection = CachedStatic(id="connection")
-        self._banner = OutageBanner()
         self._search = Input(placeholder="search every column", compact=True, id="search")
         self._header = RunListHeader()
         self._list = RunList(store, clock.now)
@@ -91,18 +84,17 @@ class RunsScreen(LiveScreen):
         return self._store.current
 
     def sync(self) -> None:
-        """Show what the store holds now."""
-        counts, active, poller = self._store.counts, self._store.filter, self._poller
-        width = self.size.width
-        self._counts.update(summary.counts(counts, loaded=poller.loaded, width=width), layout=False)
-        self._filters.update(summary.filters(active, counts), layout=False)
+        """Show what the store and the poller hold now."""
+        super().sync()
+        store, poller, width = self._store, self._poller, self.size.width
+        self._counts.update(summary.counts(store, loaded=poller.loaded, width=width), layout=False)
+        self._filters.update(summary.filters(store), layout=False)
         self._connection.update(summary.connection_status(poller, self._address, width))
-        empty = summary.empty_state(counts, poller, active, self._address, self._kube_target)
+        empty = summary.empty_state(store, poller, self._address, self._kube_target)
         self._list.display = self._header.display = empty is None
         self._empty.display = empty is not None
         if empty is not None:
             self._empty.update(empty, layout=False)
-        self._banner.show(current_outage(poller), self._clock.monotonic())
         self._list.sync()
 
     # --- search and filters ----------------------------------------------------------------------

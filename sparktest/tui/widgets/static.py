@@ -9,9 +9,13 @@ from textual.content import Content
 from textual.visual import VisualType
 from textual.widgets import Static
 
+from sparktest.run_poller import RunPoller
+from sparktest.sanitize import clean_text
 from sparktest.tui import text
 from sparktest.tui.messages import CopyRequested
-from sparktest.tui.outage import Outage
+from sparktest.tui.outage import advice
+
+MAX_CAUSE = 150
 
 
 class CachedStatic(Static):
@@ -30,21 +34,22 @@ class CachedStatic(Static):
 
 
 class OutageBanner(CachedStatic):
-    """A banner with the reason why the API cannot be read; hidden while it can."""
+    """A banner with the last error of the poller; hidden while requests succeed."""
 
     def on_mount(self) -> None:
         """Start hidden."""
         self.display = False
 
-    def show(self, outage: Outage | None, now: float) -> None:
-        """Show this outage, or hide; `now` is in seconds on the clock of the outage."""
-        self.display = outage is not None
-        if outage is None:
+    def show(self, poller: RunPoller, now: float) -> None:
+        """Show the cause, the time to the next request, and advice; `now` is monotonic."""
+        self.display = poller.error is not None
+        if poller.error is None:
             return
-        seconds = max(ceil(outage.retry_at - now), 0)
+        cause = text.cut(text.one_line(clean_text(poller.error.detail)), MAX_CAUSE)
+        seconds = max(ceil(poller.retry_at - now), 0)
         retry = f"next try in {seconds} s" if seconds else "trying again now"
-        cause = (f"! {outage.cause}", "bold")
-        self.update(Content.assemble(cause, f"\n  {retry} · r tries now · ", outage.advice))
+        rest = f"\n  {retry} · r tries now · {advice(poller.error)}"
+        self.update(Content.assemble((f"! {cause}", "bold"), rest))
 
 
 class CommandLine(CachedStatic, can_focus=True):

@@ -15,7 +15,7 @@ def test_a_cancel_names_the_run_and_its_command():
     question = question_of(cancel_question(make_run(1)))
     assert question.details[0] == "login-flow-1"
     assert make_run(1).id in question.details
-    assert question.shell_commands == [f"sparktest cancel {make_run(1).id}"]
+    assert question.command == f"sparktest cancel {make_run(1).id}"
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status.final])
@@ -32,21 +32,19 @@ def test_a_run_is_cancelled_once():
 def test_delete_states_that_the_testrun_stays_and_how_to_delete_it():
     question = question_of(delete_question(make_run(2), KNOWN))
     assert "The TestRun object stays." in question.details
-    assert question.shell_commands == [
-        "kubectl delete testruns.sparktest.dev search-load-2 -n team-web"
-    ]
+    assert question.command == "kubectl delete testruns.sparktest.dev search-load-2 -n team-web"
 
 
 def test_a_delete_names_the_cluster_of_the_run():
     prod = Clusters({CLUSTER: Target(context="prod")})
     question = question_of(delete_question(make_run(2), prod))
-    assert question.shell_commands[0].endswith(" --context prod")
+    assert question.command.endswith(" --context prod")
 
 
 def test_a_delete_on_an_unknown_cluster_warns():
     warning = f"cluster {CLUSTER} is not known here"
-    assert warning in question_of(delete_question(make_run(2), Clusters())).commands_title
-    assert warning not in question_of(delete_question(make_run(2), KNOWN)).commands_title
+    assert warning in question_of(delete_question(make_run(2), Clusters())).command_title
+    assert warning not in question_of(delete_question(make_run(2), KNOWN)).command_title
 
 
 def test_an_unfinished_run_is_not_deleted():

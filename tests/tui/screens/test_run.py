@@ -291,7 +291,7 @@ def test_commands_name_the_cluster_of_the_run():
         await ui.press("D")
         await ui.shows("Delete this run?")
         await ui.press("right", "enter")
-        await ui.shows("The TestRun is still there", "--context staging")
+        await ui.shows("The TestRun still exists", "--context staging")
 
     drive(scenario, api=FakeApi([run]), environ=XTERM, clusters=clusters, size=(120, 40))
 
@@ -447,7 +447,7 @@ def test_a_finished_run_is_deleted_after_a_question_that_names_the_testrun():
         await ui.press("D")
         await ui.shows("Delete this run?", "The TestRun object stays.", kubectl.delete(run))
         await ui.press("right", "enter")
-        await ui.shows("was deleted", "The TestRun is still there")
+        await ui.shows("was deleted", "The TestRun still exists")
         assert run.id not in ui.api.runs
         await ui.press("escape")
         await ui.shows("2 failed")

@@ -170,9 +170,7 @@ def test_a_slow_api_is_shown_as_loading():
 
 def test_an_api_that_is_unreachable_at_the_start_is_reported_with_advice():
     async def scenario(ui: AppPilot) -> None:
-        await ui.shows(
-            "The runs cannot be read.", "sparktest up", "r tries again now", "disconnected"
-        )
+        await ui.shows("Cannot read the runs.", "sparktest up", "r tries again now", "disconnected")
         api.error = None
         await ui.press("r")
         await ui.shows("login-flow-1", "live")
