@@ -19,7 +19,6 @@ from sparktest.cli.run_output import run_columns
 from sparktest.cli.waiting import first_failure, report_outcome, retry, wait_for_run
 from sparktest.client import ApiClient
 from sparktest.domain import Run, Status
-from sparktest.kube.jobs import escape_dollars
 
 Body = dict[str, Any]
 # When one of them is given, it replaces all of them in a manifest.
@@ -167,11 +166,7 @@ def _override(
     if commands or program:
         body = {field: value for field, value in body.items() if field not in PROGRAM_FIELDS}
     body = body | options.without_empty(
-        name=name,
-        commands=list(commands),
-        # As typed; Kubernetes would expand $$ and $(NAME).
-        command=[escape_dollars(word) for word in program],
-        timeoutSeconds=timeout,
+        name=name, commands=list(commands), command=list(program), timeoutSeconds=timeout
     )
     for field, more in (("env", env), ("labels", labels)):
         known = body.get(field) or {}

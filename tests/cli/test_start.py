@@ -151,12 +151,6 @@ def test_the_image_of_a_definition_can_be_overridden(cli: Cli, api: ApiClient) -
     assert run.entrypoint == ("echo", "--", "-x")
 
 
-def test_dollars_after_the_double_dash_are_escaped_for_kubernetes(cli: Cli, api: ApiClient) -> None:
-    run = started(api, cli("run", "--image", "i", "--", "sh", "-c", "echo $(date) $$ $HOME").out)
-
-    assert run.entrypoint == ("sh", "-c", "echo $$(date) $$$$ $$HOME")
-
-
 def test_a_manifest_runs_without_a_testrun_object(cli: Cli, api: ApiClient, tmp_path: Path) -> None:
     path = tmp_path / "testrun.yaml"
     path.write_text(TESTRUN)
