@@ -1,6 +1,8 @@
 """Settings of every test session, and a summary of the skipped tests."""
 
+import gc
 from collections import Counter
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -8,6 +10,19 @@ import pytest
 # No time limit per example: a slow machine must not fail a test.
 hypothesis.settings.register_profile("sparktest", deadline=None)
 hypothesis.settings.load_profile("sparktest")
+
+
+@pytest.fixture
+def garbage_collection_paused() -> Iterator[None]:
+    """Collect the garbage of earlier tests now, and no more until the test has ended.
+
+    Decoding deeply nested JSON fills the stack up to the recursion limit. A collection that starts
+    there runs finalizers without any stack left; pytest then reports their RecursionError.
+    """
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

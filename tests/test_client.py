@@ -83,6 +83,7 @@ def test_an_unknown_host_is_named_as_the_cause() -> None:
         client.health()
 
 
+@pytest.mark.usefixtures("garbage_collection_paused")
 @pytest.mark.parametrize(
     "body",
     [

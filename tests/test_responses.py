@@ -70,6 +70,7 @@ def test_a_status_without_an_own_error_class_is_named_in_the_message(
         client.get_run("1")
 
 
+@pytest.mark.usefixtures("garbage_collection_paused")
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000, b'{"detail": 1}', b'{"errors": [1]}']
 )

@@ -37,6 +37,7 @@ class TestShape:
         problem(response, 405)
         assert {"GET", "POST"} <= set(response.headers["Allow"].split(", "))
 
+    @pytest.mark.usefixtures("garbage_collection_paused")
     @pytest.mark.parametrize(
         "body",
         [

@@ -41,6 +41,7 @@ def test_a_name_is_generated_from_generate_name(client: Client) -> None:
     assert all(name.startswith("map-") and len(name) == 9 for name in names)
 
 
+@pytest.mark.usefixtures("garbage_collection_paused")
 @pytest.mark.parametrize(
     ("path", "body", "code", "message"),
     [
