@@ -3,9 +3,8 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import click
@@ -17,14 +16,16 @@ from sparktest.cli.exits import warn
 from sparktest.cli.lookup import find_definition, find_run
 from sparktest.cli.output import output_option, plain, show, show_table
 from sparktest.cli.run_output import run_columns, show_fields
-from sparktest.cli.waiting import retry
+from sparktest.cli.waiting import BACKOFF, RETRY_SECONDS
 from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run, Status
+from sparktest.errors import SparkTestError
 from sparktest.run_poller import RunPoller
 
 STATUS = click.Choice([status.value for status in Status])
 ORIGIN = click.Choice([origin.value for origin in Origin])
 PAGE_SIZE = 1000
+POLL_SECONDS = 1.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -169,33 +170,50 @@ def list_newest(client: ApiClient, filters: dict[str, Any], limit: int) -> tuple
 def changes(
     client: ApiClient,
     filters: dict[str, Any],
-    found: list[Run],
+    found: Sequence[Run],
     *,
-    pause: Callable[[float], None] = time.sleep,
+    since: datetime | None = None,
+    pause: Callable[[float], object] = time.sleep,
+    keep_trying: bool = False,
 ) -> Iterator[Run]:
-    """Yield the runs that are new or have changed since they were found, forever.
+    """Yield the runs that are new or have changed since they were found, until `pause` is true.
 
+    `since`: the time of the last known change when no runs were found; None reads all.
     A run that leaves the statuses of the filter is still yielded once.
+
+    Raises:
+        SparkTestError: a retry cannot help, or the API was unavailable for `RETRY_SECONDS`; never
+            raised with `keep_trying`.
     """
     known = {run.id: run for run in found}
     statuses = filters.get("status") or tuple(Status)
     other_filters = {name: value for name, value in filters.items() if name != "status"}
-    newest = max((run.updated_at for run in found if run.updated_at), default=None)
-    rng = random.Random()  # noqa: S311 - jitter
-    poller = RunPoller(rng, sweep_seconds=None, since=newest)
+    newest = max((run.updated_at for run in found if run.updated_at), default=since)
+    poller = RunPoller(
+        random.Random(),  # noqa: S311 - jitter
+        poll_seconds=POLL_SECONDS,
+        sweep_seconds=None,
+        since=newest,
+        backoff=BACKOFF,
+    )
     changed: list[Run] = []
-    while True:
-        pause(poller.delay(time.monotonic()))
+    while not pause(poller.delay(time.monotonic())):
         request = poller.next_request(time.monotonic())
-        page = retry(
-            partial(
-                client.list_runs,
+        try:
+            page = client.list_runs(
                 **other_filters,
                 updated_since=request.updated_since,
                 cursor=request.cursor,
                 limit=request.limit,
             )
-        )
+        except SparkTestError as error:
+            now = time.monotonic()
+            poller.failed(error, now)
+            failing_seconds = now - (poller.failing_since or now)
+            if not keep_trying and (not error.retryable or failing_seconds > RETRY_SECONDS):
+                raise
+            changed.clear()
+            continue
         poller.received(request, page, time.monotonic())
         changed += page.runs
         if page.next:

@@ -1,12 +1,15 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
+
+import pytest
 
 from sparktest.cli import runs as runs_module
 from sparktest.cli.runs import changes, list_newest, watch_runs
 from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run, RunPage, RunReport, Status
+from sparktest.errors import SparkTestError, UnauthorizedError, UnavailableError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -103,6 +106,41 @@ def test_more_changes_than_a_page_are_all_shown_oldest_first() -> None:
     shown = [next(watched) for _ in range(1500)]
 
     assert shown == client.runs[::-1]
+
+
+class FlakyApi(ManyChanges):
+    """A client whose first requests fail."""
+
+    def __init__(self, errors: Sequence[SparkTestError]) -> None:
+        super().__init__(1)
+        self.errors = list(errors)
+
+    def list_runs(self, *, cursor: str | None, limit: int, **filters: object) -> RunPage:
+        if self.errors:
+            raise self.errors.pop(0)
+        return super().list_runs(cursor=cursor, limit=limit)
+
+
+def first_change(client: ManyChanges, *, keep_trying: bool = False) -> Run:
+    pauses: list[float] = []
+    watched = changes(cast(ApiClient, client), {}, [], pause=pauses.append, keep_trying=keep_trying)
+    return next(watched)
+
+
+def test_a_watch_continues_after_a_short_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = [UnavailableError("down")] * 3
+
+    assert first_change(FlakyApi(outage)).id == "0"
+    monkeypatch.setattr(runs_module, "RETRY_SECONDS", 0.0)
+    with pytest.raises(UnavailableError):
+        first_change(FlakyApi(outage))
+    assert first_change(FlakyApi(outage), keep_trying=True).id == "0"
+
+
+def test_a_watch_ends_with_an_error_that_a_retry_cannot_help() -> None:
+    with pytest.raises(UnauthorizedError):
+        first_change(FlakyApi([UnauthorizedError("no token")]))
+    assert first_change(FlakyApi([UnauthorizedError("no token")]), keep_trying=True).id == "0"
 
 
 def test_an_empty_list_shows_the_first_run(api: ApiClient) -> None:

@@ -1,26 +1,21 @@
-"""What the API says while `sparktest up` runs: whether it is ready, and which runs change."""
+"""The API as seen by `sparktest up`: whether it is ready, and which runs change."""
 
 import queue
-import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Self
 
-from sparktest.backoff import Backoff
+from sparktest.cli.runs import changes
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import SparkTestError
 from sparktest.run_fields import reason, run_duration
-from sparktest.run_poller import RunPoller
 from sparktest.sanitize import clean
 
 STARTUP_POLL_SECONDS = 0.1
-POLL_SECONDS = 1.0
 CLOSE_SECONDS = 1.0
-BACKOFF = Backoff(first=0.5, cap=4.0)
 
 
 class RunChanges:
@@ -32,23 +27,13 @@ class RunChanges:
             does so when its caches have synced.
     """
 
-    def __init__(self, backend_url: str, token: str, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, backend_url: str, token: str) -> None:
         self.api_ready = threading.Event()
         self.controller_ready = threading.Event()
         self._closing = threading.Event()
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._client = ApiClient(backend_url, token, clean=clean)
-        self._started_at = datetime.now(UTC)
-        self._poller = RunPoller(
-            random.Random(),  # noqa: S311 - jitter
-            poll_seconds=poll_seconds,
-            sweep_seconds=None,
-            since=self._started_at,
-            backoff=BACKOFF,
-        )
-        self._changed: list[Run] = []
-        self._printed: dict[str, str] = {}
-        self._thread = threading.Thread(target=self._poll_forever, name="run-changes", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name="run-changes", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -63,50 +48,33 @@ class RunChanges:
         while not self._lines.empty():
             yield self._lines.get()
 
-    def _poll_forever(self) -> None:
+    def _poll(self) -> None:
+        since = datetime.now(UTC)
         # Closed at the end: an API that stops would wait for an idle connection.
         with self._client:
-            while not self._closing.wait(self._delay()):
-                if not self.controller_ready.is_set():
-                    with suppress(SparkTestError):
-                        self._check_ready()
-                if self.api_ready.is_set() and self._poller.delay(time.monotonic()) == 0:
-                    self._poll()
+            while not self.controller_ready.is_set():
+                if self._closing.wait(STARTUP_POLL_SECONDS):
+                    return
+                with suppress(SparkTestError):
+                    self._check_ready(since)
+            printed: dict[str, str] = {}
+            for run in changes(
+                self._client, {}, [], since=since, pause=self._closing.wait, keep_trying=True
+            ):
+                line = describe(run)
+                # Not every change of a run changes its line.
+                if printed.get(run.id) != line:
+                    self._lines.put(line)
+                printed[run.id] = line
 
-    def _delay(self) -> float:
-        delay = self._poller.delay(time.monotonic())
-        return delay if self.controller_ready.is_set() else min(delay, STARTUP_POLL_SECONDS)
-
-    def _check_ready(self) -> None:
+    def _check_ready(self, since: datetime) -> None:
         if not self.api_ready.is_set():
             self._client.health()
             self.api_ready.set()
         controllers = self._client.list_controllers()
         # Older calls are those of an earlier session on the same database.
-        if any(each.seen_at >= self._started_at for each in controllers):
+        if any(each.seen_at >= since for each in controllers):
             self.controller_ready.set()
-
-    def _poll(self) -> None:
-        request = self._poller.next_request(time.monotonic())
-        try:
-            page = self._client.list_runs(
-                updated_since=request.updated_since, cursor=request.cursor, limit=request.limit
-            )
-        except SparkTestError as error:
-            self._changed.clear()
-            self._poller.failed(error, time.monotonic())
-            return
-        self._poller.received(request, page, time.monotonic())
-        self._changed += page.runs
-        if page.next:
-            return
-        for run in reversed(self._changed):
-            line = describe(run)
-            # The overlap of two polls brings the same change again.
-            if self._printed.get(run.id) != line:
-                self._lines.put(line)
-            self._printed[run.id] = line
-        self._changed.clear()
 
 
 def describe(run: Run) -> str:

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sparktest import run_poller
+from sparktest.cli import runs
 from sparktest.cli.up.run_changes import RunChanges, describe
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
@@ -22,10 +23,23 @@ class Reader:
         return any(words in line for line in self.lines)
 
 
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "POLL_SECONDS", 0.02)
+
+
+def become_ready(api: ApiClient, changes: RunChanges) -> None:
+    """Call the API as a controller does, and wait until the changes are read."""
+    until("the API is ready", changes.api_ready.is_set)
+    with ApiClient(api.url, TOKEN, cluster="c") as controller:
+        controller.list_runs()
+    until("the controller is ready", changes.controller_ready.is_set)
+
+
 def test_every_change_of_a_run_is_one_line(api: ApiClient) -> None:
-    with RunChanges(api.url, TOKEN, poll_seconds=0.02) as changes:
+    with RunChanges(api.url, TOKEN) as changes:
         reader = Reader(changes)
-        until("the API is ready", changes.api_ready.is_set)
+        become_ready(api, changes)
         run = api.create_run({"name": "hello", "image": "i"})
         until("the new run is listed", lambda: reader.has("pending"))
         api.report_run(run.id, RunReport(status=Status.RUNNING))
@@ -41,9 +55,9 @@ def test_more_changes_than_a_page_are_all_listed(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_poller, "PAGE_SIZE", 10)
-    with RunChanges(api.url, TOKEN, poll_seconds=0.02) as changes:
+    with RunChanges(api.url, TOKEN) as changes:
         reader = Reader(changes)
-        until("the API is ready", changes.api_ready.is_set)
+        become_ready(api, changes)
         for number in range(15):
             api.create_run({"name": f"run-{number}", "image": "i"})
 
@@ -56,16 +70,13 @@ def test_more_changes_than_a_page_are_all_listed(
 def test_a_controller_is_ready_when_it_has_called_the_api_in_this_session(
     api: ApiClient,
 ) -> None:
-    with ApiClient(api.url, TOKEN, cluster="c") as earlier:
+    with ApiClient(api.url, TOKEN, cluster="earlier") as earlier:
         earlier.list_runs()
     with RunChanges(api.url, TOKEN) as changes:
         until("the API is ready", changes.api_ready.is_set)
         assert not changes.controller_ready.is_set()
 
-        with ApiClient(api.url, TOKEN, cluster="other") as controller:
-            controller.list_runs()
-
-        until("the controller is ready", changes.controller_ready.is_set)
+        become_ready(api, changes)
 
 
 def test_a_failed_run_has_its_reason_and_duration() -> None:
