@@ -1,4 +1,4 @@
-"""Read RFC 3339 times, and format durations and ages for people. Pure."""
+"""Parse and format RFC 3339 times; format durations and ages for people. Pure."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,11 @@ def parse_time(text: Any) -> datetime | None:
         return parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def format_time(at: datetime) -> str:
+    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_duration(seconds: float) -> str:

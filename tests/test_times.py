@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from sparktest.times import format_age, format_duration, parse_time
+from sparktest.times import format_age, format_duration, format_time, parse_time
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,8 @@ def test_what_names_no_time_is_none(value: Any) -> None:
 
 def test_a_time_past_the_last_year_in_utc_is_no_time() -> None:
     assert parse_time("9999-12-31T23:59:59-01:00") is None
+
+
+def test_a_time_is_formatted_in_utc_and_whole_seconds() -> None:
+    at = datetime.fromisoformat("2026-11-24T13:00:00.987+01:00")
+    assert format_time(at) == "2026-11-24T12:00:00Z"

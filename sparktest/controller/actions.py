@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sparktest.client import ApiClient
-from sparktest.controller import events, steps
+from sparktest.controller import steps
 from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.job_actions import JobActions
@@ -14,16 +14,22 @@ from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.run_states import RunState
 from sparktest.controller.steps import Step
-from sparktest.controller.testruns import Key, TestRunView, create_run_payload
+from sparktest.controller.testruns import (
+    Key,
+    TestRunView,
+    build_warning_event,
+    create_run_payload,
+)
 from sparktest.domain import Failure, FailureClass, Run
 from sparktest.errors import (
     ConflictError,
     GoneError,
     InvalidError,
     NotFoundError,
+    SparkTestError,
     TooLargeError,
 )
-from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.cluster import EVENTS, TESTRUNS, Cluster
 from sparktest.kube.jobs import FINALIZER
 
 log = logging.getLogger(__name__)
@@ -141,8 +147,15 @@ class Actions:
     def _record_event(
         self, step: steps.RecordEvent, observed: Observation, state: RunState
     ) -> bool:
-        if observed.testrun is not None:
-            events.record_warning(self._cluster, observed.testrun, step.reason, step.message)
+        if observed.testrun is None:
+            return False
+        event = build_warning_event(observed.testrun, step.reason, step.message, self._clock())
+        try:
+            self._cluster.create(EVENTS, observed.testrun.namespace, event)
+        except ConflictError:
+            pass  # recorded before
+        except SparkTestError as error:
+            log.warning("event not created key=%s/%s error=%s", *observed.key, error.detail)
         return False
 
     # --- the run in the API ----------------------------------------------------------------------

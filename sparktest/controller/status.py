@@ -1,10 +1,7 @@
-"""The status of a TestRun: its value, and when it is worth writing. Pure.
-
-A Warning Event goes with every reason that a person has to act on.
-"""
+"""The status of a TestRun, and when to write it. Pure."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,16 +15,17 @@ from sparktest.controller.steps import (
     RequeueAt,
     Step,
 )
-from sparktest.controller.testruns import ABANDON, TestRunView, status_condition
+from sparktest.controller.testruns import ABANDON, TestRunView
 from sparktest.domain import Failure, FailureClass, Origin, Run, Status
-from sparktest.kube.fields import items
+from sparktest.kube.fields import items, text
 from sparktest.kube.outcome import final_status
-from sparktest.times import format_duration, parse_time
+from sparktest.kube.views import parse_conditions
+from sparktest.times import format_duration, format_time, parse_time
 
 BACKEND_UNAVAILABLE = "BackendUnavailable"
-# Failures that nobody but the test's author has to act on.
+# Failures that are results of the test or wanted by a user: they get no Warning Event.
 EXPECTED_FAILURES = (FailureClass.TEST.value, FailureClass.CANCELLED.value)
-# Most runs start within this, and then a status of Pending is a wasted write.
+# Most runs start within this time; writing Pending before that would be a wasted write.
 PENDING_STATUS_DELAY = timedelta(seconds=2)
 # A TestRun's status ignores an API outage that is shorter than this.
 API_DOWN_STATUS_DELAY = timedelta(seconds=5)
@@ -41,7 +39,7 @@ class _Condition(NamedTuple):
 
 
 def update_status(observed: Observation, now: datetime) -> Iterator[Step]:
-    """Write the status if it differs from the TestRun's, with an Event if a person must act."""
+    """Write the status if it changed, with a Warning Event if a person must act."""
     testrun = observed.testrun
     if testrun is None or (observed.run and observed.run.origin is not Origin.CRD):
         return
@@ -50,16 +48,11 @@ def update_status(observed: Observation, now: datetime) -> Iterator[Step]:
         yield RequeueAt(delayed_until)
         return
     status = build_status(observed, testrun, now)
-    # An older CRD drops fields: then what was written never comes back.
-    if status in (testrun.status, observed.last_status):
-        return
-    yield PatchStatus(status)
-    if needs_attention(status) and status.get("reason") != testrun.status.get("reason"):
-        yield RecordEvent(str(status["reason"]), str(status.get("message") or ""))
+    yield from _write(observed, testrun, status, warn=needs_attention(status))
 
 
 def handle_api_down(observed: Observation, now: datetime) -> Iterator[Step]:
-    """Wait for the API, and write that to the status once the outage is long."""
+    """Wait for the API; say so in the status once the outage lasts."""
     yield DeferUntilApiUp()
     testrun = observed.testrun
     if testrun is None:
@@ -68,19 +61,18 @@ def handle_api_down(observed: Observation, now: datetime) -> Iterator[Step]:
         if testrun.has_finalizer:
             yield ReleaseFinalizer()
         return
+    if testrun.status_is_final:
+        return
     delayed_until = (observed.api_down_since or now) + API_DOWN_STATUS_DELAY
     if now < delayed_until:
         yield RequeueAt(delayed_until)
         return
     status = build_api_down_status(testrun, observed.api_error, now)
-    if status not in (testrun.status, observed.last_status):
-        yield PatchStatus(status)
-        if status.get("reason") != testrun.status.get("reason"):
-            yield RecordEvent(str(status["reason"]), str(status["message"]))
+    yield from _write(observed, testrun, status, warn=True)
 
 
 def build_status(observed: Observation, testrun: TestRunView, now: datetime) -> dict[str, Any]:
-    """Return the whole `.status`: of the run, or of a TestRun that has none."""
+    """Return the whole `.status` of a TestRun, with or without a run."""
     if observed.run is not None and observed.registration is not Registration.DELETED:
         return _run_status(testrun, observed.run, now)
     if observed.registration is Registration.DELETED:
@@ -95,12 +87,13 @@ def build_status(observed: Observation, testrun: TestRunView, now: datetime) -> 
 def build_api_down_status(
     testrun: TestRunView, api_error: str | None, now: datetime
 ) -> dict[str, Any]:
-    """Return the `.status` of a TestRun that waits for the API: the old one, and that it waits."""
-    message = f"SparkTest's API does not answer, this TestRun waits for it: {api_error}"
+    """Return the current `.status`, changed to say that the TestRun waits for the API."""
+    message = f"waiting for the SparkTest API, which does not answer: {api_error}"
     if testrun.is_deleting:
         message += f"; to delete it without a record, annotate it {ABANDON}=true"
     conditions = [_Condition("Finished", "False", BACKEND_UNAVAILABLE, message)]
-    if status_condition(testrun.status, "Registered").get("status") != "True":
+    registered = parse_conditions(testrun.status).get("Registered")
+    if registered is None or registered.status != "True":
         conditions.insert(0, _Condition("Registered", "False", BACKEND_UNAVAILABLE, message))
     return {
         "phase": Status.PENDING.phase,
@@ -112,16 +105,22 @@ def build_api_down_status(
 
 
 def needs_attention(status: dict[str, Any]) -> bool:
-    """Return True if a person must act: for a wait, or for a failure that no test caused."""
+    """Return True if a person must act: the run waits, or it failed for an unexpected reason."""
     failure = status.get("failure")
     if failure:
         return failure["class"] not in EXPECTED_FAILURES
     return bool(status.get("reason")) and status["phase"] == Status.PENDING.phase
 
 
-def rfc3339(at: datetime) -> str:
-    """Return a time as Kubernetes writes it: UTC, whole seconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _write(
+    observed: Observation, testrun: TestRunView, status: dict[str, Any], *, warn: bool
+) -> Iterator[Step]:
+    # The CRD may be older and drop fields, so compare with what was written, too.
+    if status in (testrun.status, observed.last_status):
+        return
+    yield PatchStatus(status)
+    if warn and status.get("reason") != testrun.status.get("reason"):
+        yield RecordEvent(str(status["reason"]), str(status.get("message") or ""))
 
 
 def _delayed_until(observed: Observation) -> datetime | None:
@@ -145,11 +144,11 @@ def _run_status(testrun: TestRunView, run: Run, now: datetime) -> dict[str, Any]
         "observedGeneration": testrun.generation,
         "reason": reason,
         "message": message,
-        "startedAt": rfc3339(run.started_at) if run.started_at else None,
+        "startedAt": format_time(run.started_at) if run.started_at else None,
         "conditions": _merge_conditions(testrun.status, conditions, now),
     }
     if run.status.final:
-        status["finishedAt"] = rfc3339(end)
+        status["finishedAt"] = format_time(end)
         status["duration"] = _duration(run, end)
         status["failure"] = msgspec.to_builtins(failure) if failure else None
     return _without_empty(status)
@@ -169,7 +168,7 @@ def _failure_status(testrun: TestRunView, failure: Failure, now: datetime) -> di
             "reason": failure.reason,
             "message": failure.message,
             "startedAt": testrun.status.get("startedAt"),
-            "finishedAt": rfc3339(parse_time(testrun.status.get("finishedAt")) or now),
+            "finishedAt": format_time(parse_time(testrun.status.get("finishedAt")) or now),
             "duration": "0s",
             "failure": msgspec.to_builtins(failure),
             "conditions": _merge_conditions(testrun.status, conditions, now),
@@ -193,19 +192,18 @@ def _progress_conditions(
 def _merge_conditions(
     old_status: dict[str, Any], conditions: list[_Condition], now: datetime
 ) -> list[dict[str, Any]]:
-    """Return the new conditions, then the others that stand.
+    """Return the old conditions, updated by the new ones.
 
     `lastTransitionTime` changes only when the status of the condition does.
     """
+    others = {text(entry, "type"): entry for entry in items(old_status, "conditions")}
     merged = []
     for condition in conditions:
-        old = status_condition(old_status, condition.type)
+        old = others.pop(condition.type, {})
         same = old.get("status") == condition.status and old.get("lastTransitionTime")
-        changed_at = old["lastTransitionTime"] if same else rfc3339(now)
+        changed_at = old["lastTransitionTime"] if same else format_time(now)
         merged.append({**condition._asdict(), "lastTransitionTime": changed_at})
-    types = {condition.type for condition in conditions}
-    others = [entry for entry in items(old_status, "conditions") if entry.get("type") not in types]
-    return merged + others
+    return [*merged, *others.values()]
 
 
 def _duration(run: Run, end: datetime) -> str:

@@ -1,16 +1,22 @@
-"""TestRun objects as values. Pure; an object of an older schema may lack any field."""
+"""TestRuns as values, and what is built from them: API payloads and Events. Pure."""
 
+import hashlib
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from sparktest.domain import Status
-from sparktest.kube.fields import Object, integer, items, mapping, text
+from sparktest.kube.fields import Object, integer, mapping, text
 from sparktest.kube.jobs import FINALIZER, job_name_of_testrun
+from sparktest.kube.resources import EVENTS, TESTRUNS
+from sparktest.times import format_time
 
 ABANDON = "sparktest.dev/abandon"
-# A run's name is at most this long; a TestRun's may have 253 characters, and k8sRef has them all.
+# The limit of the API for a run's name. A TestRun's may have 253 characters; k8sRef keeps them.
 MAX_NAME = 200
+# The limit of Kubernetes.
+MAX_EVENT_MESSAGE = 1024
 FINAL_PHASES = frozenset(status.phase for status in Status if status.final)
 SPEC = (
     "definitionId",
@@ -37,9 +43,9 @@ class TestRunView(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         finalizers: all finalizers, in order.
-        is_abandoned: a person has asked to release it without a recorded outcome.
-        spec: the fields that a run is made of; empty once the status is final.
-        status: the whole `.status`, to be compared with the one to be written.
+        is_abandoned: a user asked to release it without a recorded outcome.
+        spec: the fields that are registered; empty once the status is final.
+        status: the whole `.status`.
     """
 
     key: Key
@@ -58,17 +64,17 @@ class TestRunView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_finalizer(self) -> bool:
-        """True if the controller's finalizer is on it."""
+        """True if it has the controller's finalizer."""
         return FINALIZER in self.finalizers
 
     @property
     def status_is_final(self) -> bool:
-        """True if the status is final. It is written last, so everything else is stored."""
+        """True if the status is final; it is written last, so everything else is stored."""
         return text(self.status, "phase") in FINAL_PHASES
 
 
 def parse_testrun(testrun: Object) -> TestRunView:
-    """Return the TestRun as a value."""
+    """Parse a TestRun; one that was created under an older schema may lack any field."""
     metadata, spec, status = (mapping(testrun, name) for name in ("metadata", "spec", "status"))
     namespace, name, uid = (text(metadata, field) for field in ("namespace", "name", "uid"))
     # A finished TestRun is never registered again, and many of them stay in the cache.
@@ -103,7 +109,30 @@ def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
     }
 
 
-def status_condition(status: Object, kind: str) -> Object:
-    """Return the condition of this type as it stands in the status, {} where there is none."""
-    found = (entry for entry in items(status, "conditions") if entry.get("type") == kind)
-    return next(found, {})
+def build_warning_event(testrun: TestRunView, reason: str, message: str, now: datetime) -> Object:
+    """Return a Warning Event on the TestRun.
+
+    Its name depends on TestRun and reason only, so a reason is recorded once until the Event
+    expires.
+    """
+    digest = hashlib.sha256(f"{testrun.uid} {reason}".encode()).hexdigest()[:16]
+    at = format_time(now)
+    return {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        "metadata": {"name": f"{testrun.name[:230]}.{digest}", "namespace": testrun.namespace},
+        "involvedObject": {
+            "apiVersion": TESTRUNS.api_version,
+            "kind": TESTRUNS.kind,
+            "namespace": testrun.namespace,
+            "name": testrun.name,
+            "uid": testrun.uid,
+        },
+        "type": "Warning",
+        "reason": reason,
+        "message": message[:MAX_EVENT_MESSAGE],
+        "source": {"component": "sparktest-controller"},
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }

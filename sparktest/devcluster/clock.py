@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from sparktest.times import parse_time
+from sparktest.times import format_time, parse_time
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -26,11 +26,6 @@ class Clock:
     def timestamp_of(self, seconds: float) -> str:
         """Return a time that another process measured, in seconds since 1970, likewise."""
         return format_time(datetime.fromtimestamp(seconds, UTC))
-
-
-def format_time(moment: datetime) -> str:
-    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def deadline(start: str, seconds: float) -> datetime:

@@ -6,11 +6,12 @@ import msgspec
 
 from sparktest.devcluster.api_errors import bad_request, conflict, forbidden
 from sparktest.devcluster.bootstrap import SYSTEM_NAMESPACES
-from sparktest.devcluster.clock import deadline, format_time
+from sparktest.devcluster.clock import deadline
 from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, PODS, Kind
 from sparktest.devcluster.objects import ended, released
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject
+from sparktest.times import format_time
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"

@@ -6,10 +6,10 @@ from datetime import datetime
 import msgspec
 
 from sparktest.devcluster.admission import TRACKING
-from sparktest.devcluster.clock import deadline, format_time
+from sparktest.devcluster.clock import deadline
 from sparktest.devcluster.objects import condition, ended, finished, is_true, phase
 from sparktest.devcluster.stored_objects import Object
-from sparktest.times import parse_time
+from sparktest.times import format_time, parse_time
 
 BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 10.0, 600.0
 REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")

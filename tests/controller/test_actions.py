@@ -11,11 +11,18 @@ from sparktest.controller.run_states import RunState
 from sparktest.controller.steps import Step
 from sparktest.controller.testruns import parse_testrun
 from sparktest.domain import Run, RunReport, Status
-from sparktest.errors import ConflictError, InvalidError, SparkTestError, TooLargeError
-from sparktest.kube.cluster import TESTRUNS
+from sparktest.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    SparkTestError,
+    TooLargeError,
+)
+from sparktest.kube.cluster import EVENTS, TESTRUNS
 from sparktest.kube.jobs import FINALIZER
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
+from tests.controller.lifecycles import warnings
 
 PASSED = RunReport(status=Status.SUCCEEDED)
 
@@ -140,6 +147,18 @@ def test_an_event_needs_a_testrun(harness: ActionHarness) -> None:
     assert len(harness.environment.cluster.objects) == 1
     harness.do(steps.RecordEvent("Unschedulable", "no node fits"))
     assert len(harness.environment.cluster.objects) == 2
+
+
+def test_each_reason_is_recorded_once(harness: ActionHarness) -> None:
+    for reason in ("Unschedulable", "Unschedulable", "ImagePullBackOff"):
+        harness.do(steps.RecordEvent(reason, "why"))
+    assert warnings(harness.environment) == ["Unschedulable", "ImagePullBackOff"]
+
+
+def test_a_rejected_event_fails_no_reconcile(harness: ActionHarness) -> None:
+    harness.environment.cluster.create_errors[EVENTS] = ForbiddenError("no right")
+    assert not harness.do(steps.RecordEvent("Unschedulable", "why"))
+    assert warnings(harness.environment) == []
 
 
 # --- the run in the API --------------------------------------------------------------------------

@@ -83,8 +83,8 @@ def test_a_testrun_deleted_before_it_has_the_finalizer_is_ignored() -> None:
 
 
 def test_a_rejected_testrun_gets_its_status_and_is_released() -> None:
-    classify_rejection = observed(registration=Registration.REJECTED, permanent_error=MISSING)
-    assert kinds(plan(classify_rejection, NOW)) == [PatchStatus, RecordEvent, ReleaseFinalizer]
+    rejected = observed(registration=Registration.REJECTED, permanent_error=MISSING)
+    assert kinds(plan(rejected, NOW)) == [PatchStatus, RecordEvent, ReleaseFinalizer]
 
 
 def test_a_testrun_with_a_final_status_is_released_without_the_api() -> None:

@@ -1,12 +1,17 @@
-"""TestRun objects are parsed, whatever an older schema let through."""
+"""Parsing of TestRuns of any shape, and what is built from them."""
 
 from typing import Any
 
 import pytest
 
 from sparktest.controller import testruns
-from sparktest.controller.testruns import create_run_payload, parse_testrun
+from sparktest.controller.testruns import (
+    build_warning_event,
+    create_run_payload,
+    parse_testrun,
+)
 from sparktest.kube.jobs import FINALIZER
+from tests.controller.objects import NOW
 
 
 def made(spec: Any = None, status: Any = None, **metadata: Any) -> testruns.TestRunView:
@@ -108,7 +113,25 @@ def test_an_object_without_a_usable_field_can_be_parsed(obj: dict[str, Any]) -> 
     assert (view.name, view.uid, view.finalizers) == ("", "", ())
 
 
-def test_conditions_that_are_no_objects_are_ignored() -> None:
-    good = {"type": "Finished", "status": "True"}
-    assert testruns.status_condition({"conditions": [7, None, good]}, "Finished") == good
-    assert testruns.status_condition({"conditions": "none"}, "Finished") == {}
+# --- Events --------------------------------------------------------------------------------------
+
+
+def test_an_event_refers_to_the_testrun_as_kubectl_describe_expects() -> None:
+    event = build_warning_event(made(), "Unschedulable", "no node fits", NOW)
+    assert event["involvedObject"] == {
+        "apiVersion": "sparktest.dev/v1alpha1",
+        "kind": "TestRun",
+        "namespace": "tests",
+        "name": "smoke",
+        "uid": "0b1c-2d3e-4f",
+    }
+    assert (event["type"], event["reason"]) == ("Warning", "Unschedulable")
+    assert event["message"] == "no node fits"
+    assert event["metadata"]["namespace"] == "tests"
+    assert event["firstTimestamp"] == event["lastTimestamp"] == "2026-11-24T12:00:00Z"
+
+
+def test_name_and_message_of_an_event_are_short_enough_for_kubernetes() -> None:
+    event = build_warning_event(made(name="n" * 253), "Reason", "m" * 5000, NOW)
+    assert len(event["metadata"]["name"]) <= 253
+    assert len(event["message"]) == 1024

@@ -11,10 +11,11 @@ import msgspec
 
 from sparktest.devcluster.api_errors import StatusError
 from sparktest.devcluster.app import DevCluster
-from sparktest.devcluster.clock import Clock, format_time
+from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.devcluster.requests import Request, Response, parse_path, verb_of
 from sparktest.devcluster.stored_objects import Object
+from sparktest.times import format_time
 
 REASONS = {
     401: "Unauthorized",

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from sparktest.devcluster.clock import NEVER, Clock, deadline, format_time
+from sparktest.devcluster.clock import NEVER, Clock, deadline
+from sparktest.times import format_time
 
 
 def test_times_are_written_in_utc_and_whole_seconds() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sparktest.devcluster.admission import TRACKING
-from sparktest.devcluster.clock import format_time
 from sparktest.devcluster.job_plan import JobPlan, plan_job
+from sparktest.times import format_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AGO = format_time(START)
