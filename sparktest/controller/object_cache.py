@@ -5,20 +5,20 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from sparktest.kube.fields import Object
 
-Key = tuple[str, str]
+NamespacedName = tuple[str, str]
 T = TypeVar("T")
 
 
 class Entry(NamedTuple, Generic[T]):
     """A cached object: its identity, its version, and the value that was parsed from it."""
 
-    key: Key
+    key: NamespacedName
     uid: str
     version: int
     value: T
 
 
-def key_of(obj: Any) -> Key | None:
+def key_of(obj: Any) -> NamespacedName | None:
     """Return namespace ("" where the kind has none) and name; None without a usable name."""
     metadata = obj.get("metadata") if isinstance(obj, dict) else None
     if not isinstance(metadata, dict):
@@ -29,7 +29,7 @@ def key_of(obj: Any) -> Key | None:
     return None
 
 
-def entry_of(obj: Object, key: Key, value: T) -> Entry[T]:
+def entry_of(obj: Object, key: NamespacedName, value: T) -> Entry[T]:
     """Return the entry of an object with this key."""
     metadata = obj["metadata"]
     version = _number(metadata.get("resourceVersion"))
@@ -45,10 +45,10 @@ class ObjectCache(Generic[T]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[Key, Entry[T]] = {}
+        self._entries: dict[NamespacedName, Entry[T]] = {}
         self.version = ""
 
-    def get(self, key: Key) -> Entry[T] | None:
+    def get(self, key: NamespacedName) -> Entry[T] | None:
         """Return the object; None where there is none."""
         return self._entries.get(key)
 

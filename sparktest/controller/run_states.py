@@ -1,11 +1,10 @@
-"""RunStates: per-run state that is kept between reconciles.
-
-Nothing in it has to survive the process: all of it can be read again.
-"""
+"""RunStates: per-run state kept between reconciles; a new process reads all of it again."""
 
 import threading
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from sparktest.controller.caches import ClusterState
 from sparktest.controller.observation import Registration
@@ -15,31 +14,30 @@ from sparktest.kube.views import EventView
 from sparktest.kube.wait_policy import Wait
 
 
-class RunState:
-    """The state of one run; only the worker that has its key writes it.
+class RunState(msgspec.Struct):
+    """The state of one run.
 
-    The run is the exception: the poller of API runs writes newer ones.
+    Only the worker that has its key writes it, except for `run`, which the poller updates, too.
     """
 
-    def __init__(self) -> None:
-        self.run: Run | None = None
-        self.run_at: datetime | None = None
-        self.registration = Registration.UNKNOWN
-        self.job_uid: str | None = None
-        self.permanent_error: Failure | None = None
-        self.creation_wait: Wait | None = None
-        self.creation_wait_expires_at: datetime | None = None
-        self.events: list[EventView] | None = None
-        self.events_expire_at: datetime | None = None
-        self.waiting_reason: str | None = None
-        self.waiting_since: datetime | None = None
-        self.last_report: RunReport | None = None
-        self.last_status: dict[str, Any] | None = None
-        self.live: ClusterState | None = None
-        self.verify_exists = False
+    run: Run | None = None
+    run_at: datetime | None = None
+    registration: Registration = Registration.UNKNOWN
+    job_uid: str | None = None
+    permanent_error: Failure | None = None
+    creation_wait: Wait | None = None
+    creation_wait_expires_at: datetime | None = None
+    events: list[EventView] | None = None
+    events_expire_at: datetime | None = None
+    waiting_reason: str | None = None
+    waiting_since: datetime | None = None
+    last_report: RunReport | None = None
+    last_status: dict[str, Any] | None = None
+    live: ClusterState | None = None
+    verify_exists: bool = False
 
     def set_run(self, run: Run, at: datetime) -> None:
-        """Keep the API's answer, unless a newer one is known."""
+        """Store the run that the API returned, unless a newer version is stored."""
         if self.run is not None and self.run.id == run.id and self.run.version > run.version:
             return
         self.run, self.run_at = run, at
@@ -47,12 +45,12 @@ class RunState:
         self.job_uid = run.job_uid or self.job_uid
 
     def clear_run(self, registration: Registration) -> None:
-        """Keep that the API does not have the run, and why."""
+        """Drop the run because the API does not have it; `registration` says why."""
         self.run = None
         self.registration = registration
 
     def track_waiting(self, reason: str | None, now: datetime) -> datetime | None:
-        """Return since when the pod waits for this reason; None without one."""
+        """Record what the pod waits for; return since when, or None if it does not wait."""
         if reason != self.waiting_reason:
             self.waiting_reason, self.waiting_since = reason, now if reason else None
         return self.waiting_since
@@ -66,12 +64,12 @@ class RunStates:
         self._states: dict[Key, RunState] = {}
 
     def get(self, key: Key) -> RunState:
-        """Return the state of this key; create it if there is none."""
+        """Return the state of this run; create it if there is none."""
         with self._lock:
             return self._states.setdefault(key, RunState())
 
     def update(self, run: Run, at: datetime) -> bool:
-        """Keep a run that was read at that time; return True if it is new or newer."""
+        """Store a run that was read at this time; return True if it is new or newer."""
         key = (run.namespace, run.job_name)
         with self._lock:
             state = self._states.setdefault(key, RunState())
@@ -86,14 +84,10 @@ class RunStates:
         return {key: state.run for key, state in states if state.run and not state.run.status.final}
 
     def verify_exists(self, key: Key) -> None:
-        """Have the API asked about the run of this key, even if nothing seems left to do."""
+        """Have the next reconcile of this key check that its run still exists in the API."""
         self.get(key).verify_exists = True
 
     def remove(self, key: Key) -> None:
-        """Drop the state of a key for which nothing is left to do."""
+        """Drop the state of a run for which nothing is left to do."""
         with self._lock:
             self._states.pop(key, None)
-
-    def __len__(self) -> int:
-        """Return the number of keys."""
-        return len(self._states)

@@ -40,9 +40,9 @@ def test_a_failed_reconcile_can_be_repeated(environment: FakeEnvironment) -> Non
 
 def test_the_state_of_a_finished_run_is_dropped(environment: FakeEnvironment) -> None:
     begin(environment)
-    assert len(environment.controller.run_states) == 1
+    assert len(environment.controller.run_states._states) == 1
     end(environment)
-    assert len(environment.controller.run_states) == 0
+    assert len(environment.controller.run_states._states) == 0
     assert environment.controller.log_collector._logs == {}
 
 

@@ -19,10 +19,10 @@ def test_an_older_answer_does_not_replace_a_newer_one() -> None:
 
 
 def test_the_same_version_read_again_updates_the_time() -> None:
-    state, requeue_after = RunState(), NOW + timedelta(seconds=9)
+    state, later = RunState(), NOW + timedelta(seconds=9)
     state.set_run(run(), NOW)
-    state.set_run(run(), requeue_after)
-    assert state.run_at == requeue_after
+    state.set_run(run(), later)
+    assert state.run_at == later
 
 
 def test_another_run_under_the_same_key_replaces_the_old_one_whatever_its_version() -> None:
@@ -50,12 +50,12 @@ def test_a_run_that_the_api_does_not_have_is_cleared() -> None:
 
 
 def test_waiting_counts_from_the_last_change_of_its_reason() -> None:
-    state, requeue_after = RunState(), NOW + timedelta(seconds=9)
+    state, later = RunState(), NOW + timedelta(seconds=9)
     assert state.track_waiting(None, NOW) is None
     assert state.track_waiting("pull", NOW) == NOW
-    assert state.track_waiting("pull", requeue_after) == NOW
-    assert state.track_waiting("config", requeue_after) == requeue_after
-    assert state.track_waiting(None, requeue_after) is None
+    assert state.track_waiting("pull", later) == NOW
+    assert state.track_waiting("config", later) == later
+    assert state.track_waiting(None, later) is None
 
 
 def test_an_update_is_true_only_for_a_new_or_newer_run() -> None:
@@ -82,6 +82,6 @@ def test_a_removed_state_is_gone() -> None:
     run_states.verify_exists(KEY)
     assert run_states.get(KEY).verify_exists
     run_states.remove(KEY)
-    assert len(run_states) == 0
+    assert run_states._states == {}
     assert run_states.get(KEY).run is None
     run_states.remove(("tests", "unknown"))
