@@ -29,7 +29,7 @@ class StatusError(SparkTestError):
         super().__init__(message, retry_after=retry_after)
         self.code = code
         self.reason = reason
-        self.details = details
+        self.details = details or {}
         self.warnings: list[str] = []
 
     def document(self) -> dict[str, Any]:
@@ -42,11 +42,10 @@ class StatusError(SparkTestError):
             "message": self.detail,
             "reason": self.reason,
         }
-        details = dict(self.details or {})
         if self.retry_after is not None:
-            details["retryAfterSeconds"] = max(1, round(self.retry_after))
-        if details:
-            document["details"] = details
+            self.details["retryAfterSeconds"] = max(1, round(self.retry_after))
+        if self.details:
+            document["details"] = self.details
         document["code"] = self.code
         return document
 
@@ -58,9 +57,9 @@ class NoRouteError(StatusError):
         super().__init__(404, "NotFound", "the server could not find the requested resource")
 
 
-def qualified(plural_or_kind: str, group: str) -> str:
-    """Return `jobs.batch`, or `pods` for the core group, which has no name."""
-    return f"{plural_or_kind}.{group}" if group else plural_or_kind
+MODIFIED = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
 
 
 def bad_request(message: str) -> StatusError:
@@ -70,59 +69,41 @@ def bad_request(message: str) -> StatusError:
 
 def not_found(plural: str, group: str, name: str) -> StatusError:
     """Return the error for an object that does not exist."""
-    return StatusError(
-        404,
-        "NotFound",
-        f'{qualified(plural, group)} "{name}" not found',
-        details={"name": name, "group": group, "kind": plural},
-    )
+    return _object_error(404, "NotFound", plural, group, name, " not found")
 
 
 def already_exists(plural: str, group: str, name: str) -> StatusError:
     """Return the error for a second object with the same name."""
-    return StatusError(
-        409,
-        "AlreadyExists",
-        f'{qualified(plural, group)} "{name}" already exists',
-        details={"name": name, "group": group, "kind": plural},
-    )
+    return _object_error(409, "AlreadyExists", plural, group, name, " already exists")
 
 
 def conflict(plural: str, group: str, name: str, why: str) -> StatusError:
     """Return the error for a write that is based on another version of the object."""
-    return StatusError(
-        409,
-        "Conflict",
-        f'Operation cannot be fulfilled on {qualified(plural, group)} "{name}": {why}',
-        details={"name": name, "group": group, "kind": plural},
-    )
-
-
-MODIFIED = (
-    "the object has been modified; please apply your changes to the latest version and try again"
-)
+    return _object_error(409, "Conflict", plural, group, name, f": {why}")
 
 
 def forbidden(plural: str, group: str, name: str, why: str) -> StatusError:
     """Return the error for an action that is not allowed."""
-    return StatusError(
-        403,
-        "Forbidden",
-        f'{qualified(plural, group)} "{name}" is forbidden: {why}',
-        details={"name": name, "group": group, "kind": plural},
-    )
+    return _object_error(403, "Forbidden", plural, group, name, f" is forbidden: {why}")
 
 
 def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> StatusError:
     """Return the error for an invalid object; its message names every cause."""
     texts = [f"{cause['field']}: {cause['message']}" for cause in causes]
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    return StatusError(
-        422,
-        "Invalid",
-        f'{qualified(kind, group)} "{name}" is invalid: {text}',
-        details={"name": name, "group": group, "kind": kind, "causes": list(causes)},
-    )
+    error = _object_error(422, "Invalid", kind, group, name, f" is invalid: {text}")
+    error.details["causes"] = list(causes)
+    return error
+
+
+def _object_error(
+    code: int, reason: str, resource: str, group: str, name: str, text: str
+) -> StatusError:
+    """Return an error about an object; `resource` is a plural, or a kind for validation errors."""
+    qualified = f"{resource}.{group}" if group else resource
+    lead = "Operation cannot be fulfilled on " if reason == "Conflict" else ""
+    details = {"name": name, "group": group, "kind": resource}
+    return StatusError(code, reason, f'{lead}{qualified} "{name}"{text}', details=details)
 
 
 def expired(message: str) -> StatusError:

@@ -1,33 +1,61 @@
 """Schema validation errors, with the reasons and messages of the Kubernetes API. Pure."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jsonschema_rs
 
 from sparktest.devcluster.api_errors import Cause, cause
 
+# By keyword of the schema; {kind} is the kind of the error.
+MESSAGES = {
+    "type": "must be of type {kind.types[0]}: {shown}",
+    "minimum": "should be greater than or equal to {kind.limit}",
+    "maximum": "should be less than or equal to {kind.limit}",
+    "exclusiveMinimum": "should be greater than {kind.limit}",
+    "exclusiveMaximum": "should be less than {kind.limit}",
+    "multipleOf": "should be a multiple of {kind.multiple_of}",
+    "minLength": "should be at least {kind.limit} chars long",
+    "pattern": "should match '{kind.pattern}'",
+    "minItems": "should have at least {kind.limit} items",
+    "minProperties": "should have at least {kind.limit} properties",
+    "format": "must be of type {kind.format}",
+}
+JSON_TYPES: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
+
 
 def error_causes(error: jsonschema_rs.ValidationError) -> Iterator[Cause]:
     """Yield the causes that stand for one error of the validator."""
     kind: Any = error.kind  # each kind of error has fields of its own
     path = field_path(error.instance_path)
+    value: Any = error.instance
     if kind.name == "required":
         name = f"{path}.{kind.property}" if path else str(kind.property)
         yield cause("Required", name, "Required value")
     elif kind.name in ("oneOf", "anyOf"):
         yield from _alternatives(error, path)
-    elif kind.name in SHORT:
-        reason, short = SHORT[kind.name]
-        yield cause(reason, path, short(error.instance, kind))
+    elif kind.name == "maxLength":
+        yield cause("TooLong", path, f"Too long: may not be more than {kind.limit} bytes")
+    elif kind.name in ("maxItems", "maxProperties"):
+        text = f"Too many: {len(value)}: must have at most {kind.limit} items"
+        yield cause("TooMany", path, text)
+    elif kind.name == "enum":
+        supported = ", ".join(json.dumps(option) for option in kind.options)
+        text = f"Unsupported value: {json.dumps(value)}: supported values: {supported}"
+        yield cause("NotSupported", path, text)
     else:
-        reason, shown = "Invalid", _shown(error.instance, kind.name)
-        if kind.name == "type":
-            reason, shown = "TypeInvalid", f'"{json_type(error.instance)}"'
-        text = RULES.get(kind.name, lambda _: error.message)(kind)
-        if kind.name == "type":
-            text = f"{text}: {shown}"
+        shown = _shown(value, kind.name)
+        text = MESSAGES.get(kind.name, "").format(kind=kind, shown=shown) or error.message
+        reason = "TypeInvalid" if kind.name == "type" else "Invalid"
         yield cause(reason, path, f"Invalid value: {shown}: {path} in body {text}")
 
 
@@ -43,83 +71,28 @@ def _alternatives(error: jsonschema_rs.ValidationError, path: str) -> Iterator[C
             yield from error_causes(nested)
 
 
-def builtin_messages(causes: Iterable[Cause]) -> list[Cause]:
-    """Return the causes with the messages of the built-in kinds.
-
-    A real API server checks those in Go code and not by a schema, and words the messages so.
-    """
-    return [
-        {
-            **each,
-            "message": each["message"].replace(f"{each['field']} in body should be", "must be"),
-        }
-        for each in causes
-    ]
+def builtin_messages(causes: list[Cause]) -> list[Cause]:
+    """Return the causes with the messages of built-in kinds, which Kubernetes checks in Go code."""
+    for found in causes:
+        lead = f"{found['field']} in body should be"
+        found["message"] = found["message"].replace(lead, "must be")
+    return causes
 
 
 def field_path(path: Sequence[str | int]) -> str:
     """Return a path of names and indexes as text: `spec.envFrom[0].secretRef`."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
 def json_type(value: Any) -> str:
-    """Return the JSON Schema type of a value."""
-    for python, name in TYPES:
-        if isinstance(value, python):
-            return name
-    return "null"
+    """Return the JSON Schema type of a decoded JSON value."""
+    return JSON_TYPES[type(value)]
 
 
-TYPES: tuple[tuple[type, str], ...] = (
-    (bool, "boolean"),
-    (int, "integer"),
-    (float, "number"),
-    (str, "string"),
-    (list, "array"),
-    (dict, "object"),
-)
-
-
-def _shown(value: Any, rule: str) -> str:
-    if rule in ("minItems", "minProperties", "uniqueItems"):
+def _shown(value: Any, keyword: str) -> str:
+    if keyword in ("minItems", "minProperties", "uniqueItems"):
         return str(len(value))
-    if isinstance(value, dict | list):
+    if keyword == "type" or isinstance(value, dict | list):
         return f'"{json_type(value)}"'
     return json.dumps(value, ensure_ascii=False)
-
-
-Text = Callable[[Any], str]
-RULES: dict[str, Text] = {
-    "type": lambda kind: f"must be of type {kind.types[0]}",
-    "minimum": lambda kind: f"should be greater than or equal to {kind.limit}",
-    "maximum": lambda kind: f"should be less than or equal to {kind.limit}",
-    "exclusiveMinimum": lambda kind: f"should be greater than {kind.limit}",
-    "exclusiveMaximum": lambda kind: f"should be less than {kind.limit}",
-    "multipleOf": lambda kind: f"should be a multiple of {kind.multiple_of}",
-    "minLength": lambda kind: f"should be at least {kind.limit} chars long",
-    "pattern": lambda kind: f"should match '{kind.pattern}'",
-    "minItems": lambda kind: f"should have at least {kind.limit} items",
-    "minProperties": lambda kind: f"should have at least {kind.limit} properties",
-    "format": lambda kind: f"must be of type {kind.format}",
-}
-SHORT: dict[str, tuple[str, Callable[[Any, Any], str]]] = {
-    "maxLength": ("TooLong", lambda _, kind: f"Too long: may not be more than {kind.limit} bytes"),
-    "maxItems": (
-        "TooMany",
-        lambda value, kind: f"Too many: {len(value)}: must have at most {kind.limit} items",
-    ),
-    "maxProperties": (
-        "TooMany",
-        lambda value, kind: f"Too many: {len(value)}: must have at most {kind.limit} items",
-    ),
-    "enum": (
-        "NotSupported",
-        lambda value, kind: (
-            f"Unsupported value: {json.dumps(value)}: supported values: "
-            + ", ".join(json.dumps(option) for option in kind.options)
-        ),
-    ),
-}
