@@ -1,14 +1,14 @@
-"""What the API says about itself: health, version, OpenAPI and discovery. Pure."""
+"""Health, version, OpenAPI and discovery: how clients learn what the API serves. Pure."""
 
 from typing import Any
 
+import msgspec
+
 from sparktest.devcluster import openapi
-from sparktest.devcluster.api_errors import NoRouteError
 from sparktest.devcluster.kinds import Kind
 from sparktest.devcluster.requests import Request, Response, json_response
 
 Document = dict[str, Any]
-HEALTH = ("/healthz", "/livez", "/readyz")
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 # kubectl shows them in this order.
@@ -17,87 +17,51 @@ SUB_VERBS = {"log": ["get"], "finalize": ["update"], "status": ["get", "patch", 
 
 
 def describe(request: Request, kinds: list[Kind]) -> Response | None:
-    """Return the response for a path that is about the API itself; None for any other path.
-
-    Raises:
-        NoRouteError: there is no such group, version or document.
-    """
-    path = request.path.rstrip("/") or "/"
-    if path in HEALTH:
+    """Return the response for a path that describes the API; None for any other path."""
+    steps, accept = request.path.strip("/").split("/"), request.headers.get("accept", "")
+    if steps[0] in ("healthz", "livez", "readyz"):
         return Response(b"ok", media_type="text/plain")
-    if path == "/version":
-        return json_response(openapi.VERSION)
-    if path.startswith("/openapi/"):
-        return _openapi(request, path, kinds)
-    steps = path.strip("/").split("/")
-    if steps[0] not in ("api", "apis") or len(steps) > (2 if steps[0] == "api" else 3):
-        return None
-    document = _discovery(request, steps, kinds)
-    if document is None:
-        raise NoRouteError
-    response = json_response(document)
-    if document["kind"] == "APIGroupDiscoveryList":
-        response.media_type = AGGREGATED
-    return response
+    if steps == ["openapi", "v2"] and OPENAPI_PROTOBUF in accept:
+        # An empty document is valid too: kubectl then leaves validation to the server.
+        return Response(media_type=OPENAPI_PROTOBUF.replace("@", "."))
+    if steps in (["api"], ["apis"]) and "as=APIGroupDiscoveryList" in accept and "v=v2" in accept:
+        document = _aggregated([""] if steps == ["api"] else _groups(kinds), kinds)
+        return Response(msgspec.json.encode(document), media_type=AGGREGATED)
+    plain = _openapi(steps[1:], kinds) if steps[0] == "openapi" else _discovery(steps, kinds)
+    return json_response(plain) if plain else None
 
 
-def _openapi(request: Request, path: str, kinds: list[Kind]) -> Response:
-    if path == "/openapi/v2":
-        if OPENAPI_PROTOBUF in request.headers.get("accept", ""):
-            # An empty document is valid too: kubectl then leaves validation to the server.
-            return Response(media_type=OPENAPI_PROTOBUF.replace("@", "."))
-        return json_response(openapi.v2(kinds))
-    if path == "/openapi/v3":
-        return json_response(openapi.index(kinds))
-    document = openapi.document(path.removeprefix("/openapi/v3/"), kinds)
-    if document is None:
-        raise NoRouteError
-    return json_response(document)
-
-
-def _discovery(request: Request, steps: list[str], kinds: list[Kind]) -> Document | None:
-    accept = request.headers.get("accept", "")
-    is_aggregated = "as=APIGroupDiscoveryList" in accept and "v=v2;" in f"{accept};"
+def _openapi(steps: list[str], kinds: list[Kind]) -> Document | None:
     match steps:
-        case ["api" | "apis"] if is_aggregated:
-            return aggregated(kinds, core=steps[0] == "api")
-        case ["api"]:
-            return core_versions(request.headers.get("host", ""))
-        case ["apis"]:
-            return groups(kinds)
-        case ["api", version]:
-            return resources("", version, kinds)
-        case ["apis", group_name]:
-            return group(group_name, kinds)
-        case ["apis", group_name, version]:
-            return resources(group_name, version, kinds)
+        case ["v2"]:
+            return openapi.v2(kinds)
+        case ["v3"]:
+            return openapi.index(kinds)
+        case ["v3", *path]:
+            return openapi.document("/".join(path), kinds)
     return None
 
 
-def core_versions(address: str) -> Document:
-    """Return the answer of /api."""
-    return {
-        "kind": "APIVersions",
-        "versions": ["v1"],
-        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
-    }
+def _discovery(steps: list[str], kinds: list[Kind]) -> Document | None:
+    match steps:
+        case ["version"]:
+            return openapi.VERSION
+        case ["api"]:
+            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+        case ["apis"]:
+            listed = [_group(group, kinds) for group in _groups(kinds)]
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+        case ["apis", group] if group in _groups(kinds):
+            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, kinds)}
+        case ["api", version]:
+            return _resources("", version, kinds)
+        case ["apis", group, version]:
+            return _resources(group, version, kinds)
+    return None
 
 
-def groups(kinds: list[Kind]) -> Document:
-    """Return the answer of /apis."""
-    names = dict.fromkeys(kind.group for kind in kinds if kind.group)
-    return {
-        "kind": "APIGroupList",
-        "apiVersion": "v1",
-        "groups": [_group(name, kinds) for name in names],
-    }
-
-
-def group(name: str, kinds: list[Kind]) -> Document | None:
-    """Return the answer of /apis/{group}; None if there is no such group."""
-    if not any(kind.group == name for kind in kinds):
-        return None
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, kinds)}
+def _groups(kinds: list[Kind]) -> list[str]:
+    return list(dict.fromkeys(kind.group for kind in kinds if kind.group))
 
 
 def _group(name: str, kinds: list[Kind]) -> Document:
@@ -108,66 +72,62 @@ def _group(name: str, kinds: list[Kind]) -> Document:
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
 
-def _versions(name: str, kinds: list[Kind]) -> list[str]:
+def _versions(group: str, kinds: list[Kind]) -> list[str]:
     """Return the versions of a group, the preferred one first."""
-    versions = dict.fromkeys(kind.version for kind in kinds if kind.group == name)
-    stored = {kind.storage_version for kind in kinds if kind.group == name}
+    versions = dict.fromkeys(kind.version for kind in kinds if kind.group == group)
+    stored = {kind.storage_version for kind in kinds if kind.group == group}
     return sorted(versions, key=lambda version: version not in stored)
 
 
-def resources(group_name: str, version: str, kinds: list[Kind]) -> Document | None:
-    """Return the answer of /api/v1 or /apis/{group}/{version}; None if it has no resources."""
-    here = [kind for kind in kinds if (kind.group, kind.version) == (group_name, version)]
-    if not here:
+def _served(group: str, version: str, kinds: list[Kind]) -> list[Kind]:
+    return [kind for kind in kinds if (kind.group, kind.version) == (group, version)]
+
+
+def _resources(group: str, version: str, kinds: list[Kind]) -> Document | None:
+    """Return the APIResourceList of a version of a group; None if it has no resources."""
+    entries: list[Document] = []
+    for kind in _served(group, version, kinds):
+        common = {"namespaced": kind.namespaced, "kind": kind.kind}
+        own = {"name": kind.plural, "singularName": kind.singular}
+        entries.append(own | common | _verbs_and_names(kind))
+        for name in kind.subresources:
+            sub = {"name": f"{kind.plural}/{name}", "singularName": "", "verbs": SUB_VERBS[name]}
+            entries.append(sub | common)
+    if not entries:
         return None
-    listed = [entry for kind in here for entry in _resource(kind)]
-    document = {"kind": "APIResourceList", "groupVersion": here[0].api_version}
-    return document | ({"apiVersion": "v1"} if group_name else {}) | {"resources": listed}
-
-
-def _resource(kind: Kind) -> list[Document]:
-    entry: Document = {
-        "name": kind.plural,
-        "singularName": kind.singular,
-        "namespaced": kind.namespaced,
-        "kind": kind.kind,
-        "verbs": list(CUSTOM_VERBS) if kind.custom else sorted(kind.verbs),
+    if not group:  # a real API server names no apiVersion here
+        return {"kind": "APIResourceList", "groupVersion": version, "resources": entries}
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{group}/{version}",
+        "resources": entries,
     }
+
+
+def _verbs_and_names(kind: Kind) -> Document:
+    found: Document = {"verbs": CUSTOM_VERBS if kind.custom else sorted(kind.verbs)}
     if kind.short_names:
-        entry["shortNames"] = list(kind.short_names)
+        found["shortNames"] = kind.short_names
     if kind.categories:
-        entry["categories"] = list(kind.categories)
-    below = [
-        {
-            "name": f"{kind.plural}/{name}",
-            "singularName": "",
-            "namespaced": kind.namespaced,
-            "kind": kind.kind,
-            "verbs": SUB_VERBS[name],
-        }
-        for name in kind.served_subresources()
-    ]
-    return [entry, *below]
+        found["categories"] = kind.categories
+    return found
 
 
-def aggregated(kinds: list[Kind], *, core: bool) -> Document:
-    """Return the aggregated discovery of the core group, or of all other groups."""
-    names = [""] if core else list(dict.fromkeys(kind.group for kind in kinds if kind.group))
+def _aggregated(groups: list[str], kinds: list[Kind]) -> Document:
     items = []
-    for name in names:
+    for group in groups:
         versions = [
             {
                 "version": version,
                 "resources": [
-                    _aggregated(kind)
-                    for kind in kinds
-                    if (kind.group, kind.version) == (name, version)
+                    _aggregated_resource(kind) for kind in _served(group, version, kinds)
                 ],
                 "freshness": "Current",
             }
-            for version in _versions(name, kinds)
+            for version in _versions(group, kinds)
         ]
-        items.append({"metadata": {"name": name} if name else {}, "versions": versions})
+        items.append({"metadata": {"name": group} if group else {}, "versions": versions})
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",
@@ -176,22 +136,15 @@ def aggregated(kinds: list[Kind], *, core: bool) -> Document:
     }
 
 
-def _aggregated(kind: Kind) -> Document:
+def _aggregated_resource(kind: Kind) -> Document:
     response = {"group": kind.group, "version": kind.version, "kind": kind.kind}
-    entry: Document = {
+    return {
         "resource": kind.plural,
         "responseKind": response,
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
-        "verbs": list(CUSTOM_VERBS) if kind.custom else sorted(kind.verbs),
-    }
-    if kind.short_names:
-        entry["shortNames"] = list(kind.short_names)
-    if kind.categories:
-        entry["categories"] = list(kind.categories)
-    if kind.subresources:
-        entry["subresources"] = [
+        "subresources": [
             {"subresource": name, "responseKind": response, "verbs": SUB_VERBS[name]}
-            for name in kind.served_subresources()
-        ]
-    return entry
+            for name in kind.subresources
+        ],
+    } | _verbs_and_names(kind)

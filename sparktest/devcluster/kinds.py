@@ -1,14 +1,15 @@
 """The kinds that the dev cluster serves: the built-in ones and those of CRDs."""
 
-from collections.abc import Iterable
+from functools import cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import yaml
 
-from sparktest.devcluster.api_errors import Cause, NoRouteError, cause, qualified
+from sparktest.devcluster.api_errors import Cause, NoRouteError, cause
 from sparktest.devcluster.schemas import Schema
+from sparktest.merge_patch import merge_patch
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
@@ -41,7 +42,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True)
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = VERBS
-    subresources: frozenset[str] = frozenset()
+    subresources: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     generation: bool = False
     custom: bool = False
@@ -49,15 +50,14 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True)
     columns: tuple[Column, ...] = ()
     schema: dict[str, Any] = msgspec.field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        # Compiled once, since every write is validated.
-        self.__dict__["compiled"] = Schema(self.schema)
-
-    @property
+    @cached_property
     def compiled_schema(self) -> Schema:
-        """The compiled schema."""
-        compiled: Schema = self.__dict__["compiled"]
-        return compiled
+        """The compiled schema.
+
+        Raises:
+            ValueError: a schema or a validation rule does not compile.
+        """
+        return Schema(self.schema)
 
     @property
     def key(self) -> str:
@@ -74,15 +74,6 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True)
         """The apiVersion that stored objects carry."""
         version = self.storage_version or self.version
         return f"{self.group}/{version}" if self.group else version
-
-    @property
-    def resource(self) -> str:
-        """`jobs.batch`, as kubectl names it."""
-        return qualified(self.plural, self.group)
-
-    def served_subresources(self) -> list[str]:
-        """Return the subresources in a stable order."""
-        return sorted(self.subresources)
 
 
 class Kinds:
@@ -132,45 +123,39 @@ def _crd_key(crd: dict[str, Any]) -> str:
 
 
 def kinds_of(crd: dict[str, Any]) -> list[Kind]:
-    """Return the served versions of a CRD.
-
-    Raises:
-        ValueError: a schema or a validation rule does not compile.
-    """
+    """Return the served versions of a CRD."""
     spec = crd["spec"]
-    storage = next(version["name"] for version in spec["versions"] if version["storage"])
+    common = {
+        "group": spec["group"],
+        "namespaced": spec["scope"] == "Namespaced",
+        "generation": True,
+        "custom": True,
+        "storageVersion": next(each["name"] for each in spec["versions"] if each["storage"]),
+    } | {key: value for key, value in spec["names"].items() if value}
     return [
-        _custom_kind(spec, version, storage)
+        _kind(common | _version_fields(version))
         for version in spec["versions"]
         if version.get("served")
     ]
 
 
-def _custom_kind(spec: dict[str, Any], version: dict[str, Any], storage: str) -> Kind:
-    names = spec["names"]
-    return Kind(
-        group=spec["group"],
-        version=version["name"],
-        plural=names["plural"],
-        kind=names["kind"],
-        singular=names.get("singular") or names["kind"].lower(),
-        list_kind=names.get("listKind") or f"{names['kind']}List",
-        short_names=tuple(names.get("shortNames") or ()),
-        categories=tuple(names.get("categories") or ()),
-        namespaced=spec["scope"] == "Namespaced",
-        subresources=frozenset(key for key in version.get("subresources") or () if key == "status"),
-        fields=tuple(
-            field["jsonPath"].lstrip(".") for field in version.get("selectableFields") or ()
-        ),
-        generation=True,
-        custom=True,
-        storage_version=storage,
-        columns=tuple(msgspec.convert(version.get("additionalPrinterColumns") or [AGE], _COLUMNS)),
-        schema=(version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"},
-    )
+def _version_fields(version: dict[str, Any]) -> dict[str, Any]:
+    selectable = version.get("selectableFields") or ()
+    return {
+        "version": version["name"],
+        "subresources": [key for key in version.get("subresources") or () if key == "status"],
+        "fields": [field["jsonPath"].lstrip(".") for field in selectable],
+        "columns": version.get("additionalPrinterColumns") or [AGE],
+        "schema": (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"},
+    }
 
 
-_COLUMNS = list[Column]
+def _kind(document: dict[str, Any]) -> Kind:
+    """Return a kind with default names, and with the fields in its schema that every kind has."""
+    kind = document["kind"]
+    names = {"singular": kind.lower(), "listKind": f"{kind}List"}
+    schema = merge_patch(document["schema"], _DOCUMENT["everyKind"])
+    return msgspec.convert(names | document | {"schema": schema}, Kind)
 
 
 def crd_causes(crd: dict[str, Any]) -> list[Cause]:
@@ -186,34 +171,23 @@ def crd_causes(crd: dict[str, Any]) -> list[Cause]:
         found.append(cause("Invalid", "spec.versions", text))
         return found
     try:
-        kinds_of(crd)
+        for kind in kinds_of(crd):
+            _ = kind.compiled_schema
     except (ValueError, AttributeError, TypeError) as error:
         where = "spec.versions.schema.openAPIV3Schema"
         found.append(cause("Invalid", where, f"Invalid value: {error}"))
     return found
 
 
-def _built_in(documents: Iterable[dict[str, Any]]) -> tuple[Kind, ...]:
-    return tuple(
-        msgspec.convert(
-            {
-                "singular": document["kind"].lower(),
-                "listKind": f"{document['kind']}List",
-                **document,
-            },
-            Kind,
-        )
-        for document in documents
-    )
-
-
-def _load() -> tuple[Kind, ...]:
+def _load() -> dict[str, Any]:
     text = (files("sparktest.devcluster") / "kinds.yaml").read_text(encoding="utf-8")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return _built_in(yaml.load(text, Loader=loader)["kinds"])  # noqa: S506 (a safe loader)
+    return cast(dict[str, Any], yaml.load(text, Loader=loader))  # noqa: S506 (a safe loader)
 
 
-BUILT_IN = _load()
+_DOCUMENT = _load()
+BUILT_IN = tuple(map(_kind, _DOCUMENT["kinds"]))
+METADATA_SCHEMA = Schema(_DOCUMENT["everyKind"])
 
 
 def built_in(kind: str) -> Kind:

@@ -1,9 +1,8 @@
-"""Metadata of objects: schema, validation, names; and conditions. Pure but for random names."""
+"""Metadata of objects: validation and names; and conditions. Pure but for random names."""
 
 import re
 import secrets
 import uuid
-from collections.abc import Iterator
 from typing import Any, cast
 
 from sparktest.devcluster.api_errors import Cause, cause
@@ -26,13 +25,6 @@ MESSAGES = {
     "characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. "
     "'MyValue',  or 'my_value',  or '12345'",
 }
-PYTHON_TYPES: dict[str, type] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "boolean": bool,
-}
 OWNER = ("apiVersion", "kind", "name", "uid")
 # A client cannot set SERVER_SET and cannot change IMMUTABLE.
 SERVER_SET = (
@@ -45,39 +37,6 @@ SERVER_SET = (
     "resourceVersion",
 )
 IMMUTABLE = (*SERVER_SET, "name", "generateName")
-STRING = {"type": "string"}
-STRINGS = {"type": "object", "additionalProperties": STRING}
-METADATA_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "description": "Standard metadata of an object: name, namespace, labels, owners.",
-    "properties": {
-        "name": STRING
-        | {"description": "Name of the object; unique among objects of its kind in a namespace."},
-        "generateName": STRING
-        | {"description": "Prefix of a name; the server appends a random suffix."},
-        "namespace": STRING | {"description": "Namespace in which the name must be unique."},
-        "labels": STRINGS | {"description": "Keys and values to organize and select objects by."},
-        "annotations": STRINGS
-        | {"description": "Keys and values for tools to store arbitrary metadata in."},
-        "finalizers": {"type": "array", "items": STRING, "x-kubernetes-patch-strategy": "merge"},
-        "ownerReferences": {
-            "type": "array",
-            "x-kubernetes-patch-merge-key": "uid",
-            "items": {
-                "type": "object",
-                "required": list(OWNER),
-                "properties": dict.fromkeys(OWNER, STRING)
-                | {key: {"type": "boolean"} for key in ("controller", "blockOwnerDeletion")},
-            },
-        },
-        "uid": STRING,
-        "resourceVersion": STRING,
-        "generation": {"type": "integer", "format": "int64"},
-        "creationTimestamp": {"type": "string", "format": "date-time"},
-        "deletionTimestamp": {"type": "string", "format": "date-time"},
-        "deletionGracePeriodSeconds": {"type": "integer", "format": "int64"},
-    },
-}
 
 
 def new_uid() -> str:
@@ -88,31 +47,6 @@ def new_uid() -> str:
 def generate_name(prefix: str) -> str:
     """Return the prefix, cut to 58 characters, with five random characters appended."""
     return prefix[:58] + "".join(secrets.choice(ALPHABET) for _ in range(5))
-
-
-def type_error(value: Any, schema: Object = METADATA_SCHEMA, path: str = "metadata") -> str | None:
-    """Return the first field of the metadata with the wrong type, as a message; None if none."""
-    if not isinstance(value, PYTHON_TYPES[schema["type"]]):
-        return f"{path} must be of type {schema['type']}"
-    for key, part, below in _parts(value, schema):
-        step = f"[{key}]" if isinstance(value, list) else f".{key}"
-        error = type_error(part, below, path + step)
-        if error:
-            return error
-    return None
-
-
-def _parts(value: Any, schema: Object) -> Iterator[tuple[Any, Any, Object]]:
-    """Yield the parts of a value that have a schema: key, part, schema. Null counts as absent."""
-    if isinstance(value, list):
-        yield from ((index, item, schema["items"]) for index, item in enumerate(value))
-    elif isinstance(value, dict):
-        properties = schema.get("properties")
-        for key, part in value.items():
-            if properties is None:
-                yield key, part, schema["additionalProperties"]
-            elif key in properties and part is not None:
-                yield key, part, properties[key]
 
 
 def ordered_metadata(meta: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import hashlib
 from typing import Any
 
 from sparktest.devcluster.kinds import Kind
-from sparktest.devcluster.objects import METADATA_SCHEMA
 
 Document = dict[str, Any]
 VERSION: Document = {
@@ -19,11 +18,6 @@ VERSION: Document = {
     "platform": "",
 }
 INFO = {"title": "SparkTest dev cluster", "version": VERSION["gitVersion"]}
-API_VERSION = {
-    "type": "string",
-    "description": "The group and version of this schema.",
-}
-KIND = {"type": "string", "description": "The kind of resource that this object represents."}
 STRICT = {"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}
 DRY_RUN = {"name": "dryRun", "in": "query", "schema": {"type": "string"}}
 
@@ -74,11 +68,7 @@ def _gvk(kind: Kind) -> Document:
 
 
 def _schema(kind: Kind) -> Document:
-    own = dict(kind.schema)
-    head = {"apiVersion": API_VERSION, "kind": KIND, "metadata": METADATA_SCHEMA}
-    own["properties"] = {**own.get("properties", {}), **head}
-    own["x-kubernetes-group-version-kind"] = [_gvk(kind)]
-    return own
+    return {**kind.schema, "x-kubernetes-group-version-kind": [_gvk(kind)]}
 
 
 def _paths(kind: Kind) -> Document:

@@ -6,7 +6,6 @@ from typing import Any, cast
 import jsonpatch
 
 from sparktest.devcluster.api_errors import StatusError, bad_request
-from sparktest.devcluster.objects import METADATA_SCHEMA
 from sparktest.devcluster.validation_errors import json_type
 from sparktest.merge_patch import merge_patch
 
@@ -56,8 +55,7 @@ def apply_patch(obj: Tree, patch: Any, media_type: str, schema: Tree) -> Tree:
         raise bad_request(f"{lead}{_type_error(patch, 'map[string]interface {}')}")
     if media_type == MERGE:
         return cast(Tree, merge_patch(obj, patch))
-    properties = {**schema.get("properties", {}), "metadata": METADATA_SCHEMA}
-    return strategic_merge(obj, patch, {"properties": properties})
+    return strategic_merge(obj, patch, schema)
 
 
 def _type_error(patch: Any, wanted: str) -> str:

@@ -19,7 +19,7 @@ from sparktest.devcluster.api_errors import (
     not_found,
 )
 from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.kinds import NAMESPACES, Kind
+from sparktest.devcluster.kinds import METADATA_SCHEMA, NAMESPACES, Kind
 from sparktest.devcluster.objects import (
     IMMUTABLE,
     SERVER_SET,
@@ -28,7 +28,6 @@ from sparktest.devcluster.objects import (
     new_uid,
     ordered_metadata,
     released,
-    type_error,
 )
 from sparktest.devcluster.store import Store
 from sparktest.devcluster.stored_objects import Object, StoredObject
@@ -183,9 +182,9 @@ class Resources:
                 f"{kind.api_version}"
             )
         meta = obj.get("metadata") or {}
-        error = type_error(meta)
-        if error:
-            raise bad_request(_decode_message(kind, error))
+        errors = METADATA_SCHEMA.type_errors({"metadata": meta})
+        if errors:
+            raise bad_request(_decode_message(kind, errors[0]["message"]))
         if meta.get("namespace", namespace) != namespace and kind.namespaced:
             raise bad_request(
                 "the namespace of the provided object does not match the namespace sent on the "
@@ -252,7 +251,7 @@ class Resources:
             why = f"unable to create new content in namespace {namespace} because it is being"
             error = forbidden(kind.plural, kind.group, name, f"{why} terminated")
             causes = [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]
-            error.details = {**(error.details or {}), "causes": causes}
+            error.details["causes"] = causes
             raise error
 
     def _preconditions(self, kind: Kind, current: Object, meta: dict[str, Any]) -> None:
@@ -296,5 +295,5 @@ def _decode_message(kind: Kind, why: str) -> str:
 
 def _generation_fields(kind: Kind, obj: Object) -> Object:
     """Return the fields whose change increases the generation of an object."""
-    without = {"metadata", "apiVersion"} | ({"status"} & kind.subresources)
+    without = {"metadata", "apiVersion"} | {"status"}.intersection(kind.subresources)
     return {key: value for key, value in obj.items() if key not in without}

@@ -8,7 +8,6 @@ import jsonschema_rs
 
 from sparktest.devcluster.api_errors import Cause, cause
 from sparktest.devcluster.cel_rules import RuleTree
-from sparktest.devcluster.objects import METADATA_SCHEMA
 from sparktest.devcluster.validation_errors import error_causes
 
 
@@ -21,32 +20,14 @@ def is_base64(text: str) -> bool:
     return True
 
 
-# Keywords that JSON Schema validates as they are. Others are Kubernetes' own, or descriptions.
-STANDARD_KEYWORDS = (
-    "enum",
-    "maximum",
-    "minimum",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "multipleOf",
-    "maxLength",
-    "minLength",
-    "pattern",
-    "maxItems",
-    "minItems",
-    "uniqueItems",
-    "maxProperties",
-    "minProperties",
-    "required",
-)
-FORMATS = ("date-time", "date", "uuid", "ipv4", "ipv6", "uri", "email", "hostname")
+FORMATS = ("date-time", "date", "uuid", "ipv4", "ipv6", "uri", "email", "hostname", "byte")
 BOUNDS = {"int32": 2**31, "int64": 2**63}
-OWN_FORMATS = {"byte": is_base64}
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 ROOT = ("apiVersion", "kind", "metadata")
 # After one of these errors a CEL rule could receive a value of an unexpected type.
-BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueTooLong", "FieldValueTooMany")
+TYPE_INVALID = "FieldValueTypeInvalid"
+BLOCKING = ("FieldValueRequired", TYPE_INVALID, "FieldValueTooLong", "FieldValueTooMany")
 RULES_SKIPPED = (
     "Invalid value: null: some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation"
@@ -68,7 +49,7 @@ class Schema:
             self._validator = jsonschema_rs.Draft4Validator(
                 to_json_schema(document),
                 pattern_options=jsonschema_rs.RegexOptions(),
-                formats=OWN_FORMATS,
+                formats={"byte": is_base64},
             )
         except (ValueError, jsonschema_rs.ValidationError) as error:
             raise ValueError(str(error).splitlines()[0]) from error
@@ -79,12 +60,7 @@ class Schema:
         Return the paths of the unknown fields.
         """
         unknown: list[str] = []
-        root = {key: obj.pop(key) for key in ROOT if key in obj}
-        _prune(root.get("metadata"), METADATA_SCHEMA, "metadata", unknown)
         _prune(obj, self.document, "", unknown)
-        rest = dict(obj)
-        obj.clear()
-        obj.update(root | rest)
         return unknown
 
     def default(self, obj: Tree) -> None:
@@ -93,13 +69,22 @@ class Schema:
 
     def causes(self, obj: Tree, old: Tree | None) -> list[Cause]:
         """Return the validation errors in a stable order; `old` is the current object, if any."""
-        found = [each for error in self._validator.iter_errors(obj) for each in error_causes(error)]
+        found = self._schema_causes(obj)
         found.sort(key=lambda each: each["field"] == "<nil>", reverse=True)
         if not self._cel_rules:
             return found
         if any(each["reason"] in BLOCKING for each in found):
             return [*found, cause("Invalid", "<nil>", RULES_SKIPPED)]
         return found + self._cel_rules.causes(obj, old)
+
+    def type_errors(self, obj: Tree) -> list[Cause]:
+        """Return the errors about types alone; a null counts as absent."""
+        copy = deepcopy(obj)
+        self.prune(copy)
+        return [each for each in self._schema_causes(copy) if each["reason"] == TYPE_INVALID]
+
+    def _schema_causes(self, obj: Tree) -> list[Cause]:
+        return [each for error in self._validator.iter_errors(obj) for each in error_causes(error)]
 
 
 def _prune(value: Any, schema: Tree, path: str, unknown: list[str]) -> None:
@@ -148,14 +133,14 @@ def _default(value: Any, schema: Tree) -> None:
 
 
 def to_json_schema(schema: Tree) -> Tree:
-    """Return the JSON Schema (draft 4, as in Kubernetes) of a structural schema."""
-    found = {key: schema[key] for key in STANDARD_KEYWORDS if key in schema} | _type_keywords(
-        schema
-    )
-    if "properties" in schema:
-        found["properties"] = {
-            name: to_json_schema(below) for name, below in schema["properties"].items()
-        }
+    """Return the JSON Schema (draft 4, as in Kubernetes) of a structural schema.
+
+    Kubernetes' own keywords remain: a validator ignores them.
+    """
+    found = {key: value for key, value in schema.items() if key not in ("type", "format")}
+    found |= _type_keywords(schema)
+    properties = schema.get("properties", {}).items()
+    found["properties"] = {name: to_json_schema(below) for name, below in properties}
     for key in ("items", "additionalProperties", "not"):
         if isinstance(schema.get(key), dict):
             found[key] = to_json_schema(schema[key])
@@ -177,6 +162,6 @@ def _type_keywords(schema: Tree) -> Tree:
     if kind in BOUNDS:
         found["minimum"] = schema.get("minimum", -BOUNDS[kind])
         found["maximum"] = schema.get("maximum", BOUNDS[kind] - 1)
-    elif kind in FORMATS or kind in OWN_FORMATS:
+    elif kind in FORMATS:
         found["format"] = kind
     return found

@@ -11,22 +11,7 @@ from sparktest.devcluster.objects import (
     metadata_causes,
     ordered_metadata,
     released,
-    type_error,
 )
-
-
-@pytest.mark.parametrize(
-    ("meta", "error"),
-    [
-        ({"name": "a", "labels": {"a": "b"}}, None),
-        ({"name": 1}, "metadata.name must be of type string"),
-        ({"labels": {"a": 1}}, "metadata.labels.a must be of type string"),
-        ({"finalizers": ["a", 1]}, "metadata.finalizers[1] must be of type string"),
-        ({"finalizers": None, "unknown": 1}, None),
-    ],
-)
-def test_a_field_of_the_wrong_type_is_named(meta: Any, error: str | None) -> None:
-    assert type_error(meta) == error
 
 
 @pytest.mark.parametrize(

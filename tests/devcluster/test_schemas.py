@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparktest.devcluster.kinds import METADATA_SCHEMA
 from sparktest.devcluster.schemas import Schema
 
 STRING = {"type": "string"}
@@ -22,9 +23,26 @@ def messages(compiled: Schema, spec: Any, old: Any = None) -> list[str]:
 
 def test_an_unknown_field_is_removed_and_named() -> None:
     compiled = schema(properties={"list": {"type": "array", "items": {"type": "object"}}})
-    obj = {"kind": "X", "metadata": {"lables": {}}, "spec": {"list": [{"b": 1}], "c": 1}, "d": 2}
-    assert compiled.prune(obj) == ["metadata.lables", "spec.list[0].b", "spec.c", "d"]
-    assert obj == {"kind": "X", "metadata": {}, "spec": {"list": [{}]}}
+    obj = {"spec": {"list": [{"b": 1}], "c": 1}, "d": 2}
+    assert compiled.prune(obj) == ["spec.list[0].b", "spec.c", "d"]
+    assert obj == {"spec": {"list": [{}]}}
+
+
+@pytest.mark.parametrize(
+    ("meta", "error"),
+    [
+        ({"name": "a", "labels": {"a": "b"}}, None),
+        ({"name": 1}, "metadata.name in body must be of type string"),
+        ({"labels": {"a": 1}}, "metadata.labels.a in body must be of type string"),
+        ({"finalizers": ["a", 1]}, "metadata.finalizers[1] in body must be of type string"),
+        ({"finalizers": None, "unknown": 1}, None),
+        ({"ownerReferences": [{"name": "a"}]}, None),
+        ("text", "metadata in body must be of type object"),
+    ],
+)
+def test_a_field_of_the_metadata_with_the_wrong_type_is_named(meta: Any, error: str | None) -> None:
+    found = [each["message"] for each in METADATA_SCHEMA.type_errors({"metadata": meta})]
+    assert [error] == [text.split(": ")[2] for text in found] if error else found == []
 
 
 def test_preserved_unknown_fields_are_kept_at_any_depth() -> None:
