@@ -1,5 +1,6 @@
 """The command config: every setting, its value, and where the value comes from."""
 
+import re
 from typing import Any
 
 import click
@@ -39,10 +40,7 @@ def _display(field: str, value: Any) -> Any:
 
 
 def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    # The last @ before the path: a password may contain others.
-    credentials, at, host = rest.partition("/")[0].rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    path = rest[len(credentials) + len(at) + len(host) :]
-    hidden = f"{user}:{HIDDEN}" if colon else user
-    return f"{scheme}{separator}{hidden}{at}{host}{path}"
+    """Return the URL with its passwords hidden: before the host, and in the query string."""
+    # Up to the last @, because a password may contain @ and /.
+    hidden = re.sub(r"^([^:/]+://[^:/@]*):.*@", rf"\1:{HIDDEN}@", url)
+    return re.sub(r"([?&]\w*password=)[^&]*", rf"\1{HIDDEN}", hidden)

@@ -49,7 +49,11 @@ def test_no_secret_is_shown(cli: Cli, monkeypatch: pytest.MonkeyPatch, form: str
         ("postgresql://me@host/db?a=b", "postgresql://me@host/db?a=b"),
         ("postgresql://me:p@ss@host:5432/db", "postgresql://me:***@host:5432/db"),
         ("postgresql://:p@host", "postgresql://:***@host"),
+        ("postgresql://me:p/w@host/db", "postgresql://me:***@host/db"),
+        ("postgresql+psycopg://me:p?#w@host/db", "postgresql+psycopg://me:***@host/db"),
+        ("postgresql://me@h/db?password=p&a=b", "postgresql://me@h/db?password=***&a=b"),
+        ("postgresql://me@h/db?a=b&sslpassword=p", "postgresql://me@h/db?a=b&sslpassword=***"),
     ],
 )
-def test_only_the_password_of_a_database_url_is_hidden(url: str, shown: str) -> None:
+def test_only_the_passwords_of_a_database_url_are_hidden(url: str, shown: str) -> None:
     assert _without_password(url) == shown
