@@ -7,7 +7,6 @@ of a command line as it is, so a name that a shell could expand is replaced by t
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -17,7 +16,7 @@ from sparktest.cli.context import load_settings
 from sparktest.cli.exits import ExitError
 from sparktest.cli.lookup import MIN_PREFIX
 from sparktest.client import ApiClient
-from sparktest.domain import Run, Status
+from sparktest.domain import Definition, Run, Status
 from sparktest.errors import SparkTestError
 from sparktest.sanitize import clean
 
@@ -54,36 +53,26 @@ def completion(shell: str) -> None:
     click.echo(f"# To keep it: {INSTALL[shell]}")
 
 
-class Named(Protocol):
-    """Anything that has an id and a name."""
-
-    @property
-    def id(self) -> str:
-        """The permanent id."""
-
-    @property
-    def name(self) -> str:
-        """The name, not necessarily unique."""
-
-
-def completions(named: Iterable[tuple[Named, str]], incomplete: str) -> list[CompletionItem]:
+def completions(
+    values: Iterable[tuple[Run | Definition, str]], incomplete: str
+) -> list[CompletionItem]:
     """Return the names that are unique and safe in a shell, and the ids of the others.
 
     Args:
-        named: the things, each with a word of help.
+        values: each with its help text.
         incomplete: what is typed so far. A few letters may begin ids by chance, so ids are left
             out when names match, until there are enough letters to refer to an id.
     """
-    things = list(named)
-    counts = Counter(thing.name for thing, _ in things)
+    found = list(values)
+    counts = Counter(value.name for value, _ in found)
     by_name: list[CompletionItem] = []
     by_id: list[CompletionItem] = []
-    for thing, text in things:
-        usable = counts[thing.name] == 1 and SAFE.fullmatch(thing.name)
-        if usable and thing.name.startswith(incomplete):
-            by_name.append(CompletionItem(thing.name, help=help_text(text)))
-        elif thing.id.startswith(incomplete) and (incomplete or not usable):
-            by_id.append(CompletionItem(thing.id, help=help_text(thing.name, text)))
+    for value, text in found:
+        usable = counts[value.name] == 1 and SAFE.fullmatch(value.name)
+        if usable and value.name.startswith(incomplete):
+            by_name.append(CompletionItem(value.name, help=help_text(text)))
+        elif value.id.startswith(incomplete) and (incomplete or not usable):
+            by_id.append(CompletionItem(value.id, help=help_text(value.name, text)))
     by_chance = by_name and 0 < len(incomplete) < MIN_PREFIX
     return by_name if by_chance else by_name + by_id
 

@@ -1,12 +1,12 @@
-"""How a program of the command line starts and ends: lazy commands, exit codes, one-line errors."""
+"""Entry point of a command-line program: lazy commands, exit codes, one-line errors."""
 
 import io
 import os
+import pkgutil
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,14 +36,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
-        return sorted({*self.table, *self.commands})
+        return sorted(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of this name, or None; imports its module."""
         if cmd_name in self.commands or cmd_name not in self.table:
             return self.commands.get(cmd_name)
-        module, _, attribute = self.table[cmd_name].target.partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = pkgutil.resolve_name(self.table[cmd_name].target)
         self.add_command(command, cmd_name)
         return command
 
@@ -65,7 +64,7 @@ def run(program: click.Group, name: str, argv: Sequence[str] | None = None) -> i
     `name` is what users type.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets a question mark, not an error.
+        # Print ? for a character that the terminal cannot show.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
@@ -73,12 +72,12 @@ def run(program: click.Group, name: str, argv: Sequence[str] | None = None) -> i
         if sys.stdout:
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader is gone. Python would complain when it flushes at exit.
+        # The reader is gone; without this, Python's flush at exit prints an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
     except OSError as error:
         return _fail(str(error), Exit.INFRA)
-    except Exception as error:  # noqa: BLE001 - the top: nobody sees a traceback
+    except Exception as error:  # noqa: BLE001 - top level: users never see a traceback
         return _fail(f"this is a bug in SparkTest, please report it: {_origin(error)}", Exit.INFRA)
     return code
 
@@ -86,8 +85,8 @@ def run(program: click.Group, name: str, argv: Sequence[str] | None = None) -> i
 def complete(program: click.Group, name: str, variable: str) -> int | None:
     """Answer a shell that asks for completions; return the exit code.
 
-    None when the environment variable is not set, so that this is no completion. Prints nothing
-    on stderr: a shell would show it.
+    Return None when the environment variable is not set: this is no completion. Print nothing on
+    stderr, which the shell would show.
     """
     instruction = os.environ.get(variable)
     if not instruction:
@@ -95,7 +94,7 @@ def complete(program: click.Group, name: str, variable: str) -> int | None:
     with open(os.devnull, "w", encoding="utf-8") as null, redirect_stderr(null):  # noqa: PTH123 - of a device
         try:
             return shell_complete(program, {}, name, variable, instruction)
-        except Exception:  # noqa: BLE001 - the top: nobody sees a traceback
+        except Exception:  # noqa: BLE001 - top level: users never see a traceback
             return 1
 
 
@@ -111,7 +110,7 @@ def _run(program: click.Group, name: str, argv: Sequence[str]) -> int:
         stop = "" if message.endswith((".", "?", "!")) else "."
         return _fail(f"{message}{stop} See: {path} --help", Exit.USAGE)
     except click.ClickException as error:
-        # Anything else that click cannot do, such as start the editor.
+        # Other errors of click, such as an editor that does not start.
         return _fail(error.format_message(), Exit.INFRA)
     except ExitError as error:
         for line in error.before:
@@ -125,8 +124,11 @@ def _run(program: click.Group, name: str, argv: Sequence[str]) -> int:
 
 def _invoke(program: click.Group, name: str, argv: Sequence[str]) -> int:
     for arg in argv:
-        if not arg.isprintable() and _undecodable(arg):
-            raise click.UsageError(f"{arg!r} is not UTF-8.")
+        try:
+            # Python decodes other bytes to lone surrogates.
+            arg.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"{arg!r} is not UTF-8.") from error
     try:
         with program.make_context(name, list(argv)) as context:
             return program.invoke(context) or Exit.PASSED
@@ -138,10 +140,6 @@ def _origin(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})"
     return f"{type(error).__name__}: {error} at {place}"
-
-
-def _undecodable(arg: str) -> bool:
-    return any("\udc80" <= letter <= "\udcff" for letter in arg)
 
 
 def _fail(text: str, code: Exit) -> int:

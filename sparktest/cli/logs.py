@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import click
 
@@ -13,6 +12,7 @@ from sparktest.cli.context import uses_api
 from sparktest.cli.lookup import find_run
 from sparktest.cli.output import on_terminal
 from sparktest.client import ApiClient
+from sparktest.domain import Run
 from sparktest.errors import SparkTestError
 from sparktest.sanitize import StreamCleaner
 
@@ -34,29 +34,25 @@ def logs(
         raise click.UsageError("Give --follow or --tail, not both.")
     run = find_run(client, reference)
     if follow:
-        write_log(follow_log(client, run.id, container))
+        follow_run(client, run, container)
     else:
         write_log(iter([client.get_log(run.id, container=container, tail=tail)]))
 
 
-class LogSource(Protocol):
-    """Anything whose log can be followed from a byte offset, such as the API client."""
-
-    def follow_log(
-        self, run_id: str, *, container: str | None = None, offset: int = 0
-    ) -> Iterator[bytes]:
-        """Yield the log from a byte offset, in chunks as they come, until the run has ended."""
+def follow_run(client: ApiClient, run: Run, container: str | None = None) -> None:
+    """Write the log of a run to stdout as it comes, until the run has ended."""
+    write_log(follow_log(lambda at: client.follow_log(run.id, container=container, offset=at)))
 
 
 def follow_log(
-    source: LogSource,
-    run_id: str,
-    container: str | None = None,
+    read: Callable[[int], Iterator[bytes]],
     *,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[bytes]:
     """Yield the log as it comes, until the run has ended; resume after lost connections.
+
+    `read` yields the log from a byte offset, in chunks as they come.
 
     Raises:
         SparkTestError: a retry cannot help, or the API was unavailable for `RETRY_SECONDS`.
@@ -67,14 +63,14 @@ def follow_log(
     while True:
         requested = clock()
         try:
-            for chunk in source.follow_log(run_id, container=container, offset=offset):
+            for chunk in read(offset):
                 offset += len(chunk)
                 yield chunk
         except SparkTestError as error:
             if not error.retryable:
                 raise
             if deadline is None or clock() - requested > waiting.POLL_SECONDS:
-                # It answered until now, so this is the first failure of a new outage.
+                # The API answered for a while, so this is the first failure of a new outage.
                 deadline, failures = clock() + waiting.RETRY_SECONDS, 0
             if clock() > deadline:
                 raise

@@ -11,7 +11,7 @@ from sparktest.cli import options
 from sparktest.cli.completion import DEFINITION, RUN
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
-from sparktest.cli.logs import follow_log, write_log
+from sparktest.cli.logs import follow_run
 from sparktest.cli.lookup import find_definition, find_run
 from sparktest.cli.manifests import of_testruns
 from sparktest.cli.output import output_option, show, show_document
@@ -101,7 +101,7 @@ def follow_to_end(client: ApiClient, started: Run, *, follow: bool) -> Exit:
     if follow:
         started = wait_for_run(client, started, lambda run: run.status is not Status.PENDING)
         try:
-            write_log(follow_log(client, started.id))
+            follow_run(client, started)
         except KeyboardInterrupt:
             warn(f"{started.name} continues; see: sparktest logs -f {started.id}")
             raise

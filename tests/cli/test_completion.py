@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from sparktest.cli import program
 from sparktest.cli.completion import SAFE, completions, help_text
 from sparktest.client import ApiClient
-from sparktest.domain import RunReport, Status
+from sparktest.domain import Origin, Run, RunReport, Status
 from tests.cli.conftest import Cli
 from tests.e2e.tmux import Tmux
 from tests.requirements import require_program
@@ -139,16 +140,18 @@ def test_zsh_completes_in_a_terminal(zsh: Tmux, tmp_path: Path) -> None:
 # --- completions that ask the API -----------------------------------------------------------------
 
 
-class Thing:
-    """Something with an id and a name."""
+def named(run_id: str, name: str) -> Run:
+    return Run(
+        id=run_id,
+        name=name,
+        status=Status.PENDING,
+        origin=Origin.API,
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
 
-    def __init__(self, id_: str, name: str) -> None:
-        self.id = id_
-        self.name = name
 
-
-def values(incomplete: str, *things: Thing) -> list[str]:
-    return [item.value for item in completions([(thing, "about") for thing in things], incomplete)]
+def values(incomplete: str, *runs: Run) -> list[str]:
+    return [item.value for item in completions([(run, "about") for run in runs], incomplete)]
 
 
 def command_named(name: str) -> click.Command:
@@ -175,21 +178,21 @@ def completed(*args: str, incomplete: str = "") -> list[str]:
 
 
 def test_a_unique_name_is_completed_and_otherwise_the_id() -> None:
-    things = [Thing("aa11", "smoke"), Thing("bb22", "twice"), Thing("bc33", "twice")]
+    runs = [named("aa11", "smoke"), named("bb22", "twice"), named("bc33", "twice")]
 
-    assert values("", *things) == ["smoke", "bb22", "bc33"]
-    assert values("s", *things) == ["smoke"]
-    assert values("b", *things) == ["bb22", "bc33"]
-    assert values("aa", *things) == ["aa11"]
-    assert values("x", *things) == []
+    assert values("", *runs) == ["smoke", "bb22", "bc33"]
+    assert values("s", *runs) == ["smoke"]
+    assert values("b", *runs) == ["bb22", "bc33"]
+    assert values("aa", *runs) == ["aa11"]
+    assert values("x", *runs) == []
 
 
 def test_short_id_prefixes_do_not_hide_a_name() -> None:
-    things = [Thing("face1234", "other"), Thing("aa11", "failing")]
+    runs = [named("face1234", "other"), named("aa11", "failing")]
 
-    assert values("fa", *things) == ["failing"]
-    assert values("fac", *things) == ["face1234"]
-    assert values("face", *things, Thing("bb22", "facet")) == ["facet", "face1234"]
+    assert values("fa", *runs) == ["failing"]
+    assert values("fac", *runs) == ["face1234"]
+    assert values("face", *runs, named("bb22", "facet")) == ["facet", "face1234"]
 
 
 HOSTILE = [
@@ -222,12 +225,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_that_a_shell_could_expand_is_never_completed(name: str) -> None:
-    assert values("", Thing("aa11", name)) == ["aa11"]
+    assert values("", named("aa11", name)) == ["aa11"]
 
 
 @given(st.text())
 def test_a_completion_is_one_shell_word(name: str) -> None:
-    for value in values("", Thing("aa11", name)):
+    for value in values("", named("aa11", name)):
         assert shlex.split(value) == [value] == [shlex.quote(value)]
         assert SAFE.fullmatch(value)
 

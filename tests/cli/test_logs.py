@@ -70,17 +70,15 @@ def test_a_terminal_gets_text_without_escape_sequences(monkeypatch: pytest.Monke
 # --- resuming after lost connections -------------------------------------------------------------
 
 
-class FakeClient:
-    """Follows a log by a script: chunks that come, errors that are raised, times that pass."""
+class FakeLog:
+    """A log that follows a script: chunks to yield, errors to raise, seconds to pass."""
 
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
         self.offsets: list[int] = []
         self.now = 0.0
 
-    def follow_log(
-        self, run_id: str, *, container: str | None = None, offset: int = 0
-    ) -> Iterator[bytes]:
+    def follow(self, offset: int) -> Iterator[bytes]:
         self.offsets.append(offset)
         for step in self.script.pop(0) if len(self.script) > 1 else self.script[0]:
             if isinstance(step, SparkTestError):
@@ -94,7 +92,7 @@ class FakeClient:
         self.now += seconds
 
     def read(self) -> bytes:
-        came = follow_log(self, "1", clock=lambda: self.now, pause=self.pause)
+        came = follow_log(self.follow, clock=lambda: self.now, pause=self.pause)
         return b"".join(came)
 
 
@@ -102,31 +100,31 @@ CUT = UnavailableError("cut")
 
 
 def test_a_log_is_resumed_after_a_lost_connection() -> None:
-    client = FakeClient([b"one", CUT], [CUT], [b"two", RateLimitedError("later")], [b"three"])
+    log = FakeLog([b"one", CUT], [CUT], [b"two", RateLimitedError("later")], [b"three"])
 
-    assert client.read() == b"onetwothree"
-    assert client.offsets == [0, 3, 3, 6]
+    assert log.read() == b"onetwothree"
+    assert log.offsets == [0, 3, 3, 6]
 
 
 def test_retries_end_when_the_api_stays_down() -> None:
-    client = FakeClient([b"one", 5.0, CUT], [CUT])
+    log = FakeLog([b"one", 5.0, CUT], [CUT])
 
     with pytest.raises(UnavailableError):
-        client.read()
+        log.read()
 
-    assert 35.0 <= client.now <= 40.0
+    assert 35.0 <= log.now <= 40.0
 
 
 def test_every_answer_restarts_the_retry_time() -> None:
     cuts = [[b"x", 20.0, CUT] for _ in range(10)]
 
-    assert FakeClient(*cuts, [b"end"]).read() == b"x" * 10 + b"end"
+    assert FakeLog(*cuts, [b"end"]).read() == b"x" * 10 + b"end"
 
 
 def test_an_error_that_a_retry_cannot_fix_ends_it_at_once() -> None:
-    client = FakeClient([b"one", NotFoundError("gone")])
+    log = FakeLog([b"one", NotFoundError("gone")])
 
     with pytest.raises(NotFoundError):
-        client.read()
+        log.read()
 
-    assert client.offsets == [0]
+    assert log.offsets == [0]

@@ -53,7 +53,7 @@ def follow_testrun(kube: KubeContext, testrun: TestRun, container: str | None = 
     testrun = wait_for_testrun(kube, testrun, lambda each: each.ended or each.phase == "Running")
     log = PodLog(kube, testrun, container)
     try:
-        write_log(follow_log(log, testrun.run_id))
+        write_log(follow_log(log.follow))
     except (MalformedError, NotFoundError) as error:
         if not testrun.ended:
             raise log.not_found() from error
@@ -78,10 +78,8 @@ class PodLog:
         self._testrun = testrun
         self._container = container or CONTAINER
 
-    def follow_log(
-        self, run_id: str, *, container: str | None = None, offset: int = 0
-    ) -> Iterator[bytes]:
-        """Yield the log from a byte offset, in chunks as they come (see LogSource)."""
+    def follow(self, offset: int) -> Iterator[bytes]:
+        """Yield the log from a byte offset, in chunks as they come."""
         with self.open(follow=True) as stream:
             for chunk in stream:
                 # The kubelet always starts at the first byte.

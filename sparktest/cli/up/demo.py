@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -104,16 +105,13 @@ def _apply(settings: Settings, target: kubectl.Target) -> None:
     click.echo(
         "\nThree TestRuns; their images are named, not pulled: a dev cluster runs processes."
     )
-    cluster = Cluster.connect(settings, workers=1)
-    try:
+    with closing(Cluster.connect(settings, workers=1)) as cluster:
         for example in EXAMPLES:
             cluster.create(
                 TESTRUNS, NAMESPACE, yaml.safe_load(manifest(f"examples/{example}.yaml"))
             )
             apply = kubectl.apply(f"sparktest crd --example {example}", target=target)
             click.echo(f"  $ {apply}")
-    finally:
-        cluster.close()
     click.echo()
 
 

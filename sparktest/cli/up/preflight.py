@@ -1,8 +1,8 @@
 """Before `sparktest up`: check the cluster, and install the CRD."""
 
-import contextlib
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 
 import yaml
 
@@ -23,16 +23,11 @@ REACHABLE_TIMEOUTS = Timeouts(connect=2.0, read=5.0)
 def is_reachable(settings: Settings) -> bool:
     """Return True when the cluster of the settings answers and accepts our credentials."""
     try:
-        cluster = Cluster.connect(settings, workers=1, timeouts=REACHABLE_TIMEOUTS)
-    except SparkTestError:
-        # The dev cluster writes its kubeconfig when it starts.
-        return False
-    try:
-        cluster.uid()
+        # Fails without a kubeconfig too: the dev cluster writes it when it starts.
+        with closing(Cluster.connect(settings, workers=1, timeouts=REACHABLE_TIMEOUTS)) as cluster:
+            cluster.uid()
     except SparkTestError:
         return False
-    finally:
-        cluster.close()
     return True
 
 
@@ -43,8 +38,7 @@ def check_cluster(settings: Settings, *, install_crd: bool, echo: Callable[[str]
         SparkTestError: the cluster does not answer, or denies access.
         ExitError: the CRD was installed but is not served.
     """
-    cluster = Cluster.connect(settings, workers=1)
-    try:
+    with closing(Cluster.connect(settings, workers=1)) as cluster:
         uid = cluster.uid()
         echo(f"cluster at {cluster.host} answers")
         if cluster.has_resource(TESTRUNS):
@@ -56,8 +50,6 @@ def check_cluster(settings: Settings, *, install_crd: bool, echo: Callable[[str]
         _install_missing(cluster)
         echo("the custom resource TestRun is installed")
         return uid
-    finally:
-        cluster.close()
 
 
 def prepare_devcluster(settings: Settings) -> str:
@@ -67,15 +59,12 @@ def prepare_devcluster(settings: Settings) -> str:
         SparkTestError: it does not answer.
         ExitError: the CRD was installed but is not served.
     """
-    cluster = Cluster.connect(settings, workers=1)
-    try:
+    with closing(Cluster.connect(settings, workers=1)) as cluster:
         install(cluster)
         for name in {settings.namespace, *settings.namespaces}:
-            with contextlib.suppress(ConflictError):
+            with suppress(ConflictError):
                 cluster.create(NAMESPACES, None, {"metadata": {"name": name}})
         return cluster.uid()
-    finally:
-        cluster.close()
 
 
 def install(cluster: Cluster) -> None:
@@ -101,7 +90,7 @@ def install_command(settings: Settings) -> str:
 
 def _install_missing(cluster: Cluster) -> None:
     # Conflict: it is being installed by somebody else, or is installed and not served yet.
-    with contextlib.suppress(ConflictError):
+    with suppress(ConflictError):
         cluster.create(CRDS, None, yaml.safe_load(manifest("testrun.yaml")))
     _wait_until_served(cluster)
 

@@ -44,8 +44,8 @@ def test_a_follower_resumes_at_a_byte_offset(sandbox: Sandbox) -> None:
         KubeContext(sandbox.cluster, sandbox.namespace), TestRun(sandbox.testrun("mine")), None
     )
 
-    assert b"".join(log.follow_log("", offset=5)) == b"wo\n"
-    assert b"".join(log.follow_log("", offset=8)) == b""
+    assert b"".join(log.follow(5)) == b"wo\n"
+    assert b"".join(log.follow(8)) == b""
 
 
 @pytest.mark.parametrize("follow", [(), ("-f",)], ids=["", "follow"])
