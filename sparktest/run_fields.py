@@ -1,4 +1,4 @@
-"""The fields of a run as labels and values: what `sparktest show` and the run screen print. Pure.
+"""The fields of a run as labels and values, for `sparktest show` and the run screen. Pure.
 
 values = run_fields(run, now)      # {"Name": "smoke", "Status": "failed after 3s", …}
 """
@@ -13,10 +13,10 @@ from sparktest.times import format_age, format_duration
 
 
 def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str, str]:
-    """Return label and value of each field that has a value, in reading order.
+    """Return the label and value of each field that has a value, in display order.
 
     `Commands` has a line per command; `Command` and `Args` are quoted for a shell.
-    `last_log_line` is shown with a failure that has nothing but an exit code (`lacks_message`).
+    `last_log_line` is quoted only for a failure without a message (see `lacks_message`).
     """
     ref = run.k8s_ref
     created = "" if run.job_created or run.job_uid else " (not created yet)"
@@ -25,7 +25,7 @@ def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str,
         "Name": _one_line(run.name),
         "Id": run.id,
         "Status": status_text(run, now),
-        "Why": _one_line(why(run, last_log_line)),
+        "Why": _one_line(explain_status(run, last_log_line)),
         "Source": f"TestRun {ref.namespace}/{ref.name}" if ref else run.origin.value,
         "Definition": _one_line(run.definition_name or run.test_definition_id or ""),
         "Rerun of": run.rerun_of,
@@ -49,13 +49,13 @@ def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str,
 
 
 def status_text(run: Run, now: datetime) -> str:
-    """Return the status with its duration and a requested stop, as `running for 12s`."""
+    """Return the status with its duration and a requested cancellation: `running for 12s`."""
     text = run.status.value.replace("_", " ")
     duration = run_duration(run, now)
     if duration:
         text += f" {'after' if run.status.final else 'for'} {duration}"
     if run.cancel_requested_at and not run.status.final:
-        text += ", asked to stop"
+        text += ", cancel requested"
     return text
 
 
@@ -69,12 +69,12 @@ def run_duration(run: Run, now: datetime) -> str | None:
 
 
 def reason(run: Run) -> str | None:
-    """Return the reason of the run's failure, or of its waiting; None when it has neither."""
+    """Return the reason why the run failed, or why it waits; None when neither is known."""
     return run.failure.reason if run.failure else run.status_reason
 
 
-def why(run: Run, last_log_line: str = "") -> str:
-    """Return what made the run fail, or what it waits for; "" when there is nothing to say."""
+def explain_status(run: Run, last_log_line: str = "") -> str:
+    """Return why the run failed, or what it waits for; "" when neither is known."""
     if run.failure is None:
         return ": ".join(filter(None, (run.status_reason, run.status_message)))
     code = run.failure.exit_code
@@ -91,7 +91,7 @@ def lacks_message(failure: Failure) -> bool:
 
 
 def last_line(log: bytes) -> str:
-    """Return the last line of a log (or of its tail) that is not blank, safe to show."""
+    """Return the last non-blank line of a log or of its tail, without control characters."""
     lines = clean_text(log.decode(errors="replace")).splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
@@ -101,7 +101,7 @@ def _one_line(text: str) -> str:
 
 
 def _env_source(source: dict[str, Any]) -> str:
-    """Return an entry of envFrom as `secret name` or `config map name`."""
+    """Return an entry of envFrom as text, such as `secret db`."""
     for key, kind in (("secretRef", "secret"), ("configMapRef", "config map")):
         reference = source.get(key)
         if isinstance(reference, dict):

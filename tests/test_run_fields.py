@@ -6,13 +6,13 @@ import pytest
 
 from sparktest.domain import Failure, FailureClass, K8sRef, Log, LogState, Origin, Run, Status
 from sparktest.run_fields import (
+    explain_status,
     lacks_message,
     last_line,
     reason,
     run_duration,
     run_fields,
     status_text,
-    why,
 )
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -107,11 +107,11 @@ def test_a_job_that_does_not_exist_yet_is_marked() -> None:
     [
         ({"started_at": NOW - timedelta(seconds=12)}, "running for 12s"),
         ({"status": Status.TIMED_OUT, "duration": 3.2}, "timed out after 3s"),
-        ({"status": Status.PENDING, "cancel_requested_at": NOW}, "pending, asked to stop"),
+        ({"status": Status.PENDING, "cancel_requested_at": NOW}, "pending, cancel requested"),
         ({"status": Status.CANCELLED, "cancel_requested_at": NOW}, "cancelled"),
     ],
 )
-def test_the_status_has_the_duration_and_a_requested_stop(
+def test_the_status_shows_the_duration_and_a_requested_cancellation(
     fields: dict[str, Any], text: str
 ) -> None:
     assert status_text(run(**fields), NOW) == text
@@ -127,12 +127,12 @@ def test_the_duration_counts_until_the_end_or_until_now() -> None:
     assert run_duration(run(duration=0.4), later) == "0.4s"
 
 
-def test_a_pending_run_says_what_it_waits_for() -> None:
+def test_a_pending_run_shows_what_it_waits_for() -> None:
     waiting = run(status_reason="Unschedulable", status_message="0/1 nodes")
 
-    assert why(waiting) == "Unschedulable: 0/1 nodes"
+    assert explain_status(waiting) == "Unschedulable: 0/1 nodes"
     assert reason(waiting) == "Unschedulable"
-    assert why(run()) == ""
+    assert explain_status(run()) == ""
     assert reason(run()) is None
 
 

@@ -1,4 +1,4 @@
-"""Every action of the user: the one list behind keys, footer, help and command palette."""
+"""Every action of the user: the source of key bindings, footer, help and command palette."""
 
 from typing import NamedTuple
 
@@ -8,71 +8,73 @@ from textual.binding import Binding
 class Action(NamedTuple):
     """An action of the user.
 
-    `action` names a method `action_…` of the screen, widget or app that the group belongs to;
-    `hint` is its word in the footer, where an action without one is not shown; `palette` is False
-    for what only makes sense as a key.
+    Attributes:
+        action: the method `action_…` of the screen, widget or app that the group belongs to.
+        keys: Textual's names of the keys, separated by commas.
+        shown_as: the keys as the user sees them.
+        help: what the action does.
+        hint: its word in the footer; an action without one is not in the footer.
+        palette: True when the command palette offers it.
     """
 
     action: str
     keys: str
+    shown_as: str
     help: str
     hint: str = ""
-    shown_as: str = ""
     palette: bool = True
 
 
 EVERYWHERE = (
-    Action("help", "question_mark", "Show this help", "help", "?"),
-    Action("poll_now", "r", "Read the runs again now", shown_as="r"),
-    Action(
-        "command_palette", "ctrl+p", "Search these actions by name", shown_as="^p", palette=False
-    ),
-    Action("quit", "q,ctrl+q", "Quit", "quit", "q"),
+    Action("help", "question_mark", "?", "Show this help", "help"),
+    Action("poll_now", "r", "r", "Refresh the runs now"),
+    Action("command_palette", "ctrl+p", "^p", "Search these actions by name", palette=False),
+    Action("quit", "q,ctrl+q", "q", "Quit", "quit"),
 )
+CANCEL = Action("app.cancel", "c", "c", "Cancel the run (asks first)", "cancel")
+DELETE = Action("app.delete", "D", "D", "Delete a finished run and its log (asks first)")
 RUNS = (
-    Action("search", "slash", "Search in every column; all words must match", "search", "/"),
-    Action("origin", "o", "Show runs of origin all, api, crd", "origin", "o"),
-    Action("status", "s", "Show runs of one status", "status", "s"),
-    Action("namespace", "n", "Show runs of one namespace", "ns", "n"),
-    Action("clear", "escape", "Clear search and filters", shown_as="esc"),
-    Action("app.copy", "y", "Copy a kubectl command, id or name of the run", "copy", "y"),
-    Action("app.cancel", "c", "Cancel the run, after a question", "cancel", "c"),
-    Action("app.delete", "D", "Delete a finished run and its log, after a question", shown_as="D"),
+    Action("search", "slash", "/", "Search every column; all words must match", "search"),
+    Action("origin", "o", "o", "Cycle the origin filter: all, api, crd", "origin"),
+    Action("status", "s", "s", "Cycle the status filter", "status"),
+    Action("namespace", "n", "n", "Cycle the namespace filter", "ns"),
+    Action("clear", "escape", "esc", "Clear the search and the filters"),
+    Action("app.copy", "y", "y", "Copy a kubectl command, the id or the name of the run", "copy"),
+    CANCEL,
+    DELETE,
 )
 LIST = (
-    Action("open", "enter", "Open the run", "open", "⏎"),
-    Action("move(1)", "j,down", "Down", shown_as="j ↓", palette=False),
-    Action("move(-1)", "k,up", "Up", shown_as="k ↑", palette=False),
-    Action("page(1)", "pagedown,ctrl+f", "A page down", shown_as="PgDn", palette=False),
-    Action("page(-1)", "pageup,ctrl+b", "A page up", shown_as="PgUp", palette=False),
-    Action("first", "g,home", "To the newest run", shown_as="g"),
-    Action("last", "G,end", "To the oldest run", shown_as="G"),
+    Action("open", "enter", "⏎", "Open the run", "open"),
+    Action("move(1)", "j,down", "j ↓", "Down", palette=False),
+    Action("move(-1)", "k,up", "k ↑", "Up", palette=False),
+    Action("page(1)", "pagedown,ctrl+f", "PgDn", "Page down", palette=False),
+    Action("page(-1)", "pageup,ctrl+b", "PgUp", "Page up", palette=False),
+    Action("first", "g,home", "g", "Go to the newest run"),
+    Action("last", "G,end", "G", "Go to the oldest run"),
 )
 RUN = (
-    Action("back", "escape", "Back to the list", "back", "esc"),
-    Action("zoom", "l", "Show only the log, or the details too", "log", "l"),
-    Action("app.copy", "y", "Copy the command in focus, or choose what to copy", "copy", "y"),
-    Action("app.cancel", "c", "Cancel the run, after a question", "cancel", "c"),
-    Action("app.delete", "D", "Delete a finished run and its log, after a question", shown_as="D"),
-    Action(
-        "app.focus_next", "tab", "To the next command, or to the log", shown_as="tab", palette=False
-    ),
+    Action("back", "escape", "esc", "Back to the list", "back"),
+    Action("zoom", "l", "l", "Hide or show the details beside the log", "log"),
+    Action("app.copy", "y", "y", "Copy the focused command, or choose what to copy", "copy"),
+    CANCEL,
+    DELETE,
+    Action("app.focus_next", "tab", "tab", "Focus the next command, or the log", palette=False),
 )
 LOG = (
-    Action("find", "slash", "Search in the log", "find", "/"),
-    Action("next(1)", "n", "To the next match", shown_as="n"),
-    Action("next(-1)", "N", "To the previous match", shown_as="N"),
-    Action("follow", "f", "Follow the end of the log", "follow", "f"),
-    Action("wrap", "w", "Wrap long lines", "wrap", "w"),
-    Action("save", "S", "Save the log to a file that only you can read", "save", "S"),
-    Action("move(0, 1)", "j,down", "Down", shown_as="j ↓", palette=False),
-    Action("move(0, -1)", "k,up", "Up", shown_as="k ↑", palette=False),
-    Action("move(8, 0)", "right", "Right", shown_as="→", palette=False),
-    Action("move(-8, 0)", "h,left", "Left", shown_as="h ←", palette=False),
-    Action("page(1)", "pagedown,ctrl+f,space", "A page down", shown_as="PgDn", palette=False),
-    Action("page(-1)", "pageup,ctrl+b", "A page up", shown_as="PgUp", palette=False),
-    Action("first", "g,home", "To the first line", shown_as="g"),
-    Action("last", "G,end", "To the last line, and follow", shown_as="G"),
+    Action("find", "slash", "/", "Search the log", "find"),
+    Action("next(1)", "n", "n", "Go to the next match"),
+    Action("next(-1)", "N", "N", "Go to the previous match"),
+    Action("follow", "f", "f", "Follow the end of the log", "follow"),
+    Action("wrap", "w", "w", "Wrap long lines", "wrap"),
+    Action("save", "S", "S", "Save the log to a file that only you can read", "save"),
+    Action("move(0, 1)", "j,down", "j ↓", "Down", palette=False),
+    Action("move(0, -1)", "k,up", "k ↑", "Up", palette=False),
+    Action("move(8, 0)", "right", "→", "Right", palette=False),
+    Action("move(-8, 0)", "h,left", "h ←", "Left", palette=False),
+    Action("page(1)", "pagedown,ctrl+f,space", "PgDn", "Page down", palette=False),
+    Action("page(-1)", "pageup,ctrl+b", "PgUp", "Page up", palette=False),
+    Action("first", "g,home", "g", "Go to the first line"),
+    Action("last", "G,end", "G", "Go to the last line, and follow"),
 )
 GROUPS = {"Runs": RUNS, "List": LIST, "Run": RUN, "Log": LOG, "Everywhere": EVERYWHERE}
 
@@ -85,7 +87,7 @@ def bindings(group: tuple[Action, ...]) -> list[Binding]:
             each.action,
             each.hint or each.help,
             show=bool(each.hint),
-            key_display=each.shown_as or None,
+            key_display=each.shown_as,
         )
         for each in group
     ]

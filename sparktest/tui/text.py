@@ -1,4 +1,4 @@
-"""Texts for the screen: status words, durations, texts fitted to cells. Pure."""
+"""Texts of a run for the screen, and functions that fit text to cells. Pure."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -12,18 +12,19 @@ ELLIPSIS = "…"
 NOTHING = "–"
 # $text-muted is as bright as normal text inside a Content.
 QUIET = "$foreground 60%"
-BADGE = "bold white on #1f6feb"
+BADGE_STYLE = "bold white on #1f6feb"
+STARTED_FROM = "Started from TestRun CRD"
 
 
 class StatusStyle(NamedTuple):
-    """How a status is shown: a glyph of one cell and a word; colour is an addition.
+    """The look of a status: glyph (one cell) and word, readable without colour.
 
-    `style` is the part of a CSS class name, `colour` a colour of Content markup.
+    `css_name` is part of a CSS class name; `colour` is a style of Textual's Content.
     """
 
     glyph: str
     word: str
-    style: str
+    css_name: str
     colour: str
 
 
@@ -38,7 +39,7 @@ STATUS_STYLES = {
 
 
 def one_line(text: str) -> str:
-    """Return the text on one line: each run of white space becomes one space."""
+    """Return the text on one line, with each run of white space as one space."""
     return text if text.isprintable() and "  " not in text else " ".join(text.split())
 
 
@@ -54,7 +55,7 @@ def fit(text: str, width: int) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """Return the text, cut with an ellipsis where it is longer than `length` characters."""
+    """Return at most `length` characters of the text, with an ellipsis where it was cut."""
     return text if len(text) <= length else text[: length - 1] + ELLIPSIS
 
 
@@ -74,7 +75,7 @@ def namespace(run: Run) -> str:
 
 
 def searchable(run: Run) -> str:
-    """Return the text that a search looks through, casefolded: every column, ids and reasons."""
+    """Return the casefolded text that a search covers: every column, ids and reasons."""
     parts = [
         STATUS_STYLES[run.status].word,
         "crd" if run.origin is Origin.CRD else "api",

@@ -72,7 +72,7 @@ def test_the_help_shows_every_action():
 def test_the_command_palette_finds_and_runs_an_action():
     async def scenario(ui: AppPilot) -> None:
         await ui.press("ctrl+p")
-        await ui.shows("Choose a theme", "Show runs of origin")
+        await ui.shows("Choose a theme", "Cycle the origin filter")
         await ui.press(*"origin")
         await ui.wait_for(lambda: "Choose a theme" not in ui.screen(), "only what matches")
         await ui.press("down", "enter")

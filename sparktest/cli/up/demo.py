@@ -25,7 +25,7 @@ from sparktest.cli.waiting import retry
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.kube.cluster import TESTRUNS, Cluster
-from sparktest.run_fields import run_duration, why
+from sparktest.run_fields import explain_status, run_duration
 from sparktest.sanitize import clean, clean_text
 from sparktest.settings import ALIASES, Settings, load
 
@@ -133,7 +133,7 @@ def summary(run: Run, log: str, target: kubectl.Target) -> Sequence[str]:
     last_lines = [clean_text(line) for line in log.splitlines()[-LOG_LINES:]]
     commands = [make(run, target=target) for make in (kubectl.get, kubectl.describe, kubectl.logs)]
     fields = [
-        ("failure", why(run) if run.failure else None),
+        ("failure", explain_status(run) if run.failure else None),
         ("log", "\n".join(last_lines)),
         ("kubectl", "\n".join(commands)),
     ]

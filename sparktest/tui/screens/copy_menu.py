@@ -1,4 +1,4 @@
-"""CopyScreen: a menu of what can be copied of a run. TextScreen: a text to copy by hand."""
+"""CopyScreen: a menu of texts to copy from a run. TextScreen: a text to copy with the mouse."""
 
 from typing import ClassVar
 
@@ -17,12 +17,12 @@ from sparktest.tui.text import QUIET, one_line
 
 LABEL_WIDTH = 10
 WARNING_ROWS = 4
-# A label and a text; None: nothing was chosen.
+# The chosen label and text; None when the menu was closed.
 Choice = tuple[str, str] | None
 
 
 class CopyScreen(Dialog[Choice]):
-    """A menu that returns the label and text that the user chose."""
+    """A menu that returns the chosen label and text."""
 
     BINDINGS: ClassVar = [
         Binding("escape,q", "dismiss(None)", "Close"),
@@ -35,7 +35,8 @@ class CopyScreen(Dialog[Choice]):
         super().__init__()
         self._choices = choices(run, clusters.target(run))
         self._warning = clusters.warning(run)
-        self.fixed_rows += WARNING_ROWS if self._warning else 0
+        if self._warning:
+            self.fixed_rows += WARNING_ROWS
         self._list = OptionList(
             *(Option(_prompt(label, text)) for label, text in self._choices), compact=True
         )
@@ -63,15 +64,15 @@ class CopyScreen(Dialog[Choice]):
         self._list.action_cursor_up()
 
     def action_choose(self) -> None:
-        """Copy the highlighted choice, or the first while the menu opens."""
+        """Copy the highlighted choice, or the first one while the menu is still opening."""
         self.dismiss(self._choices[self._list.highlighted or 0])
 
 
 class TextScreen(Dialog[None]):
-    """A text that no clipboard accepted, to select with the mouse."""
+    """A text to select with the mouse, since no clipboard accepted it."""
 
     BINDINGS: ClassVar = [Binding("escape,q,enter", "dismiss(None)", "Close")]
-    FIXED_ROWS = Dialog.FIXED_ROWS + 2
+    fixed_rows = Dialog.fixed_rows + 2
 
     def __init__(self, label: str, text: str) -> None:
         super().__init__()
@@ -79,7 +80,7 @@ class TextScreen(Dialog[None]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """Create the text on lines of its own, so that the mouse selects nothing else."""
+        """Create the text on separate lines, so that a mouse selection contains nothing else."""
         title = Content.styled(f"{self._label}: no clipboard accepted it", "bold")
         hint = Content("Select it with the mouse (in most terminals while Shift is held).")
         with Vertical(classes="dialog") as box:
@@ -91,7 +92,7 @@ class TextScreen(Dialog[None]):
 
 
 def choices(run: Run, target: kubectl.Target) -> list[tuple[str, str]]:
-    """Return the labels and texts that can be copied of a run, the most useful first."""
+    """Return the labels and texts to copy from a run, the most useful first."""
     found = kubectl.commands(run, target=target)
     found += [("run id", run.id), ("name", run.name), ("job", run.job_name), ("image", run.image)]
     if run.k8s_ref:

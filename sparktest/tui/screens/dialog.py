@@ -10,28 +10,24 @@ T = TypeVar("T")
 
 
 class Dialog(ModalScreen[T]):
-    """A modal screen that can be dismissed more than once; the first result counts.
+    """A modal screen that ignores every dismiss after the first.
 
-    Two keys typed before the first one is handled may both dismiss it, and Textual's own dismiss
-    raises InvalidStateError the second time.
+    Two keys typed in quick succession may both dismiss it, and Textual's dismiss raises
+    InvalidStateError the second time.
     """
 
     CSS_PATH = "dialog.tcss"
-    # The rows of a dialog beside the part that scrolls: border, padding, title.
-    FIXED_ROWS = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fixed_rows = self.FIXED_ROWS
-        self._dismissed = False
+    # The rows around the part that scrolls: border, padding, title.
+    fixed_rows = 6
+    _dismissed = False
 
     def on_resize(self, event: events.Resize) -> None:
-        """Limit the part that scrolls; in CSS, 1fr is no limit in a box of automatic height."""
+        """Limit the height of the part that scrolls; CSS cannot, in a box of automatic height."""
         for widget in self.query(".dialog-text, .dialog OptionList"):
             widget.styles.max_height = max(event.size.height * 9 // 10 - self.fixed_rows, 1)
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
-        """Close with this result, unless it is closed already."""
+        """Close with this result, unless already closed."""
         if self._dismissed:
             return AwaitComplete()
         self._dismissed = True

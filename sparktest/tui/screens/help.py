@@ -1,4 +1,4 @@
-"""HelpScreen: every key, from the same list as the bindings."""
+"""HelpScreen: every key and what it does."""
 
 from typing import ClassVar
 
@@ -24,13 +24,13 @@ class HelpScreen(Dialog[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """Create a section a group of actions, then one of the status glyphs."""
+        """Create a section for each group of actions, then one for the status glyphs."""
         with Vertical(classes="dialog") as box:
             box.border_subtitle = "esc close"
             yield Static(Content.styled("Keys", "bold"), classes="dialog-title")
             with VerticalScroll(classes="dialog-text"):
                 for name, group in actions.GROUPS.items():
-                    lines = [((each.shown_as or each.keys), each.help) for each in group]
+                    lines = [(each.shown_as, each.help) for each in group]
                     yield Static(_section(name, lines), classes="help-group")
                 glyphs = [(style.glyph, style.word) for style in text.STATUS_STYLES.values()]
                 yield Static(_section("Status", glyphs), classes="help-group")

@@ -10,14 +10,14 @@ from sparktest import kubectl
 from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run
 from sparktest.run_poller import RunPoller
-from sparktest.tui import actions, text
+from sparktest.tui import actions, columns, text
 from sparktest.tui.polling import Clock, LiveScreen
 from sparktest.tui.state import RunStore
 from sparktest.tui.widgets.details import Details
 from sparktest.tui.widgets.log_pane import LogPane
 from sparktest.tui.widgets.static import CachedStatic
 
-# Of the title line, both sides together.
+# Left and right of the title, together.
 PADDING = 2
 
 
@@ -59,7 +59,7 @@ class RunScreen(LiveScreen):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Show what is known before the API answers."""
+        """Show the known version of the run before the API answers."""
         self.sync()
 
     @property
@@ -77,7 +77,7 @@ class RunScreen(LiveScreen):
         self._details.show(self._run, self._clock.now(), self._pane.last_line)
 
     def action_back(self) -> None:
-        """Close the search of the log if it is open, else go back to the list."""
+        """Close the log search if it is open, else go back to the list."""
         if not self._pane.close_search():
             self.dismiss()
 
@@ -94,7 +94,7 @@ def _title(run: Run, width: int, *, deleted: bool) -> Content:
     before = Content.assemble(("SparkTest ", "bold $text-primary"), ("› runs › ", text.QUIET))
     after = Content.assemble((f"   {style.glyph} {style.word}", f"bold {style.colour}"))
     if run.origin is Origin.CRD:
-        after = Content.assemble(after, "   ", (" CRD ", text.BADGE))
+        after = Content.assemble(after, "   ", (columns.BADGE, text.BADGE_STYLE))
     if deleted:
         after = Content.assemble(after, ("   deleted", "$text-warning"))
     name_width = max(width - PADDING - len(before) - len(after), 10)

@@ -1,4 +1,4 @@
-"""Details: the fields of one run, its failure, and the commands to look further."""
+"""Details: the fields of one run, its failure, and kubectl commands for it."""
 
 from datetime import datetime
 from typing import ClassVar, NamedTuple
@@ -18,11 +18,10 @@ from sparktest.tui.fields import FailureText, Rows, failure_text, field_rows, so
 from sparktest.tui.widgets.static import CachedStatic, CommandLine
 
 LABEL_WIDTH = 10
-STARTED_FROM = "Started from TestRun CRD"
 
 
 class FieldTable(NamedTuple):
-    """Labels and values as two columns; equal tables look the same."""
+    """Labels and values in two columns; comparable, so that CachedStatic can skip repaints."""
 
     rows: Rows
     label_style: Style
@@ -54,12 +53,12 @@ class Details(VerticalScroll):
 
     def __init__(self, run: Run, *, clusters: kubectl.Clusters) -> None:
         super().__init__()
-        self._run = run
         self._clusters = clusters
+        self._source = CachedStatic(_source(run), id="source-fields")
         self._warning = CachedStatic(id="cluster-warning")
         self._failure = CachedStatic(id="failure")
         self._overview = CachedStatic(id="overview")
-        # Twice: in a narrow terminal the source comes before it.
+        # One for each layout: CSS hides the other.
         self._more = (
             CachedStatic(id="more-beside", classes="more"),
             CachedStatic(id="more-below", classes="more"),
@@ -77,14 +76,13 @@ class Details(VerticalScroll):
                 yield self._overview
                 yield self._more[0]
             with Vertical(id="source"):
-                yield CachedStatic(_source(self._run), id="source-fields")
+                yield self._source
                 yield self._warning
                 yield from self._commands
             yield self._more[1]
 
     def show(self, run: Run, now: datetime, last_log_line: str = "") -> None:
-        """Show this version of the run; the panel of a failure may quote the log."""
-        self._run = run
+        """Show this version of the run; a failure may quote the last line of the log."""
         label_style = self.get_visual_style("details--label").rich_style
         overview, more = field_rows(run, now)
         self._overview.update(FieldTable(overview, label_style))
@@ -114,7 +112,7 @@ def _failure(failure: FailureText) -> Content:
 def _source(run: Run) -> Content:
     if run.origin is not Origin.CRD:
         return Content.assemble(("Kubernetes", "bold"), "  the commands for its Job")
-    parts: list[tuple[str, str]] = [("Source", "bold"), (f"  {STARTED_FROM}", text.QUIET)]
+    parts: list[tuple[str, str]] = [("Source", "bold"), (f"  {text.STARTED_FROM}", text.QUIET)]
     for label, value in source_rows(run):
         parts += [(f"\n{label.ljust(LABEL_WIDTH)}", text.QUIET), (value, "")]
     return Content.assemble(*parts)

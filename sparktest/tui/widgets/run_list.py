@@ -21,16 +21,15 @@ from sparktest.tui.state import Key, RunStore
 
 MARGIN = 1
 SCROLLBAR = 1
-TOOLTIP = "Started from TestRun CRD"
 
 
 def columns_width(width: int) -> int:
-    """Return the cells for columns in a list of this width, which always has a scrollbar."""
+    """Return the width of the columns in a list of this width, which always has a scrollbar."""
     return width - 2 * MARGIN - SCROLLBAR
 
 
 class Line(NamedTuple):
-    """What one line shows; a line equal to the painted one is not painted again."""
+    """The content of a visible line; it is painted again only when this changes."""
 
     cells: tuple[str, ...]
     status: str
@@ -43,7 +42,7 @@ class RunList(ScrollView, can_focus=True):
 
     Args:
         store: the runs, the filter and the cursor.
-        clock: returns the time, for ages and for the durations of running runs.
+        clock: returns the current time, for ages and durations.
     """
 
     BINDINGS: ClassVar = [*actions.bindings(actions.LIST)]
@@ -54,7 +53,7 @@ class RunList(ScrollView, can_focus=True):
         "run-list--badge",
         "run-list--quiet",
         "run-list--name",
-        *(f"run-list--{status.style}" for status in text.STATUS_STYLES.values()),
+        *(f"run-list--{status.css_name}" for status in text.STATUS_STYLES.values()),
     }
 
     @dataclass
@@ -71,12 +70,12 @@ class RunList(ScrollView, can_focus=True):
         self._styles: dict[tuple[str, ...], Style] = {}
         self._painted: dict[int, Line | None] = {}
         self._hovered = -1
-        # What was at the top, and the cursor's line, so that both can stay in place.
+        # The run on the top line, and the cursor's line (None: scrolled out of view).
         self._top: Key | None = None
         self._cursor_line: int | None = None
 
     def sync(self) -> None:
-        """Show the store as it is now; the visible cursor, else the top line, stays in place."""
+        """Show what the store holds now; the visible cursor, else the top line, keeps its place."""
         if not self.size.height:
             return
         if self.virtual_size.height != len(self._store):
@@ -99,7 +98,7 @@ class RunList(ScrollView, can_focus=True):
         segments = [Segment(" " * MARGIN, base)]
         for column, cell in zip(self._columns, line.cells, strict=True):
             style = self._cell_style(column.field, line)
-            # A gap in the style before it makes fewer segments; the badge has a background.
+            # A gap in the style of its cell saves a segment; the badge has a background.
             gap_style = base if cell == columns.BADGE else style
             segments += [Segment(cell, style), Segment(gap, gap_style)]
         return Strip(segments).adjust_cell_length(width, base).simplify()
@@ -118,7 +117,7 @@ class RunList(ScrollView, can_focus=True):
         if row == self._store.cursor:
             style = "cursor" if self.has_focus else "cursor-blurred"
         shown = columns.cells(run, self._columns, now)
-        return Line(shown, text.STATUS_STYLES[run.status].style, run.origin is Origin.CRD, style)
+        return Line(shown, text.STATUS_STYLES[run.status].css_name, run.origin is Origin.CRD, style)
 
     def _cell_style(self, field: str, line: Line) -> Style:
         match field:
@@ -152,7 +151,7 @@ class RunList(ScrollView, can_focus=True):
         self._show_cursor()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Remember the positions after every scroll."""
+        """Remember the position after every scroll."""
         super().watch_scroll_y(old_value, new_value)
         self._remember_position()
 
@@ -223,7 +222,7 @@ class RunList(ScrollView, can_focus=True):
         line = self._line(event.y)
         left = MARGIN + columns.WIDTHS["status"] + columns.gap(self._columns_width)
         on_badge = line is not None and line.badge and left <= event.x < left + len(columns.BADGE)
-        if self.tooltip != (tooltip := TOOLTIP if on_badge else None):
+        if self.tooltip != (tooltip := text.STARTED_FROM if on_badge else None):
             self.tooltip = tooltip
 
     def on_leave(self) -> None:

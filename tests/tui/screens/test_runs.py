@@ -5,7 +5,8 @@ from textual.strip import Strip
 from textual.widgets import Input
 
 from sparktest.domain import Origin, Status
-from sparktest.tui.widgets.run_list import TOOLTIP, RunList
+from sparktest.tui.text import STARTED_FROM
+from sparktest.tui.widgets.run_list import RunList
 from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import NOW, FakeApi, changed, make_run, make_runs, unreachable
 
@@ -305,7 +306,7 @@ def test_the_badge_has_a_tooltip():
         for offset in ((at, 2), (at + 12, 2), (at, 1), (at, 15)):
             await ui.pilot.hover(RunList, offset=offset)
             tooltips.append(runs.tooltip)
-        assert tooltips == [TOOLTIP, None, None, None]
+        assert tooltips == [STARTED_FROM, None, None, None]
 
     drive(scenario, api=FakeApi(make_runs(5)))
 
