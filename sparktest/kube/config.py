@@ -2,10 +2,9 @@
 
 import ipaddress
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -13,47 +12,47 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
 from sparktest.errors import ForbiddenError, InvalidError
+from sparktest.kube.fields import Object, items
 from sparktest.settings import DEVCLUSTER_CONTEXT, Settings, in_pod_namespace
 
 HELP = (
     "give --kubeconfig FILE or set KUBECONFIG, put a kubeconfig at ~/.kube/config, "
     "or run inside a pod with a ServiceAccount"
 )
-# Raised by the official loader for a malformed kubeconfig. Their messages may quote a whole user
-# entry with its token, so they are never shown.
+# Raised by the official loader for a malformed kubeconfig. Never show their messages: they may
+# quote a whole user entry with its token.
 MALFORMED = (ConfigException, ValueError, TypeError, KeyError, AttributeError)
 
 
 class NoConfigurationError(InvalidError):
-    """No configuration was given, and there is none in the default places."""
+    """Error for a missing configuration: none was given, and the default places have none."""
 
 
-def load(settings: Settings, environ: Mapping[str, str] | None = None) -> Configuration:
-    """Read the configuration and return it for the official client.
+def load(settings: Settings) -> Configuration:
+    """Return the configuration for the official client.
 
-    The first of these counts: `settings.kubeconfig`, the files of KUBECONFIG, ~/.kube/config, the
-    ServiceAccount of the pod.
+    It comes from the first of these: `settings.kubeconfig`, the files of KUBECONFIG,
+    ~/.kube/config, the ServiceAccount of the pod.
 
     Raises:
         InvalidError: there is none, or it cannot be used; the message says why and what to do.
     """
-    environ = os.environ if environ is None else environ
-    files = _kubeconfigs(settings, environ)
+    files = _kubeconfigs(settings)
     configuration = Configuration()
     if files:
         _from_kubeconfig(configuration, files, settings.context)
-    elif environ.get("KUBERNETES_SERVICE_HOST") and not settings.context:
+    elif os.environ.get("KUBERNETES_SERVICE_HOST") and not settings.context:
         _from_pod(configuration)
     else:
         raise NoConfigurationError(f"no Kubernetes configuration found: {HELP}")
-    # Assigning the proxy also keeps the client from reading the environment at every request.
+    # Once assigned, the proxy is not read from the environment at every request.
     configuration.proxy = configuration.proxy
     configuration.retries = False
     configuration.keep_alive = True
     return configuration
 
 
-def require_devcluster_token(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+def require_devcluster_token(settings: Settings) -> None:
     """Require a token for a dev cluster: its Jobs are processes of the user who runs it.
 
     Raises:
@@ -62,11 +61,10 @@ def require_devcluster_token(settings: Settings, environ: Mapping[str, str] | No
     if settings.token:
         return
     try:
-        files = _kubeconfigs(settings, os.environ if environ is None else environ)
-        context, _ = _select([_document(path) for path in files], settings.context)
+        with _read(_kubeconfigs(settings)) as documents:
+            context, _ = _select(documents, settings.context)
     except InvalidError:
-        # Reported by whoever loads the configuration.
-        return
+        return  # `load` raises it again
     if context == DEVCLUSTER_CONTEXT:
         raise ForbiddenError(
             "Jobs of the dev cluster run as processes of this machine, and without a token "
@@ -74,64 +72,61 @@ def require_devcluster_token(settings: Settings, environ: Mapping[str, str] | No
         )
 
 
-def namespace(settings: Settings, environ: Mapping[str, str] | None = None) -> str:
+def namespace(settings: Settings) -> str:
     """Return the namespace that kubectl would use: of the context, of the pod, or `default`.
 
     Raises:
         InvalidError: as `load`.
     """
-    files = _kubeconfigs(settings, os.environ if environ is None else environ)
+    files = _kubeconfigs(settings)
     if not files:
         return in_pod_namespace() or "default"
-    with _name_files(files):
-        _, context = _context([_document(path) for path in files], settings.context)
+    with _read(files) as documents:
+        _, context = _context(documents, settings.context)
     return str(context.get("namespace") or "default")
 
 
-def selected(
-    settings: Settings, environ: Mapping[str, str] | None = None
-) -> tuple[str | None, str | None]:
-    """Return the kubeconfig, as an absolute path, and the context that `load` uses now.
+def selected(settings: Settings) -> tuple[str | None, str | None]:
+    """Return the absolute path of the kubeconfig and the context that `load` would use.
 
-    Both are None inside a pod; the kubeconfig is the one given where it is a list of files.
+    Both are None inside a pod. Several files are returned as they are in the settings.
 
     Raises:
         InvalidError: as `load`.
     """
-    files = _kubeconfigs(settings, os.environ if environ is None else environ)
+    files = _kubeconfigs(settings)
     if not files:
         return settings.kubeconfig, settings.context
-    with _name_files(files):
-        context, _ = _context([_document(path) for path in files], settings.context)
+    with _read(files) as documents:
+        context, _ = _context(documents, settings.context)
     kubeconfig = str(files[0].absolute()) if len(files) == 1 else settings.kubeconfig
     return kubeconfig, context
 
 
-def contexts(settings: Settings, environ: Mapping[str, str] | None = None) -> list[str]:
-    """Return the names of the contexts of the kubeconfig; empty without one.
+def contexts(settings: Settings) -> list[str]:
+    """Return the names of the contexts in the kubeconfig; empty without a kubeconfig.
 
     Raises:
         InvalidError: as `load`.
     """
-    files = _kubeconfigs(settings, os.environ if environ is None else environ)
-    with _name_files(files):
-        return list(_entries([_document(path) for path in files], "contexts", "context"))
+    with _read(_kubeconfigs(settings)) as documents:
+        return list(_entries(documents, "contexts", "context"))
 
 
 @contextmanager
-def _name_files(files: list[Path]) -> Iterator[None]:
-    """Add the names of the files to an InvalidError."""
+def _read(files: list[Path]) -> Iterator[list[Object]]:
+    """Yield the documents of kubeconfigs; add the names of the files to an InvalidError."""
     try:
-        yield
+        yield [_document(path) for path in files]
     except InvalidError as error:
         raise InvalidError(f"{os.pathsep.join(map(str, files))}: {error.detail}") from None
 
 
-def _kubeconfigs(settings: Settings, environ: Mapping[str, str]) -> list[Path]:
+def _kubeconfigs(settings: Settings) -> list[Path]:
     if settings.kubeconfig:
         return _existing(settings.kubeconfig, "kubeconfig")
-    if environ.get("KUBECONFIG"):
-        return _existing(environ["KUBECONFIG"], "KUBECONFIG")
+    if paths := os.environ.get("KUBECONFIG"):
+        return _existing(paths, "KUBECONFIG")
     default = Path("~/.kube/config").expanduser()
     return [default] if default.is_file() else []
 
@@ -146,8 +141,8 @@ def _existing(paths: str, source: str) -> list[Path]:
 
 def _from_kubeconfig(configuration: Configuration, files: list[Path], context: str | None) -> None:
     named = os.pathsep.join(map(str, files))
-    with _name_files(files):
-        name, cluster = _select([_document(path) for path in files], context)
+    with _read(files) as documents:
+        name, cluster = _select(documents, context)
     try:
         load_kube_config(config_file=named, context=name, client_configuration=configuration)
     except MALFORMED as error:
@@ -162,25 +157,25 @@ def _from_kubeconfig(configuration: Configuration, files: list[Path], context: s
         configuration.proxy = None
 
 
-def _select(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the context's name and its cluster entry."""
+def _select(documents: list[Object], context: str | None) -> tuple[str, Object]:
+    """Return the context's name and its cluster entry; None selects the current context."""
     name, entry = _context(documents, context)
     cluster = _entries(documents, "clusters", "cluster").get(str(entry.get("cluster")))
     if cluster is None:
-        raise InvalidError(f"context {name!r} names no cluster that is in the file")
+        raise InvalidError(f"context {name!r} names no cluster of the file")
     server = str(cluster.get("server"))
     if not server.startswith(("http://", "https://")) or not _host(server):
-        raise InvalidError(f"the cluster of context {name!r} has no http(s):// address as server")
+        raise InvalidError(f"the server of context {name!r} is not an http(s):// URL")
     return name, cluster
 
 
-def _context(documents: list[dict[str, Any]], context: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the context's name and its entry; those of the current context for None."""
+def _context(documents: list[Object], context: str | None) -> tuple[str, Object]:
+    """Return the context's name and its entry; None selects the current context."""
     known = _entries(documents, "contexts", "context")
-    # As kubectl does: the first file with a current context counts.
+    # As in kubectl, the first file with a current context counts.
     current = (str(found) for doc in documents if (found := doc.get("current-context")))
     name = context or next(current, None)
-    choose = f"choose one with --context: {', '.join(known) or 'there is none'}"
+    choose = f"choose one with --context: {', '.join(known) or 'the file has none'}"
     if not name:
         raise InvalidError(f"no current context; {choose}")
     if name not in known:
@@ -188,26 +183,25 @@ def _context(documents: list[dict[str, Any]], context: str | None) -> tuple[str,
     return name, known[name]
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path) -> Object:
     try:
         document = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise InvalidError(f"cannot be read: {error.strerror}") from error
     except yaml.YAMLError:
-        # Not chained: the message of the error quotes the file.
+        # Not chained: the error's message quotes the file.
         raise InvalidError("is not YAML") from None
     if not isinstance(document, dict):
-        raise InvalidError("is empty or no kubeconfig")
+        raise InvalidError("is empty or not a kubeconfig")
     return document
 
 
-def _entries(documents: list[dict[str, Any]], plural: str, kind: str) -> dict[str, dict[str, Any]]:
-    """Return the entries by name; the first one of a name counts."""
-    found: dict[str, dict[str, Any]] = {}
+def _entries(documents: list[Object], plural: str, kind: str) -> dict[str, Object]:
+    """Return the entries by name; of several with the same name, the first counts."""
+    found: dict[str, Object] = {}
     for document in documents:
-        entries = document.get(plural)
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, dict) and isinstance(entry.get(kind), dict):
+        for entry in items(document, plural):
+            if isinstance(entry.get(kind), dict):
                 found.setdefault(str(entry.get("name")), entry[kind])
     return found
 
