@@ -1,7 +1,7 @@
 """Informer: a cache of all objects of one kind, kept up to date by a list and a watch.
 
-Why not kubernetes.informer of the official client: it lists and watches again without back-off,
-does not notice a half-open connection, and has no custom objects.
+The informer of the official client retries without back-off, does not notice a half-open
+connection, and does not support custom resources.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sparktest.backoff import Backoff
-from sparktest.controller.object_cache import Entry, ObjectCache, entry_of, key_of
+from sparktest.controller.object_cache import Entry, ObjectCache, make_entry
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster, Resource, WatchStream
 from sparktest.kube.fields import Object
@@ -25,11 +25,11 @@ T = TypeVar("T")
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """When an informer tries again.
+    """Retry delays and the duration of watches.
 
     Attributes:
-        backoff: delays after failures in a row.
-        reset_seconds: a failure later than this after the last one is the first of a row.
+        backoff: delays after consecutive failures.
+        reset_seconds: without a failure for this time, the back-off starts again.
         not_installed_seconds: between two attempts to list a kind that is not installed.
         watch_seconds: shortest and longest duration of a watch.
     """
@@ -43,20 +43,17 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 class Informer(Generic[T]):
     """Caches the objects of a resource and reports every change.
 
-    A thread of its own lists, watches, resumes the watch, and lists again where it must; only
-    `stop` ends it.
+    Its thread lists, watches, resumes the watch, and lists again where necessary, until `stop`.
 
     Args:
-        parse: returns the value that is cached for an object; frozen, as threads share it.
+        parse: returns the value that is cached for an object; immutable, since threads share it.
         on_change: called in the informer's thread after the cache has changed, with the new
-            value or with the last known one of a deleted object. Must not block.
+            value, or with the last known value of a deleted object. Must not block.
 
     Attributes:
-        synced: set once the first list is complete (or the kind is known not to be installed).
+        synced: set when the first list is complete, or the kind is known not to be installed.
         installed: False while the cluster does not have this kind: the CRD is missing.
         problem: why the informer cannot list or watch; None while it can.
-        malformed: the number of objects that were skipped because they have no usable name.
-        errors: the number of errors in the thread.
     """
 
     def __init__(
@@ -67,14 +64,12 @@ class Informer(Generic[T]):
         parse: Callable[[Object], T],
         namespace: str | None = None,
         label_selector: str | None = None,
-        on_change: Callable[[T], None] = lambda _: None,
+        on_change: Callable[[T], None],
         timings: Timings | None = None,
     ) -> None:
         self.synced = threading.Event()
         self.installed = True
         self.problem: str | None = None
-        self.malformed = 0
-        self.errors = 0
         self._cluster = cluster
         self._resource = resource
         self._namespace = namespace
@@ -91,19 +86,19 @@ class Informer(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread; `synced` is set when the cache is filled."""
+        """Start the thread."""
         self._thread.start()
 
-    def stop(self, timeout: float = 5.0) -> None:
+    def stop(self) -> None:
         """End the thread; the cache stays readable."""
         self._stopped.set()
         if stream := self._stream:
             stream.close()
         if self._thread.is_alive():
-            self._thread.join(timeout)
+            self._thread.join(5.0)
 
     def get(self, namespace: str, name: str) -> T | None:
-        """Return the object as last seen; None where there is none."""
+        """Return the object as last seen, or None."""
         entry = self._cache.get((namespace, name))
         return entry.value if entry else None
 
@@ -112,10 +107,9 @@ class Informer(Generic[T]):
         return [entry.value for entry in self._cache.items()]
 
     def put(self, obj: Object) -> None:
-        """Cache the answer to a write, if it is newer: the next reconcile sees its own write.
+        """Cache the response to a write, if it is newer: the next reconcile sees its own write.
 
-        Does not call on_change: the caller knows. The watch brings the same version later and
-        changes nothing.
+        Does not call on_change, and neither does the event that the watch sends later.
         """
         entry = self._entry(obj)
         if entry is not None:
@@ -128,7 +122,7 @@ class Informer(Generic[T]):
         while not self._stopped.is_set():
             try:
                 wait = self._list_and_watch()
-            except Exception as error:  # noqa: BLE001 - the thread must outlive whatever comes
+            except Exception as error:  # noqa: BLE001 - the thread must survive every error
                 if self._stopped.is_set():
                     return
                 now = time.monotonic()
@@ -138,7 +132,7 @@ class Informer(Generic[T]):
             self._stopped.wait(wait)
 
     def _list_and_watch(self) -> float:
-        """List unless the watch can be resumed, then watch; return the seconds to wait after it."""
+        """List unless the watch can be resumed, then watch; return the seconds to wait then."""
         try:
             if not self._listed:
                 self._list()
@@ -178,7 +172,7 @@ class Informer(Generic[T]):
             for event in stream:
                 events += 1
                 self._apply(event.type, event.object)
-        # A server that ends every watch at once must not be called in a tight loop.
+        # Do not call a server that ends every watch at once in a tight loop.
         ended_at_once = not events and time.monotonic() - began < 1.0
         return self._timings.backoff.first if ended_at_once else 0.0
 
@@ -193,19 +187,15 @@ class Informer(Generic[T]):
             self._notify(changed)
 
     def _entry(self, obj: Any) -> Entry[T] | None:
-        """Return the entry of an object; count an object without a usable name, return None."""
-        key = key_of(obj)
-        if key is not None:
-            return entry_of(obj, key, self._parse(obj))
-        self.malformed += 1
-        log.warning("malformed object skipped resource=%s", self._resource.plural)
-        return None
+        entry = make_entry(obj, self._parse)
+        if entry is None:
+            log.warning("malformed object skipped resource=%s", self._resource.plural)
+        return entry
 
     def _notify(self, entry: Entry[T]) -> None:
         try:
             self._on_change(entry.value)
         except Exception:
-            self.errors += 1
             log.exception("on_change failed resource=%s", self._resource.plural)
 
     def _not_installed(self) -> None:
@@ -220,7 +210,6 @@ class Informer(Generic[T]):
             self._notify(entry)
 
     def _failed(self, error: Exception, failures: int) -> float:
-        self.errors += 1
         if isinstance(error, GoneError) or not isinstance(error, SparkTestError):
             self._listed = False
         if isinstance(error, SparkTestError):

@@ -1,16 +1,17 @@
 """ObjectCache: the objects of one kind by name; no older version replaces a newer one."""
 
 import threading
+from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sparktest.kube.fields import Object
+from sparktest.kube.fields import Object, mapping, text
 
 NamespacedName = tuple[str, str]
 T = TypeVar("T")
 
 
 class Entry(NamedTuple, Generic[T]):
-    """A cached object: its identity, its version, and the value that was parsed from it."""
+    """A cached object: its identity, its version, and the value parsed from it."""
 
     key: NamespacedName
     uid: str
@@ -18,26 +19,21 @@ class Entry(NamedTuple, Generic[T]):
     value: T
 
 
-def key_of(obj: Any) -> NamespacedName | None:
-    """Return namespace ("" where the kind has none) and name; None without a usable name."""
-    metadata = obj.get("metadata") if isinstance(obj, dict) else None
-    if not isinstance(metadata, dict):
+def make_entry(obj: Any, parse: Callable[[Object], T]) -> Entry[T] | None:
+    """Return the entry of an object; None without a usable name.
+
+    The namespace is "" for a kind without namespaces.
+    """
+    metadata = mapping(obj, "metadata")
+    name, namespace = text(metadata, "name"), metadata.get("namespace", "")
+    if not name or not isinstance(namespace, str):
         return None
-    name, namespace = metadata.get("name"), metadata.get("namespace", "")
-    if isinstance(name, str) and name and isinstance(namespace, str):
-        return namespace, name
-    return None
-
-
-def entry_of(obj: Object, key: NamespacedName, value: T) -> Entry[T]:
-    """Return the entry of an object with this key."""
-    metadata = obj["metadata"]
     version = _number(metadata.get("resourceVersion"))
-    return Entry(key, str(metadata.get("uid") or ""), version, value)
+    return Entry((namespace, name), text(metadata, "uid"), version, parse(obj))
 
 
 class ObjectCache(Generic[T]):
-    """The state of a list and the watch that follows it; threads may share it.
+    """The objects of a list, changed by the watch that follows it; threads may share it.
 
     Attributes:
         version: the resourceVersion up to which all changes have been seen.
@@ -49,7 +45,7 @@ class ObjectCache(Generic[T]):
         self.version = ""
 
     def get(self, key: NamespacedName) -> Entry[T] | None:
-        """Return the object; None where there is none."""
+        """Return the object, or None."""
         return self._entries.get(key)
 
     def items(self) -> list[Entry[T]]:
@@ -58,10 +54,10 @@ class ObjectCache(Generic[T]):
             return list(self._entries.values())
 
     def put(self, entry: Entry[T]) -> bool:
-        """Cache the answer to a write; return False if it is not newer than what is cached.
+        """Cache the response to a write; return False if it is not newer than the cached object.
 
-        An object that is not cached although all changes up to its version have been seen was
-        deleted since: caching it would bring it back.
+        If all changes up to its version have been seen and it is not cached, it has been deleted
+        since then, and is not cached again.
         """
         with self._lock:
             old = self._entries.get(entry.key)
@@ -72,7 +68,7 @@ class ObjectCache(Generic[T]):
             return True
 
     def apply(self, entry: Entry[T], *, deleted: bool) -> list[Entry[T]]:
-        """Apply an event of the watch and advance `version`; return changes as `replace` does."""
+        """Apply an event of the watch; return the changes as `replace` does."""
         with self._lock:
             if entry.version:
                 self.version = str(entry.version)
@@ -86,10 +82,11 @@ class ObjectCache(Generic[T]):
             return [] if self._entries.pop(entry.key, None) is None else [entry]
 
     def replace(self, entries: list[Entry[T]], version: str) -> list[Entry[T]]:
-        """Replace all objects by a list; return the new, the changed and the deleted ones.
+        """Replace all objects by a list; return the new, changed and deleted ones.
 
-        Of a deleted object that is its last known state. One that was deleted and created again
-        under its name is returned in both states. What was put after the list was read stays.
+        A deleted object is returned in its last known state. An object that was deleted and
+        created again is returned in both states. An object that was put after the list was read
+        stays.
         """
         listed = {entry.key: entry for entry in entries}
         changed: list[Entry[T]] = []
@@ -109,14 +106,12 @@ class ObjectCache(Generic[T]):
         return changed
 
     def advance(self, bookmark: Object) -> None:
-        """Advance `version` to that of a bookmark."""
-        metadata = bookmark.get("metadata")
-        if isinstance(metadata, dict):
-            with self._lock:
-                self.version = metadata.get("resourceVersion") or self.version
+        """Advance `version` to the version of a bookmark."""
+        with self._lock:
+            self.version = text(mapping(bookmark, "metadata"), "resourceVersion") or self.version
 
 
 def _number(version: Any) -> int:
-    # Versions of one kind are integers that grow, for every storage Kubernetes has ever had and
-    # by promise since 1.35.
+    # The versions of one kind are growing integers: guaranteed since Kubernetes 1.35, and true
+    # for all its storages before.
     return int(version) if isinstance(version, str) and version.isdecimal() else 0

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from sparktest.controller.object_cache import Entry, ObjectCache, entry_of, key_of
+from sparktest.controller.object_cache import Entry, ObjectCache, make_entry
 
 
 def obj(name: str, version: int, uid: str = "u") -> Entry[str]:
@@ -82,10 +82,11 @@ def test_a_deletion_is_reported_once(cache: ObjectCache[str]) -> None:
     ],
 )
 def test_the_key_is_namespace_and_name(value: Any, key: tuple[str, str] | None) -> None:
-    assert key_of(value) == key
+    entry = make_entry(value, dict)
+    assert (entry.key if entry else None) == key
 
 
-def test_an_entry_has_the_identity_of_its_object() -> None:
-    given = {"metadata": {"uid": "u", "resourceVersion": "7"}}
-    assert entry_of(given, ("ns", "a"), "value") == Entry(("ns", "a"), "u", 7, "value")
-    assert entry_of({"metadata": {"resourceVersion": "x"}}, ("", "a"), 1).version == 0
+@pytest.mark.parametrize(("given", "version"), [("7", 7), ("x", 0), (7, 0), (None, 0)])
+def test_an_entry_has_uid_version_and_value_of_its_object(given: Any, version: int) -> None:
+    obj = {"metadata": {"name": "a", "uid": "u", "resourceVersion": given}}
+    assert make_entry(obj, len) == Entry(("", "a"), "u", version, 1)
