@@ -1,4 +1,4 @@
-"""ApiRunPoller: polls the API for unfinished runs, and knows whether the API can be reached."""
+"""ApiRunPoller: polls the API for unfinished runs and tracks whether the API can be reached."""
 
 import logging
 import random
@@ -23,7 +23,7 @@ UNFINISHED = tuple(status.value for status in Status if not status.final)
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """When to poll. The short back-off notices an API that is back within 5 seconds."""
+    """Polling intervals. The short back-off detects within 5 seconds that the API is back."""
 
     poll_seconds: float = 1.0
     sweep_seconds: float = 300.0
@@ -31,19 +31,19 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiRunPoller:
-    """Polls in one thread; to the API, these requests are also the controller's heartbeat.
+    """Polls in one thread; the API takes these requests as the controller's heartbeat.
 
     Args:
         cluster: the uid of this cluster; runs of other clusters are ignored.
         namespaces: runs of other namespaces are ignored; empty means all namespaces.
-        on_key: called with the key of every run that changed or has to be reconciled again.
+        on_key: called with the key of every run that changed or must be reconciled again.
         on_sweep: called after a sweep, at most once in `sweep_seconds`.
-        clock: returns the time now.
+        clock: returns the current time.
         monotonic: returns monotonic seconds.
 
     Attributes:
-        api_error: why the API cannot be reached; None while it answers.
-        api_down_since: the time of the first failure in a row; None while the API answers.
+        api_error: why the API cannot be reached; None while it can.
+        api_down_since: when the API became unreachable; None while it can be reached.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ApiRunPoller:
         cluster: str,
         namespaces: Collection[str],
         on_key: Callable[[Key], None],
-        on_sweep: Callable[[], None] = lambda: None,
+        on_sweep: Callable[[], None],
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
         timings: Timings | None = None,
@@ -87,13 +87,13 @@ class ApiRunPoller:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, if it was started."""
+        """End the thread if it was started."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
 
     def defer_until_api_up(self, key: Key) -> None:
-        """Reconcile the key when the API can be reached again; at once if it can be now."""
+        """Reconcile the key when the API can be reached; at once if it can be reached now."""
         with self._lock:
             if self.api_error is not None:
                 self._deferred.add(key)
@@ -101,7 +101,7 @@ class ApiRunPoller:
         self._on_key(key)
 
     def step(self) -> None:
-        """Make the next request, and hand on the runs that changed."""
+        """Make the next request and report the keys of the runs that changed."""
         request = self._poller.next_request(self._monotonic(), self._known_ids)
         try:
             self._received(request, self._page(request))
@@ -134,12 +134,12 @@ class ApiRunPoller:
         missing = self._poller.received(request, page, now)
         if not request.sweep or page.next is not None:
             return
-        # They have ended or were deleted: find out which.
+        # The missing runs have ended or were deleted.
         for key, run in self._run_states.unfinished().items():
             if run.id in missing:
                 self._run_states.verify_exists(key)
                 self._on_key(key)
-        # A sweep follows every failure; what is done after one is too much for that.
+        # A sweep follows every failure, which is too often for on_sweep.
         if now - self._on_sweep_at >= self._timings.sweep_seconds:
             self._on_sweep_at = now
             self._on_sweep()

@@ -1,4 +1,4 @@
-"""The controller as a program: creates its parts, starts them and stops them in order."""
+"""The controller's program: creates its parts, starts them, and stops them in order."""
 
 import contextlib
 import logging
@@ -73,19 +73,19 @@ class Controller:
         self._workers = Workers(self._queue, reconciler.reconcile, WORKERS)
 
     def run(self, stopping: threading.Event) -> None:
-        """Reconcile until `stopping` is set, then finish the keys that workers have."""
+        """Reconcile until `stopping` is set, then let the workers finish their keys."""
         self._caches.start()
         while not stopping.is_set() and not self._caches.synced(1.0):
             for problem in self._caches.problems():
                 log.warning("caches not synced error=%s", problem)
-        # Not before the caches have synced: a TestRun that has not been seen yet would look like
-        # one that is gone, and the first poll tells the API that this controller is ready.
+        # Only after the caches have synced: a TestRun that is not cached yet would look deleted,
+        # and the first poll shows the API that this controller is ready.
         self._workers.start()
         log.info("controller started workers=%d", WORKERS)
         if not stopping.is_set():
             self._api_run_poller.start()
-        # With a timeout: a signal that the kernel delivers to a thread that is just starting
-        # wakes no main thread that waits without one.
+        # With a timeout: a signal that the kernel delivers to a thread that is just starting does
+        # not wake a main thread that waits without one.
         while not stopping.wait(1.0):
             pass
         log.info("controller stopping")
@@ -96,7 +96,7 @@ class Controller:
         log.info("controller stopped drained=%s", drained)
 
     def _audit(self) -> None:
-        """Verify the runs of finished Jobs: no event reports that such a run was deleted."""
+        """Verify that the runs of finished Jobs exist: no event reports their deletion."""
         for job in self._caches.jobs():
             if job.is_finished:
                 key = (job.namespace, job.name)
@@ -109,27 +109,25 @@ def run(settings: Settings) -> int:
 
     Raises:
         InvalidError: there is no usable Kubernetes configuration.
-        ForbiddenError: the cluster is a dev cluster, and there is no token.
+        ForbiddenError: the cluster is a dev cluster and there is no token.
     """
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     require_devcluster_token(settings)
-    cluster = Cluster.connect(settings, workers=WORKERS)
-    with _stopped_by_signals() as stopping:
-        uid = _uid(cluster, stopping)
+    connected = contextlib.closing(Cluster.connect(settings, workers=WORKERS))
+    with connected as cluster, _stopped_by_signals() as stopping:
+        uid = _wait_for_uid(cluster, stopping)
         if uid is None:
             return 0
-        client = ApiClient(settings.backend_url, settings.token, cluster=uid)
-        log.info("controller starting cluster=%s host=%s api=%s", uid, cluster.host, client.url)
-        with client:
+        with ApiClient(settings.backend_url, settings.token, cluster=uid) as client:
+            log.info("controller starting cluster=%s host=%s api=%s", uid, cluster.host, client.url)
             Controller(settings, cluster, client).run(stopping)
-    cluster.close()
     return 0
 
 
-def _uid(cluster: Cluster, stopping: threading.Event) -> str | None:
-    """Return the cluster's uid, waiting until it can be reached; None when stopped meanwhile."""
+def _wait_for_uid(cluster: Cluster, stopping: threading.Event) -> str | None:
+    """Wait until the cluster can be reached, and return its uid; None if stopped before."""
     while True:
         try:
             return cluster.uid()

@@ -13,19 +13,13 @@ log = logging.getLogger(__name__)
 
 
 class Workers:
-    """The threads that share one queue; a key that fails is retried, whatever the error.
+    """Threads that share one queue; a key is retried after any error.
 
     Args:
-        reconcile: called with each key; may raise anything.
-
-    Attributes:
-        failed: the number of retries after an error of the cluster or the API.
-        broken: the number of retries after any other error: a bug.
+        reconcile: called with each key; may raise any exception.
     """
 
     def __init__(self, queue: WorkQueue[Key], reconcile: Callable[[Key], None], count: int) -> None:
-        self.failed = 0
-        self.broken = 0
         self._queue = queue
         self._reconcile = reconcile
         self._threads = [
@@ -39,7 +33,7 @@ class Workers:
             thread.start()
 
     def drain(self, seconds: float) -> bool:
-        """Take no more keys; return False if those under way did not finish in time."""
+        """Take no more keys; return False if the workers did not finish in time."""
         self._queue.close()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
@@ -51,18 +45,16 @@ class Workers:
             try:
                 self._reconcile(key)
             except SparkTestError as error:
-                self.failed += 1
-                wait = self._queue.retry(key, at_least=error.retry_after or 0.0)
+                delay = self._queue.retry(key, at_least=error.retry_after or 0.0)
                 log.warning(
                     "reconcile failed key=%s/%s error=%s retry_seconds=%.1f",
                     *key,
                     error.detail,
-                    wait,
+                    delay,
                 )
             except Exception:
-                self.broken += 1
-                wait = self._queue.retry(key)
-                log.exception("reconcile failed key=%s/%s retry_seconds=%.1f", *key, wait)
+                delay = self._queue.retry(key)
+                log.exception("reconcile failed key=%s/%s retry_seconds=%.1f", *key, delay)
             else:
                 self._queue.forget(key)
             finally:

@@ -1,4 +1,4 @@
-"""WorkQueue: keys to reconcile; each waits at most once, and no two workers have the same."""
+"""WorkQueue: the keys to reconcile, each queued at most once and given to one worker at a time."""
 
 import heapq
 import random
@@ -11,15 +11,14 @@ from typing import Generic, TypeVar
 from sparktest.backoff import Backoff
 
 K = TypeVar("K", bound=Hashable)
-# A conflict is retried at once, an unreachable cluster or API twice a minute.
+# Retry a conflict at once, and an unreachable cluster or API twice a minute.
 BACKOFF = Backoff(first=0.05, cap=30.0)
 
 
 class WorkQueue(Generic[K]):
-    """A queue without duplicates; all methods may be called by any thread.
+    """A queue without duplicates, like client-go's; all methods may be called by any thread.
 
-    A key that is added while a worker has it waits until that worker calls `done`, and is then
-    returned once more, however often it was added.
+    A key that is added while a worker has it is returned once more after the worker calls `done`.
 
     Args:
         clock: returns monotonic seconds.
@@ -51,12 +50,12 @@ class WorkQueue(Generic[K]):
             return len(self._ready)
 
     def add(self, key: K) -> None:
-        """Add the key, to be reconciled now."""
+        """Add the key now."""
         with self._changed:
             self._add(key)
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Add the key after this time; of several times the earliest counts."""
+        """Add the key after this time; if called repeatedly, the earliest time counts."""
         with self._changed:
             if seconds <= 0:
                 self._add(key)
@@ -70,9 +69,9 @@ class WorkQueue(Generic[K]):
             self._changed.notify()
 
     def get(self) -> K | None:
-        """Wait for a key and return it; None once the queue is closed.
+        """Wait for a key and return it; return None when the queue is closed.
 
-        No other caller gets the same key until `done` was called.
+        No other caller gets the same key before `done` is called.
         """
         with self._changed:
             while not self._closed:
@@ -86,7 +85,7 @@ class WorkQueue(Generic[K]):
             return None
 
     def done(self, key: K) -> None:
-        """Release the key; if it was added meanwhile, it is queued again."""
+        """Release the key; queue it again if it was added meanwhile."""
         with self._changed:
             self._working.discard(key)
             if key in self._dirty:
@@ -94,10 +93,7 @@ class WorkQueue(Generic[K]):
                 self._changed.notify()
 
     def retry(self, key: K, *, at_least: float = 0.0) -> float:
-        """Add the key after its back-off; return the seconds until then.
-
-        `at_least`: the seconds that the server asked to wait (Retry-After).
-        """
+        """Add the key after its back-off, at least after `at_least` seconds; return the delay."""
         with self._changed:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
@@ -111,7 +107,7 @@ class WorkQueue(Generic[K]):
             self._failures.pop(key, None)
 
     def close(self) -> None:
-        """Close the queue: every `get` returns None, and nothing is added."""
+        """Close the queue: every `get` returns None, and no key is added."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -125,7 +121,7 @@ class WorkQueue(Generic[K]):
             self._changed.notify()
 
     def _promote(self) -> float | None:
-        """Queue the keys that are due; return the seconds until the next one, None for none."""
+        """Queue the keys that are due; return the seconds until the next one, or None."""
         now = self._clock()
         while self._later:
             due, _, key = self._later[0]

@@ -111,11 +111,11 @@ def test_the_uid_of_an_unreachable_cluster_is_requested_until_it_answers(
                 raise answer
             return answer
 
-    assert app._uid(cast("Cluster", Slow()), threading.Event()) == "here"
+    assert app._wait_for_uid(cast("Cluster", Slow()), threading.Event()) == "here"
     answers[:] = [UnavailableError("unreachable")]
     stopping = threading.Event()
     stopping.set()
-    assert app._uid(cast("Cluster", Slow()), stopping) is None
+    assert app._wait_for_uid(cast("Cluster", Slow()), stopping) is None
 
 
 @pytest.mark.parametrize("number", app.SIGNALS)
