@@ -1,21 +1,21 @@
-"""Buffer: a bounded pipe between the thread that reads a log and the one that uploads it."""
+"""Buffer: a bounded pipe from the thread that reads a log to the thread that uploads it."""
 
 import threading
 import time
 
-# Bytes that are handed on together, and bytes at which the writer has to wait.
+# The reader waits for CHUNK_BYTES, but at most FLUSH_SECONDS from the first byte on.
 CHUNK_BYTES = 2**18
-MAX_BYTES = 2**21
-# After this, fewer than CHUNK_BYTES are handed on as well.
 FLUSH_SECONDS = 0.5
+# The writer waits when the buffer has this many bytes.
+MAX_BYTES = 2**21
 
 
 class Buffer:
     """A bounded pipe of bytes for one writer and one reader.
 
     Attributes:
-        incomplete_reason: why the bytes are not the whole log, known once `take` returned b"";
-            None where they are.
+        incomplete_reason: why the log is incomplete, set when `take` returns b""; None if it is
+            complete.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class Buffer:
         self._closed = False
 
     def wait_for_space(self, seconds: float) -> bool:
-        """Wait while the buffer is full; return False when it still is after that time."""
+        """Wait while the buffer is full; return False if it is still full after this time."""
         with self._changed:
             if self._is_full():
                 self._changed.wait(seconds)
             return not self._is_full()
 
     def put(self, data: bytes) -> bool:
-        """Append the bytes, however full the buffer is; return False once the reader is gone."""
+        """Append the bytes, even to a full buffer; return False when the reader is gone."""
         with self._changed:
             if data and not self._closed:
                 self._first_put_at = self._first_put_at if self._parts else time.monotonic()
@@ -46,17 +46,14 @@ class Buffer:
             return not self._closed
 
     def end(self, incomplete_reason: str | None) -> None:
-        """Announce that no more bytes come, and why the log is not complete (None: it is)."""
+        """Mark the end of the log, with the reason why it is incomplete (None if complete)."""
         with self._changed:
             self._ended = True
             self.incomplete_reason = incomplete_reason
             self._changed.notify_all()
 
     def take(self) -> bytes:
-        """Return all bytes; b"" at the end.
-
-        Waits for CHUNK_BYTES, but at most FLUSH_SECONDS from the first byte on.
-        """
+        """Wait for bytes and return all of them; return b"" at the end."""
         with self._changed:
             while not self._ended and self._size < CHUNK_BYTES:
                 wait = None
@@ -71,7 +68,7 @@ class Buffer:
             return taken
 
     def close(self) -> None:
-        """Announce that the reader is gone, so that the writer stops."""
+        """Mark the reader as gone, so that the writer stops."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""LogCollector: stores the logs of pods in the API, each from its first byte to its last."""
+"""LogCollector: stores the complete logs of pods in the API."""
 
 import logging
 import threading
@@ -17,32 +17,33 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.jobs import CONTAINER
 from sparktest.kube.views import PodView
 
 log = logging.getLogger(__name__)
 
-# How often a reader that waits for space in the buffer looks for a rotated log.
+# How often a reader that waits for space in the buffer checks for a rotated log.
 FULL_BUFFER_SECONDS = 1.0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The most logs that are collected at once: of running tests, and of tests that have ended."""
+    """How many logs are collected at once.
+
+    Attributes:
+        followers: logs of running tests.
+        fetchers: logs of tests that have ended.
+    """
 
     followers: int = 64
     fetchers: int = 8
 
 
 class LogCollector:
-    """Collects each log in threads of its own; all methods may be called by any thread.
-
-    A test for which no thread is free is followed when another log is done; if it has ended by
-    then, its log is fetched.
+    """Collects logs in threads, two for each log; any thread may call its methods.
 
     Args:
         state: returns the state of the pod with this namespace and name.
-        on_key: called in one of the log's threads with a key whose log is done, or can be
-            followed now because another one is done.
+        on_key: called in such a thread with a key whose log is done, or whose test can be
+            followed now because another log is done.
     """
 
     def __init__(
@@ -72,9 +73,9 @@ class LogCollector:
         self._fetchers = ThreadPoolExecutor(self._limits.fetchers, "log-fetch")
 
     def follow(self, key: Key, run_id: str, pod: PodView) -> bool:
-        """Collect the pod's log, unless that is under way or done already.
+        """Start to collect the pod's log, unless it is being collected or done already.
 
-        Returns False when too many running tests are followed, and after `stop`.
+        Returns False if too many running tests are followed, and after `stop`.
         """
         with self._lock:
             if key in self._logs:
@@ -102,23 +103,23 @@ class LogCollector:
             return key in self._logs and self._logs[key] is None
 
     def log(self, key: Key) -> Log | None:
-        """Return what the API has of the log; None until the log is done."""
+        """Return the state of the log in the API; None until the log is done."""
         with self._lock:
             return self._logs.get(key)
 
     def forget(self, key: Key) -> None:
-        """Drop the state of a log that is done: its run is over."""
+        """Drop the state of a log that is done."""
         with self._lock:
             self._waiting.pop(key, None)
             if self._logs.get(key) is not None:
                 del self._logs[key]
 
     def stop(self) -> None:
-        """Start no more logs and end those under way; the next controller resumes them."""
+        """Start no more logs and stop the others; the next controller resumes them."""
         self._stopping.set()
         self._fetchers.shutdown(wait=False, cancel_futures=True)
 
-    # --- in the log's own threads ----------------------------------------------------------------
+    # --- in the threads of a log -----------------------------------------------------------------
 
     def _follow(self, key: Key, run_id: str, pod: str) -> None:
         try:
@@ -159,11 +160,7 @@ class LogCollector:
             state=lambda: self._state(namespace, pod),
         )
         target = LogUploader(
-            self._client,
-            run_id,
-            CONTAINER,
-            stopping=self._stopping,
-            backoff=self._upload_backoff,
+            self._client, run_id, stopping=self._stopping, backoff=self._upload_backoff
         )
         buffer = Buffer()
         threading.Thread(target=_read, args=(source, buffer), name="log-read", daemon=True).start()
@@ -171,7 +168,7 @@ class LogCollector:
 
 
 def _read(source: LogStream, buffer: Buffer) -> None:
-    """Read the log into the buffer; while the buffer is full, the kubelet waits."""
+    """Read the log into the buffer; the kubelet waits while the buffer is full."""
     incomplete_reason = None
     try:
         for chunk in source.chunks():

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 
-# The kubelet writes one before every line when timestamps are requested.
+# The timestamp that the kubelet writes before every line on request.
 STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d) ")
 STAMPS = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ", re.MULTILINE)
-# What is left of a timestamp when a stream breaks inside it.
+# The part of a timestamp that remains when a stream breaks inside it.
 CUT_STAMP = re.compile(rb"[0-9TZ:.+-]*")
-# A line longer than this many bytes is handed on before its end has come.
+# A line of at least this many bytes is returned before its end has arrived.
 LONG_LINE = 2**16
 # The length of a timestamp up to its second.
 SECOND_LENGTH = 19
@@ -16,28 +16,28 @@ GAP = b"[sparktest] part of the log is missing here: it was rotated away before 
 
 
 class LogCursor:
-    """A position in a log; turns chunks with timestamps into text without, and moves on.
+    """A position in a log; removes the timestamps of chunks and advances past them.
 
-    The position is the timestamp of the last line and the number of text bytes read of lines
-    with that timestamp: exact even where many lines share one.
+    The position is the timestamp of the last line, and the number of text bytes read from all
+    lines with this timestamp: it is exact even if many lines share a timestamp.
 
     Attributes:
         gaps: how often part of the log was missing; a line in the text marks each gap.
-        rotated: the stream has continued into a file that has a stream of its own.
+        rotated: the stream has continued into a file that has its own stream.
     """
 
     def __init__(self) -> None:
         self.gaps = 0
         self.rotated = False
-        # The beginning of a line whose end has not come yet.
+        # The beginning of a line whose end has not arrived yet.
         self._partial = b""
-        # True inside a line: of the stream, and of the text that was returned.
+        # True inside a line: of the stream, and of the returned text.
         self._in_line = False
         self._in_text_line = False
         self._stamp = b""
         self._taken = 0
-        # While catching up: bytes still to skip, the timestamp of the line that the stream is
-        # in, and lines that may turn out to be new.
+        # While catching up: the bytes still to skip, the timestamp of the current line, and the
+        # lines that may be new.
         self._to_skip: int | None = None
         self._current_stamp = b""
         self._unconfirmed: list[bytes] = []
@@ -54,11 +54,11 @@ class LogCursor:
         return (found[1] + found[2]).decode() if found else None
 
     def resume(self) -> None:
-        """Expect the next chunk from a new stream, opened with `since`."""
+        """Expect the next chunk from a new stream that was opened with `since`."""
         self._begin(self._taken if self._stamp else None)
 
     def next_file(self, *, complete: bool) -> bytes:
-        """Return the rest of the last file; the next chunk is the beginning of the next file.
+        """Return the rest of the last file; expect the beginning of the next file.
 
         `complete`: the last file has been read to its end.
         """
@@ -69,9 +69,9 @@ class LogCursor:
         return rest if complete or self.gaps > gaps else rest + self._returned(self._mark_gap())
 
     def feed(self, data: bytes, next_files: Sequence[bytes] = ()) -> bytes:
-        """Return the text of the chunk that is new, up to the beginning of another file.
+        """Return the new text of the chunk, up to the beginning of another file.
 
-        `next_files`: the first timestamps of the files that have streams of their own, in order.
+        `next_files`: the first timestamps of the files that have their own streams, in order.
         """
         data = self._partial + data
         cut = data.rfind(b"\n") + 1
@@ -83,7 +83,7 @@ class LogCursor:
         return self._returned(self._new_text(whole))
 
     def finish(self) -> bytes:
-        """Return the rest once a stream has ended: an unterminated line, or unconfirmed lines."""
+        """Return the rest after the end of a stream: an unterminated line or unconfirmed lines."""
         rest, self._partial = self._partial, b""
         if not self._in_line and CUT_STAMP.fullmatch(rest):
             rest = b""
@@ -106,15 +106,15 @@ class LogCursor:
         return self._strip_stamps(whole) if self._to_skip is None else self._catch_up(whole)
 
     def _before_rotation(self, whole: bytes, next_files: Sequence[bytes]) -> bytes:
-        """Return the lines up to the first one of another file.
+        """Return the lines before the first line of another file.
 
-        The kubelet continues from an old file into the newest one by itself when it learns of
-        the rotation in time. The newest would be read twice, and those in between not at all.
+        If the kubelet notices a rotation in time, it continues from the old file into the newest
+        one. The newest would be read twice, and the files in between not at all.
         """
         ends = [at for stamp in next_files if (at := _line_at(whole, stamp)) is not None]
         last = STAMP.match(whole, whole.rfind(b"\n", 0, len(whole) - 1) + 1)
         if not ends and last and last[1] > _second(next_files[0]):
-            # None of these files, but a newer one: its lines are a whole second later.
+            # The lines of a newer file, which is not open: they are at least a second later.
             limit = _second(next_files[0])
             ends = [next(at.start() for at in STAMPS.finditer(whole) if _second(at[0]) > limit)]
         if not ends:
@@ -145,7 +145,7 @@ class LogCursor:
         self._taken += sum(len(text) for text in same_stamp.findall(whole))
 
     def _catch_up(self, whole: bytes) -> bytes:
-        """Return the text behind the position, once that has been found."""
+        """Return the text after the position, once the position has been found."""
         lines = _lines(whole)
         for number, line in enumerate(lines):
             text = line
@@ -159,10 +159,10 @@ class LogCursor:
                 if self._to_skip is None:
                     return fresh + self._strip_rest(lines[number + 1 :])
             elif _second(self._current_stamp) >= _second(self._stamp):
-                # Within one second stdout and stderr may come in any order.
+                # Within a second, lines of stdout and stderr may come in any order.
                 self._unconfirmed.append(line)
                 if _second(self._current_stamp) > _second(self._stamp):
-                    # A whole second later and no sign of the position: it was rotated away.
+                    # A whole second later without the position: it was rotated away.
                     return self._mark_gap() + self._strip_rest(lines[number + 1 :])
         return b""
 
@@ -198,7 +198,7 @@ def _line_at(whole: bytes, stamp: bytes) -> int | None:
 
 
 def _lines(whole: bytes) -> list[bytes]:
-    # bytes.splitlines also splits at \r, which a progress bar is full of.
+    # bytes.splitlines also splits at \r, which progress bars use.
     parts = whole.split(b"\n")
     lines = [part + b"\n" for part in parts[:-1]]
     return [*lines, parts[-1]] if parts[-1] else lines

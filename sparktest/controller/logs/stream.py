@@ -1,10 +1,10 @@
 """LogStream: reads the whole log of a container, across broken streams and rotated files.
 
-The kubelet rotates the log of a container every 10 MiB and serves only the newest file. A reader
-that lags behind stays on the old file and never learns of the new one. So while much is coming,
-LogStream checks for a new file and opens a stream on each: an open stream keeps its file readable.
-Where the kubelet learns of a rotation in time, it continues a stream into the new file by itself;
-what it sends of a file that has a stream of its own is ignored.
+The kubelet rotates the log of a container every 10 MiB and serves only the newest file. The
+stream of a reader that lags behind ends with the old file. So while much data arrives, LogStream
+checks for a new file and opens a stream for each: an open stream keeps its file readable. If the
+kubelet notices a rotation in time, it continues the stream into the new file; LogStream ignores
+the part of a file that has its own stream.
 """
 
 import logging
@@ -36,14 +36,14 @@ class PodState(StrEnum):
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """Intervals and limits of reading a log.
+    """Intervals and limits for reading a log.
 
     Attributes:
-        unreachable_seconds: how long a kubelet may be unreachable after the pod has ended.
-        end_seconds: how long after the end of its log a container may still count as running.
+        unreachable_seconds: how long the kubelet of a pod that has ended may be unreachable.
+        end_seconds: how long a container may still count as running after the end of its log.
         rotation_seconds: between two checks for a new file.
-        rotation_bytes: how much has to come within `rotation_seconds` for such a check.
-        max_rotated: how many rotated files are kept open.
+        rotation_bytes: the bytes within `rotation_seconds` that cause such a check.
+        max_rotated: the number of rotated files that are kept open.
     """
 
     unreachable_seconds: float = 300.0
@@ -58,7 +58,7 @@ class LogStream:
     """Reads the log of one container; used by one thread.
 
     Attributes:
-        incomplete_reason: after the end, why the log is not complete; None where it is.
+        incomplete_reason: after the end, why the log is incomplete; None if it is complete.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class LogStream:
         self._failing_since: float | None = None
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the text as it comes, until the log ends or no more of it can be read.
+        """Yield the text as it arrives, until the log ends or cannot be read further.
 
-        The caller calls `open_rotated` after each chunk.
+        Call `open_rotated` after each chunk.
         """
         try:
             while not self._stopping.is_set():
@@ -116,7 +116,7 @@ class LogStream:
             self.incomplete_reason = "LogRotated"
 
     def open_rotated(self) -> None:
-        """Open the next file of the log, if it is time to check for one and there is one."""
+        """Check for another file of the log if a check is due, and open it."""
         now = time.monotonic()
         if now - self._checked_at < self._timings.rotation_seconds:
             return
@@ -134,7 +134,7 @@ class LogStream:
             stream = stack.enter_context(self._open(None))
             first = _first_chunk(stream)
             stamp = _stamp(first)
-            # A file that begins no later than the cursor is the one that is being read.
+            # A file that does not begin after the cursor is the current one.
             if stamp <= max(self._newest_stamp, self._cursor.stamp):
                 return
             stack.pop_all()
@@ -174,20 +174,20 @@ class LogStream:
         )
 
     def _has_next(self) -> bool:
-        """Return True if the log of an ended container goes on in a file that is not open yet.
+        """Return True if the log of an ended container continues in a file that is not open yet.
 
-        The kubelet ends the stream on an old file without a word about the new one.
+        The end of a stream does not show if there is a newer file.
         """
         if self._bytes < self._timings.rotation_bytes:
             return False
         try:
             self._open_next()
-        except NotFoundError:  # the pod is gone: all that was open has been read
+        except NotFoundError:  # the pod is gone, and all open files have been read
             return False
         return bool(self._rotated)
 
     def _has_ended(self) -> bool:
-        """Return True once the container has ended, which is known a little after its log did."""
+        """Return True if the container has ended, which is known shortly after its log ends."""
         deadline = time.monotonic() + self._timings.end_seconds
         while self._state() is PodState.RUNNING:
             if time.monotonic() > deadline or self._stopping.wait(0.05):
@@ -199,7 +199,7 @@ class LogStream:
         if isinstance(error, NotFoundError):
             self.incomplete_reason = "PodDeleted"
         elif state is PodState.RUNNING:
-            # A silent test looks like a silent kubelet: try again for both.
+            # A silent test looks like an unreachable kubelet: retry both.
             self._failing_since = None
         elif isinstance(error, InvalidError):
             self.incomplete_reason = "NoLog"
@@ -216,7 +216,7 @@ class LogStream:
 
 
 def _first_chunk(stream: ByteStream) -> bytes:
-    """Return the first chunk, with its whole timestamp; empty where there is none."""
+    """Return the first chunk with its whole timestamp; b"" if the stream is empty."""
     first = next(stream, b"")
     while first and CUT_STAMP.fullmatch(first) and (more := next(stream, b"")):
         first += more

@@ -1,4 +1,4 @@
-"""LogUploader: stores a log in the API, each byte once, even where two controllers store it."""
+"""LogUploader: stores each byte of a log once, even if two controllers store the same log."""
 
 import logging
 import random
@@ -17,26 +17,27 @@ from sparktest.errors import (
     SparkTestError,
     UnauthorizedError,
 )
+from sparktest.kube.jobs import CONTAINER
 
 log = logging.getLogger(__name__)
 
 MAX_CHUNK_BYTES = 2**18
-# Bytes at the end of what is stored that are compared before anything is appended.
+# The last stored bytes, which are compared before anything is appended.
 OVERLAP_BYTES = 2**12
 MAX_GAPS = 3
 BACKOFF = Backoff(first=0.2, cap=5.0)
 
 
 class StoppedError(Exception):
-    """The controller stops; the next one resumes from what is stored."""
+    """Error for an upload that a stopping controller leaves to the next one."""
 
 
 class LogUploader:
-    """Appends one log to what the API has of it; used by one thread.
+    """Appends one log to its stored part; used by one thread.
 
-    It is given the log from its first byte on. What the API has already (a controller before
-    this one stored it) is skipped, after its beginning and its end were compared: where they
-    differ, the log was rotated since, and a line in the stored log says that bytes are missing.
+    It receives the log from the first byte on, and skips the part that an earlier controller
+    stored after comparing its beginning and end. If they differ, the log has been rotated since
+    then, and a line in the stored log marks the missing bytes.
 
     Attributes:
         stored: the number of bytes that the API has.
@@ -47,7 +48,6 @@ class LogUploader:
         self,
         client: ApiClient,
         run_id: str,
-        container: str,
         *,
         stopping: Event,
         backoff: Backoff = BACKOFF,
@@ -56,15 +56,13 @@ class LogUploader:
         self.gaps = 0
         self._client = client
         self._run_id = run_id
-        self._container = container
         self._stopping = stopping
         self._backoff = backoff
-        self._rng = random.Random()  # noqa: S311 - jitter is no secret
         self._rng = random.Random()  # noqa: S311 - jitter is no secret
         self._offset = 0
 
     def store(self, buffer: Buffer) -> Log:
-        """Store all that comes through the buffer; return what the API has of the log then.
+        """Store the log that the buffer delivers; return its state in the API.
 
         Raises:
             StoppedError: the controller stops.
@@ -87,7 +85,7 @@ class LogUploader:
 
         Raises:
             StoppedError: the controller stops.
-            SparkTestError: the API rejects them, and would reject them again.
+            SparkTestError: the API rejects them permanently.
         """
         while data:
             data = data[self._skip(data) :]
@@ -101,21 +99,18 @@ class LogUploader:
         return Log(state=state, reason=incomplete_reason, bytes=self.stored)
 
     def _skip(self, data: bytes) -> int:
-        """Skip the bytes that are stored and need no comparison; return their number."""
+        """Skip the stored bytes that need no comparison; return their number."""
         if self._offset == 0:
             return 0
-        skipped = min(self.stored - OVERLAP_BYTES - self._offset, len(data))
-        if skipped <= 0:
-            return 0
+        skipped = max(0, min(self.stored - OVERLAP_BYTES - self._offset, len(data)))
         self._offset += skipped
         return skipped
 
     def _send(self, data: bytes) -> bytes:
-        """Send a chunk, or the part of it that is stored already; return what is left to send."""
+        """Send a chunk, or only its stored part to compare it; return what is left to send."""
+        rest = b""
         if self._offset < self.stored:
             data, rest = data[: self.stored - self._offset], data[self.stored - self._offset :]
-        else:
-            rest = b""
         try:
             self.stored = max(self._append_with_retry(data), self._offset + len(data))
         except OffsetError as error:
@@ -124,10 +119,10 @@ class LogUploader:
         return rest
 
     def _resolve(self, data: bytes, error: OffsetError) -> bytes:
-        """Return what to send after an OffsetError: the same bytes in two parts, or a gap.
+        """Return what to send after an OffsetError: the same bytes, to be split, or a gap.
 
-        The API accepts bytes that it has already if they are the same. So a rejected chunk
-        reaches beyond the end of what is stored, or differs from it.
+        The API accepts the bytes that it already has. So a rejected chunk extends beyond the end
+        of the stored log, or differs from it.
         """
         other_writer = error.stored != self.stored
         self.stored = error.stored
@@ -136,7 +131,7 @@ class LogUploader:
         self.gaps += 1
         if self.gaps > MAX_GAPS:
             raise error
-        log.warning("log does not continue what is stored run_id=%s", self._run_id)
+        log.warning("log does not continue the stored log run_id=%s", self._run_id)
         self._offset = self.stored
         return GAP + data
 
@@ -144,16 +139,13 @@ class LogUploader:
         failures = 0
         while True:
             try:
-                return self._client.append_log(self._run_id, self._container, self._offset, data)
-            except (UnauthorizedError, ForbiddenError) as error:
-                # A token that is being rotated, a proxy in front of the API: as reports do, a log
-                # waits for that to pass. Giving up would lose a log that the pod still has.
-                retry_after = error.retry_after
+                return self._client.append_log(self._run_id, CONTAINER, self._offset, data)
             except SparkTestError as error:
-                if not error.retryable:
+                # Like reports, a log waits until a rotated token or a proxy in front of the API
+                # works again: giving up would lose a log that the pod still has.
+                if not (error.retryable or isinstance(error, UnauthorizedError | ForbiddenError)):
                     raise
-                retry_after = error.retry_after
-            delay = max(self._backoff.delay(failures, self._rng), retry_after or 0.0)
+                delay = max(self._backoff.delay(failures, self._rng), error.retry_after or 0.0)
             if self._stopping.wait(delay):
                 raise StoppedError
             failures += 1
