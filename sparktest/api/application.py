@@ -33,9 +33,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.url_map.merge_slashes = False
     database = open_store(app, settings.database_url)
     app.extensions["sparktest"] = AppContext(settings, database, clock)
-    auth.install(app)
+    app.before_request(auth.check_request)
     app.before_request(_record_heartbeat)
-    parsing.install(app)
+    app.after_request(parsing.warn_unknown_fields)
     _register_routes(app)
     problems.install(app)
     return app

@@ -5,7 +5,7 @@ import hmac
 import ipaddress
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import request
 
 from sparktest.api.context import app_context
 from sparktest.errors import ForbiddenError, UnauthorizedError
@@ -14,12 +14,7 @@ OPEN_PATHS = frozenset({"/livez", "/readyz", "/api/health"})
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def install(app: Flask) -> None:
-    """Check every request before all other handlers."""
-    app.before_request(check)
-
-
-def check() -> None:
+def check_request() -> None:
     """Check the token, the Host and the Origin of the request.
 
     Raises:
@@ -28,11 +23,11 @@ def check() -> None:
             Host other than localhost.
     """
     if request.method not in READ_METHODS:
-        _refuse_foreign_page()
+        _refuse_cross_site()
     token = app_context().settings.token
     if not token:
         _refuse_foreign_host()
-    elif request.path not in OPEN_PATHS and not _has(token):
+    elif request.path not in OPEN_PATHS and not _is_sent(token):
         raise UnauthorizedError(
             "a valid token is needed: send Authorization: Bearer <token>; "
             "our programs read it from SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE"
@@ -49,7 +44,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _has(token: str) -> bool:
+def _is_sent(token: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     # Digests have equal length: the comparison reveals nothing, not even the length of the token.
     same = hmac.compare_digest(_digest(given.strip()), _digest(token))
@@ -62,27 +57,21 @@ def _digest(text: str) -> bytes:
 
 def _refuse_foreign_host() -> None:
     # DNS rebinding: evil.example can resolve to 127.0.0.1, but its page cannot change the Host.
-    if not is_loopback(_host(f"//{request.host}")):
+    try:
+        host = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        host = ""
+    if not is_loopback(host):
         raise ForbiddenError(
             "without a token this API answers only as localhost; "
             "set SPARKTEST_TOKEN on both sides to use another name"
         )
 
 
-def _refuse_foreign_page() -> None:
+def _refuse_cross_site() -> None:
     origin = request.headers.get("Origin")
-    foreign = origin is not None and origin.lower() not in _own_origins(request.host.lower())
+    host = request.host.lower()
+    # Only a proxy in front of the API knows which scheme the client used.
+    foreign = origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}")
     if foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise ForbiddenError("cross-site requests that change something are refused")
-
-
-def _own_origins(host: str) -> tuple[str, ...]:
-    # Only a proxy in front of the API knows which scheme the client used.
-    return f"http://{host}", f"https://{host}"
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

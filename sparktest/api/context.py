@@ -39,7 +39,7 @@ class AppContext:
     )
     # Set when the process is about to end: log streams are cut instead of delaying it.
     closing: threading.Event = field(default_factory=threading.Event)
-    _recorded: dict[str, float] = field(default_factory=dict)
+    _next_heartbeat: dict[str, float] = field(default_factory=dict)
     _cluster: "Cluster | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,11 +64,9 @@ class AppContext:
     def should_record_heartbeat(self, cluster: str) -> bool:
         """Return True when the last recorded heartbeat of this cluster is old enough."""
         now = time.monotonic()
-        if now - self._recorded.get(cluster, -HEARTBEAT_INTERVAL_SECONDS) < (
-            HEARTBEAT_INTERVAL_SECONDS
-        ):
+        if now < self._next_heartbeat.get(cluster, now):
             return False
-        self._recorded[cluster] = now
+        self._next_heartbeat[cluster] = now + HEARTBEAT_INTERVAL_SECONDS
         return True
 
 

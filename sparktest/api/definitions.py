@@ -19,10 +19,10 @@ from sparktest.api.specs import MAX_NAME
 from sparktest.api.store import definitions as store
 from sparktest.api.store.engine import Row
 from sparktest.domain import Definition, Run
-from sparktest.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
+from sparktest.errors import InvalidError, NotFoundError, PreconditionError
 from sparktest.merge_patch import merge_patch
 
-# Columns of a definition of which nothing is given.
+# The columns of an empty definition.
 EMPTY: dict[str, Any] = {
     field.name: field.default_factory() if field.default is msgspec.NODEFAULT else field.default
     for field in msgspec.structs.fields(Definition)
@@ -75,7 +75,7 @@ def get_definition(definition_id: Any) -> Response:
 @blueprint.arguments(DefinitionInputSchema)
 @blueprint.response(200, Definition)
 def replace_definition(payload: dict[str, Any], definition_id: Any) -> Response:
-    """Replace a definition; fields that the body does not have become empty."""
+    """Replace a definition; fields that are missing from the body become empty."""
     with app_context().store.writing() as connection:
         definition = _locked(connection, definition_id)
         return _respond(_replace(connection, definition, payload))
@@ -102,8 +102,7 @@ def delete_definition(definition_id: Any) -> Response:
     with app_context().store.writing() as connection:
         definition = _locked(connection, definition_id)
         _check_version(definition)
-        if not store.remove(connection, definition["id"], definition["version"]):
-            raise _concurrent_change()
+        store.remove(connection, definition["id"])
     return no_content()
 
 
@@ -125,9 +124,9 @@ def _replace(connection: Connection, definition: Row, payload: dict[str, Any]) -
     _check_version(definition)
     columns = EMPTY | payload
     _check_executor(connection, columns)
-    if not store.replace(connection, definition["id"], definition["version"], columns):
-        raise _concurrent_change()
-    return {**definition, **columns, "version": definition["version"] + 1}
+    columns["version"] = definition["version"] + 1
+    store.change(connection, definition["id"], columns)
+    return {**definition, **columns}
 
 
 def _locked(connection: Connection, definition_id: Any) -> Row:
@@ -151,10 +150,6 @@ def _check_version(definition: Row) -> None:
         raise PreconditionError(
             f"the definition now has version {definition['version']}; read it again"
         )
-
-
-def _concurrent_change() -> ConflictError:
-    return ConflictError("another request changed the definition at the same time; try again")
 
 
 def _etag(definition: Row) -> str:

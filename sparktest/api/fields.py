@@ -68,20 +68,6 @@ class KubernetesSchema(Schema):
         return {self.fields[key].data_key or key: value for key, value in data.items()}
 
 
-class StrictInteger(fields.Integer):
-    """A JSON number without a fraction; a text that looks like one is refused."""
-
-    def __init__(self, **kw: Any) -> None:
-        super().__init__(strict=True, **kw)
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
-    ) -> Any:
-        if isinstance(value, str):
-            raise self.make_error("invalid", input=value)
-        return super()._deserialize(value, attr, data, **kw)
-
-
 class Id(fields.String):
     """A UUID with dashes, loaded in lower case."""
 
@@ -167,9 +153,9 @@ def commands(**kw: Any) -> fields.List[str]:
     return texts(65_536, 1000, **kw)
 
 
-def seconds(minimum: int, **kw: Any) -> StrictInteger:
+def seconds(minimum: int, **kw: Any) -> fields.Integer:
     """Return a field for seconds, at most what Kubernetes accepts."""
-    return StrictInteger(validate=Range(minimum, MAX_SECONDS), **kw)
+    return fields.Integer(strict=True, validate=Range(minimum, MAX_SECONDS), **kw)
 
 
 def env(**kw: Any) -> fields.Dict:

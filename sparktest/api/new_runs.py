@@ -78,23 +78,17 @@ def register(
     Raises:
         GoneError: the run of this object was deleted.
     """
-    cluster, ref = payload["cluster"], payload["k8s_ref"]
-    known = runs.find_testrun(connection, cluster, ref["uid"])
-    if known is None:
-        _refuse_removed(connection, cluster, ref["uid"])
+    cluster, uid = payload["cluster"], payload["k8s_ref"]["uid"]
+    if run_id := runs.find_testrun(connection, cluster, uid):
+        return run_id, False
+    if not runs.is_testrun_removed(connection, cluster, uid):
         row = _testrun_row(connection, payload, settings, now)
         if runs.add(connection, row):
             return row["id"], True
-        known = runs.find_testrun(connection, cluster, ref["uid"])
-    if known is None:
-        _refuse_removed(connection, cluster, ref["uid"])
-        raise ConflictError("this TestRun is being registered and deleted at once; try again")
-    return known, False
-
-
-def _refuse_removed(connection: Connection, cluster: str, uid: str) -> None:
-    if runs.is_testrun_removed(connection, cluster, uid):
-        raise GoneError("the run of this TestRun was deleted; create the TestRun again to run it")
+        # A concurrent request has registered the object.
+        if run_id := runs.find_testrun(connection, cluster, uid):
+            return run_id, False
+    raise GoneError("the run of this TestRun was deleted; create the TestRun again to run it")
 
 
 def _testrun_row(

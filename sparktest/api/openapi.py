@@ -9,10 +9,9 @@ import msgspec
 from flask import Response, request
 
 from sparktest.api import problems
-from sparktest.api.parsing import Parser, pointer
+from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
 from sparktest.domain import Definition, Run
-from sparktest.errors import FieldError, InvalidError
 
 REFERENCE = "#/components/schemas/{name}"
 
@@ -111,12 +110,8 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
 def _without_query(view: View) -> View:
     @wraps(view)
     def check(*args: Any, **kwargs: Any) -> Response:
-        unknown: list[FieldError] = [
-            {"pointer": pointer([name]), "detail": "Unknown field."} for name in request.args
-        ]
-        if unknown:
-            detail = "; ".join(f"{error['pointer']}: {error['detail']}" for error in unknown)
-            raise InvalidError(detail, errors=unknown)
+        if request.args:
+            raise invalid({name: ["Unknown field."] for name in request.args})
         return view(*args, **kwargs)
 
     return cast(View, check)

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import marshmallow as ma
 import msgspec
-from flask import Flask, Request, Response, g
+from flask import Request, Response, g
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.exceptions import UnsupportedMediaType
@@ -42,13 +42,8 @@ class Parser(FlaskParser):
     ) -> NoReturn:
         """Raise one error with all field errors."""
         # The only key is the location: json or query.
-        trees = list(error.messages.values()) if isinstance(error.messages, dict) else []
-        raise invalid(trees) from error
-
-
-def install(app: Flask) -> None:
-    """Add a warning about ignored fields to every response."""
-    app.after_request(_warn_unknown_fields)
+        (messages,) = cast("dict[str, Any]", error.messages).values()
+        raise invalid(messages) from error
 
 
 def read_json(req: Request, *, replace: bool = False) -> dict[str, Any]:
@@ -106,12 +101,12 @@ def load(schema: ma.Schema, data: Any) -> dict[str, Any]:
     try:
         return dict(schema.load(data, unknown=ma.EXCLUDE))
     except ma.ValidationError as error:
-        raise invalid([error.messages]) from error
+        raise invalid(error.messages) from error
 
 
-def invalid(trees: list[Any]) -> InvalidError:
-    """Return the error for all messages in marshmallow's trees of errors."""
-    errors = [found for tree in trees for found in field_errors(tree)]
+def invalid(messages: Any) -> InvalidError:
+    """Return the error with all field errors of marshmallow's tree of messages."""
+    errors = list(field_errors(messages))
     detail = "; ".join(f"{at['pointer']}: {at['detail']}".lstrip(": ") for at in errors)
     return InvalidError(detail, errors=errors)
 
@@ -173,15 +168,13 @@ def pointer(path: Any) -> str:
     return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in path)
 
 
-def _warn_unknown_fields(response: Response) -> Response:
+def warn_unknown_fields(response: Response) -> Response:
+    """Add a Warning header that names the ignored fields of the request."""
     unknown: list[str] = g.get("unknown_fields", [])
     if unknown:
         names = ", ".join(name[:64] for name in unknown[:MAX_FIELDS_IN_WARNING])
-        more = (
-            ""
-            if len(unknown) <= MAX_FIELDS_IN_WARNING
-            else f" and {len(unknown) - MAX_FIELDS_IN_WARNING} more"
-        )
+        others = len(unknown) - MAX_FIELDS_IN_WARNING
+        more = f" and {others} more" if others > 0 else ""
         # json.dumps quotes any name as ASCII.
         text = json.dumps(f"unknown fields were ignored: {names}{more}")
         response.headers.add("Warning", f"299 - {text}")

@@ -43,28 +43,24 @@ def encode_problem(status: int, title: str, detail: str, **extra: Any) -> bytes:
 
 
 def problem(
-    status: int,
-    title: str,
-    detail: str,
-    extra: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str] | None = None,
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **extra: Any
 ) -> Response:
     """Return a problem as a response."""
-    body = encode_problem(status, title, detail, **(extra or {}))
+    body = encode_problem(status, title, detail, **extra)
     return Response(body, status, headers, mimetype=MIMETYPE)
 
 
 def from_error(error: SparkTestError) -> Response:
     """Return an error of SparkTest as a problem."""
-    extra: dict[str, Any] = {"errors": error.errors} if error.errors else {}
-    if isinstance(error, OffsetError):
-        extra["stored"] = error.stored
     headers = {}
     if error.retryable or error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after or 1))
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = 'Bearer realm="sparktest"'
-    return problem(error.status, error.title, error.detail, extra, headers)
+    stored = error.stored if isinstance(error, OffsetError) else None
+    return problem(
+        error.status, error.title, error.detail, headers, errors=error.errors, stored=stored
+    )
 
 
 def from_http(error: HTTPException) -> Response:
@@ -80,7 +76,7 @@ def from_http(error: HTTPException) -> Response:
         detail = f"there is nothing at {request.path}"
     if status == 405:
         detail = f"{request.method} is not possible at {request.path}"
-    return problem(status, error.name.capitalize(), detail, headers=kept)
+    return problem(status, error.name.capitalize(), detail, kept)
 
 
 def handle_unexpected(error: Exception) -> Response:

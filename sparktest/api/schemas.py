@@ -10,8 +10,6 @@ from sparktest.api import fields as our
 from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
 from sparktest.domain import FailureClass, LogState, Origin, Status
 
-STATUSES = [status.value for status in Status]
-ORIGINS = [origin.value for origin in Origin]
 # These give privileges to a pod, so an API run may not set them; a definition may.
 PRIVILEGED = ("env_from", "service_account_name", "image_pull_secrets")
 
@@ -93,7 +91,7 @@ class RunCreateSchema(OverridesSchema):
 
     definition_id = our.Id()
     definition_name = our.name()
-    origin = fields.String(validate=OneOf(ORIGINS), load_default=Origin.API.value)
+    origin = fields.String(validate=OneOf(list(Origin)), load_default=Origin.API.value)
     k8s_ref = fields.Nested(TestRunRefSchema)
     cluster = our.text(128, 1)
 
@@ -144,8 +142,8 @@ class DefinitionQuerySchema(PageSchema):
 class RunQuerySchema(PageSchema):
     """Filters of runs. A filter given twice matches either value; labels must all match."""
 
-    status = fields.List(fields.String(validate=OneOf(STATUSES)))
-    origin = fields.List(fields.String(validate=OneOf(ORIGINS)))
+    status = fields.List(fields.String(validate=OneOf(list(Status))))
+    origin = fields.List(fields.String(validate=OneOf(list(Origin))))
     namespace = fields.List(our.text(63))
     cluster = fields.List(our.text(128))
     definition_id = fields.List(our.Id())
@@ -161,7 +159,7 @@ class ReportedFailureSchema(our.Schema):
     class_ = fields.String(data_key="class", required=True, validate=OneOf(list(FailureClass)))
     reason = fields.String(required=True)
     message = fields.String(load_default="")
-    exit_code = our.StrictInteger(validate=Range(-(2**31), 2**31))
+    exit_code = fields.Integer(strict=True, validate=Range(-(2**31), 2**31))
 
 
 class ReportedLogSchema(our.Schema):
@@ -169,7 +167,7 @@ class ReportedLogSchema(our.Schema):
 
     state = fields.String(required=True, validate=OneOf(list(LogState)))
     reason = fields.String()
-    bytes = our.StrictInteger()
+    bytes = fields.Integer(strict=True)
 
 
 class ReportSchema(our.Schema):
@@ -177,7 +175,7 @@ class ReportSchema(our.Schema):
 
     replace_nul = True
 
-    status = fields.String(required=True, validate=OneOf(STATUSES))
+    status = fields.String(required=True, validate=OneOf(list(Status)))
     status_reason = fields.String()
     status_message = fields.String()
     job_uid = our.text(128, 1)

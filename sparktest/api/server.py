@@ -15,7 +15,7 @@ from sparktest.api import create_app, problems
 from sparktest.api.auth import is_loopback
 from sparktest.api.context import MAX_STREAMS
 from sparktest.api.store import migrate
-from sparktest.api.store.engine import parse_url
+from sparktest.api.store.engine import is_sqlite, parse_url
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
 from sparktest.settings import Settings
 
@@ -125,11 +125,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        sqlite = parse_url(self._settings.database_url).get_backend_name() == "sqlite"
         options: dict[str, Any] = {
             "bind": [self._bind],
             # Only one process can write to SQLite at a time: a second one would only wait.
-            "workers": 1 if sqlite else 2,
+            "workers": 1 if is_sqlite(parse_url(self._settings.database_url)) else 2,
             "worker_class": _Worker,
             "threads": REQUEST_THREADS + MAX_STREAMS,
             "worker_tmp_dir": str(HEARTBEAT) if HEARTBEAT.is_dir() else None,

@@ -101,8 +101,7 @@ def upgrade(**flags: Any) -> None:
     from sparktest.api.store import migrate
 
     with infra_errors():
-        migrate.upgrade(settings.database_url)
-        click.echo(migrate.current(settings.database_url))
+        click.echo(migrate.upgrade(settings.database_url))
 
 
 @db.command("current")

@@ -52,23 +52,12 @@ def add(connection: Connection, definition: Mapping[str, Any]) -> None:
     connection.execute(insert(DefinitionRow).values(**definition))
 
 
-def replace(
-    connection: Connection, definition_id: str, version: int, columns: Mapping[str, Any]
-) -> bool:
-    """Set the columns and the next version; return False when the version is another one."""
-    changed = connection.execute(
-        update(DefinitionRow)
-        .where(DefinitionRow.id == definition_id, DefinitionRow.version == version)
-        .values(**columns, version=version + 1)
-    )
-    return changed.rowcount == 1
+def change(connection: Connection, definition_id: str, columns: Mapping[str, Any]) -> None:
+    """Set columns of the definition, which the caller has locked."""
+    query = update(DefinitionRow).where(DefinitionRow.id == definition_id)
+    connection.execute(query.values(**columns))
 
 
-def remove(connection: Connection, definition_id: str, version: int) -> bool:
-    """Delete the definition; return False when the version is another one."""
-    removed = connection.execute(
-        delete(DefinitionRow).where(
-            DefinitionRow.id == definition_id, DefinitionRow.version == version
-        )
-    )
-    return removed.rowcount == 1
+def remove(connection: Connection, definition_id: str) -> None:
+    """Delete the definition, which the caller has locked."""
+    connection.execute(delete(DefinitionRow).where(DefinitionRow.id == definition_id))

@@ -128,11 +128,16 @@ def parse_url(database_url: str) -> URL:
         raise InvalidError(_url_error("it cannot be read")) from error
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise InvalidError(_url_error(f"{url.get_backend_name()} is not supported"))
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise InvalidError(_url_error("a database in memory forgets every run; name a file"))
-    if url.get_backend_name() == "sqlite":
-        url = url.set(database=str(Path(url.database or "").expanduser().absolute()))
+    if is_sqlite(url):
+        if url.database in (None, "", ":memory:"):
+            raise InvalidError(_url_error("a database in memory forgets every run; name a file"))
+        url = url.set(database=str(Path(url.database).expanduser().absolute()))
     return url
+
+
+def is_sqlite(url: URL) -> bool:
+    """Return True for a URL of SQLite, False for PostgreSQL."""
+    return url.get_backend_name() == "sqlite"
 
 
 def engine_options(url: URL) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def engine_options(url: URL) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": POOL_TIMEOUT_SECONDS,
     }
-    if url.get_backend_name() == "postgresql":
+    if not is_sqlite(url):
         # Keep the options of the URL (a search_path, for example): these would replace them.
         given = f"{url.query.get('options', '')} "
         options["connect_args"] = {
@@ -180,7 +185,7 @@ def ensure_sqlite_file(url: URL) -> None:
     Raises:
         InvalidError: the path cannot be written.
     """
-    if url.get_backend_name() != "sqlite":
+    if not is_sqlite(url):
         return
     path = Path(url.database or "")
     try:

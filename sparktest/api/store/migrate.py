@@ -11,7 +11,6 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
@@ -19,6 +18,7 @@ from sqlalchemy.exc import DatabaseError
 from sparktest.api.store.engine import (
     WRITES,
     ensure_sqlite_file,
+    is_sqlite,
     listen,
     map_db_errors,
     missing_driver_as_error,
@@ -33,8 +33,8 @@ LOCK = 7_201_116_320
 def upgrade(database_url: str, revision: str = "head") -> str:
     """Run all migrations up to `revision`; return the revision that the database then has.
 
-    Of two processes at once, the second waits and finds nothing to do. A migration that fails
-    leaves the database as it was.
+    Of two processes at once, the second waits and finds nothing to do. A failed migration
+    changes nothing.
 
     Raises:
         InvalidError: the URL is wrong, its path cannot be written, a driver is missing, or the
@@ -52,16 +52,10 @@ def downgrade(database_url: str, revision: str) -> str:
 def current(database_url: str) -> str:
     """Return the revision of the database, empty where it has none; create nothing."""
     url = parse_url(database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+    if is_sqlite(url) and not Path(url.database or "").exists():
         return ""
     with _map_errors(), _engine(url) as engine, engine.connect() as connection:
         return _revision(connection)
-
-
-def head() -> str:
-    """Return the newest revision that this installation has migrations for."""
-    with _config() as config:
-        return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
 def _migrate(database_url: str, step: Callable[[Config, str], None], revision: str) -> str:
@@ -69,7 +63,7 @@ def _migrate(database_url: str, step: Callable[[Config, str], None], revision: s
     ensure_sqlite_file(url)
     with _map_errors(), _exclusive(url), _engine(url) as engine, engine.connect() as connection:
         with connection.begin(), _config() as config:
-            if not _sqlite(url):
+            if not is_sqlite(url):
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             config.attributes["connection"] = connection
             step(config, revision)
@@ -87,7 +81,7 @@ def _engine(url: URL) -> Iterator[Engine]:
     with missing_driver_as_error():
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     listen(engine)
-    if _sqlite(url):
+    if is_sqlite(url):
         event.listen(engine, "connect", _set_up_migration)
     yield engine.execution_options(**{WRITES: True})
     engine.dispose()
@@ -119,7 +113,7 @@ def _exclusive(url: URL) -> Iterator[None]:
     and fails at once when two processes try. The lock is on the directory, because closing the
     database file itself would drop SQLite's own locks on it.
     """
-    if not _sqlite(url):
+    if not is_sqlite(url):
         yield
         return
     folder = os.open(Path(url.database or "").parent, os.O_RDONLY)
@@ -153,7 +147,3 @@ def _config() -> Iterator[Config]:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         yield config
-
-
-def _sqlite(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite"
