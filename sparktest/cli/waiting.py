@@ -65,6 +65,14 @@ def report_outcome(run: Run) -> Exit:
     return outcome_code(run.status.value, run.failure.class_.value if run.failure else None)
 
 
+def progress_text(run: Run) -> str:
+    """Return the status of a run that has not ended, and what it waits for."""
+    text = f"{run.name} {run.status.value}"
+    if run.status_reason:
+        text += f": {run.status_reason}"
+    return f"{text}: {run.status_message}" if run.status_message else text
+
+
 def wait_for_run(client: ApiClient, run: Run, condition: Callable[[Run], bool] = has_ended) -> Run:
     """Wait until the run meets the condition, and return it; print its progress."""
     try:
@@ -72,7 +80,7 @@ def wait_for_run(client: ApiClient, run: Run, condition: Callable[[Run], bool] =
             run,
             refresh=lambda known: client.get_run(known.id),
             condition=condition,
-            progress=lambda known: "" if known.status.final else _progress(known),
+            progress=lambda known: "" if known.status.final else progress_text(known),
         )
     except KeyboardInterrupt:
         warn(f"{run.name} continues; see: sparktest wait {run.id}, sparktest cancel {run.id}")
@@ -128,10 +136,3 @@ def retry(call: Callable[[], T]) -> T:
 def retry_delay(failures: int) -> float:
     """Return the seconds to wait after this many earlier failures."""
     return BACKOFF.delay(failures, _RNG)
-
-
-def _progress(run: Run) -> str:
-    text = f"{run.name} {run.status.value}"
-    if run.status_reason:
-        text += f": {run.status_reason}"
-    return f"{text}: {run.status_message}" if run.status_message else text

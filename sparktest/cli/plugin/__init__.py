@@ -21,7 +21,7 @@ COMMANDS = {
             "show:describe",
             "Show all fields of TestRuns, their Events, and commands for what to do next.",
         ),
-        ("list", "show:list_", "List TestRuns, newest first, or those of these names."),
+        ("list", "show:list_", "List TestRuns, newest first, or only the named ones."),
         ("logs", "logs:logs", "Print the log of a TestRun's pod."),
         ("run", "start:run", "Create a TestRun and print its name."),
         ("wait", "waiting:wait", "Wait until TestRuns have ended."),
@@ -36,7 +36,7 @@ COMMANDS = {
 def program() -> None:
     """Start, follow and stop TestRuns in the current context and namespace of kubectl.
 
-    It talks to the cluster only. Stored logs and history are in SparkTest: see sparktest --help.
+    The commands talk to the cluster only. For stored logs and history see sparktest --help.
     """
 
 

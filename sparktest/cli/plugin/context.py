@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparktest import kubectl
 from sparktest.cli.exits import Exit, ExitError, infra_errors
-from sparktest.cli.plugin.testrun import Object, TestRun
+from sparktest.cli.plugin.testrun import TestRun, parse_testrun
 from sparktest.errors import NotFoundError
+from sparktest.kube.fields import Object
 from sparktest.kube.resources import TESTRUNS
 from sparktest.sanitize import clean
 from sparktest.settings import Settings
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 
 class KubeContext(NamedTuple):
-    """A cluster and a namespace in it; every object that it returns is safe to show.
+    """A cluster and a namespace in it; all that it returns is safe to show.
 
     `target`: the options that chose the cluster, for commands to paste.
+
+    Its requests raise ExitError when the cluster does not have the TestRun CRD.
     """
 
     cluster: "Cluster"
@@ -27,36 +30,51 @@ class KubeContext(NamedTuple):
     target: kubectl.Target = kubectl.CURRENT
 
     def testrun(self, name: str) -> TestRun:
-        """Return the TestRun of this name.
+        """Return the TestRun of this name."""
+        found = self._request(lambda: self.cluster.get(TESTRUNS, self.namespace, name))
+        return parse_testrun(found)
+
+    def refresh(self, known: TestRun) -> TestRun:
+        """Return the TestRun as it is now.
 
         Raises:
-            ExitError: the cluster has no TestRuns at all.
+            ExitError: it was deleted, even if another one was created with its name.
         """
-        return TestRun(self.call(lambda: self.cluster.get(TESTRUNS, self.namespace, name)))
+        try:
+            found = self.testrun(known.name)
+        except NotFoundError:
+            found = None
+        if found is None or found.uid != known.uid:
+            raise ExitError(f"{known.name} was deleted before it ended", Exit.INFRA)
+        return found
 
     def testruns(
         self, *, all_namespaces: bool = False, max_items: int | None = None
     ) -> list[TestRun]:
-        """Return the TestRuns of the namespace or of all, newest first; about `max_items`."""
+        """Return the TestRuns of the namespace or of all namespaces, newest first.
+
+        `max_items`: about how many to request; default: all.
+        """
         namespace = None if all_namespaces else self.namespace
-        found = self.call(lambda: self.cluster.list(TESTRUNS, namespace, max_items=max_items).items)
-        return sorted(map(TestRun, found), key=lambda each: each.created, reverse=True)
+        found = self._request(
+            lambda: self.cluster.list(TESTRUNS, namespace, max_items=max_items).items
+        )
+        return sorted(map(parse_testrun, found), key=lambda each: each.created_at, reverse=True)
 
     def create(self, manifest: Object) -> TestRun:
         """Create a TestRun and return it."""
-        created = self.call(lambda: self.cluster.create(TESTRUNS, self.namespace, manifest))
-        return TestRun(created)
+        created = self._request(lambda: self.cluster.create(TESTRUNS, self.namespace, manifest))
+        return parse_testrun(created)
 
     def patch(self, name: str, change: Object) -> None:
         """Apply a merge patch to a TestRun."""
-        self.call(lambda: self.cluster.patch(TESTRUNS, self.namespace, name, change))
+        self._request(lambda: self.cluster.patch(TESTRUNS, self.namespace, name, change))
 
-    def call(self, request: Callable[[], Any]) -> Any:
-        """Send a request and return its answer, safe to show.
+    def arguments(self, testrun: TestRun) -> str:
+        """Return the arguments that name a TestRun of this cluster in a command to paste."""
+        return shlex.join([testrun.name, "-n", testrun.namespace, *self.target.options])
 
-        Raises:
-            ExitError: the cluster does not know the kind TestRun, and how to install it.
-        """
+    def _request(self, request: Callable[[], Any]) -> Any:
         try:
             return clean(request())
         except NotFoundError as error:
@@ -69,28 +87,29 @@ class KubeContext(NamedTuple):
                 Exit.INFRA,
             ) from error
 
-    def arguments(self, testrun: TestRun) -> str:
-        """Return the arguments that name a TestRun of this cluster in a command to paste."""
-        return shlex.join([testrun.name, "-n", testrun.namespace, *self.target.options])
-
 
 def connect(
-    kubeconfig: str | None, context: str | None, namespace: str | None, seconds: float | None = None
+    kubeconfig: str | None,
+    context: str | None,
+    namespace: str | None,
+    timeout_seconds: float | None = None,
 ) -> KubeContext:
-    """Return the cluster and namespace that the options name, else those that kubectl would use.
+    """Return the cluster and namespace that the options name, by default those of kubectl.
 
-    The settings of SparkTest are ignored: users expect the cluster that kubectl shows them.
-    `seconds`: the timeout of each request.
+    The settings of SparkTest are ignored: users expect the cluster that kubectl uses.
+    `timeout_seconds`: of each request.
 
     Raises:
-        ExitError: there is no such cluster.
+        ExitError: the kubeconfig does not name a cluster.
     """
-    # The Kubernetes client takes 0.3 s to import: usage errors and --help do without it.
+    # Importing the Kubernetes client takes 0.3 s, which usage errors and --help need not wait for.
     from sparktest.kube import config
     from sparktest.kube.cluster import Cluster, Timeouts
 
     settings = Settings(kubeconfig=kubeconfig, context=context)
-    timeouts = Timeouts(connect=seconds, read=seconds) if seconds else None
+    timeouts = None
+    if timeout_seconds is not None:
+        timeouts = Timeouts(connect=timeout_seconds, read=timeout_seconds)
     with infra_errors():
         cluster = Cluster.connect(settings, workers=1, timeouts=timeouts)
         return KubeContext(
@@ -99,7 +118,7 @@ def connect(
 
 
 def context_names(kubeconfig: str | None) -> list[str]:
-    """Return the names of the contexts of a kubeconfig, by default of kubectl's.
+    """Return the names of the contexts of a kubeconfig, by default that of kubectl.
 
     Raises:
         InvalidError: the kubeconfig cannot be used.

@@ -1,4 +1,4 @@
-"""The command logs: the log of a TestRun's pod, while there is one."""
+"""The command logs: the log of a TestRun's pod, until the pod is deleted."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,9 +11,12 @@ from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.options import TESTRUN, uses_cluster
 from sparktest.cli.plugin.testrun import TestRun, plain_name
 from sparktest.cli.plugin.waiting import wait_for_testrun
+from sparktest.cli.waiting import progress_text
+from sparktest.domain import Status
 from sparktest.errors import MalformedError, NotFoundError
 from sparktest.kube.jobs import CONTAINER, RUN_ID
 from sparktest.kube.resources import PODS
+from sparktest.kube.views import main_pod, parse_pod
 
 if TYPE_CHECKING:
     from sparktest.kube.streams import ByteStream
@@ -30,34 +33,35 @@ def logs(
 ) -> None:
     """Print the log of a TestRun's pod.
 
-    When the pod is gone, it says where the stored log is.
+    When the pod is gone, the error names the command that prints the stored log.
     """
     if follow and tail is not None:
         raise click.UsageError("Give --follow or --tail, not both.")
     testrun = kube.testrun(plain_name(name))
-    if follow and not testrun.ended:
+    if follow and not testrun.status.final:
         follow_testrun(kube, testrun, container)
         return
-    if not testrun.job_name:
-        raise _not_yet(testrun)
     log = PodLog(kube, testrun, container)
     try:
         with log.open(tail=tail) as stream:
             write_log(stream)
     except (MalformedError, NotFoundError) as error:
-        raise log.not_found() if testrun.ended or container else _not_yet(testrun) from error
+        if testrun.status.final or container:
+            raise log.not_found() from error
+        text = f"no log yet: {progress_text(testrun)}; --follow waits for it"
+        raise ExitError(text, Exit.INFRA) from error
 
 
 def follow_testrun(kube: KubeContext, testrun: TestRun, container: str | None = None) -> TestRun:
     """Write the log to stdout until its end; return the TestRun as it was when the log began."""
-    testrun = wait_for_testrun(kube, testrun, lambda each: each.ended or each.phase == "Running")
+    testrun = wait_for_testrun(kube, testrun, lambda each: each.status is not Status.PENDING)
     log = PodLog(kube, testrun, container)
     try:
         write_log(follow_log(log.follow))
     except (MalformedError, NotFoundError) as error:
-        if not testrun.ended:
+        if not testrun.status.final:
             raise log.not_found() from error
-        # It never started: its outcome says why.
+        # It may never have started; its outcome says why.
         warn(f"{testrun.name} has no log in the cluster{log.stored_log_hint()}")
     except KeyboardInterrupt:
         command = f"kubectl sparktest logs -f {kube.arguments(testrun)}"
@@ -66,12 +70,8 @@ def follow_testrun(kube: KubeContext, testrun: TestRun, container: str | None = 
     return testrun
 
 
-def _not_yet(testrun: TestRun) -> ExitError:
-    return ExitError(f"no log yet: {testrun.summary()}; --follow waits for it", Exit.INFRA)
-
-
 class PodLog:
-    """The log of a TestRun's pod; a follower that lost its connection can resume."""
+    """The log of a container of a TestRun's pod."""
 
     def __init__(self, kube: KubeContext, testrun: TestRun, container: str | None) -> None:
         self._kube = kube
@@ -89,26 +89,24 @@ class PodLog:
                     yield chunk[skipped:]
 
     def open(self, *, follow: bool = False, tail: int | None = None) -> "ByteStream":
-        """Open the log of the newest pod; the caller closes it.
+        """Open the log; the caller closes it.
 
         Raises:
             NotFoundError: the pod is gone.
-            MalformedError: its container has not started, or there is no such container.
+            MalformedError: the pod has no such container, or it has not started.
         """
         namespace = self._testrun.namespace
-        selector = f"{RUN_ID}={self._testrun.run_id}"
+        selector = f"{RUN_ID}={self._testrun.id}"
         pods = self._kube.cluster.list(PODS, namespace, label_selector=selector).items
-        if not pods:
+        pod = main_pod(map(parse_pod, pods))
+        if pod is None:
             raise NotFoundError(f"{self._testrun.name} has no pod")
-        metadata = max(
-            (pod["metadata"] for pod in pods), key=lambda each: str(each["creationTimestamp"])
-        )
         return self._kube.cluster.pod_log(
-            namespace, metadata["name"], self._container, follow=follow, tail_lines=tail
+            namespace, pod.name, self._container, follow=follow, tail_lines=tail
         )
 
     def not_found(self) -> ExitError:
-        """Return the error of a command that found no log; it says where one may be."""
+        """Return the error of a command that found no log, with a hint where one may be."""
         return ExitError(
             f"no pod of {self._testrun.name} has a log of container {self._container}"
             f"{self.stored_log_hint()}",
@@ -116,6 +114,6 @@ class PodLog:
         )
 
     def stored_log_hint(self) -> str:
-        """Return where the log is when the pod is gone, as the end of a sentence."""
-        run_id = self._testrun.run_id
+        """Return the command that prints the stored log, as the end of a sentence."""
+        run_id = self._testrun.id
         return f"; the stored one: sparktest logs {run_id}" if run_id else ""

@@ -1,7 +1,6 @@
 """Options of the plugin's commands, and completions that ask the cluster.
 
-A cluster that is down, slow or refuses gives no completions and no message, and no completion can
-be expanded by a shell.
+A cluster that does not answer in time gives no completions and no message.
 """
 
 import functools
@@ -25,7 +24,7 @@ from sparktest.kube.resources import NAMESPACES
 
 
 def cluster_completion(names: Callable[[KubeContext], Mapping[str, str]]) -> Completer:
-    """Return a completer that asks the cluster for names, each with its help."""
+    """Return a completer that offers names from the cluster, each with its help."""
 
     def complete(
         context: click.Context, option: click.Parameter, incomplete: str
@@ -46,18 +45,18 @@ def cluster_completion(names: Callable[[KubeContext], Mapping[str, str]]) -> Com
 
 
 def _testruns(kube: KubeContext) -> dict[str, str]:
-    return {each.name: each.phase for each in kube.testruns(max_items=MAX_ITEMS)}
+    return {each.name: each.status.phase for each in kube.testruns(max_items=MAX_ITEMS)}
 
 
 def _live_testruns(kube: KubeContext) -> dict[str, str]:
     found = kube.testruns(max_items=MAX_ITEMS)
-    return {each.name: each.phase for each in found if not each.ended}
+    return {each.name: each.status.phase for each in found if not each.status.final}
 
 
 def _definitions(kube: KubeContext) -> dict[str, str]:
     found = kube.testruns(max_items=MAX_ITEMS)
-    names = {each.spec.get("definitionName") for each in found}
-    return dict.fromkeys(sorted(filter(None, names)), "definition")
+    names = {each.definition_name for each in found if each.definition_name}
+    return dict.fromkeys(sorted(names), "definition")
 
 
 def _namespaces(kube: KubeContext) -> dict[str, str]:
@@ -81,7 +80,7 @@ DEFINITION = cluster_completion(_definitions)
 
 
 def uses_cluster(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add kubectl's options for cluster and namespace; call the command with its KubeContext."""
+    """Add kubectl's options for cluster and namespace; pass their KubeContext to the command."""
 
     @click.option("--kubeconfig", metavar="FILE", type=click.Path())
     @click.option(

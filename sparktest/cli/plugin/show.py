@@ -1,7 +1,7 @@
-"""The commands list and describe, and TestRuns on stdout."""
+"""The commands list and describe."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -18,14 +18,17 @@ from sparktest.cli.output import (
 )
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.options import TESTRUN, uses_cluster
-from sparktest.cli.plugin.testrun import KIND, STATUSES, Object, TestRun, plain_name, section
+from sparktest.cli.plugin.testrun import KIND, TestRun, plain_name
 from sparktest.cli.run_output import COLOURS
 from sparktest.errors import ForbiddenError
+from sparktest.kube.fields import mapping
 from sparktest.kube.resources import EVENTS
+from sparktest.kube.views import parse_conditions, parse_event
+from sparktest.run_fields import reason, run_duration, run_fields
 from sparktest.sanitize import clean
-from sparktest.times import format_age, parse_time
+from sparktest.times import format_age
 
-# A label and a value.
+# A label, and a value or None.
 Field = tuple[str, str | None]
 MAX_EVENTS = 10
 
@@ -36,7 +39,7 @@ MAX_EVENTS = 10
 @output_option()
 @uses_cluster
 def list_(kube: KubeContext, names: tuple[str, ...], all_namespaces: bool, output: str) -> None:
-    """List TestRuns, newest first, or those of these names."""
+    """List TestRuns, newest first, or only the named ones."""
     if names and all_namespaces:
         raise click.UsageError("Give names or --all-namespaces, not both.")
     if names:
@@ -57,10 +60,13 @@ def describe(kube: KubeContext, names: tuple[str, ...]) -> None:
     now = datetime.now(UTC)
     for index, name in enumerate(names):
         testrun = kube.testrun(plain_name(name))
-        lines = [*field_lines(list(fields(testrun, now)), {"Phase": _colour(testrun)}), ""]
-        events = [(f"{_age(each, now)} ago", _event(each)) for each in _events(kube, testrun)]
-        if events:
-            lines += ["Events", *(f"  {line}" for line in field_lines(events)), ""]
+        lines = [*field_lines(fields(testrun, now), {"Status": COLOURS.get(testrun.status)}), ""]
+        for title, entries in (
+            ("Conditions", conditions(testrun)),
+            ("Events", events(kube, testrun, now)),
+        ):
+            if entries:
+                lines += [title, *(f"  {line}" for line in field_lines(entries)), ""]
         lines += field_lines(commands(kube, testrun))
         click.echo("\n" * bool(index) + "\n".join(lines), color=coloured())
 
@@ -70,7 +76,7 @@ def show_testruns(
 ) -> None:
     """Print the TestRuns in the order given, in an output format.
 
-    JSON and YAML are a List as kubectl prints it, or the object itself when it is about `one`.
+    JSON and YAML are a List as kubectl prints it, or the object itself with `one`.
     """
     if output in ("json", "yaml"):
         items = [each.object for each in testruns]
@@ -84,77 +90,66 @@ def show_testruns(
 
 
 def columns(*, all_namespaces: bool) -> list[Column[TestRun]]:
-    """Return the columns of a table of TestRuns, those of `kubectl get`; durations until now."""
+    """Return the columns of `kubectl get testruns`, with ages and durations until now."""
     now = datetime.now(UTC)
     namespace = Column[TestRun]("NAMESPACE", lambda each: each.namespace, min_width=6)
     return [
         *([namespace] if all_namespaces else []),
         Column("NAME", lambda each: each.name, min_width=12),
-        Column("PHASE", lambda each: each.phase, colour=_colour),
-        Column("DEFINITION", lambda each: each.definition, min_width=8),
-        Column("REASON", lambda each: each.reason, min_width=6),
-        Column("DURATION", lambda each: each.duration(now)),
-        Column("AGE", lambda each: each.age(now)),
-        Column("RUN", lambda each: each.run_id, wide=True),
+        Column(
+            "PHASE",
+            lambda each: each.status.phase,
+            colour=lambda each: COLOURS.get(each.status),
+        ),
+        Column("DEFINITION", lambda each: each.subject, min_width=8),
+        Column("REASON", reason, min_width=6),
+        Column("DURATION", lambda each: run_duration(each, now)),
+        Column("AGE", lambda each: format_age((now - each.created_at).total_seconds())),
+        Column("RUN", lambda each: each.id, wide=True),
         Column("JOB", lambda each: each.job_name, wide=True),
     ]
 
 
-def fields(testrun: TestRun, now: datetime) -> Iterator[Field]:
-    """Yield labels and values in reading order; None or "" where there is no value."""
-    status, spec = testrun.status, testrun.spec
-    yield "Name", f"{testrun.namespace}/{testrun.name}"
-    yield "Phase", testrun.phase
-    yield "Why", testrun.why()
-    yield "Runs", testrun.definition
-    yield "Commands", "\n".join(map(str, spec.get("commands") or []))
-    # Names only: a value may be a secret.
-    yield "Env", ", ".join(sorted(section(spec, "env")))
-    yield "Run id", testrun.run_id
-    yield "Job", testrun.job_name
-    yield "Created", f"{testrun.age(now) or '?'} ago"
-    yield "Started", status.get("startedAt")
-    yield "Finished", status.get("finishedAt")
-    yield "Duration", testrun.duration(now)
-    for each in status.get("conditions") or []:
-        yield str(each.get("type")), f"{each.get('status')} {each.get('reason') or ''}".rstrip()
+def fields(testrun: TestRun, now: datetime) -> list[Field]:
+    """Return the labels and values of a TestRun's fields, in reading order."""
+    found = run_fields(testrun, now)
+    # Only SparkTest knows the stored log, and the timeout where the TestRun has none.
+    del found["Log"]
+    if "timeoutSeconds" not in testrun.object["spec"]:
+        del found["Timeout"]
+    return list(found.items())
 
 
-def commands(kube: KubeContext, testrun: TestRun) -> list[Field]:
-    """Return labels and commands to paste: what a user may do next."""
-    arguments = kube.arguments(testrun)
-    follow = "" if testrun.ended else "-f "
-    found: list[Field] = [("Log", f"kubectl sparktest logs {follow}{arguments}")]
-    if not testrun.ended:
-        found.append(("Cancel", f"kubectl sparktest cancel {arguments}"))
-    if testrun.run_id:
-        found.append(("Stored log", f"sparktest logs {shlex.quote(testrun.run_id)}"))
-    found.append(("Delete", f"kubectl delete {kubectl.TESTRUNS} {arguments}"))
-    return found
+def conditions(testrun: TestRun) -> list[Field]:
+    """Return the type of each condition, and its status with the reason."""
+    found = parse_conditions(mapping(testrun.object, "status"))
+    return [(kind, f"{each.status} {each.reason}") for kind, each in found.items()]
 
 
-def _colour(testrun: TestRun) -> str | None:
-    return COLOURS.get(STATUSES.get(testrun.phase, ""))
-
-
-def _events(kube: KubeContext, testrun: TestRun) -> list[Object]:
-    """Return the last Events of the TestRun; none when we are not allowed to read them."""
+def events(kube: KubeContext, testrun: TestRun, now: datetime) -> list[Field]:
+    """Return age and text of the last Events; none when reading Events is forbidden."""
     selector = f"involvedObject.kind=TestRun,involvedObject.uid={testrun.uid}"
     try:
         found = kube.cluster.list(EVENTS, testrun.namespace, field_selector=selector).items
     except ForbiddenError:
         return []
-    events: list[Object] = clean(found)
-    return sorted(events, key=lambda each: str(each.get("lastTimestamp")))[-MAX_EVENTS:]
+    seen = [(parse_event(each).seen_at or testrun.created_at, each) for each in clean(found)]
+    return [
+        (
+            f"{format_age((now - at).total_seconds())} ago",
+            f"{event.get('type')} {event.get('reason')}: {event.get('message')}",
+        )
+        for at, event in sorted(seen, key=lambda pair: pair[0])[-MAX_EVENTS:]
+    ]
 
 
-def _age(event: Object, now: datetime) -> str:
-    times = (parse_time(event.get(key)) for key in ("lastTimestamp", "eventTime"))
-    at = next(filter(None, times), None) or parse_time(
-        section(event, "metadata").get("creationTimestamp")
-    )
-    return format_age((now - at).total_seconds()) if at else "?"
-
-
-def _event(event: Object) -> str:
-    return f"{event.get('type')} {event.get('reason')}: {event.get('message')}"
+def commands(kube: KubeContext, testrun: TestRun) -> list[Field]:
+    """Return labels and commands to paste: what a user may do next."""
+    arguments = kube.arguments(testrun)
+    ended = testrun.status.final
+    return [
+        ("Log", f"kubectl sparktest logs {'' if ended else '-f '}{arguments}"),
+        ("Cancel", None if ended else f"kubectl sparktest cancel {arguments}"),
+        ("Stored log", f"sparktest logs {shlex.quote(testrun.id)}" if testrun.id else None),
+        ("Delete", kubectl.delete(testrun, target=kube.target)),
+    ]

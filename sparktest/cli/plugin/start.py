@@ -1,4 +1,4 @@
-"""The command run of the plugin: a new TestRun, without a manifest to write."""
+"""The command run: create a TestRun from options."""
 
 import re
 from collections.abc import Sequence
@@ -14,11 +14,13 @@ from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.logs import follow_testrun
 from sparktest.cli.plugin.options import DEFINITION, uses_cluster
 from sparktest.cli.plugin.show import show_testruns
-from sparktest.cli.plugin.testrun import KIND, Object
-from sparktest.cli.plugin.waiting import report_outcome, wait_for_testrun
+from sparktest.cli.plugin.testrun import KIND
+from sparktest.cli.plugin.waiting import wait_for_testrun
+from sparktest.cli.waiting import report_outcome
+from sparktest.kube.fields import Object
 
 API_VERSION = "sparktest.dev/v1alpha1"
-# Leaves space for what Kubernetes appends, and for the rest of the Job's name.
+# Kubernetes appends to it, and the Job's name is longer still.
 MAX_BASE = 40
 
 
@@ -59,8 +61,8 @@ def run(
 ) -> Exit:
     """Create a TestRun and print its name.
 
-    What to run is a definition (its name or whole id in SparkTest) or an image (--image). What
-    follows -- is run without a shell.
+    Run a definition (its name or full id in SparkTest) or an image (--image). What follows -- is
+    run without a shell.
     """
     if bool(definition) == bool(image):
         raise click.UsageError("Give one of: a definition, --image IMAGE.")
@@ -116,6 +118,6 @@ def build_manifest(
 
 
 def _name_base(text: str) -> str:
-    """Return the text as the beginning of a name in Kubernetes."""
+    """Return the text as the beginning of the name of a Kubernetes object."""
     safe = re.sub(r"[^a-z0-9]+", "-", text.lower())[:MAX_BASE].strip("-")
     return safe or "test"

@@ -1,107 +1,77 @@
-"""A TestRun object as the plugin reads it; a field that is missing or malformed is empty. Pure."""
+"""A TestRun object as a `Run`, so that the plugin shows it as `sparktest` shows runs. Pure."""
 
-from datetime import datetime
-from typing import Any
+import re
 
-from sparktest.cli.exits import Exit, outcome_code
-from sparktest.domain import Status
-from sparktest.times import format_age, format_duration, parse_time
+import msgspec
 
-Object = dict[str, Any]
+from sparktest.domain import Origin, Run, Status
+from sparktest.errors import InvalidError
+from sparktest.kube.fields import Object, mapping, text
 
 KIND = "testrun.sparktest.dev"
 # What users and kubectl write in front of a name.
 PREFIXES = ("testruns.sparktest.dev/", "testrun.sparktest.dev/", "testruns/", "testrun/", "strun/")
 STATUSES = {status.phase: status for status in Status}
-LIVE = ("Pending", "Running")
+UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
-class TestRun:
-    """A TestRun; its phase is Pending until a controller has written another.
+class TestRun(Run, frozen=True, kw_only=True):
+    """A TestRun; its fields are those of its run, as far as the object has them.
+
+    Its `id` is "" until it is registered; it is pending until a controller has set its phase.
 
     Attributes:
         object: the object as kubectl prints it.
+        uid: the uid of the object.
+        is_handled: a controller has written something to it.
     """
 
-    # pytest takes a class of this name for a test.
+    # pytest would take a class of this name for a test.
     __test__ = False
 
-    def __init__(self, obj: Object) -> None:
-        self.object = obj
-        self.metadata = section(obj, "metadata")
-        self.spec = section(obj, "spec")
-        self.status = section(obj, "status")
-        self.failure = section(self.status, "failure")
-        self.name = str(self.metadata.get("name"))
-        self.namespace = str(self.metadata.get("namespace"))
-        self.uid = str(self.metadata.get("uid"))
-        self.created = str(self.metadata.get("creationTimestamp"))
-        self.phase = str(self.status.get("phase") or "Pending")
-        # The id of the run in SparkTest, "" while it is not registered.
-        self.run_id = str(self.status.get("runId") or "")
-        # "" while there is no Job.
-        self.job_name = str(self.status.get("jobName") or "")
-        # Why it failed, or what it waits for.
-        self.reason = str(self.status.get("reason") or self.failure.get("reason") or "")
+    object: Object
+    uid: str
+    is_handled: bool
 
     @property
-    def ended(self) -> bool:
-        """True when the phase is final."""
-        return self.phase not in LIVE
-
-    @property
-    def handled(self) -> bool:
-        """True when a controller has written anything to it."""
-        return bool(self.status or self.metadata.get("finalizers"))
-
-    @property
-    def definition(self) -> str:
+    def subject(self) -> str:
         """What it runs: the name or id of a definition, or an image."""
-        fields = (self.spec.get(key) for key in ("definitionName", "definitionId", "image"))
-        return str(next(filter(None, fields), ""))
+        return self.definition_name or self.test_definition_id or self.image
 
-    def exit_code(self) -> Exit:
-        """Return the exit code of a command that waited for it."""
-        return outcome_code(STATUSES.get(self.phase, ""), self.failure.get("class"))
 
-    def summary(self) -> str:
-        """Return one line: its state, or how it ended."""
-        text = f"{self.name} {STATUSES.get(self.phase, self.phase).replace('_', ' ')}"
-        if self.ended and self.status.get("duration"):
-            text += f" in {self.status['duration']}"
-        if self.failure:
-            reasons = (self.failure.get("class"), self.failure.get("reason"))
-            text += f": {', '.join(map(str, filter(None, reasons)))}"
-        elif self.reason:
-            text += f": {self.reason}"
-        message = self.failure.get("message") or self.status.get("message")
-        return f"{text}: {message}" if message else text
+def parse_testrun(testrun: Object) -> TestRun:
+    """Return the TestRun as a value.
 
-    def why(self) -> str:
-        """Return why it failed or what it waits for; "" when there is nothing to say."""
-        if not self.failure:
-            return ": ".join(map(str, filter(None, (self.reason, self.status.get("message")))))
-        code = self.failure.get("exitCode")
-        message = self.failure.get("message") or ("" if code is None else f"exit code {code}")
-        text = f"{self.failure.get('class')}, {self.failure.get('reason')}"
-        return f"{text}: {message}" if message else text
-
-    def duration(self, now: datetime) -> str | None:
-        """Return how long it took, or has been running; None before it started."""
-        if self.ended:
-            return str(self.status["duration"]) if self.status.get("duration") else None
-        started = parse_time(self.status.get("startedAt"))
-        return format_duration((now - started).total_seconds()) if started else None
-
-    def age_seconds(self, now: datetime) -> float | None:
-        """Return the seconds since its creation; None when the time is missing."""
-        created = parse_time(self.created)
-        return (now - created).total_seconds() if created else None
-
-    def age(self, now: datetime) -> str | None:
-        """Return how long ago it was created, as `5m`."""
-        seconds = self.age_seconds(now)
-        return None if seconds is None else format_age(seconds)
+    Raises:
+        InvalidError: a field has a wrong type; the CRD allows none.
+    """
+    metadata, spec, status = (mapping(testrun, name) for name in ("metadata", "spec", "status"))
+    values: Object = {
+        **spec,
+        **status,
+        "object": testrun,
+        "uid": metadata.get("uid"),
+        "isHandled": bool(status or metadata.get("finalizers")),
+        "id": text(status, "runId"),
+        "name": metadata.get("name"),
+        "namespace": metadata.get("namespace"),
+        "labels": mapping(metadata, "labels"),
+        "createdAt": metadata.get("creationTimestamp"),
+        "k8sRef": metadata,
+        "origin": Origin.CRD,
+        "status": STATUSES.get(text(status, "phase"), Status.PENDING),
+        "statusReason": status.get("reason"),
+        "statusMessage": status.get("message"),
+        "testDefinitionId": spec.get("definitionId"),
+        "entrypoint": spec.get("command", ()),
+        # The status has no field that tells it.
+        "jobCreated": True,
+        "duration": _seconds(text(status, "duration")) if status.get("startedAt") else None,
+    }
+    try:
+        return msgspec.convert(values, TestRun)
+    except msgspec.ValidationError as error:
+        raise InvalidError(f"TestRun {metadata.get('name')} cannot be read: {error}") from error
 
 
 def plain_name(reference: str) -> str:
@@ -112,7 +82,9 @@ def plain_name(reference: str) -> str:
     return reference
 
 
-def section(obj: Object, key: str) -> Object:
-    """Return the object below the key; empty when there is none."""
-    found = obj.get(key)
-    return found if isinstance(found, dict) else {}
+def _seconds(duration: str) -> float | None:
+    """Return the seconds of a duration that `format_duration` wrote, None for an empty text."""
+    parts = re.findall(r"([\d.]+)([dhms])", duration)
+    if not parts or duration.startswith("<"):
+        return 0 if parts else None
+    return sum(float(number) * UNIT_SECONDS[unit] for number, unit in parts)

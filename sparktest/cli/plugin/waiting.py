@@ -1,7 +1,7 @@
 """The commands wait and cancel."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -9,11 +9,16 @@ from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.options import LIVE_TESTRUN, TESTRUN, uses_cluster
 from sparktest.cli.plugin.testrun import TestRun, plain_name
-from sparktest.cli.waiting import first_failure, wait_until
-from sparktest.errors import NotFoundError
+from sparktest.cli.waiting import (
+    first_failure,
+    has_ended,
+    progress_text,
+    report_outcome,
+    wait_until,
+)
 
 # A running controller handles a new TestRun long before this.
-UNHANDLED_SECONDS = 15.0
+UNHANDLED_AGE = timedelta(seconds=15)
 
 
 @click.command("wait")
@@ -35,25 +40,14 @@ def wait(kube: KubeContext, names: tuple[str, ...]) -> Exit:
 @uses_cluster
 def cancel(kube: KubeContext, names: tuple[str, ...]) -> None:
     """Ask for TestRuns to be stopped; their logs are kept."""
-    # All of them are looked up first: a typo in the last name cancels nothing.
+    # Find all of them first, so that a typing error in the last cancels none.
     found = [kube.testrun(plain_name(name)) for name in names]
     for testrun in found:
-        if testrun.ended:
-            raise ExitError(f"{testrun.name} has already ended: {testrun.phase}", Exit.USAGE)
+        if testrun.status.final:
+            raise ExitError(f"{testrun.name} has already ended: {testrun.status.phase}", Exit.USAGE)
     for testrun in found:
         kube.patch(testrun.name, {"spec": {"cancelled": True}})
         warn(f"{testrun.name} is being stopped")
-
-
-def report_outcome(testrun: TestRun) -> Exit:
-    """Print how the TestRun ended, and return its exit code."""
-    warn(testrun.summary())
-    return testrun.exit_code()
-
-
-def has_ended(testrun: TestRun) -> bool:
-    """Return True when the TestRun has ended."""
-    return testrun.ended
 
 
 def wait_for_testrun(
@@ -67,7 +61,7 @@ def wait_for_testrun(
     try:
         return wait_until(
             testrun,
-            refresh=lambda known: refresh(kube, known),
+            refresh=kube.refresh,
             condition=condition,
             progress=lambda known: "" if condition(known) else _progress(known),
         )
@@ -77,23 +71,7 @@ def wait_for_testrun(
         raise
 
 
-def refresh(kube: KubeContext, known: TestRun) -> TestRun:
-    """Return the TestRun as it is now.
-
-    Raises:
-        ExitError: it was deleted, and perhaps another one was created with its name.
-    """
-    try:
-        found = kube.testrun(known.name)
-    except NotFoundError:
-        found = None
-    if found is None or found.uid != known.uid:
-        raise ExitError(f"{known.name} was deleted before it ended", Exit.INFRA)
-    return found
-
-
 def _progress(testrun: TestRun) -> str:
-    age = testrun.age_seconds(datetime.now(UTC))
-    if not testrun.handled and age is not None and age > UNHANDLED_SECONDS:
+    if not testrun.is_handled and datetime.now(UTC) - testrun.created_at > UNHANDLED_AGE:
         return f"{testrun.name} waits for a controller; see: sparktest doctor"
-    return testrun.summary()
+    return progress_text(testrun)

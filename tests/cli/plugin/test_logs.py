@@ -4,7 +4,7 @@ import pytest
 
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.logs import PodLog
-from sparktest.cli.plugin.testrun import TestRun
+from sparktest.cli.plugin.testrun import parse_testrun
 from sparktest.kube.cluster import JOBS
 from tests.cli.conftest import Result
 from tests.cli.plugin.conftest import Sandbox
@@ -41,7 +41,9 @@ def test_a_follower_resumes_at_a_byte_offset(sandbox: Sandbox) -> None:
     sandbox.apply("mine")
     sandbox.wait_for_pod(sandbox.start_pod("mine", "echo one; echo two"))
     log = PodLog(
-        KubeContext(sandbox.cluster, sandbox.namespace), TestRun(sandbox.testrun("mine")), None
+        KubeContext(sandbox.cluster, sandbox.namespace),
+        parse_testrun(sandbox.testrun("mine")),
+        None,
     )
 
     assert b"".join(log.follow(5)) == b"wo\n"
@@ -88,6 +90,17 @@ def test_before_the_container_starts_the_error_says_what_it_waits_for(
 
     assert (result.code, result.out) == (3, "")
     assert "no log yet: mine pending: ErrImagePull; --follow waits for it" in result.err
+
+
+def test_without_a_job_a_failed_testrun_has_no_log(sandbox: Sandbox, plugin: Plugin) -> None:
+    sandbox.apply("mine")
+    failure = {"class": "config", "reason": "DefinitionNotFound"}
+    sandbox.set_status("mine", phase="Failed", failure=failure)
+
+    result = plugin("logs", "mine")
+
+    assert (result.code, result.out) == (3, "")
+    assert result.err == "sparktest: no pod of mine has a log of container test\n"
 
 
 def test_a_missing_container_is_named(sandbox: Sandbox, plugin: Plugin) -> None:

@@ -20,7 +20,12 @@ def test_list_prints_a_table(sandbox: Sandbox, plugin: Plugin) -> None:
     sandbox.apply("two")
     failure = {"class": "test", "reason": "Error", "message": "exit code 1"}
     sandbox.set_status(
-        "two", phase="Failed", reason="Error", duration="3s", runId=RUN_ID, failure=failure
+        "two",
+        phase="Failed",
+        startedAt="2026-01-02T03:04:05Z",
+        duration="3s",
+        runId=RUN_ID,
+        failure=failure,
     )
 
     result = plugin("list")
@@ -108,14 +113,17 @@ def test_describe_prints_fields_events_and_commands(sandbox: Sandbox, plugin: Pl
 
     assert (result.code, result.err) == (0, "")
     for line in (
-        f"Name {sandbox.namespace}/mine",
+        "Status failed",
+        "Env TOKEN",
+        f"Source TestRun {sandbox.namespace}/mine",
         "Why test, Error: exit code 3",
         "Finished True Failed",
         f"Stored log sparktest logs {RUN_ID}",
     ):
         assert line in [" ".join(line.split()) for line in result.out.splitlines()]
     assert "Warning Broken: it is" in result.out
-    assert "hidden" not in result.out
+    for unexpected in ("hidden", "Timeout", "not created yet"):
+        assert unexpected not in result.out
 
 
 def test_commands_to_paste_name_the_cluster_that_was_chosen(

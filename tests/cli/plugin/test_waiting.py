@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -15,15 +16,15 @@ BeforeRefresh = Callable[[Callable[[], None]], None]
 
 @pytest.fixture
 def before_refresh(monkeypatch: pytest.MonkeyPatch) -> BeforeRefresh:
-    """Return a function that has another one called before a TestRun is read again."""
-    refresh = waiting.refresh
+    """Return a function that registers another one to be called before each refresh."""
+    refresh = KubeContext.refresh
 
     def register(function: Callable[[], None]) -> None:
         def refresh_after(kube: KubeContext, known: TestRun) -> TestRun:
             function()
             return refresh(kube, known)
 
-        monkeypatch.setattr(waiting, "refresh", refresh_after)
+        monkeypatch.setattr(KubeContext, "refresh", refresh_after)
 
     return register
 
@@ -31,7 +32,7 @@ def before_refresh(monkeypatch: pytest.MonkeyPatch) -> BeforeRefresh:
 def test_wait_returns_when_all_testruns_have_ended(sandbox: Sandbox, plugin: Plugin) -> None:
     for name in ("one", "two"):
         sandbox.apply(name)
-    sandbox.set_status("one", phase="Succeeded", duration="3s")
+    sandbox.set_status("one", phase="Succeeded", startedAt="2026-01-02T03:04:05Z", duration="3s")
     failure = {"class": "timeout", "reason": "DeadlineExceeded"}
     sandbox.in_background(
         lambda: sandbox.set_status("two", phase="Running"),
@@ -69,7 +70,7 @@ def test_wait_warns_when_no_controller_handles_the_testrun(
     monkeypatch: pytest.MonkeyPatch,
     before_refresh: BeforeRefresh,
 ) -> None:
-    monkeypatch.setattr(waiting, "UNHANDLED_SECONDS", -1.0)
+    monkeypatch.setattr(waiting, "UNHANDLED_AGE", timedelta(seconds=-60))
     sandbox.apply("mine")
 
     def cancelled() -> None:
