@@ -36,7 +36,7 @@ def definition_columns() -> list[Column[Definition]]:
     """Return the columns of a table of definitions, with ages until now."""
     now = datetime.now(UTC)
     return [
-        Column("ID", lambda definition: definition.id, min_width=8, cut_width=8, mark=""),
+        Column("ID", lambda definition: definition.id, min_width=8, is_id=True),
         Column("NAME", lambda definition: definition.name, min_width=8),
         Column("IMAGE", lambda definition: definition.image, min_width=8),
         Column("AGE", lambda definition: format_age((now - definition.created_at).total_seconds())),
@@ -132,7 +132,7 @@ def update(
     change = _read_fields(filename) | _option_fields(**fields)
     if not change:
         raise click.UsageError("Give at least one field to change.")
-    if {"commands"} <= set(change) and not {"command", "args"} & set(change):
+    if "commands" in change and not {"command", "args"} & set(change):
         # A definition has shell commands or a program: the new ones replace the old.
         change |= {"command": None, "args": None}
     made = client.patch_definition(find_definition(client, reference).id, change)

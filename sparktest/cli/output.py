@@ -33,8 +33,7 @@ class Column(NamedTuple, Generic[T]):
         wide: shown with `-o wide` only.
         colour: the colour for a value, None for none.
         min_width: cells that a narrow terminal leaves the column; 0: it is never cut.
-        cut_width: cells to cut to when it has to be cut at all; 0: any number.
-        mark: what ends a text that was cut.
+        is_id: cut to `min_width` at once and without an ellipsis, so that it can be copied.
     """
 
     title: str
@@ -42,8 +41,7 @@ class Column(NamedTuple, Generic[T]):
     wide: bool = False
     colour: Callable[[T], str | None] = lambda value: None
     min_width: int = 0
-    cut_width: int = 0
-    mark: str = ELLIPSIS
+    is_id: bool = False
 
 
 def output_option(default: str = "table") -> Callable[[Any], Any]:
@@ -75,20 +73,40 @@ def show(
 
 
 def show_table(
-    values: Sequence[Any], columns: Sequence[Column[Any]], output: str, widths: Sequence[int] = ()
+    values: Sequence[T], columns: Sequence[Column[T]], output: str, widths: Sequence[int] = ()
 ) -> list[int]:
     """Print a table, or more lines of the table with these widths; return the widths in cells."""
     wide = output == "wide"
-    lines, fitted = table_lines(
-        values,
-        [column for column in columns if wide or not column.wide],
-        max_width=0 if wide else MAX_WIDTH,
-        line_width=None if wide else _terminal_width(),
-        widths=widths,
-        title=not widths,
-    )
+    shown = [column for column in columns if wide or not column.wide]
+    titles = [column.title for column in shown]
+    rows = [[_cell(column.text(value), cut_long=not wide) for column in shown] for value in values]
+    fitted = [max(map(width, cells)) for cells in zip(titles, *rows, strict=True)]
+    if widths:
+        fitted = list(map(max, fitted, widths))
+    if on_terminal() and not wide:
+        fitted = fit(fitted, shown, shutil.get_terminal_size().columns)
+    lines = [] if widths else [_line(titles, fitted, shown)]
+    for value, row in zip(values, rows, strict=True):
+        lines.append(_line(row, fitted, shown, [column.colour(value) for column in shown]))
     for line in lines:
         click.echo(line, color=coloured())
+    return fitted
+
+
+def fit(widths: Sequence[int], columns: Sequence[Column[T]], line_width: int) -> list[int]:
+    """Return widths such that a line fits, or as near to it as the minimum widths allow.
+
+    The widest column that may be cut is cut first.
+    """
+    fitted = list(widths)
+    gaps = len(GAP) * (len(fitted) - 1)
+    while sum(fitted) + gaps > line_width:
+        cuttable = [at for at, column in enumerate(columns) if 0 < column.min_width < fitted[at]]
+        if not cuttable:
+            break
+        widest = max(cuttable, key=fitted.__getitem__)
+        column = columns[widest]
+        fitted[widest] = column.min_width if column.is_id else fitted[widest] - 1
     return fitted
 
 
@@ -144,74 +162,6 @@ def plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
-def _terminal_width() -> int | None:
-    """Return the width of the terminal in cells; None when stdout is no terminal."""
-    return shutil.get_terminal_size().columns if on_terminal() else None
-
-
-def table_lines(
-    values: Sequence[T],
-    columns: Sequence[Column[T]],
-    *,
-    max_width: int = 0,
-    line_width: int | None = None,
-    widths: Sequence[int] = (),
-    title: bool = True,
-) -> tuple[list[str], list[int]]:
-    """Return the lines of a table, with colours, and the widths of its columns in cells.
-
-    Args:
-        values: one line each.
-        columns: in their order.
-        max_width: of a cell, 0 for any number.
-        line_width: of the terminal; None: any number.
-        widths: of the table that these lines continue.
-        title: put the titles in the first line.
-    """
-    titles = [column.title for column in columns]
-    rows = [
-        [_cell(column.text(value), max_width, column.mark) for column in columns]
-        for value in values
-    ]
-    needed = [max(map(width, cells)) for cells in zip(titles, *rows, strict=True)]
-    at_least = list(widths) or [0] * len(columns)
-    fitted = fit(
-        [max(pair) for pair in zip(needed, at_least, strict=True)],
-        [column.min_width for column in columns],
-        line_width,
-        [column.cut_width for column in columns],
-    )
-    lines = [_line(titles, fitted, columns)] if title else []
-    for value, row in zip(values, rows, strict=True):
-        lines.append(_line(row, fitted, columns, [column.colour(value) for column in columns]))
-    return lines, fitted
-
-
-def fit(
-    widths: Sequence[int],
-    min_widths: Sequence[int],
-    line_width: int | None,
-    cut_widths: Sequence[int] = (),
-) -> list[int]:
-    """Return widths such that a line fits, or as near to it as `min_widths` allow.
-
-    The widest column is cut first; one whose minimum is 0 is never cut. A column with a cut width
-    is cut to that at once.
-    """
-    fitted = list(widths)
-    if line_width is None:
-        return fitted
-    gaps = len(GAP) * (len(fitted) - 1)
-    while sum(fitted) + gaps > line_width:
-        cuttable = [at for at, cells in enumerate(fitted) if 0 < min_widths[at] < cells]
-        if not cuttable:
-            break
-        widest = max(cuttable, key=fitted.__getitem__)
-        cut_width = cut_widths[widest] if cut_widths else 0
-        fitted[widest] = cut_width if 0 < cut_width < fitted[widest] else fitted[widest] - 1
-    return fitted
-
-
 def width(text: str) -> int:
     """Return the number of terminal cells that the text takes."""
     return len(text) if text.isascii() else sum(map(_cells, text))
@@ -235,10 +185,10 @@ def _cells(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def _cell(text: str | None, max_width: int, mark: str) -> str:
-    """Return the text on one line, cut to `max_width` cells unless that is 0."""
+def _cell(text: str | None, *, cut_long: bool) -> str:
+    """Return the text on one line, cut to `MAX_WIDTH` cells if `cut_long`."""
     line = " ".join((text or "").split()) or NO_VALUE
-    return cut(line, max_width, mark) if max_width else line
+    return cut(line, MAX_WIDTH) if cut_long else line
 
 
 def _line(
@@ -248,7 +198,7 @@ def _line(
     colours: Sequence[str | None] = (),
 ) -> str:
     shown = [
-        cut(cell, size, column.mark)
+        cut(cell, size, "" if column.is_id else ELLIPSIS)
         for cell, size, column in zip(cells, widths, columns, strict=True)
     ]
     padded = [cell + " " * (size - width(cell)) for cell, size in zip(shown, widths, strict=True)]

@@ -28,8 +28,7 @@ def run_columns() -> list[Column[Run]]:
     """Return the columns of a table of runs, with ages and durations until now."""
     now = datetime.now(UTC)
     return [
-        # The first 8 characters of an id are as good as the whole, so it needs no mark.
-        Column("ID", lambda run: run.id, min_width=8, cut_width=8, mark=""),
+        Column("ID", lambda run: run.id, min_width=8, is_id=True),
         Column("STATUS", lambda run: run.status.value, colour=lambda run: COLOURS.get(run.status)),
         Column("REASON", reason, min_width=6),
         Column("ORIGIN", lambda run: run.origin.value),

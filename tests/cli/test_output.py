@@ -52,7 +52,7 @@ def test_wide_shows_every_column_and_cuts_nothing(capsys: pytest.CaptureFixture[
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=4))
 def test_every_value_is_one_line(names: list[str]) -> None:
-    rows = [output._cell(name, 48, "…") for name in names]
+    rows = [output._cell(name, cut_long=True) for name in names]
     widths = [max(map(output.width, rows))]
 
     for row in rows:
@@ -157,7 +157,7 @@ def test_a_pipe_gets_colour_only_when_forced(
 
 def test_a_table_fits_into_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = [
-        COLUMNS[0]._replace(min_width=8, cut_width=8, mark=""),
+        COLUMNS[0]._replace(min_width=8, is_id=True),
         COLUMNS[1],
         COLUMNS[3]._replace(min_width=4),
     ]
@@ -182,7 +182,6 @@ def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
     ("widths", "min_widths", "line_width", "fitted"),
     [
         ([10, 5], [0, 0], 8, [10, 5]),
-        ([10, 5], [4, 4], None, [10, 5]),
         ([10, 5], [4, 4], 18, [10, 5]),
         ([10, 5], [4, 4], 17, [9, 5]),
         ([10, 5], [4, 4], 12, [4, 5]),
@@ -191,9 +190,11 @@ def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_the_widest_column_is_cut_first_and_none_below_its_minimum(
-    widths: list[int], min_widths: list[int], line_width: int | None, fitted: list[int]
+    widths: list[int], min_widths: list[int], line_width: int, fitted: list[int]
 ) -> None:
-    assert fit(widths, min_widths, line_width) == fitted
+    columns = [COLUMNS[0]._replace(min_width=cells) for cells in min_widths]
+
+    assert fit(widths, columns, line_width) == fitted
 
 
 @given(st.text(), st.integers(1, 40))
@@ -217,6 +218,8 @@ def test_an_id_that_is_cut_is_still_an_id_prefix() -> None:
 
 
 def test_an_id_column_is_cut_to_8_characters_at_once() -> None:
-    assert fit([36, 20], [8, 6], 58, [8, 0]) == [8, 20]
-    assert fit([36, 20], [8, 6], 30, [8, 0]) == [8, 19]
-    assert fit([36, 20], [8, 6], 80, [8, 0]) == [36, 20]
+    columns = [COLUMNS[0]._replace(min_width=8, is_id=True), COLUMNS[3]._replace(min_width=6)]
+
+    assert fit([36, 20], columns, 58) == [8, 20]
+    assert fit([36, 20], columns, 30) == [8, 19]
+    assert fit([36, 20], columns, 80) == [36, 20]
