@@ -5,7 +5,6 @@ inherits one end of a pipe: the kernel closes the parent's end however the paren
 child then stops (`parent_watch_option`).
 """
 
-import contextlib
 import os
 import random
 import signal
@@ -13,7 +12,9 @@ import subprocess
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -35,12 +36,20 @@ class ChildProcess:
     """A running program; its output goes to the file `log`, or to our own terminal when None."""
 
     def __init__(
-        self, name: str, log: Path | None, spawn: Callable[[], "subprocess.Popen[bytes]"]
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        log: Path | None,
+        parent_pipe: int,
     ) -> None:
         self.name = name
         self.log = log
-        self._spawn = spawn
-        self._process = spawn()
+        self._command = [*command, "--parent-watch", str(parent_pipe)]
+        self._environ = environ
+        self._parent_pipe = parent_pipe
+        self._process = self._spawn()
 
     @property
     def pid(self) -> int:
@@ -60,11 +69,11 @@ class ChildProcess:
 
     def stop(self) -> None:
         """Send SIGTERM, wait for it to finish, then SIGKILL what is left of its process group."""
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             if self.log is None:
                 self._process.kill()
             else:
@@ -75,6 +84,19 @@ class ChildProcess:
         """Stop what is left of its process group, and start it again; its log is appended to."""
         self.stop()
         self._process = self._spawn()
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        private = partial(os.open, mode=0o600)
+        with open(self.log, "ab", opener=private) if self.log else nullcontext() as out:
+            return subprocess.Popen(  # noqa: S603 - our own programs
+                self._command,
+                env=self._environ,
+                stdin=subprocess.DEVNULL if out else None,
+                stdout=out,
+                stderr=out,
+                start_new_session=out is not None,
+                pass_fds=(self._parent_pipe,),
+            )
 
 
 class ProcessGroup:
@@ -97,46 +119,20 @@ class ProcessGroup:
         os.close(self._pipe_write)
         os.close(self._pipe_read)
 
-    def start(self, name: str, command: Sequence[str]) -> ChildProcess:
-        """Start a program whose output replaces `<log folder>/<name>.log`."""
-        log = self._log_folder / f"{name}.log"
-        log.unlink(missing_ok=True)
-
-        def spawn() -> "subprocess.Popen[bytes]":
-            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with open(descriptor, "ab") as out:  # noqa: PTH123 - of a descriptor
-                return subprocess.Popen(  # noqa: S603 - our own programs
-                    self._with_parent_watch(command),
-                    env=self._environ,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    pass_fds=(self._pipe_read,),
-                )
-
-        return self._add(ChildProcess(name, log, spawn))
-
-    def start_on_terminal(self, name: str, command: Sequence[str]) -> ChildProcess:
-        """Start a program on our own terminal."""
-
-        def spawn() -> "subprocess.Popen[bytes]":
-            return subprocess.Popen(  # noqa: S603 - our own program
-                self._with_parent_watch(command), env=self._environ, pass_fds=(self._pipe_read,)
-            )
-
-        return self._add(ChildProcess(name, None, spawn))
+    def start(
+        self, name: str, command: Sequence[str], *, on_terminal: bool = False
+    ) -> ChildProcess:
+        """Start a program; its output replaces `<log folder>/<name>.log` unless `on_terminal`."""
+        log = None if on_terminal else self._log_folder / f"{name}.log"
+        if log:
+            log.unlink(missing_ok=True)
+        process = ChildProcess(name, command, self._environ, log=log, parent_pipe=self._pipe_read)
+        self._processes.append(process)
+        return process
 
     def ended(self) -> list[ChildProcess]:
         """Return the programs that have ended without being stopped."""
         return [process for process in self._processes if process.exit_code() is not None]
-
-    def _with_parent_watch(self, command: Sequence[str]) -> list[str]:
-        return [*command, "--parent-watch", str(self._pipe_read)]
-
-    def _add(self, process: ChildProcess) -> ChildProcess:
-        self._processes.append(process)
-        return process
 
 
 class RestartPolicy:
@@ -205,7 +201,7 @@ parent_watch_option = click.option(
 
 def _stop_with_parent(descriptor: int) -> None:
     # OSError: the descriptor is not open, so the parent is gone already.
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         while os.read(descriptor, 1):
             pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -53,8 +54,8 @@ def session_file(environ: Mapping[str, str], session: Session) -> Iterator[Path]
         f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items()
     ]
     fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as out:  # noqa: PTH123 - of a descriptor
+    private = partial(os.open, mode=0o600)
+    with open(fresh, "x", encoding="utf-8", opener=private) as out:
         out.writelines(lines)
     fresh.replace(path)
     try:

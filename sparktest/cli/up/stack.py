@@ -134,7 +134,7 @@ class Stack:
             ExitError: as `wait_for`.
         """
         if self._programs.tui:
-            self._tui = self._processes.start_on_terminal("terminal UI", self._programs.tui)
+            self._tui = self._processes.start("terminal UI", self._programs.tui, on_terminal=True)
         self.wait_for(self._tui_closed if self._tui else self._print_changes)
 
     def _write_session(self, cluster: str) -> None:
