@@ -40,7 +40,7 @@ class PagedApi(FakeApi):
 
 
 class Setup:
-    """A poller, the keys that it handed on, and the time."""
+    """A poller, the keys that it reported, and the time."""
 
     def __init__(self, *, namespaces: tuple[str, ...] = (), timings: Timings | None = None) -> None:
         self.now = NOW
@@ -64,12 +64,12 @@ class Setup:
         self.sweeps += 1
 
     def poll_for(self, seconds: float) -> list[str]:
-        """Poll for this time; return the names of the Jobs of the keys that were handed on."""
+        """Poll for this time; return the Job names of the reported keys."""
         self.keys.clear()
         end = self.now + timedelta(seconds=seconds)
         while True:
             elapsed = (self.now - NOW).total_seconds()
-            # No less than a microsecond: a timedelta rounds.
+            # At least a microsecond: a timedelta rounds.
             due = self.now + timedelta(seconds=max(self.poller._poller.delay(elapsed), 1e-6))
             if due > end:
                 break
@@ -83,7 +83,7 @@ class Setup:
         return self.poll_for(1.5)
 
     def sweep(self) -> list[str]:
-        """Poll until another sweep is done."""
+        """Poll until another sweep has ended."""
         return self.poll_for(301)
 
 
@@ -104,7 +104,7 @@ def test_the_first_sweep_finds_every_unfinished_run(setup: Setup) -> None:
     assert setup.sweeps == 1
 
 
-def test_later_polls_hand_on_only_what_changed(setup: Setup) -> None:
+def test_later_polls_report_only_changed_runs(setup: Setup) -> None:
     first = setup.api.add()
     setup.poll()
     assert setup.poll_for(60) == []
@@ -191,8 +191,8 @@ def test_an_api_that_is_back_is_noticed_within_five_seconds(setup: Setup) -> Non
     assert setup.poller.api_error is None
 
 
-@pytest.mark.parametrize("error", [None, ValueError("not JSON")], ids=["down", "not understood"])
-def test_a_deferred_key_is_handed_on_once_when_the_api_is_back(
+@pytest.mark.parametrize("error", [None, ValueError("not JSON")], ids=["down", "not JSON"])
+def test_a_deferred_key_is_reported_once_when_the_api_is_back(
     setup: Setup, error: Exception | None
 ) -> None:
     setup.api.down, setup.api.broken = True, error
@@ -206,7 +206,7 @@ def test_a_deferred_key_is_handed_on_once_when_the_api_is_back(
     assert setup.poller.api_error is None
 
 
-def test_the_first_failure_in_a_row_is_remembered(setup: Setup) -> None:
+def test_an_outage_begins_at_its_first_failure(setup: Setup) -> None:
     setup.poll()
     setup.api.down = True
     began = setup.now
@@ -219,7 +219,7 @@ def test_the_first_failure_in_a_row_is_remembered(setup: Setup) -> None:
     assert setup.poller.api_down_since is None
 
 
-def test_a_key_is_handed_on_at_once_while_the_api_answers(setup: Setup) -> None:
+def test_a_key_is_reported_at_once_while_the_api_answers(setup: Setup) -> None:
     setup.poller.defer_until_api_up(("tests", "a"))
     assert setup.keys == [("tests", "a")]
 
@@ -248,7 +248,7 @@ def started() -> Iterator[Callable[[Timings], Setup]]:
 def test_the_thread_polls_until_it_is_stopped(
     started: Callable[[Timings], Setup], down: bool
 ) -> None:
-    # The clock stands still, so every request is due at once.
+    # Without a delay: the clock does not advance.
     setup = started(Timings(poll_seconds=0.0, backoff=Backoff(first=0.0, cap=0.0)))
     setup.api.down = down
     run = setup.api.add()

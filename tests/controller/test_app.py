@@ -84,11 +84,9 @@ def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_
     assert None not in stopping.timeouts
 
 
-def test_a_controller_that_has_synced_is_listed_by_the_api(
-    tmp_path: Path,
-) -> None:
+def test_a_controller_that_has_synced_is_listed_by_the_api(tmp_path: Path) -> None:
     before = datetime.now(UTC)
-    # Its own client: a request of the controller's client would be recorded by itself.
+    # With another client: the API would record a request of the controller's client.
     with fault_environment(tmp_path) as running, ApiClient(running.client.url, TOKEN) as client:
         (controller,) = until("it is listed", client.list_controllers, seconds=10, every=0.05)
         assert controller.seen_at >= before
@@ -98,24 +96,20 @@ def test_the_uid_of_an_unreachable_cluster_is_requested_until_it_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app, "CLUSTER_RETRY_SECONDS", 0.0)
-    answers: list[str | Exception] = [
-        UnavailableError("unreachable"),
-        UnavailableError("unreachable"),
-        "here",
-    ]
+    errors = [UnavailableError("unreachable")] * 2
 
-    class Slow:
+    class Unreachable:
         def uid(self) -> str:
-            answer = answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            if errors:
+                raise errors.pop()
+            return "here"
 
-    assert app._wait_for_uid(cast("Cluster", Slow()), threading.Event()) == "here"
-    answers[:] = [UnavailableError("unreachable")]
+    cluster = cast("Cluster", Unreachable())
     stopping = threading.Event()
+    assert app._wait_for_uid(cluster, stopping) == "here"
+    errors.append(UnavailableError("unreachable"))
     stopping.set()
-    assert app._wait_for_uid(cast("Cluster", Slow()), stopping) is None
+    assert app._wait_for_uid(cluster, stopping) is None
 
 
 @pytest.mark.parametrize("number", app.SIGNALS)

@@ -77,7 +77,7 @@ def lists(api: Apiserver) -> int:
 
 
 def wait_until_current(api: Apiserver, informer: Informer[Any]) -> None:
-    """Wait until the informer has seen all that was put before."""
+    """Wait until the informer has seen all earlier changes."""
     marker = f"marker-{len(api.requests)}"
     api.put(marker)
     soon("the marker is seen", lambda: informer.get("default", marker))
@@ -173,7 +173,7 @@ def test_an_expired_version_causes_a_list_that_reports_only_changes(
     assert lists(api) == 2
 
 
-def test_an_object_that_was_deleted_and_created_again_is_reported_as_both(
+def test_an_object_that_was_deleted_and_created_again_is_reported_in_both_states(
     api: Apiserver, make: Callable[..., Informer[Any]]
 ) -> None:
     uids: list[str] = []
@@ -203,7 +203,7 @@ def test_an_object_that_was_deleted_and_created_again_is_reported_as_both(
     ],
     ids=["500", "429", "403", "drop", "cut", "half", "error", "no json", "ends at once"],
 )
-def test_a_failing_watch_is_retried_and_nothing_is_lost(
+def test_a_failing_watch_is_retried_and_no_change_is_lost(
     api: Apiserver, make: Callable[..., Informer[Any]], fault: Fault
 ) -> None:
     api.put("a")
@@ -255,7 +255,7 @@ def test_retry_after_is_respected(api: Apiserver, make: Callable[..., Informer[A
     soon("it watches", lambda: api.watching == 1)
     api.faults += [refuse(429, "slow down", headers={"Retry-After": "30"})]
     api.cut()
-    soon("it is refused", lambda: informer.problem == "slow down")
+    soon("it is rejected", lambda: informer.problem == "slow down")
     began, sent = time.monotonic(), len(api.requests)
     informer.stop()
     assert time.monotonic() - began < 2, "stop does not wait for it"
@@ -264,8 +264,8 @@ def test_retry_after_is_respected(api: Apiserver, make: Callable[..., Informer[A
 
 def test_a_half_open_watch_is_noticed(api: Apiserver, tmp_path: Path) -> None:
     api.kubeconfig(tmp_path / "kubeconfig")
-    impatient = cluster_of(tmp_path / "kubeconfig", Timeouts(connect=1.0, read=5.0, watch=0.2))
-    informer = Informer(impatient, TESTRUNS, parse=dict, on_change=lambda _: None, timings=FAST)
+    cluster = cluster_of(tmp_path / "kubeconfig", Timeouts(connect=1.0, read=5.0, watch=0.2))
+    informer = Informer(cluster, TESTRUNS, parse=dict, on_change=lambda _: None, timings=FAST)
     api.faults += [reply(b'{"items": [], "metadata": {"resourceVersion": "1"}}'), hang]
     informer.start()
     api.put("a")

@@ -58,7 +58,9 @@ def test_the_deletion_of_an_object_whose_name_is_taken_is_reported_and_the_newer
     assert cache.get(("ns", "a")) == obj("a", 20, uid="second")
 
 
-def test_an_object_that_replaces_another_of_its_name_reports_both(cache: ObjectCache[str]) -> None:
+def test_an_object_that_replaces_another_with_its_name_reports_both(
+    cache: ObjectCache[str],
+) -> None:
     second = obj("a", 20, uid="second")
     assert cache.apply(second, deleted=False) == [obj("a", 10), second]
 

@@ -1,4 +1,4 @@
-"""A Kubernetes API on a loopback port: TestRuns in memory, and any fault on demand."""
+"""A fake Kubernetes API on a loopback port: TestRuns in memory, and any fault on demand."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ FAST = Timeouts(connect=1.0, read=0.4, watch=0.4)
 
 
 class Request(NamedTuple):
-    """A received request: header names in lower case, `port` is that of the connection."""
+    """A received request, with header names in lower case and the client's port."""
 
     method: str
     path: str
@@ -32,10 +32,13 @@ class Request(NamedTuple):
 
 
 class Apiserver:
-    """The server: `requests` were received; each of `faults` answers one of the next requests.
+    """The server.
 
-    `watching` watches are open, so that a cut or an event now reaches them.
-    Who holds `lock` stops time: no watch moves on and nothing is answered.
+    Attributes:
+        requests: the received requests.
+        faults: each of them answers one of the next requests.
+        watching: the number of open watches.
+        lock: while a test holds it, the server sends no event and no list.
     """
 
     def __init__(self) -> None:
@@ -80,7 +83,7 @@ class Apiserver:
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         return path
 
-    # --- what is in it ---------------------------------------------------------------------------
+    # --- the objects -----------------------------------------------------------------------------
 
     def put(self, name: str, namespace: str = "default", **metadata: Any) -> dict[str, Any]:
         """Create or change an object and return it."""
@@ -111,13 +114,13 @@ class Apiserver:
             self._record("DELETED", obj | {"metadata": last})
 
     def send(self, kind: str, obj: Any) -> None:
-        """Send an event to every watch, whatever it is."""
+        """Send any event to every watch."""
         with self.lock:
             self._version += 1
             self._record(kind, obj)
 
     def forget(self) -> None:
-        """Answer watches from any version until now with 410."""
+        """Answer with 410 to watches from any version up to the current one."""
         with self.lock:
             self._version += 1
             self._oldest = self._version
@@ -130,7 +133,7 @@ class Apiserver:
 
     @contextmanager
     def unseen(self) -> Iterator[None]:
-        """Hide the changes in this block from all watches, which are cut."""
+        """Cut all watches, and do not send them the changes in this block."""
         with self.lock:
             self._cuts += 1
             yield
@@ -142,7 +145,7 @@ class Apiserver:
         self.lock.notify_all()
 
     def answer(self, handler: Exchange, request: Request) -> None:
-        """Answer as an API server without faults."""
+        """Answer like an API server without faults."""
         if not self.installed or "testruns" not in request.path:
             refuse(404, "the server could not find the requested resource")(handler)
         elif request.query.get("watch"):

@@ -1,4 +1,4 @@
-"""A server for each test and its client; a client of a real cluster and a namespace there."""
+"""Fixtures: a fake API server and its client; a client of a real cluster and a namespace in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def real() -> Cluster:
 @pytest.fixture(scope="module")
 def namespace(real: Cluster) -> Iterator[str]:
     with namespace_in(real, "kube") as name:
-        # Pods are refused until the controllers have made it.
+        # Pods are rejected until the controllers have created it.
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        until("the ServiceAccount is there", lambda: exists(real, account))
+        until("the ServiceAccount exists", lambda: exists(real, account))
         yield name

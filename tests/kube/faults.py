@@ -1,4 +1,4 @@
-"""Faulty responses of a server."""
+"""Faults and scripted responses of the fake API server."""
 
 import json
 import threading

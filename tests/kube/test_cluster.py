@@ -23,7 +23,7 @@ def watch(cluster: Cluster, version: str = "0") -> module.WatchStream:
     return cluster.watch(TESTRUNS, resource_version=version, timeout_seconds=300)
 
 
-def test_the_path_of_a_request_is_that_of_the_resource(api: Apiserver, cluster: Cluster) -> None:
+def test_a_request_has_the_path_of_its_resource(api: Apiserver, cluster: Cluster) -> None:
     api.faults += [reply(OBJECT)] * 4
     cluster.get(PODS, "team a", "p%1/x")
     cluster.get(NAMESPACES, None, "kube-system")
@@ -120,7 +120,7 @@ def test_no_page_is_read_after_max_items(
     assert len(api.requests) == 2
 
 
-def test_a_page_that_is_too_large_is_requested_in_smaller_ones(
+def test_a_page_that_is_too_large_is_requested_in_smaller_pages(
     api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAGE_SIZE", 40)
@@ -141,7 +141,7 @@ def test_pages_that_have_expired_are_gone(api: Apiserver, cluster: Cluster) -> N
         cluster.list(JOBS)
 
 
-def test_the_uid_of_the_cluster_is_that_of_kube_system_and_is_read_once(
+def test_the_uid_of_kube_system_identifies_the_cluster_and_is_read_once(
     api: Apiserver, cluster: Cluster
 ) -> None:
     api.faults.append(reply(b'{"metadata": {"uid": "u-1"}}'))
@@ -149,7 +149,9 @@ def test_the_uid_of_the_cluster_is_that_of_kube_system_and_is_read_once(
     assert len(api.requests) == 1
 
 
-def test_the_setting_precedes_the_uid_of_kube_system(api: Apiserver, kubeconfig: Path) -> None:
+def test_the_setting_takes_precedence_over_the_uid_of_kube_system(
+    api: Apiserver, kubeconfig: Path
+) -> None:
     settings = Settings(kubeconfig=str(kubeconfig), cluster="mine")
     assert Cluster.connect(settings).uid() == "mine"
     assert api.requests == []

@@ -93,7 +93,7 @@ def test_several_files_are_merged_and_the_first_current_context_counts(tmp_path:
     assert host(environ, context="two") == "https://two:6443"
 
 
-def test_the_selected_context_is_named_in_full(
+def test_the_selected_kubeconfig_has_an_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = kubeconfig(tmp_path / "c", "one", "two")
@@ -118,7 +118,7 @@ def test_the_client_does_not_retry_and_keeps_connections_alive(
     assert loaded.keep_alive is True
 
 
-def test_without_a_configuration_the_error_says_how_to_give_one() -> None:
+def test_the_error_for_a_missing_configuration_explains_how_to_give_one() -> None:
     with pytest.raises(InvalidError, match=r"--kubeconfig .*KUBECONFIG.*inside a pod"):
         config.load(Settings())
 
@@ -186,9 +186,7 @@ def test_an_invalid_proxy_is_an_error_that_does_not_quote_its_password(
     assert "very-secret" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_in_a_pod_its_service_account_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pod_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text("pod-token", encoding="utf-8")
     (tmp_path / "ca.crt").write_text("certificate", encoding="utf-8")
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
@@ -199,7 +197,7 @@ def test_in_a_pod_its_service_account_is_used(
     assert loaded.auth_settings()["BearerToken"]["value"] == "bearer pod-token"
 
 
-def test_the_error_in_a_pod_without_service_account_says_what_to_set(
+def test_the_error_in_a_pod_without_a_service_account_names_the_field_to_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "absent"))

@@ -31,41 +31,41 @@ from tests.requirements import require_cluster
 pytestmark = pytest.mark.e2e
 
 
-def test_the_cluster_is_known_by_the_uid_of_kube_system(real: Cluster) -> None:
+def test_the_uid_of_kube_system_identifies_the_cluster(real: Cluster) -> None:
     assert str(uuid.UUID(real.uid())) == real.uid()
 
 
-def test_it_knows_which_kinds_are_served(real: Cluster) -> None:
+def test_has_resource_is_true_only_for_kinds_that_are_served(real: Cluster) -> None:
     assert real.has_resource(TESTRUNS)
     assert real.has_resource(PODS)
     assert not real.has_resource(TESTRUNS._replace(version="v9"))
     assert not real.has_resource(JOBS._replace(plural="nojobs"))
 
 
-def test_refusals_of_the_api_server_are_our_errors(real: Cluster, namespace: str) -> None:
+def test_errors_of_the_api_server_raise_the_matching_class(real: Cluster, namespace: str) -> None:
     with pytest.raises(NotFoundError, match='"none" not found'):
         real.get(TESTRUNS, namespace, "none")
-    uid = real.create(TESTRUNS, namespace, named("refusals"))["metadata"]["uid"]
+    uid = real.create(TESTRUNS, namespace, named("errors"))["metadata"]["uid"]
     with pytest.raises(ConflictError, match="already exists"):
-        real.create(TESTRUNS, namespace, named("refusals"))
+        real.create(TESTRUNS, namespace, named("errors"))
     with pytest.raises(ConflictError, match="the UID in the precondition"):
-        real.delete(TESTRUNS, namespace, "refusals", uid=str(uuid.uuid4()))
+        real.delete(TESTRUNS, namespace, "errors", uid=str(uuid.uuid4()))
     stale = [{"op": "test", "path": "/metadata/uid", "value": "other"}]
     with pytest.raises(InvalidError):
-        real.patch(TESTRUNS, namespace, "refusals", stale)
+        real.patch(TESTRUNS, namespace, "errors", stale)
     with pytest.raises(ConflictError, match="the object has been modified"):
-        real.patch(TESTRUNS, namespace, "refusals", {"metadata": {"resourceVersion": "1"}})
+        real.patch(TESTRUNS, namespace, "errors", {"metadata": {"resourceVersion": "1"}})
     with pytest.raises(InvalidError) as caught:
         real.create(JOBS, namespace, {"metadata": {"name": "empty"}})
     assert "/spec/template/spec/containers" in {found["pointer"] for found in caught.value.errors}
     with pytest.raises(MalformedError, match="unknown field"):
         real.create(TESTRUNS, namespace, named("strict") | {"spce": {}})
-    real.delete(TESTRUNS, namespace, "refusals", uid=uid)
+    real.delete(TESTRUNS, namespace, "errors", uid=uid)
     with pytest.raises(NotFoundError):
-        real.get(TESTRUNS, namespace, "refusals")
+        real.get(TESTRUNS, namespace, "errors")
 
 
-def test_a_finalizer_is_set_by_json_patch_and_removed_by_one(real: Cluster, namespace: str) -> None:
+def test_a_json_patch_adds_and_removes_a_finalizer(real: Cluster, namespace: str) -> None:
     real.create(TESTRUNS, namespace, named("finalizer"))
     add = [{"op": "add", "path": "/metadata/finalizers", "value": ["sparktest.dev/x"]}]
     real.patch(TESTRUNS, namespace, "finalizer", add)
@@ -77,8 +77,8 @@ def test_a_finalizer_is_set_by_json_patch_and_removed_by_one(real: Cluster, name
         real.get(TESTRUNS, namespace, "finalizer")
 
 
-def test_a_namespace_that_is_going_refuses_and_says_so(real: Cluster) -> None:
-    with namespace_in(real, "going") as name:
+def test_a_terminating_namespace_rejects_new_objects_with_its_reason(real: Cluster) -> None:
+    with namespace_in(real, "terminating") as name:
         held = named("held")
         held["metadata"]["finalizers"] = ["sparktest.dev/x"]
         real.create(TESTRUNS, name, held)
@@ -89,7 +89,7 @@ def test_a_namespace_that_is_going_refuses_and_says_so(real: Cluster) -> None:
         real.patch(TESTRUNS, name, "held", {"metadata": {"finalizers": None}})
 
 
-def test_a_list_in_pages_is_the_list(
+def test_a_list_is_read_in_pages(
     real: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PAGE_SIZE", 2)
@@ -102,7 +102,7 @@ def test_a_list_in_pages_is_the_list(
     assert listing.resource_version.isdecimal()
 
 
-def test_a_watch_tells_of_changes_and_ends_when_closed(real: Cluster, namespace: str) -> None:
+def test_a_watch_yields_changes_and_ends_when_closed(real: Cluster, namespace: str) -> None:
     version = real.list(TESTRUNS, namespace).resource_version
     with real.watch(TESTRUNS, namespace, resource_version=version, timeout_seconds=300) as events:
         real.create(TESTRUNS, namespace, named("watched"))
@@ -116,8 +116,8 @@ def test_a_watch_tells_of_changes_and_ends_when_closed(real: Cluster, namespace:
         closer.join()
 
 
-def test_a_version_of_long_ago_is_gone(real: Cluster) -> None:
-    # Not of pods: an API server that began on an empty store knows theirs from version 1 on.
+def test_a_watch_from_an_old_version_is_gone(real: Cluster) -> None:
+    # Not of pods: an API server that started with an empty store has theirs from version 1 on.
     with (
         pytest.raises(GoneError),
         real.watch(TESTRUNS, resource_version="1", timeout_seconds=5) as events,
@@ -125,7 +125,9 @@ def test_a_version_of_long_ago_is_gone(real: Cluster) -> None:
         list(events)
 
 
-def test_a_wrong_token_and_a_wrong_authority_are_told_apart(real: Cluster, tmp_path: Path) -> None:
+def test_a_wrong_token_and_a_wrong_authority_are_different_errors(
+    real: Cluster, tmp_path: Path
+) -> None:
     document = yaml.safe_load(Path(require_cluster()).read_text(encoding="utf-8"))
     for user in document["users"]:
         user["user"] = {"token": "wrong"}

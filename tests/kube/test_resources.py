@@ -14,13 +14,11 @@ from sparktest.kube.resources import JOBS, NAMESPACES, PODS, TESTRUNS, Resource
         (TESTRUNS, "sparktest.dev/v1alpha1", "/apis/sparktest.dev/v1alpha1"),
     ],
 )
-def test_the_core_group_has_a_root_of_its_own(
-    resource: Resource, api_version: str, root: str
-) -> None:
+def test_the_core_group_has_another_root(resource: Resource, api_version: str, root: str) -> None:
     assert (resource.api_version, resource.root) == (api_version, root)
 
 
-def test_a_path_leads_to_an_object_a_namespace_or_all() -> None:
+def test_a_path_is_for_one_object_a_namespace_or_all_namespaces() -> None:
     assert PODS.path() == "/api/v1/pods"
     assert PODS.path("tests") == "/api/v1/namespaces/tests/pods"
     assert PODS.path("tests", "a", "log") == "/api/v1/namespaces/tests/pods/a/log"
@@ -28,7 +26,7 @@ def test_a_path_leads_to_an_object_a_namespace_or_all() -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
-def test_a_name_that_would_lead_elsewhere_is_invalid(name: str) -> None:
+def test_a_name_that_would_change_the_path_is_invalid(name: str) -> None:
     with pytest.raises(InvalidError):
         JOBS.path("tests", name)
     with pytest.raises(InvalidError):

@@ -28,7 +28,7 @@ def watch(cluster: Cluster, version: str = "0") -> WatchStream:
     return cluster.watch(TESTRUNS, resource_version=version, timeout_seconds=300)
 
 
-def test_a_watch_yields_events_as_they_come(api: Apiserver, cluster: Cluster) -> None:
+def test_a_watch_yields_events_as_they_arrive(api: Apiserver, cluster: Cluster) -> None:
     with watch(cluster) as events:
         first = api.put("a")
         assert next(events) == WatchEvent("ADDED", first)
@@ -89,7 +89,7 @@ def test_a_watch_from_an_expired_version_is_gone(api: Apiserver, cluster: Cluste
         watch(cluster, "1")
 
 
-def test_an_endless_event_is_too_large(
+def test_an_event_without_end_is_too_large(
     api: Apiserver, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sparktest.kube.streams.MAX_EVENT_BYTES", 1000)
@@ -131,9 +131,7 @@ def test_the_options_of_a_log_are_sent_and_its_chunks_returned(
     }
 
 
-def test_a_broken_log_is_unavailable_after_the_chunks_that_came(
-    api: Apiserver, cluster: Cluster
-) -> None:
+def test_a_broken_log_is_unavailable_after_its_last_chunk(api: Apiserver, cluster: Cluster) -> None:
     api.faults.append(chunks(b"one\n", end=False))
     with cluster.pod_log("default", "p", "test") as log:
         assert next(log) == b"one\n"
@@ -193,10 +191,10 @@ def test_a_chunked_body_is_decoded_however_it_is_split(
 @given(st.lists(CHUNK, min_size=1, max_size=4), st.data())
 def test_all_received_content_is_returned_at_once(chunks: list[bytes], data: st.DataObject) -> None:
     last = chunks[-1]
-    come = data.draw(st.integers(0, len(last)))
+    received = data.draw(st.integers(0, len(last)))
     body = b"".join(encoded(chunk, "%x") for chunk in chunks[:-1])
-    body += b"%x\r\n" % len(last) + last[:come]
-    assert ChunkedDecoder().feed(body) == b"".join(chunks[:-1]) + last[:come]
+    body += b"%x\r\n" % len(last) + last[:received]
+    assert ChunkedDecoder().feed(body) == b"".join(chunks[:-1]) + last[:received]
 
 
 @pytest.mark.parametrize(

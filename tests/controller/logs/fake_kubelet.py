@@ -49,7 +49,7 @@ class FakeEvent(Event):
 
 
 class FakeKubelet:
-    """Answers each request for a log with the next script, and with 404 after the last.
+    """Answers each request for a log with the next script, and with 404 after the last one.
 
     Attributes:
         requests: the `since_time` of each request.

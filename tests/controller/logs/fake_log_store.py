@@ -8,7 +8,8 @@ from sparktest.errors import OffsetError
 class LogStore:
     """The stored log of one run, and the faults of the next calls.
 
-    An exception as fault is raised instead of the call, a tuple of one is raised after it.
+    A fault that is an exception is raised before the data is stored; an exception in a tuple is
+    raised afterwards.
     """
 
     def __init__(self, *faults: Any) -> None:

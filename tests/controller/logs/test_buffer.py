@@ -9,7 +9,7 @@ from sparktest.controller.logs.buffer import Buffer
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten bytes are a chunk, twenty fill the buffer, and nothing is flushed early."""
+    """Make ten bytes a chunk and twenty bytes a full buffer, without an early flush."""
     monkeypatch.setattr(module, "CHUNK_BYTES", 10)
     monkeypatch.setattr(module, "MAX_BYTES", 20)
     monkeypatch.setattr(module, "FLUSH_SECONDS", 600.0)
@@ -17,7 +17,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def background() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
-    """Starts something in a thread, which has to end with the test."""
+    """Run a function in a thread, which has to end with the test."""
     threads: list[threading.Thread] = []
 
     def start(work: Callable[[], object]) -> threading.Thread:
@@ -50,7 +50,7 @@ def test_less_than_a_chunk_is_taken_after_the_flush_time(monkeypatch: pytest.Mon
     assert buffer.take() == b"one"
 
 
-def test_less_than_a_chunk_that_comes_while_the_reader_waits_is_taken_after_the_flush_time(
+def test_less_than_a_chunk_is_taken_by_a_waiting_reader_after_the_flush_time(
     monkeypatch: pytest.MonkeyPatch,
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
@@ -62,7 +62,7 @@ def test_less_than_a_chunk_that_comes_while_the_reader_waits_is_taken_after_the_
     assert taken == [b"one"]
 
 
-def test_at_the_end_the_rest_is_taken_and_then_nothing() -> None:
+def test_the_rest_is_taken_at_the_end() -> None:
     buffer = Buffer()
     buffer.put(b"one")
     buffer.end(None)
@@ -91,12 +91,12 @@ def test_a_full_buffer_has_space_again_once_bytes_were_taken() -> None:
 def test_a_writer_that_waits_for_space_is_woken_when_bytes_are_taken(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
-    buffer, answers = Buffer(), []
+    buffer, results = Buffer(), []
     buffer.put(b"x" * 20)
-    writer = background(lambda: answers.append(buffer.wait_for_space(60)))
+    writer = background(lambda: results.append(buffer.wait_for_space(60)))
     buffer.take()
     writer.join(5)
-    assert answers == [True]
+    assert results == [True]
 
 
 def test_the_writer_learns_that_the_reader_is_gone() -> None:
@@ -109,12 +109,12 @@ def test_the_writer_learns_that_the_reader_is_gone() -> None:
 def test_a_writer_that_waits_for_space_is_woken_when_the_reader_is_gone(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
-    buffer, answers = Buffer(), []
+    buffer, results = Buffer(), []
     buffer.put(b"x" * 20)
-    writer = background(lambda: answers.append(buffer.wait_for_space(60)))
+    writer = background(lambda: results.append(buffer.wait_for_space(60)))
     buffer.close()
     writer.join(5)
-    assert answers == [True]
+    assert results == [True]
 
 
 def test_the_end_carries_the_reason_why_the_log_is_incomplete() -> None:

@@ -37,7 +37,7 @@ def soon(what: str, check: Callable[[], Any]) -> None:
 
 
 class Setup:
-    """A collector between a kubelet and an API; logs made by `held` wait for `gate`."""
+    """A collector between a kubelet and an API; logs of `blocked` wait for `gate`."""
 
     def __init__(self, kubelet: FakeKubelet, store: LogStore, limits: Limits) -> None:
         self.kubelet = kubelet
@@ -54,9 +54,9 @@ class Setup:
             upload_backoff=AT_ONCE,
         )
 
-    def held(self, *parts: Part) -> list[Part]:
-        """A log that does not end before the gate is open."""
-        return [LINE, self._wait, *parts]
+    def blocked(self) -> list[Part]:
+        """Return a log that does not end before the gate is open."""
+        return [LINE, self._wait]
 
     def _wait(self) -> None:
         self.gate.wait(5)
@@ -104,7 +104,7 @@ def test_a_log_is_stored_and_its_key_is_reported_as_done(
 
 def test_there_is_no_result_while_the_log_is_being_collected(setup: Callable[..., Setup]) -> None:
     at = setup()
-    at.kubelet.scripts = [at.held()]
+    at.kubelet.scripts = [at.blocked()]
     at.follow("a")
     assert at.collector.following(key("a"))
     assert at.collector.log(key("a")) is None
@@ -112,11 +112,9 @@ def test_there_is_no_result_while_the_log_is_being_collected(setup: Callable[...
     assert at.stored("a").state is LogState.COMPLETE
 
 
-def test_a_log_is_collected_only_once(
-    setup: Callable[..., Setup],
-) -> None:
+def test_a_log_is_collected_only_once(setup: Callable[..., Setup]) -> None:
     at = setup()
-    at.kubelet.scripts = [at.held()]
+    at.kubelet.scripts = [at.blocked()]
     assert at.follow("a")
     assert at.follow("a")
     at.gate.set()
@@ -128,7 +126,7 @@ def test_a_log_is_collected_only_once(
 
 def test_no_more_than_the_allowed_number_of_tests_is_followed(setup: Callable[..., Setup]) -> None:
     at = setup(followers=1)
-    at.kubelet.scripts = [at.held(), [LINE]]
+    at.kubelet.scripts = [at.blocked(), [LINE]]
     assert at.follow("a")
     assert not at.follow("b")
     assert not at.collector.following(key("b"))
@@ -142,7 +140,7 @@ def test_the_longest_waiting_test_is_reported_when_a_follower_is_free(
     setup: Callable[..., Setup],
 ) -> None:
     at = setup(followers=1)
-    at.kubelet.scripts = [at.held()]
+    at.kubelet.scripts = [at.blocked()]
     assert at.follow("a")
     for name in ("forgotten", "b", "c", "b"):
         assert not at.follow(name)
@@ -152,11 +150,9 @@ def test_the_longest_waiting_test_is_reported_when_a_follower_is_free(
     assert at.done == [key("a"), key("b")]
 
 
-def test_logs_of_ended_tests_are_queued(
-    setup: Callable[..., Setup],
-) -> None:
+def test_logs_of_ended_tests_are_queued(setup: Callable[..., Setup]) -> None:
     at = setup(followers=0, fetchers=1)
-    at.kubelet.scripts = [at.held(), [LINE], [LINE]]
+    at.kubelet.scripts = [at.blocked(), [LINE], [LINE]]
     for name in "abc":
         assert at.follow(name, "terminated")
     assert all(at.collector.following(key(name)) for name in "abc")
@@ -165,11 +161,11 @@ def test_logs_of_ended_tests_are_queued(
     soon("all are done", lambda: at.done == [key(name) for name in "abc"])
 
 
-def test_a_forgotten_log_can_be_collected_again_and_one_under_way_is_not_forgotten(
+def test_a_log_is_forgotten_only_when_it_is_done(
     setup: Callable[..., Setup],
 ) -> None:
     at = setup()
-    at.kubelet.scripts = [at.held(), [LINE]]
+    at.kubelet.scripts = [at.blocked(), [LINE]]
     at.follow("a")
     at.collector.forget(key("a"))
     assert at.collector.following(key("a"))
@@ -226,7 +222,7 @@ def test_a_log_that_was_rotated_since_the_last_controller_is_partial(
     setup: Callable[..., Setup],
 ) -> None:
     store = LogStore()
-    store.stored = b"what was there"
+    store.stored = b"the first lines"
     at = setup([LINE], store=store)
     at.follow("a")
     found = at.stored("a")
@@ -234,11 +230,11 @@ def test_a_log_that_was_rotated_since_the_last_controller_is_partial(
     assert found.bytes == len(store.stored)
 
 
-def test_after_a_stop_no_log_starts_and_those_under_way_are_left_to_the_next_controller(
+def test_after_a_stop_no_log_starts_and_no_log_is_reported_as_done(
     setup: Callable[..., Setup],
 ) -> None:
     at = setup(fetchers=1)
-    at.kubelet.scripts = [at.held()]
+    at.kubelet.scripts = [at.blocked()]
     at.follow("a")
     soon("it is being read", lambda: at.kubelet.open)
     at.collector.stop()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sparktest.controller.logs import cursor as module
 from sparktest.controller.logs.cursor import GAP, LogCursor
 
-# Just above what a timestamp takes, so that most lines are long ones.
+# Slightly more than the length of a timestamp, so that most lines are long lines.
 SHORT = 40
 PART = st.sampled_from([b"", b"a", b"\r", b"\xff\x00", b"x" * 45, b"2026-11-24T12:00:00.5Z "])
 TEXT = st.lists(PART, max_size=3).map(b"".join)
@@ -37,7 +37,7 @@ class Burst(NamedTuple):
 
 
 class File(NamedTuple):
-    """A log file of the kubelet: bursts of lines, the last of which may have no end."""
+    """A log file of the kubelet: bursts of lines; the last line may have no end."""
 
     bursts: list[Burst]
     ended: bool = True
@@ -58,7 +58,7 @@ class File(NamedTuple):
 
 @st.composite
 def bursts(draw: Any) -> list[Burst]:
-    """Bursts ordered by their second, in any order within one, as stdout and stderr may come."""
+    """Draw bursts that are ordered by second only, like the lines of stdout and stderr."""
     moments = st.tuples(st.integers(0, 2), st.integers(0, 3))
     drawn = draw(st.lists(moments, unique=True, min_size=1, max_size=6))
     drawn.sort(key=lambda moment: moment[0])
@@ -93,7 +93,7 @@ def read_to_the_end(draw: Any, cursor: LogCursor, data: bytes) -> bytes:
 
 
 @given(st.data(), bursts(), st.booleans(), st.integers(0, 4))
-def test_the_text_is_the_log_however_it_is_chunked_and_interrupted(
+def test_the_text_is_the_same_for_any_chunks_and_interruptions(
     data: st.DataObject, written: list[Burst], ended: bool, breaks: int
 ) -> None:
     file, cursor, text = File(written, ended), LogCursor(), b""
@@ -177,7 +177,7 @@ def test_since_keeps_the_time_zone() -> None:
 
 
 def numbered_line(number: int) -> bytes:
-    """Twenty lines a second."""
+    """Return a line of a log with twenty lines per second."""
     second, part = divmod(number, 20)
     return b"2026-05-01T12:00:%02d.%03d000000Z line %d\n" % (second, part * 50, number)
 

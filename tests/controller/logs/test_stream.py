@@ -39,7 +39,7 @@ def stopping(clock: Clock) -> FakeEvent:
 
 @pytest.fixture
 def stream_of(stopping: FakeEvent) -> Callable[..., LogStream]:
-    """Make a stream of this kubelet's log; the pod has ended unless another is given."""
+    """Make a stream of the kubelet's log; the pod has ended unless `pod` is given."""
 
     def make(
         kubelet: FakeKubelet, pod: Pod | None = None, timings: Timings | None = None
@@ -121,7 +121,7 @@ def test_the_container_may_count_as_running_shortly_after_the_end_of_its_log(
 
 
 def busy(clock: Clock, *parts: Part) -> list[Part]:
-    """The parts, with time for a rotation check before each."""
+    """Return the parts, with time for a rotation check before each one."""
     return [made for part in parts for made in (clock.advance(5), part)]
 
 
@@ -196,7 +196,7 @@ def test_the_beginning_of_the_next_file_may_come_in_pieces(
     assert stream.incomplete_reason is None
 
 
-def test_a_file_that_came_right_before_the_end_is_read_too(
+def test_a_file_that_appears_right_before_the_end_is_read(
     stream_of: Callable[..., LogStream],
 ) -> None:
     kubelet = FakeKubelet([line(1), line(2)], [line(3)], [line(3)])
@@ -238,7 +238,7 @@ def test_a_position_that_was_rotated_away_during_a_break_leaves_a_gap(
     assert stream.incomplete_reason == "LogRotated"
 
 
-# --- no log, or no more of it --------------------------------------------------------------------
+# --- missing and unreadable logs -----------------------------------------------------------------
 
 
 def test_a_container_that_has_not_started_is_tried_again(

@@ -47,7 +47,7 @@ def upload(store: LogStore, *pieces: bytes) -> LogUploader:
 
 @contextmanager
 def sizes(chunk: int, overlap: int) -> Iterator[None]:
-    """Make a few bytes a long log."""
+    """Set the sizes of chunks and of the overlap in bytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(uploader, "MAX_CHUNK_BYTES", chunk)
         patch.setattr(uploader, "OVERLAP_BYTES", overlap)
@@ -104,8 +104,8 @@ def test_two_uploaders_of_the_same_log_store_each_byte_once(
 def test_lost_requests_and_lost_responses_change_nothing(
     pieces: list[bytes], faults: list[str | None]
 ) -> None:
-    away = UnavailableError("away")
-    lost: dict[str | None, Any] = {"before": away, "after": (away,), None: None}
+    error = UnavailableError("unreachable")
+    lost: dict[str | None, Any] = {"before": error, "after": (error,), None: None}
     store = LogStore(*(lost[fault] for fault in faults))
     assert upload(store, *pieces).gaps == 0
     assert store.stored == b"".join(pieces)
@@ -221,7 +221,7 @@ def test_retry_after_is_respected() -> None:
 
 
 def test_a_stop_ends_the_retries_and_the_next_controller_resumes() -> None:
-    stopping, store = Event(), LogStore(None, UnavailableError("away"))
+    stopping, store = Event(), LogStore(None, UnavailableError("unreachable"))
     made = uploader_to(store, stopping=stopping, backoff=Backoff(first=60.0, cap=60.0))
     made.append(b"one\n")
     stopping.set()
