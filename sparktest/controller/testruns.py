@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sparktest.domain import Status
+from sparktest.domain import RunSpec, Status
 from sparktest.kube.fields import Object, integer, mapping, text
 from sparktest.kube.jobs import FINALIZER, job_name_of_testrun
 from sparktest.kube.resources import EVENTS, TESTRUNS
@@ -21,15 +21,8 @@ FINAL_PHASES = frozenset(status.phase for status in Status if status.final)
 SPEC = (
     "definitionId",
     "definitionName",
-    "image",
-    "commands",
+    *RunSpec.__struct_encode_fields__,
     "command",
-    "args",
-    "env",
-    "envFrom",
-    "resources",
-    "serviceAccountName",
-    "imagePullSecrets",
     "timeoutSeconds",
     "ttlSecondsAfterFinished",
 )
