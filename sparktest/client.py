@@ -112,11 +112,11 @@ class ApiClient:
 
     def get_run(self, run_id: str) -> Run:
         """Return the run with this id."""
-        return self._http.value(self._http.call("GET", _run(run_id)), Run)
+        return self._http.fetch(Run, "GET", _run(run_id))
 
     def create_run(self, body: dict[str, Any]) -> Run:
         """Create an API run, or register the run of a TestRun object (idempotent by uid)."""
-        return self._http.value(self._http.call("POST", "/test-runs", json=body), Run)
+        return self._http.fetch(Run, "POST", "/test-runs", json=body)
 
     def delete_run(self, run_id: str) -> str | None:
         """Delete the run; return the kubectl command that deletes its TestRun object, if any."""
@@ -125,22 +125,20 @@ class ApiClient:
 
     def cancel_run(self, run_id: str) -> Run:
         """Request a cancel; the status changes once the controller has stopped the run."""
-        return self._http.value(self._http.call("POST", f"{_run(run_id)}/cancel"), Run)
+        return self._http.fetch(Run, "POST", f"{_run(run_id)}/cancel")
 
     def rerun_run(self, run_id: str) -> Run:
         """Create a new API run with the spec of this run."""
-        return self._http.value(self._http.call("POST", f"{_run(run_id)}/rerun"), Run)
+        return self._http.fetch(Run, "POST", f"{_run(run_id)}/rerun")
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
         """Claim the run for a cluster; raise ConflictError when another cluster has it."""
-        return self._http.value(
-            self._http.call("PUT", f"{_run(run_id)}/claim", json={"cluster": cluster}), Run
-        )
+        return self._http.fetch(Run, "PUT", f"{_run(run_id)}/claim", json={"cluster": cluster})
 
     def report_run(self, run_id: str, report: RunReport) -> Run:
         """Report the progress of a run; return the run, whether or not the report applied."""
         body = msgspec.to_builtins(report)
-        return self._http.value(self._http.call("PUT", f"{_run(run_id)}/report", json=body), Run)
+        return self._http.fetch(Run, "PUT", f"{_run(run_id)}/report", json=body)
 
     # --- logs ------------------------------------------------------------------------------------
 
@@ -150,14 +148,14 @@ class ApiClient:
         Raises:
             OffsetError: the data does not match the stored log; `stored` is its length.
         """
-        response = self._http.call(
+        return self._http.fetch(
+            StoredLog,
             "PUT",
             f"{_run(run_id)}/logs/{quote(container, safe='')}",
             params={"offset": offset},
             data=data,
             headers={"Content-Type": "application/octet-stream"},
-        )
-        return self._http.value(response, StoredLog).bytes
+        ).bytes
 
     def get_log(
         self, run_id: str, *, container: str | None = None, tail: int | None = None
@@ -199,11 +197,11 @@ class ApiClient:
 
     def get_definition(self, definition_id: str) -> Definition:
         """Return the definition with this id."""
-        return self._http.value(self._http.call("GET", _definition(definition_id)), Definition)
+        return self._http.fetch(Definition, "GET", _definition(definition_id))
 
     def create_definition(self, body: dict[str, Any]) -> Definition:
         """Create a definition."""
-        return self._http.value(self._http.call("POST", "/test-definitions", json=body), Definition)
+        return self._http.fetch(Definition, "POST", "/test-definitions", json=body)
 
     def replace_definition(
         self, definition_id: str, body: dict[str, Any], *, version: int | None = None
@@ -214,18 +212,19 @@ class ApiClient:
             PreconditionError: it has another version.
         """
         headers = {"If-Match": f'"{version}"'} if version is not None else {}
-        response = self._http.call("PUT", _definition(definition_id), json=body, headers=headers)
-        return self._http.value(response, Definition)
+        return self._http.fetch(
+            Definition, "PUT", _definition(definition_id), json=body, headers=headers
+        )
 
     def patch_definition(self, definition_id: str, body: dict[str, Any]) -> Definition:
         """Apply a JSON Merge Patch to the definition."""
-        response = self._http.call(
+        return self._http.fetch(
+            Definition,
             "PATCH",
             _definition(definition_id),
             data=msgspec.json.encode(body),
             headers={"Content-Type": "application/merge-patch+json"},
         )
-        return self._http.value(response, Definition)
 
     def delete_definition(self, definition_id: str) -> None:
         """Delete the definition; its runs keep their snapshots."""
@@ -233,23 +232,21 @@ class ApiClient:
 
     def run_definition(self, definition_id: str, body: dict[str, Any] | None = None) -> Run:
         """Create a run of the definition, with the overrides of the body."""
-        response = self._http.call("POST", f"{_definition(definition_id)}/run", json=body or {})
-        return self._http.value(response, Run)
+        return self._http.fetch(Run, "POST", f"{_definition(definition_id)}/run", json=body or {})
 
     # --- the service -----------------------------------------------------------------------------
 
     def health(self) -> dict[str, Any]:
         """Return `{status, timestamp}`; raise UnavailableError when API or store do not answer."""
-        return self._http.value(self._http.call("GET", "/health"), dict[str, Any])
+        return self._http.fetch(dict[str, Any], "GET", "/health")
 
     def ready(self) -> dict[str, Any]:
         """Return `{status, timestamp}`; raise UnavailableError unless the store is up to date."""
-        return self._http.value(self._http.call("GET", "/readyz", outside=True), dict[str, Any])
+        return self._http.fetch(dict[str, Any], "GET", "/readyz", outside=True)
 
     def list_controllers(self) -> tuple[ControllerSeen, ...]:
         """Return the controllers that ever sent a request, the latest first."""
-        response = self._http.call("GET", "/controllers")
-        return self._http.value(response, tuple[ControllerSeen, ...])
+        return self._http.fetch(tuple[ControllerSeen, ...], "GET", "/controllers")
 
 
 def _run(run_id: str) -> str:

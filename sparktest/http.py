@@ -90,6 +90,10 @@ class HttpTransport:
                     raise StreamTimeoutError(_cause(error)) from error
                 raise
 
+    def fetch(self, kind: type[T], method: str, path: str, **kw: Any) -> T:
+        """Send a request; return the JSON of its response as a value of this type."""
+        return self.value(self.call(method, path, **kw), kind)
+
     def value(self, response: requests.Response, kind: type[T]) -> T:
         """Return the cleaned JSON of a response as a value of this type."""
         try:
