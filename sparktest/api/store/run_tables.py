@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from sparktest.api.store.tables import Base, BigId, SearchTerm, SpecColumns, public_id, seq
+from sparktest.api.store.tables import Base, BigId, EntityColumns, SearchTerm, SpecColumns
 from sparktest.domain import LogState, Origin, Status
 
 
@@ -30,7 +30,7 @@ def _run_seq() -> Mapped[int]:
     return mapped_column(BigId, ForeignKey("test_runs.seq", ondelete="CASCADE"), primary_key=True)
 
 
-class RunRow(SpecColumns, Base):
+class RunRow(EntityColumns, SpecColumns, Base):
     """One execution, with a snapshot of its spec: no foreign key to a definition or executor."""
 
     __tablename__ = "test_runs"
@@ -52,8 +52,6 @@ class RunRow(SpecColumns, Base):
         {"sqlite_autoincrement": True},
     )
 
-    seq: Mapped[int] = seq()
-    id: Mapped[str] = public_id()
     name: Mapped[str] = mapped_column(String(200))
     status: Mapped[str] = mapped_column(String(32))
     status_reason: Mapped[str | None] = mapped_column(Text)
@@ -74,7 +72,6 @@ class RunRow(SpecColumns, Base):
     rerun_of: Mapped[str | None] = mapped_column(CHAR(36))
     labels: Mapped[dict[str, Any]]
     # When, and how it ended.
-    created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
@@ -83,8 +80,7 @@ class RunRow(SpecColumns, Base):
     log_state: Mapped[str] = mapped_column(String(32))
     log_reason: Mapped[str | None] = mapped_column(Text)
     log_bytes: Mapped[int] = mapped_column(BigInteger)
-    version: Mapped[int] = mapped_column(Integer)
-    # Who asked for it, and in which cluster.
+    # The TestRun object behind it, and the cluster that runs it.
     origin: Mapped[str] = mapped_column(String(32), server_default=Origin.API.value)
     cluster: Mapped[str | None] = mapped_column(String(128))
     k8s_ref_namespace: Mapped[str | None] = mapped_column(String(63))

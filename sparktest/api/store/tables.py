@@ -92,14 +92,17 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 
 
-def seq() -> Mapped[int]:
-    """Return the column that numbers rows; a number is never used twice."""
-    return mapped_column(BigId, primary_key=True, autoincrement=True)
+class EntityColumns:
+    """Columns of the tables whose rows have a public id."""
 
+    __table_args__: Any = ({"sqlite_autoincrement": True},)
 
-def public_id() -> Mapped[str]:
-    """Return the column of the UUID, in lower case and with dashes."""
-    return mapped_column(CHAR(36), unique=True)
+    # A number is never used twice.
+    seq: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    # In lower case and with dashes.
+    id: Mapped[str] = mapped_column(CHAR(36), unique=True)
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(Integer, default=1)
 
 
 class SpecColumns:
@@ -115,14 +118,11 @@ class SpecColumns:
     image_pull_secrets: Mapped[list[Any]] = mapped_column(default=list)
 
 
-class ExecutorRow(Base):
+class ExecutorRow(EntityColumns, Base):
     """A named kind of test runner."""
 
     __tablename__ = "test_executors"
-    __table_args__ = ({"sqlite_autoincrement": True},)
 
-    seq: Mapped[int] = seq()
-    id: Mapped[str] = public_id()
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     image: Mapped[str] = mapped_column(Text)
@@ -132,18 +132,13 @@ class ExecutorRow(Base):
     environment_variables: Mapped[list[Any]] = mapped_column(default=list)
     env: Mapped[dict[str, Any]] = mapped_column(default=dict)
     icon: Mapped[str] = mapped_column(Text, default="")
-    created_at: Mapped[datetime]
-    version: Mapped[int] = mapped_column(Integer, default=1)
 
 
-class DefinitionRow(SpecColumns, Base):
+class DefinitionRow(EntityColumns, SpecColumns, Base):
     """A reusable test."""
 
     __tablename__ = "test_definitions"
-    __table_args__ = ({"sqlite_autoincrement": True},)
 
-    seq: Mapped[int] = seq()
-    id: Mapped[str] = public_id()
     name: Mapped[str] = mapped_column(String(200), index=True)
     description: Mapped[str] = mapped_column(Text, default="")
     command: Mapped[list[Any]] = mapped_column(default=list)
@@ -152,11 +147,9 @@ class DefinitionRow(SpecColumns, Base):
         ForeignKey("test_executors.id", ondelete="SET NULL"), index=True
     )
     labels: Mapped[list[Any]] = mapped_column(default=list)
-    created_at: Mapped[datetime]
-    version: Mapped[int] = mapped_column(Integer, default=1)
 
 
-class SuiteRow(Base):
+class SuiteRow(EntityColumns, Base):
     """An ordered set of definitions."""
 
     __tablename__ = "test_suites"
@@ -165,15 +158,11 @@ class SuiteRow(Base):
         {"sqlite_autoincrement": True},
     )
 
-    seq: Mapped[int] = seq()
-    id: Mapped[str] = public_id()
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text, default="")
     execution_mode: Mapped[str] = mapped_column(String(32), default="sequential")
     stop_on_failure: Mapped[bool] = mapped_column(default=False)
     labels: Mapped[list[Any]] = mapped_column(default=list)
-    created_at: Mapped[datetime]
-    version: Mapped[int] = mapped_column(Integer, default=1)
 
 
 class SuiteMemberRow(Base):
@@ -190,7 +179,7 @@ class SuiteMemberRow(Base):
     )
 
 
-class SuiteRunRow(Base):
+class SuiteRunRow(EntityColumns, Base):
     """One execution of a suite; name and mode are a snapshot."""
 
     __tablename__ = "test_suite_runs"
@@ -199,15 +188,11 @@ class SuiteRunRow(Base):
         {"sqlite_autoincrement": True},
     )
 
-    seq: Mapped[int] = seq()
-    id: Mapped[str] = public_id()
     suite_id: Mapped[str] = mapped_column(CHAR(36), index=True)
     suite_name: Mapped[str] = mapped_column(String(200))
     execution_mode: Mapped[str] = mapped_column(String(32))
     stop_on_failure: Mapped[bool]
-    created_at: Mapped[datetime]
     cancel_requested_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(Integer, default=1)
 
 
 class ControllerRow(Base):
