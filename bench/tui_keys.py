@@ -1,10 +1,10 @@
-"""Key to frame in a real terminal: SparkTest's list of runs beside Textual's DataTable.
+"""Measure key to frame in a real terminal: SparkTest's list of runs and Textual's DataTable.
 
     python bench/tui_keys.py [--rows 10000] [--repeat 30]
 
-Both hold the same rows in the same run, each in a process of its own on a pseudo terminal of
-120 by 40. For each key: the time to the last byte of its frame (wall), the CPU that the process
-took for it, the bytes it wrote; medians. Ends 1 when a cursor key takes more than 50 ms.
+Both show the same rows, each in a separate process on a pseudo terminal of 120 by 40 cells. For
+each key, prints medians: the time to the last byte of its frame (wall), the CPU time and the bytes
+written. Exits with 1 when a cursor key takes more than 50 ms.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from sparktest.tui.widgets.run_list import columns_width
 
 WIDTH, HEIGHT = 120, 40
 GOAL_MS = 50.0
-# A frame is complete after this long without a byte; longer than any pause inside one.
+# A frame is complete after this time without output; no pause inside a frame is as long.
 QUIET_SECONDS = 0.12
 DEADLINE_SECONDS = 60.0
 REFRESH = "f2"
@@ -51,7 +51,7 @@ FINAL = (Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED)
 
 
 class Cost(NamedTuple):
-    """The cost of one key: milliseconds of wall clock and CPU, bytes written to the terminal."""
+    """The cost of one key: wall and CPU time in milliseconds, bytes written to the terminal."""
 
     wall: float
     cpu: float
@@ -62,7 +62,7 @@ class Cost(NamedTuple):
 
 
 def make_runs(count: int) -> list[Run]:
-    """Return `count` finished runs, days old, so that nothing on the screen changes by itself."""
+    """Return `count` finished runs, days old, so that no age on the screen changes."""
     now = datetime.now(UTC) - timedelta(days=2)
     return [
         Run(
@@ -109,7 +109,7 @@ class StaticApi:
 
 
 class ListApp(SparkTestApp):
-    """SparkTest's app, with a key that stands for the answer to a poll."""
+    """SparkTest's app, with a key that simulates the answer to a poll."""
 
     BINDINGS: ClassVar = [Binding(REFRESH, "refresh_rows", show=False)]
 
@@ -160,20 +160,20 @@ class TableApp(App[None]):
 
 
 class Terminal:
-    """A program on a pseudo terminal of its own."""
+    """A program on its own pseudo terminal."""
 
     def __init__(self, name: str, rows: int) -> None:
         self.pid, self._file = pty.fork()
         if self.pid == 0:
             os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
             os.execv(
-                sys.executable, [sys.executable, __file__, "--play", name, "--rows", str(rows)]
+                sys.executable, [sys.executable, __file__, "--child", name, "--rows", str(rows)]
             )
         size = struct.pack("HHHH", HEIGHT, WIDTH, 0, 0)
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, size)
 
     def wait_until_loaded(self) -> None:
-        """Wait until the program has painted something and then nothing for two seconds."""
+        """Wait until the program has painted something, then nothing for two seconds."""
         if not self._read(DEADLINE_SECONDS, 2.0)[1]:
             raise SystemExit("the program painted nothing")
 
@@ -190,13 +190,13 @@ class Terminal:
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def close(self) -> None:
-        """End the program."""
+        """Kill the program."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self._file)
 
     def _read(self, first: float, quiet: float) -> tuple[float, int]:
-        """Read a frame and return when its last byte came and its size; wait `first` s for it."""
+        """Read a frame within `first` seconds; return the time of its last byte, and its size."""
         last, written, wait = time.perf_counter(), 0, first
         while select.select([self._file], [], [], wait)[0]:
             written += len(os.read(self._file, 65536))
@@ -210,7 +210,7 @@ class Terminal:
 
 
 def measure(name: str, rows: int, repeat: int) -> tuple[dict[str, Cost], float]:
-    """Return the median cost of each kind of key, and the memory in MB."""
+    """Return the median cost of each kind of key press, and the memory in MB."""
     terminal = Terminal(name, rows)
     try:
         terminal.wait_until_loaded()
@@ -220,7 +220,7 @@ def measure(name: str, rows: int, repeat: int) -> tuple[dict[str, Cost], float]:
             "page down": [terminal.press("pagedown") for _ in range(repeat)],
             "scroll a line": _scrolled(terminal, repeat),
         }
-        return {what: _median(each) for what, each in costs.items()}, terminal.memory()
+        return {kind: _median(each) for kind, each in costs.items()}, terminal.memory()
     finally:
         terminal.close()
 
@@ -237,16 +237,16 @@ def _median(costs: list[Cost]) -> Cost:
 
 
 def report(rows: int, repeat: int) -> int:
-    """Print the costs and return the exit code: 1 when a cursor key missed the goal."""
+    """Print the costs and return the exit code: 1 when a cursor key misses the goal."""
     ours, our_memory = measure("ours", rows, repeat)
     table, table_memory = measure("table", rows, repeat)
     print(f"{rows:,} rows, {WIDTH}x{HEIGHT}, medians of {repeat}")
     print(f"{'':16}{'SparkTest list':>28}{'DataTable':>28}{'ratio':>18}")
     print(f"{'':16}" + f"{'wall ms':>10}{'CPU ms':>9}{'bytes':>9}" * 2 + f"{'wall':>9}{'CPU':>9}")
-    for what, cost in ours.items():
-        other = table[what]
+    for kind, cost in ours.items():
+        other = table[kind]
         both = "".join(f"{c.wall:10.1f}{c.cpu:9.1f}{c.written:9,.0f}" for c in (cost, other))
-        print(f"{what:16}{both}{other.wall / cost.wall:8.1f}x{other.cpu / cost.cpu:8.1f}x")
+        print(f"{kind:16}{both}{other.wall / cost.wall:8.1f}x{other.cpu / cost.cpu:8.1f}x")
     print(f"memory: {our_memory:.0f} MB and {table_memory:.0f} MB")
     wall = ours["cursor move"].wall
     met = wall <= GOAL_MS
@@ -259,12 +259,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=30)
-    parser.add_argument("--play", choices=["ours", "table"], help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=["ours", "table"], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.play is None:
+    if chosen.child is None:
         return report(chosen.rows, chosen.repeat)
     runs = make_runs(chosen.rows)
-    app: App[Any] = ListApp(runs) if chosen.play == "ours" else TableApp(runs)
+    app: App[Any] = ListApp(runs) if chosen.child == "ours" else TableApp(runs)
     app.run()
     return 0
 

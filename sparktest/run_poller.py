@@ -1,8 +1,8 @@
-"""Decide which page of runs to request next, and when. Pure: clock and random numbers come in.
+"""Decide which page of runs to request next, and when. Pure: takes clock and random numbers.
 
-Two kinds of requests take turns. A sweep reads the whole list, newest first, and shows which runs
-are gone: a deleted run is in no later answer, so sweeps are repeated. A poll reads the runs that
-changed since the newest change seen, page by page.
+Polls alternate with sweeps. A poll reads the runs that changed since the newest change seen. A
+sweep reads the whole list, newest first: a known run that it does not find has been deleted. Both
+read page by page.
 
     now = time.monotonic()
     wait(poller.delay(now))
@@ -23,19 +23,19 @@ from sparktest.errors import SparkTestError
 FIRST_PAGE_SIZE = 100
 PAGE_SIZE = 1000
 POLL_SECONDS = 1.0
-# Between two pages, so that a long list leaves time for other work.
+# Pause between two pages, so that a long list leaves time for other work.
 PAGE_SECONDS = 0.02
-# A change may become visible a little later than its time says, so polls overlap by this much
-# for a while after each change.
+# A change may become visible a little after its timestamp, so polls overlap by OVERLAP until
+# OVERLAP_SECONDS after the newest change.
 OVERLAP = timedelta(seconds=5)
 OVERLAP_SECONDS = 10.0
-# The API keeps microseconds: the first moment after a change.
+# The API stores microseconds: the smallest step after a change.
 TICK = timedelta(microseconds=1)
 BACKOFF = Backoff(first=1.0, cap=30.0)
 
 
 class PageRequest(NamedTuple):
-    """One page to request; `updated_since` is None in a sweep and while no run was ever seen."""
+    """A page to request; `updated_since` is None in a sweep and until a run has been seen."""
 
     sweep: bool
     cursor: str | None
@@ -44,20 +44,20 @@ class PageRequest(NamedTuple):
 
 
 class RunPoller:
-    """The state of reading one list of runs. All times are seconds of one monotonic clock.
+    """The state of following one list of runs. All times are seconds on one monotonic clock.
 
     Args:
-        rng: for the jitter of the back-off.
-        poll_seconds: between two polls.
-        sweep_seconds: between two sweeps; None: never sweep, only poll.
-        since: the newest change that is known already; None reads everything first.
-        backoff: delays after failures.
+        rng: random numbers for the jitter of the backoff.
+        poll_seconds: the time between two polls.
+        sweep_seconds: the time between two sweeps; None: poll only.
+        since: the newest change that is known already; None: read everything first.
+        backoff: the delays after failures.
 
     Attributes:
-        loaded: the whole list has been read once.
-        error: why the last request failed; None once one succeeded.
-        failing_since: when the first of the failures in a row was; None while requests succeed.
-        retry_at: when to try again after a failure.
+        loaded: True once the whole list has been read.
+        error: the error of the last request; None when it succeeded.
+        failing_since: the time of the first failure in a row; None while requests succeed.
+        retry_at: the time of the next attempt after a failure.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class RunPoller:
         self._before: frozenset[str] = frozenset()
         self._seen: set[str] = set()
         self._poll_cursor: str | None = None
-        # The newest change of the poll under way, and of all polls before it.
+        # The newest change in the current poll, and in everything before it.
         self._newest: datetime | None = None
-        self._mark = since
-        self._marked_at: float | None = None
+        self._watermark = since
+        self._watermark_set_at: float | None = None
 
     def delay(self, now: float) -> float:
         """Return the seconds until the next request; 0 when it is due."""
@@ -100,25 +100,24 @@ class RunPoller:
     def next_request(self, now: float, known: Callable[[], Iterable[str]] = tuple) -> PageRequest:
         """Return the next page to request.
 
-        `known` returns the ids of the runs that the caller has; it is called when a sweep begins.
+        `known` returns the ids of the caller's runs; it is called when a sweep begins.
         """
         sweeping = self._sweep_at is not None and self._sweep_at <= now
-        if sweeping and (self._marked_at is None or now < self._poll_at):
+        if sweeping and (self._watermark_set_at is None or now < self._poll_at):
             if self._sweep_cursor is None:
                 self._before, self._seen = frozenset(known()), set()
-            limit = FIRST_PAGE_SIZE if self._marked_at is None else PAGE_SIZE
+            limit = FIRST_PAGE_SIZE if self._watermark_set_at is None else PAGE_SIZE
             return PageRequest(True, self._sweep_cursor, None, limit)
-        if self._marked_at is None:
-            self._marked_at = now
+        if self._watermark_set_at is None:
+            self._watermark_set_at = now
         if self._poll_cursor is None:
-            self._newest = self._mark
+            self._newest = self._watermark
         return PageRequest(False, self._poll_cursor, self._updated_since(now), PAGE_SIZE)
 
     def received(self, request: PageRequest, page: RunPage, now: float) -> frozenset[str]:
-        """Take note of a page.
+        """Record a page and return the ids of the known runs that are gone.
 
-        Returns the ids of known runs that are gone: those that a sweep, now complete, did not
-        see. Empty for every other page.
+        Only the last page of a sweep can return any: the known runs that the sweep did not find.
         """
         self.error, self.failing_since, self._failures = None, None, 0
         self._next_at = now + PAGE_SECONDS
@@ -128,11 +127,11 @@ class RunPoller:
         return frozenset()
 
     def failed(self, error: SparkTestError, now: float) -> None:
-        """Take note of a failed request; `retry_at` says when to try again."""
+        """Record a failed request and set `retry_at`."""
         self.error = error
         self.failing_since = now if self.failing_since is None else self.failing_since
         self._poll_cursor = None
-        # The API that answers next may be another one, or one with a restored database.
+        # The next answer may come from another API, or from a restored database.
         self._restart_sweep(now)
         delay = self._backoff.delay(self._failures, self._rng)
         self.retry_at = now + max(delay, error.retry_after or 0.0)
@@ -145,16 +144,16 @@ class RunPoller:
         self.retry_at = now
 
     def set_poll_interval(self, seconds: float, now: float) -> None:
-        """Poll this often; the next poll is due after at most that time."""
+        """Set the time between two polls; the next poll is due within that time."""
         self._poll_seconds = seconds
         self._poll_at = min(self._poll_at, now + seconds)
 
     def _received_sweep(self, page: RunPage, now: float) -> frozenset[str]:
         self._seen.update(run.id for run in page.runs)
         self._sweep_cursor = page.next
-        if self._marked_at is None:
-            # Later pages may hold later changes; the polls bring those.
-            self._set_mark(_newest(page.runs, self._mark), now)
+        if self._watermark_set_at is None:
+            # Runs on the later pages may have changed since; polls read those changes.
+            self._set_watermark(_newest(page.runs, self._watermark), now)
             self._poll_at = now + self._poll_seconds
         if page.next is not None:
             return frozenset()
@@ -166,18 +165,18 @@ class RunPoller:
         self._newest = _newest(page.runs, self._newest)
         self._poll_cursor = page.next
         if page.next is None:
-            self._set_mark(self._newest, now)
+            self._set_watermark(self._newest, now)
             self._poll_at = now + self._poll_seconds
 
-    def _set_mark(self, newest: datetime | None, now: float) -> None:
-        if newest != self._mark or self._marked_at is None:
-            self._mark, self._marked_at = newest, now
+    def _set_watermark(self, newest: datetime | None, now: float) -> None:
+        if newest != self._watermark or self._watermark_set_at is None:
+            self._watermark, self._watermark_set_at = newest, now
 
     def _updated_since(self, now: float) -> datetime | None:
-        if self._mark is None or self._marked_at is None:
+        if self._watermark is None or self._watermark_set_at is None:
             return None
-        recent = now - self._marked_at < OVERLAP_SECONDS
-        return self._mark - OVERLAP if recent else self._mark + TICK
+        recent = now - self._watermark_set_at < OVERLAP_SECONDS
+        return self._watermark - OVERLAP if recent else self._watermark + TICK
 
     def _restart_sweep(self, now: float) -> None:
         self._sweep_at = None if self._sweep_seconds is None else now

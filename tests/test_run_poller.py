@@ -27,7 +27,7 @@ UNREACHABLE = UnavailableError("the API does not answer")
 
 
 class FixedRandom(random.Random):
-    """Answers one fraction of every range."""
+    """Returns the same fraction of every range."""
 
     def __init__(self, fraction: float) -> None:
         super().__init__(0)
@@ -38,7 +38,7 @@ class FixedRandom(random.Random):
 
 
 def make_run(number: int, **fields: object) -> Run:
-    """A run; the higher the number, the older it is."""
+    """Return a run; a higher number means an older run."""
     created = NOW - timedelta(seconds=number)
     run = Run(
         id=f"run-{number:06}",
@@ -52,7 +52,7 @@ def make_run(number: int, **fields: object) -> Run:
 
 
 class PagedRuns:
-    """A list of runs as the API pages it: newest first, the cursor is the last id before."""
+    """Runs in pages, like the API's: newest first; the cursor is the last id of the page before."""
 
     def __init__(self, count: int = 0, **fields: object) -> None:
         self.runs = {run.id: run for run in (make_run(n, **fields) for n in range(count))}
@@ -75,7 +75,7 @@ class PagedRuns:
 
 
 class Reader:
-    """Follows the poller's requests on a clock of its own and keeps the runs in a dictionary."""
+    """Answers the poller's requests on a simulated clock and keeps the runs in a dictionary."""
 
     def __init__(
         self, api: PagedRuns, *, since: datetime | None = None, sweeps: bool = True
@@ -88,7 +88,7 @@ class Reader:
         self.runs: dict[str, Run] = {}
 
     def step(self) -> None:
-        """Wait for the next request and answer it."""
+        """Advance the clock to the next request and answer it."""
         self.now += self.poller.delay(self.now)
         request = self.poller.next_request(self.now, lambda: self.runs)
         page = self.api.page(request)
@@ -98,7 +98,7 @@ class Reader:
             del self.runs[run_id]
 
     def read_for(self, seconds: float) -> int:
-        """Return how many pages were requested in this time."""
+        """Run for this time and return the number of requested pages."""
         before, end = len(self.api.requests), self.now + seconds
         while self.now + self.poller.delay(self.now) <= end:
             self.step()
@@ -123,7 +123,7 @@ def test_a_change_is_read_within_a_poll() -> None:
     assert reader.runs[make_run(2000).id].name == "renamed"
 
 
-def test_changes_are_read_while_a_long_list_is_still_coming(
+def test_changes_are_read_while_a_long_list_is_still_loading(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(run_poller, "PAGE_SECONDS", 0.5)
@@ -143,14 +143,14 @@ def test_a_deleted_run_is_gone_after_the_next_sweep() -> None:
     assert len(reader.runs) == 1499
 
 
-def test_a_run_that_came_during_a_sweep_is_not_taken_for_a_deleted_one() -> None:
+def test_a_run_created_during_a_sweep_is_not_reported_as_deleted() -> None:
     reader = Reader(PagedRuns(10))
     request = reader.poller.next_request(reader.now, lambda: [make_run(3).id])
     page = RunPage(runs=(make_run(3),))
     assert reader.poller.received(request, page, reader.now) == frozenset()
 
 
-def test_many_runs_that_changed_at_one_moment_are_not_read_again_for_ever() -> None:
+def test_runs_that_changed_at_the_same_time_are_not_read_again_forever() -> None:
     reader = Reader(PagedRuns(3000, updated_at=NOW))
     reader.read_for(OVERLAP_SECONDS + 10)
     reader.api.requests.clear()
@@ -178,7 +178,7 @@ def test_an_empty_api_is_polled_until_it_has_a_run() -> None:
 
 
 @given(changes=st.lists(st.integers(min_value=0, max_value=3200), min_size=1, max_size=4))
-def test_no_change_is_lost_however_many_come_within_one_overlap(changes: list[int]) -> None:
+def test_no_change_is_lost_however_many_arrive_within_one_overlap(changes: list[int]) -> None:
     reader = Reader(PagedRuns(10), since=NOW, sweeps=False)
     reader.read_for(2)
     for step, count in enumerate(changes, start=1):
@@ -204,7 +204,7 @@ def test_without_sweeps_only_what_changed_since_is_read() -> None:
     ("fraction", "delays"),
     [(1.0, [1, 2, 4, 8, 16, 30, 30]), (0.0, [0.5, 1, 2, 4, 8, 15, 15])],
 )
-def test_the_back_off_grows_to_thirty_seconds_with_jitter(
+def test_the_backoff_grows_to_thirty_seconds_with_jitter(
     fraction: float, delays: list[float]
 ) -> None:
     poller = RunPoller(FixedRandom(fraction), sweep_seconds=SWEEP_SECONDS)
@@ -219,14 +219,14 @@ def test_the_api_may_ask_for_a_longer_delay() -> None:
     assert poller.delay(50.0) == 12.0
 
 
-def test_a_caller_may_set_its_own_back_off() -> None:
+def test_a_caller_may_set_its_own_backoff() -> None:
     poller = RunPoller(FixedRandom(1.0), sweep_seconds=None, backoff=Backoff(first=0.5, cap=0.5))
     for _ in range(5):
         poller.failed(UNREACHABLE, 50.0)
     assert poller.delay(50.0) == 0.5
 
 
-def test_poll_now_ends_the_back_off() -> None:
+def test_poll_now_ends_the_backoff() -> None:
     poller = RunPoller(FixedRandom(1.0), sweep_seconds=SWEEP_SECONDS)
     for _ in range(6):
         poller.failed(UNREACHABLE, 50.0)

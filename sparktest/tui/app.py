@@ -1,4 +1,4 @@
-"""SparkTestApp: the terminal UI, the only part of it that calls the API and the clipboard."""
+"""SparkTestApp: the terminal UI of one API, and `run`, which starts it."""
 
 import os
 import signal
@@ -48,13 +48,13 @@ class SparkTestApp(PollingApp):
     """The terminal UI of one API.
 
     Args:
-        api: the API; its client has made every text safe to show.
-        address: the API's host and port, to show.
+        api: the API; its client removes control characters from every text.
+        address: the host and port of the API, to show.
         clusters: the clusters that kubectl commands can name.
-        environ: describes the terminal; None: the environment of the process.
+        environ: the environment that describes the terminal; None: that of the process.
     """
 
-    # Absolute: a relative path would be resolved beside the module of a subclass.
+    # Absolute: Textual resolves a relative path from the module of the subclass.
     CSS_PATH = Path(__file__).with_name("app.tcss")
     BINDINGS: ClassVar = [*actions.bindings(actions.EVERYWHERE)]
 
@@ -73,8 +73,8 @@ class SparkTestApp(PollingApp):
         self._environ = os.environ if environ is None else environ
 
     def on_mount(self) -> None:
-        """Show the list, still empty, and start to poll."""
-        # SIGTERM must leave the terminal as it was.
+        """Show the empty list and start polling."""
+        # Restore the terminal on SIGTERM too.
         get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.register_theme(theme.DARK)
         self.theme = theme.default_theme(self.console.color_system)
@@ -110,12 +110,12 @@ class SparkTestApp(PollingApp):
         return self.screen.selected_run if isinstance(self.screen, LiveScreen) else None
 
     def action_cancel(self) -> None:
-        """Cancel the selected run, after a question."""
+        """Cancel the selected run once the user has confirmed."""
         if (run := self._selected_run) is not None:
             self._confirm("cancel", run, cancel_question(run))
 
     def action_delete(self) -> None:
-        """Delete the selected run, after a question."""
+        """Delete the selected run once the user has confirmed."""
         if (run := self._selected_run) is not None:
             self._confirm("delete", run, delete_question(run, self._clusters))
 
@@ -172,7 +172,7 @@ class SparkTestApp(PollingApp):
     # --- the clipboard ---------------------------------------------------------------------------
 
     def action_copy(self) -> None:
-        """Copy the focused command, or open the menu of what can be copied."""
+        """Copy the focused command, or open the copy menu."""
         if isinstance(self.focused, CommandLine):
             self.focused.action_copy()
         elif (run := self._selected_run) is not None:
@@ -221,27 +221,27 @@ class SparkTestApp(PollingApp):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a toast, cut, and never read as markup; nothing for an empty message."""
+        """Show a message, cut and without markup, as a toast; ignore an empty one."""
         if message:
             safe = text.cut(clean_text(message), MAX_TOAST)
             super().notify(safe, title=title, severity=severity, timeout=timeout, markup=False)
 
     def on_key(self, event: events.Key) -> None:
-        """Insert into the search what was typed while it was opening.
+        """Insert a character into the search that was typed while it was opening.
 
-        Such a key was sent to the list and bubbles up from there; as a key of the list it could
-        do anything. A focused input never lets a printable key bubble.
+        The list got the key and let it bubble; left alone, it would run one of the app's actions.
+        A focused input never lets a printable key bubble.
         """
         if isinstance(self.focused, Input) and event.is_printable and event.character:
             event.prevent_default()
             self.focused.insert_text_at_cursor(event.character)
 
     def action_help(self) -> None:
-        """Show every key."""
+        """Show the help."""
         self.push_screen(HelpScreen())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
-        """Return what the command palette offers over this screen."""
+        """Yield the entries of the command palette on this screen."""
         groups: list[tuple[DOMNode, tuple[actions.Action, ...]]] = [(self, actions.EVERYWHERE)]
         if isinstance(screen, RunsScreen):
             groups[:0] = [(screen, actions.RUNS), (screen.query_one(RunList), actions.LIST)]
@@ -253,11 +253,11 @@ class SparkTestApp(PollingApp):
                     call = partial(self.run_action, each.action, owner)
                     yield SystemCommand(each.help, f"key {each.shown_as}", call)
         yield SystemCommand(
-            "Choose a theme", "dark, light, or a terminal's own", self.search_themes
+            "Choose a theme", "dark, light, or the terminal's colours", self.search_themes
         )
 
     def _fatal_error(self) -> None:
-        # Textual would print a traceback with the values of all variables, the token among them.
+        # Textual would print a traceback with the values of all variables, including the token.
         error = self._exception or RuntimeError("unknown")
         self.panic(Text(crash_report(error)))
 
@@ -276,14 +276,14 @@ def run(settings: Settings) -> int:
 
 
 def crash_report(error: BaseException) -> str:
-    """Write a traceback without values, which may hold a token, and return the line to print."""
+    """Write a traceback without values (one may be a token) and return the line to print."""
     handle, path = tempfile.mkstemp(prefix="sparktest-tui-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
         file.writelines(traceback.format_exception(error))
-    return f"sparktest tui crashed ({type(error).__name__}). Please report it with {path}"
+    return f"sparktest tui crashed ({type(error).__name__}). Please report it and attach {path}"
 
 
 def _address(url: str) -> str:
-    # Without a password that the URL may hold.
+    # The URL may contain a password.
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

@@ -1,8 +1,8 @@
-"""Copy a text to the clipboard by the methods that this terminal has.
+"""Copy text to the clipboard by the methods that the terminal supports.
 
-A terminal does not confirm an OSC 52 sequence, and tmux drops it by default but accepts the text
-from its own program. Where there is neither a program that accepts the text nor a terminal that
-is known to support OSC 52, the caller shows the text.
+Terminals do not confirm an OSC 52 sequence, so it is sent only to those that support it. tmux
+drops it by default, but has a command of its own. Where no method works, the caller shows the
+text.
 """
 
 import subprocess
@@ -18,7 +18,7 @@ WITHOUT_OSC52 = ("dumb", "linux", "vt100", "vt220", "screen", "tmux")
 
 
 class ClipboardMethods(NamedTuple):
-    """How to copy: programs that read the text from stdin, and whether to send an OSC 52."""
+    """Programs that copy their standard input, and True when to send an OSC 52 sequence."""
 
     programs: tuple[tuple[str, ...], ...]
     osc52: bool
@@ -29,7 +29,7 @@ def methods_for(environ: Mapping[str, str], size: int) -> ClipboardMethods:
     if environ.get("TMUX"):
         return ClipboardMethods((TMUX, *_desktop(environ)), osc52=False)
     term = environ.get("TERM", "")
-    # TERM is screen* or tmux* in tmux and screen, also where ssh did not forward $TMUX or $STY.
+    # TERM begins with screen or tmux also where ssh did not forward $TMUX or $STY.
     supported = term != "" and not term.startswith(WITHOUT_OSC52)
     # GNU screen and the terminals of GNOME ignore OSC 52.
     supported = supported and not environ.get("STY") and not environ.get("VTE_VERSION")
@@ -56,9 +56,9 @@ def pipe(command: tuple[str, ...], text: str) -> bool:
 def copy(
     methods: ClipboardMethods, text: str, pipe: Callable[[tuple[str, ...], str], bool] = pipe
 ) -> list[str]:
-    """Run the programs until one accepts the text, and return the names of the methods that did.
+    """Run the programs until one accepts the text, and return the methods that worked.
 
-    OSC 52, which the app sends itself, counts as accepted.
+    OSC 52, which the app sends itself, counts as one that worked.
     """
     accepted = ["the terminal (OSC 52)"] if methods.osc52 else []
     for command in methods.programs:

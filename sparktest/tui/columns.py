@@ -14,13 +14,13 @@ BADGE = " CRD "
 ALL_COLUMNS = 80
 WIDE = 100
 MIN_SHARE = 10
-# A name gets twice as much as a definition or a namespace, up to a maximum.
+# The name gets twice the space of the definition or the namespace, up to a maximum.
 SHARES = {"name": 2, "definition": 1, "namespace": 1}
 MAX_SHARED = {"name": 80, "definition": 40, "namespace": 30}
 
 
 class Column(NamedTuple):
-    """A column of the list: the field that it shows, its title, its width in cells."""
+    """A column of the list: its field, its title, its width in cells."""
 
     field: str
     title: str
@@ -35,8 +35,8 @@ def gap(width: int) -> int:
 def fit_columns(width: int) -> tuple[Column, ...]:
     """Return the columns that fit in `width` cells with their gaps.
 
-    A narrow terminal loses the namespace first, then definition, age and duration; status, origin
-    and name always stay.
+    A narrow terminal drops the namespace first, then definition, age and duration; it always
+    keeps status, origin and name.
     """
     fields = ["status", "origin", "name", "definition", "namespace", "duration", "age"]
     for dropped in ("", "namespace", "definition", "age", "duration"):
@@ -52,7 +52,7 @@ def fit_columns(width: int) -> tuple[Column, ...]:
 
 
 def titles(width: int) -> str:
-    """Return the line of column titles for a list whose columns have `width` cells."""
+    """Return the line of column titles; `width` is that of `fit_columns`."""
     cells = (
         column.title.rjust(column.width)
         if column.field in RIGHT_ALIGNED
@@ -63,7 +63,7 @@ def titles(width: int) -> str:
 
 
 def cells(run: Run, columns: tuple[Column, ...], now: datetime) -> tuple[str, ...]:
-    """Return the texts of a run, one per column, each as wide as its column."""
+    """Return the text of each cell of a run, as wide as its column."""
     return tuple(_cell(run, column, now) for column in columns)
 
 

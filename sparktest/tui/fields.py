@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sparktest.domain import FailureClass, LogState, Origin, Run, Status
-from sparktest.run_fields import lacks_message, run_fields
+from sparktest.run_fields import explain_status, lacks_message, run_fields
 from sparktest.tui import text
 
 OVERVIEW = ("Status", "Waits for", "Id", "Rerun of", "Definition", "Job")
@@ -13,18 +13,18 @@ OMITTED = ("Name", "Why", "Source", "Log")
 EXPLANATIONS = {
     FailureClass.TEST: "the test itself failed",
     FailureClass.INFRA: "the cluster failed, not the test",
-    FailureClass.CONFIG: "it could not be started as it is configured",
+    FailureClass.CONFIG: "its configuration does not allow it to start",
     FailureClass.TIMEOUT: "it ran longer than its timeout",
     FailureClass.CANCELLED: "it was cancelled",
 }
-# The panel cuts them; the copy menu has the whole text.
+# Longer texts are cut on the screen; the copy menu has them in full.
 MAX_REASON, MAX_MESSAGE = 100, 600
 
 Rows = list[tuple[str, str]]
 
 
 class FailureText(NamedTuple):
-    """Why a run did not succeed: a headline, what its class means, and Kubernetes' message."""
+    """Why a run did not succeed: headline, meaning of the failure class, message."""
 
     headline: str
     explanation: str
@@ -32,7 +32,7 @@ class FailureText(NamedTuple):
 
 
 def field_rows(run: Run, now: datetime) -> tuple[Rows, Rows]:
-    """Return the labels and values of the overview, and those of all other fields."""
+    """Return the labels and values of the overview, then those of all other fields."""
     fields = run_fields(run, now)
     fields["Status"] = f"{text.STATUS_STYLES[run.status].glyph} {fields['Status']}"
     if not run.status.final and "Why" in fields:
@@ -43,7 +43,7 @@ def field_rows(run: Run, now: datetime) -> tuple[Rows, Rows]:
 
 
 def failure_text(run: Run, last_log_line: str = "") -> FailureText | None:
-    """Return why the run did not succeed; None when it did, or has not ended.
+    """Return why the run did not succeed; None when it succeeded or has not ended.
 
     `last_log_line` takes the place of a message that only repeats the exit code.
     """
@@ -51,8 +51,8 @@ def failure_text(run: Run, last_log_line: str = "") -> FailureText | None:
     if failure is None:
         if not run.status.final or run.status is Status.SUCCEEDED:
             return None
-        message = ": ".join(filter(None, (run.status_reason, run.status_message)))
-        return FailureText(text.STATUS_STYLES[run.status].word, "", text.cut(message, MAX_MESSAGE))
+        message = text.cut(explain_status(run), MAX_MESSAGE)
+        return FailureText(text.STATUS_STYLES[run.status].word, "", message)
     headline = f"{failure.class_} · {text.cut(failure.reason, MAX_REASON)}"
     message = failure.message
     if failure.exit_code is not None:
@@ -81,7 +81,7 @@ def log_state(run: Run) -> str:
 
 
 def empty_log_text(run: Run) -> str:
-    """Return what to show where the log has no lines."""
+    """Return the text to show instead of an empty log."""
     if not run.status.final:
         started = run.status is Status.RUNNING
         return "No output yet." if started else "No log yet: the container has not started."

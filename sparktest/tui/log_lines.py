@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, get_character_cell_size
 
-# Characters shown of one line; a saved log has all of them.
+# Longer lines are cut on the screen; a saved log has them in full.
 MAX_LINE_LENGTH = 20_000
 TAB_SIZE = 8
 
 
 class Match(NamedTuple):
-    """A match: its line, and where it starts and ends in the line as it is shown."""
+    """A match: the line number, and the start and end in the displayed line."""
 
     line: int
     start: int
@@ -21,14 +21,14 @@ class Match(NamedTuple):
 
 
 class LogLines:
-    """The complete lines and the pending one, wrapped at a width or not at all."""
+    """The complete lines and the pending (unfinished) last one, optionally wrapped."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.pending = ""
         self.widest = 0
         self._wrap_width: int | None = None
-        # While wrapping: the number of rows up to the end of each line.
+        # While wrapping: the number of rows up to and including each line.
         self._ends: list[int] = []
 
     def __len__(self) -> int:
@@ -41,16 +41,16 @@ class LogLines:
         self.lines += added
         self.pending = pending
         self.widest = max(self.widest, max(map(_cells, [*added, pending])))
-        self._index(len(self.lines) - len(added))
+        self._count_rows(len(self.lines) - len(added))
 
     def line(self, number: int) -> str:
-        """Return a line as it is shown: tabs expanded, and cut at MAX_LINE_LENGTH characters."""
+        """Return a line as displayed: tabs expanded, cut at MAX_LINE_LENGTH characters."""
         line = self.lines[number] if number < len(self.lines) else self.pending
         shown = line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]} …"
         return shown.expandtabs(TAB_SIZE) if "\t" in shown else shown
 
     def last_line(self) -> str:
-        """Return the last line that is not blank, "" where there is none."""
+        """Return the last non-blank line, "" when there is none."""
         lines = chain([self.pending], reversed(self.lines))
         return next((line.strip() for line in lines if line.strip()), "")
 
@@ -61,11 +61,11 @@ class LogLines:
     # --- wrapping --------------------------------------------------------------------------------
 
     def wrap(self, width: int | None) -> None:
-        """Wrap lines at this width; None: each line is one row."""
+        """Wrap lines at this width in cells; None: no wrapping, each line is one row."""
         if width != self._wrap_width:
             self._wrap_width = width
             self._ends = []
-            self._index(0)
+            self._count_rows(0)
 
     @property
     def rows(self) -> int:
@@ -76,7 +76,7 @@ class LogLines:
         return (self._ends[-1] if self._ends else 0) + last
 
     def row(self, number: int) -> tuple[int, int, str]:
-        """Return the line that a row belongs to, where in the line it starts, and its text."""
+        """Return the line number of a row, the offset of the row in that line, and its text."""
         if self._wrap_width is None:
             return number, 0, self.line(number)
         line = bisect_right(self._ends, number)
@@ -85,7 +85,7 @@ class LogLines:
         return line, sum(map(len, parts[:part])), parts[part]
 
     def row_of(self, line: int, at: int = 0) -> int:
-        """Return the row that shows this character of this line."""
+        """Return the row that shows the character `at` of this line."""
         if self._wrap_width is None:
             return line
         first = self._ends[line - 1] if line else 0
@@ -99,14 +99,14 @@ class LogLines:
     # --- searching -------------------------------------------------------------------------------
 
     def find(self, pattern: re.Pattern[str], start: int = 0) -> list[Match]:
-        """Return every match in the log as it is shown, from the line `start` on."""
+        """Return every match in the displayed log, starting at the line `start`."""
         return [
             Match(number, *found.span())
             for number in range(start, len(self))
             for found in pattern.finditer(self.line(number))
         ]
 
-    def _index(self, start: int) -> None:
+    def _count_rows(self, start: int) -> None:
         if self._wrap_width is None:
             return
         base = self._ends[start - 1] if start else 0
@@ -121,14 +121,14 @@ class LogLines:
 
 
 def search_pattern(words: str) -> re.Pattern[str]:
-    """Return the pattern of a search: exactly these words, in any case."""
+    """Return a pattern that matches exactly these words, ignoring case."""
     return re.compile(re.escape(words), re.IGNORECASE)
 
 
 def _chop(line: str, width: int) -> list[str]:
-    """Split a line into pieces of at most `width` cells.
+    """Split a line into parts of at most `width` cells.
 
-    rich.cells.chop_cells loses characters of no width.
+    Unlike rich.cells.chop_cells, keep the characters of zero width.
     """
     parts, start, used = [], 0, 0
     for at, character in enumerate(line):

@@ -1,4 +1,4 @@
-"""PollingApp: an app that reads the runs of the API in worker threads and keeps them in a store."""
+"""PollingApp: an app that polls the API in worker threads and keeps the runs in a store."""
 
 import random
 import time
@@ -33,14 +33,14 @@ T = TypeVar("T")
 
 
 class Clock:
-    """The real time; tests pass a clock of their own."""
+    """The system clock; tests pass another one."""
 
     def now(self) -> datetime:
         """Return the time of day in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that never go back."""
+        """Return seconds on a clock that never goes back."""
         return time.monotonic()
 
 
@@ -50,7 +50,7 @@ class LiveScreen(Screen[None]):
     Args:
         store: the runs.
         poller: tells whether the runs are complete and up to date.
-        clock: the time.
+        clock: the source of the time.
     """
 
     def __init__(self, store: RunStore, poller: RunPoller, clock: Clock) -> None:
@@ -74,21 +74,21 @@ class PollingApp(App[None]):
     """An app whose store follows the runs of the API, and whose live screens follow the store.
 
     Args:
-        api: the API; only workers call it, and they only post messages.
-        clock: the time.
+        api: the API; only worker threads call it, and they only post messages.
+        clock: the source of the time.
     """
 
     def __init__(self, api: ApiClient, clock: Clock) -> None:
         super().__init__()
         self.store = RunStore()
         self.clock = clock
-        # Random numbers spread the retries; they are no secret.
+        # Random numbers spread the retries; they need not be secure.
         self.poller = RunPoller(random.Random(), sweep_seconds=SWEEP_SECONDS)  # noqa: S311
         self._api = api
         self._timer: Timer | None = None
 
     def start_polling(self) -> None:
-        """Request the first page; called once, when there is a screen."""
+        """Request the first page; call once, after the first screen is pushed."""
         get_running_loop().set_default_executor(DaemonThreadExecutor())
         self.set_interval(TICK_SECONDS, self.sync)
         self._request_page()
@@ -130,7 +130,7 @@ class PollingApp(App[None]):
 
     @on(Worker.StateChanged)
     def _worker_changed(self, message: Worker.StateChanged) -> None:
-        """Report a bug in a worker like an error of the API, and poll again."""
+        """Show a bug in a worker as an error of the API, and go on polling."""
         if message.state is not WorkerState.ERROR:
             return
         error = UnavailableError(f"{type(message.worker.error).__name__} in {message.worker.group}")
@@ -148,7 +148,7 @@ class PollingApp(App[None]):
         self._timer = self.set_timer(delay, self._request_page)
 
     def sync(self) -> None:
-        """Make every live screen show what the store holds."""
+        """Update every live screen from the store."""
         # Timers and workers still arrive while the app exits and removes its screens.
         for screen in self.screen_stack if self.is_running else ():
             if isinstance(screen, LiveScreen) and screen.is_mounted:
@@ -167,8 +167,8 @@ class PollingApp(App[None]):
 class DaemonThreadExecutor(ThreadPoolExecutor):
     """An executor that runs each call in a new daemon thread.
 
-    asyncio's own executor has few threads, and the process waits for them when it exits. A call
-    that follows a log, or waits for a server that does not answer, may last for minutes.
+    asyncio's default executor has few threads, and the process waits for them on exit. A call that
+    follows a log, or waits for a server that does not answer, may take minutes.
     """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -187,4 +187,4 @@ class DaemonThreadExecutor(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Return at once: running calls end with the process."""
+        """Return immediately; running calls end with the process."""

@@ -1,4 +1,4 @@
-"""RunStore: the runs, the filter and the cursor of the list. Pure; used by one thread.
+"""RunStore: the runs, the filter and the cursor of the list. Pure; not thread-safe.
 
 Runs are sorted newest first. The cursor belongs to a run, not to a row: it stays on its run while
 other runs come, go, move or are filtered out.
@@ -13,12 +13,12 @@ import msgspec
 from sparktest.domain import Origin, Run, Status
 from sparktest.tui import text
 
-# The position of a run in the list: newest first, equal times by id.
+# The sort key of a run: newest first, equal times by id.
 Key = tuple[float, str]
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which runs are shown; every word of `search` must be found, in any column."""
+    """The filter of the list; every word of `search` must occur in some column."""
 
     search: str = ""
     origin: Origin | None = None
@@ -31,7 +31,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.search.split() or self.origin or self.status or self.namespace)
 
     def matches(self, run: Run, searchable: str) -> bool:
-        """Return True when the run is shown; `searchable` is its `text.searchable`."""
+        """Return True when the filter shows the run; `searchable` is its `text.searchable`."""
         return (
             (self.origin is None or run.origin is self.origin)
             and (self.status is None or run.status is self.status)
@@ -56,12 +56,12 @@ class RunStore:
         self._order: list[Key] = []
         self._shown: list[Key] = []
         self._namespaces: Counter[str] = Counter()
-        # Where the cursor is, and where the user put it: a filter may hide that run for a while.
+        # The cursor, and the run that the user moved it to, which a filter may hide for a while.
         self._cursor: Key | None = None
         self._chosen: Key | None = None
 
     def __len__(self) -> int:
-        """Return how many runs are shown."""
+        """Return the number of runs that are shown."""
         return len(self._shown)
 
     def at(self, row: int) -> Run:
@@ -77,11 +77,11 @@ class RunStore:
         return self._runs.keys()
 
     def row_of(self, key: Key) -> int:
-        """Return the row of this position, or of the first shown run after it."""
+        """Return the row of this key, or of the first shown run after it."""
         return bisect_left(self._shown, key)
 
     def key_at(self, row: int) -> Key | None:
-        """Return the position of the run in this row, None when there is no such row."""
+        """Return the key of the run in this row, None when there is no such row."""
         return self._shown[row] if 0 <= row < len(self._shown) else None
 
     # --- updates from the API -------------------------------------------------------------------
@@ -98,7 +98,7 @@ class RunStore:
         return changed
 
     def remove(self, ids: Iterable[str]) -> bool:
-        """Remove these runs and return whether any was there."""
+        """Remove these runs and return whether any was present."""
         removed = [run for run in map(self._runs.get, ids) if run is not None]
         for run in removed:
             self._count(run, -1)
@@ -110,7 +110,7 @@ class RunStore:
     # --- filter and cursor -----------------------------------------------------------------------
 
     def show(self, new: Filter) -> None:
-        """Apply this filter; the cursor returns to the run that the user put it on, if shown."""
+        """Apply this filter; the cursor returns to the run that the user chose, if shown."""
         self.filter = new
         self._shown = [key for key in self._order if self._matches(key[1])]
         self._place_cursor(self._chosen)
@@ -166,7 +166,7 @@ class RunStore:
         )
 
     def _place_cursor(self, preferred: Key | None) -> None:
-        """Put the cursor on `preferred`, else leave it, else on the run now in its place."""
+        """Put the cursor on `preferred` if shown, else keep it, else use the run now in its row."""
         if not self._shown:
             return
         for key in (preferred, self._cursor):

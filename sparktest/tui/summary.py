@@ -1,4 +1,4 @@
-"""The header over the list of runs, and what is shown instead of an empty list. Pure."""
+"""The header above the list of runs, and the text in place of an empty list. Pure."""
 
 from textual.content import Content
 
@@ -52,7 +52,7 @@ def filters(store: RunStore) -> Content:
 
 
 def connection_status(poller: RunPoller, address: str, width: int) -> Content:
-    """Return whether the list follows the API, with the API's address on a wide terminal."""
+    """Return the state of the connection, with the API's address on a wide terminal."""
     state, style = "live", "$text-success"
     if poller.error:
         state, style = "disconnected", "$text-error"

@@ -21,7 +21,7 @@ DARK = Theme(
 def default_theme(color_system: str | None) -> str:
     """Return the name of the theme for a color system of Rich.
 
-    A terminal of 16 colours gets Textual's theme of its own colours: rounded to 16 colours, the
-    green and the red of DARK are the same white.
+    A terminal with 16 colours gets Textual's ANSI theme: there, the green and the red of DARK
+    would both become white.
     """
     return DARK.name if color_system in ("256", "truecolor") else "ansi-dark"

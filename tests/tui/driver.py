@@ -1,4 +1,4 @@
-"""Drives the app without a terminal: presses keys, reads the screen as text, waits for changes."""
+"""Run the app without a terminal: press keys, read the screen as text, wait for changes."""
 
 import asyncio
 import time
@@ -38,7 +38,7 @@ class AppPilot:
         return "\n".join(strip.text.rstrip() for strip in strips)
 
     def line(self, text: str) -> str:
-        """Return the first line that holds the text, "" when none does."""
+        """Return the first line that contains the text, "" when none does."""
         return next((line for line in self.screen().splitlines() if text in line), "")
 
     async def press(self, *keys: str) -> None:
@@ -58,11 +58,11 @@ class AppPilot:
             self.app.post_message(event)
 
     async def wait_for(self, check: Callable[[], object], what: str = "") -> None:
-        """Wait until the check holds; fail with the screen when it never does."""
+        """Wait until the check is true; on a timeout, fail with the screen."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not check():
             if time.monotonic() > deadline:
-                raise AssertionError(f"never: {what or check}\n{self.screen()}")
+                raise AssertionError(f"timed out waiting for {what or check}\n{self.screen()}")
             await self.pilot.pause(0.01)
 
     async def shows(self, *texts: str) -> str:
@@ -71,7 +71,7 @@ class AppPilot:
         return self.screen()
 
     async def poll(self) -> None:
-        """Make the app read the runs again, and wait until the answer is shown."""
+        """Make the app poll now, and wait until the answer is shown."""
         requests = len(self.api.requests)
         self.app.action_poll_now()
         await self.wait_for(lambda: len(self.api.requests) > requests, "a request")

@@ -45,7 +45,7 @@ CYCLE = (
 
 
 class StoppedClock(Clock):
-    """A clock that stands still until a test advances it."""
+    """A clock that changes only when a test advances it."""
 
     def __init__(self, at: datetime = NOW) -> None:
         self.at = at
@@ -62,13 +62,13 @@ class StoppedClock(Clock):
         self.seconds += seconds
 
 
-# The cluster of every run, which kubectl's current context leads to.
+# The cluster of every run; kubectl's current context points to it.
 CLUSTER = "9d1f64a2-3c1b-4f0e-8b6d-0a1b2c3d4e5f"
 KNOWN = Clusters({CLUSTER: CURRENT})
 
 
 def make_run(number: int = 0, *, now: datetime = NOW, **fields: Any) -> Run:
-    """Return a realistic run; the higher the number, the older it is."""
+    """Return a realistic run; a higher number means an older run."""
     test, namespace = TESTS[number % len(TESTS)], NAMESPACES[number % len(NAMESPACES)]
     status = (Status.PENDING, Status.RUNNING)[number] if number < 2 else CYCLE[number % len(CYCLE)]
     crd = number % 3 != 1
@@ -108,14 +108,14 @@ def changed(run: Run, **fields: Any) -> Run:
 
 
 def unreachable() -> UnavailableError:
-    """Return the client's error for a refused connection; requests' errors are OSErrors."""
+    """Return the client's error for a refused connection; the errors of requests are OSErrors."""
     error = UnavailableError("the API at http://127.0.0.1:8080/api does not answer: refused")
     error.__cause__ = ConnectionError("refused")
     return error
 
 
 class FakeApi:
-    """An API over `runs`; it raises `error` while one is set, and first waits for `hold`."""
+    """An API with these runs. While they are set, requests wait for `hold` and raise `error`."""
 
     def __init__(
         self, runs: Sequence[Run] = (), logs: dict[str, list[bytes]] | None = None

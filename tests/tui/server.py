@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         self._handle(url.path.removeprefix("/api").strip("/").split("/"), query)
 
-    do_POST = do_DELETE = do_GET  # noqa: N815 - what http.server calls them
+    do_POST = do_DELETE = do_GET  # noqa: N815 - the names of http.server
 
     def log_message(self, *args: Any) -> None:
         """Write no access log."""

@@ -17,8 +17,8 @@ OWNERS = {
     "Log": LogView,
     "Everywhere": SparkTestApp,
 }
-# Groups that are active at once: of a screen, of its focused widget, and of the app.
-TOGETHER = (("Runs", "List", "Everywhere"), ("Run", "Log", "Everywhere"))
+# The groups of a screen, of its focused widget and of the app are active at the same time.
+ACTIVE_TOGETHER = (("Runs", "List", "Everywhere"), ("Run", "Log", "Everywhere"))
 ACTIONS = [(group, action) for group, members in actions.GROUPS.items() for action in members]
 
 
@@ -30,7 +30,7 @@ def test_every_action_has_a_method(group, action):
     assert action.help
 
 
-@pytest.mark.parametrize("groups", TOGETHER, ids="+".join)
+@pytest.mark.parametrize("groups", ACTIVE_TOGETHER, ids="+".join)
 def test_no_key_has_two_actions_at_once(groups):
     keys = Counter(
         key
@@ -51,7 +51,7 @@ def test_cancel_and_delete_have_keys_of_their_own():
     assert harmful == {"c", "D"}
 
 
-@pytest.mark.parametrize("groups", TOGETHER, ids="+".join)
+@pytest.mark.parametrize("groups", ACTIVE_TOGETHER, ids="+".join)
 def test_the_hints_fit_in_the_footer_of_a_small_terminal(groups):
     hints = [action for group in groups for action in actions.GROUPS[group] if action.hint]
     assert sum(len(action.shown_as) + len(action.hint) + 2 for action in hints) <= 80

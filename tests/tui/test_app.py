@@ -67,7 +67,7 @@ def test_a_crash_prints_one_line_and_writes_a_traceback_without_values(capsys):
     with pytest.raises(LookupError):
         drive(scenario, api=FakeApi(make_runs(3)))
     output = capsys.readouterr().err
-    path = Path(output.split("report it")[1].split("with")[1].strip())
+    path = Path(output.split("attach")[1].strip())
     assert "Traceback" not in output
     assert "(LookupError)" in output
     assert "broken" in path.read_text()

@@ -19,7 +19,7 @@ def test_status_origin_and_name_are_always_there(width):
 
 @pytest.mark.parametrize("terminal", [80, 100, 140, 250])
 def test_all_columns_fit_in_80_cells(terminal):
-    # What the margins and the scrollbar leave.
+    # Without the margins and the scrollbar.
     assert len(fit_columns(terminal - 3)) == 7
 
 

@@ -1,4 +1,4 @@
-"""Texts from elsewhere are shown verbatim: no markup, no action, no escape sequence."""
+"""Untrusted text is shown verbatim: no markup, no action, no escape sequence."""
 
 import asyncio
 from typing import Any
@@ -49,12 +49,12 @@ TERMINAL = [
 ]
 WIDE = ["日本語" * 60, "👩‍👩‍👧‍👦" * 20, "é́̂̃" * 40, "x" * 10_000, "", " ", "ا" * 90, "\ud7ff\ufffe"]
 STRINGS = MARKUP + TERMINAL + WIDE
-# All strings of a kind in one: text that is shown verbatim was parsed nowhere.
+# All strings of a kind in one, to test them on one screen.
 JOINED = [" | ".join(strings) for strings in (MARKUP, TERMINAL, WIDE)]
 
 
 def hostile(string: str, number: int = 2) -> Run:
-    """A run with this string in every field that a client may set."""
+    """Return a run with this string in every field that a client may set."""
     fields: dict[str, Any] = {
         "name": string,
         "origin": Origin.CRD,
@@ -76,7 +76,7 @@ def hostile(string: str, number: int = 2) -> Run:
 
 
 def through_the_client(run: Run) -> Run:
-    """Return the run as the app gets it, made safe by the client."""
+    """Return the run as the client returns it, without control characters."""
     return msgspec.convert(clean(msgspec.to_builtins(run)), Run)
 
 
@@ -188,12 +188,12 @@ def test_the_client_of_the_app_sanitizes_every_answer(monkeypatch):
         def write(self, text: str) -> None:
             raise AssertionError(text)
 
-    def stay(app: SparkTestApp) -> None:
+    def fake_run(app: SparkTestApp) -> None:
         made.append(app._api)
 
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(f"sys.{name}", Terminal())
-    monkeypatch.setattr(SparkTestApp, "run", stay)
+    monkeypatch.setattr(SparkTestApp, "run", fake_run)
     assert run_tui(Settings()) == 0
     (api,) = made
     assert isinstance(api, ApiClient)

@@ -1,4 +1,4 @@
-"""The API is unreachable, slow or refuses: the app answers keys and shows what to do."""
+"""The API is unreachable, slow or returns errors: the app stays usable and gives advice."""
 
 import time
 from threading import Event
@@ -22,7 +22,7 @@ UNREACHABLE = unreachable()
 
 
 async def lose_api(ui: AppPilot, error: SparkTestError = UNREACHABLE) -> None:
-    """Wait for the list, then let the API fail."""
+    """Wait for the list, then make the API fail."""
     await ui.shows("login-flow-1", "live")
     ui.api.error = error
     await ui.press("r")
@@ -66,7 +66,7 @@ def test_polling_resumes_by_itself_when_the_api_is_back():
         await lose_api(ui)
         ui.api.error = None
         ui.api.put(make_run(9))
-        # The timer of the next try runs on the real clock, and the first try is soon.
+        # The retry timer runs on the real clock; the first delay is short.
         await ui.shows("live", "dns-canary-9")
         assert "next try in" not in ui.screen()
 
@@ -107,7 +107,7 @@ def caused_by(cause: Exception) -> UnavailableError:
 )
 def test_the_advice_fits_the_error(error, expected):
     assert expected in advice(error)
-    # An API that answers has been started already.
+    # An API that answers is already running.
     assert ("sparktest up" in advice(error)) == isinstance(error.__cause__, OSError)
 
 

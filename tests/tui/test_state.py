@@ -58,28 +58,28 @@ class CursorMachine(RuleBasedStateMachine):
         self.model = Model()
 
     @initialize(numbers=st.sets(NUMBERS, min_size=1))
-    def begin(self, numbers: set[int]) -> None:
+    def add_first_runs(self, numbers: set[int]) -> None:
         self._apply([make_run(number) for number in numbers])
 
     @rule(numbers=st.sets(NUMBERS))
-    def runs_come(self, numbers: set[int]) -> None:
+    def add_runs(self, numbers: set[int]) -> None:
         known = self.model.runs
         self._apply([make_run(n) for n in numbers if make_run(n).id not in known])
 
     @rule(number=NUMBERS, status=st.sampled_from(Status))
-    def a_run_changes(self, number: int, status: Status) -> None:
+    def change_status(self, number: int, status: Status) -> None:
         known = self.model.runs.get(make_run(number).id)
         if known is not None:
             self._apply([changed(known, status=status)])
 
     @rule(number=NUMBERS)
-    def a_run_moves_in_time(self, number: int) -> None:
+    def change_created_at(self, number: int) -> None:
         known = self.model.runs.get(make_run(number).id)
         if known is not None:
             self._apply([changed(known, created_at=known.created_at - timedelta(seconds=70))])
 
     @rule(numbers=st.sets(NUMBERS, max_size=5))
-    def runs_go(self, numbers: set[int]) -> None:
+    def remove_runs(self, numbers: set[int]) -> None:
         ids = {make_run(number).id for number in numbers}
         self.store.remove(ids)
         for run_id in ids:
@@ -87,7 +87,7 @@ class CursorMachine(RuleBasedStateMachine):
         self._follow()
 
     @rule(wanted=FILTERS)
-    def the_filter_changes(self, wanted: Filter) -> None:
+    def change_filter(self, wanted: Filter) -> None:
         chosen = self.store._chosen
         self.store.show(wanted)
         if chosen and chosen[1] in {run.id for run in shown(self.store)}:
@@ -96,7 +96,7 @@ class CursorMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: bool(len(self.store)))
     @rule(row=st.integers(-3, 40))
-    def the_cursor_moves(self, row: int) -> None:
+    def move_cursor(self, row: int) -> None:
         self.store.move_to(row)
         self.model.cursor = shown(self.store)[max(0, min(row, len(self.store) - 1))].id
 
@@ -109,11 +109,11 @@ class CursorMachine(RuleBasedStateMachine):
             assert shown(self.store)[self.store.cursor] is current
 
     @invariant()
-    def what_is_shown_is_what_the_filter_admits_newest_first(self) -> None:
+    def exactly_the_matching_runs_are_shown_newest_first(self) -> None:
         wanted = self.store.filter
-        admitted = [r for r in self.model.runs.values() if wanted.matches(r, searchable(r))]
+        matching = [r for r in self.model.runs.values() if wanted.matches(r, searchable(r))]
         assert shown(self.store) == sorted(
-            admitted, key=lambda run: (-run.created_at.timestamp(), run.id)
+            matching, key=lambda run: (-run.created_at.timestamp(), run.id)
         )
 
     @invariant()
@@ -126,7 +126,7 @@ class CursorMachine(RuleBasedStateMachine):
         self._follow()
 
     def _follow(self) -> None:
-        """Expect the cursor to leave only a run that is no longer shown."""
+        """Expect the cursor to move only when its run is no longer shown."""
         ids = [run.id for run in shown(self.store)]
         if self.model.cursor not in ids:
             self.model.cursor = self.store.current.id if self.store.current else self.model.cursor

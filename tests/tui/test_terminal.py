@@ -41,7 +41,7 @@ def serving(api: FakeApi, port: int = 0) -> Iterator[int]:
 
 
 def environ_of(home: Path, port: int, token: str = TOKEN) -> dict[str, str]:
-    """Return the environment of the program: the API, and no settings of the developer."""
+    """Return the environment of the program, without the settings of the developer."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -126,7 +126,7 @@ def test_the_list_survives_an_outage_of_the_api(window: Open) -> None:
 def test_a_wrong_token_is_reported_with_advice(window: Open) -> None:
     with serving(FakeApi(make_runs(5))) as port:
         tmux = window(port, SPARKTEST_TOKEN="spt_wrong")
-        tmux.shows("the way out", lambda text: "SPARKTEST_TOKEN" in text and "disconnected" in text)
+        tmux.shows("the advice", lambda text: "SPARKTEST_TOKEN" in text and "disconnected" in text)
 
 
 def test_cancelling_a_run_needs_confirmation(window: Open) -> None:
@@ -143,7 +143,7 @@ def test_cancelling_a_run_needs_confirmation(window: Open) -> None:
         tmux.type("c")
         tmux.shows("the question", lambda text: "Cancel this run?" in text)
         tmux.type("Right", "Enter")
-        tmux.shows("it was asked", lambda text: "is being cancelled" in text)
+        tmux.shows("the cancellation", lambda text: "is being cancelled" in text)
         assert api.runs[run.id].cancel_requested_at is not None
 
 
@@ -160,7 +160,7 @@ def test_no_control_sequence_of_a_name_or_a_log_reaches_the_terminal(tmp_path: P
     logs = {run.id: [f"{run.name}\n".encode(), b"the end\n"] for run in runs}
     with serving(FakeApi(runs, logs)) as port:
         written = on_a_terminal(environ_of(tmp_path, port), [b"\r", b"\x1b", b"y"], runs[0])
-    # No title, clipboard, link or reset; the letters of the names are there.
+    # No title, clipboard, link or reset sequence; the letters of the names are kept.
     for sequence in (b"]52;", b"]0;", b"]8;", b"\x1bc", "\x9b".encode(), "\u202e".encode()):
         assert sequence not in written
     assert b"name" in written
@@ -168,7 +168,7 @@ def test_no_control_sequence_of_a_name_or_a_log_reaches_the_terminal(tmp_path: P
 
 
 def on_a_terminal(environ: dict[str, str], keys: list[bytes], run: Run) -> bytes:
-    """Return what the terminal UI writes while keys are pressed, each once the last one showed."""
+    """Return the output of the terminal UI; press each key once the previous one took effect."""
     pid, file = pty.fork()
     if pid == 0:
         os.execve(COMMAND[0], COMMAND, environ | {"TERM": "xterm-256color"})
@@ -185,10 +185,10 @@ def on_a_terminal(environ: dict[str, str], keys: list[bytes], run: Run) -> bytes
 
 
 def _until(file: int, shown: bytes, seconds: float = 20.0) -> bytes:
-    """Return what is written up to these bytes."""
+    """Return the output up to and including these bytes."""
     written, deadline = b"", time.monotonic() + seconds
     while shown not in written:
-        assert time.monotonic() < deadline, f"never {shown!r}: {written[-2000:]!r}"
+        assert time.monotonic() < deadline, f"timed out waiting for {shown!r}: {written[-2000:]!r}"
         if select.select([file], [], [], 0.2)[0]:
             written += os.read(file, 65536)
     return written

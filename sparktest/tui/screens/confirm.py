@@ -1,4 +1,4 @@
-"""ConfirmScreen: the question before a run is cancelled or deleted."""
+"""ConfirmScreen: asks before a run is cancelled or deleted."""
 
 from typing import ClassVar, NamedTuple
 
@@ -26,7 +26,7 @@ class Question(NamedTuple):
 
 
 def cancel_question(run: Run) -> Question | str:
-    """Return the question before a run is cancelled, or why it cannot be cancelled."""
+    """Return the question to ask before cancelling, or the reason why it is impossible."""
     if run.status.final:
         return f"{text.one_line(run.name)} has ended: {text.STATUS_STYLES[run.status].word}"
     if run.cancel_requested_at:
@@ -41,12 +41,12 @@ def cancel_question(run: Run) -> Question | str:
 
 
 def delete_question(run: Run, clusters: kubectl.Clusters) -> Question | str:
-    """Return the question before a run is deleted, or why it cannot be deleted."""
+    """Return the question to ask before deleting, or the reason why it is impossible."""
     if not run.status.final:
         return f"{text.one_line(run.name)} has not ended; cancel it first (c)"
     details = [*_description(run), "The run, its log and its Job are deleted for good."]
     if run.origin is Origin.CRD:
-        details.append("The TestRun object stays.")
+        details.append("The TestRun object is kept.")
     title = "To delete the TestRun too" if run.origin is Origin.CRD else "To delete only its Job"
     warning = clusters.warning(run)
     return Question(
@@ -69,11 +69,7 @@ def _description(run: Run) -> list[str]:
 
 
 class ConfirmScreen(Dialog[bool]):
-    """A dialog that returns True when the user confirms; the focus starts on No.
-
-    Args:
-        question: what would happen, and to which run.
-    """
+    """A dialog that returns True when the user confirms; the focus starts on No."""
 
     BINDINGS: ClassVar = [
         Binding("y", "dismiss(True)", "Yes"),

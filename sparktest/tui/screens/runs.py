@@ -28,7 +28,7 @@ class RunsScreen(LiveScreen):
     """All runs, newest first, with counts, search and filters.
 
     Args:
-        address: the API's host and port, to show.
+        address: the host and port of the API, to show.
         target: the cluster that kubectl commands name.
     """
 
@@ -75,7 +75,7 @@ class RunsScreen(LiveScreen):
         self.sync()
 
     def on_resize(self) -> None:
-        """Update what depends on the width."""
+        """Fit the header to the width."""
         self.sync()
 
     @property
@@ -102,7 +102,7 @@ class RunsScreen(LiveScreen):
     def action_search(self) -> None:
         """Open the search."""
         self._search.display = True
-        # Widget.focus() takes effect later, and keys typed until then would be commands.
+        # Widget.focus() takes effect later; keys typed until then would run actions.
         self.set_focus(self._search)
 
     @on(Input.Changed)

@@ -29,8 +29,8 @@ class LogPane(Vertical):
     """The log of a run under a title line.
 
     Args:
-        api: where the log is read.
-        run: the run; `show` updates it.
+        api: the API to read the log from.
+        run: the run; `show` replaces it with a later version.
     """
 
     @dataclass
@@ -57,7 +57,7 @@ class LogPane(Vertical):
         super().__init__()
         self._api = api
         self._run = run
-        # Used by the one worker that reads.
+        # Used only by the worker that reads.
         self._cleaner = StreamCleaner()
         self._bytes_read = 0
         self._error = ""
@@ -72,7 +72,7 @@ class LogPane(Vertical):
         yield self._view
 
     def on_mount(self) -> None:
-        """Start to read the log."""
+        """Start reading the log."""
         self._view.focus()
         self._search.display = False
         self._update_title()
@@ -122,7 +122,7 @@ class LogPane(Vertical):
 
     @on(Worker.StateChanged)
     def _worker_failed(self, message: Worker.StateChanged) -> None:
-        """Report a bug in the worker like an error of the API."""
+        """Show a bug in the worker as an error of the API."""
         if message.state is WorkerState.ERROR and message.worker.group == "log":
             name = type(message.worker.error).__name__
             self.post_message(self.Ended(UnavailableError(f"{name} in the log worker")))
@@ -168,8 +168,8 @@ class LogPane(Vertical):
     def _update_title(self) -> None:
         view = self._view
         count = len(view.log_lines)
-        if view.when_empty != (empty := self._error or empty_log_text(self._run)):
-            view.when_empty = empty
+        if view.empty_text != (empty := self._error or empty_log_text(self._run)):
+            view.empty_text = empty
             view.refresh()
         parts = [f"{count:,} line{'' if count == 1 else 's'}", log_state(self._run), self._error]
         if view.following and not self._run.status.final:
@@ -185,19 +185,19 @@ class LogPane(Vertical):
 def write_new(path: Path, text: str) -> Path:
     """Write the text to a new file that only its owner can read, and return its path.
 
-    The path gets a number where it is taken. Raises OSError where it cannot be written.
+    A number is added to the name of a file that exists. Raises OSError when writing fails.
     """
     for number in range(1000):
         candidate = path.with_stem(f"{path.stem}-{number}") if number else path
         try:
-            # O_EXCL: nobody else can have opened or linked the file before.
+            # O_EXCL: another user may have put a file or a link there.
             handle = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             continue
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         return candidate
-    raise FileExistsError(17, "1000 logs of this run exist already")
+    raise FileExistsError(17, "this run has 1000 saved logs already")
 
 
 def _file_name(run: Run) -> str:

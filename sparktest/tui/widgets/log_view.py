@@ -1,4 +1,4 @@
-"""LogView: shows a log of any length; follows its end, searches, wraps."""
+"""LogView: a scrollable log of any length that can be followed, searched and wrapped."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from textual.strip import Strip
 from sparktest.tui import actions
 from sparktest.tui.log_lines import LogLines, Match, search_pattern
 
-# Always shown, so that wrapped text does not change its width when it appears.
+# Always shown: wrapped text would change its width when the scrollbar appeared.
 SCROLLBAR = 1
 
 
@@ -23,13 +23,13 @@ class LogView(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar = {"log-view--match", "log-view--current", "log-view--quiet"}
 
     class SearchRequested(Message):
-        """The user wants to type a search."""
+        """The user wants to enter a search."""
 
     class SaveRequested(Message):
         """The user wants to save the log."""
 
     class Changed(Message):
-        """The lines, the search or the mode changed, so the title of the log may have too."""
+        """The lines, the search or the mode changed, so the title of the log is out of date."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -39,7 +39,7 @@ class LogView(ScrollView, can_focus=True):
         self.searched = ""
         self.matches: list[Match] = []
         self.match = -1
-        self.when_empty = ""
+        self.empty_text = ""
 
     # --- content and search ----------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ class LogView(ScrollView, can_focus=True):
         if self.searched:
             self.matches = [match for match in self.matches if match.line < known]
             self.matches += self.log_lines.find(search_pattern(self.searched), known)
-        self._measure()
+        self._update_virtual_size()
         if self.following:
             self._scroll_to_end()
         if rows_before <= self.scroll_offset.y + self.size.height:
@@ -58,7 +58,7 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.Changed())
 
     def search(self, words: str) -> None:
-        """Highlight every match, and scroll to the first one below the top line."""
+        """Highlight every match, and scroll to the first one at or below the top line."""
         self.searched = words
         self.matches = self.log_lines.find(search_pattern(words)) if words else []
         top = self.log_lines.row(self.scroll_offset.y)[0] if len(self.log_lines) else 0
@@ -71,7 +71,7 @@ class LogView(ScrollView, can_focus=True):
         row, width, style = self.scroll_offset.y + y, self.size.width, self.rich_style
         if y == 0 and not len(self.log_lines):
             quiet = self.get_visual_style("log-view--quiet").rich_style
-            return Strip([Segment(self.when_empty, quiet)]).crop_extend(0, width, style)
+            return Strip([Segment(self.empty_text, quiet)]).crop_extend(0, width, style)
         if row >= self.log_lines.rows:
             return Strip.blank(width, style)
         line, start, shown = self.log_lines.row(row)
@@ -84,33 +84,33 @@ class LogView(ScrollView, can_focus=True):
             return [Segment(shown, style)]
         segments, at = [], 0
         current = self.matches[self.match] if 0 <= self.match < len(self.matches) else None
-        # In the whole line, since a match may continue in the next row.
+        # Searched in the whole line: a match may continue in the next row.
         for found in search_pattern(self.searched).finditer(self.log_lines.line(line)):
             first, last = (min(max(end - start, at), len(shown)) for end in found.span())
-            here = current is not None and current == (line, *found.span())
-            name = f"log-view--{'current' if here else 'match'}"
-            look = self.get_visual_style(name).rich_style
-            segments += [Segment(shown[at:first], style), Segment(shown[first:last], look)]
+            is_current = current == (line, *found.span())
+            name = f"log-view--{'current' if is_current else 'match'}"
+            match_style = self.get_visual_style(name).rich_style
+            segments += [Segment(shown[at:first], style), Segment(shown[first:last], match_style)]
             at = last
         return [*segments, Segment(shown[at:], style)]
 
     @property
-    def _wrap_at(self) -> int | None:
+    def _wrap_width(self) -> int | None:
         return max(self.size.width - SCROLLBAR, 1) if self.wrapped else None
 
-    def _measure(self) -> None:
-        width = self._wrap_at or max(self.log_lines.widest, 1)
+    def _update_virtual_size(self) -> None:
+        width = self._wrap_width or max(self.log_lines.widest, 1)
         self.virtual_size = Size(width, self.log_lines.rows)
 
     def on_resize(self) -> None:
         """Wrap at the new width."""
-        self.log_lines.wrap(self._wrap_at)
-        self._measure()
+        self.log_lines.wrap(self._wrap_width)
+        self._update_virtual_size()
         if self.following:
             self._scroll_to_end()
 
     def watch_show_horizontal_scrollbar(self) -> None:
-        """Keep the last line visible when the scrollbar takes its row, without a resize event."""
+        """Keep the last line visible: the scrollbar takes a row without a resize event."""
         if self.following:
             self._scroll_to_end()
 
@@ -151,11 +151,11 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.SearchRequested())
 
     def action_save(self) -> None:
-        """Request that the log is saved."""
+        """Request that the log be saved."""
         self.post_message(self.SaveRequested())
 
     def action_next(self, by: int) -> None:
-        """Go to another match; after the last one comes the first."""
+        """Go `by` matches forward (or back, when negative), around the ends of the log."""
         if self.matches:
             self.match = (self.match + by) % len(self.matches)
             self._show_match()
@@ -163,18 +163,18 @@ class LogView(ScrollView, can_focus=True):
             self.search(self.searched)
 
     def action_follow(self) -> None:
-        """Follow the end, or stop following."""
+        """Turn following on or off."""
         self._set_following(not self.following)
         if self.following:
             self._scroll_to_end()
 
     def action_wrap(self) -> None:
-        """Wrap long lines, or stop wrapping; the top line stays."""
+        """Turn wrapping on or off; the top line stays in place."""
         rows = self.log_lines
         top = rows.row(self.scroll_offset.y)[0] if len(rows) else 0
         self.wrapped = not self.wrapped
-        rows.wrap(self._wrap_at)
-        self._measure()
+        rows.wrap(self._wrap_width)
+        self._update_virtual_size()
         at = self.max_scroll_y if self.following else rows.row_of(top) if len(rows) else 0
         self.scroll_to(x=0, y=at, animate=False)
         self.refresh()

@@ -22,7 +22,7 @@ class CachedStatic(Static):
     """A Static that repaints only when its content changes."""
 
     def update(self, content: VisualType = "", *, layout: bool = True) -> None:
-        """Show this content, unless it is shown already."""
+        """Show this content; do nothing when it is shown already."""
         shown = self.content
         if isinstance(shown, Content) and isinstance(content, Content):
             # Content's == compares the text alone.

@@ -313,7 +313,7 @@ def test_a_command_in_focus_is_copied_by_itself():
 
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, run)
-        # From the log over its end to the details, then to the commands.
+        # The focus goes from the log to the details, then to the commands.
         await ui.press("tab", "tab", "tab", "y")
         await ui.wait_for(lambda: ui.app.clipboard == kubectl.describe(run))
         await ui.press("tab", "enter")
@@ -445,7 +445,7 @@ def test_a_finished_run_is_deleted_after_a_question_that_names_the_testrun():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, run)
         await ui.press("D")
-        await ui.shows("Delete this run?", "The TestRun object stays.", kubectl.delete(run))
+        await ui.shows("Delete this run?", "The TestRun object is kept.", kubectl.delete(run))
         await ui.press("right", "enter")
         await ui.shows("was deleted", "The TestRun still exists")
         assert run.id not in ui.api.runs
@@ -586,7 +586,7 @@ def test_long_lines_are_reached_by_scrolling_or_by_wrapping():
     drive(scenario, api=FakeApi(make_runs(6), log_of(run, f"start {'x' * 150} the end\n")))
 
 
-def test_the_log_alone_fills_the_screen_and_comes_back():
+def test_l_hides_and_shows_the_details():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(3))
         await ui.shows("Definition")
@@ -631,7 +631,7 @@ def test_saving_a_log_reports_why_it_failed(tmp_path, monkeypatch):
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_an_interrupted_log_continues_where_it_was(monkeypatch):
+def test_an_interrupted_log_resumes_where_it_stopped(monkeypatch):
     run, breaks = make_run(1), iter([True, False])
     monkeypatch.setattr(log_pane, "RETRY_SECONDS", 0.01)
 

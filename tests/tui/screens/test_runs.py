@@ -19,7 +19,7 @@ def names(ui: AppPilot) -> list[str]:
 
 
 def watch_painting(ui: AppPilot) -> list[int]:
-    """Return a list that collects the lines of the run list as they are painted."""
+    """Return a list that records the line numbers that the run list paints."""
     painted: list[int] = []
     runs = ui.app.screen.query_one(RunList)
     original = runs.render_line
@@ -210,7 +210,7 @@ def test_only_lines_with_changing_durations_and_ages_are_painted():
         ui.clock.advance(1)
         ui.app.sync()
         await ui.shows("1m05s", "21s")
-        # Row 0 is twenty seconds old, row 1 is running; nothing else reads otherwise.
+        # Only the age of row 0 (20 s) and the duration of row 1 (running) change.
         assert set(painted) == {0, 1}
 
     drive(scenario, api=FakeApi(make_runs(15)))
