@@ -1,4 +1,4 @@
-"""Execute the steps of a plan: each is one or two calls, and may be repeated after a crash."""
+"""Execute the steps of a plan; each may be repeated after a crash."""
 
 import logging
 from collections.abc import Callable
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Actions:
-    """Executes steps; one per controller, shared by its workers.
+    """Executes steps; the workers of a controller share one.
 
     Args:
         requeue_after: reconciles a key again after this many seconds.
@@ -83,10 +83,10 @@ class Actions:
         }
 
     def execute(self, step: Step, observed: Observation, state: RunState) -> bool:
-        """Execute the step; return True if more is known now, so that a new plan is needed.
+        """Execute the step; return True if a new plan is needed because more is known now.
 
         Raises:
-            SparkTestError: it failed; the key is to be retried.
+            SparkTestError: the step failed; retry the key.
         """
         return self._by_kind[type(step)](step, observed, state)
 
@@ -131,8 +131,8 @@ class Actions:
         except NotFoundError:
             return False
         except (ConflictError, InvalidError):
-            # A test of the patch failed: somebody else changed the TestRun. Read it again: the
-            # event of that change may have come already.
+            # A test of the patch failed: the TestRun has changed. Its event may have been handled
+            # already, so read it again before the retry.
             self._refresh(namespace, name)
             raise
         self._caches.put(TESTRUNS, after)
@@ -186,7 +186,7 @@ class Actions:
         return True
 
     def _fetch_by_claim(self, run_id: str, observed: Observation, state: RunState) -> None:
-        # A read answers 404 whether the run was deleted or never was; a write tells which.
+        # A read answers 404 for a deleted run, too; a write answers 410.
         try:
             state.set_run(self._client.claim_run(run_id, observed.cluster), self._clock())
         except GoneError:
@@ -219,7 +219,7 @@ class Actions:
         state.set_run(after, self._clock())
         log.info("run reported run_id=%s status=%s", run.id, report.status.value)
         if report.status.final and not after.status.final:
-            raise ConflictError(f"the API did not take the end of run {run.id}")
+            raise ConflictError(f"the API ignored the final report of run {run.id}")
         return True
 
     # --- observing -------------------------------------------------------------------------------
@@ -250,13 +250,13 @@ class Actions:
 
 def _run(observed: Observation) -> Run:
     if observed.run is None:
-        raise ConflictError("the run is not known any more")
+        raise ConflictError("the run is no longer known")
     return observed.run
 
 
 def _testrun(observed: Observation) -> TestRunView:
     if observed.testrun is None:
-        raise ConflictError("the TestRun is not known any more")
+        raise ConflictError("the TestRun is no longer known")
     return observed.testrun
 
 

@@ -1,4 +1,4 @@
-"""Caches: TestRuns, Jobs and pods as last seen, indexed by the key of their run."""
+"""Caches: TestRuns, Jobs and pods as last seen, by the key of their run."""
 
 import threading
 import time
@@ -15,12 +15,12 @@ from sparktest.kube.jobs import SELECTOR
 from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
 
 T = TypeVar("T")
-# Informers by namespace; None is the one of all namespaces.
+# Informers by namespace; None stands for all namespaces.
 Informers = dict[str | None, Informer[T]]
 
 
 class ClusterState(NamedTuple):
-    """What the cluster has of a run: its TestRun, its Job and the Job's pods."""
+    """The objects of a run in the cluster: its TestRun, its Job and the Job's pods."""
 
     testrun: TestRunView | None
     job: JobView | None
@@ -28,11 +28,11 @@ class ClusterState(NamedTuple):
 
 
 class Caches:
-    """The three kinds of object, kept by informers; threads may share it.
+    """Caches of the three kinds, kept up to date by informers; threads may share it.
 
     Args:
-        namespaces: the namespaces to watch; none means all.
-        on_key: called with the key of every run of which something changed.
+        namespaces: the namespaces to watch; empty means all.
+        on_key: called with the key of a run when one of its objects has changed.
     """
 
     def __init__(
@@ -64,6 +64,11 @@ class Caches:
         self._testruns = informers(TESTRUNS, parse_testrun, self._testrun_changed)
         self._jobs = informers(JOBS, parse_job, self._job_changed)
         self._pods = informers(PODS, parse_pod, self._pod_changed)
+        self._by_resource: dict[Resource, Informers[Any]] = {
+            TESTRUNS: self._testruns,
+            JOBS: self._jobs,
+            PODS: self._pods,
+        }
 
     def start(self) -> None:
         """Start the informers."""
@@ -76,7 +81,7 @@ class Caches:
             informer.stop()
 
     def synced(self, timeout_seconds: float) -> bool:
-        """Wait until every kind is listed; return False if that takes longer than the timeout."""
+        """Wait until every kind is listed; return False on a timeout."""
         deadline = time.monotonic() + timeout_seconds
         return all(
             informer.synced.wait(max(0.0, deadline - time.monotonic()))
@@ -84,11 +89,11 @@ class Caches:
         )
 
     def problems(self) -> list[str]:
-        """Return the errors that the informers have now, each once."""
+        """Return the current errors of the informers, without duplicates."""
         return sorted({informer.problem for informer in self._informers() if informer.problem})
 
     def get(self, key: Key) -> ClusterState:
-        """Return what was last seen of the run."""
+        """Return the objects of the run as last seen."""
         namespace, name = key
         with self._lock:
             pod_names = list(self._pod_names.get(key, ()))
@@ -100,11 +105,11 @@ class Caches:
         )
 
     def jobs(self) -> list[JobView]:
-        """Return all Jobs of runs, as last seen."""
+        """Return all Jobs as last seen."""
         return [job for informer in self._jobs.values() for job in informer.items()]
 
     def pod_state(self, namespace: str, name: str) -> PodState:
-        """Return the state of the pod as last seen; read it live if it was never seen."""
+        """Return the state of the pod; read the pod live if it is not cached."""
         try:
             pod = _get(self._pods, namespace, name)
             if pod is None:
@@ -118,7 +123,10 @@ class Caches:
         return PodState.ENDED if pod.is_terminal else PodState.RUNNING
 
     def read_live(self, key: Key, testrun_name: str | None) -> ClusterState:
-        """Read what exists of the run now, the Job before its pods, as those end first."""
+        """Read the objects of the run from the cluster.
+
+        The Job is read before its pods: a pod ends before its Job does.
+        """
         namespace, name = key
         found = self._read(TESTRUNS, namespace, testrun_name) if testrun_name else None
         testrun = parse_testrun(found) if found else None
@@ -128,30 +136,26 @@ class Caches:
         return ClusterState(testrun, parse_job(job) if job else None, self.read_pods(key))
 
     def read_pods(self, key: Key) -> list[PodView]:
-        """Read the pods that exist now."""
+        """Read the pods of the run from the cluster."""
         # The label without the prefix exists in every version of Kubernetes.
         listing = self._cluster.list(PODS, key[0], label_selector=f"job-name={key[1]}")
         return [parse_pod(pod) for pod in listing.items]
 
     def put(self, resource: Resource, obj: Object) -> None:
-        """Cache the object that a write answered."""
-        kinds: dict[Resource, Informers[Any]] = {
-            TESTRUNS: self._testruns,
-            JOBS: self._jobs,
-            PODS: self._pods,
-        }
-        informer = _informer(kinds[resource], text(mapping(obj, "metadata"), "namespace"))
+        """Cache the object that a write returned."""
+        namespace = text(mapping(obj, "metadata"), "namespace")
+        informer = _informer(self._by_resource[resource], namespace)
         if informer is not None:
             informer.put(obj)
 
     def _informers(self) -> list[Informer[Any]]:
-        return [*self._testruns.values(), *self._jobs.values(), *self._pods.values()]
+        return [one for informers in self._by_resource.values() for one in informers.values()]
 
     def _testrun(self, key: Key) -> TestRunView | None:
         name = self._testrun_names.get(key)
         found = _get(self._testruns, key[0], name) if name else None
         if found is None or found.key != key:
-            # Deleted, or replaced by another one with its name.
+            # Deleted, or replaced by another TestRun of the same name.
             self._testrun_names.pop(key, None)
             return None
         return found

@@ -1,11 +1,11 @@
-"""What is left to do for a run that ends, has ended or was deleted. Pure."""
+"""Plan what is left to do for a run that ends, has ended or was deleted. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 
-from sparktest.controller.observation import Observation, belongs_to
+from sparktest.controller.observation import Observation
 from sparktest.controller.status import update_status
 from sparktest.controller.steps import (
     DeleteJob,
@@ -18,16 +18,16 @@ from sparktest.controller.steps import (
 )
 from sparktest.domain import Failure, Log, LogState, Run, RunReport
 from sparktest.kube.outcome import final_status
-from sparktest.kube.views import JobView, main_pod
+from sparktest.kube.views import JobView
 
 
 def failed_report(failure: Failure, now: datetime) -> RunReport:
-    """Return the report of a run that ends without an outcome of its Job."""
+    """Return the final report of a run that fails without an outcome from its Job."""
     return RunReport(status=final_status(failure), finished_at=now, failure=failure)
 
 
 def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[Step]:
-    """Report the end, but not before the log is stored as far as possible."""
+    """Report the end, after the log has been stored as far as possible."""
     if observed.log_in_progress:
         return
     if observed.log is None and observed.pod is not None and observed.pod.has_log:
@@ -45,37 +45,35 @@ def _missing_log(run: Run, report: RunReport) -> Log:
     return Log(state=LogState.NONE, reason=reason)
 
 
-def finish(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
-    """Write the status, let the Job go and release the TestRun, once the final report is stored."""
+def finish(observed: Observation, now: datetime) -> Iterator[Step]:
+    """Write the status, clean up the Job and release the TestRun."""
     yield from update_status(observed, now)
-    yield from _delete_active_pod(observed, run)
+    yield from _delete_active_pod(observed)
     yield from set_ttl(observed)
     yield from release(observed)
 
 
-def _delete_active_pod(observed: Observation, run: Run) -> Iterator[Step]:
-    """Delete the Job of a pod that outlives its run, for example because of a sidecar."""
-    pod = main_pod(observed.pods)
-    if pod is None or observed.job is None or not belongs_to(observed.job, run):
-        return
-    if pod.is_active and pod.deletion_requested_at is None:
+def _delete_active_pod(observed: Observation) -> Iterator[Step]:
+    """Delete the Job if its pod outlives the test, for example because of a sidecar."""
+    pod = observed.pod
+    if observed.own_job and pod and pod.is_active and pod.deletion_requested_at is None:
         yield DeleteJob() if observed.is_live else ReadLive()
 
 
 def set_ttl(observed: Observation) -> Iterator[Step]:
-    """Give the run's own Job its TTL, now that log and outcome are stored."""
+    """Set the TTL of the run's own Job."""
     job = _own_job(observed)
     if job is None or observed.ttl_seconds is None or job.ttl_seconds is not None:
         return
     if job.suspend and not job.is_finished:
-        # It was stopped before its pod had a node, and a TTL never deletes an unfinished Job.
+        # Stopped before its pod had a node: it never finishes, so a TTL would never delete it.
         yield DeleteJob()
     else:
         yield PatchJobTtl(observed.ttl_seconds)
 
 
 def _own_job(observed: Observation) -> JobView | None:
-    """Return the run's own Job; without a run, the Job that the TestRun owns."""
+    """Return the run's own Job; if the run is unknown, the Job that the TestRun owns."""
     if observed.run is not None:
         return observed.own_job
     job, testrun = observed.job, observed.testrun
@@ -83,13 +81,13 @@ def _own_job(observed: Observation) -> JobView | None:
 
 
 def release(observed: Observation) -> Iterator[Step]:
-    """Take the finalizer off the TestRun."""
+    """Release the TestRun for deletion."""
     if observed.has_finalizer:
         yield ReleaseFinalizer()
 
 
 def clean_up_deleted_run(observed: Observation, now: datetime) -> Iterator[Step]:
-    """Delete the Job of a run that was deleted in the API; its TestRun stays."""
+    """Delete the Job of a run that was deleted in the API, and release its TestRun."""
     if observed.job is not None and observed.job.run_id:
         yield DeleteJob()
     if not observed.status_is_final:

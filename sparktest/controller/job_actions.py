@@ -26,7 +26,7 @@ from sparktest.kube.views import JobView, PodView, main_pod, parse_event, parse_
 
 log = logging.getLogger(__name__)
 
-# How long a rejected create, or a read of Events, is valid before the next try.
+# How long the result of a rejected create or of a read of Events is used before the next try.
 RETRY_INTERVAL = timedelta(seconds=10)
 
 
@@ -47,7 +47,7 @@ class JobActions:
         self._clock = clock
 
     def create(self, step: steps.CreateJob, observed: Observation, state: RunState) -> bool:
-        """Create the run's Job, or adopt the one that an earlier reconcile created."""
+        """Create the run's Job, or adopt it if an earlier reconcile created it."""
         run = observed.run
         if run is None:
             return True
@@ -64,7 +64,7 @@ class JobActions:
             return True
         except (InvalidError, NotFoundError, TooLargeError) as error:
             log.warning("job rejected run_id=%s error=%s", run.id, error.detail)
-            # 404 on a create: the namespace does not exist.
+            # A create answers 404 if the namespace does not exist.
             reason = "NamespaceNotFound" if isinstance(error, NotFoundError) else "Invalid"
             state.permanent_error = Failure(FailureClass.CONFIG, reason, error.detail)
             return True
@@ -73,7 +73,7 @@ class JobActions:
         return True
 
     def stop(self, step: steps.StopJob, observed: Observation, state: RunState) -> bool:
-        """Note the reason on the Job, then end its pod in a way that keeps pod and log."""
+        """Write the reason to the Job, then end its pod in a way that keeps pod and log."""
         job = observed.own_job
         if job is None:
             return True
@@ -81,7 +81,7 @@ class JobActions:
             annotations = {STOP: encode_stop_reason(step.failure)}
             job = self._patch_job(job, observed.key, {"metadata": {"annotations": annotations}})
             log.info("job stopped run_id=%s reason=%s", observed.run_id, step.failure.reason)
-        # Live: suspending deletes a pod and its log, so a pod that the cache lacks must be found.
+        # Read live: suspending would delete a pod that is not cached yet, and its log.
         pods = self._caches.read_pods(observed.key)
         pod = main_pod(pod for pod in pods if pod.owner_uid in (None, job.uid))
         if pod is None or not pod.node_name:
@@ -102,7 +102,7 @@ class JobActions:
         return False
 
     def patch_ttl(self, step: steps.PatchJobTtl, observed: Observation, state: RunState) -> bool:
-        """Have Kubernetes delete the finished Job after the TTL."""
+        """Set the TTL of the finished Job."""
         if observed.job is None:
             return True
         try:
@@ -113,7 +113,7 @@ class JobActions:
         return True
 
     def read_events(self, step: steps.ReadEvents, observed: Observation, state: RunState) -> bool:
-        """Read why the Job has no pod."""
+        """Read the Job's Events."""
         if observed.job is None:
             return True
         selector = f"involvedObject.kind=Job,involvedObject.uid={observed.job.uid}"
@@ -142,7 +142,7 @@ class JobActions:
         self._caches.put(PODS, after)
 
     def _patch_job(self, job: JobView, key: Key, patch: dict[str, Any]) -> JobView:
-        # With the uid in it, a merge patch is refused when another Job has the name.
+        # The uid makes the API server reject the patch if another Job has the name.
         metadata = {"uid": job.uid} | patch.get("metadata", {})
         after = self._cluster.patch(JOBS, *key, patch | {"metadata": metadata})
         self._caches.put(JOBS, after)

@@ -1,4 +1,4 @@
-"""Observation: everything known about a run at one moment; all that a plan may depend on."""
+"""Observation: a snapshot of everything known about a run; the input of a plan."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +13,10 @@ from sparktest.kube.wait_policy import Wait
 
 
 class Registration(StrEnum):
-    """Whether the API has the run.
+    """State of a run's registration in the API.
 
-    DELETED: it had it, and the run was deleted there. NOT_FOUND: it never had it. REJECTED: it
-    refuses to register the TestRun.
+    DELETED: the run existed and was deleted. NOT_FOUND: it never existed, or another cluster has
+    it. REJECTED: the API refuses to register the TestRun.
     """
 
     UNKNOWN = "unknown"
@@ -27,30 +27,30 @@ class Registration(StrEnum):
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as seen from all sources.
+    """A run as seen by all sources.
 
     Attributes:
         key: namespace and Job name.
         cluster: the uid of this cluster.
         testrun: the TestRun with this key; None for an API run.
-        run: as the API last answered it.
+        run: the run as last read from the API.
         just_fetched: `run` was read within the last seconds.
-        job: the Job with this key, whoever created it.
-        job_uid: the uid of the run's own Job, once it has been created.
-        pods: the pods of a Job with this name.
-        events: the Job's Events; None while they have not been read.
-        log: what is stored of the log; None before that has ended.
-        log_in_progress: the log is being stored.
-        permanent_error: why the run can never be registered, or its Job never be created.
+        job: the Job with this key, even if it belongs to another run.
+        job_uid: the uid of the run's own Job; None before that is created.
+        pods: the pods of any Job with this name.
+        events: the Job's Events; None unless they were read recently.
+        log: the state of the stored log; None until the collector is done with it.
+        log_in_progress: the log is being collected.
+        permanent_error: why the run can never be registered, or its Job can never be created.
         creation_wait: why its Job cannot be created now.
         last_report: the last report that was sent.
         last_status: the last status that was written to the TestRun.
-        waiting_since: when what blocks the container last changed.
+        waiting_since: when the reason that blocks the container last changed.
         is_live: TestRun, Job, pods and run were just read from their sources, not from caches.
-        verify_exists: ask the API even about a finished run: it may have been deleted there.
-        api_error: why the API does not answer; None while it does.
-        api_down_since: when it stopped answering.
-        api_run_ttl_seconds: how long the Job of an API run stays if the run has no TTL of its own.
+        verify_exists: fetch even a finished run, since it may have been deleted in the API.
+        api_error: why the API is unreachable; None while it is reachable.
+        api_down_since: when it became unreachable.
+        api_run_ttl_seconds: the default TTL of the Jobs of API runs.
     """
 
     key: Key
@@ -84,7 +84,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_deleting(self) -> bool:
-        """True if there is a TestRun that somebody asked to delete."""
+        """True if there is a TestRun that is being deleted."""
         return self.testrun is not None and self.testrun.is_deleting
 
     @property
@@ -94,7 +94,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def run_id(self) -> str | None:
-        """The run's id, from the run, the TestRun's status or the Job's label."""
+        """The id from the run, the TestRun's status or the Job's label."""
         if self.run is not None:
             return self.run.id
         in_status: str | None = self.testrun.status.get("runId") if self.testrun else None
@@ -102,7 +102,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def own_job(self) -> JobView | None:
-        """The run's own Job: by uid once that is known, before that by owner or label."""
+        """The run's own Job: found by its uid or, before that is known, by owner or label."""
         if self.job is None or self.run is None:
             return None
         if self.job_uid is not None:
@@ -123,7 +123,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def requested_stop(self) -> Failure | None:
-        """Why somebody wants the run to end early; None if nobody does."""
+        """Why the run is to be stopped: a delete or a cancel; None otherwise."""
         kind = FailureClass.CANCELLED
         if self.is_deleting:
             return Failure(kind, "ObjectDeleted", "the TestRun was deleted")
@@ -137,12 +137,12 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def testrun_missing(self) -> bool:
-        """True if the run came from a TestRun that is not there."""
+        """True if the run came from a TestRun that does not exist (in the cache)."""
         return self.run is not None and self.run.origin is Origin.CRD and self.testrun is None
 
     @property
     def ttl_seconds(self) -> int | None:
-        """How long the finished Job may stay; None for as long as its TestRun."""
+        """The TTL of the finished Job; None if it stays as long as its TestRun."""
         if self.run is None:
             return self.testrun.ttl_seconds if self.testrun else None
         if self.run.ttl_seconds_after_finished is not None or self.run.origin is Origin.CRD:
@@ -151,13 +151,13 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def belongs_to(job: JobView, run: Run) -> bool:
-    """Return True if the Job was created for this run: owned by its TestRun, or labelled."""
+    """Return True if the Job was created for this run, by its owner or else its label."""
     if run.origin is Origin.CRD and run.k8s_ref is not None:
         return job.owner_uid == run.k8s_ref.uid
     return job.run_id == run.id
 
 
 def name_conflict(key: Key) -> Failure:
-    """Return the failure of a run whose Job name is taken."""
-    message = f"a Job {key[0]}/{key[1]} that is not this run's is in the way; delete it"
+    """Return the failure of a run whose Job name is taken by another Job."""
+    message = f"the Job {key[0]}/{key[1]} exists and belongs to something else; delete it"
     return Failure(FailureClass.CONFIG, "NameConflict", message)

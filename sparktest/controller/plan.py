@@ -1,8 +1,8 @@
-"""The plan: from what was observed of a run, the next steps. Pure.
+"""Plan the next steps of a run from what was observed of it. Pure.
 
-Each reconcile starts over from what exists, so nothing depends on having seen an event or on
-having finished the last plan. The order within a run: finalizer, register, create, report, and
-the status last.
+Each reconcile starts over from the current state: nothing depends on having seen an event or on
+having finished the last plan. The order within a run: add the finalizer, register, create the
+Job, report, and write the status last.
 """
 
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ from sparktest.kube.wait_policy import Wait
 
 
 def plan(observed: Observation, now: datetime) -> list[Step]:
-    """Return the steps to execute now, in order; none if all is done or only time will tell.
+    """Return the steps to execute now, in order.
 
-    While the API is down, the steps that need no API are still planned: tests are stopped and
-    logs are read.
+    While the API is down, the plan ends before the first step that needs it; tests are still
+    stopped.
     """
     steps = list(_until_live_read(_steps(observed, now)))
     if observed.api_error is None:
@@ -50,7 +50,7 @@ def plan(observed: Observation, now: datetime) -> list[Step]:
 
 
 def is_done(observed: Observation) -> bool:
-    """Return True if nothing is left to do for the run, whatever its state in the API is."""
+    """Return True if nothing is left to do for the run."""
     job = observed.job
     if observed.verify_exists and observed.run_id:
         return False
@@ -64,7 +64,7 @@ def is_done(observed: Observation) -> bool:
 
 
 def _until_live_read(steps: Iterator[Step]) -> Iterator[Step]:
-    """Yield the steps up to a ReadLive: the rest is planned on what that reads."""
+    """Yield the steps up to a ReadLive; the rest is planned again afterwards."""
     for step in steps:
         yield step
         if isinstance(step, ReadLive):
@@ -81,7 +81,7 @@ def _steps(observed: Observation, now: datetime) -> Iterator[Step]:
     elif observed.run is None:
         yield from _without_run(observed, now)
     elif observed.run.status.final:
-        yield from cleanup.finish(observed, observed.run, now)
+        yield from cleanup.finish(observed, now)
     elif observed.run.cluster is None:
         yield ClaimRun()
     elif observed.run.cluster == observed.cluster:
@@ -93,7 +93,7 @@ def _steps(observed: Observation, now: datetime) -> Iterator[Step]:
 
 def _without_run(observed: Observation, now: datetime) -> Iterator[Step]:
     if observed.testrun is None:
-        # A Job whose run the API never had is somebody else's.
+        # A Job whose run never existed in this API belongs to another SparkTest.
         if observed.run_id and observed.registration is Registration.UNKNOWN:
             yield FetchRun(observed.run_id)
     elif observed.registration is Registration.REJECTED:
@@ -125,7 +125,7 @@ def _without_job(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
     if observed.requested_stop:
         yield from _fail(observed, run, observed.requested_stop, now)
     elif observed.testrun_missing or observed.job is not None:
-        # Neither an absent TestRun nor a foreign Job is believed from a cache.
+        # The caches may lag: confirm a missing TestRun or a foreign Job by a live read.
         if observed.is_live:
             yield from _fail(observed, run, _permanent_failure(observed), now)
         else:
@@ -144,7 +144,7 @@ def _fail(observed: Observation, run: Run, failure: Failure, now: datetime) -> I
 
 def _permanent_failure(observed: Observation) -> Failure:
     if observed.testrun_missing:
-        return Failure(FailureClass.INFRA, "ObjectGone", "its TestRun is gone")
+        return Failure(FailureClass.INFRA, "ObjectGone", "the TestRun is gone")
     return name_conflict(observed.key)
 
 
@@ -199,7 +199,7 @@ def _current_wait(observed: Observation, run: Run, job: JobView, now: datetime) 
 
 
 def _stop_is_complete(observed: Observation, job: JobView) -> bool:
-    """Return True if the stop is noted on the Job and its pod has no time left."""
+    """Return True if the stop reason is on the Job and its pod is being ended."""
     if job.stop_reason is None:
         return False
     pod = observed.pod
@@ -212,7 +212,7 @@ def _stop_is_complete(observed: Observation, job: JobView) -> bool:
 
 
 def _wait_to_create(observed: Observation, run: Run, wait: Wait, now: datetime) -> Iterator[Step]:
-    """Keep the run pending until its Job can be created or the wait has expired."""
+    """Keep the run pending until its Job can be created or the wait expires."""
     failure = wait.expired(now)
     if failure:
         yield from _fail(observed, run, failure, now)
@@ -224,7 +224,7 @@ def _wait_to_create(observed: Observation, run: Run, wait: Wait, now: datetime) 
 def _report_progress(
     observed: Observation, run: Run, report: RunReport, wait: Wait | None, now: datetime
 ) -> Iterator[Step]:
-    """Report what changed of a run that has not ended, and requeue it for its next deadline."""
+    """Report the progress of an unfinished run, and requeue it for its next deadline."""
     if report.status is Status.PENDING and wait:
         report = msgspec.structs.replace(
             report, status_reason=wait.reason, status_message=wait.message or None

@@ -1,4 +1,4 @@
-"""Reconciler: drives one run towards its end: observe, plan, execute."""
+"""Reconciler: observes a run, plans, and executes the steps."""
 
 import logging
 from collections.abc import Callable
@@ -19,16 +19,16 @@ from sparktest.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# A run needs about ten passes from its beginning to its end.
+# A run needs about ten passes from start to end.
 MAX_PASSES = 20
-# A run that the API answered within this is fresh enough to create a Job from it.
+# The maximum age of a run that a Job is created from.
 JUST_FETCHED = timedelta(seconds=2)
 
 
 class Reconciler:
-    """Observes a run, plans and executes the steps, until nothing is left to do now.
+    """Reconciles runs until nothing is left to do for now.
 
-    Threads may share it; a key must not be reconciled by two of them at once.
+    Threads may share it, but no two may reconcile the same key at once.
 
     Args:
         cluster: the uid of this cluster.
@@ -60,7 +60,7 @@ class Reconciler:
         """Reconcile the run of this key.
 
         Raises:
-            SparkTestError: a call failed or was refused; retry.
+            SparkTestError: a call failed; retry.
         """
         state = self._run_states.get(key)
         for _ in range(MAX_PASSES):
@@ -68,18 +68,21 @@ class Reconciler:
             observed = self.observe(key, state, now)
             state.live = None
             steps = plan(observed, now)
-            # Every step is executed, also after one that changed what is known.
+            # Execute all steps, even if one of them asks for a new plan.
             changed = [self._actions.execute(step, observed, state) for step in steps]
-            if not any(changed):
-                self._forget(observed)
-                return
+            if any(changed):
+                continue
+            if is_done(observed):
+                self._log_collector.forget(key)
+                self._run_states.remove(key)
+            return
         raise ConflictError(f"steps left after {MAX_PASSES} passes, the last: {steps}")
 
     def observe(self, key: Key, state: RunState, now: datetime) -> Observation:
         """Return everything known about the run now."""
         seen = state.live or self._caches.get(key)
         just_fetched = _is_recent(state.run_at, now)
-        # A run that the API just answered exists.
+        # A run that was just read exists.
         state.verify_exists = state.verify_exists and not just_fetched
         waiting = wait_policy.waiting_reason(main_pod(seen.pods))
         creation_wait_holds = _is_before(now, state.creation_wait_expires_at)
@@ -109,14 +112,9 @@ class Reconciler:
             api_run_ttl_seconds=self._settings.job_ttl_seconds,
         )
 
-    def _forget(self, observed: Observation) -> None:
-        if is_done(observed):
-            self._log_collector.forget(observed.key)
-            self._run_states.remove(observed.key)
-
 
 def _is_recent(at: datetime | None, now: datetime) -> bool:
-    # `at <= now`: a clock that was set back would keep an old answer recent.
+    # `at <= now`: after the clock is set back, an old response must not count as recent.
     return at is not None and at <= now < at + JUST_FETCHED
 
 

@@ -1,4 +1,4 @@
-"""The steps that a plan consists of. Values only; actions.py and job_actions.py execute them."""
+"""The steps of a plan, as values; actions.py and job_actions.py execute them."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -15,15 +15,15 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class AddFinalizer(Step, frozen=True):
-    """Put the finalizer on the TestRun, so that it stays until its outcome is stored."""
+    """Add the finalizer to the TestRun, which keeps it until its outcome is stored."""
 
 
 class ReleaseFinalizer(Step, frozen=True):
-    """Take the finalizer off the TestRun."""
+    """Remove the finalizer from the TestRun."""
 
 
 class Register(Step, frozen=True):
-    """Create the TestRun's run in the API; idempotent by cluster and uid."""
+    """Register the TestRun in the API, which creates its run; idempotent by cluster and uid."""
 
     needs_api: ClassVar[bool] = True
 
@@ -42,11 +42,11 @@ class ClaimRun(Step, frozen=True):
 
 
 class CreateJob(Step, frozen=True):
-    """Create the run's one Job."""
+    """Create the run's Job."""
 
 
 class FollowLog(Step, frozen=True):
-    """Store the log of the run's pod, from its beginning to its end."""
+    """Collect the log of the run's pod until its end."""
 
 
 class ReportRun(Step, frozen=True):
@@ -63,11 +63,11 @@ class StopJob(Step, frozen=True):
 
 
 class DeleteJob(Step, frozen=True):
-    """Delete the Job and with it the pod."""
+    """Delete the Job and its pod."""
 
 
 class PatchJobTtl(Step, frozen=True):
-    """Have Kubernetes delete the finished Job after this time."""
+    """Set the TTL of the finished Job."""
 
     seconds: int
 
@@ -86,11 +86,11 @@ class RecordEvent(Step, frozen=True):
 
 
 class ReadEvents(Step, frozen=True):
-    """Read the Job's Events, which tell why it has no pod."""
+    """Read the Job's Events to find out why it has no pod."""
 
 
 class ReadLive(Step, frozen=True):
-    """Read TestRun, Job, pods and run from their sources: the caches have no common order."""
+    """Read TestRun, Job, pods and run from their sources, since caches may lag."""
 
     needs_api: ClassVar[bool] = True
 
@@ -102,4 +102,4 @@ class RequeueAt(Step, frozen=True):
 
 
 class DeferUntilApiUp(Step, frozen=True):
-    """Reconcile again when the API answers."""
+    """Reconcile again when the API is reachable."""

@@ -70,7 +70,7 @@ def parse_testrun(testrun: Object) -> TestRunView:
     """Parse a TestRun; one that was created under an older schema may lack any field."""
     metadata, spec, status = (mapping(testrun, name) for name in ("metadata", "spec", "status"))
     namespace, name, uid = (text(metadata, field) for field in ("namespace", "name", "uid"))
-    # A finished TestRun is never registered again, and many of them stay in the cache.
+    # A finished TestRun is never registered again; drop its spec to keep the cache small.
     finished = text(status, "phase") in FINAL_PHASES
     kept = () if finished else SPEC
     finalizers = metadata.get("finalizers")
@@ -92,7 +92,7 @@ def parse_testrun(testrun: Object) -> TestRunView:
 
 
 def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
-    """Return the body of `POST /api/test-runs` that registers the TestRun."""
+    """Return the body of the `POST /api/test-runs` that registers the TestRun."""
     return {
         "name": testrun.name[:MAX_NAME],
         "origin": "crd",

@@ -1,4 +1,4 @@
-"""Build the Job of a run, and the annotation that keeps why it is being stopped. Pure."""
+"""Build the Job of a run; encode and decode why a Job is stopped. Pure."""
 
 import hashlib
 import re
@@ -14,9 +14,10 @@ RUN_ID = "sparktest.dev/run-id"
 STOP = "sparktest.dev/stop"
 FINALIZER = "sparktest.dev/testrun-finalizer"
 CONTAINER = "test"
-# A stopped container gets TERM; a shell as PID 1 ignores it, so this is what a stop costs.
+# A shell as PID 1 ignores TERM, so stopping such a container takes this long.
 GRACE_SECONDS = 10
-# The pod's own deadline keeps its log; the Job's, which deletes the pod, is only the backstop.
+# A Job past its deadline deletes its pod and the log, so its deadline is only a backstop for the
+# pod's. It counts from the creation of the Job, and the pod may wait for a node until its timeout.
 BACKSTOP_SECONDS = 120
 MAX_SECONDS = 2**31 - 1
 LABELS = {"app": "sparktest", "component": "test-runner", "managed-by": "sparktest-controller"}
@@ -26,8 +27,8 @@ SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
 def job_name_of_testrun(name: str, uid: str) -> str:
     """Return the Job name of a TestRun: `testrun-<name>-<8 characters of the uid>`, at most 63.
 
-    A name that is cut or changed gets a hash of the whole name, so that long names with the same
-    beginning stay different even if their uids begin alike.
+    A name that had to be shortened or changed gets a hash of the whole name, so that similar names
+    stay distinct.
     """
     tail = re.sub(r"[^a-z0-9]", "", uid.lower())[:8] or "0"
     safe = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
@@ -44,10 +45,10 @@ def job_name_of_api_run(run_id: str) -> str:
 
 
 def build_job(run: Run) -> dict[str, Any]:
-    """Return the manifest of the run's Job; it is the same for the same run at any time.
+    """Return the manifest of the run's Job; the same run always gives the same manifest.
 
-    It has no TTL: a finished Job must stay until its log is stored, and the controller patches
-    the TTL then. The Job of a TestRun is owned by it.
+    It has no TTL: a finished Job must stay until its log is stored, and then the controller
+    patches the TTL. A TestRun owns its Job.
     """
     metadata: dict[str, Any] = {
         "name": run.job_name,
@@ -63,7 +64,9 @@ def build_job(run: Run) -> dict[str, Any]:
         "metadata": metadata,
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": min(run.timeout_seconds + BACKSTOP_SECONDS, MAX_SECONDS),
+            "activeDeadlineSeconds": min(
+                2 * run.timeout_seconds + GRACE_SECONDS + BACKSTOP_SECONDS, MAX_SECONDS
+            ),
             "template": {
                 "metadata": {
                     "labels": {**LABELS, RUN_ID: run.id},
@@ -76,7 +79,7 @@ def build_job(run: Run) -> dict[str, Any]:
 
 
 def _owner(name: str, uid: str) -> dict[str, Any]:
-    # blockOwnerDeletion false: true would need a right on the TestRun's finalizers.
+    # blockOwnerDeletion: true would need permission to update the TestRun's finalizers.
     return {
         "apiVersion": "sparktest.dev/v1alpha1",
         "kind": "TestRun",
@@ -127,10 +130,9 @@ def _container(run: Run) -> dict[str, Any]:
 
 
 def escape_dollars(text: str) -> str:
-    """Return the text with every `$` doubled, so that the container gets it unchanged.
+    """Double every `$`, so that the text reaches the container unchanged.
 
-    Kubernetes expands `$(NAME)` and `$$` in commands and values before any shell does: `echo $$`
-    would arrive as `echo $`.
+    Kubernetes itself expands `$(NAME)` and `$$` in commands and values.
     """
     return text.replace("$", "$$")
 
@@ -143,7 +145,7 @@ def encode_stop_reason(failure: Failure) -> str:
 def decode_stop_reason(value: Any) -> Failure | None:
     """Return the failure in the annotation's value; None for None.
 
-    An unreadable value counts as a cancel: whoever wrote it wanted the Job to end.
+    An unreadable value counts as a cancel, since someone wanted the Job to end.
     """
     if value is None:
         return None

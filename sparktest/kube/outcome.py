@@ -1,4 +1,4 @@
-"""The outcome of a run, from its Job, its pods and the reason noted at a stop. Pure."""
+"""The outcome of a run, from its Job, its pods and the reason of a stop. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -7,9 +7,9 @@ from typing import NamedTuple
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
 from sparktest.kube.views import NEVER_RAN, ContainerState, JobView, PodView, main_pod
 
-# A pod that still exists so long after its grace period has no node left to end it.
+# A pod that still exists this long after its grace period has lost its node.
 LOST = timedelta(seconds=60)
-# A stop sets the pod's deadline to this, so a deadline that passed tells a stop from a timeout.
+# A stop sets the pod's deadline to this, which tells a stop from a timeout.
 STOP_DEADLINE_SECONDS = 1
 # Reasons of the condition DisruptionTarget, and the reason that a failure gives.
 DISRUPTIONS = {
@@ -21,20 +21,20 @@ DISRUPTIONS = {
 
 
 class Outcome(NamedTuple):
-    """How a run ended: without a failure it succeeded."""
+    """How a run ended; `failure` is None if it succeeded."""
 
     failure: Failure | None
     finished_at: datetime
 
 
 def observe(run: Run, job: JobView | None, pods: Iterable[PodView], now: datetime) -> RunReport:
-    """Return what the cluster says about the run.
+    """Return the report of a run, from the state of its Job and pods.
 
     Args:
-        run: as the API has it.
-        job: its own Job (compared by uid); None if it is gone, which is an outcome.
+        run: the run as stored in the API.
+        job: the run's own Job; None if it was deleted, which ends the run.
         pods: the pods of that Job, in any order.
-        now: used only for an outcome without a time of its own, and to give up a lost node.
+        now: the end of a run whose end has no other time; also decides when a node is lost.
     """
     pod = main_pod(pods)
     outcome = _outcome(run, job, pod, now)
@@ -55,7 +55,7 @@ def observe(run: Run, job: JobView | None, pods: Iterable[PodView], now: datetim
 
 
 def final_status(failure: Failure | None) -> Status:
-    """Return the final status that goes with a failure; None is success."""
+    """Return the final status of a run with this failure; None means success."""
     if failure is None:
         return Status.SUCCEEDED
     others = {
@@ -66,7 +66,7 @@ def final_status(failure: Failure | None) -> Status:
 
 
 def lost_deadline(pod: PodView | None) -> datetime | None:
-    """Return when a pod that is being deleted counts as lost; None for any other pod."""
+    """Return when a pod counts as lost; None if it has ended or is not being deleted."""
     if pod is None or pod.deletes_at is None or pod.is_terminal:
         return None
     try:
@@ -82,7 +82,7 @@ def _outcome(run: Run, job: JobView | None, pod: PodView | None, now: datetime) 
     lost = lost_deadline(pod)
     if pod is not None and lost and lost <= now:
         reason, message = _disruption(pod) or ("NodeLost", "")
-        message = message or "its node stopped answering, and the pod could not be ended"
+        message = message or "its node stopped responding before the pod could be ended"
         return Outcome(stop or Failure(FailureClass.INFRA, reason, message), now)
     if job is None:
         message = "the Job was deleted before it ended"
@@ -97,7 +97,7 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
         stopped = pod.active_deadline_seconds == STOP_DEADLINE_SECONDS
         return Outcome(stop if stop and stopped else _timeout(run, started=pod.has_log), finished)
     if _deleted_before(pod, finished):
-        # A Job past its deadline deletes its pod, which may be faster than the pod's deadline.
+        # The Job's deadline may pass before the pod's, and then the Job deletes the pod.
         late = _timeout(run, started=pod.has_log) if job and job.deadline_exceeded else None
         reason, message = _disruption(pod) or ("PodDeleted", "")
         message = message or "the pod was deleted before the test ended"
@@ -113,7 +113,7 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
 
 
 def _timeout(run: Run, *, started: bool) -> Failure:
-    """Return the failure of a run past its timeout; it names what the run waited for, if known."""
+    """Return the failure of a run past its timeout, with what it waited for if it never started."""
     if started:
         message = f"the test ran longer than its timeout of {run.timeout_seconds} s"
         return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
@@ -124,7 +124,7 @@ def _timeout(run: Run, *, started: bool) -> Failure:
 
 
 def _deleted_before(pod: PodView, finished: datetime) -> bool:
-    # Both times are whole seconds: a test that ends in the second of the delete was ended by it.
+    # Both times are whole seconds; in doubt, the deletion ended the test.
     requested = pod.deletion_requested_at
     return requested is not None and finished >= requested
 

@@ -21,7 +21,7 @@ class Resource(NamedTuple):
 
     @property
     def root(self) -> str:
-        """The path of its group and version."""
+        """The path of the group and version."""
         return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
 
     def path(

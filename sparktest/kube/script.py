@@ -1,30 +1,29 @@
-"""Build the command line that runs a run's `commands` in one shell. Pure."""
+"""Build the command that runs a list of `commands` in one shell. Pure."""
 
 from collections.abc import Sequence
 
-# Linux takes at most 128 KiB for one argument, with its terminating NUL (MAX_ARG_STRLEN).
+# The limit of Linux for one argument (MAX_ARG_STRLEN, 128 KiB) without the terminating NUL.
 MAX_COMMAND_BYTES = 131_071
-# Kubernetes keeps what the container writes here as the message of its terminated state. The dev
-# cluster, whose containers share /dev with the host, names another file in the variable.
+# The kubelet copies this file to the message of the container's terminated state. In the dev
+# cluster, containers share /dev with the host, and the variable names another file.
 TERMINATION_LOG = "${SPARKTEST_TERMINATION_LOG-/dev/termination-log}"
 
 
 def shell_command(commands: Sequence[str]) -> list[str]:
-    """Return the argv that runs the commands in order, each only if the one before ended 0.
+    """Return the argv that runs the commands in order until one of them fails.
 
-    A single command is passed to `sh -c` as it is, so that a program that the shell execs
-    receives TERM. Several share one shell: directory, variables, functions, options and traps.
-    The first that ends other than 0 ends the shell with its code.
+    The exit code is that of the command that failed. The commands share one shell: its directory,
+    variables, functions, options and traps. A single command is passed to `sh -c` unchanged, so
+    that a program that the shell execs receives TERM.
 
-    Each command is an argument of its own that the shell copies and evaluates:
+    Each command is passed as a separate argument, which the shell copies and evaluates:
 
-    - `eval "$command"` cannot be changed by how the command ends: a comment, a backslash, `&`, an
-      open quote or an open heredoc ends with it.
-    - It stands in no condition. In `{ a; } && { b; }` the shell ignores `set -e` inside of `a`,
-      and a failed test would pass.
-    - There is no loop, which `break` in a command would leave, and no function, which `return`
-      would.
-    - No argument grows beyond what the kernel takes for one.
+    - `eval "$command"` contains the command, even if it ends with a comment, a backslash, `&`, an
+      open quote or an open heredoc.
+    - `eval` is not part of a condition. In `{ a; } && { b; }`, the shell would ignore `set -e`
+      inside `a`, and a failed test would pass.
+    - The script is unrolled: `break` in a command would leave a loop, and `return` a function.
+    - No argument exceeds the limit of the kernel.
     """
     if len(commands) == 1:
         return ["sh", "-c", commands[0]]
@@ -32,7 +31,7 @@ def shell_command(commands: Sequence[str]) -> list[str]:
 
 
 def _runner(count: int) -> str:
-    """Return the script that evaluates its `count` positional parameters one after the other."""
+    """Return the script that evaluates its `count` positional parameters in order."""
     numbers = range(1, count + 1)
     copies = " ".join(f"_sparktest_{number}=${{{number}}}" for number in numbers)
     message = f"_sparktest_message={TERMINATION_LOG}"
@@ -40,7 +39,7 @@ def _runner(count: int) -> str:
 
 
 def _step(number: int, count: int) -> str:
-    # Quoted and in braces whatever a command did to IFS, noclobber (`set -C`) or `set -e`.
+    # Robust against commands that change IFS or set `-C` (noclobber) or `-e`.
     return (
         f'if [ -w "$_sparktest_message" ]; then printf %s "command {number} of {count}" '
         '>| "$_sparktest_message" || :; fi 2>/dev/null\n'

@@ -1,7 +1,7 @@
-"""Jobs, pods and Events as small frozen values: what SparkTest reads of them, and no more.
+"""Jobs, pods and Events as small frozen values with the fields that SparkTest uses.
 
-Objects are parsed once, where they enter a cache or come from a live read. They are untrusted:
-any field may be missing or have a wrong type, and is then treated as absent; parsing never raises.
+Objects are parsed once, when they enter a cache or are read live. They are untrusted: a field
+that is missing or has the wrong type counts as absent, and parsing never raises.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from sparktest.kube.fields import Object, integer, items, mapping, text
 from sparktest.kube.jobs import CONTAINER, RUN_ID, STOP, decode_stop_reason
 from sparktest.times import parse_time
 
-# Reasons of a container that never ran: it has no log, and its startedAt means nothing.
+# Reasons of a container that never ran: it has no log, and its startedAt is meaningless.
 NEVER_RAN = ("StartError", "ContainerCannotRun", "ContainerStatusUnknown", "RunContainerError")
 
 
@@ -43,11 +43,11 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """A Job.
 
     Attributes:
-        owner_uid: the uid of its controller, such as a TestRun.
-        run_id: the label with the id of the run that it was created for.
+        owner_uid: the uid of its controlling owner, such as a TestRun.
+        run_id: the id of the run that it was created for, from its label.
         stop_reason: why it is being stopped, from its annotation.
         started_at: `status.startTime`, when the Job controller first saw it.
-        complete, failed, failure_target, suspended: its conditions, where their status is True.
+        complete, failed, failure_target, suspended: the conditions with status True.
     """
 
     namespace: str
@@ -68,7 +68,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_finished(self) -> bool:
-        """True if Kubernetes counts the Job as finished, so that a TTL deletes it."""
+        """True if the Job is complete or failed, so that a TTL deletes it."""
         return self.complete is not None or self.failed is not None
 
     @property
@@ -84,14 +84,14 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         owner_uid: the uid of its Job.
         job_name: the name of its Job, from its label.
-        deletes_at: `deletionTimestamp`: when its grace period is over.
-        deletion_requested_at: when somebody asked to delete it.
+        deletes_at: `deletionTimestamp`, the end of its grace period.
+        deletion_requested_at: `deletes_at` minus the grace period.
         container: the state of the container `test`.
-        has_active_container: a container has not ended. The phase cannot tell: it stays Running
+        has_active_container: a container has not ended. The phase does not tell: it stays Running
             for a moment after the last container has ended.
-        scheduled: its condition PodScheduled, whatever the status.
-        disruption: its condition DisruptionTarget, where the status is True.
-        changed_at: the last time that any of its conditions changed.
+        scheduled: the condition PodScheduled, with any status.
+        disruption: the condition DisruptionTarget, if its status is True.
+        changed_at: when any of its conditions last changed.
     """
 
     namespace: str
@@ -116,27 +116,26 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_log(self) -> bool:
-        """True if the test's container runs or ran, so that there is a log to read."""
+        """True if the test's container runs or ran."""
         kind, reason = self.container.kind, self.container.reason
         return kind == "running" or (kind == "terminated" and reason not in NEVER_RAN)
 
     @property
     def started_at(self) -> datetime | None:
-        """The time when the test's container started; None if it has not."""
+        """When the test's container started; None if it has not."""
         return self.container.started_at if self.has_log else None
 
     @property
     def is_terminal(self) -> bool:
         """True if the test in this pod has ended, by itself or not.
 
-        The container decides before the phase: with a sidecar (a mesh injects those) the pod
-        outlives the test.
+        The pod may still be running: a sidecar, such as a service mesh's, outlives the test.
         """
         return self.container.kind == "terminated" or self.phase in ("Succeeded", "Failed")
 
     @property
     def is_active(self) -> bool:
-        """True if a container of the pod still runs or is about to."""
+        """True if a container of the pod runs or is about to start."""
         return self.phase in ("Pending", "Running") and self.has_active_container
 
 
@@ -158,7 +157,7 @@ def main_pod(pods: Iterable[PodView]) -> PodView | None:
 
 
 def parse_job(job: Object) -> JobView:
-    """Return the Job as a value."""
+    """Parse a Job."""
     metadata, spec, status = (mapping(job, name) for name in ("metadata", "spec", "status"))
     conditions = parse_conditions(status)
 
@@ -186,7 +185,7 @@ def parse_job(job: Object) -> JobView:
 
 
 def parse_pod(pod: Object) -> PodView:
-    """Return the pod as a value."""
+    """Parse a pod."""
     metadata, spec, status = (mapping(pod, name) for name in ("metadata", "spec", "status"))
     conditions = parse_conditions(status)
     states = [_state(found) for found in items(status, "containerStatuses")]
@@ -218,13 +217,13 @@ def parse_pod(pod: Object) -> PodView:
 
 
 def parse_event(event: Object) -> EventView:
-    """Return the Event as a value."""
+    """Parse an Event."""
     seen_at = parse_time(event.get("lastTimestamp")) or parse_time(event.get("eventTime"))
     return EventView(text(event, "reason"), text(event, "message"), seen_at)
 
 
 def parse_conditions(status: Object) -> dict[str, Condition]:
-    """Return the conditions by type; of two with the same type the first."""
+    """Return the conditions by type; the first of each type counts."""
     found: dict[str, Condition] = {}
     for entry in items(status, "conditions"):
         condition = Condition(

@@ -1,4 +1,4 @@
-"""How long a run that has not started may wait, and how it fails after that. Pure."""
+"""What a run waits for before it starts, how long, and how it fails after that. Pure."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,9 @@ CONFIG = (
     "CreateContainerError",
 )
 CONFIG_SECONDS = 15
-# A Job whose pods are rejected has no condition for it; by then its Events tell.
+# When to read the Events of a Job without a pod: no condition tells that its pods are rejected.
 NO_POD_SECONDS = 20
-# Parts of the message of a rejection that no retry can cure.
+# Parts of messages of permanent rejections.
 PERMANENT = ("service account ", "PodSecurity", "violates", "is invalid", "denied the request")
 QUOTA = "exceeded quota"
 TERMINATING = "being terminated"
@@ -27,9 +27,9 @@ class Wait(NamedTuple):
     """What a run waits for.
 
     Attributes:
-        reason: in Kubernetes' terms, such as ImagePullBackOff.
-        until: when the wait has expired; None for never.
-        failure: how the run ends when the wait has expired.
+        reason: Kubernetes' term, such as ImagePullBackOff.
+        until: when the wait expires; None for never.
+        failure: the failure of the run once the wait has expired.
     """
 
     reason: str
@@ -45,8 +45,7 @@ class Wait(NamedTuple):
 def waiting_reason(pod: PodView | None) -> str | None:
     """Return what blocks the test's container: "pull", "config" or None.
 
-    Kubernetes does not tell since when a container waits; the caller remembers when this result
-    last changed.
+    Kubernetes does not tell since when a container waits, so the caller keeps track of it.
     """
     if pod is None or pod.container.kind != "waiting":
         return None
@@ -65,7 +64,7 @@ def pod_wait(
         return None
     kind, state = waiting_reason(pod), pod.container
     if kind:
-        # ErrImagePull and ImagePullBackOff take turns; they are one wait with one reason.
+        # ErrImagePull and ImagePullBackOff alternate; treat them as one wait.
         reason = PULL[0] if state.reason == "ErrImagePull" else state.reason
         seconds = image_pull_timeout_seconds if kind == "pull" else CONFIG_SECONDS
         until = since + timedelta(seconds=seconds)
@@ -80,10 +79,7 @@ def pod_wait(
 def missing_pod_wait(
     run: Run, job: JobView, events: Iterable[EventView], now: datetime
 ) -> Wait | None:
-    """Return what a Job without a pod waits for, from its Events; None if they do not tell.
-
-    A suspended Job waits for its owner.
-    """
+    """Return what a Job without a pod waits for, from its Events; None if they do not tell."""
     if job.suspend:
         return Wait("Suspended", "the Job is suspended", None, None)
     rejections = (event for event in events if event.reason == "FailedCreate")
@@ -95,10 +91,7 @@ def missing_pod_wait(
 
 
 def classify_rejection(message: str, deadline: datetime, now: datetime) -> Wait:
-    """Return how long to wait after a pod or a Job was rejected with this message.
-
-    `deadline` is when the run must have started.
-    """
+    """Return how long to wait after a pod or Job was rejected; at most until `deadline`."""
     if TERMINATING in message:
         return _failing("NamespaceTerminating", message, now, FailureClass.INFRA)
     if QUOTA not in message and any(part in message for part in PERMANENT):
@@ -115,7 +108,7 @@ def needs_events_at(job: JobView) -> datetime | None:
 
 
 def start_deadline(run: Run, job: JobView | None) -> datetime:
-    """Return when the run must have started: its timeout after its Job, else its row, began."""
+    """Return when the run must have started: its timeout after its Job or, before that, the run."""
     began = (job.started_at or job.created_at) if job else None
     return (began or run.created_at) + timedelta(seconds=run.timeout_seconds)
 

@@ -1,4 +1,4 @@
-"""Steps on TestRuns and runs: what each does, and how it handles a rejection."""
+"""Execution of the steps on TestRuns and runs, and of the rejections of their calls."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,7 @@ PASSED = RunReport(status=Status.SUCCEEDED)
 
 
 class ActionHarness:
-    """A TestRun that the controller has cached and not acted on."""
+    """A TestRun that is cached and that no step has been executed on."""
 
     def __init__(self) -> None:
         self.environment = FakeEnvironment()
@@ -63,7 +63,7 @@ class ActionHarness:
         return self.state.run
 
     def change(self, **metadata: Any) -> None:
-        """Change the TestRun as somebody else; no watch delivers it."""
+        """Change the TestRun without an event of the watch."""
         found = self.environment.cluster.get(TESTRUNS, NAMESPACE, "smoke")
         found["metadata"] |= metadata
         self.environment.cluster.put(TESTRUNS, found)
@@ -88,14 +88,14 @@ def test_the_finalizer_is_added_and_cached_at_once(harness: ActionHarness) -> No
     assert harness.observe().has_finalizer
 
 
-def test_the_finalizer_is_added_after_foreign_ones(harness: ActionHarness) -> None:
+def test_the_finalizer_is_added_after_other_finalizers(harness: ActionHarness) -> None:
     harness.change(finalizers=["a/b"])
     harness.controller.deliver()
     harness.do(steps.AddFinalizer())
     assert harness.finalizers() == ["a/b", FINALIZER]
 
 
-def test_a_testrun_that_changed_unseen_is_read_again_before_the_retry(
+def test_a_testrun_that_has_changed_is_read_again_before_the_retry(
     harness: ActionHarness,
 ) -> None:
     harness.change(finalizers=["a/b"])
@@ -106,7 +106,9 @@ def test_a_testrun_that_changed_unseen_is_read_again_before_the_retry(
     assert harness.finalizers() == ["a/b", FINALIZER]
 
 
-def test_only_our_finalizer_is_removed_even_if_its_index_changed(harness: ActionHarness) -> None:
+def test_only_the_own_finalizer_is_removed_even_if_its_index_changed(
+    harness: ActionHarness,
+) -> None:
     harness.do(steps.AddFinalizer())
     harness.change(finalizers=["a/b", FINALIZER])
     with pytest.raises(InvalidError):
@@ -115,7 +117,7 @@ def test_only_our_finalizer_is_removed_even_if_its_index_changed(harness: Action
     assert harness.finalizers() == ["a/b"]
 
 
-def test_the_whole_status_is_written_and_kept(harness: ActionHarness) -> None:
+def test_a_status_replaces_the_old_one_and_is_kept(harness: ActionHarness) -> None:
     assert harness.do(steps.PatchStatus({"phase": "Pending", "reason": "Unschedulable"}))
     assert harness.do(steps.PatchStatus({"phase": "Running"}))
     assert (harness.environment.testrun() or {})["status"] == {"phase": "Running"}
@@ -133,7 +135,7 @@ def test_a_step_on_a_deleted_testrun_does_nothing(harness: ActionHarness, step: 
     assert not harness.do(step, observed)
 
 
-def test_another_testrun_with_the_name_is_not_patched(harness: ActionHarness) -> None:
+def test_another_testrun_of_the_same_name_is_not_patched(harness: ActionHarness) -> None:
     observed = harness.observe()
     harness.environment.delete_testrun()
     harness.environment.apply()
@@ -164,7 +166,7 @@ def test_a_rejected_event_fails_no_reconcile(harness: ActionHarness) -> None:
 # --- the run in the API --------------------------------------------------------------------------
 
 
-def test_a_testrun_is_registered_once_however_often_it_is_tried(harness: ActionHarness) -> None:
+def test_registering_a_testrun_again_creates_no_second_run(harness: ActionHarness) -> None:
     first = harness.registered()
     assert harness.registered() == first
     assert list(harness.environment.api.runs.values()) == [first]

@@ -1,4 +1,4 @@
-"""The state of a run is found by its key; what was never seen is not taken for gone."""
+"""The objects of a run are found by its key; one that is not cached may still exist."""
 
 import copy
 from datetime import UTC, datetime
@@ -51,12 +51,7 @@ class Watched:
 
     def event(self, resource: Resource, obj: Object, *, deleted: bool = False) -> None:
         """Deliver an event of a watch."""
-        kinds: dict[Resource, Any] = {
-            TESTRUNS: self.caches._testruns,
-            JOBS: self.caches._jobs,
-            PODS: self.caches._pods,
-        }
-        informers = kinds[resource]
+        informers = self.caches._by_resource[resource]
         informer = informers.get(obj["metadata"]["namespace"]) or informers[None]
         informer._apply("DELETED" if deleted else "ADDED", copy.deepcopy(obj))
 
@@ -94,7 +89,7 @@ def test_testrun_job_and_pods_of_a_run_are_found_by_its_key(watched: Watched) ->
     assert {pod.name for pod in pods} == {"a", "b"}
 
 
-def test_the_key_of_a_deleted_object_is_passed_on_and_the_object_not_found(
+def test_a_deleted_object_is_not_found_and_its_key_is_reported(
     watched: Watched,
 ) -> None:
     watched.event(TESTRUNS, TESTRUN)
@@ -107,7 +102,7 @@ def test_the_key_of_a_deleted_object_is_passed_on_and_the_object_not_found(
     assert (watched.caches._pod_names, watched.caches._testrun_names) == ({}, {})
 
 
-def test_a_testrun_created_again_under_its_name_is_another_run(watched: Watched) -> None:
+def test_a_testrun_recreated_under_its_name_is_another_run(watched: Watched) -> None:
     watched.event(TESTRUNS, TESTRUN)
     again = made("smoke", 2, metadata={"uid": "another"})
     second = parse_testrun(again)
@@ -133,7 +128,7 @@ def test_runs_are_found_in_the_watched_namespaces_only() -> None:
     assert watched.caches.get(parse_testrun(elsewhere).key) == (None, None, [])
 
 
-def test_the_answer_to_a_write_is_in_the_cache_at_once(watched: Watched) -> None:
+def test_the_object_that_a_write_returns_is_cached_at_once(watched: Watched) -> None:
     watched.caches.put(JOBS, made(KEY[1], spec={"suspend": True}))
     job = watched.caches.get(KEY).job
     assert job is not None

@@ -1,4 +1,4 @@
-"""What is left to do for a run that ends, has ended or was deleted."""
+"""The last steps of a run that ends, has ended or was deleted."""
 
 from typing import Any
 
@@ -30,8 +30,7 @@ def ended(**fields: Any) -> Run:
 
 
 def final(found: Observation) -> list[Step]:
-    assert found.run is not None
-    steps = cleanup.finish(found, found.run, NOW)
+    steps = cleanup.finish(found, NOW)
     return [step for step in steps if not isinstance(step, PatchStatus)]
 
 
@@ -76,9 +75,9 @@ def test_an_end_is_reported_with_the_state_of_the_log() -> None:
             Log(state=LogState.PARTIAL, reason="PodDeleted", bytes=5),
         ),
     ],
-    ids=["never started", "its pod is gone", "a part is stored", "a part, and it passed"],
+    ids=["never started", "pod is gone", "partly stored", "partly stored, passed"],
 )
-def test_a_run_without_a_readable_log_has_the_reason(
+def test_the_report_of_a_run_without_a_log_has_the_reason(
     found: Run, report: RunReport, wanted: Log
 ) -> None:
     (step,) = closed(observation(found), report)
@@ -89,7 +88,7 @@ def test_a_run_without_a_readable_log_has_the_reason(
 # --- after the final report ----------------------------------------------------------------------
 
 
-def test_the_job_gets_the_ttl_that_the_testrun_asks_for() -> None:
+def test_the_job_gets_the_ttl_of_the_run() -> None:
     found = observation(ended(ttl_seconds_after_finished=60), job=job())
     assert final(found) == [PatchJobTtl(60)]
 
@@ -105,13 +104,13 @@ def test_the_job_of_an_api_run_gets_the_ttl_of_the_settings() -> None:
     ]
 
 
-def test_a_job_with_a_ttl_is_left_alone() -> None:
+def test_a_job_that_has_a_ttl_is_not_patched() -> None:
     of_api = run(Status.SUCCEEDED, origin=Origin.API, finished_at=NOW)
     there = job(ttlSecondsAfterFinished=0)
     assert final(observation(of_api, job=there, testrun=None)) == []
 
 
-def test_a_suspended_job_is_deleted_as_a_ttl_never_deletes_it() -> None:
+def test_a_suspended_job_is_deleted_because_a_ttl_never_deletes_it() -> None:
     found = observation(ended(ttl_seconds_after_finished=60), job=job(status={}, suspend=True))
     assert final(found) == [DeleteJob()]
 

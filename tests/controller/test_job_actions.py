@@ -1,4 +1,4 @@
-"""Steps on Jobs and pods, and what the answers of the cluster mean for the run."""
+"""Execution of the steps on Jobs and pods, and of the rejections by the cluster."""
 
 from datetime import timedelta
 from typing import Any, cast
@@ -32,7 +32,7 @@ TOO_LATE = Failure(FailureClass.CANCELLED, "ObjectDeleted", "")
 
 
 class JobHarness:
-    """An API run, its key, and the actions on its Job; nothing else acts on it."""
+    """An API run and the actions on its Job."""
 
     def __init__(self) -> None:
         self.environment = FakeEnvironment()
@@ -69,7 +69,7 @@ def harness() -> JobHarness:
 
 @pytest.fixture
 def running(harness: JobHarness) -> JobHarness:
-    """The same, with a container that runs."""
+    """Return the harness with a running container."""
     harness.create()
     harness.environment.job_controller()
     harness.environment.start_container(harness.environment.pods()[0])
@@ -93,7 +93,7 @@ def test_the_runs_own_existing_job_is_adopted(harness: JobHarness) -> None:
     assert harness.state.permanent_error is None
 
 
-def test_a_foreign_job_with_the_name_is_a_permanent_error(harness: JobHarness) -> None:
+def test_a_foreign_job_of_the_same_name_is_a_permanent_error(harness: JobHarness) -> None:
     theirs = {"metadata": {"name": harness.key[1], "namespace": NAMESPACE}, "spec": {}}
     harness.environment.cluster.put(JOBS, theirs)
     assert harness.create()
@@ -142,7 +142,7 @@ def test_an_unreachable_cluster_is_no_rejection(harness: JobHarness) -> None:
 # --- stop ----------------------------------------------------------------------------------------
 
 
-def test_a_stop_is_noted_and_expires_the_pods_deadline(running: JobHarness) -> None:
+def test_a_stop_stores_its_reason_and_shortens_the_deadline_of_the_pod(running: JobHarness) -> None:
     running.stop()
     assert parse_job(only_job(running.environment)).stop_reason == CANCELLED
     (pod,) = running.environment.pods()
@@ -150,7 +150,7 @@ def test_a_stop_is_noted_and_expires_the_pods_deadline(running: JobHarness) -> N
     assert "suspend" not in only_job(running.environment)["spec"]
 
 
-def test_the_first_reason_stays(running: JobHarness) -> None:
+def test_the_first_stop_reason_is_kept(running: JobHarness) -> None:
     running.stop()
     running.stop(TOO_LATE)
     assert parse_job(only_job(running.environment)).stop_reason == CANCELLED
@@ -204,7 +204,7 @@ def test_a_job_is_deleted(harness: JobHarness) -> None:
     assert harness.environment.cluster.all(JOBS) == []
 
 
-def test_a_job_that_is_gone_or_was_replaced_is_left_alone(harness: JobHarness) -> None:
+def test_a_job_that_is_gone_or_was_replaced_is_not_deleted(harness: JobHarness) -> None:
     harness.create()
     observed = harness.observe()
     harness.delete(observed)
@@ -228,7 +228,7 @@ def test_a_job_that_is_gone_needs_no_ttl(harness: JobHarness) -> None:
     assert not harness.actions.patch_ttl(steps.PatchJobTtl(60), observed, harness.state)
 
 
-def test_the_events_of_the_job_are_kept_for_a_while(harness: JobHarness) -> None:
+def test_the_events_of_the_job_are_kept_until_the_next_read(harness: JobHarness) -> None:
     harness.environment.cluster.create_errors[PODS] = ForbiddenError("exceeded quota: pods")
     harness.create()
     harness.environment.job_controller()

@@ -1,4 +1,4 @@
-"""What follows from an observation: whose the Job is, which pod counts, and what shall happen."""
+"""The own Job and pods of an observed run, its id, requested stop and TTL."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_the_job_of_an_api_run_belongs_to_the_run_in_its_label() -> None:
     assert not belongs_to(job(owner=None), run(origin=Origin.API, id="run-2"))
 
 
-def test_the_own_job_is_known_by_its_uid_once_that_is_known() -> None:
+def test_the_own_job_is_found_by_its_uid_once_that_is_known() -> None:
     found = run(k8s_ref=REF)
     assert observation(found, job=job()).own_job == job()
     assert observation(found, job=job(), job_uid="job-1").own_job == job()
@@ -76,7 +76,7 @@ def test_the_run_id_comes_from_the_run_the_status_or_the_job() -> None:
     assert observation(None, job=parse_job(unlabelled)).run_id is None
 
 
-def test_only_the_run_of_a_testrun_can_miss_it() -> None:
+def test_only_the_run_of_a_testrun_can_lack_its_testrun() -> None:
     assert observation(run(), testrun=None).testrun_missing
     assert not observation(run()).testrun_missing
     assert not observation(run(origin=Origin.API), testrun=None).testrun_missing
@@ -92,7 +92,7 @@ def test_only_the_run_of_a_testrun_can_miss_it() -> None:
         (run(), {"testrun": None}, None),
         (run(), {"testrun": None, "is_live": True}, "ObjectDeleted"),
     ],
-    ids=["nobody", "deleted", "spec.cancelled", "in the API", "not cached", "does not exist"],
+    ids=["none", "deleted", "spec.cancelled", "in the API", "not cached", "does not exist"],
 )
 def test_a_stop_is_requested_by_a_delete_or_a_cancel(
     found: Run, fields: dict[str, Any], expected: str | None
@@ -109,16 +109,16 @@ def test_a_stop_is_requested_by_a_delete_or_a_cancel(
         (run(Status.FAILED, origin=Origin.API, ttl_seconds_after_finished=0), 0),
         (None, 7),
     ],
-    ids=["of the run", "a TestRun's stays", "of the settings", "zero", "of the TestRun"],
+    ids=["run", "TestRun without", "settings", "zero", "TestRun"],
 )
-def test_the_ttl_is_that_of_the_run_or_of_the_settings(
+def test_the_ttl_comes_from_the_run_the_testrun_or_the_settings(
     found: Run | None, ttl_seconds: int | None
 ) -> None:
     testrun = a_testrun(spec={"ttlSecondsAfterFinished": 7})
     assert observation(found, testrun=testrun).ttl_seconds == ttl_seconds
 
 
-def test_the_state_of_the_testrun_is_that_of_the_observation() -> None:
+def test_an_observation_has_the_state_of_its_testrun() -> None:
     testrun = a_testrun(
         {"phase": "Failed"}, finalizers=[FINALIZER], deletionTimestamp=NOW.isoformat()
     )

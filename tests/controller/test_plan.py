@@ -1,4 +1,4 @@
-"""The plan, case by case: the observation decides the next steps."""
+"""The steps that are planned for each kind of observation."""
 
 from datetime import timedelta
 from typing import Any
@@ -49,7 +49,7 @@ TEXT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def our_run(status: Status = Status.PENDING, **fields: Any) -> Run:
-    """Return a run of this cluster and this TestRun."""
+    """Return the run of the TestRun in this cluster."""
     return run(status, cluster="here", k8s_ref=REF, **fields)
 
 
@@ -103,7 +103,7 @@ def test_the_run_of_a_job_is_fetched_once() -> None:
     assert plan(absent, NOW) == []
 
 
-def test_an_api_run_is_claimed_unless_it_is_another_clusters() -> None:
+def test_an_api_run_is_claimed_unless_another_cluster_has_it() -> None:
     ours = run(origin=Origin.API)
     assert plan(observation(ours, testrun=None), NOW) == [ClaimRun()]
     theirs = run(origin=Origin.API, cluster="there")
@@ -118,7 +118,7 @@ def test_a_job_is_created_only_from_a_run_that_was_just_fetched() -> None:
     assert plan(observed(our_run()), NOW) == [FetchRun("run-1")]
 
 
-def test_a_run_whose_job_is_gone_gets_no_second() -> None:
+def test_a_run_whose_job_is_gone_gets_no_second_job() -> None:
     found = observed(our_run(job_uid="job-1"), job_uid="job-1", just_fetched=True)
     assert plan(found, NOW) == [ReadLive()]
     found = observed(our_run(job_uid="job-1"), job_uid="job-1", is_live=True)
@@ -161,7 +161,7 @@ def test_a_job_that_can_never_be_created_ends_the_run() -> None:
 
 
 def running(**more: Any) -> Observation:
-    """Return the observation of a test that runs, as the API and the log collector know."""
+    """Return the observation of a running test whose log is being collected."""
     started = our_run(Status.RUNNING, job_uid="job-1", started_at=NOW)
     given: dict[str, Any] = {"job": job(status={}), "job_uid": "job-1", "log_in_progress": True}
     given["pods"] = [pod("running", phase="Running")]
@@ -189,7 +189,7 @@ def test_a_test_is_stopped_until_the_stop_is_complete() -> None:
     stopped = job_object(status={})
     stopped["metadata"]["annotations"] = {STOP: encode_stop_reason(CANCELLED)}
     noted = running(spec=spec, job=parse_job(stopped))
-    assert StopJob(CANCELLED) in plan(noted, NOW), "the pod has its time left"
+    assert StopJob(CANCELLED) in plan(noted, NOW), "the pod is not being ended yet"
     ending = pod("running", spec={"activeDeadlineSeconds": 1}, phase="Running")
     complete = msgspec.structs.replace(noted, pods=[ending])
     assert not any(isinstance(step, StopJob) for step in plan(complete, NOW))
@@ -207,7 +207,7 @@ def _without_testrun(*, is_live: bool) -> Observation:
     return msgspec.structs.replace(running(), testrun=None, is_live=is_live)
 
 
-def test_the_events_of_a_job_without_a_pod_are_read_after_a_while() -> None:
+def test_the_events_of_a_job_without_a_pod_are_read_after_20_seconds() -> None:
     waiting = job(status={"startTime": NOW.strftime(TEXT)})
     found = observed(our_run(job_uid="job-1"), job=waiting, job_uid="job-1")
     at = NOW + timedelta(seconds=20)
@@ -215,7 +215,7 @@ def test_the_events_of_a_job_without_a_pod_are_read_after_a_while() -> None:
     assert ReadEvents() in plan(found, at)
 
 
-def test_a_pod_on_a_lost_node_is_given_up_after_a_while() -> None:
+def test_a_pod_on_a_lost_node_is_given_up_after_a_timeout() -> None:
     lost = pod("running", metadata={"deletionTimestamp": NOW.isoformat()}, phase="Running")
     found = msgspec.structs.replace(with_current_status(running()), pods=[lost])
     assert plan(found, NOW) == [RequeueAt(NOW + LOST)]
@@ -252,10 +252,10 @@ def test_while_the_api_is_down_only_steps_that_need_it_wait() -> None:
 
 
 def test_a_run_to_be_verified_is_fetched_before_anything_else() -> None:
-    is_finished = observation(
+    finished = observation(
         None, {"phase": "Succeeded", "runId": "run-1"}, job=job(), verify_exists=True
     )
-    assert plan(is_finished, NOW) == [FetchRun("run-1")]
+    assert plan(finished, NOW) == [FetchRun("run-1")]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_the_state_of_a_finished_run_is_dropped(environment: FakeEnvironment) ->
     assert environment.controller.log_collector._logs == {}
 
 
-def test_a_plan_that_never_ends_is_an_error_with_the_last_step(
+def test_a_plan_that_never_ends_is_an_error_that_names_its_steps(
     environment: FakeEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = environment.api.add()

@@ -25,7 +25,7 @@ def test_the_same_version_read_again_updates_the_time() -> None:
     assert state.run_at == later
 
 
-def test_another_run_under_the_same_key_replaces_the_old_one_whatever_its_version() -> None:
+def test_another_run_of_the_same_key_replaces_the_old_one_of_any_version() -> None:
     state = RunState()
     state.set_run(run(version=9), NOW)
     state.set_run(run(id="run-2", version=1), NOW)

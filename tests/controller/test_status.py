@@ -1,4 +1,4 @@
-"""The status of a TestRun: its value, and when it is written."""
+"""The status of a TestRun, and when it is written."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -86,7 +86,7 @@ def test_a_finished_run_has_its_times_duration_and_failure() -> None:
     ],
     ids=["succeeded", "failed", "timed out", "cancelled"],
 )
-def test_every_end_is_finished_and_only_a_pass_has_succeeded(
+def test_every_finished_run_has_finished_and_only_a_passed_one_has_succeeded(
     ended: Run, wanted: tuple[str, ...]
 ) -> None:
     found = conditions(status_of(observation(ended), NOW))
@@ -100,7 +100,7 @@ def test_a_run_that_never_started_has_no_duration() -> None:
     assert "startedAt" not in status
 
 
-def test_an_end_without_a_time_keeps_the_time_that_was_written_first() -> None:
+def test_a_run_without_an_end_time_keeps_the_time_that_was_written_first() -> None:
     ended = run(Status.CANCELLED)
     first = status_of(observation(ended), NOW)
     assert first["finishedAt"] == format_time(NOW)
@@ -117,8 +117,8 @@ def test_the_time_of_a_condition_changes_only_with_its_status() -> None:
     assert conditions(ended)["Registered"][2] == format_time(NOW)
 
 
-def test_foreign_conditions_stay() -> None:
-    theirs = {"type": "Audited", "status": "True", "reason": "Somebody"}
+def test_conditions_of_other_controllers_are_kept() -> None:
+    theirs = {"type": "Audited", "status": "True", "reason": "Audited"}
     status = status_of(observation(run(), {"conditions": [theirs]}), NOW)
     assert theirs in status["conditions"]
     assert len(status["conditions"]) == 3
@@ -169,7 +169,7 @@ def test_a_status_has_only_fields_of_the_schema() -> None:
         assert set(status_of(observation(found), NOW)) <= allowed
 
 
-# --- what needs a person --------------------------------------------------------------------------
+# --- what needs attention -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,7 @@ def test_a_status_has_only_fields_of_the_schema() -> None:
     ],
     ids=["passed", "test failed", "config", "just pending", "waits", "deleted"],
 )
-def test_only_waits_and_failures_of_no_test_need_attention(
-    found: Observation, expected: bool
-) -> None:
+def test_waits_and_unexpected_failures_need_attention(found: Observation, expected: bool) -> None:
     assert needs_attention(status_of(found, NOW)) is expected
 
 
@@ -250,7 +248,7 @@ def test_a_rejected_testrun_gets_a_status_and_an_event() -> None:
 # --- the API is down ------------------------------------------------------------------------------
 
 
-def test_the_status_says_that_the_testrun_waits_for_the_api() -> None:
+def test_the_status_of_a_new_testrun_says_that_it_waits_for_the_api() -> None:
     status = build_api_down_status(a_testrun(), "connection refused", NOW)
     assert (status["phase"], status["reason"]) == ("Pending", "BackendUnavailable")
     assert status["message"].endswith("which does not answer: connection refused")
@@ -258,7 +256,7 @@ def test_the_status_says_that_the_testrun_waits_for_the_api() -> None:
     assert conditions(status)["Finished"][:2] == ("False", "BackendUnavailable")
 
 
-def test_the_status_from_before_the_outage_stays() -> None:
+def test_phase_and_times_from_before_the_outage_are_kept() -> None:
     running = status_of(observation(run(Status.RUNNING, started_at=NOW)), NOW)
     status = build_api_down_status(a_testrun(running), "refused", LATER)
     assert (status["phase"], status["startedAt"]) == ("Running", format_time(NOW))
@@ -297,7 +295,7 @@ def test_a_final_status_stays_during_an_outage() -> None:
     assert outage(testrun=finished) == [DeferUntilApiUp()]
 
 
-def test_without_a_testrun_an_outage_is_only_waited_for() -> None:
+def test_without_a_testrun_only_the_key_is_deferred() -> None:
     assert outage(testrun=None) == [DeferUntilApiUp()]
 
 

@@ -1,4 +1,4 @@
-"""Steps are values, and each knows whether it calls the API."""
+"""Steps are values; some need the API."""
 
 from sparktest.controller import steps
 from sparktest.controller.steps import Step

@@ -23,7 +23,7 @@ def test_the_key_is_namespace_and_job_name() -> None:
     assert made().key == ("tests", "testrun-smoke-0b1c2d3e")
 
 
-def test_the_payload_of_a_run_has_the_fields_that_a_run_is_made_of() -> None:
+def test_the_payload_has_only_the_fields_of_a_run() -> None:
     spec = {
         "image": "busybox",
         "commands": ["true"],
@@ -45,13 +45,13 @@ def test_the_payload_of_a_run_has_the_fields_that_a_run_is_made_of() -> None:
     }
 
 
-def test_a_name_that_is_too_long_for_a_run_is_cut_and_the_reference_has_it_whole() -> None:
+def test_a_name_that_is_too_long_for_a_run_is_truncated_except_in_the_reference() -> None:
     payload = create_run_payload(made(name="n" * 253), "here")
     assert len(payload["name"]) == testruns.MAX_NAME
     assert payload["k8sRef"]["name"] == "n" * 253
 
 
-def test_a_finished_testrun_keeps_no_spec_but_its_ttl() -> None:
+def test_of_a_finished_testruns_spec_only_the_ttl_is_kept() -> None:
     spec = {"image": "busybox", "ttlSecondsAfterFinished": 5}
     assert made(spec).spec == spec
     finished = made(spec, {"phase": "Failed"})
@@ -68,11 +68,11 @@ def test_a_finished_testrun_keeps_no_spec_but_its_ttl() -> None:
         ([], None),
     ],
 )
-def test_a_ttl_is_a_number_or_there_is_none(spec: Any, ttl_seconds: int | None) -> None:
+def test_a_ttl_is_an_integer_or_none(spec: Any, ttl_seconds: int | None) -> None:
     assert made(spec).ttl_seconds == ttl_seconds
 
 
-def test_only_a_plain_true_cancels() -> None:
+def test_only_true_cancels() -> None:
     assert made({"cancelled": True}).is_cancelled
     for value in (False, "true", 1, None):
         assert not made({"cancelled": value}).is_cancelled
@@ -96,7 +96,7 @@ def test_any_other_status_is_not_final(status: Any) -> None:
     assert not made(status=status).status_is_final
 
 
-def test_only_our_finalizer_counts() -> None:
+def test_only_the_finalizer_of_sparktest_counts() -> None:
     assert made(finalizers=["theirs", FINALIZER]).has_finalizer
     for finalizers in (["theirs"], None, FINALIZER):
         assert not made(finalizers=finalizers).has_finalizer

@@ -1,4 +1,4 @@
-"""Fields are read from objects of any shape."""
+"""Reading fields of objects of any shape."""
 
 from typing import Any
 
@@ -31,6 +31,6 @@ def test_a_missing_field_and_a_missing_parent_are_absent() -> None:
     assert (items({}, "field"), text({}, "field"), integer({}, "field")) == ([], "", None)
 
 
-def test_true_is_no_integer_and_only_objects_are_items() -> None:
+def test_true_is_not_an_integer_and_only_objects_are_items() -> None:
     assert integer({"field": True}, "field") is None
     assert items({"field": [1, None, {"a": 1}]}, "field") == [{"a": 1}]

@@ -59,7 +59,7 @@ def container_of(run: Run) -> dict[str, Any]:
 
 
 @given(name=NAMES, uid=st.one_of(UIDS, st.text(max_size=40)))
-def test_the_name_of_a_job_is_always_a_label_and_always_the_same(name: str, uid: str) -> None:
+def test_the_name_of_a_job_is_a_valid_label_and_deterministic(name: str, uid: str) -> None:
     made = job_name_of_testrun(name, uid)
     assert LABEL.fullmatch(made), made
     assert made.startswith("testrun-")
@@ -67,7 +67,7 @@ def test_the_name_of_a_job_is_always_a_label_and_always_the_same(name: str, uid:
 
 
 @given(first=NAMES, second=NAMES, uid=UIDS, other=UIDS)
-def test_testruns_that_differ_have_jobs_that_differ(
+def test_different_testruns_have_different_job_names(
     first: str, second: str, uid: str, other: str
 ) -> None:
     if first != second:
@@ -86,13 +86,11 @@ def test_testruns_that_differ_have_jobs_that_differ(
         ("v1.2", "testrun-v1-2-[0-9a-f]{6}-0b0e6a4c"),
     ],
 )
-def test_a_name_stays_readable_and_one_that_had_to_change_carries_a_hash(
-    name: str, pattern: str
-) -> None:
+def test_a_name_stays_readable_and_gets_a_hash_if_it_had_to_change(name: str, pattern: str) -> None:
     assert re.fullmatch(pattern, job_name_of_testrun(name, ID))
 
 
-def test_the_job_of_an_api_run_carries_its_whole_id() -> None:
+def test_the_job_name_of_an_api_run_contains_the_whole_id() -> None:
     assert job_name_of_api_run(ID) == f"test-run-{ID}"
     assert len(job_name_of_api_run(ID)) <= 63
 
@@ -101,7 +99,7 @@ def test_the_job_of_an_api_run_carries_its_whole_id() -> None:
 
 
 def expanded(text: str) -> str:
-    """What Kubernetes makes of a command or value when no variable is known.
+    """Expand a command or value as Kubernetes does when no variable is known.
 
     `$$` is a dollar; `$(NAME)` of an unknown variable and any other dollar stay.
     """
@@ -109,7 +107,7 @@ def expanded(text: str) -> str:
 
 
 @given(text=st.text(alphabet="$()aB_ ", max_size=20))
-def test_any_text_reaches_the_container_as_it_was_written(text: str) -> None:
+def test_any_text_reaches_the_container_unchanged(text: str) -> None:
     assert expanded(escape_dollars(text)) == text
 
 
@@ -121,7 +119,7 @@ def test_no_variable_reference_is_left_for_kubernetes(text: str) -> None:
 # --- manifests ------------------------------------------------------------------------------------
 
 
-def test_a_job_runs_once_and_says_whose_it_is() -> None:
+def test_a_job_runs_once_and_is_labelled_with_its_run() -> None:
     job = build_job(a_run())
     assert job["metadata"]["name"] == f"test-run-{ID}"
     assert job["metadata"]["namespace"] == "team"
@@ -138,7 +136,7 @@ def test_a_job_runs_once_and_says_whose_it_is() -> None:
         assert metadata["annotations"] == {RUN_ID: ID}
 
 
-def test_the_job_of_a_testrun_is_owned_by_it_and_that_of_an_api_run_by_nobody() -> None:
+def test_only_the_job_of_a_testrun_has_an_owner() -> None:
     ref = K8sRef(namespace="team", name="hello", uid="u-1")
     job = build_job(a_run(origin=Origin.CRD, k8s_ref=ref))
     assert job["metadata"]["ownerReferences"] == [
@@ -154,21 +152,23 @@ def test_the_job_of_a_testrun_is_owned_by_it_and_that_of_an_api_run_by_nobody() 
     assert "ownerReferences" not in build_job(a_run())["metadata"]
 
 
-@pytest.mark.parametrize(("timeout", "backstop"), [(1, 121), (2**31 - 1, 2**31 - 1)])
-def test_the_pod_has_the_deadline_and_the_job_only_a_later_one(timeout: int, backstop: int) -> None:
+@pytest.mark.parametrize(("timeout", "backstop"), [(1, 132), (600, 1330), (2**31 - 1, 2**31 - 1)])
+def test_the_deadline_of_the_job_leaves_its_pod_time_to_be_scheduled_and_to_end(
+    timeout: int, backstop: int
+) -> None:
     job = build_job(a_run(timeout_seconds=timeout))
     assert job["spec"]["template"]["spec"]["activeDeadlineSeconds"] == timeout
     assert job["spec"]["activeDeadlineSeconds"] == backstop
 
 
-def test_a_pod_gets_a_token_only_with_a_service_account_that_was_asked_for() -> None:
+def test_a_pod_gets_a_token_only_for_a_requested_service_account() -> None:
     assert pod_of(a_run())["automountServiceAccountToken"] is False
     asked = pod_of(a_run(service_account_name="tester"))
     assert asked["automountServiceAccountToken"] is True
     assert asked["serviceAccountName"] == "tester"
 
 
-def test_commands_go_to_a_shell_and_command_and_args_do_not() -> None:
+def test_commands_run_in_a_shell_but_command_and_args_do_not() -> None:
     assert container_of(a_run(commands=("echo $HOME",)))["command"] == ["sh", "-c", "echo $$HOME"]
     several = container_of(a_run(commands=("echo $HOME", "echo $(date)")))["command"]
     assert several[:2] == ["sh", "-c"]
@@ -186,7 +186,7 @@ def test_values_of_env_are_not_expanded() -> None:
     ]
 
 
-def test_all_that_a_run_asks_for_is_in_its_pod() -> None:
+def test_the_pod_has_the_sources_resources_and_pull_secrets_of_the_run() -> None:
     run = a_run(
         env_from=({"secretRef": {"name": "s"}},),
         resources={"limits": {"memory": "64Mi"}},
@@ -211,7 +211,7 @@ def test_all_that_a_run_asks_for_is_in_its_pod() -> None:
         },
     ],
 )
-def test_a_manifest_is_read_whole_by_the_official_client_and_built_the_same_again(
+def test_the_official_client_knows_all_fields_of_a_manifest_which_is_deterministic(
     fields: dict[str, Any],
 ) -> None:
     run = a_run(**fields)

@@ -1,4 +1,4 @@
-"""The outcome of a run, for everything that Kubernetes can do to it."""
+"""The outcome of a run, from the states of its Job and pods."""
 
 import json
 from datetime import datetime
@@ -69,18 +69,18 @@ def ended(report: RunReport) -> tuple[str, str | None, str | None]:
     )
 
 
-# --- while it goes on ----------------------------------------------------------------------------
+# --- unfinished runs ------------------------------------------------------------------------------
 
 
 def test_a_job_without_a_pod_is_pending():
     assert seen(a_job()) == RunReport(status=Status.PENDING, job_uid=JOB_UID)
 
 
-def test_a_container_that_waits_is_pending():
+def test_a_run_with_a_waiting_container_is_pending():
     assert seen(a_job(), a_pod(waiting("ContainerCreating"))).status is Status.PENDING
 
 
-def test_a_container_that_runs_is_running_since_it_started():
+def test_a_run_is_running_since_its_container_started():
     report = seen(a_job(), a_pod(running(2), phase="Running"))
     assert (report.status, report.started_at, report.finished_at) == (Status.RUNNING, at(2), None)
 
@@ -94,16 +94,16 @@ def test_a_stop_that_has_not_taken_effect_changes_nothing():
     assert seen(stopped(a_job()), a_pod(running(), phase="Running")).status is Status.RUNNING
 
 
-# --- ends of its own -----------------------------------------------------------------------------
+# --- normal ends ---------------------------------------------------------------------------------
 
 
-def test_exit_0_is_success_with_the_containers_own_times():
+def test_exit_code_0_is_a_success_with_the_times_of_the_container():
     report = seen(a_job(), a_pod(exited(0, seconds=9), phase="Succeeded"))
     assert ended(report) == ("succeeded", None, None)
     assert (report.started_at, report.finished_at) == (at(2), at(9))
 
 
-def test_any_other_exit_code_is_the_tests_failure():
+def test_any_other_exit_code_is_a_failure_of_the_test():
     report = seen(a_job(), a_pod(exited(3), phase="Failed"))
     assert ended(report) == ("failed", "test", "Error")
     assert report.failure is not None
@@ -117,7 +117,7 @@ def test_the_termination_message_is_part_of_the_failure():
     assert report.failure.message == "exit code 1: 2 of 9 checks failed"
 
 
-def test_the_test_has_ended_when_its_container_has_whatever_the_phase_says():
+def test_the_test_has_ended_when_its_container_has_even_in_a_running_pod():
     pod = a_pod(exited(0), phase="Running")
     pod["status"]["containerStatuses"].append({"name": "istio-proxy", "state": running()})
     assert ended(seen(a_job(), pod)) == ("succeeded", None, None)
@@ -153,7 +153,7 @@ def test_the_timeout_of_a_test_that_never_started_names_what_it_waited_for():
     assert report.failure.message.endswith("ImagePullBackOff: no such host")
 
 
-def test_the_jobs_own_deadline_is_a_timeout_too():
+def test_a_job_past_its_deadline_has_timed_out():
     job = a_job(a_condition("Failed", seconds=20, reason="DeadlineExceeded"))
     report = seen(job)
     assert ended(report) == ("timed_out", "timeout", "DeadlineExceeded")
@@ -174,7 +174,7 @@ def test_the_jobs_own_deadline_is_a_timeout_too():
     ids=lambda value: value if isinstance(value, str) else value.reason,
 )
 @pytest.mark.parametrize("state", [exited(143), NEVER_LOCATED], ids=["ran", "never ran"])
-def test_a_pod_that_was_stopped_has_the_reason_of_the_stop(failure, status, state):
+def test_a_stopped_pod_fails_with_the_reason_of_the_stop(failure, status, state):
     report = seen(stopped(a_job(), failure), out_of_time(a_pod(state), deadline=1))
     assert ended(report) == (status, failure.class_.value, failure.reason)
 
@@ -193,26 +193,26 @@ def test_a_job_suspended_by_a_stop_ends_once_it_has_no_pod():
     assert report.finished_at == at(15)
 
 
-def test_a_job_that_somebody_else_suspended_has_not_ended():
+def test_a_job_suspended_without_a_stop_has_not_ended():
     assert seen(a_job(a_condition("Suspended"), suspend=True)).status is Status.PENDING
 
 
-def test_a_job_that_failed_after_a_stop_without_a_pod_left_was_stopped():
+def test_a_stopped_job_that_failed_and_lost_its_pod_was_stopped():
     job = stopped(a_job(a_condition("Failed", reason="BackoffLimitExceeded")))
     assert ended(seen(job)) == ("cancelled", "cancelled", "Cancelled")
 
 
-# --- the cluster's fault -------------------------------------------------------------------------
+# --- infrastructure -------------------------------------------------------------------------------
 
 
-def test_out_of_memory_is_not_the_tests_failure():
+def test_out_of_memory_is_not_a_failure_of_the_test():
     report = seen(a_job(), a_pod(exited(137, reason="OOMKilled"), phase="Failed"))
     assert ended(report) == ("failed", "infra", "OOMKilled")
     assert report.failure is not None
     assert report.failure.exit_code == 137
 
 
-def test_an_evicted_pod():
+def test_an_evicted_pod_is_an_infrastructure_failure():
     pod = a_pod(phase="Failed", reason="Evicted", message="The node was low on memory")
     report = seen(a_job(), pod)
     assert ended(report) == ("failed", "infra", "Evicted")
@@ -221,7 +221,7 @@ def test_an_evicted_pod():
 
 
 @pytest.mark.parametrize("reason", ["NodeLost", "NodeShutdown", "Preempting", "OutOfcpu"])
-def test_a_reason_of_the_pod_is_the_failures_reason(reason):
+def test_the_reason_of_the_pod_is_the_reason_of_the_failure(reason):
     assert ended(seen(a_job(), a_pod(phase="Failed", reason=reason))) == ("failed", "infra", reason)
 
 
@@ -241,19 +241,19 @@ def test_a_disrupted_pod_fails_with_the_reason_of_the_disruption(disruption, rea
     assert ended(seen(a_job(), pod)) == ("failed", "infra", reason)
 
 
-def test_a_pod_deleted_by_hand():
+def test_a_pod_deleted_by_a_user_is_an_infrastructure_failure():
     pod = being_deleted(a_pod(exited(137, seconds=18), phase="Failed"), 8)
     assert ended(seen(a_job(), pod)) == ("failed", "infra", "PodDeleted")
 
 
 @pytest.mark.parametrize("kind", ["FailureTarget", "Failed"])
-def test_a_pod_deleted_by_a_job_that_is_out_of_time_has_timed_out(kind):
+def test_a_pod_deleted_by_a_job_past_its_deadline_has_timed_out(kind):
     pod = being_deleted(a_pod(exited(143, seconds=18), phase="Failed"), 8)
     job = a_job(a_condition(kind, seconds=8, reason="DeadlineExceeded"))
     assert ended(seen(job, pod)) == ("timed_out", "timeout", "DeadlineExceeded")
 
 
-def test_a_clean_exit_after_the_pod_was_deleted_is_no_success():
+def test_exit_code_0_after_the_pod_was_deleted_is_not_a_success():
     pod = being_deleted(a_pod(exited(0, seconds=8), phase="Succeeded"), 8)
     assert ended(seen(a_job(), pod)) == ("failed", "infra", "PodDeleted")
 
@@ -269,7 +269,7 @@ def test_a_pod_that_outlives_its_grace_period_has_lost_its_node():
     assert ended(observe(a_run(), a_job(), [pod], at(71))) == ("failed", "infra", "NodeLost")
 
 
-def test_a_pod_that_is_deleted_in_the_last_second_of_time_is_never_lost():
+def test_a_deletion_time_at_the_end_of_the_calendar_never_expires():
     pod = a_pod(running(), phase="Running")
     pod["metadata"]["deletionTimestamp"] = "9999-12-31T23:59:59Z"
     assert seen(a_job(), pod).status is Status.RUNNING
@@ -281,37 +281,37 @@ def test_a_stopped_run_on_a_lost_node_was_still_stopped():
     assert ended(report) == ("cancelled", "cancelled", "Cancelled")
 
 
-def test_a_failed_job_without_a_pod_has_lost_its_pod():
+def test_a_failed_job_whose_pod_is_gone_lost_its_pod():
     report = seen(a_job(a_condition("Failed", seconds=20, reason="BackoffLimitExceeded")))
     assert ended(report) == ("failed", "infra", "PodDeleted")
     assert report.finished_at == at(20)
 
 
-def test_a_job_that_completed_without_a_pod_left_succeeded():
+def test_a_complete_job_whose_pod_is_gone_succeeded():
     job = a_job(a_condition("Complete", seconds=21))
     job["status"]["completionTime"] = text(20)
     assert ended(seen(job)) == ("succeeded", None, None)
     assert seen(job).finished_at == at(20)
 
 
-def test_a_job_that_is_gone_was_deleted():
+def test_a_missing_job_was_deleted():
     report = seen(None)
     assert ended(report) == ("failed", "infra", "JobDeleted")
     assert (report.job_uid, report.finished_at) == (JOB_UID, NOW)
 
 
-def test_a_pod_that_outlives_its_job_still_tells_the_result():
+def test_a_pod_that_outlives_its_job_has_the_result():
     assert ended(seen(None, a_pod(exited(3), phase="Failed"))) == ("failed", "test", "Error")
 
 
-def test_a_pod_that_failed_without_a_reason():
+def test_a_pod_may_fail_without_a_reason():
     assert ended(seen(a_job(), a_pod(phase="Failed"))) == ("failed", "infra", "PodFailed")
 
 
-# --- wrong from the start ------------------------------------------------------------------------
+# --- configuration errors -------------------------------------------------------------------------
 
 
-def test_a_command_that_is_not_in_the_image():
+def test_a_command_missing_in_the_image_is_a_configuration_error():
     state = exited(128, reason="StartError", message='exec: "pytset": not found')
     state["terminated"]["startedAt"] = "1970-01-01T00:00:00Z"
     report = seen(a_job(), a_pod(state, phase="Failed"))
@@ -321,7 +321,7 @@ def test_a_command_that_is_not_in_the_image():
     assert "pytset" in report.failure.message
 
 
-def test_a_container_the_kubelet_lost():
+def test_a_container_that_the_kubelet_lost_is_an_infrastructure_failure():
     assert ended(seen(a_job(), a_pod(NEVER_LOCATED, phase="Failed"))) == (
         "failed",
         "infra",
@@ -332,7 +332,7 @@ def test_a_container_the_kubelet_lost():
 # --- times ---------------------------------------------------------------------------------------
 
 
-def test_where_the_container_has_no_end_the_pods_last_change_is_the_end():
+def test_a_container_without_an_end_ended_at_the_last_change_of_its_pod():
     pod = out_of_time(a_pod(NEVER_LOCATED), deadline=1)
     pod["status"]["conditions"] += [a_condition("Ready", "False", seconds=12)]
     assert seen(stopped(a_job()), pod).finished_at == at(12)
@@ -343,7 +343,7 @@ def test_a_run_never_ends_before_it_starts():
     assert seen(a_job(), a_pod(state, phase="Succeeded")).finished_at == at(2)
 
 
-# --- which pod speaks ----------------------------------------------------------------------------
+# --- the main pod --------------------------------------------------------------------------------
 
 
 def test_the_pod_that_is_not_being_deleted_counts():
@@ -353,7 +353,7 @@ def test_the_pod_that_is_not_being_deleted_counts():
     assert seen(a_job(), old, new).status is Status.PENDING
 
 
-# --- anything at all -----------------------------------------------------------------------------
+# --- properties -----------------------------------------------------------------------------------
 
 SCALARS = (
     st.none()
@@ -428,7 +428,7 @@ JOBS = st.none() | st.builds(
 
 
 @given(JOBS, PODS)
-def test_any_objects_give_a_complete_report(job, pods):
+def test_objects_of_any_shape_give_a_complete_report(job, pods):
     report = observe(a_run(), job, pods, NOW)
     if report.status.final:
         assert report.finished_at is not None

@@ -1,4 +1,4 @@
-"""Commands run in real shells: one that fails never lets the run pass."""
+"""Commands in real shells: a run in which one fails never passes."""
 
 import os
 import subprocess
@@ -44,12 +44,11 @@ def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return SHELLS[request.param]
 
 
-def test_a_single_command_is_passed_to_the_shell_as_it_is() -> None:
+def test_a_single_command_is_passed_to_the_shell_unchanged() -> None:
     assert shell_command(["exec pytest"]) == ["sh", "-c", "exec pytest"]
 
 
-# A list of commands, its exit code, and what it prints. "next" must never be printed by those
-# that fail.
+# Lists of commands with their exit code (None for any but 0). They must not print "next".
 FAILING = {
     "set -e": (["set -e\nfalse\necho next", "echo next"], 1),
     "set -e in a command before": (["set -e", "(exit 9); echo next", "echo next"], 9),
@@ -125,7 +124,7 @@ def test_commands_that_end_zero_pass(name: str, shell: tuple[str, ...], tmp_path
 def test_an_open_heredoc_ends_with_its_command(shell: tuple[str, ...], tmp_path: Path) -> None:
     done = execute(shell, ["cat <<END\none\n", "echo two"], tmp_path)
 
-    # mksh takes it for no complete command.
+    # mksh rejects it as incomplete.
     assert (done.returncode, done.stdout) in ((0, b"one\ntwo\n"), (1, b""))
 
 
@@ -142,7 +141,7 @@ def test_the_termination_message_names_the_command_that_ended_the_run(
     assert message.read_text() == "command 3 of 4"
 
 
-def test_a_message_that_cannot_be_written_changes_nothing(
+def test_a_failing_write_to_the_termination_log_is_ignored(
     shell: tuple[str, ...], tmp_path: Path
 ) -> None:
     commands = ["set -e", "echo two"]
@@ -151,9 +150,7 @@ def test_a_message_that_cannot_be_written_changes_nothing(
     assert (done.returncode, done.stdout, done.stderr) == (0, b"two\n", b"")
 
 
-def test_nothing_is_written_where_there_is_no_termination_log(
-    shell: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_a_missing_termination_log_is_not_created(shell: tuple[str, ...], tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
     done = execute(shell, ["true", "echo two"], tmp_path, SPARKTEST_TERMINATION_LOG=missing)
 
@@ -161,7 +158,7 @@ def test_nothing_is_written_where_there_is_no_termination_log(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_commands_may_each_be_as_long_as_the_kernel_takes(
+def test_each_command_may_be_as_long_as_the_kernel_allows(
     shell: tuple[str, ...], tmp_path: Path
 ) -> None:
     long = "true #".ljust(MAX_COMMAND_BYTES, "x")
@@ -231,7 +228,7 @@ ENDS = st.sampled_from(
     after=st.lists(PIECES, max_size=2),
 )
 @example(before=["set -e"], failing="set -e\n(exit 3)\ntrue", after=["true"])
-def test_whatever_surrounds_it_a_failing_command_fails_the_run(
+def test_a_failing_command_fails_the_run_whatever_surrounds_it(
     name: str, before: list[str], failing: str, after: list[str]
 ) -> None:
     require_program(SHELLS[name][0])

@@ -1,4 +1,4 @@
-"""Kubernetes objects are parsed into values, whatever is missing in them or has a wrong type."""
+"""Parsing of Jobs, pods and Events, even if fields are missing or have the wrong type."""
 
 from datetime import timedelta
 from typing import Any
@@ -83,7 +83,7 @@ def test_a_running_container_has_a_log_and_a_start() -> None:
     assert pod.is_active
 
 
-def test_a_waiting_container_has_neither() -> None:
+def test_a_waiting_container_has_no_log_and_no_start() -> None:
     pod = parse_pod(a_pod(waiting("ErrImagePull", "no such host")))
     assert (pod.has_log, pod.started_at, pod.is_terminal) == (False, None, False)
     assert pod.container == ContainerState("waiting", "ErrImagePull", "no such host")
@@ -113,28 +113,28 @@ def test_a_sidecar_keeps_a_pod_active_after_its_test() -> None:
     assert parse_pod(pod).is_terminal
 
 
-def test_the_request_to_delete_a_pod_came_its_grace_period_before_the_deletion() -> None:
+def test_a_deletion_was_requested_one_grace_period_before_it_is_due() -> None:
     pod = parse_pod(being_deleted(a_pod(), 5, grace=10))
     assert pod.is_deleting
     assert pod.deletes_at == at(15)
     assert pod.deletion_requested_at == at(5)
 
 
-def test_a_pod_changed_when_the_last_of_its_conditions_did() -> None:
+def test_the_last_change_of_a_condition_is_that_of_the_pod() -> None:
     conditions = [a_condition("PodScheduled", seconds=1), a_condition("Ready", "False", seconds=4)]
     pod = parse_pod(a_pod(conditions=conditions))
     assert pod.changed_at == at(4)
     assert pod.scheduled == Condition("True", "", "", at(1))
 
 
-def test_a_disruption_counts_only_while_it_is_true() -> None:
+def test_a_disruption_counts_only_if_the_condition_is_true() -> None:
     true = a_pod(conditions=[a_condition("DisruptionTarget", reason="EvictionByEvictionAPI")])
     false = a_pod(conditions=[a_condition("DisruptionTarget", "False")])
     assert parse_pod(true).disruption is not None
     assert parse_pod(false).disruption is None
 
 
-def test_the_main_pod_is_not_being_deleted_or_else_the_newest() -> None:
+def test_the_main_pod_is_one_not_being_deleted_then_the_newest() -> None:
     old, new = a_pod(), a_pod()
     old["metadata"]["name"] = "z"
     new["metadata"]["creationTimestamp"] = text(1)
@@ -148,12 +148,12 @@ def test_the_main_pod_is_not_being_deleted_or_else_the_newest() -> None:
 
 
 @pytest.mark.parametrize("field", ["lastTimestamp", "eventTime"])
-def test_an_event_was_seen_at_either_of_its_times(field: str) -> None:
+def test_an_event_has_one_of_two_times(field: str) -> None:
     event = {"reason": "FailedCreate", "message": "why", field: text(3)}
     assert parse_event(event) == EventView("FailedCreate", "why", at(3))
 
 
-# --- anything at all -----------------------------------------------------------------------------
+# --- properties -----------------------------------------------------------------------------------
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(text(3)),

@@ -107,7 +107,7 @@ def test_a_terminating_namespace_fails_the_run_at_once():
     assert end_of(wait) == ("NamespaceTerminating", NOW, FailureClass.INFRA)
 
 
-def test_the_latest_rejection_counts():
+def test_the_latest_rejection_decides():
     wait = without_pod("error looking up service account a/b", "exceeded quota: q")
     assert end_of(wait) == ("FailedCreate", at(60), FailureClass.TIMEOUT)
 
@@ -129,7 +129,7 @@ def test_without_a_job_the_start_deadline_counts_from_the_creation_of_the_run():
     assert wait_policy.start_deadline(a_run(created_at=at(-10)), None) == at(50)
 
 
-def test_a_wait_has_expired_from_its_deadline_on() -> None:
+def test_a_wait_expires_at_its_deadline() -> None:
     wait = without_pod("exceeded quota: q")
     assert wait is not None
     assert wait.expired(at(59)) is None
