@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
@@ -52,6 +53,35 @@ def test_the_documentation_names_every_command() -> None:
     for name in program.table:
         assert name in named or f"`{name}`" in changelog, name
     assert by_kubectl == set(plugin.program.table)
+
+
+def test_the_architecture_names_every_module_once() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (drawing,) = re.findall(r"^```\n(sparktest/\n.*?)^```", text, re.MULTILINE | re.DOTALL)
+    named: list[Path] = []
+    folder = Path()
+    for line in drawing.splitlines():
+        name = line.split()[0]
+        if name.endswith("/"):
+            folder = Path(name)
+        else:
+            named.append(folder / name)
+    package = ROOT / "sparktest"
+    modules = [
+        path.relative_to(ROOT) for path in package.rglob("*.py") if path.name != "__init__.py"
+    ]
+
+    assert sorted(named) == sorted(modules)
+
+
+def test_what_the_architecture_refers_to_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = "|".join(path.stem for path in (ROOT / "sparktest").iterdir())
+    names = re.findall(rf"`((?:{packages})(?:\.\w+)+)`", text)
+
+    assert len(names) > 20
+    for name in names:
+        resolve_name(f"sparktest.{name.removesuffix('.py')}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
