@@ -10,7 +10,8 @@ from marshmallow import fields
 from marshmallow.validate import Length, Range, Regexp
 
 MAX_SECONDS = 2**31 - 1
-ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+# As every version of Kubernetes accepts them.
+ENV_NAME = re.compile(r"^[-._A-Za-z][-._A-Za-z0-9]*$")
 UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 DNS_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
@@ -160,7 +161,10 @@ def seconds(minimum: int, **kw: Any) -> fields.Integer:
 
 def env(**kw: Any) -> fields.Dict:
     """Return a field for environment variables."""
-    rule = Pattern(ENV_NAME, error="must be letters, digits and '_', not a digit first")
+    rule = Pattern(
+        ENV_NAME,
+        error="must consist of letters, digits, '_', '-' and '.', and not begin with a digit",
+    )
     return fields.Dict(
         keys=fields.String(validate=rule),
         values=text(131_072),

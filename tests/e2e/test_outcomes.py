@@ -87,6 +87,16 @@ def test_env_values_are_passed_on_unchanged(stack: Stack) -> None:
     assert stack.log_of(stack.run_of("env")).splitlines() == list(env.values())
 
 
+def test_the_name_of_a_variable_may_hold_dots(stack: Stack) -> None:
+    env = {"spring.datasource.url": "jdbc:postgresql://db/shop"}
+    stack.apply("dotted-env", env=env, command=["env"])
+
+    stack.finished("dotted-env")
+
+    log = stack.log_of(stack.run_of("dotted-env"))
+    assert "spring.datasource.url=jdbc:postgresql://db/shop" in log.splitlines()
+
+
 def test_a_comment_at_the_end_of_a_command_does_not_hide_the_next_one(stack: Stack) -> None:
     stack.apply("comment", commands=["echo one # all well", "echo two; exit 3"])
 
