@@ -93,13 +93,13 @@ def test_a_watch_is_limited_to_its_namespace_and_name(client: Client) -> None:
     with (
         client.stream(f"{MAPS}?watch=1&resourceVersion={begin}") as here,
         client.stream(
-            f"/api/v1/configmaps?watch=1&resourceVersion={begin}&fieldSelector=metadata.name%3Db"
+            f"/api/v1/configmaps?watch=1&resourceVersion={begin}&fieldSelector=metadata.name%3Dnamed"
         ) as named,
     ):
         client.create(other, config_map("a"))
-        client.create(MAPS, config_map("b"))
-        assert type_and_name(here.event()) == ("ADDED", "b")
-        assert type_and_name(named.event()) == ("ADDED", "b")
+        client.create(MAPS, config_map("named"))
+        assert type_and_name(here.event()) == ("ADDED", "named")
+        assert type_and_name(named.event()) == ("ADDED", "named")
 
 
 def test_a_watch_ends_after_its_timeout_with_a_bookmark_if_requested(own: Client) -> None:
