@@ -1,8 +1,9 @@
 """The resource API: one request in, one response out."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,14 +23,14 @@ from sparktest.devcluster.requests import (
     Request,
     Response,
     Target,
+    error_response,
     json_response,
     parse_path,
     verb_of,
-    warning_headers,
 )
-from sparktest.devcluster.resources import Options, Resources
-from sparktest.devcluster.selectors import parse_selector
-from sparktest.devcluster.stored_objects import Object, StoredObject
+from sparktest.devcluster.resources import Change, Options, Resources
+from sparktest.devcluster.selectors import Predicate, parse_selector
+from sparktest.devcluster.stored_objects import StoredObject
 from sparktest.devcluster.watch import WatchOptions, parse_version, watch
 
 # Reviews are answered, not stored: the one token may do everything.
@@ -56,18 +57,20 @@ class Api:
         self.stream_log = log
 
     def respond(self, request: Request) -> Response:
-        """Return the response to a request.
+        """Return the response to a request, which is a Status if it fails."""
+        try:
+            response = discovery.describe(request, self.kinds.all()) or self._execute(request)
+        except StatusError as error:
+            response = error_response(error)
+        if request.warnings:
+            # JSON escapes quotes and line breaks in the name of a field.
+            texts = [f"299 - {json.dumps(warning)}" for warning in request.warnings]
+            response.headers["Warning"] = ", ".join(texts)
+        return response
 
-        Raises:
-            StatusError: the request fails.
-        """
-        described = discovery.describe(request, self.kinds.all())
-        if described is not None:
-            return described
+    def _execute(self, request: Request) -> Response:
         target = parse_path(request.path, self.kinds)
-        return self._execute(request, target, verb_of(request, target))
-
-    def _execute(self, request: Request, target: Target, verb: str) -> Response:
+        verb = verb_of(request, target)
         if target.subresource == "log":
             stream = self.stream_log(request, target.namespace, target.name)
             return Response(stream=stream, media_type="text/plain")
@@ -87,9 +90,8 @@ class Api:
         return verbs[verb](request, target, representation)
 
     def _get(self, request: Request, target: Target, representation: Representation) -> Response:
-        return Response(
-            representation.encode(self.resources.stored(target.kind, target.namespace, target.name))
-        )
+        stored = self.resources.stored(target.kind, target.namespace, target.name)
+        return Response(representation.encode(stored))
 
     def _list(self, request: Request, target: Target, representation: Representation) -> Response:
         store = self.resources.store
@@ -97,9 +99,8 @@ class Api:
             version = store.version
             objects = store.objects(target.kind.key, target.namespace)
         if request.query.get("continue"):
-            version, after = _decode_continue(
-                request.query["continue"], store.history(target.kind.key).floor
-            )
+            floor = store.history(target.kind.key).floor
+            version, after = _decode_continue(request.query["continue"], floor)
             objects = [stored for stored in objects if (stored.namespace, stored.name) > after]
         predicate = _selector(request, target)
         if predicate:
@@ -114,28 +115,25 @@ class Api:
         return Response(representation.encode_list(objects, meta))
 
     def _watch(self, request: Request, target: Target, representation: Representation) -> Response:
+        mark_initial = request.flag("sendInitialEvents")
+        version = parse_version(request.query.get("resourceVersion", ""))
         options = WatchOptions(
             namespace=target.namespace,
-            version=parse_version(request.query.get("resourceVersion", "")),
+            version=None if mark_initial else version,
             predicate=_selector(request, target),
             timeout_seconds=request.number("timeoutSeconds"),
             bookmarks=request.flag("allowWatchBookmarks"),
-            mark_initial=request.flag("sendInitialEvents"),
+            mark_initial=mark_initial,
         )
-        if options.mark_initial:
-            options = msgspec.structs.replace(options, version=None)
-        return Response(
-            stream=watch(self.resources.store, target.kind, options, representation.encode)
-        )
+        events = watch(self.resources.store, target.kind, options, representation.encode)
+        return Response(stream=events)
 
     def _create(self, request: Request, target: Target, representation: Representation) -> Response:
-        options = _options(request)
-        obj = request.json()
+        options, obj = _options(request), request.json()
         if is_review(target.kind):
             return json_response({**obj, "status": REVIEW_STATUS[target.kind.kind]}, 201)
-        with _warnings_on_error(options):
-            made = self.resources.create(target.kind, target.namespace, obj, options)
-        return Response(representation.encode_written(made), 201, warning_headers(options.warnings))
+        made = self.resources.create(target.kind, target.namespace, obj, options)
+        return Response(representation.encode_written(made), 201)
 
     def _update(self, request: Request, target: Target, representation: Representation) -> Response:
         body = request.json()
@@ -149,49 +147,37 @@ class Api:
     def _patch(self, request: Request, target: Target, representation: Representation) -> Response:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip()
         patches.check_media_type(media_type, strategic=not target.kind.custom)
-        patch, schema = request.json(), target.kind.schema
-        return self._write(
-            request,
-            target,
-            representation,
-            lambda obj: patches.apply_patch(obj, patch, media_type, schema),
+        apply = partial(
+            patches.apply_patch,
+            patch=request.json(),
+            media_type=media_type,
+            schema=target.kind.schema,
         )
+        return self._write(request, target, representation, apply)
 
     def _write(
-        self,
-        request: Request,
-        target: Target,
-        representation: Representation,
-        change: Callable[[Object], Object],
+        self, request: Request, target: Target, representation: Representation, change: Change
     ) -> Response:
-        options = _options(request)
         where = (target.kind, target.namespace, target.name)
-        with _warnings_on_error(options):
-            obj = self.resources.update(*where, change, options, target.subresource)
-        return Response(
-            representation.encode_written(obj), headers=warning_headers(options.warnings)
-        )
+        obj = self.resources.update(*where, change, _options(request), target.subresource)
+        return Response(representation.encode_written(obj))
 
     def _delete(self, request: Request, target: Target, representation: Representation) -> Response:
-        warnings: list[str] = []
+        options = _delete_options(request)
         stored = self.resources.stored(target.kind, target.namespace, target.name)
-        gone = delete(self.resources, target.kind, stored, _delete_options(request), warnings)
-        return Response(msgspec.json.encode(gone), headers=warning_headers(warnings))
+        return json_response(delete(self.resources, target.kind, stored, options, request.warnings))
 
     def _delete_collection(
         self, request: Request, target: Target, representation: Representation
     ) -> Response:
         options, predicate = _delete_options(request), _selector(request, target)
-        objects = self.resources.store.objects(target.kind.key, target.namespace)
+        store = self.resources.store
+        objects = store.objects(target.kind.key, target.namespace)
         chosen = [stored for stored in objects if not predicate or predicate(stored)]
         for stored in chosen:
-            if self.resources.store.get(*stored.key):
+            if store.get(*stored.key):
                 delete(self.resources, target.kind, stored, options)
-        return Response(
-            representation.encode_list(
-                chosen, {"resourceVersion": str(self.resources.store.version)}
-            )
-        )
+        return Response(representation.encode_list(chosen, {"resourceVersion": str(store.version)}))
 
 
 def is_review(kind: Kind) -> bool:
@@ -204,11 +190,9 @@ def _resource_version(body: Any) -> Any:
     return meta.get("resourceVersion") if isinstance(meta, dict) else None
 
 
-def _selector(request: Request, target: Target) -> Callable[[StoredObject], bool] | None:
-    query = request.query
-    return parse_selector(
-        target.kind, query.get("labelSelector", ""), query.get("fieldSelector", "")
-    )
+def _selector(request: Request, target: Target) -> Predicate | None:
+    labels, fields = (request.query.get(f"{name}Selector", "") for name in ("label", "field"))
+    return parse_selector(target.kind, labels, fields)
 
 
 def _options(request: Request) -> Options:
@@ -219,6 +203,7 @@ def _options(request: Request) -> Options:
         dry_run=bool(dry_run),
         patch=request.method == "PATCH",
         validation=request.query.get("fieldValidation", "Warn"),
+        warnings=request.warnings,
     )
 
 
@@ -251,13 +236,3 @@ def _decode_continue(token: str, floor: int) -> tuple[int, tuple[str, str]]:
     if version < floor:
         raise expired("The provided continue parameter is too old: list again from the start")
     return version, (namespace, name)
-
-
-@contextmanager
-def _warnings_on_error(options: Options) -> Iterator[None]:
-    """Attach the warnings of a write to the error that ends it."""
-    try:
-        yield
-    except StatusError as error:
-        error.warnings = options.warnings
-        raise

@@ -30,7 +30,6 @@ class StatusError(SparkTestError):
         self.code = code
         self.reason = reason
         self.details = details or {}
-        self.warnings: list[str] = []
 
     def document(self) -> dict[str, Any]:
         """Return the Status object."""

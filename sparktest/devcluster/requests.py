@@ -1,6 +1,5 @@
 """Requests and responses, independent of HTTP; and the target and verb of a request."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,26 +9,23 @@ from sparktest.devcluster import protobuf
 from sparktest.devcluster.api_errors import NoRouteError, StatusError, bad_request
 from sparktest.devcluster.kinds import PODS, Kind, Kinds
 
-METHODS = {
-    "GET": "get",
-    "POST": "create",
-    "PUT": "update",
-    "PATCH": "patch",
-    "DELETE": "delete",
-}
-
+METHODS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 # Subresources that kubectl uses and processes do not have.
 UNSUPPORTED_SUBRESOURCES = ("attach", "exec", "portforward")
 
 
 class Request(msgspec.Struct):
-    """One request; `query` holds the last value of each name, header names are lower case."""
+    """One request; `query` holds the last value of each name, header names are lower case.
+
+    `warnings` are sent with the response, whether the request succeeds or fails.
+    """
 
     method: str
     path: str
     query: dict[str, str] = {}
     headers: dict[str, str] = {}
     body: bytes = b""
+    warnings: list[str] = []
 
     def flag(self, name: str) -> bool:
         """Return True if a query parameter is set and not false."""
@@ -42,7 +38,7 @@ class Request(msgspec.Struct):
             StatusError: 400, it is not a number.
         """
         text = self.query.get(name)
-        if text is None or text == "":
+        if not text:
             return None
         try:
             return int(text)
@@ -95,17 +91,10 @@ def error_response(error: StatusError) -> Response:
     """Return the response for an error."""
     if isinstance(error, NoRouteError):
         return Response(b"404 page not found\n", 404, media_type="text/plain; charset=utf-8")
-    headers = warning_headers(error.warnings)
+    response = json_response(error.document(), error.code)
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    return Response(msgspec.json.encode(error.document()), error.code, headers)
-
-
-def warning_headers(warnings: list[str]) -> dict[str, str]:
-    """Return the header whose warnings kubectl prints."""
-    # JSON escapes quotes and line breaks in the name of a field.
-    text = ", ".join(f"299 - {json.dumps(warning)}" for warning in warnings)
-    return {"Warning": text} if text else {}
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return response
 
 
 def parse_path(path: str, kinds: Kinds) -> Target:
@@ -153,9 +142,6 @@ def verb_of(request: Request, target: Target) -> str:
     )
     unknown = verb not in target.kind.verbs and not target.subresource
     if is_collection_verb == bool(target.name) or lacks_namespace or unknown:
-        raise StatusError(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        )
+        text = "the server does not allow this method on the requested resource"
+        raise StatusError(405, "MethodNotAllowed", text)
     return verb

@@ -94,6 +94,17 @@ def test_a_body_in_chunks_is_read(client: Client) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize(("size", "code"), [(b"x", 400), (b"-5", 413), (b"ffffffff", 413)])
+def test_a_chunk_with_an_invalid_size_is_rejected(client: Client, size: bytes, code: int) -> None:
+    connection = client.connect()
+    connection.putrequest("POST", MAPS)
+    connection.putheader("Authorization", f"Bearer {client.token}")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders(size + b"\r\n")
+    assert connection.getresponse().status == code
+    connection.close()
+
+
 @pytest.mark.parametrize("length", [str(MAX_BODY_BYTES + 1), "many", "-1"])
 def test_a_body_that_is_too_large_is_rejected_before_it_is_read(
     client: Client, length: str
