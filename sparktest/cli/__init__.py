@@ -1,6 +1,6 @@
 """The command line: `main` is the console script `sparktest`.
 
-A command's module is imported when the command is used, so `sparktest --help` loads none.
+A command's module is imported when the command is used; `sparktest --help` imports none.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ COMMANDS = {
     name: LazyCommand(f"sparktest.cli.{target}", short_help)
     for name, target, short_help in (
         ("api", "services:api", "Serve the REST API."),
-        ("cancel", "runs:cancel", "Ask for runs to be stopped."),
+        ("cancel", "runs:cancel", "Cancel runs; their logs are kept."),
         (
             "completion",
             "completion:completion",
@@ -25,14 +25,14 @@ COMMANDS = {
         ("config", "config:config", "Show the settings and where they come from."),
         ("controller", "services:controller", "Turn TestRuns and API runs into Jobs."),
         ("crd", "crd:crd", "Print manifests for kubectl apply -f -."),
-        ("db", "services:db", "Prepare the store of the API."),
+        ("db", "services:db", "Migrate the database of the API."),
         (
             "definitions",
             "definitions:definitions",
             "List, show, create, change, run and delete definitions.",
         ),
         ("delete", "runs:delete", "Delete runs that have ended, with their logs."),
-        ("demo", "up.demo:demo", "See SparkTest at work, with nothing set up."),
+        ("demo", "up.demo:demo", "Run example tests on a temporary dev cluster."),
         ("devcluster", "devcluster:devcluster", "Run a dev cluster until Ctrl-C."),
         (
             "doctor",
@@ -40,7 +40,7 @@ COMMANDS = {
             "Check settings, API, token, database, controller, cluster, CRD and rights.",
         ),
         ("logs", "logs:logs", "Print the log of a run."),
-        ("rerun", "start:rerun", "Start a new run of what a run ran, and print its id."),
+        ("rerun", "start:rerun", "Repeat a run, and print the id of the new one."),
         ("run", "start:run", "Start a run and print its id."),
         ("runs", "runs:runs", "List runs, newest first, or show some."),
         ("show", "runs:show_runs", "Show all fields of runs."),

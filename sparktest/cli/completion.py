@@ -1,7 +1,7 @@
-"""The command completion, and completions that ask the API: runs, definitions, namespaces, labels.
+"""The command completion, and completions from the API: runs, definitions, namespaces, labels.
 
-An API that is down, slow or refuses gives no completions and no message. A completion becomes part
-of a command line as it is, so a name that a shell could expand is replaced by the id.
+When the API is down, is slow, or denies access, there are no completions and no message. Names that
+a shell could expand are completed as their ids.
 """
 
 import re
@@ -39,18 +39,18 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 def completion(shell: str) -> None:
     """Print the script that completes commands in a shell.
 
-    Commands, options, and what the API knows: runs, definitions, namespaces. Its last line says
-    how to keep it.
+    Completes commands and options, and runs, definitions and namespaces from the API. The last
+    line of the script says how to install it.
     """
     shell_class = get_completion_class(shell)
     if shell_class is None:
         raise click.UsageError(f"There is no completion for {shell}.")
     root = click.get_current_context().find_root().command
-    # Not source(): it starts a bash to learn its version, even where only the text is wanted.
+    # Not source(): that starts a bash to check its version.
     script = shell_class(root, {}, "sparktest", COMPLETE_VARIABLE)
     click.echo(script.source_template % script.source_vars())
-    # Last: zsh looks for #compdef in the first line.
-    click.echo(f"# To keep it: {INSTALL[shell]}")
+    # At the end: zsh looks for #compdef in the first line.
+    click.echo(f"# To install it: {INSTALL[shell]}")
 
 
 def completions(

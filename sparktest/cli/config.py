@@ -1,4 +1,4 @@
-"""The command config: every setting, its value, and where the value comes from."""
+"""The command config."""
 
 import re
 from typing import Any

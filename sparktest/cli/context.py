@@ -1,4 +1,4 @@
-"""What commands need to call the API: the settings, and a client."""
+"""Settings and API client of the commands."""
 
 import functools
 from collections.abc import Callable, Mapping

@@ -8,12 +8,12 @@ EXAMPLES = ("testrun", "failing", "timeout", "exec", "definition")
 
 
 @click.command("crd")
-@click.option("--rbac", is_flag=True, help="The rights of the controller and the API.")
-@click.option("--example", type=click.Choice(EXAMPLES), help="A TestRun to start from.")
+@click.option("--rbac", is_flag=True, help="The RBAC roles of the controller and the API.")
+@click.option("--example", type=click.Choice(EXAMPLES), help="An example TestRun.")
 def crd(rbac: bool, example: str | None) -> None:
     """Print manifests for kubectl apply -f -.
 
-    The custom resource TestRun, or what an option names.
+    Without options: the CRD of TestRuns.
     """
     if rbac and example:
         raise click.UsageError("Give --rbac or --example, not both.")

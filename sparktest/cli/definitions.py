@@ -18,11 +18,11 @@ from sparktest.client import ApiClient
 from sparktest.domain import Definition
 from sparktest.times import format_age
 
-# Set by the API; users may write every other field.
+# Set by the API.
 READ_ONLY = ("id", "createdAt", "version")
 HEAD = """\
 # The definition {name} ({id}).
-# Lines that begin with # are ignored. Fields that you delete here are removed from the definition.
+# Lines that begin with # are ignored. To remove a field, delete it.
 # An empty or unchanged file changes nothing.
 """
 
@@ -64,7 +64,7 @@ def fields_options(command: Any) -> Any:
 
 
 @definitions.command("list")
-@click.option("-q", "--query", metavar="TEXT", help="A part of the name.")
+@click.option("-q", "--query", metavar="TEXT", help="Only definitions whose name contains TEXT.")
 @output_option()
 @uses_api
 def list_(client: ApiClient, query: str | None, output: str) -> None:
@@ -99,7 +99,7 @@ def show_definition(client: ApiClient, reference: str, output: str) -> None:
     "--filename",
     type=options.file_type,
     metavar="FILE",
-    help="The definition as YAML or JSON, by the names of the REST API; - is stdin.",
+    help="The definition as YAML or JSON, with the field names of the REST API; - is stdin.",
 )
 @fields_options
 @output_option("name")
@@ -117,7 +117,7 @@ def create(client: ApiClient, filename: Path | None, output: str, **fields: Any)
     "--filename",
     type=options.file_type,
     metavar="FILE",
-    help="Fields as YAML or JSON; those that are not there stay; null removes. - is stdin.",
+    help="Fields to change, as YAML or JSON; null removes a field. - is stdin.",
 )
 @fields_options
 @output_option("name")
@@ -133,7 +133,7 @@ def update(
     if not change:
         raise click.UsageError("Give at least one field to change.")
     if "commands" in change and not {"command", "args"} & set(change):
-        # A definition has shell commands or a program: the new ones replace the old.
+        # A definition has either shell commands or a program.
         change |= {"command": None, "args": None}
     made = client.patch_definition(find_definition(client, reference).id, change)
     show([made], definition_columns(), output, one=True)
@@ -145,7 +145,7 @@ def update(
 def edit(client: ApiClient, reference: str) -> None:
     """Change a definition in your editor (VISUAL, EDITOR).
 
-    When somebody else has changed it in the meantime, nothing is changed and an error says so.
+    Fails without changing anything when somebody else has changed it in the meantime.
     """
     definition = find_definition(client, reference)
     fields = {name: value for name, value in plain(definition).items() if name not in READ_ONLY}
@@ -168,7 +168,7 @@ def edit(client: ApiClient, reference: str) -> None:
 )
 @uses_api
 def delete(client: ApiClient, references: tuple[str, ...]) -> None:
-    """Delete definitions; their runs stay as they are."""
+    """Delete definitions; their runs are kept."""
     for definition in [find_definition(client, reference) for reference in references]:
         client.delete_definition(definition.id)
         warn(f"{definition.name} ({definition.id}) is deleted")
@@ -179,7 +179,7 @@ definitions.add_command(start.run)
 
 def _read_fields(filename: Path | None) -> dict[str, Any]:
     body = of_file(filename) if filename else {}
-    # So that the output of `get` can be created again, without a warning for each field.
+    # The output of `show` can be created again, without a warning for each of these fields.
     return {name: value for name, value in body.items() if name not in READ_ONLY}
 
 

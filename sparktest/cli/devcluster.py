@@ -20,22 +20,22 @@ NAME = "devcluster"
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where it keeps its data; default: where sparktest up does.",
+    help="Data folder; default: the one that sparktest up uses.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="Default: the port that it had before, or a free one.",
+    help="Default: the previous port, or a free one.",
 )
 @parent_watch_option
 @click.pass_context
 def devcluster(context: click.Context, folder: Path | None, port: int) -> int:
     """Run a dev cluster until Ctrl-C.
 
-    A Kubernetes API for kubectl and for SparkTest on this machine only. The commands of Jobs run
-    as processes; their images are not pulled. It keeps its objects when it stops. sparktest up
-    starts one by itself.
+    A Kubernetes API for kubectl and SparkTest on this machine only. The commands of Jobs run as
+    processes; images are not pulled. Objects are kept when it stops. sparktest up starts one
+    itself.
     """
     context.obj = (folder or default_folder()).absolute()
     if context.invoked_subcommand:
@@ -52,14 +52,14 @@ def devcluster(context: click.Context, folder: Path | None, port: int) -> int:
 @devcluster.command("kubeconfig")
 @click.pass_obj
 def kubeconfig(folder: Path) -> None:
-    """Print the path of its kubeconfig."""
+    """Print the path of the kubeconfig."""
     click.echo(_kubeconfig(folder))
 
 
 @devcluster.command("env")
 @click.pass_obj
 def env(folder: Path) -> None:
-    """Print the command that makes kubectl use it.
+    """Print the command that makes kubectl use the dev cluster.
 
     For a shell: eval "$(sparktest devcluster env)"
     """
@@ -69,9 +69,9 @@ def env(folder: Path) -> None:
 @devcluster.command("reset")
 @click.pass_obj
 def reset(folder: Path) -> None:
-    """Delete all its objects and logs.
+    """Delete all objects and logs of the dev cluster.
 
-    Its address and kubeconfig stay as they are.
+    Its address and kubeconfig stay the same.
     """
     with devcluster_extra():
         from sparktest.devcluster.folders import reset as reset_folder
@@ -127,10 +127,10 @@ def _kubeconfig(folder: Path) -> Path:
     path, running = find(folder)
     if not path.exists():
         raise ExitError(
-            f"{folder}: no dev cluster has run here; start one with sparktest up, or without "
-            "the rest of SparkTest with sparktest devcluster",
+            f"{folder}: no dev cluster has run here; start one with sparktest up or "
+            "sparktest devcluster",
             Exit.INFRA,
         )
     if not running:
-        warn("it is not running; start it with sparktest up or sparktest devcluster")
+        warn("the dev cluster is not running; start it with sparktest up or sparktest devcluster")
     return path

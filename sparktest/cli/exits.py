@@ -84,7 +84,7 @@ def warn(text: str) -> None:
 
 @contextmanager
 def infra_errors() -> Iterator[None]:
-    """Turn errors into exit code 3: what our own programs cannot do is never wrong usage."""
+    """Turn errors into exit code 3: a program that fails is not wrong usage."""
     try:
         yield
     except SparkTestError as error:

@@ -19,16 +19,16 @@ from sparktest.sanitize import StreamCleaner
 
 @click.command("logs")
 @click.argument("reference", metavar="RUN", shell_complete=RUN)
-@click.option("-f", "--follow", is_flag=True, help="Until the run has ended.")
-@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="The last lines only.")
-@click.option("-c", "--container", metavar="NAME", help="Which container; the test's by default.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until the run has ended.")
+@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="Print only the last lines.")
+@click.option("-c", "--container", metavar="NAME", help="Default: the test container.")
 @uses_api
 def logs(
     client: ApiClient, reference: str, follow: bool, tail: int | None, container: str | None
 ) -> None:
     """Print the log of a run.
 
-    It is stored: it outlives the pod.
+    Stored logs are available after the pod is gone.
     """
     if follow and tail is not None:
         raise click.UsageError("Give --follow or --tail, not both.")
@@ -86,7 +86,7 @@ def write_log(chunks: Iterator[bytes]) -> None:
         _write_text(chunks)
         return
     for chunk in chunks:
-        # Where stdout was closed the log is read to its end, so that the outcome is known.
+        # With a closed stdout, still read to the end: the exit code waits for it.
         if sys.stdout:
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""Find the run or definition that a user means: by id, by the beginning of an id, or by name."""
+"""Find a run or definition by id, by the first characters of an id, or by name."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ T = TypeVar("T", Run, Definition)
 
 
 def find_run(client: ApiClient, reference: str) -> Run:
-    """Return the run that the reference means.
+    """Return the run with this id, id prefix, or name.
 
     Raises:
         ExitError: there is none, or more than one.
@@ -29,7 +29,7 @@ def find_run(client: ApiClient, reference: str) -> Run:
 
 
 def find_definition(client: ApiClient, reference: str) -> Definition:
-    """Return the definition that the reference means.
+    """Return the definition with this id, id prefix, or name.
 
     Raises:
         ExitError: there is none, or more than one.
@@ -43,8 +43,8 @@ def _only(candidates: Sequence[T], reference: str, kind: str) -> T:
     found = [value for value in candidates if _matches(value, reference)]
     if not found:
         raise ExitError(
-            f"no {kind} has the id or name {reference!r} (of an id, the first {MIN_PREFIX} "
-            "characters are enough when they are unique)",
+            f"no {kind} has the id or name {reference!r} (at least {MIN_PREFIX} characters of an "
+            "id are needed)",
             Exit.USAGE,
         )
     if len(found) > 1:
@@ -52,7 +52,7 @@ def _only(candidates: Sequence[T], reference: str, kind: str) -> T:
         listed = ", ".join(_summary(value, now) for value in found[:MAX_LISTED])
         more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
         raise ExitError(
-            f"{reference!r} matches {len(found)} {kind}s: {listed}{more}; give more of the id",
+            f"{reference!r} matches {len(found)} {kind}s: {listed}{more}; use more of the id",
             Exit.USAGE,
         )
     return found[0]

@@ -1,4 +1,4 @@
-"""Read YAML and JSON files as bodies of requests; the API validates them."""
+"""Read request bodies from YAML and JSON files; the API validates them."""
 
 import json
 import sys
@@ -24,12 +24,12 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def of_testruns(path: Path) -> list[dict[str, Any]]:
-    """Return the body of a new run for each TestRun of a file; `-` is stdin.
+    """Return the request body of a run for each TestRun in a file; `-` is stdin.
 
     The file may have several documents and lists.
 
     Raises:
-        UsageError: the file has no TestRun, or something else.
+        UsageError: the file has no TestRun, or another object.
     """
     found: list[Any] = []
     for document in _documents(_text(path), str(path)):
@@ -78,12 +78,14 @@ def of_text(text: str, source: str) -> dict[str, Any]:
 def _documents(text: str, source: str) -> list[Any]:
     try:
         documents = list(yaml.load_all(text, Loader=_Loader))
-        # The API takes JSON, so a value that JSON does not have is an error.
+        # The API takes JSON, which has no dates, sets or NaN.
         documents = json.loads(json.dumps(documents, allow_nan=False))
     except yaml.YAMLError as error:
         raise click.UsageError(f"{source}: is not YAML: {error}") from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise click.UsageError(f"{source}: has a value that JSON does not have: {error}") from error
+        raise click.UsageError(
+            f"{source}: has a value that is not valid in JSON: {error}"
+        ) from error
     return [document for document in documents if document is not None]
 
 

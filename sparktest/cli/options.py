@@ -1,4 +1,4 @@
-"""Options that describe what to run and how; for runs and definitions."""
+"""Options that describe a run, shared by the commands that start or define runs."""
 
 from pathlib import Path
 from typing import Any
@@ -35,31 +35,33 @@ label_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     callback=parse_pairs,
-    help="To find runs by; repeatable.",
+    help="A label of the run; repeatable.",
 )
 commands_option = click.option(
     "--command",
     "commands",
     multiple=True,
     metavar="TEXT",
-    help="A line for a shell. Repeat it for more: each runs if the one before ended well.",
+    help="A shell command. Repeatable: each runs only if the one before succeeded.",
 )
 timeout_option = click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
 file_type = click.Path(path_type=Path)
 wait_option = click.option(
-    "--wait", is_flag=True, help="Wait until it has ended; the exit code says how."
+    "--wait", is_flag=True, help="Wait for the end; the exit code is the outcome."
 )
-follow_option = click.option("--follow", is_flag=True, help="As --wait, with the log on stdout.")
+follow_option = click.option(
+    "--follow", is_flag=True, help="Like --wait, and print the log on stdout."
+)
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Print what would be sent, and send nothing."
+    "--dry-run", is_flag=True, help="Print the request, and send nothing."
 )
 
 
 class RunCommand(click.Command):
     """A command that takes a program after `--`; `program_args` returns it.
 
-    click itself does not tell the words before `--` from those after it, so it would take a
-    program for the name of a definition.
+    click itself treats words after `--` like those before it, so it would take a program for the
+    name of a definition.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

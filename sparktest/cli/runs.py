@@ -50,20 +50,20 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
     "--status",
     multiple=True,
     type=STATUS,
-    help="Repeat for either.",
+    help="Only runs with this status; repeatable.",
 )
 @click.option(
     "--origin",
     multiple=True,
     type=ORIGIN,
-    help="Who asked for it.",
+    help="crd: started by a TestRun; api: all others. Repeatable.",
 )
 @click.option("-n", "--namespace", multiple=True, metavar="NAME", shell_complete=NAMESPACE)
 @click.option(
     "--definition",
     multiple=True,
     metavar="DEFINITION",
-    help="Runs of it only.",
+    help="Only runs of this definition; repeatable.",
     shell_complete=DEFINITION,
 )
 @click.option(
@@ -72,12 +72,19 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
     multiple=True,
     metavar="KEY[=VALUE]",
     shell_complete=LABEL,
-    help="Repeat for both.",
+    help="Only runs with this label; repeatable, all must match.",
 )
-@click.option("-q", "--query", metavar="WORDS", help="Beginnings of words of name, image, id …")
-@click.option("--since", metavar="TIME", callback=_ago, help="Created since: 15m, 2h, 7d, a time.")
+@click.option(
+    "-q", "--query", metavar="WORDS", help="Search name, image, id … by the beginnings of words."
+)
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=_ago,
+    help="Only runs created since then: 15m, 2h, 7d, or a time.",
+)
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
-@click.option("-w", "--watch", is_flag=True, help="Keep printing changes.")
+@click.option("-w", "--watch", is_flag=True, help="Print the list, then every change.")
 @output_option()
 @uses_api
 def runs(
@@ -92,11 +99,11 @@ def runs(
 ) -> None:
     """List runs, newest first, or show some.
 
-    A RUN is an id, the beginning of one (4 characters or more), or a name that only one run has.
+    A RUN is an id, the first characters of one (at least 4), or a name that only one run has.
     """
     if references:
         if watch or query or definition or any(filters.values()):
-            raise click.UsageError("Give runs, or options that choose among all, not both.")
+            raise click.UsageError("Give runs or filter options, not both.")
         named = [find_run(client, reference) for reference in references]
         show(named, run_columns(), output, one=len(named) == 1)
         return
@@ -104,7 +111,7 @@ def runs(
     filters["definition_id"] = [find_definition(client, name).id for name in definition]
     found, more = list_newest(client, filters, limit)
     if more:
-        warn(f"there are more than these {limit}; see --limit")
+        warn(f"only the newest {limit} are shown; see --limit")
     if watch:
         watch_runs(client, filters, found, output)
     else:
@@ -118,7 +125,7 @@ def runs(
 def show_runs(client: ApiClient, references: tuple[str, ...], output: str) -> None:
     """Show all fields of runs.
 
-    What was run, what became of it, where its log is, and the kubectl commands of its objects.
+    Includes the outcome, and the commands for its log and its Kubernetes objects.
     """
     found = [find_run(client, reference) for reference in references]
     if output == "table":
@@ -131,8 +138,8 @@ def show_runs(client: ApiClient, references: tuple[str, ...], output: str) -> No
 @click.argument("references", metavar="RUN...", nargs=-1, required=True, shell_complete=LIVE_RUN)
 @uses_api
 def cancel(client: ApiClient, references: tuple[str, ...]) -> None:
-    """Ask for runs to be stopped."""
-    # Find all of them first, so that a typing error in the last stops none.
+    """Cancel runs; their logs are kept."""
+    # Find all of them first: a typo in the last cancels none.
     for found in [find_run(client, reference) for reference in references]:
         run = client.cancel_run(found.id)
         warn(f"{run.name} ({run.id}) is being stopped")

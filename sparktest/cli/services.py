@@ -1,7 +1,7 @@
-"""The programs api, controller and tui; and db, which prepares the API's store.
+"""The commands api, controller, tui and db.
 
-Each command imports its program when it runs, so that the terminal UI does not load Flask and
-SQLAlchemy, nor the API Kubernetes and Textual.
+Each imports its program when it runs: the terminal UI does not load Flask and SQLAlchemy, and the
+API does not load Textual.
 """
 
 import logging
@@ -16,10 +16,12 @@ from sparktest.settings import LOG_LEVELS
 
 log_level_option = click.option("--log-level", type=click.Choice(LOG_LEVELS))
 database_option = click.option(
-    "--database-url", metavar="URL", help="SQLite or PostgreSQL; where the API keeps everything."
+    "--database-url", metavar="URL", help="The database of the API: SQLite or PostgreSQL."
 )
 kubeconfig_option = click.option("--kubeconfig", metavar="FILE")
-context_option = click.option("--context", metavar="NAME", help="Which context of the kubeconfig.")
+context_option = click.option(
+    "--context", metavar="NAME", help="The context of the kubeconfig to use."
+)
 
 
 @click.command("api")
@@ -33,13 +35,13 @@ context_option = click.option("--context", metavar="NAME", help="Which context o
 def api(**flags: Any) -> None:
     """Serve the REST API.
 
-    Brings the store up to date first.
+    Migrates the database first.
     """
     settings = load_settings(flags)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    # Alembic logs every step at every start.
+    # At INFO, Alembic logs every step at every start.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from sparktest.api.server import serve
 
@@ -57,7 +59,7 @@ def api(**flags: Any) -> None:
     "namespaces",
     multiple=True,
     metavar="NAME",
-    help="Watch only this one; repeatable.",
+    help="Watch only this namespace; repeatable.",
 )
 @log_level_option
 @parent_watch_option
@@ -87,15 +89,15 @@ def tui(**flags: Any) -> int:
 
 @click.group("db")
 def db() -> None:
-    """Prepare the store of the API."""
+    """Migrate the database of the API."""
 
 
 @db.command("upgrade")
 @database_option
 def upgrade(**flags: Any) -> None:
-    """Bring the store up to date.
+    """Migrate the database to the current schema, and print its revision.
 
-    sparktest api does this itself when it starts.
+    sparktest api does this when it starts.
     """
     settings = load_settings(flags)
     from sparktest.api.store import migrate
@@ -107,7 +109,7 @@ def upgrade(**flags: Any) -> None:
 @db.command("current")
 @database_option
 def current(**flags: Any) -> None:
-    """Print the revision of the store."""
+    """Print the schema revision of the database."""
     settings = load_settings(flags)
     from sparktest.api.store import migrate
 

@@ -21,7 +21,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import Run, Status
 
 Body = dict[str, Any]
-# When one of them is given, it replaces all of them in a manifest.
+# A program given on the command line replaces all of these in a manifest.
 PROGRAM_FIELDS = ("commands", "command", "args")
 
 
@@ -39,9 +39,11 @@ PROGRAM_FIELDS = ("commands", "command", "args")
     type=options.file_type,
     metavar="FILE",
     multiple=True,
-    help="TestRun manifests, run without TestRun objects; - is stdin. Repeatable.",
+    help="TestRun manifests, run without creating TestRun objects; - is stdin. Repeatable.",
 )
-@click.option("--image", metavar="IMAGE", help="Without a definition, or instead of its image.")
+@click.option(
+    "--image", metavar="IMAGE", help="The image to run; with a definition, instead of its image."
+)
 @options.commands_option
 @options.env_option
 @options.label_option
@@ -65,8 +67,8 @@ def run(
 ) -> Exit:
     """Start a run and print its id.
 
-    What to run is a definition (id, beginning of its id, or name), manifests (-f) or an image
-    (--image). What follows -- is run without a shell.
+    Runs a definition (its name, id, or the first characters of its id), manifests (-f), or an
+    image (--image). The words after -- are a program that runs without a shell.
     """
     if bool(filenames) == bool(reference or image):
         raise click.UsageError("Give one of: a definition, -f FILE, --image IMAGE.")
@@ -90,7 +92,7 @@ def run(
 @output_option("name")
 @uses_api
 def rerun(client: ApiClient, reference: str, wait: bool, follow: bool, output: str) -> Exit:
-    """Start a new run of what a run ran, and print its id."""
+    """Repeat a run, and print the id of the new one."""
     started = client.rerun_run(find_run(client, reference).id)
     _show_started([started], output, follow=follow)
     return follow_to_end(client, started, follow=follow) if wait or follow else Exit.PASSED
@@ -118,7 +120,7 @@ def _start(
     wait: bool,
     follow: bool,
 ) -> Exit:
-    """Start all of them, then wait for one after the other."""
+    """Start all runs, then wait for one after the other."""
     started: list[Run] = []
     for body in bodies:
         if definition_id:
@@ -126,7 +128,7 @@ def _start(
         else:
             started.append(client.create_run(body))
         if output == "name":
-            # At once: what comes next may fail, and this one is running already.
+            # At once: the next one may fail, and this one is already running.
             _show_started(started[-1:], output, follow=follow)
     if output != "name":
         _show_started(started, output, follow=follow)
@@ -136,7 +138,7 @@ def _start(
 
 
 def _show_started(started: Sequence[Run], output: str, *, follow: bool) -> None:
-    """Print the runs that were started; on stderr when their logs go to stdout."""
+    """Print the started runs; only ids, on stderr, when the logs go to stdout."""
     if not follow:
         show(started, run_columns(), output, one=len(started) == 1)
         return

@@ -1,4 +1,4 @@
-"""The command wait, and what waiting needs: retries, progress on stderr, the exit code of a run."""
+"""The command wait; waiting with progress on stderr, retries, and the exit code of a run."""
 
 import random
 import time
@@ -19,7 +19,7 @@ from sparktest.errors import SparkTestError
 from sparktest.run_fields import run_duration
 
 POLL_SECONDS = 0.5
-# An API that restarts is back within this time; a wait of hours should not fail because of it.
+# Long enough for an API to restart.
 RETRY_SECONDS = 30.0
 BACKOFF = Backoff(first=0.5, cap=4.0)
 
@@ -34,9 +34,9 @@ T = TypeVar("T")
 def wait(client: ApiClient, references: tuple[str, ...]) -> Exit:
     """Wait until runs have ended.
 
-    The exit code says how: 0 passed, 1 the test failed, 3 infrastructure or configuration failed,
-    4 timed out, 5 cancelled, 6 the API is not reachable. Of several, the first that did not pass
-    decides.
+    The exit code is the outcome: 0 passed, 1 the test failed, 3 infrastructure or configuration
+    failed, 4 timed out, 5 cancelled, 6 the API is not reachable. With several runs, it is that of
+    the first that did not pass.
     """
     found = [find_run(client, reference) for reference in references]
     return first_failure([report_outcome(wait_for_run(client, run)) for run in found])
@@ -97,8 +97,8 @@ def wait_until(
     """Refresh a value until it meets the condition, and return it.
 
     Args:
-        value: as known now.
-        refresh: returns the value as it is now; retried while the server is unavailable.
+        value: the last known value.
+        refresh: returns the current value; retried while the server is unavailable.
         condition: when to stop.
         progress: a line for the user, printed when it changes; "" prints nothing.
     """
@@ -116,7 +116,7 @@ def wait_until(
 
 
 def retry(call: Callable[[], T]) -> T:
-    """Call until it succeeds, and return the result.
+    """Call the function until it succeeds, and return its result.
 
     Raises:
         SparkTestError: the last error, after `RETRY_SECONDS` or when a retry cannot help.

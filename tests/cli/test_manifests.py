@@ -59,12 +59,12 @@ def test_yaml_is_read_as_kubectl_does(path: Path, text: str, found: Any) -> None
         (b"a: [", "is not YAML"),
         (b"a: \x00", "is not YAML"),
         (b"\xff\xfe\xfa", "is not UTF-8"),
-        (b"a: .nan", "JSON does not have"),
-        (b"a: !!binary aGk=", "JSON does not have"),
-        (b"a: &b [*b]", "JSON does not have"),
-        (b"? [a]\n: b", "is not YAML|JSON does not have"),
+        (b"a: .nan", "not valid in JSON"),
+        (b"a: !!binary aGk=", "not valid in JSON"),
+        (b"a: &b [*b]", "not valid in JSON"),
+        (b"? [a]\n: b", "is not YAML|not valid in JSON"),
         (b"a: !!python/object/apply:os.system [x]", "is not YAML"),
-        (b"[" * 5000, "is not YAML|JSON does not have"),
+        (b"[" * 5000, "is not YAML|not valid in JSON"),
     ],
 )
 def test_a_file_that_json_cannot_represent_is_named(path: Path, text: bytes, problem: str) -> None:

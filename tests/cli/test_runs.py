@@ -84,7 +84,7 @@ def test_more_than_a_page_is_read_until_the_limit(
     assert everything.out.split() == ids
     assert everything.err == ""
     assert some.out.split() == ids[:3]
-    assert some.err == "sparktest: there are more than these 3; see --limit\n"
+    assert some.err == "sparktest: only the newest 3 are shown; see --limit\n"
 
 
 def test_named_runs_are_shown_in_the_order_given(cli: Cli, api: ApiClient) -> None:

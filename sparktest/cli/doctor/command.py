@@ -1,4 +1,4 @@
-"""The command doctor: run all checks, and say how to fix what fails."""
+"""The command doctor: run all checks, and say how to fix problems."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,8 +30,8 @@ API_TIMEOUT_SECONDS = 5.0
 def doctor(output: str, **flags: Any) -> Exit:
     """Check settings, API, token, database, controller, cluster, CRD and rights.
 
-    Each line says ok, or what to do. Ends 0 when there is no problem, 6 when the API or the cluster
-    is not reachable, and 3 otherwise.
+    Each line says ok, or how to fix the problem. Exits with 0 when there is no problem, 6 when the
+    API or the cluster is not reachable, and 3 otherwise.
     """
     with infra_errors():
         found, sources = settings.load_with_sources(overrides=flags)

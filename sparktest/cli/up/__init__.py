@@ -1,1 +1,1 @@
-"""`sparktest up` and `sparktest demo`: all programs of SparkTest, started and stopped together."""
+"""`sparktest up` and `sparktest demo`: all programs of SparkTest, run together."""

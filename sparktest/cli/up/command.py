@@ -27,17 +27,21 @@ SPARKTEST = (sys.executable, "-P", "-m", "sparktest")
 @click.option("--context", metavar="NAME", help="Use the cluster of this context.")
 @click.option("--kubeconfig", metavar="FILE", help="Use the cluster of this file's context.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port of the API; a free one if it is taken."
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port of the API; replaced by a free one if taken.",
 )
-@click.option("--install-crd", is_flag=True, help="Install the CRD where the cluster has none.")
-@click.option("--no-tui", is_flag=True, help="Print changes of runs instead.")
+@click.option("--install-crd", is_flag=True, help="Install the CRD if the cluster has none.")
+@click.option(
+    "--no-tui", is_flag=True, help="Print changes of runs instead of opening the terminal UI."
+)
 def up(
     context: str | None, kubeconfig: str | None, port: int | None, install_crd: bool, no_tui: bool
 ) -> Exit:
     """Start API, controller and terminal UI together.
 
-    Uses a dev cluster on this machine, unless you name another cluster: the current context of
-    your kubeconfig is never used by accident. They stop together and leave nothing running.
+    Uses a dev cluster on this machine unless --context or --kubeconfig names another one; the
+    current context is never used by accident. All programs stop together.
     """
     settings = load_settings({"context": context, "kubeconfig": kubeconfig, "port": port})
     terminal = not no_tui and sys.stdin.isatty() and sys.stdout.isatty()
@@ -58,7 +62,7 @@ def up(
 
 
 def pin(settings: Settings) -> Settings:
-    """Return the settings with the kubeconfig and context that they mean now, by full name.
+    """Return the settings with the absolute kubeconfig and the context that they select now.
 
     Another terminal may have another KUBECONFIG or folder, and the current context may change.
     """
@@ -78,7 +82,7 @@ def use_devcluster(
 ) -> tuple[Settings, Programs]:
     """Return settings that use the dev cluster of the folder, and programs that start it.
 
-    A dev cluster that is running already is not started again.
+    A dev cluster that is already running is used as it is.
     """
     kubeconfig, running = devcluster.find(folder)
     settings = msgspec.structs.replace(settings, kubeconfig=str(kubeconfig))

@@ -40,13 +40,12 @@ LOG_LINES = 3
 
 
 @click.command("demo")
-@click.option("--no-tui", is_flag=True, help="End when the runs have ended, even on a terminal.")
+@click.option("--no-tui", is_flag=True, help="Exit when the runs have ended, also on a terminal.")
 def demo(no_tui: bool) -> Exit:
-    """See SparkTest at work, with nothing set up.
+    """Run example tests on a temporary dev cluster.
 
-    On a dev cluster of its own: applies three TestRuns of which one passes, one fails and one
-    times out, shows their outcomes, and opens the terminal UI on a terminal. Leaves nothing
-    behind.
+    Applies three TestRuns (one passes, one fails, one times out), prints their outcomes, and opens
+    the terminal UI when run on a terminal. Needs no setup and leaves nothing behind.
     """
     terminal = not no_tui and sys.stdin.isatty() and sys.stdout.isatty()
     with (
