@@ -25,7 +25,7 @@ from sparktest.settings import Settings
 SMALL, LARGE = 100, 10_000
 ROUNDS = 150
 MAX_RATIO = 1.5
-# Every filter fills the page in both stores, so that both do the same work.
+# Every filter matches a full page in both stores, so both do the same work.
 PAGES = (
     "limit=99",
     "limit=20&status=succeeded",
@@ -78,13 +78,13 @@ class Api:
         """Return the number of statements of a page."""
         sent: list[str] = []
 
-        def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        def record(connection: object, cursor: object, statement: str, *rest: object) -> None:
             sent.append(statement)
 
         engine = self.store.engine
-        event.listen(engine, "before_cursor_execute", note)
+        event.listen(engine, "before_cursor_execute", record)
         self.seconds(query)
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", record)
         return len(sent)
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ def compare(small: Api, large: Api, query: str) -> bool:
 
 
 def run(number: int) -> dict[str, object]:
-    """Return the row of a final run; every second is of a TestRun, every tenth failed."""
+    """Return the row of a final run; half are runs of TestRuns, one in ten has failed."""
     crd = number % 2 == 1
     begun = BEGINNING + timedelta(minutes=number)
     run_id = str(uuid.UUID(int=number, version=4))

@@ -206,7 +206,7 @@ class ApiClient:
     def replace_definition(
         self, definition_id: str, body: dict[str, Any], *, version: int | None = None
     ) -> Definition:
-        """Replace the definition; fields that the body does not have become empty.
+        """Replace the definition; fields that are missing from the body become empty.
 
         Raises:
             PreconditionError: it has another version.
@@ -245,7 +245,7 @@ class ApiClient:
         return self._http.fetch(dict[str, Any], "GET", "/readyz", outside=True)
 
     def list_controllers(self) -> tuple[ControllerSeen, ...]:
-        """Return the controllers that ever sent a request, the latest first."""
+        """Return all controllers that have sent a request, latest first."""
         return self._http.fetch(tuple[ControllerSeen, ...], "GET", "/controllers")
 
 

@@ -77,7 +77,7 @@ class HttpTransport:
             )
 
     def stream(self, path: str, params: dict[str, Any]) -> Iterator[bytes]:
-        """Yield the body of a GET in chunks; raise StreamTimeoutError when it may be dead."""
+        """Yield the body of a GET in chunks; raise StreamTimeoutError when no data arrives."""
         url, request = f"{self.url}{path}", {"params": params, "stream": True}
         with (
             self._mapped_errors(),

@@ -4,9 +4,9 @@ from typing import Any
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """Return the target after the patch: null removes a key, objects merge, all else replaces.
+    """Return the target after the patch: null removes a key, objects merge, other values replace.
 
-    The target is not changed; what the patch does not touch is shared with it.
+    The target is not changed; the result shares the parts that the patch does not touch.
     """
     if not isinstance(patch, dict):
         return patch

@@ -7,7 +7,7 @@ from typing import Any
 def parse_time(text: Any) -> datetime | None:
     """Return an RFC 3339 time in UTC, with all of its digits.
 
-    None for anything else: no text, no zone, no valid time, and the zero time
+    Return None for anything else, also for a time without a zone and for the zero time
     (`0001-01-01T00:00:00Z`) that Go programs write where they have no time.
     """
     if not isinstance(text, str):
@@ -29,7 +29,7 @@ def format_time(at: datetime) -> str:
 def format_duration(seconds: float) -> str:
     """Return how long something took: `<1s`, `0.4s`, `12s`, `1m12s`, `2h05m`, `3d04h`.
 
-    Kubernetes tells whole seconds, so exactly 0 is a duration below one second: `<1s`.
+    Kubernetes reports whole seconds, so exactly 0 is a duration below one second: `<1s`.
     A negative duration counts as 0.
     """
     if seconds <= 0:

@@ -187,12 +187,12 @@ def test_an_interrupted_follower_keeps_what_it_received_and_raises(
     api: ScriptedApi, client: ApiClient, broken: Any
 ) -> None:
     api.scripts = [stream(b"one\n", then=broken)]
-    came: list[bytes] = []
+    received: list[bytes] = []
 
     with pytest.raises(UnavailableError, match="lost"):
-        came.extend(client.follow_log("1"))
+        received.extend(client.follow_log("1"))
 
-    assert b"".join(came) in (b"one\n", b"")
+    assert b"".join(received) in (b"one\n", b"")
 
 
 def test_a_silent_log_stream_is_requested_again_at_its_offset(

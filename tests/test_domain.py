@@ -18,7 +18,7 @@ from sparktest.domain import (
     Status,
 )
 
-ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CREATED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # Whole milliseconds in UTC: what JSON keeps of a time.
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds it
 FAILURES = st.builds(
@@ -61,7 +61,7 @@ def test_keys_are_in_camel_case_and_defaults_are_left_out() -> None:
         name="n",
         status=Status.TIMED_OUT,
         origin=Origin.CRD,
-        created_at=ASK,
+        created_at=CREATED_AT,
         k8s_ref=K8sRef(namespace="a", name="b"),
         test_definition_id="d",
         failure=Failure(class_=FailureClass.TIMEOUT, reason="DeadlineExceeded"),
@@ -89,7 +89,7 @@ def test_unknown_fields_are_ignored() -> None:
         "flavour": {"new": True},
     }
 
-    assert msgspec.convert(body, Run).created_at == ASK
+    assert msgspec.convert(body, Run).created_at == CREATED_AT
 
 
 @pytest.mark.parametrize("value", [Run, RunReport, Definition, Failure, Log, K8sRef])

@@ -1,4 +1,4 @@
-"""The client of this tree against the API of this tree, over HTTP."""
+"""The client against a running API."""
 
 import threading
 import uuid
@@ -18,8 +18,8 @@ from tests.kube.apiserver import apiserver
 from tests.kube.faults import Exchange, reply
 from tests.live_api import TOKEN, live_api
 
-# A run that an API of today cannot have: no route makes an executor or a suite yet.
-NOT_YET = {"executor_id", "suite_run_id"}
+# No route creates executors or suites yet.
+UNSETTABLE = {"executor_id", "suite_run_id"}
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def real(tmp_path: Path) -> Iterator[ApiClient]:
 
 
 def test_every_field_of_a_run_is_transferred(real: ApiClient) -> None:
-    given: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "name": "whole",
         "image": "busybox:1.35",
         "env": {"A": "b"},
@@ -46,7 +46,7 @@ def test_every_field_of_a_run_is_transferred(real: ApiClient) -> None:
         "cluster": "uid-1",
         "k8sRef": {"namespace": "team", "name": "whole", "uid": str(uuid.uuid4())},
     }
-    registered = real.create_run(given)
+    registered = real.create_run(payload)
     real.append_log(registered.id, "test", 0, b"hello\n")
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     real.cancel_run(registered.id)
@@ -65,25 +65,25 @@ def test_every_field_of_a_run_is_transferred(real: ApiClient) -> None:
     )
     definition = real.create_definition({"name": "d", "image": "i", "commands": ["true"]})
     by_definition = real.run_definition(definition.id)
-    again = real.rerun_run(by_definition.id)
-    seen = (ended, by_definition, again)
+    rerun = real.rerun_run(by_definition.id)
+    seen = (ended, by_definition, rerun)
 
     assert ended.failure == failure
     assert ended.log == Log(state=LogState.PARTIAL, reason="NodeLost", bytes=6)
     assert ended == real.get_run(ended.id)
     sent = real._http.call("GET", f"/test-runs/{ended.id}").json()
     assert set(sent) <= set(Run.__struct_encode_fields__)
-    nothing = Run(id="", name="", status=Status.PENDING, origin=Origin.API, created_at=at)
-    for field in set(Run.__struct_fields__) - NOT_YET:
-        unset = getattr(nothing, field)
+    empty = Run(id="", name="", status=Status.PENDING, origin=Origin.API, created_at=at)
+    for field in set(Run.__struct_fields__) - UNSETTABLE:
+        unset = getattr(empty, field)
         assert any(getattr(run, field) != unset for run in seen), field
 
 
 def test_a_log_of_the_real_api_is_read_tailed_and_followed(real: ApiClient) -> None:
     run = real.create_run({"name": "n", "image": "i"})
     real.append_log(run.id, "test", 0, b"one\ntwo\n")
-    came: list[bytes] = []
-    follower = threading.Thread(target=lambda: came.extend(real.follow_log(run.id, offset=4)))
+    received: list[bytes] = []
+    follower = threading.Thread(target=lambda: received.extend(real.follow_log(run.id, offset=4)))
     follower.start()
     real.append_log(run.id, "test", 8, b"three\n")
     with pytest.raises(OffsetError) as raised:
@@ -92,7 +92,7 @@ def test_a_log_of_the_real_api_is_read_tailed_and_followed(real: ApiClient) -> N
     follower.join(10)
 
     assert raised.value.stored == 14
-    assert b"".join(came) == b"two\nthree\n"
+    assert b"".join(received) == b"two\nthree\n"
     assert real.get_log(run.id, tail=1) == b"three\n"
     assert real.get_log(run.id) == b"one\ntwo\nthree\n"
 

@@ -61,7 +61,7 @@ def test_the_client_raises_the_class_that_the_server_raised(
         (504, UnavailableError),
     ],
 )
-def test_a_status_without_an_own_error_class_is_named_in_the_message(
+def test_a_status_without_its_own_error_class_is_named_in_the_message(
     api: ScriptedApi, client: ApiClient, status: int, kind: type[SparkTestError]
 ) -> None:
     api.scripts = [answer(body=b"<html>", status=status, headers={"Content-Type": "text/html"})]
@@ -108,7 +108,7 @@ def test_a_retry_after_that_is_not_a_number_is_ignored(
     assert raised.value.retry_after is None
 
 
-# --- beside the document --------------------------------------------------------------------------
+# --- headers, links and cleaning ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

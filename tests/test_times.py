@@ -21,7 +21,7 @@ from sparktest.times import format_age, format_duration, format_time, parse_time
         (273_600, "3d04h"),
     ],
 )
-def test_durations_read_like_kubectl_and_pretend_to_no_tenths(seconds: float, text: str) -> None:
+def test_durations_are_formatted_like_those_of_kubectl(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
@@ -40,7 +40,7 @@ def test_ages_have_one_unit(seconds: float, text: str) -> None:
         ("2026-01-02T05:04:05+02:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
     ],
 )
-def test_a_time_keeps_its_digits_and_comes_in_utc(text: str, time: datetime) -> None:
+def test_a_time_is_converted_to_utc_and_keeps_its_digits(text: str, time: datetime) -> None:
     assert parse_time(text) == time
     parsed = parse_time(text)
     assert parsed is not None
@@ -50,11 +50,11 @@ def test_a_time_keeps_its_digits_and_comes_in_utc(text: str, time: datetime) -> 
 @pytest.mark.parametrize(
     "value", [None, 5, "", "yesterday", "2026-01-02T03:04:05", "0001-01-01T00:00:00Z", {}]
 )
-def test_what_names_no_time_is_none(value: Any) -> None:
+def test_anything_else_is_none(value: Any) -> None:
     assert parse_time(value) is None
 
 
-def test_a_time_past_the_last_year_in_utc_is_no_time() -> None:
+def test_a_time_after_the_last_year_in_utc_is_none() -> None:
     assert parse_time("9999-12-31T23:59:59-01:00") is None
 
 

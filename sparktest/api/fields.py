@@ -22,7 +22,7 @@ class Pattern(Regexp):
     """Regular expression for the whole text: in Python, `$` also matches before a final newline."""
 
     def __call__(self, value: Any) -> Any:
-        """Return the text if the whole of it matches."""
+        """Return the text if all of it matches."""
         if value.endswith("\n"):
             raise ma.ValidationError(self._format_error(value))
         return super().__call__(value)
@@ -37,8 +37,9 @@ def camel(name: str) -> str:
 class Schema(ma.Schema):
     """Schema with camelCase keys, in which null is the same as not given.
 
-    `replace_nul`: the texts come from the cluster and the sender cannot change them, so the
-    character NUL, which no database can store, is replaced instead of refused.
+    Attributes:
+        replace_nul: replace the character NUL, which no database can store, instead of refusing
+            it: the texts come from the cluster, and the sender cannot change them.
     """
 
     replace_nul: ClassVar[bool] = False
@@ -60,11 +61,11 @@ class Schema(ma.Schema):
         return {key: value for key, value in data.items() if value is not None}
 
 
-class KubernetesSchema(Schema):
-    """A part of a pod, loaded with the keys of Kubernetes."""
+class JsonKeySchema(Schema):
+    """Schema whose loaded fields keep their JSON keys, to be stored or sent as they are."""
 
     @ma.post_load
-    def as_in_kubernetes(self, data: dict[str, Any], **kw: Any) -> dict[str, Any]:
+    def keep_json_keys(self, data: dict[str, Any], **kw: Any) -> dict[str, Any]:
         """Return the fields under their JSON keys."""
         return {self.fields[key].data_key or key: value for key, value in data.items()}
 
@@ -82,7 +83,7 @@ class Id(fields.String):
 
 
 class Quantity(fields.String):
-    """A Kubernetes quantity; a plain number is one too."""
+    """A Kubernetes quantity: a text such as 64Mi, or a plain number."""
 
     def __init__(self, **kw: Any) -> None:
         rule = Pattern(QUANTITY, error="must be a quantity such as 500m or 64Mi")
@@ -182,14 +183,14 @@ def _object_name() -> fields.String:
     return text(253, 1, required=True)
 
 
-class SourceRef(KubernetesSchema):
+class SourceRef(JsonKeySchema):
     """Reference to the Secret or ConfigMap of an `envFrom` entry."""
 
     name = _object_name()
     optional = fields.Boolean(truthy={True}, falsy={False})
 
 
-class EnvFrom(KubernetesSchema):
+class EnvFrom(JsonKeySchema):
     """An entry of `envFrom`, as in Kubernetes."""
 
     prefix = text(253)
@@ -203,13 +204,13 @@ class EnvFrom(KubernetesSchema):
             raise ma.ValidationError("must have one of secretRef and configMapRef")
 
 
-class PullSecret(KubernetesSchema):
+class PullSecret(JsonKeySchema):
     """Reference to a Secret for pulling the image."""
 
     name = _object_name()
 
 
-class Resources(KubernetesSchema):
+class Resources(JsonKeySchema):
     """Resource requests and limits, as in Kubernetes."""
 
     requests = fields.Dict(keys=text(253, 1), values=Quantity())

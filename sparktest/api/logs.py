@@ -72,7 +72,7 @@ def append_log(query: dict[str, Any], run_id: Any, container: str) -> Response:
 
 
 def _check_container(connection: Connection, run: Row, container: str) -> None:
-    """Refuse a container without a log once the run is final and none can follow."""
+    """Refuse a container without a log when the run is final, because none can follow."""
     if Status(run["status"]).final:
         names = ", ".join(store.containers(connection, run["seq"])) or "none"
         raise NotFoundError(f"the run has no log of container {container!r}; stored are: {names}")

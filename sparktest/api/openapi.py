@@ -1,4 +1,4 @@
-"""The OpenAPI document: response schemas come from the msgspec structs that are answered."""
+"""The OpenAPI document: response schemas come from the msgspec structs of the routes."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -70,7 +70,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     @staticmethod
     def doc(**options: Any) -> Callable[[View], View]:
-        """Document what cannot be inferred."""
+        """Document what the decorators above cannot infer."""
         return cast("Callable[[View], View]", flask_smorest.Blueprint.doc(**options))
 
     def _schema(self, body: Any) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ class Parser(FlaskParser):
 
 
 def read_json(req: Request, *, replace: bool = False) -> dict[str, Any]:
-    """Return the body of the request, a JSON object; `{}` where it is empty.
+    """Return the JSON object in the body of the request, `{}` for an empty body.
 
     Args:
         req: the request.
@@ -152,7 +152,7 @@ def unknown_fields(schema: ma.Schema, data: Any, path: tuple[str, ...] = ()) -> 
 
 
 def field_errors(messages: Any, path: tuple[str, ...] = ()) -> Iterator[FieldError]:
-    """Yield the errors of a tree of messages of marshmallow."""
+    """Yield the field errors in a tree of marshmallow's messages."""
     if isinstance(messages, Mapping):
         for key, below in messages.items():
             # marshmallow's names for the object itself and for the parts of a mapping.

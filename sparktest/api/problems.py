@@ -73,9 +73,9 @@ def from_http(error: HTTPException) -> Response:
     status = error.code or 500
     detail = error.description or error.name
     if status == 404:
-        detail = f"there is nothing at {request.path}"
+        detail = f"the path {request.path} does not exist"
     if status == 405:
-        detail = f"{request.method} is not possible at {request.path}"
+        detail = f"{request.method} is not allowed at {request.path}"
     return problem(status, error.name.capitalize(), detail, kept)
 
 

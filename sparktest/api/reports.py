@@ -55,18 +55,13 @@ def _end(
         "status_message": None,
         # The clocks of nodes, cluster and API differ; a run must not end before it starts.
         "finished_at": max(finished, started) if started else finished,
-        "failure": _failure(failure) if failure else None,
+        "failure": failure
+        and {
+            **failure,
+            "reason": _truncate(failure["reason"], MAX_REASON),
+            "message": _truncate(failure["message"], MAX_MESSAGE),
+        },
     }
-
-
-def _failure(failure: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {
-        "class": failure["class_"],
-        "reason": _truncate(failure["reason"], MAX_REASON),
-        "message": _truncate(failure["message"], MAX_MESSAGE),
-        "exitCode": failure.get("exit_code"),
-    }
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _log(run: Mapping[str, Any], log: Mapping[str, Any] | None) -> dict[str, Any]:

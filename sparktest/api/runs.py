@@ -32,7 +32,7 @@ def list_runs(query: dict[str, Any]) -> Response:
     ctx = app_context()
     limit = query["limit"]
     with ctx.store.reading() as connection:
-        # One more than asked for shows that there is a next page.
+        # One row more than the limit shows that there is a next page.
         rows = run_pages.page(connection, query, decode_cursor(query.get("cursor")), limit + 1)
         heartbeats = store.heartbeats(connection)
     now = ctx.clock()
@@ -87,7 +87,7 @@ def delete_run(run_id: Any) -> Response:
 @blueprint.route("/<uuid:run_id>/cancel", methods=["POST"])
 @blueprint.response(202, Run)
 def cancel_run(run_id: Any) -> Response:
-    """Request that a run is stopped; its status changes once the controller has stopped it."""
+    """Request a cancel; the status changes once the controller has stopped the run."""
     ctx = app_context()
     with ctx.store.writing() as connection:
         cancel(connection, ctx, existing(connection, str(run_id)))
@@ -158,7 +158,7 @@ def existing(connection: Connection, run_id: str) -> Row:
 
 
 def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
-    """Record that the run is to be stopped; the controller stops it and reports.
+    """Record a request to stop the run; the controller stops it and reports.
 
     Raises:
         ConflictError: it has ended.

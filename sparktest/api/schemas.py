@@ -153,7 +153,7 @@ class RunQuerySchema(PageSchema):
     updated_since = our.Time()
 
 
-class ReportedFailureSchema(our.Schema):
+class ReportedFailureSchema(our.JsonKeySchema):
     """The failure in a report."""
 
     class_ = fields.String(data_key="class", required=True, validate=OneOf(list(FailureClass)))
@@ -198,7 +198,7 @@ class AppendSchema(our.Schema):
 
 
 class LogQuerySchema(our.Schema):
-    """A part of a log: of a container, its last lines, or from a byte on."""
+    """The part of a log to return."""
 
     container = our.dns_label()
     follow = fields.Boolean(load_default=False)

@@ -1,6 +1,6 @@
 """Serialize rows as the JSON documents of `domain.Run` and `domain.Definition`. Pure.
 
-A field that has a column of its own name needs no code here.
+A field with a column of the same name needs no code here.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ import msgspec
 from sparktest.api.store.runs import JSON_COLUMNS
 from sparktest.domain import Definition, Run, RunSpec, Status
 
-# How long a controller may be silent before pending runs say that they wait for it.
+# A pending run whose controller has been silent for longer has the reason WAITING_REASON.
 CONTROLLER_TIMEOUT = timedelta(seconds=15)
 WAITING_REASON = "WaitingForController"
-# Fields of a run that are not a column of their own name; see `serialize_run`.
+# Fields of a run without a column of the same name; see `serialize_run`.
 DERIVED = frozenset({"command", "job_created", "duration", "k8s_ref", "failure", "log"})
 # Sent as null where there is no value: earlier clients expect these keys.
 NULLABLE = frozenset({"test_definition_id", "executor_id", "started_at", "finished_at", "duration"})

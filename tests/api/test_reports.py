@@ -46,7 +46,7 @@ def test_a_run_does_not_end_before_it_starts():
 
 
 def test_a_success_has_no_failure():
-    failure = {"class_": "test", "reason": "Error", "message": ""}
+    failure = {"class": "test", "reason": "Error", "message": ""}
     assert "failure" not in changes(run(), {"status": "succeeded", "failure": failure}, NOW)
 
 

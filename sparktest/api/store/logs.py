@@ -77,7 +77,7 @@ def read(connection: Connection, run_seq: int, container: str, start: int, end: 
 
 
 def read_all(connection: Connection, run_seq: int, container: str, start: int, end: int) -> bytes:
-    """All stored bytes from `start` to `end`; for a range that fits into memory."""
+    """Return all stored bytes from `start` to `end`; for a range that fits into memory."""
     parts = []
     while part := read(connection, run_seq, container, start, end):
         parts.append(part)
