@@ -1,13 +1,13 @@
-"""The exceptions of SparkTest: one class for each kind of error, each with its HTTP status.
+"""The exceptions of SparkTest: a class for each kind of error, with its HTTP status.
 
 SparkTestError                500
 ├── InvalidError              422   the input breaks a rule
-│   └── MalformedError        400   the input cannot be read at all
+│   └── MalformedError        400   the input cannot be parsed
 ├── UnauthorizedError         401
 ├── ForbiddenError            403
 ├── NotFoundError             404
 ├── ConflictError             409
-│   └── OffsetError           409   a log chunk that does not join what is stored
+│   └── OffsetError           409   a log chunk that does not continue the stored log
 ├── GoneError                 410   it existed and was deleted
 ├── PreconditionError         412   it changed since it was read
 ├── TooLargeError             413
@@ -27,10 +27,15 @@ class FieldError(TypedDict):
 
 
 class SparkTestError(Exception):
-    """Base class: `detail` is the message for people, `status` the HTTP status.
+    """Base class of all errors.
 
-    `retryable`: the same call may succeed later, unchanged. `retry_after`: the seconds that the
-    server asked to wait, None if it did not.
+    Attributes:
+        status: the HTTP status.
+        title: the kind of error, for people.
+        retryable: the same request may succeed later.
+        detail: the message for people.
+        errors: the invalid fields.
+        retry_after: the seconds to wait before a retry, if the server gave a number.
     """
 
     status: ClassVar[int] = 500
@@ -63,14 +68,14 @@ class InvalidError(SparkTestError):
 
 
 class MalformedError(InvalidError):
-    """The input cannot be parsed: no JSON, an unreadable cursor."""
+    """The input cannot be parsed, such as invalid JSON."""
 
     status = 400
     title = "Malformed request"
 
 
 class UnauthorizedError(SparkTestError):
-    """No valid token came with the request."""
+    """The request has no valid token."""
 
     status = 401
     title = "Unauthorized"
@@ -98,7 +103,7 @@ class ConflictError(SparkTestError):
 
 
 class OffsetError(ConflictError):
-    """A log chunk does not join what is stored; `stored` bytes are there."""
+    """A log chunk does not continue the stored log, which has `stored` bytes."""
 
     title = "Log offset conflict"
 
@@ -108,14 +113,14 @@ class OffsetError(ConflictError):
 
 
 class GoneError(SparkTestError):
-    """The object existed and was deleted; it will not come back."""
+    """The object existed and was deleted."""
 
     status = 410
     title = "Gone"
 
 
 class PreconditionError(SparkTestError):
-    """The object changed since the caller read it."""
+    """The object has changed since the caller read it."""
 
     status = 412
     title = "Precondition failed"
@@ -129,7 +134,7 @@ class TooLargeError(SparkTestError):
 
 
 class RateLimitedError(SparkTestError):
-    """Too many requests; `retry_after` says when to try again."""
+    """The client sends too many requests."""
 
     status = 429
     title = "Too many requests"
@@ -163,7 +168,7 @@ BY_STATUS: dict[int, type[SparkTestError]] = {
 
 
 def for_status(status: int) -> type[SparkTestError]:
-    """Return the class of error that an HTTP status stands for.
+    """Return the class of error for an HTTP status.
 
     An unknown 4xx is InvalidError; 502, 504 and other 5xx are UnavailableError, since the same
     request may succeed later.

@@ -1,7 +1,7 @@
-"""kubectl commands as text that a person can paste; pure but for `known_clusters`.
+"""kubectl commands as text for people to paste; pure except for `known_clusters`.
 
-The object of a run is its TestRun, or its Job for an API run. Names are quoted for the shell:
-whatever a name holds, the command stays one command with the same options.
+A run's object is its TestRun, or its Job for an API run. Names are quoted for the shell: no name
+can add a command or an option.
 """
 
 import shlex
@@ -13,23 +13,23 @@ from sparktest.errors import InvalidError
 from sparktest.settings import Settings
 from sparktest.user_files import load_session
 
-# The whole name: other products have a kind TestRun too.
+# The full name, as other products have a kind TestRun too.
 TESTRUNS = "testruns.sparktest.dev"
-# Added to a run's own timeout: the start of its pod and the end of its container.
+# Added to the run's timeout, for the start of its pod and the end of its container.
 WAIT_SECONDS = 60
-# No condition of a Job is true on every end; it has its first one when it ends.
+# A Job has no condition that every end sets, but also none before it ends.
 JOB_ENDED = "{.status.conditions[0].type}"
 
 
 class Target(NamedTuple):
-    """The cluster that a command names; without values, the one of kubectl's current context."""
+    """The cluster that a command names; without values, kubectl's current context."""
 
     kubeconfig: str | None = None
     context: str | None = None
 
     @property
     def options(self) -> list[str]:
-        """Kubectl's options that select it."""
+        """The options with which kubectl selects it."""
         given = {"--kubeconfig": self.kubeconfig, "--context": self.context}
         return [word for option, value in given.items() if value for word in (option, value)]
 
@@ -39,7 +39,7 @@ class Target(NamedTuple):
 
     @property
     def description(self) -> str:
-        """The target in words, for use inside a sentence."""
+        """The target as part of a sentence."""
         context = f"context {self.context}" if self.context else "the current context"
         return f"{context} of {self.kubeconfig or 'kubectl'}"
 
@@ -48,19 +48,19 @@ CURRENT = Target()
 
 
 class Clusters(NamedTuple):
-    """The clusters that this machine can reach, by uid, and the target of runs on any other."""
+    """The targets of the clusters known here, by uid, and the target for all other runs."""
 
     targets: Mapping[str, Target] = {}
     default: Target = CURRENT
 
     def target(self, run: Run) -> Target:
-        """Return the target of the run's cluster, the default when it is not known."""
+        """Return the target of the run's cluster, or the default when it is not known."""
         return self.targets.get(run.cluster or "", self.default)
 
     def warning(self, run: Run) -> str:
-        """Return why commands for the run may reach another cluster; empty when they cannot.
+        """Return a warning when commands for the run may reach another cluster, else "".
 
-        A run that no controller has claimed has no object in any cluster.
+        A run that no controller has claimed has no object in any cluster, so there is none.
         """
         if run.cluster in self.targets or not (run.cluster or run.k8s_ref or run.job_created):
             return ""
@@ -74,8 +74,7 @@ UNKNOWN = Clusters()
 def known_clusters(settings: Settings, environ: Mapping[str, str] | None = None) -> Clusters:
     """Return the cluster of a running `sparktest up`, and the target that the settings name.
 
-    Reads the session file and asks nothing over the network: the uid of a cluster that only the
-    settings or the current context name is not known.
+    It reads the session file and sends no requests, so it knows the uid of no other cluster.
     """
     named = Target(settings.kubeconfig, settings.context)
     try:
@@ -118,18 +117,18 @@ def wait(run: Run, *, target: Target = CURRENT) -> str:
 
 
 def delete(run: Run, *, target: Target = CURRENT) -> str:
-    """Return `kubectl delete` of the run's object; the run itself stays in SparkTest."""
+    """Return `kubectl delete` of the run's object; the run stays in SparkTest."""
     return _command(run, target, "delete", *_object(run))
 
 
 def commands(run: Run, *, target: Target = CURRENT) -> list[tuple[str, str]]:
-    """Return (label, command) pairs in the order in which people need them."""
+    """Return label and command of each, in the order in which people need them."""
     makers = (get, describe, logs, wait, delete)
     return [(maker.__name__, maker(run, target=target)) for maker in makers]
 
 
 def apply(producer: str, *, target: Target = CURRENT) -> str:
-    """Return the pipe that applies the manifests which the command `producer` prints."""
+    """Return a pipe that applies the manifests printed by the command `producer`."""
     return f"{producer} | {target.command('apply', '-f', '-')}"
 
 
@@ -140,7 +139,7 @@ def _ref(run: Run) -> K8sRef | None:
 def _object(run: Run) -> tuple[str, ...]:
     ref = _ref(run)
     kind, name = (TESTRUNS, ref.name) if ref else ("job", run.job_name)
-    # Kubernetes allows no such name, but a client may have sent one to the API.
+    # Kubernetes allows no name that begins with -, but the API accepts one.
     return (f"{kind}/{name}",) if name.startswith("-") else (kind, name)
 
 

@@ -1,20 +1,20 @@
 """Make untrusted text safe to show on a terminal.
 
-Text from a cluster, a client or a test's own output may hold terminal sequences that set the
-clipboard or title, move the cursor, reverse the reading direction or hide characters. All of them
-are removed here; line breaks and tabs stay.
+Text from a cluster, a client or a test may hold terminal sequences that set the clipboard or title,
+move the cursor, reverse the reading direction or hide characters. All of them are removed; line
+breaks and tabs stay.
 
-A sequence ends at the end of its line at the latest. So lines are independent of each other, a
-log may arrive in any chunks, and an unterminated sequence hides at most the rest of one line.
+A sequence ends at the end of its line at the latest. Lines are therefore independent of each other,
+and an unterminated sequence hides at most the rest of its line.
 """
 
 import codecs
 import re
 from typing import Any
 
-# Deeper than any response of the API; deeper values are dropped, not to exhaust the stack.
+# Deeper than any response of the API. What is nested deeper is dropped, to protect the stack.
 MAX_DEPTH = 64
-# How many bytes of an unfinished line are decoded to show it.
+# How many bytes of an unfinished line are shown.
 MAX_PENDING = 64 * 1024
 
 # The C1 introducers DCS, SOS, CSI, OSC, PM, APC, and the two characters that each stands for.
@@ -37,15 +37,12 @@ _UNSAFE = re.compile(
     "\ud800-\udfff"  # lone surrogates cannot be encoded
     "]+"
 )
-# What ASCII text must not hold: one pass tells that there is nothing to do.
+# Most texts are ASCII, and one fast pass finds that none of these is in it.
 _UNSAFE_ASCII = bytes([*range(9), *range(11, 32), 127])
 
 
 def clean(value: Any) -> Any:
-    """Return decoded JSON with every string in it, keys included, safe to show.
-
-    Numbers, booleans and None are returned as they are.
-    """
+    """Return decoded JSON with all of its strings, including keys, safe to show."""
     return _clean(value, MAX_DEPTH)
 
 
@@ -55,7 +52,7 @@ def clean_text(text: str) -> str:
     Newlines and tabs stay. Of a line that overwrites itself with carriage returns (a progress
     bar) only the last state stays.
     """
-    # str.isprintable() knows controls but not every zero-width character; ASCII has none.
+    # str.isprintable() misses zero-width characters, but ASCII has none.
     if text.isascii() and (text.isprintable() or _is_safe_ascii(text)):
         return text
     for introducer, pair in _C1.items():
@@ -69,14 +66,14 @@ def clean_text(text: str) -> str:
 class StreamCleaner:
     """Turns the chunks of a log into safe text, one complete line at a time.
 
-    The text does not depend on how the bytes were split. Invalid UTF-8 becomes U+FFFD.
+    The text does not depend on where the log was split. Invalid UTF-8 becomes U+FFFD.
     """
 
     def __init__(self) -> None:
         self._tail: list[bytes] = []
 
     def feed(self, data: bytes) -> str:
-        """Return the lines that are now complete, each with its newline; "" if none is."""
+        """Return the lines that this chunk completes, each with its newline."""
         end = data.rfind(b"\n") + 1
         if not end:
             self._tail += [data] if data else []
@@ -86,19 +83,19 @@ class StreamCleaner:
         return _decode_clean(whole)
 
     def end(self) -> str:
-        """Return the rest without a newline, and start again with nothing."""
+        """Return the unfinished line, and reset."""
         whole, self._tail = b"".join(self._tail), []
         return _decode_clean(whole)
 
     @property
     def pending(self) -> str:
-        """The unfinished line as it can be shown now; feed() or end() returns it again."""
+        """The unfinished line as far as it is known; feed() or end() will return it too."""
         tail = b"".join(self._tail)
         self._tail = [tail] if tail else []
         if len(tail) > MAX_PENDING:
             cut = tail.find(b"\r", len(tail) - MAX_PENDING)
             tail = tail[cut + 1 :] if cut >= 0 else tail[:MAX_PENDING]
-        # An incomplete character at the end is left out, not shown as broken.
+        # An incremental decoder omits an incomplete character at the end.
         return clean_text(codecs.getincrementaldecoder("utf-8")("replace").decode(tail))
 
 

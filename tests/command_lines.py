@@ -1,4 +1,4 @@
-"""Checks command lines in texts against the commands and options that there are."""
+"""Check command lines in texts against the existing commands and options."""
 
 import shlex
 
@@ -8,7 +8,7 @@ from sparktest.cli import plugin, program
 
 
 def problem_of(text: str) -> str:
-    """Return what a command line such as `sparktest runs -q x` names that does not exist, or ""."""
+    """Return what is wrong with a command line such as `sparktest runs -q x`, "" if nothing."""
     by_kubectl = text.startswith("kubectl ")
     words = shlex.split(text)[2 if by_kubectl else 1 :]
     command: click.Command | None = plugin.program if by_kubectl else program

@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING and docs/ are held to the code."""
+"""README, CONTRIBUTING and docs/ match the code."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.live_api import TOKEN, live_api
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Between backquotes, and the lines of blocks; what a shell sees before `|`, `&&` or `)`.
+# A command between backquotes, and one in a line of a block, up to `|`, `&&` or `)`.
 INLINE = re.compile(r"`((?:kubectl )?sparktest [^`\n]+)`")
 IN_BLOCK = re.compile(r"(?:^|[ (/])((?:kubectl )?sparktest [a-z][^|&)\n]*)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -27,11 +27,11 @@ LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Page and text of every command of ours in the documentation."""
+    """Yield page and text of every command of SparkTest in the documentation."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for found in INLINE.findall(text):
-            # `a|b` names alternatives: the first stands for all.
+            # Of alternatives such as `a|b`, take the first.
             yield page.name, found.split("|")[0]
         for language, block in BLOCK.findall(text):
             for line in block.splitlines() if language in ("", "sh", "console") else ():
@@ -85,7 +85,7 @@ def test_what_the_architecture_refers_to_exists() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+def test_every_link_of_a_page_has_a_target(page: Path) -> None:
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
 
@@ -99,13 +99,13 @@ def test_the_exit_codes_of_the_readme_are_those_of_the_program() -> None:
 def test_the_settings_table_has_every_setting_with_its_default() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(SPARKTEST_\w+)` \| (.*?) \|", text, re.MULTILINE))
-    nothing = Settings()
+    defaults = Settings()
 
-    assert set(rows) == {f"SPARKTEST_{name.upper()}" for name in nothing.__struct_fields__} | {
+    assert set(rows) == {f"SPARKTEST_{name.upper()}" for name in defaults.__struct_fields__} | {
         TOKEN_FILE
     }
-    for name in nothing.__struct_fields__:
-        default = getattr(nothing, name)
+    for name in defaults.__struct_fields__:
+        default = getattr(defaults, name)
         if default and name != "namespace":
             assert rows[f"SPARKTEST_{name.upper()}"] == f"`{default}`"
     for field, alias in ALIASES.items():
@@ -117,10 +117,10 @@ def test_the_two_commands_of_the_readme_make_their_own_environment() -> None:
 
     assert len(lines) == 2
     assert all(line.startswith("python3 -m venv .venv && .venv/bin/pip install") for line in lines)
-    # It ends by itself, and asks for no cluster.
+    # The demo ends by itself, and needs no cluster.
     assert lines[0].endswith("&& .venv/bin/sparktest demo")
     assert lines[1].endswith(".venv/bin/python -m pytest")
-    # CI runs the first line that has it.
+    # CI runs the first line with -m pytest.
     assert next(line for line in README.splitlines() if "-m pytest" in line) == lines[1]
 
 
@@ -137,7 +137,7 @@ def test_the_testrun_of_the_readme_can_run(tmp_path: Path) -> None:
     assert run.timeout_seconds == spec["timeoutSeconds"]
 
 
-def test_the_changelog_has_a_place_for_what_is_new() -> None:
+def test_the_changelog_has_an_unreleased_section() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
     assert re.search(r"^## \[Unreleased\]\n\n### \w+\n\n- ", text, re.MULTILINE)

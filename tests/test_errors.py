@@ -19,25 +19,25 @@ CLASSES = [
 ]
 
 
-def test_the_picture_at_the_top_shows_every_class_with_its_status() -> None:
-    drawn = {}
+def test_the_module_docstring_has_every_class_with_its_status() -> None:
+    documented = {}
     for line in (errors.__doc__ or "").splitlines():
         name, *rest = line.strip("│├└─ ").split()[:2] or [""]
         if name.endswith("Error"):
-            drawn[name] = int(rest[0])
+            documented[name] = int(rest[0])
 
-    assert drawn == {found.__name__: found.status for found in CLASSES}
+    assert documented == {found.__name__: found.status for found in CLASSES}
 
 
-# A bare SparkTestError is a bug of the server; a client sees an API that cannot answer now.
+# SparkTestError itself is a bug of the server, which its clients see as UnavailableError.
 @pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind is not SparkTestError])
-def test_every_status_leads_back_to_a_class_of_that_status(kind: type[SparkTestError]) -> None:
+def test_every_class_has_a_class_for_its_status(kind: type[SparkTestError]) -> None:
     assert issubclass(kind, for_status(kind.status))
     assert for_status(kind.status).status == kind.status
 
 
 @pytest.mark.parametrize("status", range(400, 600))
-def test_every_error_status_has_a_class_and_only_what_may_pass_is_retryable(status: int) -> None:
+def test_every_error_status_has_a_class_and_only_429_and_5xx_are_retryable(status: int) -> None:
     kind = for_status(status)
 
     assert kind is BY_STATUS.get(status, InvalidError if status < 500 else UnavailableError)

@@ -1,4 +1,4 @@
-"""What a command loads: the package that it needs, and no other."""
+"""Commands and packages import only the libraries that they need."""
 
 import json
 import pkgutil
@@ -27,16 +27,16 @@ HEAVY = {
 }
 PROBE = """
 import io, json, sys
-sys.stdout, kept = io.StringIO(), sys.stdout
+stdout, sys.stdout = sys.stdout, io.StringIO()
 {statement}
 names = {{name.partition(".")[0] for name in sys.modules}}
-print(json.dumps(sorted(names)), file=kept)
+print(json.dumps(sorted(names)), file=stdout)
 """
-MOST_LINES = 300
+MAX_LINES = 300
 
 
 def loaded_by(statement: str, tmp_path: Path) -> set[str]:
-    """The top-level packages that are loaded after the statement, in a fresh interpreter."""
+    """Return the top-level packages that a statement loads in a new interpreter."""
     answer = subprocess.run(
         [sys.executable, "-c", PROBE.format(statement=statement)],
         capture_output=True,
@@ -49,6 +49,7 @@ def loaded_by(statement: str, tmp_path: Path) -> set[str]:
 
 
 def main(*args: str) -> str:
+    """Return a statement that runs `sparktest` with these arguments."""
     return f"from sparktest.cli import main; main({list(args)!r})"
 
 
@@ -109,7 +110,7 @@ def test_no_module_has_more_than_300_lines() -> None:
     long = {
         str(path.relative_to(tree)): lines
         for path in tree.rglob("*.py")
-        if (lines := len(path.read_text().splitlines())) > MOST_LINES
+        if (lines := len(path.read_text().splitlines())) > MAX_LINES
     }
 
     assert long == {}

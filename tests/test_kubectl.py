@@ -35,7 +35,7 @@ def api_run(**fields: Any) -> Run:
     return crd_run(origin=Origin.API, k8s_ref=None, job_name="test-run-1f0c", **fields)
 
 
-def test_a_run_of_a_testrun_is_asked_for_by_the_whole_name_of_its_kind() -> None:
+def test_commands_of_a_testrun_have_the_full_name_of_its_kind() -> None:
     assert kubectl.commands(crd_run()) == [
         ("get", "kubectl get testruns.sparktest.dev smoke -n team-a"),
         ("describe", "kubectl describe testruns.sparktest.dev smoke -n team-a"),
@@ -49,7 +49,7 @@ def test_a_run_of_a_testrun_is_asked_for_by_the_whole_name_of_its_kind() -> None
     ]
 
 
-def test_an_api_run_is_asked_for_by_its_job() -> None:
+def test_commands_of_an_api_run_name_its_job() -> None:
     assert kubectl.commands(api_run()) == [
         ("get", "kubectl get job test-run-1f0c -n team-a"),
         ("describe", "kubectl describe job test-run-1f0c -n team-a"),
@@ -69,7 +69,7 @@ def test_the_log_of_a_final_run_is_not_followed() -> None:
     assert kubectl.logs(run) == "kubectl logs job/testrun-smoke-0a1b2c3d -n team-a"
 
 
-def test_a_cluster_is_named_where_one_is_given() -> None:
+def test_commands_name_the_cluster_of_the_target() -> None:
     for _, command in kubectl.commands(crd_run(), target=Target(context="staging eu")):
         assert command.endswith(" --context 'staging eu'")
     for _, command in kubectl.commands(crd_run(), target=Target("/a b/config", "eu")):
@@ -123,7 +123,7 @@ def test_a_run_without_a_cluster_warns_only_when_it_has_an_object() -> None:
         assert CLUSTERS.warning(run).startswith("the cluster of this run is not known here;")
 
 
-def test_the_session_of_up_tells_its_cluster(tmp_path: Path) -> None:
+def test_the_cluster_of_a_running_up_is_known(tmp_path: Path) -> None:
     environ = {"XDG_DATA_HOME": str(tmp_path)}
     path = session_path(environ)
     path.parent.mkdir()
@@ -155,9 +155,7 @@ def test_without_a_usable_session_no_cluster_is_known(tmp_path: Path, text: str 
 @pytest.mark.parametrize("make", [crd_run, api_run], ids=["crd", "api"])
 @example(name="-x", namespace="-x", context="-x")
 @given(name=st.text(), namespace=st.text(), context=st.text(min_size=1))
-def test_hostile_names_stay_one_argument_each(
-    make: Any, name: str, namespace: str, context: str
-) -> None:
+def test_no_name_adds_an_argument(make: Any, name: str, namespace: str, context: str) -> None:
     ref = K8sRef(namespace=namespace, name=name)
     run = crd_run(k8s_ref=ref, namespace=namespace, job_name=name)
     if make is api_run:

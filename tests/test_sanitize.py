@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sparktest.sanitize import StreamCleaner, clean, clean_text
 
 CONTROLS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-# Bytes that make sequences likely: introducers, terminators, parameters, cuts through UTF-8.
+# Bytes that make sequences likely: introducers, terminators, parameters, parts of characters.
 PIECES = st.sampled_from(
     [
         b"\x1b",
@@ -37,7 +37,7 @@ PIECES = st.sampled_from(
 STREAMS = st.lists(PIECES | st.binary(max_size=4), max_size=30).map(b"".join)
 
 
-def unsafe(text: str) -> list[str]:
+def controls_in(text: str) -> list[str]:
     return [c for c in text if unicodedata.category(c) in CONTROLS and c not in "\n\t"]
 
 
@@ -52,17 +52,17 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(st.text(st.characters(exclude_categories=[]), max_size=40))
-def test_no_control_ever_passes_in_a_text(text):
-    assert unsafe(clean_text(text)) == []
+def test_a_clean_text_has_no_controls(text):
+    assert controls_in(clean_text(text)) == []
 
 
 @given(STREAMS)
-def test_no_control_ever_passes_in_a_log(data):
-    assert unsafe(streamed([data])) == []
+def test_a_clean_log_has_no_controls(data):
+    assert controls_in(streamed([data])) == []
 
 
 @given(STREAMS, st.lists(st.integers(0, 500), max_size=8))
-def test_a_log_is_the_same_text_however_it_was_cut(data, places):
+def test_the_text_of_a_log_does_not_depend_on_its_chunks(data, places):
     assert streamed(cut(data, places)) == streamed([data])
 
 
@@ -73,12 +73,12 @@ def test_cleaning_again_changes_nothing(data):
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z", "M"], max_codepoint=0x2FFF)))
-def test_ordinary_text_comes_back_as_it_is(text):
+def test_ordinary_text_is_not_changed(text):
     plain = text.replace("\u115f", "").replace("\u1160", "")
     assert clean_text(plain) == plain
 
 
-def test_no_character_of_a_control_category_is_forgotten():
+def test_only_newline_and_tab_are_kept_of_all_control_categories():
     every = (chr(code) for code in range(0x110000))
     kept = {c for c in every if unicodedata.category(c) in CONTROLS and clean_text(c)}
     assert kept == {"\n", "\t"}
@@ -104,11 +104,11 @@ def test_no_character_of_a_control_category_is_forgotten():
         ("\x1b\x1b[31m[31mx", "[31mx"),
     ],
 )
-def test_a_sequence_goes_whole_and_the_text_around_it_stays(hostile, text):
+def test_a_sequence_is_removed_completely_and_nothing_else(hostile, text):
     assert clean_text(hostile) == text
 
 
-def test_a_sequence_that_is_never_closed_hides_no_more_than_its_line():
+def test_an_unterminated_sequence_hides_at_most_its_line():
     assert clean_text("\x1b]0;evil\nFAILED: 3 tests\n") == "\nFAILED: 3 tests\n"
 
 
@@ -126,23 +126,23 @@ def test_a_progress_bar_shows_its_last_state(line, seen):
     assert clean_text(line) == seen
 
 
-def test_json_is_cleaned_at_every_depth_keys_included():
+def test_json_is_cleaned_at_every_depth_including_keys():
     value = {"na\x1b[1mme": ["a\x07", {"b": "\u202ec"}], "n": 1, "f": None, "t": True, "d": 0.5}
     assert clean(value) == {"name": ["a", {"b": "c"}], "n": 1, "f": None, "t": True, "d": 0.5}
 
 
-def test_a_tuple_is_cleaned_as_a_list_is():
+def test_a_tuple_is_cleaned_to_a_list():
     assert clean(("a\x07", "b")) == ["a", "b"]
 
 
-def test_json_that_is_nested_without_end_is_cut_and_does_not_crash():
+def test_deeply_nested_json_is_cut():
     value: object = "x"
     for _ in range(5000):
         value = [{"k": value}]
     assert clean(value)[0]["k"][0]["k"]
 
 
-def test_a_line_that_has_not_ended_can_be_shown_and_is_given_again():
+def test_an_unfinished_line_can_be_shown_and_is_returned_again():
     cleaner = StreamCleaner()
     assert cleaner.feed(b"done\n10 %\r20 \xe2\x82") == "done\n"
     assert cleaner.pending == "20 "
@@ -152,14 +152,14 @@ def test_a_line_that_has_not_ended_can_be_shown_and_is_given_again():
     assert cleaner.end() == cleaner.pending == ""
 
 
-def test_a_long_progress_bar_shows_its_newest_state_while_it_grows():
+def test_an_unfinished_progress_bar_shows_its_last_state():
     cleaner = StreamCleaner()
     for step in range(20_000):
         cleaner.feed(b"step %d\r" % step)
     assert cleaner.pending == "step 19999"
 
 
-def test_thirty_megabytes_of_log_are_cleaned_in_seconds():
+def test_thirty_megabytes_of_log_are_cleaned_within_ten_seconds():
     line = b"\x1b[32mINFO\x1b[0m step finished in 12 ms, all of the assertions hold\r\n"
     data = line * (30_000_000 // len(line))
     started = time.process_time()

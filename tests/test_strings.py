@@ -14,7 +14,7 @@ from tests.command_lines import problem_of
 PACKAGE = Path(sparktest.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-# Stands for a value in an f-string.
+# Replaces the values of an f-string.
 VALUE = "VALUE"
 # Up to punctuation, a pipe or the next command.
 COMMAND = re.compile(r"(?<![\w./@-])(?:kubectl )?sparktest [a-z](?:(?!sparktest )[^`|&;,\n\"'()])*")
@@ -24,7 +24,7 @@ PATH = re.compile(
 
 
 def strings(source: str) -> Iterator[tuple[str, bool]]:
-    """Yield every string, and whether it is a docstring; `VALUE` stands for what is formatted."""
+    """Yield every string of a module, and True if it is a docstring."""
     tree = ast.parse(source)
     docstrings: set[int] = set()
     parts: set[int] = set()
@@ -42,15 +42,15 @@ def strings(source: str) -> Iterator[tuple[str, bool]]:
             yield node.value, id(node) in docstrings
 
 
-def missing(source: str) -> list[str]:
-    """Return what the strings of a module name that does not exist."""
+def nonexistent(source: str) -> list[str]:
+    """Return the commands and files that a module names but that do not exist."""
     found: list[str] = []
     for text, is_docstring in strings(source):
         for command in COMMAND.findall(text):
             problem = problem_of(command.rstrip(" .:"))
             found += [f"{command}: {problem}"] if problem else []
         for path in PATH.findall(text):
-            # Users have the installed package only; a docstring may name a file of the repository.
+            # Users have only the package; a docstring may also name a file of the repository.
             packaged = list(Path(str(files("sparktest.crd"))).glob(path.replace(VALUE, "*")))
             if not packaged and not (is_docstring and (ROOT / path).exists()):
                 found.append(path)
@@ -61,7 +61,7 @@ def missing(source: str) -> list[str]:
     "module", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
 )
 def test_a_module_names_only_commands_and_files_that_exist(module: Path) -> None:
-    assert missing(module.read_text(encoding="utf-8")) == []
+    assert nonexistent(module.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,14 @@ def test_a_module_names_only_commands_and_files_that_exist(module: Path) -> None
         ('def f():\n    """Read docs/nothing.md."""', "docs/nothing.md"),
     ],
 )
-def test_what_does_not_exist_is_found(source: str, named: str) -> None:
-    (found,) = missing(source)
+def test_nonexistent_commands_and_files_are_found(source: str, named: str) -> None:
+    (found,) = nonexistent(source)
 
     assert named in found
 
 
-def test_what_exists_passes() -> None:
-    assert missing('warn(f"use sparktest up, or sparktest logs -f {id} (sparktest runs)")') == []
-    assert missing('read(f"examples/{name}.yaml")') == []
+def test_existing_commands_and_files_pass() -> None:
+    assert (
+        nonexistent('warn(f"use sparktest up, or sparktest logs -f {id} (sparktest runs)")') == []
+    )
+    assert nonexistent('read(f"examples/{name}.yaml")') == []

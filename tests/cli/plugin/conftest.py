@@ -1,4 +1,4 @@
-"""The plugin in this process, on a dev cluster in which the test plays the controller."""
+"""The plugin in this process, on a dev cluster without a controller."""
 
 import threading
 import uuid
@@ -23,7 +23,7 @@ ENDED = ("Succeeded", "Failed")
 
 
 class Sandbox:
-    """A namespace of a dev cluster, and what a controller would do there."""
+    """A namespace of a dev cluster; its methods do what a controller would do."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster = cluster
@@ -70,7 +70,7 @@ class Sandbox:
         return run_id
 
     def in_background(self, *functions: Callable[[], object]) -> None:
-        """Run functions one after the other in a thread, beside the next command."""
+        """Run functions one after the other in a thread."""
         self._threads.append(threading.Thread(target=lambda: [call() for call in functions]))
         self._threads[-1].start()
 
@@ -89,7 +89,7 @@ class Sandbox:
 
 @pytest.fixture
 def sandbox(kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Create a namespace that is the current one of the test's kubeconfig."""
+    """Create a namespace, and make it the current one of the test's kubeconfig."""
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.02)
     namespace = f"plugin-{uuid.uuid4().hex[:8]}"
     document = yaml.safe_load(kubeconfig.read_text())

@@ -11,7 +11,7 @@ from tests.requirements import require_program
 
 @pytest.fixture
 def complete(capsys: pytest.CaptureFixture[str]):
-    """`complete("logs", "")`: the candidates with their words, and the number at the end."""
+    """Return a function that returns the completions and the directive: `complete("logs", "")`."""
 
     def call(*words: str) -> tuple[list[str], str]:
         assert main(words) == 0
@@ -30,7 +30,7 @@ def test_commands_and_options_are_offered(complete) -> None:
     assert complete("list", "--kubeconfig", "") == ([], ":0")
 
 
-def test_testruns_are_offered_where_they_can_be_used(sandbox: Sandbox, complete) -> None:
+def test_only_usable_testruns_are_offered(sandbox: Sandbox, complete) -> None:
     sandbox.apply("busy", definitionName="checkout")
     sandbox.apply("over", definitionName="not $(safe)")
     sandbox.set_status("over", phase="Failed")
@@ -44,13 +44,13 @@ def test_testruns_are_offered_where_they_can_be_used(sandbox: Sandbox, complete)
     assert complete("list", "--context", "")[0] == ["sparktest-devcluster"]
 
 
-def test_another_namespace_on_the_line_counts(sandbox: Sandbox, complete) -> None:
+def test_the_namespace_option_is_used(sandbox: Sandbox, complete) -> None:
     sandbox.apply("here")
 
     assert complete("logs", "-n", "nowhere", "") == ([], ":4")
 
 
-def test_without_a_cluster_nothing_is_offered_or_said(
+def test_without_a_cluster_there_are_no_completions_and_no_message(
     complete, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nope")
@@ -59,7 +59,7 @@ def test_without_a_cluster_nothing_is_offered_or_said(
     assert complete("list", "--context", "") == ([], ":4")
 
 
-def test_kubectl_finds_the_plugin_and_asks_for_completion(
+def test_kubectl_finds_the_plugin_and_its_completions(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubectl = require_program("kubectl")

@@ -41,7 +41,7 @@ def test_list_prints_a_table(sandbox: Sandbox, plugin: Plugin) -> None:
     assert plugin("list", "two", "-o", "name").out == "testrun.sparktest.dev/two\n"
 
 
-def test_documents_are_those_of_the_cluster(sandbox: Sandbox, plugin: Plugin) -> None:
+def test_json_and_yaml_are_the_objects_of_the_cluster(sandbox: Sandbox, plugin: Plugin) -> None:
     sandbox.apply("one")
 
     listed = json.loads(plugin("list", "-o", "json").out)
@@ -67,7 +67,7 @@ def test_another_namespace_context_or_kubeconfig_is_chosen_as_with_kubectl(
     assert sandbox.namespace in every.out
     assert unknown.code == 3
     assert "choose one with --context" in unknown.err
-    # A setting of ours is not what kubectl shows.
+    # The settings of SparkTest are ignored.
     monkeypatch.setenv("SPARKTEST_KUBECONFIG", "/nope")
     assert plugin("list", "-o", "name").out == "testrun.sparktest.dev/here\n"
 
