@@ -99,8 +99,8 @@ def devcluster_extra() -> Iterator[None]:
 def find(folder: Path) -> tuple[Path, bool]:
     """Return the kubeconfig of the folder's dev cluster, and True when it is running."""
     with devcluster_extra():
-        from sparktest.devcluster.folders import is_running, kubeconfig_path
-    return kubeconfig_path(folder), is_running(folder)
+        from sparktest.devcluster.folders import KUBECONFIG, is_running
+    return folder / KUBECONFIG, is_running(folder)
 
 
 def default_folder() -> Path:

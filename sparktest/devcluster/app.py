@@ -1,12 +1,10 @@
 """The dev cluster: start it on a folder, and stop it."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from sparktest.devcluster import credentials, folders
@@ -18,6 +16,7 @@ from sparktest.devcluster.garbage_collector import GarbageCollector
 from sparktest.devcluster.jobs import JobController
 from sparktest.devcluster.kinds import NAMESPACES, SYSTEM, Kinds
 from sparktest.devcluster.kubelet import Kubelet
+from sparktest.devcluster.pod_record import PodRuntime
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.scheduler import Scheduler
 from sparktest.devcluster.server import Server
@@ -26,32 +25,32 @@ from sparktest.errors import UnavailableError
 
 
 class DevCluster:
-    """A running dev cluster. Only one can run on a folder at a time; its objects are kept there.
+    """A running dev cluster, which keeps its objects in a folder that it locks.
 
     Attributes:
-        kubeconfig: the path of a kubeconfig for it.
+        kubeconfig: the path of its kubeconfig.
         url: the address of its API.
 
     Raises:
-        ConflictError: another one runs on this folder.
+        ConflictError: another dev cluster runs on the folder.
         InvalidError: the folder cannot be used.
-        UnavailableError: the port is taken.
+        UnavailableError: the port is in use.
     """
 
     def __init__(self, folder: Path, port: int, clock: Clock) -> None:
         folders.create_folder(folder)
-        self.kubeconfig = folders.kubeconfig_path(folder)
+        self.kubeconfig = folder / folders.KUBECONFIG
         self.clock = clock
         # Undone in reverse order: by stop(), or at once if the start fails.
         with ExitStack() as undo:
-            undo.callback(os.close, folders.lock(folder))
-            self.store = Store(folders.database_path(folder))
+            undo.enter_context(folders.lock(folder))
+            self.store = Store(folder / folders.DATABASE)
             undo.callback(self.store.close)
             self.kinds = Kinds()
             self.resources = Resources(self.store, clock)
             bootstrap(self.store, self.kinds, self.resources)
             recorder = EventRecorder(self.resources)
-            kubelet = Kubelet(self.resources, recorder, clock, folders.pods_path(folder), self.uid)
+            kubelet = Kubelet(PodRuntime(self.resources, recorder, folder / folders.PODS, self.uid))
             api = Api(self.resources, self.kinds, kubelet.log)
             ca, certificate = credentials.certificates(folder)
             token = credentials.bearer_token(folder)
@@ -60,10 +59,10 @@ class DevCluster:
             )
             undo.callback(self.server.server_close)
             for component in (
-                GarbageCollector(self.resources, self.kinds, clock),
+                GarbageCollector(self.resources, self.kinds),
                 kubelet,
-                Scheduler(self.resources, recorder, clock),
-                JobController(self.resources, recorder, clock),
+                Scheduler(self.resources, recorder),
+                JobController(self.resources, recorder),
                 self.server,
             ):
                 component.start()
@@ -74,44 +73,36 @@ class DevCluster:
 
     @classmethod
     def start(cls, folder: Path, port: int = 0, *, clock: Clock | None = None) -> Self:
-        """Start a dev cluster and return it once it answers.
+        """Start a dev cluster and return it when its API is ready.
 
         Args:
-            folder: holds all its files; created if it does not exist, for its owner only.
-            port: 0 for the port of its last start if that is free, else any free port.
-            clock: the source of the current time.
+            folder: for all its files; created if it does not exist.
+            port: 0 for the port of the last start, or for any free port if that is in use.
+            clock: a clock for tests.
         """
         return cls(folder, port, clock or Clock())
 
     @property
     def uid(self) -> str:
-        """The uid of the cluster, which is the uid of the namespace kube-system."""
-        entry = self.store.get(NAMESPACES.key, "", SYSTEM)
-        return entry.uid if entry else ""
+        """The uid of the cluster: the uid of its namespace kube-system."""
+        stored = self.store.get(NAMESPACES.key, "", SYSTEM)
+        return stored.uid if stored else ""
 
     def stop(self) -> None:
-        """End all processes and unlock the folder."""
+        """Kill all pods, stop serving, and unlock the folder."""
         self._undo.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
 def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | None = None) -> int:
     """Run a dev cluster until SIGTERM or SIGINT; return the exit code 0.
 
-    Args:
-        folder: holds all its files.
-        port: 0 for the port of its last start if that is free, else any free port.
-        ready: called once its API answers.
+    For `folder` and `port` see `DevCluster.start`; `ready` is called when the API is ready.
     """
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,15 +115,14 @@ def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | No
 
 
 def _bind(path: Path, port: int, serve: Callable[[int], Server]) -> Server:
-    """Return a server on the port; for 0, on the last port if it is free, so clients reconnect."""
-    before = int(path.read_text(encoding="ascii")) if path.exists() and not port else port
-    with suppress(OSError):
-        return _save_port(path, serve(before))
-    if port:
-        raise UnavailableError(f"port {port} is taken; name another, or 0 for a free one")
-    return _save_port(path, serve(0))
+    """Return a server on the port, and save the port in a file.
 
-
-def _save_port(path: Path, server: Server) -> Server:
-    credentials.write_private(path, str(server.port).encode())
-    return server
+    For port 0, try the saved port first, so that existing clients can reconnect.
+    """
+    saved = int(path.read_text(encoding="ascii")) if path.exists() else 0
+    for candidate in (port,) if port else (saved, 0):
+        with suppress(OSError):
+            server = serve(candidate)
+            credentials.write_private(path, str(server.port).encode())
+            return server
+    raise UnavailableError(f"port {port} is in use; name another, or 0 for any free port")

@@ -1,4 +1,4 @@
-"""The objects that every cluster has, and what follows at once from a write."""
+"""Create the objects that every cluster has, and react to new CRDs and namespaces."""
 
 import platform
 
@@ -10,7 +10,7 @@ from sparktest.devcluster.store import Store
 from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 NODE = "devcluster"
-# The default of the kubelet.
+# The kubelet's default.
 MAX_PODS = 110
 SYSTEM_NAMESPACES = ("default", SYSTEM, "kube-public")
 ADDRESS = "127.0.0.1"
@@ -18,8 +18,8 @@ ADDRESS = "127.0.0.1"
 
 def bootstrap(store: Store, kinds: Kinds, resources: Resources) -> None:
     """Serve the stored CRDs, and create the namespaces and the node if they are missing."""
-    for entry in store.objects(CRDS.key):
-        kinds.put(entry.decode())
+    for stored in store.objects(CRDS.key):
+        kinds.put(stored.decode())
     store.subscribe(lambda event: _on_event(event, kinds, resources))
     for name in SYSTEM_NAMESPACES:
         _ensure(resources, NAMESPACES, {"metadata": {"name": name}})
@@ -29,7 +29,7 @@ def bootstrap(store: Store, kinds: Kinds, resources: Resources) -> None:
 
 
 def _ensure(resources: Resources, kind: Kind, obj: Object) -> StoredObject:
-    """Return the object of this name; create it if it does not exist."""
+    """Return the object with this name; create it if it does not exist."""
     name = obj["metadata"]["name"]
     if resources.store.get(kind.key, "", name) is None:
         resources.create(kind, "", obj, Options())
@@ -37,7 +37,7 @@ def _ensure(resources: Resources, kind: Kind, obj: Object) -> StoredObject:
 
 
 def _on_event(event: WatchEvent, kinds: Kinds, resources: Resources) -> None:
-    """Serve the kind of a new CRD at once; give a new namespace its ServiceAccount."""
+    """Serve the kinds of a CRD as soon as it is stored; create a namespace's ServiceAccount."""
     if event.object.kind == CRDS.key:
         serve = kinds.drop if event.type == "DELETED" else kinds.put
         serve(event.object.decode())

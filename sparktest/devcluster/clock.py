@@ -24,12 +24,12 @@ class Clock:
         return format_time(self.now())
 
     def timestamp_of(self, seconds: float) -> str:
-        """Return a time that another process measured, in seconds since 1970, likewise."""
+        """Return a time of another process, in seconds since 1970, as Kubernetes writes it."""
         return format_time(datetime.fromtimestamp(seconds, UTC))
 
 
 def deadline(start: str, seconds: float) -> datetime:
-    """Return the time `seconds` after `start`; NEVER if that is no RFC 3339 time or too far."""
+    """Return the time `seconds` after `start`; NEVER if `start` is invalid or the time too late."""
     parsed = parse_time(start)
     try:
         return parsed + timedelta(seconds=seconds) if parsed else NEVER

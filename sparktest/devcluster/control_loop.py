@@ -1,4 +1,4 @@
-"""A control loop: one thread that handles the keys of a delaying work queue."""
+"""A control loop: a thread that handles the keys of a delaying work queue."""
 
 import heapq
 import logging
@@ -17,9 +17,9 @@ Key = tuple[str, str, str]
 
 
 class ControlLoop:
-    """Calls `handle(key)` in one thread for every key added; a key is queued at most once.
+    """Calls `handle(key)` for each queued key, in one thread; a key is queued at most once.
 
-    `handle` returns the seconds after which to call it again, None for not at all.
+    `handle` returns the seconds after which the key is queued again, or None.
     """
 
     def __init__(self, name: str, handle: Callable[[Key], float | None], clock: Clock) -> None:
@@ -37,7 +37,7 @@ class ControlLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the current key and stop."""
+        """Finish the current key, then stop."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -50,7 +50,7 @@ class ControlLoop:
             self._changed.notify()
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Queue a key after a delay; the earlier time counts if it is delayed already."""
+        """Queue a key after a delay; of several delays of a key, the first to end counts."""
         with self._changed:
             at = self._clock.time() + seconds
             if at < self._times.get(key, math.inf):
@@ -79,7 +79,7 @@ class ControlLoop:
         while (key := self._next()) is not None:
             try:
                 again = self._handle(key)
-            except Exception:  # top of the loop: one key must not end it
+            except Exception:  # top of the thread: one key must not stop the others
                 LOG.exception("control loop failed key=%s", "/".join(key))
                 again = RETRY_SECONDS
             if again is not None:

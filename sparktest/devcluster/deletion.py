@@ -1,4 +1,4 @@
-"""The verb delete: preconditions, grace periods, finalizers, propagation policies."""
+"""Delete objects: preconditions, grace periods, finalizers, propagation policies."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ from sparktest.times import format_time
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CRD_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 FINALIZERS = {"Foreground": [FOREGROUND], "Orphan": [ORPHAN], "Background": []}
-# Kinds for which DELETE returns the object instead of a Status.
-ANSWER_OBJECT = ("Pod", "ServiceAccount")
-ORPHANED = (
+# Kinds for which a DELETE returns the object instead of a Status.
+RETURNS_OBJECT = ("Pod", "ServiceAccount")
+ORPHAN_WARNING = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
     "to remove them or set propagationPolicy=Orphan to suppress this warning"
 )
@@ -37,36 +37,30 @@ class DeleteOptions(msgspec.Struct, rename="camel"):
 def delete(
     resources: Resources,
     kind: Kind,
-    entry: StoredObject,
+    stored: StoredObject,
     options: DeleteOptions,
     warnings: list[str] | None = None,
 ) -> Object:
     """Delete an object; return it if it still exists (finalizers, a grace period), else a Status.
 
-    Args:
-        resources: the API's objects.
-        kind: its kind.
-        entry: the object.
-        options: the request's options.
-        warnings: receives warnings for the client.
+    Warnings for the client are appended to `warnings`.
 
     Raises:
         StatusError: 400, 403 or 409.
     """
     with resources.store.lock:
-        obj = resources.get(kind, entry.namespace, entry.name)
+        obj = resources.get(kind, stored.namespace, stored.name)
         _check(kind, obj, options)
         policy = _policy(kind, options, warnings)
-        if options.dry_run:
-            return obj if kind.kind in ANSWER_OBJECT else _success_status(kind, obj)
-        before = msgspec.json.encode(obj)
-        _mark_deleted(resources, kind, obj, options, policy)
-        if released(obj):
-            resources.remove(kind, obj)
-            return obj if kind.kind in ANSWER_OBJECT else _success_status(kind, obj)
-        if msgspec.json.encode(obj) != before:
-            resources.set_status(kind, entry, lambda current: current.update(obj))
-        return resources.get(kind, entry.namespace, entry.name)
+        if not options.dry_run:
+            obj = resources.set_status(
+                kind,
+                resources.stored(kind, stored.namespace, stored.name),
+                lambda current: _mark_deleted(resources, kind, current, options, policy),
+            )
+            if not released(obj):
+                return resources.get(kind, stored.namespace, stored.name)
+        return obj if kind.kind in RETURNS_OBJECT else _success_status(kind, obj)
 
 
 def _check(kind: Kind, obj: Object, options: DeleteOptions) -> None:
@@ -88,11 +82,11 @@ def _policy(kind: Kind, options: DeleteOptions, warnings: list[str] | None) -> s
         if kind is not JOBS:
             return "Background"
         if warnings is not None:
-            warnings.append(ORPHANED)
+            warnings.append(ORPHAN_WARNING)
         return "Orphan"
     if options.propagation_policy not in FINALIZERS:
         raise bad_request(
-            f"propagationPolicy: {options.propagation_policy!r} is none of Background, "
+            f"propagationPolicy: {options.propagation_policy!r} is not one of Background, "
             "Foreground, Orphan"
         )
     return options.propagation_policy
@@ -108,13 +102,13 @@ def _mark_deleted(
     if "deletionTimestamp" not in meta or (left is not None and seconds < left):
         meta["deletionTimestamp"] = format_time(deadline(resources.clock.timestamp(), seconds))
         meta["deletionGracePeriodSeconds"] = seconds
-    if kind.kind == "Namespace":
+    if kind is NAMESPACES:
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
     names = [name for name in meta.get("finalizers") or () if name not in (FOREGROUND, ORPHAN)]
     added = FINALIZERS[policy]
     if added and resources.store.dependents(meta["uid"]):
         names += added
-    if kind is CRDS and CRD_CLEANUP not in names:  # its objects are deleted first
+    if kind is CRDS and CRD_CLEANUP not in names:  # the objects of the kind are deleted first
         names.append(CRD_CLEANUP)
     meta.pop("finalizers", None)
     if names:
@@ -122,7 +116,7 @@ def _mark_deleted(
 
 
 def _grace_seconds(kind: Kind, obj: Object, options: DeleteOptions) -> int:
-    """Return the grace period of a pod that runs; 0 for everything else."""
+    """Return the grace period of a pod that is running; 0 for everything else."""
     if kind is not PODS or ended(obj) or not obj["spec"].get("nodeName"):
         return 0
     if options.grace_period_seconds is not None:

@@ -1,7 +1,7 @@
 """Build the environment and the command of a container from its pod. Pure.
 
-As in Kubernetes, `$(NAME)` is replaced if NAME is set, and `$$` stands for `$`. No variable of the
-user's own environment is passed on.
+As in Kubernetes, `$(NAME)` is replaced if NAME is set, and `$$` becomes `$`. No variable of the
+user's environment is passed on.
 """
 
 import binascii
@@ -15,7 +15,7 @@ from sparktest.devcluster.stored_objects import Object
 
 PATH = (
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin:"
-    # `python` is always found.
+    # So that `python` is always found.
     f"{Path(sys.executable).parent}"
 )
 REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
@@ -25,11 +25,11 @@ Lookup = Callable[[str, str], Object | None]
 
 
 class ConfigError(Exception):
-    """The container cannot be created from the pod's specification; the message says why."""
+    """The container cannot be created from its specification; the message is the reason."""
 
 
 def expand(text: str, variables: dict[str, str]) -> str:
-    """Replace the references to variables in a text; unknown ones stay as they are."""
+    """Replace references to variables in a text, but keep references to unknown ones."""
 
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
@@ -83,28 +83,24 @@ def build_environment(
 
 
 def _read_all(kind: str, reference: Object | None, lookup: Lookup) -> dict[str, str]:
+    """Return the decoded data of a Secret or ConfigMap; {} without a reference or if optional."""
     if not reference:
         return {}
-    obj = lookup(kind, reference.get("name", ""))
+    name = reference.get("name", "")
+    obj = lookup(kind, name)
     if obj is None:
         if reference.get("optional"):
             return {}
-        raise ConfigError(f'{kind.lower()} "{reference.get("name", "")}" not found')
-    return _data_of(kind, obj)
-
-
-def _data_of(kind: str, obj: Object) -> dict[str, str]:
+        raise ConfigError(f'{kind.lower()} "{name}" not found')
     data: dict[str, str] = obj.get("data") or {}
-    if kind == "ConfigMap":
-        return data
-    return {key: _decode(value) for key, value in data.items()}
+    return {key: _decode(text) for key, text in data.items()} if kind == "Secret" else data
 
 
 def _decode(text: str) -> str:
     try:
         return b64decode("".join(text.split()), validate=True).decode(errors="surrogateescape")
     except binascii.Error as error:
-        raise ConfigError("a value of the secret is not base64") from error
+        raise ConfigError("a value of the secret is not valid base64") from error
 
 
 def _value_of(variable: Object, pod: Object, lookup: Lookup) -> str | None:

@@ -1,4 +1,4 @@
-"""Records Events about objects, which `kubectl describe` shows."""
+"""The event recorder: record Events about objects, for `kubectl describe`."""
 
 import threading
 import time
@@ -9,12 +9,12 @@ from sparktest.devcluster.kinds import EVENTS
 from sparktest.devcluster.resources import Options, Resources
 from sparktest.devcluster.stored_objects import Object
 
-# How many Events are remembered, so that an equal one increments the count.
+# The number of Events whose names are remembered, to count a repeated Event.
 MAX_REMEMBERED = 2000
 
 
 class EventRecorder:
-    """Creates Events; an Event that was recorded before gets a higher count."""
+    """Creates Events, and increments the count of a repeated Event."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -40,8 +40,8 @@ class EventRecorder:
                 self._create(obj, key, component, warning=warning)
 
     def _increment(self, namespace: str, name: str) -> bool:
-        entry = self._resources.store.get(EVENTS.key, namespace, name)
-        if entry is None:
+        stored = self._resources.store.get(EVENTS.key, namespace, name)
+        if stored is None:
             return False
         timestamp = self._resources.clock.timestamp()
 
@@ -49,7 +49,7 @@ class EventRecorder:
             event["count"] = event.get("count", 1) + 1
             event["lastTimestamp"] = timestamp
 
-        self._resources.set_status(EVENTS, entry, count)
+        self._resources.set_status(EVENTS, stored, count)
         return True
 
     def _create(self, obj: Object, key: tuple[str, ...], component: str, *, warning: bool) -> None:

@@ -1,14 +1,22 @@
-"""The folder of a dev cluster: its files, its lock, and the reset of its contents."""
+"""The folder of a dev cluster: create, lock and reset it."""
 
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sparktest.devcluster.kinds import ACCOUNTS, NAMESPACES, SYSTEM
 from sparktest.devcluster.store import Store
 from sparktest.devcluster.stored_objects import StoredObject
 from sparktest.errors import ConflictError, InvalidError, UnavailableError
+
+KUBECONFIG = "kubeconfig"
+# All objects, in SQLite.
+DATABASE = "state.db"
+# The home folders and logs of pods.
+PODS = "pods"
 
 
 def create_folder(folder: Path) -> None:
@@ -26,23 +34,9 @@ def create_folder(folder: Path) -> None:
         ) from error
 
 
-def kubeconfig_path(folder: Path) -> Path:
-    """Return the path of the kubeconfig, which may not exist yet."""
-    return folder / "kubeconfig"
-
-
-def database_path(folder: Path) -> Path:
-    """Return the path of the database with all objects."""
-    return folder / "state.db"
-
-
-def pods_path(folder: Path) -> Path:
-    """Return the folder with the home folders and logs of pods."""
-    return folder / "pods"
-
-
-def lock(folder: Path) -> int:
-    """Lock the folder until the returned file descriptor is closed.
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Lock the folder while the context is open.
 
     Raises:
         ConflictError: another dev cluster runs on the folder.
@@ -53,9 +47,12 @@ def lock(folder: Path) -> int:
     except OSError as error:
         os.close(descriptor)
         raise ConflictError(
-            f"{folder}: another dev cluster runs on this folder; stop it or name another"
+            f"{folder}: another dev cluster runs on this folder; stop it or name another folder"
         ) from error
-    return descriptor
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_running(folder: Path) -> bool:
@@ -63,10 +60,10 @@ def is_running(folder: Path) -> bool:
     if not (folder / "lock").exists():
         return False
     try:
-        os.close(lock(folder))
+        with lock(folder):
+            return False
     except ConflictError:
         return True
-    return False
 
 
 def reset(folder: Path) -> None:
@@ -77,28 +74,25 @@ def reset(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    descriptor = lock(folder)
-    try:
-        if database_path(folder).exists():
-            _clear(database_path(folder))
-        shutil.rmtree(pods_path(folder), ignore_errors=True)
-    finally:
-        os.close(descriptor)
+    with lock(folder):
+        if (folder / DATABASE).exists():
+            _clear(folder / DATABASE)
+        shutil.rmtree(folder / PODS, ignore_errors=True)
 
 
 def _clear(path: Path) -> None:
     try:
         store = Store(path)
     except UnavailableError:
-        # It is unreadable, so there is nothing to keep.
+        # Nothing in an unreadable database can be kept.
         path.unlink()
         return
     store.clear(_is_identity)
     store.close()
 
 
-def _is_identity(entry: StoredObject) -> bool:
-    """Return True for kube-system, whose uid is the cluster's, and its ServiceAccount."""
-    if entry.kind == ACCOUNTS.key:
-        return entry.namespace == SYSTEM
-    return entry.kind == NAMESPACES.key and entry.name == SYSTEM
+def _is_identity(stored: StoredObject) -> bool:
+    """Return True for kube-system, whose uid identifies the cluster, and its ServiceAccount."""
+    if stored.kind == ACCOUNTS.key:
+        return stored.namespace == SYSTEM
+    return stored.kind == NAMESPACES.key and stored.name == SYSTEM

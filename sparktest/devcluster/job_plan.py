@@ -1,4 +1,4 @@
-"""Plan what the Job controller does for a Job: status, pods to create and to delete. Pure."""
+"""Plan the next steps of the Job controller: status, pods to create and to delete. Pure."""
 
 from copy import deepcopy
 from datetime import datetime
@@ -7,7 +7,7 @@ import msgspec
 
 from sparktest.devcluster.admission import TRACKING
 from sparktest.devcluster.clock import deadline
-from sparktest.devcluster.objects import condition, ended, finished, is_true, phase
+from sparktest.devcluster.objects import condition, ended, finished, is_true, phase, will_not_run
 from sparktest.devcluster.stored_objects import Object
 from sparktest.times import format_time, parse_time
 
@@ -26,15 +26,15 @@ class PlannedEvent(msgspec.Struct, frozen=True):
 
 
 class JobPlan(msgspec.Struct):
-    """What to do for a Job now.
+    """The next steps for a Job.
 
     Attributes:
         status: the new status.
-        create: how many pods to create.
+        create: the number of pods to create.
         delete: pods to delete.
-        release: counted pods, which lose their finalizer.
+        release: counted pods, whose finalizer is removed.
         events: Events to record.
-        requeue_after: seconds after which to plan again, None for on the next change.
+        requeue_after: seconds until the Job is planned again without a change, or None.
     """
 
     status: Object
@@ -44,13 +44,18 @@ class JobPlan(msgspec.Struct):
     events: list[PlannedEvent] = msgspec.field(default_factory=list)
     requeue_after: float | None = None
 
+    def requeue(self, seconds: float) -> None:
+        """Plan the Job again after at most these seconds."""
+        known = self.requeue_after
+        self.requeue_after = seconds if known is None else min(known, seconds)
+
 
 def plan_job(job: Object, pods: list[Object], now: datetime) -> JobPlan:
     """Return the plan for a Job that is not being deleted.
 
     Args:
         job: the Job.
-        pods: all its pods; those that are not counted yet have the tracking finalizer.
+        pods: all its pods; those with the tracking finalizer have not been counted.
         now: the current time.
     """
     plan = JobPlan(status=deepcopy(job.get("status") or {}))
@@ -58,20 +63,20 @@ def plan_job(job: Object, pods: list[Object], now: datetime) -> JobPlan:
     if finished(job):
         plan.release = tracked
         return plan
-    counted = [pod for pod in tracked if _is_counted(pod)]
+    counted = [pod for pod in tracked if will_not_run(pod)]
     active = [pod for pod in pods if not ended(pod) and not _is_terminating(pod)]
     status = plan.status
     status["uncountedTerminatedPods"] = {}
-    for field, wanted in (("succeeded", True), ("failed", False)):
-        count = sum((phase(pod) == "Succeeded") == wanted for pod in counted)
-        if count:
-            status[field] = status.get(field, 0) + count
+    for pod in counted:
+        field = "succeeded" if phase(pod) == "Succeeded" else "failed"
+        status[field] = status.get(field, 0) + 1
     plan.release = counted
+    job = job | {"status": status}
     if job["spec"].get("suspend"):
-        _suspend(plan, active, now)
+        _suspend(plan, job, active, now)
         active = []
     else:
-        _start(plan, now)
+        _start(plan, job, now)
         _decide(plan, job, pods, active, now)
         active = [pod for pod in active if pod not in plan.delete]
     terminating = [pod for pod in pods if not ended(pod) and _is_terminating(pod)]
@@ -83,11 +88,6 @@ def _is_terminating(pod: Object) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def _is_counted(pod: Object) -> bool:
-    """Return True for a pod that ended, or is deleted before it had a node."""
-    return ended(pod) or (_is_terminating(pod) and not pod["spec"].get("nodeName"))
-
-
 def _count(status: Object, active: list[Object], terminating: int) -> None:
     status.pop("active", None)
     if active:
@@ -96,16 +96,16 @@ def _count(status: Object, active: list[Object], terminating: int) -> None:
     status["terminating"] = terminating
 
 
-def _suspend(plan: JobPlan, active: list[Object], now: datetime) -> None:
-    if not is_true({"status": plan.status}, "Suspended"):
+def _suspend(plan: JobPlan, job: Object, active: list[Object], now: datetime) -> None:
+    if not is_true(job, "Suspended"):
         _set_condition(plan, "Suspended", "True", ("JobSuspended", "Job suspended"), now)
         plan.events.append(PlannedEvent("Suspended", "Job suspended"))
     plan.delete = active
     plan.release = plan.release + [pod for pod in active if pod not in plan.release]
 
 
-def _start(plan: JobPlan, now: datetime) -> None:
-    if is_true({"status": plan.status}, "Suspended"):
+def _start(plan: JobPlan, job: Object, now: datetime) -> None:
+    if is_true(job, "Suspended"):
         _set_condition(plan, "Suspended", "False", ("JobResumed", "Job resumed"), now)
         plan.events.append(PlannedEvent("Resumed", "Job resumed"))
         plan.status.pop("startTime", None)
@@ -115,26 +115,25 @@ def _start(plan: JobPlan, now: datetime) -> None:
 def _decide(
     plan: JobPlan, job: Object, pods: list[Object], active: list[Object], now: datetime
 ) -> None:
-    """Decide the outcome, then delete or create pods, then finish the Job."""
+    """Finish the Job if its outcome is certain, else create or delete pods."""
     spec, status = job["spec"], plan.status
-    holder = {"status": status}
     seconds = spec.get("activeDeadlineSeconds")
     due = None if seconds is None else deadline(status["startTime"], seconds)
-    if not (condition(holder, "FailureTarget") or condition(holder, "SuccessCriteriaMet")):
+    if not (condition(job, "FailureTarget") or condition(job, "SuccessCriteriaMet")):
         if status.get("failed", 0) > spec.get("backoffLimit", 6):
             _set_condition(plan, "FailureTarget", "True", LIMIT, now)
         elif due is not None and now >= due:
             _set_condition(plan, "FailureTarget", "True", DEADLINE, now)
         elif _reached(spec, status, pods):
             _set_condition(plan, "SuccessCriteriaMet", "True", REACHED, now)
-    target = condition(holder, "FailureTarget") or condition(holder, "SuccessCriteriaMet")
+    target = condition(job, "FailureTarget") or condition(job, "SuccessCriteriaMet")
     if target:
         plan.delete = active
-        if all(ended(pod) or _is_counted(pod) for pod in pods):
+        if all(will_not_run(pod) for pod in pods):
             _finish(plan, target, now)
         return
     if due is not None:
-        plan.requeue_after = (due - now).total_seconds()
+        plan.requeue((due - now).total_seconds())
     _scale(plan, spec, pods, active, now)
 
 
@@ -142,7 +141,7 @@ def _reached(spec: Object, status: Object, pods: list[Object]) -> bool:
     wanted, done = spec.get("completions"), status.get("succeeded", 0)
     if wanted is not None:
         return bool(done >= wanted)
-    # A work queue: one pod succeeded and all others have ended.
+    # A work queue is done when a pod has succeeded and all others have ended.
     return done > 0 and all(ended(pod) for pod in pods)
 
 
@@ -160,7 +159,7 @@ def _finish(plan: JobPlan, target: Object, now: datetime) -> None:
 def _scale(
     plan: JobPlan, spec: Object, pods: list[Object], active: list[Object], now: datetime
 ) -> None:
-    """Create missing pods, after a back-off if some have failed, or delete surplus pods."""
+    """Create missing pods, after a backoff if pods have failed, or delete surplus pods."""
     status = plan.status
     wanted, completions = spec.get("parallelism", 1), spec.get("completions")
     succeeded = status.get("succeeded", 0)
@@ -171,9 +170,7 @@ def _scale(
     missing = wanted - len(active)
     backoff = _backoff_seconds(status.get("failed", 0), pods, now)
     if missing > 0 and backoff > 0:
-        plan.requeue_after = min(
-            backoff, plan.requeue_after if plan.requeue_after is not None else backoff
-        )
+        plan.requeue(backoff)
     elif missing > 0:
         plan.create = missing
     elif missing < 0:
@@ -181,7 +178,7 @@ def _scale(
 
 
 def _backoff_seconds(failed: int, pods: list[Object], now: datetime) -> float:
-    """Return the seconds until the next pod may be created; they double with every failure."""
+    """Return the seconds until the next pod may be created; they double with each failure."""
     ends = [_failed_at(pod) for pod in pods if phase(pod) == "Failed"]
     last = max((end for end in ends if end), default=None)
     if not failed or last is None:

@@ -1,4 +1,4 @@
-"""The Job controller: execute the plan for each Job."""
+"""The Job controller: plan each Job and execute the plan."""
 
 import random
 from collections.abc import Iterable
@@ -7,7 +7,6 @@ from contextlib import suppress
 from sparktest.backoff import Backoff
 from sparktest.devcluster.admission import TRACKING
 from sparktest.devcluster.api_errors import StatusError
-from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.event_recorder import EventRecorder
@@ -24,20 +23,19 @@ CREATE_BACKOFF = Backoff(first=1.0, cap=60.0)
 class JobController:
     """Creates the pods of Jobs and writes the status of Jobs."""
 
-    def __init__(self, resources: Resources, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(self, resources: Resources, recorder: EventRecorder) -> None:
         self._resources = resources
         self._store = resources.store
         self._recorder = recorder
-        self._clock = clock
         self._create_failures: dict[str, int] = {}
         self._rng = random.Random()  # noqa: S311 (jitter)
-        self._loop = ControlLoop("jobs", self._handle, clock)
+        self._loop = ControlLoop("jobs", self._handle, resources.clock)
 
     def start(self) -> None:
         """Handle all existing Jobs, and every change of a Job or pod."""
         self._store.subscribe(self._on_event)
-        for entry in [*self._store.objects(JOBS.key), *self._store.objects(PODS.key)]:
-            self._on_event(WatchEvent("MODIFIED", entry, None))
+        for stored in [*self._store.objects(JOBS.key), *self._store.objects(PODS.key)]:
+            self._on_event(WatchEvent("MODIFIED", stored, None))
         self._loop.start()
 
     def stop(self) -> None:
@@ -45,33 +43,33 @@ class JobController:
         self._loop.stop()
 
     def _on_event(self, event: WatchEvent) -> None:
-        entry = event.object
-        if entry.kind == JOBS.key:
-            self._loop.add((entry.namespace, entry.name, entry.uid))
-        elif entry.kind == PODS.key:
-            for owner in entry.owners:
-                # A deleted Job has to be handled too: its pods still have the finalizer.
+        stored = event.object
+        if stored.kind == JOBS.key:
+            self._loop.add((stored.namespace, stored.name, stored.uid))
+        elif stored.kind == PODS.key:
+            for owner in stored.owners:
+                # Handle a deleted Job too: its pods still have the finalizer.
                 known = self._store.by_uid(owner)
-                self._loop.add((entry.namespace, known.name if known else "", owner))
+                self._loop.add((stored.namespace, known.name if known else "", owner))
 
     def _handle(self, key: Key) -> float | None:
         namespace, name, uid = key
         with self._store.lock:
-            entry = self._store.get(JOBS.key, namespace, name)
-            job = entry.decode() if entry and entry.uid == uid else None
+            stored = self._store.get(JOBS.key, namespace, name)
+            job = stored.decode() if stored and stored.uid == uid else None
             pods = [pod for pod in self._store.dependents(uid) if pod.kind == PODS.key]
-            if entry is None or job is None or job["metadata"].get("deletionTimestamp"):
+            if stored is None or job is None or job["metadata"].get("deletionTimestamp"):
                 self._release(pods)
                 self._create_failures.pop(uid, None)
                 return None
-            plan = plan_job(job, [pod.decode() for pod in pods], self._clock.now())
-            self._resources.set_status(JOBS, entry, lambda obj: obj.update(status=plan.status))
+            plan = plan_job(job, [pod.decode() for pod in pods], self._resources.clock.now())
+            self._resources.set_status(JOBS, stored, lambda obj: obj.update(status=plan.status))
             chosen = {pod["metadata"]["uid"] for pod in plan.release}
             self._release(pod for pod in pods if pod.uid in chosen)
         return self._execute(job, plan)
 
     def _execute(self, job: Object, plan: JobPlan) -> float | None:
-        """Execute the parts that need no lock; return the seconds until the next plan, or None."""
+        """Execute the steps that need no lock; return the seconds until the next plan, or None."""
         for event in plan.events:
             self._record(job, event.reason, event.message, warning=event.warning)
         for pod in plan.delete:
@@ -79,26 +77,26 @@ class JobController:
         for _ in range(plan.create):
             if not self._create(job):
                 failures = self._create_failures[job["metadata"]["uid"]]
-                delay = CREATE_BACKOFF.delay(failures - 1, self._rng)
-                return min(delay, plan.requeue_after if plan.requeue_after is not None else delay)
+                plan.requeue(CREATE_BACKOFF.delay(failures - 1, self._rng))
+                break
         return plan.requeue_after
 
     def _release(self, pods: Iterable[StoredObject]) -> None:
-        """Remove the finalizer that keeps pods until they are counted."""
+        """Remove the finalizer that protects pods until they are counted."""
         for pod in pods:
             self._resources.set_status(PODS, pod, lambda obj: drop_finalizer(obj, TRACKING))
 
     def _delete(self, job: Object, pod: Object) -> None:
         meta = pod["metadata"]
-        entry = self._store.by_uid(meta["uid"])
-        if entry is None:
+        stored = self._store.by_uid(meta["uid"])
+        if stored is None:
             return
         with suppress(StatusError):  # deleted by someone else
-            delete(self._resources, PODS, entry, DeleteOptions())
+            delete(self._resources, PODS, stored, DeleteOptions())
             self._record(job, "SuccessfulDelete", f"Deleted pod: {meta['name']}")
 
     def _create(self, job: Object) -> bool:
-        """Create a pod; return False if it is rejected, which an Event explains."""
+        """Create a pod; record an Event and return False if it is rejected."""
         uid = job["metadata"]["uid"]
         try:
             pod = self._resources.create(
@@ -106,7 +104,8 @@ class JobController:
             )
         except StatusError as error:
             # Without the generated name, repeated rejections share one Event.
-            text = error.detail.replace(_generated_name(error), f"{job['metadata']['name']}-")
+            name = (error.details or {}).get("name") or "\0"
+            text = error.detail.replace(name, f"{job['metadata']['name']}-")
             self._create_failures[uid] = self._create_failures.get(uid, 0) + 1
             self._record(job, "FailedCreate", f"Error creating: {text}", warning=True)
             return False
@@ -116,10 +115,6 @@ class JobController:
 
     def _record(self, job: Object, reason: str, message: str, *, warning: bool = False) -> None:
         self._recorder.record(job, reason, message, component=COMPONENT, warning=warning)
-
-
-def _generated_name(error: StatusError) -> str:
-    return str((error.details or {}).get("name") or "\0")
 
 
 def _pod_of(job: Object) -> Object:

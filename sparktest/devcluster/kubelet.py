@@ -1,74 +1,65 @@
-"""The kubelet: start a worker for each pod, serve logs, and mark pods as lost after a crash."""
+"""The kubelet: run the pods of the node, serve their logs, and mark pods as lost after a crash."""
 
 import logging
 import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 from sparktest.devcluster import pod_status
 from sparktest.devcluster.api_errors import bad_request
 from sparktest.devcluster.bootstrap import NODE
-from sparktest.devcluster.clock import Clock
-from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
 from sparktest.devcluster.logs import LogOptions, read_log
 from sparktest.devcluster.objects import ended
 from sparktest.devcluster.pod_record import PodRuntime
 from sparktest.devcluster.pod_worker import PodWorker
-from sparktest.devcluster.processes import kill_marked
+from sparktest.devcluster.processes import kill_leftovers
 from sparktest.devcluster.requests import Request
-from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 LOG = logging.getLogger(__name__)
 
 
 class Kubelet:
-    """Runs the pods of the node; the arguments are the attributes of `PodRuntime`."""
+    """Runs each pod of the node in a worker."""
 
-    def __init__(
-        self, resources: Resources, recorder: EventRecorder, clock: Clock, folder: Path, mark: str
-    ) -> None:
-        self._resources = resources
-        self._mark = mark
+    def __init__(self, runtime: PodRuntime) -> None:
+        self._runtime = runtime
+        self._resources = runtime.resources
         self._workers: dict[str, PodWorker] = {}
-        # Uids of pods that were started: no pod runs twice, whatever its status says.
+        # The uids of started pods: no pod runs twice, whatever its status says.
         self._started: set[str] = set()
         self._lock = threading.Lock()
-        self._runtime = PodRuntime(resources, recorder, clock, folder, mark)
-        self._folder = folder
-        folder.mkdir(mode=0o700, exist_ok=True)
 
     def start(self) -> None:
-        """Mark the pods of an earlier process as lost, and run new pods."""
-        killed = kill_marked(f"{self._mark}/")
+        """Mark the pods that ran when the dev cluster ended as lost, and run new pods."""
+        killed = kill_leftovers(self._runtime.cluster_uid)
         if killed:
-            LOG.warning("killed leftover processes count=%d", len(killed))
+            LOG.warning("killed leftover processes count=%d", killed)
+        self._runtime.folder.mkdir(mode=0o700, exist_ok=True)
         known = set()
-        for entry in self._resources.store.objects(PODS.key):
-            known.add(entry.uid)
-            if _is_active(entry):
-                self._mark_lost(entry)
-        for folder in self._folder.iterdir():
+        for stored in self._resources.store.objects(PODS.key):
+            known.add(stored.uid)
+            if _is_active(stored):
+                self._mark_lost(stored)
+        for folder in self._runtime.folder.iterdir():
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
         self._resources.store.subscribe(self._on_event)
 
     def stop(self) -> None:
         """Kill all processes; the next start marks their pods as lost."""
-        with self._lock:
-            workers = list(self._workers.values())
+        workers = self._all_workers()
         for worker in workers:
             worker.kill()
         for worker in workers:
             worker.join()
 
     def log(self, request: Request, namespace: str, name: str) -> Iterator[bytes | None]:
-        """Return the log of a container in pieces.
+        """Return the log of a container, as `read_log` does.
 
         Raises:
-            StatusError: 404 or 400 if the container does not exist or has not started.
+            StatusError: 404, there is no such pod; 400, no such container, or it has not started.
         """
         pod = self._resources.get(PODS, namespace, name)
         container = _container_name(pod, request.query.get("container", ""))
@@ -82,52 +73,54 @@ class Kubelet:
         return read_log(path, options, lambda: self._log_is_complete(uid, container))
 
     def _log_is_complete(self, uid: str, container: str) -> bool:
-        """Return True when a container writes no more to its log."""
+        """Return True when nothing more will be written to the log of a container."""
         with self._lock:
             worker = self._workers.get(uid)
         return worker is None or worker.log_is_complete(container)
 
     def _on_event(self, event: WatchEvent) -> None:
-        entry = event.object
-        if entry.kind in (SECRETS.key, CONFIGMAPS.key):
-            self._wake_waiting(entry.namespace)
-        if entry.kind != PODS.key:
+        stored = event.object
+        if stored.kind in (SECRETS.key, CONFIGMAPS.key):
+            for worker in self._all_workers():
+                if worker.namespace == stored.namespace:
+                    worker.wake()
+        if stored.kind != PODS.key:
             return
         with self._lock:
-            worker = self._workers.get(entry.uid)
-        if worker:
-            worker.wake()
+            known = self._workers.get(stored.uid)
+        if known:
+            known.wake()
         elif event.type == "DELETED":
-            self._started.discard(entry.uid)
-            shutil.rmtree(self._folder / entry.uid, ignore_errors=True)
-        elif entry.uid not in self._started and _is_active(entry):
-            self._start_worker(entry)
+            self._forget(stored.uid)
+        elif stored.uid not in self._started and _is_active(stored):
+            self._start_worker(stored)
 
-    def _wake_waiting(self, namespace: str) -> None:
+    def _all_workers(self) -> list[PodWorker]:
         with self._lock:
-            workers = list(self._workers.values())
-        for worker in workers:
-            if worker.namespace == namespace:
-                worker.wake()
+            return list(self._workers.values())
 
-    def _start_worker(self, entry: StoredObject) -> None:
-        worker = PodWorker(entry, self._runtime, self._on_worker_end)
-        self._started.add(entry.uid)
+    def _start_worker(self, stored: StoredObject) -> None:
+        worker = PodWorker(stored, self._runtime, self._on_worker_end)
+        self._started.add(stored.uid)
         with self._lock:
-            self._workers[entry.uid] = worker
+            self._workers[stored.uid] = worker
         worker.start()
 
     def _on_worker_end(self, uid: str) -> None:
         with self._lock:
             self._workers.pop(uid, None)
-        entry = self._resources.store.by_uid(uid)
-        if entry is None:
-            self._started.discard(uid)
-            shutil.rmtree(self._folder / uid, ignore_errors=True)
-        elif _is_active(entry):  # its worker failed
-            self._mark_lost(entry)
+        stored = self._resources.store.by_uid(uid)
+        if stored is None:
+            self._forget(uid)
+        elif _is_active(stored):  # the worker failed
+            self._mark_lost(stored)
 
-    def _mark_lost(self, entry: StoredObject) -> None:
+    def _forget(self, uid: str) -> None:
+        """Delete the files of a pod that no longer exists."""
+        self._started.discard(uid)
+        shutil.rmtree(self._runtime.folder / uid, ignore_errors=True)
+
+    def _mark_lost(self, stored: StoredObject) -> None:
         timestamp = self._runtime.clock.timestamp()
 
         def mark(pod: Object) -> None:
@@ -135,15 +128,15 @@ class Kubelet:
             if pod["metadata"].get("deletionTimestamp"):
                 pod["metadata"]["deletionGracePeriodSeconds"] = 0
 
-        self._resources.set_status(PODS, entry, mark)
+        self._resources.set_status(PODS, stored, mark)
 
 
-def _is_active(entry: StoredObject) -> bool:
-    """Return True for a pod that is on this node and has not ended."""
-    # Most pods have no node yet or have ended: search the JSON, since decoding is expensive.
-    if f'"nodeName":"{NODE}"'.encode() not in entry.raw:
+def _is_active(stored: StoredObject) -> bool:
+    """Return True for a pod that is bound to this node and has not ended."""
+    # Search the JSON first: decoding is expensive.
+    if f'"nodeName":"{NODE}"'.encode() not in stored.raw:
         return False
-    pod = entry.decode()
+    pod = stored.decode()
     return pod["spec"].get("nodeName") == NODE and not ended(pod)
 
 
@@ -151,7 +144,7 @@ def _container_name(pod: Object, wanted: str) -> str:
     """Return the name of the container whose log is requested.
 
     Raises:
-        StatusError: 400, there is no such container, or no default.
+        StatusError: 400, there is no such container, or the request must name one.
     """
     spec, name = pod["spec"], pod["metadata"]["name"]
     names = [container["name"] for container in spec["containers"]]
@@ -171,12 +164,13 @@ def _container_name(pod: Object, wanted: str) -> str:
 
 
 def _check_started(pod: Object, container: str) -> None:
+    """Raise StatusError (400) if the container has not started."""
     name = pod["metadata"]["name"]
     if not pod["spec"].get("nodeName"):
         raise bad_request(f"pod {name} does not have a host assigned")
     status = pod.get("status") or {}
     states = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
-    state: Object = next((found["state"] for found in states if found["name"] == container), {})
+    state: Object = next((each["state"] for each in states if each["name"] == container), {})
     waiting = state.get("waiting")
     if waiting is not None or not state:
         reason = (waiting or {}).get("reason", "ContainerCreating")

@@ -1,4 +1,4 @@
-"""Read the logs of containers from their files, as `kubectl logs` shows them."""
+"""Read the logs of containers: tail, since, timestamps, limit, follow."""
 
 import os
 import time
@@ -12,24 +12,24 @@ from sparktest.devcluster.api_errors import bad_request
 from sparktest.devcluster.requests import Request
 from sparktest.times import parse_time
 
-# How often a follower reads the file, and the server checks that the client is still there.
+# The interval at which a follower reads the file and the server checks the connection.
 POLL_SECONDS = 0.05
 BLOCK_BYTES = 1 << 16
 TIME_LENGTH = len("2026-01-01T00:00:00.000000000Z")
 TEXT_OFFSET = TIME_LENGTH + len(" F ")
-# The flag of a record that ends a line; a line in parts ends with the first such record.
+# The flag of a record that ends a line. Long lines consist of several records.
 FULL = b"F"
 
 
 class LogOptions(msgspec.Struct, frozen=True):
-    """Which part of a log to show, and how.
+    """The part of a log to show, and its format.
 
     Attributes:
         follow: continue until the container ends.
         timestamps: start each line with its time.
-        since: the first second to show, as RFC 3339 without a zone, which sorts as text.
-        tail: show only this many lines from the end.
-        limit: show at most this many bytes.
+        since: the first second to show, in RFC 3339 without a zone, which sorts as text.
+        tail: the number of lines to show, from the end.
+        limit: the number of bytes to show.
     """
 
     follow: bool = False
@@ -40,7 +40,7 @@ class LogOptions(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_request(cls, request: Request, now: float) -> "LogOptions":
-        """Return the options of a request; `now` in seconds since 1970.
+        """Return the options of a request; `now` is in seconds since 1970.
 
         Raises:
             StatusError: 400, an option is invalid.
@@ -68,19 +68,19 @@ def _format_second(seconds: float) -> str:
 def read_log(
     path: Path, options: LogOptions, is_complete: Callable[[], bool]
 ) -> Iterator[bytes | None]:
-    """Return the log in pieces; None now and then while a follower waits.
+    """Return an iterator over the pieces of a log; it yields None while a follower waits.
 
-    The file is opened at once, so a follower reads to the end even if the pod is deleted.
+    The file is opened at once, so that a follower can read to the end even if the pod is deleted.
 
     Args:
         path: the file, which may not exist yet.
-        options: which part to show.
+        options: the part to show.
         is_complete: returns True when nothing more will be written.
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
     path.touch(mode=0o600)
     pieces = _pieces(path.open("rb"), options, is_complete)
-    next(pieces)  # starts the generator: closing it now closes the file
+    next(pieces)  # start the generator, so that closing it closes the file
     return _limited(pieces, options.limit)
 
 
@@ -107,12 +107,12 @@ def _pieces(
             file.seek(_tail_offset(file, options.tail))
         full = True
         while True:
-            complete = is_complete()  # before the read, or the last lines could be missed
+            complete = is_complete()  # before the read, or the last lines could be lost
             before = file.tell()
             shown, full = _format(file, options, full)
             if shown:
                 yield shown
-            elif file.tell() > before:  # all of it is too old, and more may follow
+            elif file.tell() > before:  # everything read was too old
                 continue
             elif complete or not options.follow:
                 return
@@ -122,7 +122,7 @@ def _pieces(
 
 
 def _format(file: BinaryIO, options: LogOptions, full: bool) -> tuple[bytes, bool]:
-    """Return the next lines as they are shown, and True if the last record ended a line."""
+    """Read and format the next lines; also return True if the last record ended a line."""
     start = file.tell()
     data = file.read(BLOCK_BYTES)
     end = data.rfind(b"\n") + 1

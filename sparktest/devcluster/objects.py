@@ -150,6 +150,12 @@ def ended(pod: Object) -> bool:
     return phase(pod) in ("Succeeded", "Failed")
 
 
+def will_not_run(pod: Object) -> bool:
+    """Return True if a pod has ended, or is deleted before it was bound to a node."""
+    deleted = pod["metadata"].get("deletionTimestamp") and not pod["spec"].get("nodeName")
+    return ended(pod) or bool(deleted)
+
+
 def released(obj: Object) -> bool:
     """Return True if an object is being deleted and nothing delays its removal."""
     meta = obj["metadata"]

@@ -1,4 +1,4 @@
-"""A pod as its worker sees it: the state of its containers, its status and its deadline."""
+"""What a pod worker knows of its pod: container states, status and deadline."""
 
 import os
 import stat
@@ -11,20 +11,21 @@ from sparktest.devcluster.environment import ConfigError, build_command, build_e
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
 from sparktest.devcluster.pod_status import ANNOTATIONS, Container, PodFailure
-from sparktest.devcluster.processes import MARK, Task
+from sparktest.devcluster.processes import POD_VARIABLE, Task
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject
 
-# Names the file that stands for terminationMessagePath: /dev is that of the host.
+# The environment variable with the path of the termination message: the process of a container
+# has no /dev/termination-log of its own.
 TERMINATION_LOG = "SPARKTEST_TERMINATION_LOG"
-# As the kubelet does: the last bytes of the file.
+# The kubelet also reads only the end of the file.
 MAX_MESSAGE_BYTES = 4096
-# What the kubelet writes in place of a time that is not known.
+# The kubelet's placeholder for an unknown time.
 EPOCH = "1970-01-01T00:00:00Z"
 
 
 class StopPodError(Exception):
-    """The pod has to stop; `failure` says why, None if it is deleted."""
+    """The pod must stop because of `failure`, or because it is being deleted if that is None."""
 
     def __init__(self, failure: PodFailure | None, grace_seconds: float) -> None:
         super().__init__(failure)
@@ -33,32 +34,28 @@ class StopPodError(Exception):
 
 
 class PodRuntime(NamedTuple):
-    """What pod workers need: access to the API, and where their processes keep files.
-
-    Attributes:
-        resources: the API's objects.
-        recorder: writes Events.
-        clock: the current time.
-        folder: holds the home folders and logs of pods.
-        mark: the cluster's uid, which marks its processes.
-    """
+    """What the pods of a node share; `folder` is for their home folders and logs."""
 
     resources: Resources
     recorder: EventRecorder
-    clock: Clock
     folder: Path
-    mark: str
+    cluster_uid: str
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the cluster."""
+        return self.resources.clock
 
     def log_path(self, uid: str, container: str) -> Path:
-        """Return the log file of a container."""
+        """Return the path of a container's log."""
         return self.folder / uid / f"{container}.log"
 
     def termination_log(self, uid: str, container: str) -> Path:
-        """Return the file that stands for the container's terminationMessagePath."""
+        """Return the path of a container's termination message."""
         return self.folder / uid / f"{container}.termination-log"
 
     def task(self, pod: Object, container: Object) -> Task:
-        """Return the process to run for a container, and create its home folder.
+        """Return the process to run for a container; create its folders.
 
         Raises:
             ConfigError: the container refers to something that does not exist.
@@ -73,8 +70,8 @@ class PodRuntime(NamedTuple):
 
         def lookup(kind: str, name: str) -> Object | None:
             key = SECRETS.key if kind == "Secret" else CONFIGMAPS.key
-            entry = self.resources.store.get(key, meta["namespace"], name)
-            return entry.decode() if entry else None
+            stored = self.resources.store.get(key, meta["namespace"], name)
+            return stored.decode() if stored else None
 
         message = self.termination_log(meta["uid"], container["name"])
         message.touch(mode=0o600)
@@ -83,7 +80,7 @@ class PodRuntime(NamedTuple):
             argv=build_command(container, variables),
             env={
                 **variables,
-                MARK: f"{self.mark}/{meta['uid']}",
+                POD_VARIABLE: f"{self.cluster_uid}/{meta['uid']}",
                 TERMINATION_LOG: str(message),
             },
             cwd=container.get("workingDir") or str(home),
@@ -92,12 +89,12 @@ class PodRuntime(NamedTuple):
 
 
 class PodRecord:
-    """A pod, the state of its containers, and its failure if something other than they ends it."""
+    """A pod, its containers, and its failure as a whole, if any."""
 
-    def __init__(self, entry: StoredObject, runtime: PodRuntime) -> None:
-        self.entry = entry
+    def __init__(self, stored: StoredObject, runtime: PodRuntime) -> None:
+        self.stored = stored
         self.failure: PodFailure | None = None
-        self.containers = pod_status.containers(entry.decode())
+        self.containers = pod_status.new_containers(stored.decode())
         self._runtime = runtime
         self._memory_bytes, self._cpu_seconds = 0, 0.0
 
@@ -112,18 +109,18 @@ class PodRecord:
 
     def is_deleted(self) -> bool:
         """Return True when the pod no longer exists."""
-        return self._runtime.resources.store.by_uid(self.entry.uid) is None
+        return self._runtime.resources.store.by_uid(self.stored.uid) is None
 
     def read(self) -> Object:
         """Return the current version of the pod.
 
         Raises:
-            StopPodError: the pod has to stop, or no longer exists.
+            StopPodError: the pod must stop, or no longer exists.
         """
-        entry = self._runtime.resources.store.by_uid(self.entry.uid)
-        if entry is None:
+        stored = self._runtime.resources.store.by_uid(self.stored.uid)
+        if stored is None:
             raise StopPodError(None, 0)
-        pod = entry.decode()
+        pod = stored.decode()
         meta = pod["metadata"]
         if meta.get("deletionTimestamp"):
             raise StopPodError(None, meta.get("deletionGracePeriodSeconds") or 0)
@@ -146,10 +143,10 @@ class PodRecord:
         self, reason: str, message: str, container: str = "", *, warning: bool = False
     ) -> None:
         """Record an Event about the pod, or about one of its containers."""
-        entry = self._runtime.resources.store.by_uid(self.entry.uid)
-        if entry:
+        stored = self._runtime.resources.store.by_uid(self.stored.uid)
+        if stored:
             self._runtime.recorder.record(
-                entry.decode(),
+                stored.decode(),
                 reason,
                 message,
                 component="kubelet",
@@ -171,7 +168,7 @@ class PodRecord:
         self.write_status()
 
     def handle_report(self, name: str, report: dict[str, Any]) -> None:
-        """Update a container from what the shim of its process reports."""
+        """Update a container after a report of its process's shim."""
         container, clock = self.container(name), self._runtime.clock
         if "started" in report:
             container.state = {"running": {"startedAt": clock.timestamp_of(report["started"])}}
@@ -193,7 +190,7 @@ class PodRecord:
         container.state = pod_status.terminated(
             code,
             "Error" if code else "Completed",
-            _read_message(self._runtime.termination_log(self.entry.uid, container.name)),
+            _read_message(self._runtime.termination_log(self.stored.uid, container.name)),
             startedAt=container.state.get("running", {}).get("startedAt"),
             finishedAt=self._runtime.clock.timestamp_of(ended["finishedAt"]),
         )
@@ -201,8 +198,8 @@ class PodRecord:
     def write_status(self, *, final: bool = False) -> None:
         """Write the pod's status; `final` adds the resource usage and completes a deletion."""
         timestamp = self._runtime.clock.timestamp()
-        # The failure goes into the same write as the end of the last container: in between, a
-        # reader would take that end for the result.
+        # The failure is written together with the end of the last container. In a write of its own
+        # it would come too late: readers would take the exit code for the result.
         failure = self.failure if final or self.all_terminated else None
 
         def change(pod: Object) -> None:
@@ -215,11 +212,11 @@ class PodRecord:
             if final and meta.get("deletionTimestamp"):
                 meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = timestamp, 0
 
-        self._runtime.resources.set_status(PODS, self.entry, change)
+        self._runtime.resources.set_status(PODS, self.stored, change)
 
 
 def _read_message(path: Path) -> str:
-    """Return the termination message in a file; "" if the process made anything else of it."""
+    """Return the termination message in a file; "" if the file is missing or not regular."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

@@ -1,4 +1,4 @@
-"""Build the status of a pod, as the kubelet of a real cluster writes it. Pure."""
+"""Build the status of a pod as a real kubelet does. Pure."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ NOT_PULLED_NOTE = "named, not pulled: the command runs as a process of this mach
 IMAGE_ID = "not pulled: a dev cluster runs processes"
 UNKNOWN = "The container could not be located when the pod was terminated"
 DEADLINE = "Pod was active on the node longer than the specified deadline"
-LOST = "the dev cluster ended while this pod ran; its processes were ended"
+LOST = "the dev cluster ended while this pod ran; its processes were killed"
 
 
 class Container(msgspec.Struct):
@@ -44,11 +44,8 @@ class Container(msgspec.Struct):
         return self.terminated and self.state["terminated"]["exitCode"] == 0
 
     def status(self) -> Object:
-        """Return its containerStatus."""
-        started = (
-            {} if self.init and not (self.running or self.terminated) else {"started": self.running}
-        )
-        found: Object = {
+        """Return its ContainerStatus."""
+        status: Object = {
             "name": self.name,
             "image": self.image,
             "imageID": IMAGE_ID if self.id else "",
@@ -56,35 +53,36 @@ class Container(msgspec.Struct):
             "restartCount": 0,
             "state": self.state,
             "lastState": {},
-        } | started
+        }
+        if self.running or self.terminated or not self.init:
+            status["started"] = self.running
         if self.id:
-            found |= {"containerID": self.id, "resources": self.resources}
+            status |= {"containerID": self.id, "resources": self.resources}
             if "requests" in self.resources:
-                found["allocatedResources"] = self.resources["requests"]
+                status["allocatedResources"] = self.resources["requests"]
             if self.terminated:
-                found["state"] = {
-                    "terminated": {**self.state["terminated"], "containerID": self.id}
-                }
-        return found
+                ended = self.state["terminated"] | {"containerID": self.id}
+                status["state"] = {"terminated": ended}
+        return status
 
 
 class PodFailure(msgspec.Struct, frozen=True):
-    """Why a pod failed as a whole, as opposed to its containers."""
+    """The reason why a pod failed as a whole, whatever its containers did."""
 
     reason: str = ""
     message: str = ""
     disruption: str = ""
 
 
-def containers(pod: Object) -> list[Container]:
+def new_containers(pod: Object) -> list[Container]:
     """Return the containers of a pod that has not started, init containers first."""
     spec = pod["spec"]
-    found = [
+    init = [
         _container(container, waiting("ContainerCreating"), init=True)
         for container in spec.get("initContainers") or ()
     ]
-    state = waiting("PodInitializing" if found else "ContainerCreating")
-    return found + [_container(container, state, init=False) for container in spec["containers"]]
+    state = waiting("PodInitializing" if init else "ContainerCreating")
+    return init + [_container(container, state, init=False) for container in spec["containers"]]
 
 
 def _container(spec: Object, state: Object, *, init: bool) -> Container:
@@ -108,33 +106,30 @@ def terminated(code: int, reason: str, message: str = "", **times: Any) -> Objec
     return {"terminated": {key: value for key, value in state.items() if value not in ("", None)}}
 
 
-def never_located() -> Object:
+def unknown_state() -> Object:
     """Return the state of a container that had not started when its pod was stopped."""
     none = {"startedAt": None, "finishedAt": None}
     return {"terminated": terminated(137, "ContainerStatusUnknown", UNKNOWN)["terminated"] | none}
 
 
-def phase_of(found: list[Container], failure: PodFailure | None) -> str:
-    """Return the phase that follows from the containers and the failure of the pod."""
-    own = [container for container in found if not container.init]
-    init = [container for container in found if container.init]
+def phase_of(containers: list[Container], failure: PodFailure | None) -> str:
+    """Return the phase of a pod with these containers and this failure."""
+    own = [container for container in containers if not container.init]
+    init = [container for container in containers if container.init]
     if failure or any(container.terminated and not container.succeeded for container in init):
         return "Failed"
     if all(container.terminated for container in own):
         return "Succeeded" if all(container.succeeded for container in own) else "Failed"
-    return (
-        "Running"
-        if any(container.running or container.terminated for container in own)
-        else "Pending"
-    )
+    started = any(container.running or container.terminated for container in own)
+    return "Running" if started else "Pending"
 
 
 def build_status(
-    pod: Object, found: list[Container], failure: PodFailure | None, timestamp: str
+    pod: Object, containers: list[Container], failure: PodFailure | None, timestamp: str
 ) -> Object:
     """Return the status of a pod that has a node; `timestamp` is the current time."""
     old = pod.get("status") or {}
-    phase = phase_of(found, failure)
+    phase = phase_of(containers, failure)
     new: Object = {
         "phase": phase,
         "qosClass": old.get("qosClass", "BestEffort"),
@@ -144,10 +139,10 @@ def build_status(
         "podIP": ADDRESS,
         "podIPs": [{"ip": ADDRESS}],
         "observedGeneration": pod["metadata"].get("generation", 1),
-        "conditions": _conditions(pod, found, phase, timestamp),
+        "conditions": _conditions(pod, containers, phase, timestamp),
     }
     for field, init in (("initContainerStatuses", True), ("containerStatuses", False)):
-        documents = [container.status() for container in found if container.init == init]
+        documents = [container.status() for container in containers if container.init == init]
         if documents:
             new[field] = documents
     if failure and failure.reason:
@@ -158,12 +153,14 @@ def build_status(
     return new
 
 
-def _conditions(pod: Object, found: list[Container], phase: str, timestamp: str) -> list[Object]:
+def _conditions(
+    pod: Object, containers: list[Container], phase: str, timestamp: str
+) -> list[Object]:
     unready = [
-        container.name for container in found if not container.init and not container.running
+        container.name for container in containers if not container.init and not container.running
     ]
     ended = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "")
-    initialized = all(container.succeeded for container in found if container.init)
+    initialized = all(container.succeeded for container in containers if container.init)
     ready = not unready and not ended
     reason, message = ended, ""
     if unready and not ended:
@@ -184,34 +181,30 @@ def _condition(
 ) -> Object:
     """Return a condition; its transition time changes only with its status."""
     before = condition(pod, kind)
-    same = before is not None and before["status"] == value
-    found: Object = {
+    if before and before["status"] == value:
+        timestamp = before["lastTransitionTime"]
+    entry: Object = {
         "type": kind,
         "status": value,
         "lastProbeTime": None,
-        "lastTransitionTime": before["lastTransitionTime"] if before and same else timestamp,
+        "lastTransitionTime": timestamp,
         "observedGeneration": pod["metadata"].get("generation", 1),
     }
-    return (
-        found | ({"reason": reason} if reason else {}) | ({"message": message} if message else {})
-    )
+    details = {"reason": reason, "message": message}
+    return entry | {key: text for key, text in details.items() if text}
 
 
 def unschedulable(pod: Object, message: str, timestamp: str) -> Object:
-    """Return the status of a pod that no node can run."""
-    return {
-        **(pod.get("status") or {}),
-        "conditions": [
-            _condition(pod, timestamp, "PodScheduled", "False", "Unschedulable", message)
-        ],
-    }
+    """Return the status of a pod that cannot be scheduled."""
+    scheduled = _condition(pod, timestamp, "PodScheduled", "False", "Unschedulable", message)
+    return {**(pod.get("status") or {}), "conditions": [scheduled]}
 
 
 def lost(pod: Object, timestamp: str) -> Object:
     """Return the status of a pod that ran when the dev cluster ended."""
-    found = []
     old = pod.get("status") or {}
-    for container in containers(pod):
+    containers = new_containers(pod)
+    for container in containers:
         field = "initContainerStatuses" if container.init else "containerStatuses"
         before = next((s for s in old.get(field) or () if s["name"] == container.name), None)
         if before is not None:
@@ -222,6 +215,5 @@ def lost(pod: Object, timestamp: str) -> Object:
                 137, "Error", LOST, startedAt=started, finishedAt=timestamp
             )
         elif not container.terminated:
-            container.state = never_located()
-        found.append(container)
-    return build_status(pod, found, PodFailure("NodeLost", LOST), timestamp)
+            container.state = unknown_state()
+    return build_status(pod, containers, PodFailure("NodeLost", LOST), timestamp)

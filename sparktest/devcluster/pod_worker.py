@@ -5,7 +5,6 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from sparktest.devcluster import pod_status
@@ -18,10 +17,9 @@ from sparktest.devcluster.simulate import Simulation, simulation_of
 from sparktest.devcluster.stored_objects import Object, StoredObject
 
 LOG = logging.getLogger(__name__)
-# How often a container whose configuration is incomplete is tried again.
 CONFIG_RETRY_SECONDS = 5.0
 PULL_RETRY_SECONDS = 1.0
-# How long after the grace period the end of a process is waited for.
+# How long to wait for a process to end after its grace period.
 KILL_TIMEOUT_SECONDS = 10.0
 
 # A container's name and what the shim of its process reports.
@@ -30,24 +28,24 @@ WAKE: Report = ("", {})
 
 
 class KilledError(Exception):
-    """The dev cluster stops, so the worker leaves the pod as it is."""
+    """The dev cluster is stopping: leave the status of the pod unchanged."""
 
 
 class PodWorker:
-    """Runs a pod in a thread of its own, then calls `on_end` with the pod's uid."""
+    """Runs a pod in a thread, and then calls `on_end` with the uid of the pod."""
 
     def __init__(
-        self, entry: StoredObject, runtime: PodRuntime, on_end: Callable[[str], None]
+        self, stored: StoredObject, runtime: PodRuntime, on_end: Callable[[str], None]
     ) -> None:
-        self.uid = entry.uid
-        self.namespace = entry.namespace
+        self.uid = stored.uid
+        self.namespace = stored.namespace
         self._runtime = runtime
         self._on_end = on_end
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        self._record = PodRecord(entry, runtime)
+        self._record = PodRecord(stored, runtime)
         self._processes: dict[str, Process] = {}
         self._killed = False
-        self._thread = threading.Thread(target=self._run, name=f"pod-{entry.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"pod-{stored.name}", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -58,16 +56,16 @@ class PodWorker:
         self._reports.put(WAKE)
 
     def kill(self) -> None:
-        """Kill the processes and leave the pod as it is."""
+        """Kill the processes; leave the status of the pod unchanged."""
         self._killed = True
         self.wake()
 
     def join(self) -> None:
-        """Wait for the end of the thread."""
+        """Wait until the thread has ended."""
         self._thread.join(2 * KILL_TIMEOUT_SECONDS)
 
     def log_is_complete(self, container: str) -> bool:
-        """Return True when a container writes no more to its log."""
+        """Return True when nothing more will be written to the log of a container."""
         return self._record.container(container).terminated
 
     def _run(self) -> None:
@@ -92,7 +90,7 @@ class PodWorker:
         self._record.write_status(final=True)
 
     def _run_containers(self, pod: Object) -> None:
-        """Run the init containers one by one, then all containers, and wait for their end."""
+        """Run the init containers in turn, then all containers at once, until they have ended."""
         spec = pod["spec"]
         for document in spec.get("initContainers") or ():
             container = self._record.container(document["name"])
@@ -118,13 +116,13 @@ class PodWorker:
         self._record.record_event("Created", f"Created container: {name}", name)
         container.id = f"process://{self.uid}/{name}"
         try:
-            self._processes[name] = Process(task, partial(self._on_report, name))
+            self._processes[name] = Process(task, lambda report: self._reports.put((name, report)))
         except OSError as error:
             message = f"the process cannot be started: {error.strerror}"
             self._record.handle_report(name, {"failed": message})
 
     def _wait_for_config(self, pod: Object, document: Object, container: Container) -> Task:
-        """Return the process to run, once everything exists that the container refers to."""
+        """Wait until all that the container refers to exists; return the process to run."""
         while True:
             try:
                 return self._runtime.task(pod, document)
@@ -156,8 +154,8 @@ class PodWorker:
         """Return the current version of the pod.
 
         Raises:
-            KilledError: the dev cluster stops.
-            StopPodError: the pod has to stop.
+            KilledError: the dev cluster is stopping.
+            StopPodError: the pod must stop.
         """
         if self._killed:
             raise KilledError
@@ -170,9 +168,6 @@ class PodWorker:
         with suppress(queue.Empty):
             self._handle(*self._reports.get(timeout=max(0.0, min(limits))))
 
-    def _on_report(self, name: str, report: dict[str, Any]) -> None:
-        self._reports.put((name, report))
-
     def _handle(self, name: str, report: dict[str, Any]) -> None:
         """Handle a report; a wake-up has no name."""
         if name:
@@ -181,13 +176,13 @@ class PodWorker:
                 self._processes.pop(name, None)
 
     def _stop(self, grace_seconds: float) -> None:
-        """Stop all processes: TERM, then KILL after the grace period or when the pod is gone."""
+        """Stop all processes: TERM, then KILL after the grace period or once the pod is removed."""
         clock = self._runtime.clock
-        give_up = clock.time() + grace_seconds + KILL_TIMEOUT_SECONDS
+        give_up_at = clock.time() + grace_seconds + KILL_TIMEOUT_SECONDS
         for name, process in self._processes.items():
             self._record.record_event("Killing", f"Stopping container {name}", name)
             process.stop(grace_seconds)
-        while self._processes and clock.time() < give_up:
+        while self._processes and clock.time() < give_up_at:
             with suppress(queue.Empty):
                 self._handle(*self._reports.get(timeout=KILL_TIMEOUT_SECONDS))
             if self._killed:
@@ -197,4 +192,4 @@ class PodWorker:
                     process.stop(0)
         for container in self._record.containers:
             if not container.terminated:
-                container.state = pod_status.never_located()
+                container.state = pod_status.unknown_state()

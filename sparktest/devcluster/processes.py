@@ -1,4 +1,4 @@
-"""The processes of containers: start them through a shim, stop them, and find leftovers."""
+"""The processes of containers: start them under a shim, stop them, and kill leftovers."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 SHIM = Path(__file__).with_name("shim.py")
-# Environment variable of every process of a pod: the cluster's uid, a slash, the pod's uid.
-MARK = "SPARKTEST_DEVCLUSTER"
+# The environment variable that identifies the processes of a pod: <cluster uid>/<pod uid>.
+POD_VARIABLE = "SPARKTEST_DEVCLUSTER"
 KILL_TIMEOUT_SECONDS = 10.0
 
 
@@ -31,8 +31,8 @@ class Task(msgspec.Struct, frozen=True):
 class Process:
     """A process that runs under a shim.
 
-    `on_report` is called with each line that the shim reports, in a thread of this process. The
-    last report has the key `ended` or `failed`, or `lost` if the shim itself died.
+    A thread calls `on_report` with each report of the shim. The last report has the key `ended` or
+    `failed`, or `lost` if the shim itself was killed.
     """
 
     def __init__(self, task: Task, on_report: Callable[[dict[str, Any]], None]) -> None:
@@ -41,7 +41,7 @@ class Process:
             [sys.executable, "-I", "-S", str(SHIM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={MARK: task.env[MARK]},
+            env={POD_VARIABLE: task.env[POD_VARIABLE]},
             cwd="/",
             start_new_session=True,
         )
@@ -50,7 +50,7 @@ class Process:
         self._reader.start()
 
     def stop(self, grace_seconds: float) -> None:
-        """Send TERM now and KILL after the grace period; a second call can only shorten it."""
+        """Send TERM now and KILL after the grace period, which another call can only shorten."""
         self._send({"stop": grace_seconds})
 
     def kill(self) -> None:
@@ -61,7 +61,7 @@ class Process:
         self._reader.join(KILL_TIMEOUT_SECONDS)
 
     def _send(self, line: dict[str, Any]) -> None:
-        # The shim may have exited; then its last report has arrived or `lost` follows.
+        # The shim may have exited: then `ended`, `failed` or `lost` is reported.
         with suppress(OSError, ValueError):
             if self._shim.stdin:
                 self._shim.stdin.write(json.dumps(line).encode() + b"\n")
@@ -82,17 +82,17 @@ class Process:
             self._on_report({"lost": self._shim.returncode})
 
 
-def kill_marked(prefix: str) -> list[int]:
-    """Kill every process whose mark starts with `prefix`; return the pids.
+def kill_leftovers(cluster_uid: str) -> int:
+    """Kill the processes that an earlier dev cluster process left; return their number.
 
-    Only Linux shows the environment of processes. On other systems the shims end them.
+    This works on Linux only, which shows the environment of processes; elsewhere the shims alone
+    kill them.
     """
-    wanted = f"\0{MARK}={prefix}".encode()
-    found = []
+    wanted = f"\0{POD_VARIABLE}={cluster_uid}/".encode()
+    count = 0
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
             if wanted in b"\0" + path.read_bytes():
-                pid = int(path.parent.name)
-                os.kill(pid, signal.SIGKILL)
-                found.append(pid)
-    return found
+                os.kill(int(path.parent.name), signal.SIGKILL)
+                count += 1
+    return count

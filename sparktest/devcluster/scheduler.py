@@ -1,12 +1,11 @@
-"""The scheduler: assign pods to the only node, up to its limit."""
+"""The scheduler: bind pods to the only node, up to its limit."""
 
 from sparktest.devcluster import pod_status
 from sparktest.devcluster.bootstrap import MAX_PODS, NODE
-from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import NODES, PODS
-from sparktest.devcluster.objects import ended
+from sparktest.devcluster.objects import will_not_run
 from sparktest.devcluster.pod_status import ANNOTATIONS, NOT_PULLED_NOTE
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.simulate import simulation_of
@@ -15,25 +14,24 @@ from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 COMPONENT = "default-scheduler"
 UNAVAILABLE = "0/1 nodes are available: "
 NO_MATCH = f"{UNAVAILABLE}1 node(s) didn't match Pod's node affinity/selector."
-FULL = f"{UNAVAILABLE}1 Too many pods: {MAX_PODS} run, and this one waits for the end of one."
+FULL = f"{UNAVAILABLE}1 Too many pods: the limit of {MAX_PODS} running pods is reached."
 
 
 class Scheduler:
-    """Binds pods to the node; pods beyond its limit wait, in the order of their creation."""
+    """Binds pods to the node; pods beyond its limit wait in the order of their creation."""
 
-    def __init__(self, resources: Resources, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(self, resources: Resources, recorder: EventRecorder) -> None:
         self._resources = resources
         self._recorder = recorder
-        self._clock = clock
         self._running: set[Key] = set()
         self._waiting: dict[Key, None] = {}
-        self._loop = ControlLoop("scheduler", self._handle, clock)
+        self._loop = ControlLoop("scheduler", self._handle, resources.clock)
 
     def start(self) -> None:
         """Handle all existing pods, and every change of a pod."""
         self._resources.store.subscribe(self._on_event)
-        for entry in self._resources.store.objects(PODS.key):
-            self._loop.add((entry.namespace, entry.name, entry.uid))
+        for stored in self._resources.store.objects(PODS.key):
+            self._loop.add((stored.namespace, stored.name, stored.uid))
         self._loop.start()
 
     def stop(self) -> None:
@@ -41,14 +39,14 @@ class Scheduler:
         self._loop.stop()
 
     def _on_event(self, event: WatchEvent) -> None:
-        entry = event.object
-        if entry.kind == PODS.key:
-            self._loop.add((entry.namespace, entry.name, entry.uid))
+        stored = event.object
+        if stored.kind == PODS.key:
+            self._loop.add((stored.namespace, stored.name, stored.uid))
 
     def _handle(self, key: Key) -> None:
-        entry = self._resources.store.by_uid(key[2])
-        pod = entry.decode() if entry else None
-        if entry is None or pod is None or _needs_no_node(pod):
+        stored = self._resources.store.by_uid(key[2])
+        pod = stored.decode() if stored else None
+        if stored is None or pod is None or will_not_run(pod):
             self._waiting.pop(key, None)
             if key in self._running:
                 self._running.discard(key)
@@ -56,24 +54,23 @@ class Scheduler:
         elif pod["spec"].get("nodeName"):
             self._running.add(key)
         elif reason := self._unschedulable_reason(pod):
-            self._set_unschedulable(entry, pod, reason)
+            self._set_unschedulable(stored, pod, reason)
         elif len(self._running) < MAX_PODS:
             self._waiting.pop(key, None)
             self._running.add(key)
-            self._bind(entry)
+            self._bind(stored)
             self._retry_oldest()
         else:
             self._waiting[key] = None
-            self._set_unschedulable(entry, pod, FULL)
+            self._set_unschedulable(stored, pod, FULL)
 
     def _retry_oldest(self) -> None:
         """Queue the pod that has waited longest."""
-        for key in self._waiting:
-            self._loop.add(key)
-            return
+        if self._waiting:
+            self._loop.add(next(iter(self._waiting)))
 
     def _unschedulable_reason(self, pod: Object) -> str:
-        """Return why the pod cannot run on the node; empty if it can."""
+        """Return the reason why the pod cannot run on the node; "" if it can."""
         for container in pod["spec"]["containers"]:
             simulation = simulation_of(container.get("image", ""))
             if simulation and simulation.unschedulable:
@@ -82,25 +79,19 @@ class Scheduler:
         wanted = pod["spec"].get("nodeSelector") or {}
         return "" if node and wanted.items() <= node.labels.items() else NO_MATCH
 
-    def _bind(self, entry: StoredObject) -> None:
+    def _bind(self, stored: StoredObject) -> None:
         def bind(obj: Object) -> None:
             obj["spec"]["nodeName"] = NODE
             obj["metadata"].setdefault("annotations", {})[f"{ANNOTATIONS}/image"] = NOT_PULLED_NOTE
 
-        pod = self._resources.set_status(PODS, entry, bind)
-        text = f"Successfully assigned {entry.namespace}/{entry.name} to {NODE}"
+        pod = self._resources.set_status(PODS, stored, bind)
+        text = f"Successfully assigned {stored.namespace}/{stored.name} to {NODE}"
         self._recorder.record(pod, "Scheduled", text, component=COMPONENT)
 
-    def _set_unschedulable(self, entry: StoredObject, pod: Object, reason: str) -> None:
-        """Write into the status what the pod waits for, and record an Event, once."""
-        status = pod_status.unschedulable(pod, reason, self._clock.timestamp())
+    def _set_unschedulable(self, stored: StoredObject, pod: Object, reason: str) -> None:
+        """Write the reason into the status and record an Event, unless that has been done."""
+        status = pod_status.unschedulable(pod, reason, self._resources.clock.timestamp())
         if status == pod.get("status"):
             return
-        self._resources.set_status(PODS, entry, lambda obj: obj.update(status=status))
+        self._resources.set_status(PODS, stored, lambda obj: obj.update(status=status))
         self._recorder.record(pod, "FailedScheduling", reason, component=COMPONENT, warning=True)
-
-
-def _needs_no_node(pod: Object) -> bool:
-    """Return True for a pod that ended, or is deleted before it had a node."""
-    terminating = pod["metadata"].get("deletionTimestamp") and not pod["spec"].get("nodeName")
-    return bool(terminating) or ended(pod)

@@ -1,10 +1,9 @@
 """Run the process of one container and write its log. A program; standard library only.
 
-The dev cluster starts one shim per container, because a process can outlive its parent and leave
-its process group, and because the dev cluster itself can be killed. On Linux the shim is a child
-subreaper: orphaned descendants become its children, so it finds and kills all of them. When its
-stdin closes (the dev cluster is gone), it kills everything at once. On other systems it can kill
-the process group only.
+Each container has a shim, because a process can outlive its parent and leave its process group, and
+because the dev cluster itself can be killed. On Linux the shim is a child subreaper: orphaned
+descendants become its children, so it finds and kills all of them. Elsewhere it can kill the
+process group only. When stdin closes (the dev cluster is gone), it kills everything at once.
 
 stdin: one line of JSON with the task, then lines {"stop": grace period in seconds}.
 stdout: lines of JSON: {"started": time}, {"failed": message}, {"ended": {…}}.
@@ -24,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
-# A longer line is stored in parts, as container runtimes do.
+# Longer lines are stored in parts, as container runtimes do.
 MAX_LINE_BYTES = 16 * 1024
-# Output beyond this is not stored, and the log says so.
+# The output after this is replaced with TRUNCATED.
 MAX_LOG_BYTES = 256 * 1024 * 1024
 TRUNCATED = b"(the dev cluster stores no more than 256 MiB of a log)"
 KILL_TIMEOUT_SECONDS = 5.0
@@ -41,7 +40,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def report(**line: Any) -> None:
-    """Write a line to the dev cluster, if it still reads."""
+    """Report to the dev cluster, unless it has exited."""
     with suppress(OSError):
         os.write(1, json.dumps(line).encode() + b"\n")
 
@@ -79,7 +78,7 @@ class Log:
             self._rest = self._rest[MAX_LINE_BYTES:]
 
     def close(self) -> None:
-        """Store a last line that has no newline."""
+        """Store the last line if it has no newline."""
         if self._rest:
             self._store([self._rest], b"P")
 
@@ -89,7 +88,7 @@ class Log:
         if self._size + sum(map(len, lines)) > MAX_LOG_BYTES:
             lines, flag = [TRUNCATED], b"F"
             self._size = MAX_LOG_BYTES
-        # No two lines have the same time, so that a reader can resume after the last one it has.
+        # Each line has its own time, so that a reader can resume after its last line.
         now = max(time.time_ns(), self._last + 1)
         self._last = now + len(lines)
         second = now // 10**9
@@ -108,7 +107,7 @@ def descendants() -> list[int]:
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            # The name in parentheses may contain anything: count the fields behind it.
+            # The name in parentheses may contain anything: skip it.
             fields = path.read_text(errors="replace").rpartition(")")[2].split()
             children.setdefault(int(fields[1]), []).append(int(path.parent.name))
     found, level = [], children.get(os.getpid(), [])
@@ -141,8 +140,8 @@ def reap(main: int) -> tuple[int, Any] | None:
             return None
 
 
-class Container:
-    """The main process of a container and everything that it starts."""
+class ContainerProcess:
+    """The main process of a container and its descendants."""
 
     def __init__(self, task: dict[str, Any], commands: Commands) -> None:
         self.commands = commands
@@ -153,7 +152,7 @@ class Container:
         os.set_blocking(waking, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
-        # Keep the reference: a Popen that is garbage collected reaps its process itself.
+        # Keep the reference: Popen reaps its process when it is garbage collected.
         self.process = subprocess.Popen(  # noqa: S603 (the user's command)
             task["argv"],
             env=task["env"],
@@ -170,7 +169,7 @@ class Container:
         self.kill_at = float("inf")
 
     def stop(self, lines: list[dict[str, Any]]) -> None:
-        """Send TERM now and KILL after the grace period; another stop can only shorten it."""
+        """Send TERM now and KILL after the grace period, which another stop can only shorten."""
         for line in lines:
             with suppress(OSError):
                 os.killpg(self.main, signal.SIGTERM)
@@ -188,10 +187,10 @@ class Container:
                 return exited
 
     def finish(self) -> None:
-        """End the remaining processes and store the rest of the output.
+        """Kill the remaining processes and store the rest of the output.
 
-        While stopping, they have what is left of the grace period. Otherwise they are killed at
-        once, since in a container nothing outlives the main process.
+        During a stop, they have the rest of the grace period. Otherwise they are killed at once,
+        since nothing in a container outlives the main process.
         """
         kill_at = time.monotonic() if self.kill_at == float("inf") else self.kill_at
         with suppress(ChildProcessError):
@@ -205,7 +204,7 @@ class Container:
         self.log.close()
 
     def step(self, timeout: float) -> None:
-        """Wait for output, a command or the exit of a child, and handle it."""
+        """Wait for output, a command or the exit of a child; handle it."""
         ready, _, _ = select.select(self.sources, [], [], timeout)
         if self.output in ready and not self.copy():
             self.sources.remove(self.output)
@@ -218,7 +217,7 @@ class Container:
             os.read(self.wakeup, 4096)
 
     def copy(self) -> bool:
-        """Write the available output to the log; return False at its end."""
+        """Copy the available output to the log; return False at its end."""
         with suppress(BlockingIOError):
             data = os.read(self.output, 1 << 20)
             self.log.write(data)
@@ -227,7 +226,7 @@ class Container:
 
 
 def main() -> None:
-    """Run the task from stdin and report its start and its end."""
+    """Run the task from stdin; report its start and end."""
     commands = Commands()
     lines: list[dict[str, Any]] = []
     while not lines and not commands.closed:
@@ -237,10 +236,10 @@ def main() -> None:
     task = lines.pop(0)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
-        container = Container(task, commands)
+        container = ContainerProcess(task, commands)
     except (OSError, ValueError) as error:
         message = getattr(error, "strerror", None) or str(error)
-        # The file is the program or the working directory.
+        # The program or the working directory.
         file = getattr(error, "filename", None) or task["argv"][0]
         report(failed=f'exec: "{file}": {message}')
         return

@@ -1,4 +1,4 @@
-"""Images that simulate states which a process cannot have, such as an eviction. Pure."""
+"""Images that simulate states that a process cannot have, such as an eviction. Pure."""
 
 import re
 
@@ -13,15 +13,15 @@ IMAGE = re.compile(
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens to a container instead of running: it waits, it ends, or its pod fails.
+    """The simulated state of a container or its pod.
 
-    Args:
-        waiting: the reasons of a container that never starts, in order.
+    Attributes:
+        waiting: the reasons why a container does not start, one after the other.
         exit_code: the exit code of a container that ends.
-        reason: why the container ended, or why the pod failed.
-        message: the message that goes with the reason.
-        fails_pod: the pod itself fails.
-        unschedulable: the pod never gets a node.
+        reason: of the end of the container, or of the failure of the pod.
+        message: for the reason.
+        fails_pod: the pod fails as a whole.
+        unschedulable: the pod is never bound to a node.
     """
 
     waiting: tuple[str, ...] = ()
@@ -61,9 +61,9 @@ IMAGES = {
 
 
 def simulation_of(image: str) -> Simulation | None:
-    """Return what an image simulates; None for an image whose command is run.
+    """Return the simulation of an image, or None.
 
-    An invalid image name is simulated too: as on a real cluster, its container waits forever.
+    For an invalid image name, its container waits forever, as on a real cluster.
     """
     if not IMAGE.fullmatch(image):
         text = f'Failed to apply default image tag "{image}": invalid reference format'

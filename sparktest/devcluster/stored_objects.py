@@ -1,4 +1,4 @@
-"""Objects as the store keeps them, and the events of their changes."""
+"""Stored objects, and the events of their changes."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ Object = dict[str, Any]
 
 
 class StoredObject(NamedTuple):
-    """One version of an object as JSON, with what the store is searched by.
+    """One version of an object as JSON, with the fields that the store is searched by.
 
     Attributes:
         kind: the key of the kind, as in `Kind.key`.
@@ -32,13 +32,13 @@ class StoredObject(NamedTuple):
         return (self.kind, self.namespace, self.name)
 
     def decode(self) -> Object:
-        """Return the object as a dictionary of the caller's own."""
+        """Return the object as a new dictionary."""
         decoded: Object = msgspec.json.decode(self.raw)
         return decoded
 
 
 class WatchEvent(NamedTuple):
-    """A change: the type is ADDED, MODIFIED or DELETED; `before` is the replaced version."""
+    """A change of type ADDED, MODIFIED or DELETED; `before` is the replaced version."""
 
     type: str
     object: StoredObject

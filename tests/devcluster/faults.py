@@ -146,8 +146,8 @@ class Faults:
             notes["tests/clock-offset"] = str(clock.offset_seconds)
 
         for kind in (JOBS, PODS):
-            for entry in self._cluster.store.objects(kind.key):
-                resources.set_status(kind, entry, touch)
+            for stored in self._cluster.store.objects(kind.key):
+                resources.set_status(kind, stored, touch)
 
     def _add(self, calls: Calls, **fields: Any) -> None:
         with self._lock:

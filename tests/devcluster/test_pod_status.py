@@ -7,8 +7,8 @@ from sparktest.devcluster.pod_status import (
     Container,
     PodFailure,
     build_status,
-    containers,
     lost,
+    new_containers,
     terminated,
 )
 
@@ -24,7 +24,7 @@ def conditions(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_new_pod_is_pending_and_its_container_is_being_created() -> None:
-    found = build_status(pod(), containers(pod()), None, "T")
+    found = build_status(pod(), new_containers(pod()), None, "T")
     assert (found["phase"], found["startTime"]) == ("Pending", "T")
     state = found["containerStatuses"][0]["state"]
     assert state == {"waiting": {"reason": "ContainerCreating"}}
@@ -63,7 +63,7 @@ def test_a_failure_of_the_pod_overrides_the_result_of_its_containers() -> None:
 
 def test_a_failed_init_container_fails_the_pod_and_a_running_one_keeps_it_pending() -> None:
     own = pod(initContainers=[{"name": "init", "image": "i"}])
-    init, main = containers(own)
+    init, main = new_containers(own)
     assert main.state == {"waiting": {"reason": "PodInitializing"}}
     init.state = {"running": {}}
     found = build_status(own, [init, main], None, "T")
@@ -74,7 +74,7 @@ def test_a_failed_init_container_fails_the_pod_and_a_running_one_keeps_it_pendin
 
 def test_the_transition_time_of_a_condition_changes_only_with_its_status() -> None:
     own = pod()
-    waiting = containers(own)
+    waiting = new_containers(own)
     own["status"] = build_status(own, waiting, None, "T1")
     again = build_status(own, waiting, None, "T2")
     assert {c["lastTransitionTime"] for c in again["conditions"]} == {"T1"}

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from sparktest.devcluster.app import DevCluster
-from sparktest.devcluster.processes import MARK
+from sparktest.devcluster.processes import POD_VARIABLE
 from sparktest.domain import DEVCLUSTER_UID_PREFIX, FailureClass
 from sparktest.kube.outcome import observe
 from sparktest.kube.views import parse_job, parse_pod
@@ -153,7 +153,7 @@ def test_the_uid_has_the_prefix_of_dev_clusters_and_survives_a_restart(tmp_path:
 
 
 def test_a_restart_kills_only_its_own_processes(tmp_path: Path) -> None:
-    other = {MARK: "another-cluster/pod", "PATH": os.environ["PATH"]}
+    other = {POD_VARIABLE: "another-cluster/pod", "PATH": os.environ["PATH"]}
     with subprocess.Popen(["sleep", "60"], env=other) as bystander:
         try:
             with restarted_cluster(tmp_path / "cluster") as client:
