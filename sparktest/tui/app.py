@@ -78,31 +78,14 @@ class SparkTestApp(PollingApp):
         get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.register_theme(theme.DARK)
         self.theme = theme.default_theme(self.console.color_system)
-        self.push_screen(
-            RunsScreen(
-                self.store,
-                self.poller,
-                self.clock,
-                address=self._address,
-                target=self._clusters.default,
-            )
-        )
+        self.push_screen(RunsScreen(address=self._address, target=self._clusters.default))
         self.start_polling()
 
     # --- one run ---------------------------------------------------------------------------------
 
     @on(RunList.Opened)
     def _open(self, message: RunList.Opened) -> None:
-        self.push_screen(
-            RunScreen(
-                self.store,
-                self.poller,
-                self.clock,
-                api=self._api,
-                run=message.run,
-                clusters=self._clusters,
-            )
-        )
+        self.push_screen(RunScreen(self._api, message.run, clusters=self._clusters))
         self._call("read", message.run)
 
     @property

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from threading import Thread
 from typing import ParamSpec, TypeVar
 
-from textual import on, work
+from textual import getters, on, work
 from textual.app import App
 from textual.screen import Screen
 from textual.timer import Timer
@@ -42,32 +42,6 @@ class Clock:
     def monotonic(self) -> float:
         """Return seconds on a clock that never goes back."""
         return time.monotonic()
-
-
-class LiveScreen(Screen[None]):
-    """A screen that shows runs of the store; the app calls `sync` after changes and each second.
-
-    Args:
-        store: the runs.
-        poller: tells whether the runs are complete and up to date.
-        clock: the source of the time.
-    """
-
-    def __init__(self, store: RunStore, poller: RunPoller, clock: Clock) -> None:
-        super().__init__()
-        self._store = store
-        self._poller = poller
-        self._clock = clock
-        self._banner = OutageBanner()
-
-    @property
-    @abstractmethod
-    def selected_run(self) -> Run | None:
-        """The run that copy, cancel and delete apply to."""
-
-    def sync(self) -> None:
-        """Show what the store and the poller hold now."""
-        self._banner.show(self._poller, self._clock.monotonic())
 
 
 class PollingApp(App[None]):
@@ -162,6 +136,25 @@ class PollingApp(App[None]):
         """Poll at the usual interval again."""
         self.poller.set_poll_interval(POLL_SECONDS, self.clock.monotonic())
         self.schedule_poll()
+
+
+class LiveScreen(Screen[None]):
+    """A screen of runs; the app calls `sync` after changes of its store and each second."""
+
+    app = getters.app(PollingApp)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._banner = OutageBanner()
+
+    @property
+    @abstractmethod
+    def selected_run(self) -> Run | None:
+        """The run that copy, cancel and delete apply to."""
+
+    def sync(self) -> None:
+        """Show what the store and the poller of the app hold now."""
+        self._banner.show(self.app.poller, self.app.clock.monotonic())
 
 
 class DaemonThreadExecutor(ThreadPoolExecutor):

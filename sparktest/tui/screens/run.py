@@ -9,10 +9,8 @@ from textual.widgets import Footer
 from sparktest import kubectl
 from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run
-from sparktest.run_poller import RunPoller
 from sparktest.tui import actions, columns, text
-from sparktest.tui.polling import Clock, LiveScreen
-from sparktest.tui.state import RunStore
+from sparktest.tui.polling import LiveScreen
 from sparktest.tui.widgets.details import Details
 from sparktest.tui.widgets.log_pane import LogPane
 from sparktest.tui.widgets.static import CachedStatic
@@ -34,17 +32,8 @@ class RunScreen(LiveScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (110, "-beside")]  # noqa: RUF012
     BINDINGS: ClassVar = [*actions.bindings(actions.RUN)]
 
-    def __init__(
-        self,
-        store: RunStore,
-        poller: RunPoller,
-        clock: Clock,
-        *,
-        api: ApiClient,
-        run: Run,
-        clusters: kubectl.Clusters,
-    ) -> None:
-        super().__init__(store, poller, clock)
+    def __init__(self, api: ApiClient, run: Run, *, clusters: kubectl.Clusters) -> None:
+        super().__init__()
         self._run = run
         self._title = CachedStatic(id="title")
         self._details = Details(run, clusters=clusters)
@@ -70,11 +59,11 @@ class RunScreen(LiveScreen):
     def sync(self) -> None:
         """Show the run as the store has it now."""
         super().sync()
-        known = self._store.get(self._run.id)
+        known = self.app.store.get(self._run.id)
         self._run = known or self._run
         self._title.update(_title(self._run, self.size.width, deleted=known is None), layout=False)
         self._pane.show(self._run)
-        self._details.show(self._run, self._clock.now(), self._pane.last_line)
+        self._details.show(self._run, self.app.clock.now(), self._pane.last_line)
 
     def action_back(self) -> None:
         """Close the log search if it is open, else go back to the list."""

@@ -10,11 +10,10 @@ from textual.widgets import Footer, Input
 
 from sparktest.domain import Origin, Run, Status
 from sparktest.kubectl import Target
-from sparktest.run_poller import RunPoller
 from sparktest.sanitize import clean_text
 from sparktest.tui import actions, summary
-from sparktest.tui.polling import Clock, LiveScreen
-from sparktest.tui.state import Filter, RunStore
+from sparktest.tui.polling import LiveScreen
+from sparktest.tui.state import Filter
 from sparktest.tui.widgets.run_list import RunList, RunListHeader
 from sparktest.tui.widgets.static import CachedStatic
 
@@ -35,16 +34,8 @@ class RunsScreen(LiveScreen):
     CSS_PATH = "runs.tcss"
     BINDINGS: ClassVar = [*actions.bindings(actions.RUNS)]
 
-    def __init__(
-        self,
-        store: RunStore,
-        poller: RunPoller,
-        clock: Clock,
-        *,
-        address: str,
-        target: Target,
-    ) -> None:
-        super().__init__(store, poller, clock)
+    def __init__(self, *, address: str, target: Target) -> None:
+        super().__init__()
         self._address = address
         self._kube_target = target
         self._counts = CachedStatic(id="counts")
@@ -52,7 +43,7 @@ class RunsScreen(LiveScreen):
         self._connection = CachedStatic(id="connection")
         self._search = Input(placeholder="search every column", compact=True, id="search")
         self._header = RunListHeader()
-        self._list = RunList(store, clock.now)
+        self._list = RunList(self.app.store, self.app.clock.now)
         self._empty = CachedStatic(id="empty")
 
     def compose(self) -> ComposeResult:
@@ -81,12 +72,12 @@ class RunsScreen(LiveScreen):
     @property
     def selected_run(self) -> Run | None:
         """The run under the cursor."""
-        return self._store.current
+        return self.app.store.current
 
     def sync(self) -> None:
         """Show what the store and the poller hold now."""
         super().sync()
-        store, poller, width = self._store, self._poller, self.size.width
+        store, poller, width = self.app.store, self.app.poller, self.size.width
         self._counts.update(summary.counts(store, loaded=poller.loaded, width=width), layout=False)
         self._filters.update(summary.filters(store), layout=False)
         self._connection.update(summary.connection_status(poller, self._address, width))
@@ -117,27 +108,27 @@ class RunsScreen(LiveScreen):
 
     def action_origin(self) -> None:
         """Show runs of the next origin: all, api, crd."""
-        self._update_filter(origin=_next(self._store.filter.origin, ORIGINS))
+        self._update_filter(origin=_next(self.app.store.filter.origin, ORIGINS))
 
     def action_status(self) -> None:
         """Show runs of the next status."""
-        self._update_filter(status=_next(self._store.filter.status, STATUSES))
+        self._update_filter(status=_next(self.app.store.filter.status, STATUSES))
 
     def action_namespace(self) -> None:
         """Show runs of the next namespace."""
-        namespaces = (None, *self._store.namespaces)
-        self._update_filter(namespace=_next(self._store.filter.namespace, namespaces))
+        namespaces = (None, *self.app.store.namespaces)
+        self._update_filter(namespace=_next(self.app.store.filter.namespace, namespaces))
 
     def action_clear(self) -> None:
         """Clear search and filters."""
         with self.prevent(Input.Changed):
             self._search.value = ""
         self._close_search()
-        self._store.show(Filter())
+        self.app.store.show(Filter())
         self.sync()
 
     def _update_filter(self, **changes: object) -> None:
-        self._store.show(msgspec.structs.replace(self._store.filter, **changes))
+        self.app.store.show(msgspec.structs.replace(self.app.store.filter, **changes))
         self.sync()
 
     def _close_search(self) -> None:
