@@ -14,8 +14,12 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     first: float
     cap: float
 
-    def delay(self, failures: int, rng: random.Random) -> float:
-        """Return the seconds to wait after `failures` earlier failures; 0 gives about `first`."""
+    def delay(self, failures: int, rng: random.Random | None = None) -> float:
+        """Return the seconds to wait after `failures` earlier failures; 0 gives about `first`.
+
+        The jitter comes from the module `random` unless `rng` is given.
+        """
         # 2**64 is beyond any cap; a larger exponent would overflow a float.
         whole = min(self.first * 2.0 ** min(failures, 64), self.cap)
-        return whole * rng.uniform(0.5, 1.0)
+        uniform = rng.uniform if rng else random.uniform
+        return whole * uniform(0.5, 1.0)

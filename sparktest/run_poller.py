@@ -47,7 +47,7 @@ class RunPoller:
     """The state of following one list of runs. All times are seconds on one monotonic clock.
 
     Args:
-        rng: random numbers for the jitter of the backoff.
+        rng: random numbers for the jitter of the backoff; None uses the module `random`.
         poll_seconds: the time between two polls.
         sweep_seconds: the time between two sweeps; None: poll only.
         since: the newest change that is known already; None: read everything first.
@@ -62,7 +62,7 @@ class RunPoller:
 
     def __init__(
         self,
-        rng: random.Random,
+        rng: random.Random | None = None,
         *,
         poll_seconds: float = POLL_SECONDS,
         sweep_seconds: float | None,

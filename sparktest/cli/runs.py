@@ -1,7 +1,6 @@
 """Commands about existing runs: runs, show, cancel, delete."""
 
 import json
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -197,7 +196,6 @@ def changes(
     other_filters = {name: value for name, value in filters.items() if name != "status"}
     newest = max((run.updated_at for run in found if run.updated_at), default=since)
     poller = RunPoller(
-        random.Random(),  # noqa: S311 - jitter
         poll_seconds=POLL_SECONDS,
         sweep_seconds=None,
         since=newest,

@@ -1,6 +1,5 @@
 """The command wait; waiting with progress on stderr, retries, and the exit code of a run."""
 
-import random
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -23,7 +22,6 @@ POLL_SECONDS = 0.5
 RETRY_SECONDS = 30.0
 BACKOFF = Backoff(first=0.5, cap=4.0)
 
-_RNG = random.Random()  # noqa: S311 - jitter
 
 T = TypeVar("T")
 
@@ -135,4 +133,4 @@ def retry(call: Callable[[], T]) -> T:
 
 def retry_delay(failures: int) -> float:
     """Return the seconds to wait after this many earlier failures."""
-    return BACKOFF.delay(failures, _RNG)
+    return BACKOFF.delay(failures)

@@ -1,7 +1,6 @@
 """ApiRunPoller: polls the API for unfinished runs and tracks whether the API can be reached."""
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -71,7 +70,6 @@ class ApiRunPoller:
         self._monotonic = monotonic
         self._timings = timings or Timings()
         self._poller = RunPoller(
-            random.Random(),  # noqa: S311 - jitter is no secret
             poll_seconds=self._timings.poll_seconds,
             sweep_seconds=self._timings.sweep_seconds,
             backoff=self._timings.backoff,

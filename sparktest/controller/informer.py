@@ -77,7 +77,6 @@ class Informer(Generic[T]):
         self._parse = parse
         self._on_change = on_change
         self._timings = timings or Timings()
-        self._rng = random.Random()  # noqa: S311 - jitter is no secret
         self._cache: ObjectCache[T] = ObjectCache()
         self._listed = False
         self._stopped = threading.Event()
@@ -161,7 +160,7 @@ class Informer(Generic[T]):
             self._namespace,
             resource_version=self._cache.version,
             label_selector=self._label_selector,
-            timeout_seconds=self._rng.randint(*self._timings.watch_seconds),
+            timeout_seconds=random.randint(*self._timings.watch_seconds),  # noqa: S311 - jitter
         )
         self._stream = stream
         events = 0
@@ -219,4 +218,4 @@ class Informer(Generic[T]):
             self.problem = f"{type(error).__name__}: {error}"
             log.error("watch failed resource=%s", self._resource.plural, exc_info=error)
         retry_after = getattr(error, "retry_after", None) or 0.0
-        return max(self._timings.backoff.delay(failures, self._rng), retry_after)
+        return max(self._timings.backoff.delay(failures), retry_after)

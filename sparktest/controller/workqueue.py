@@ -1,7 +1,6 @@
 """WorkQueue: the keys to reconcile, each queued at most once and given to one worker at a time."""
 
 import heapq
-import random
 import threading
 import time
 from collections import deque
@@ -22,17 +21,10 @@ class WorkQueue(Generic[K]):
 
     Args:
         clock: returns monotonic seconds.
-        rng: for the jitter of `retry`.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        rng: random.Random | None = None,
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self._changed = threading.Condition()
         self._ready: deque[K] = deque()
         self._dirty: set[K] = set()
@@ -97,7 +89,7 @@ class WorkQueue(Generic[K]):
         with self._changed:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
-            seconds = max(BACKOFF.delay(failures, self._rng), at_least)
+            seconds = max(BACKOFF.delay(failures), at_least)
             self.add_after(key, seconds)
             return seconds
 

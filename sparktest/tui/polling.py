@@ -1,6 +1,5 @@
 """PollingApp: an app that polls the API in worker threads and keeps the runs in a store."""
 
-import random
 import time
 from abc import abstractmethod
 from asyncio import get_running_loop
@@ -56,8 +55,7 @@ class PollingApp(App[None]):
         super().__init__()
         self.store = RunStore()
         self.clock = clock
-        # Random numbers spread the retries; they need not be secure.
-        self.poller = RunPoller(random.Random(), sweep_seconds=SWEEP_SECONDS)  # noqa: S311
+        self.poller = RunPoller(sweep_seconds=SWEEP_SECONDS)
         self._api = api
         self._timer: Timer | None = None
 

@@ -20,7 +20,7 @@ class Model(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.queue: WorkQueue[str] = WorkQueue(clock=lambda: self.now, rng=random.Random(1))
+        self.queue: WorkQueue[str] = WorkQueue(clock=lambda: self.now)
         self.wanted: set[str] = set()
         self.working: set[str] = set()
         self.due: dict[str, float] = {}

@@ -6,7 +6,6 @@ child then stops (`parent_watch_option`).
 """
 
 import os
-import random
 import signal
 import subprocess
 import threading
@@ -138,8 +137,7 @@ class ProcessGroup:
 class RestartPolicy:
     """Decides when a program that was killed may start again, by how often it was killed."""
 
-    def __init__(self, rng: random.Random | None = None) -> None:
-        self._rng = rng or random.Random()  # noqa: S311 - jitter
+    def __init__(self) -> None:
         self._deaths: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def delay(self, name: str, now: float) -> float | None:
@@ -153,7 +151,7 @@ class RestartPolicy:
             deaths.popleft()
         if len(deaths) > MAX_RESTARTS:
             return None
-        return RESTART_BACKOFF.delay(len(deaths) - 1, self._rng)
+        return RESTART_BACKOFF.delay(len(deaths) - 1)
 
 
 class StopSignals:

@@ -8,7 +8,6 @@ the part of a file that has its own stream.
 """
 
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -78,7 +77,6 @@ class LogStream:
         self._state = state
         self._stopping = stopping
         self._timings = timings or Timings()
-        self._rng = random.Random()  # noqa: S311 - jitter is no secret
         self._cursor = LogCursor()
         # The rotated files that are open, each with its first chunk.
         self._rotated: deque[tuple[ByteStream, bytes]] = deque()
@@ -104,9 +102,8 @@ class LogStream:
                     self._broken = True
                     if self._give_up(error):
                         break
-                    delay = self._timings.backoff.delay(self._failures, self._rng)
+                    self._stopping.wait(self._timings.backoff.delay(self._failures))
                     self._failures += 1
-                    self._stopping.wait(delay)
             yield self._cursor.finish()
         finally:
             for stream, _ in self._rotated:

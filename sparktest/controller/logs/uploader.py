@@ -1,7 +1,6 @@
 """LogUploader: stores each byte of a log once, even if two controllers store the same log."""
 
 import logging
-import random
 from threading import Event
 
 from sparktest.backoff import Backoff
@@ -58,7 +57,6 @@ class LogUploader:
         self._run_id = run_id
         self._stopping = stopping
         self._backoff = backoff
-        self._rng = random.Random()  # noqa: S311 - jitter is no secret
         self._offset = 0
 
     def store(self, buffer: Buffer) -> Log:
@@ -145,7 +143,7 @@ class LogUploader:
                 # works again: giving up would lose a log that the pod still has.
                 if not (error.retryable or isinstance(error, UnauthorizedError | ForbiddenError)):
                     raise
-                delay = max(self._backoff.delay(failures, self._rng), error.retry_after or 0.0)
+                delay = max(self._backoff.delay(failures), error.retry_after or 0.0)
             if self._stopping.wait(delay):
                 raise StoppedError
             failures += 1

@@ -138,31 +138,26 @@ def test_a_signal_is_noted_and_stops_nothing(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
-class MaxJitter(random.Random):
-    """Random numbers that leave a delay at its maximum."""
+@pytest.fixture
+def policy(monkeypatch: pytest.MonkeyPatch) -> RestartPolicy:
+    """Return a policy without jitter."""
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    return RestartPolicy()
 
-    def uniform(self, a: float, b: float) -> float:
-        return b
 
-
-def test_the_restart_delay_doubles_with_each_recent_death() -> None:
-    policy = RestartPolicy(MaxJitter())
-
+def test_the_restart_delay_doubles_with_each_recent_death(policy: RestartPolicy) -> None:
     assert [policy.delay("api", now) for now in range(4)] == [0.25, 0.5, 1.0, 2.0]
     assert policy.delay("api", 4 + WINDOW_SECONDS) == 0.25
 
 
-def test_restart_delays_and_restarts_are_limited() -> None:
-    policy = RestartPolicy(MaxJitter())
-
+def test_restart_delays_and_restarts_are_limited(policy: RestartPolicy) -> None:
     delays = [policy.delay("api", now / 10) for now in range(MAX_RESTARTS + 1)]
 
     assert delays[-1] is None
     assert delays[-2] == RESTART_BACKOFF.cap
 
 
-def test_each_program_has_its_own_restart_count() -> None:
-    policy = RestartPolicy(MaxJitter())
+def test_each_program_has_its_own_restart_count(policy: RestartPolicy) -> None:
     for now in range(MAX_RESTARTS):
         policy.delay("api", now)
 
