@@ -136,15 +136,15 @@ def test_an_update_without_fields_is_wrong_usage(cli: Cli, api: ApiClient) -> No
 
 @pytest.fixture
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """`editor("s/busybox/alpine/")`: what the person does with the file."""
+    """`editor("s/busybox/alpine/")`: edit the file with a sed script."""
 
-    def does(script: str, then: str = "true") -> None:
+    def use(script: str, then: str = "true") -> None:
         path = tmp_path / "editor"
         path.write_text(f'#!/bin/sh\nsed -i "{script}" "$1" && {then}\n')
         path.chmod(0o755)
         monkeypatch.setenv("VISUAL", str(path))
 
-    return does
+    return use
 
 
 def test_edit_replaces_the_definition_with_the_edited_text(

@@ -92,8 +92,8 @@ class FakeLog:
         self.now += seconds
 
     def read(self) -> bytes:
-        came = follow_log(self.follow, clock=lambda: self.now, pause=self.pause)
-        return b"".join(came)
+        chunks = follow_log(self.follow, clock=lambda: self.now, pause=self.pause)
+        return b"".join(chunks)
 
 
 CUT = UnavailableError("cut")

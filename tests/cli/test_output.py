@@ -13,7 +13,7 @@ from sparktest.cli import output
 from sparktest.cli.output import FORMATS, Column, cut, fit, plain, show, width
 from sparktest.domain import K8sRef, Log, Origin, Run, Status
 
-ASK = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 COLUMNS: list[Column[Run]] = [
     Column("ID", lambda run: run.id),
     Column("STATUS", lambda run: run.status.value, colour=lambda run: "green"),
@@ -23,7 +23,7 @@ COLUMNS: list[Column[Run]] = [
 
 
 def named(name: str, run_id: str = "1") -> Run:
-    return Run(id=run_id, name=name, status=Status.PENDING, origin=Origin.API, created_at=ASK)
+    return Run(id=run_id, name=name, status=Status.PENDING, origin=Origin.API, created_at=NOW)
 
 
 def test_a_table_has_titles_and_one_line_per_value(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +77,7 @@ def test_json_and_yaml_have_every_field_with_its_wire_name(
         name="n",
         status=Status.FAILED,
         origin=Origin.CRD,
-        created_at=ASK,
+        created_at=NOW,
         k8s_ref=K8sRef(namespace="a", name="b"),
         log=Log(bytes=3),
     )
@@ -108,7 +108,7 @@ def test_the_format_name_prints_ids(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class Terminal(io.StringIO):
-    """Stands for a terminal."""
+    """A stdout that is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -55,9 +55,6 @@ def test_the_commands_of_a_run_and_of_its_delete_name_the_cluster_of_up(
     made = api.create_run({"image": "i", "origin": "crd", "cluster": "facade00-1", "k8sRef": ref})
     api.report_run(made.id, RunReport(status=Status.FAILED))
     session = Session(backend_url=api.url, cluster="facade00-1", kubeconfig="/data/kubeconfig")
-    command = (
-        "kubectl delete testruns.sparktest.dev nightly-7 -n team --kubeconfig /data/kubeconfig"
-    )
 
     with session_file(os.environ, session):
         shown = cli("show", made.id)

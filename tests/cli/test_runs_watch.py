@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 class EnoughError(Exception):
-    """Ends a watch that would go on forever."""
+    """Ends an endless watch."""
 
 
 def pause_with(*actions: Callable[[], object]) -> Callable[[float], None]:
@@ -30,21 +30,23 @@ def pause_with(*actions: Callable[[], object]) -> Callable[[float], None]:
     return pause
 
 
-def seen(api: ApiClient, filters: dict[str, object], *actions: Callable[[], object]) -> list[Run]:
+def changes_during(
+    api: ApiClient, filters: dict[str, object], *actions: Callable[[], object]
+) -> list[Run]:
     found, _ = list_newest(api, filters, 100)
-    came = []
+    changed = []
     try:
         for run in changes(api, filters, found, pause=pause_with(*actions)):
-            came.append(run)
+            changed.append(run)
     except EnoughError:
-        return came
+        return changed
     raise AssertionError
 
 
 def test_new_runs_and_changes_come_once_and_in_order(api: ApiClient) -> None:
     run = api.create_run({"name": "old", "image": "i"})
 
-    came = seen(
+    changed = changes_during(
         api,
         {},
         lambda: api.create_run({"name": "new", "image": "i"}),
@@ -53,7 +55,7 @@ def test_new_runs_and_changes_come_once_and_in_order(api: ApiClient) -> None:
         lambda: api.report_run(run.id, RunReport(status=Status.SUCCEEDED)),
     )
 
-    assert [(each.name, each.status.value) for each in came] == [
+    assert [(each.name, each.status.value) for each in changed] == [
         ("new", "pending"),
         ("old", "running"),
         ("old", "succeeded"),
@@ -65,14 +67,14 @@ def test_a_run_that_leaves_the_status_filter_has_a_last_line(api: ApiClient) -> 
     other = api.create_run({"name": "other", "image": "i"})
     api.report_run(run.id, RunReport(status=Status.RUNNING))
 
-    came = seen(
+    changed = changes_during(
         api,
         {"status": ["running"]},
         lambda: api.report_run(other.id, RunReport(status=Status.FAILED)),
         lambda: api.report_run(run.id, RunReport(status=Status.SUCCEEDED)),
     )
 
-    assert [(each.name, each.status.value) for each in came] == [("mine", "succeeded")]
+    assert [(each.name, each.status.value) for each in changed] == [("mine", "succeeded")]
 
 
 class ManyChanges:
@@ -144,9 +146,11 @@ def test_a_watch_ends_with_an_error_that_a_retry_cannot_help() -> None:
 
 
 def test_an_empty_list_shows_the_first_run(api: ApiClient) -> None:
-    came = seen(api, {}, lambda: None, lambda: api.create_run({"name": "first", "image": "i"}))
+    changed = changes_during(
+        api, {}, lambda: None, lambda: api.create_run({"name": "first", "image": "i"})
+    )
 
-    assert [each.name for each in came] == ["first"]
+    assert [each.name for each in changed] == ["first"]
 
 
 def test_a_watch_prints_rows_of_its_table_or_lines_of_json(

@@ -23,7 +23,7 @@ spec:
 
 @pytest.fixture
 def controller(api: ApiClient) -> Iterator[Callable[..., None]]:
-    """`controller(report, log=b"…")`: what happens to the next run as soon as it is there."""
+    """`controller(report, log=b"…")`: what the controller reports for the next run."""
     threads: list[threading.Thread] = []
 
     def act(report: RunReport, log: bytes) -> None:

@@ -59,12 +59,12 @@ def test_a_wait_survives_a_restart_of_the_api(cli: Cli) -> None:
 def test_a_wait_ends_when_the_api_stays_down(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "RETRY_SECONDS", 0.05)
     with scripted_api() as api:
-        api.scripts = [answer([RUN]), problem(503, detail="the database is away")]
+        api.scripts = [answer([RUN]), problem(503, detail="the database is down")]
 
         result = cli("wait", "n", "--backend-url", api.url)
 
     assert result.code == 6
-    assert result.err.splitlines()[-1] == "sparktest: the database is away"
+    assert result.err.splitlines()[-1] == "sparktest: the database is down"
 
 
 def test_deleting_the_run_ends_the_wait(cli: Cli) -> None:

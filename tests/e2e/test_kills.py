@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import subprocess
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -15,10 +14,9 @@ from sparktest.client import ApiClient
 from sparktest.domain import FailureClass, Run, Status
 from sparktest.errors import ConflictError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import JOBS, TESTRUNS, Cluster
-from tests.cli.up.process_table import alive, children_of
+from tests.cli.up.process_table import alive, children_of, processes
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.stack import IMAGE, condition
-from tests.requirements import require_program
 
 pytestmark = pytest.mark.e2e
 RUNS = 50
@@ -30,30 +28,6 @@ def environ(tmp_path: Path) -> dict[str, str]:
     """An environment with its own home."""
     inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
     return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
-
-
-def processes() -> list[tuple[int, int, str]]:
-    """Return pid, parent pid and command line of all processes except zombies."""
-    columns = [
-        require_program("ps"),
-        "-A",
-        "-o",
-        "pid=",
-        "-o",
-        "ppid=",
-        "-o",
-        "stat=",
-        "-o",
-        "args=",
-    ]
-    table = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
-    found = [line.split(maxsplit=3) for line in table.splitlines()]
-    return [
-        (int(pid), int(parent), args)
-        for pid, parent, stat, *rest in found
-        for args in rest
-        if not stat.startswith("Z")
-    ]
 
 
 def child(up: Program, name: str) -> int | None:

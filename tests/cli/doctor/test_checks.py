@@ -21,13 +21,13 @@ CRD = yaml.safe_load(manifest("testrun.yaml"))
 
 
 def test_the_first_problem_decides_the_exit_code() -> None:
-    well, open_ = Check("a", OK, ""), Check("b", UNCHECKED, "")
-    away = Check("c", PROBLEM, "", code=Exit.UNREACHABLE)
+    ok, unchecked = Check("a", OK, ""), Check("b", UNCHECKED, "")
+    unreachable = Check("c", PROBLEM, "", code=Exit.UNREACHABLE)
     wrong = Check("d", PROBLEM, "")
 
-    assert exit_code([well, open_]) is Exit.PASSED
-    assert exit_code([well, away, wrong]) is Exit.UNREACHABLE
-    assert exit_code([open_, wrong, away]) is Exit.INFRA
+    assert exit_code([ok, unchecked]) is Exit.PASSED
+    assert exit_code([ok, unreachable, wrong]) is Exit.UNREACHABLE
+    assert exit_code([unchecked, wrong, unreachable]) is Exit.INFRA
     assert set(COLOURS) == {OK, PROBLEM, UNCHECKED}
 
 

@@ -146,10 +146,10 @@ def test_a_cluster_without_the_crd_is_a_problem_with_the_install_command(
     assert todo(result.out, "CRD") == kubectl.apply("sparktest crd", target=target)
 
 
-class Strict:
-    """Stands for a cluster that allows some rights only, and shows no CRDs."""
+class RestrictedCluster:
+    """A fake cluster that grants only some rights, and denies reading CRDs."""
 
-    host = "https://strict"
+    host = "https://cluster"
 
     def __init__(self, *allowed: str) -> None:
         self.allowed = allowed
@@ -161,25 +161,25 @@ class Strict:
         raise ForbiddenError("no")
 
     def create(self, resource: Resource, namespace: str | None, review: Any) -> Any:
-        wish = review["spec"]["resourceAttributes"]
-        what = "/".join(filter(None, (wish["resource"], wish.get("subresource"))))
-        allowed = {what, f"{wish['verb']} {what}"} & set(self.allowed)
+        asked = review["spec"]["resourceAttributes"]
+        resource_name = "/".join(filter(None, (asked["resource"], asked.get("subresource"))))
+        allowed = {resource_name, f"{asked['verb']} {resource_name}"} & set(self.allowed)
         return {"status": {"allowed": bool(allowed)}}
 
 
-def strict(*allowed: str) -> dict[str, Check]:
-    cluster = cast(Cluster, Strict(*allowed))
+def checks_with_rights(*allowed: str) -> dict[str, Check]:
+    cluster = cast(Cluster, RestrictedCluster(*allowed))
     return {each.check: each for each in cluster_checks(cluster, "team", install="x")}
 
 
 def test_users_need_rights_on_testruns_and_controllers_need_more() -> None:
-    person = strict("testruns")
-    reader = strict("get testruns", "list testruns", "watch testruns")
+    user = checks_with_rights("testruns")
+    reader = checks_with_rights("get testruns", "list testruns", "watch testruns")
 
-    assert person["CRD"].state == "ok"
-    assert "not compared" in person["CRD"].text
-    assert person["rights"].state == "ok"
-    assert person["rights"].text == (
+    assert user["CRD"].state == "ok"
+    assert "not compared" in user["CRD"].text
+    assert user["rights"].state == "ok"
+    assert user["rights"].text == (
         "TestRuns of namespace team; not enough to run a controller, which also needs "
         "testruns/status, jobs, pods, pods/log, events, namespaces"
     )
@@ -188,12 +188,12 @@ def test_users_need_rights_on_testruns_and_controllers_need_more() -> None:
         "in namespace team we may not create testruns, patch testruns, delete testruns"
     )
     every = ("testruns", "testruns/status", "jobs", "pods", "pods/log", "events", "namespaces")
-    assert strict(*every)["rights"].text == (
+    assert checks_with_rights(*every)["rights"].text == (
         "TestRuns of namespace team, and everything that a controller needs"
     )
 
 
-class Secretive(Strict):
+class ClusterWithoutUid(RestrictedCluster):
     """A cluster whose uid may not be read."""
 
     def uid(self) -> str:
@@ -201,7 +201,7 @@ class Secretive(Strict):
 
 
 def test_the_cluster_checks_work_without_the_right_to_read_its_uid() -> None:
-    assert cluster_uid(cast(Cluster, Secretive())) is None
+    assert cluster_uid(cast(Cluster, ClusterWithoutUid())) is None
 
 
 def seen(cluster: str, seconds: float) -> ControllerSeen:

@@ -18,7 +18,8 @@ from sparktest.cli.up.processes import (
     RestartPolicy,
     StopSignals,
 )
-from tests.cli.up.process_table import alive, until
+from tests.cli.up.process_table import alive
+from tests.e2e.program import until
 
 FAKE_PROGRAM = [sys.executable, "-m", "tests.cli.up.fake_program"]
 

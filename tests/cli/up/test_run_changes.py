@@ -7,7 +7,7 @@ from sparktest.cli import runs
 from sparktest.cli.up.run_changes import RunChanges, describe
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
-from tests.cli.up.process_table import until
+from tests.e2e.program import until
 from tests.live_api import TOKEN
 
 

@@ -15,7 +15,8 @@ from sparktest.errors import SparkTestError
 from sparktest.settings import load
 from sparktest.user_files import session_path
 from tests.cli.conftest import Cli
-from tests.cli.up.process_table import alive, children_of, until
+from tests.cli.up.process_table import alive, children_of
+from tests.e2e.program import until
 
 API = ["--serve"]
 CONTROLLER = ["--call-api"]
@@ -145,7 +146,7 @@ def test_a_killed_program_is_restarted_and_reported(ups: list[Up], tmp_path: Pat
 
     os.kill(api, signal.SIGKILL)
 
-    until("another API is there", lambda: len(set(up.children()) - {api, controller}) == 1)
+    until("another API is running", lambda: len(set(up.children()) - {api, controller}) == 1)
     (fresh,) = set(up.children()) - {api, controller}
     with ApiClient.from_settings(load()) as client:
         until("it serves at the same address", lambda: healthy(client))
