@@ -68,7 +68,7 @@ class Clusters(NamedTuple):
         return f"{cluster} not known here; these commands act on {self.default.description}"
 
 
-UNKNOWN = Clusters()
+NO_CLUSTERS = Clusters()
 
 
 def known_clusters(settings: Settings, environ: Mapping[str, str] | None = None) -> Clusters:

@@ -72,7 +72,7 @@ def load(
         overrides: the values of flags by field; None where a flag is not given.
 
     Raises:
-        InvalidError: a setting is unknown or invalid; the message names it and its source.
+        InvalidError: a setting is invalid, or unknown in the config file; the message names it.
     """
     return load_with_sources(environ, overrides)[0]
 
@@ -100,9 +100,9 @@ def load_with_sources(
     )
     if namespace := in_pod_namespace():
         given.setdefault("namespace", Value(namespace, str(IN_POD_NAMESPACE)))
-    settings = _validate(given)
+    values = {field: _convert(field, value, source) for field, (value, source) in given.items()}
     sources = {field: given[field].source if field in given else DEFAULT for field in FIELDS}
-    return settings, sources
+    return Settings(**values), sources
 
 
 def api_url(url: str) -> str:
@@ -186,15 +186,6 @@ def _from_session(environ: Mapping[str, str], given: Mapping[str, Value]) -> dic
     found = {"backend_url": session.backend_url, "token": session.token} if session else {}
     path = str(session_path(environ))
     return {field: Value(value, path) for field, value in found.items() if value}
-
-
-def _validate(given: Mapping[str, Value]) -> Settings:
-    values: dict[str, Any] = {}
-    for field, (value, source) in given.items():
-        if field not in FIELDS:
-            raise InvalidError(f"{source}: there is no setting {field!r}")
-        values[field] = _convert(field, value, source)
-    return Settings(**values)
 
 
 def _convert(field: str, value: Any, source: str) -> Any:

@@ -63,7 +63,7 @@ class SparkTestApp(PollingApp):
         api: ApiClient,
         *,
         address: str = "",
-        clusters: kubectl.Clusters = kubectl.UNKNOWN,
+        clusters: kubectl.Clusters = kubectl.NO_CLUSTERS,
         clock: Clock | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:

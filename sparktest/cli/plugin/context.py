@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 
 class KubeContext(NamedTuple):
-    """A cluster and a namespace in it; all that it returns is safe to show.
+    """A cluster and a namespace in it; everything that its methods return is safe to show.
 
-    `target`: the options that chose the cluster, for commands to paste.
-
-    Its requests raise ExitError when the cluster does not have the TestRun CRD.
+    `target`: the options that chose the cluster, for commands to paste. Every request raises
+    ExitError when the cluster does not have the TestRun CRD.
     """
 
     cluster: "Cluster"
@@ -66,8 +65,9 @@ class KubeContext(NamedTuple):
         created = self._request(lambda: self.cluster.create(TESTRUNS, self.namespace, manifest))
         return parse_testrun(created)
 
-    def patch(self, name: str, change: Object) -> None:
-        """Apply a merge patch to a TestRun."""
+    def cancel(self, name: str) -> None:
+        """Ask for a TestRun to be stopped."""
+        change = {"spec": {"cancelled": True}}
         self._request(lambda: self.cluster.patch(TESTRUNS, self.namespace, name, change))
 
     def arguments(self, testrun: TestRun) -> str:

@@ -115,7 +115,7 @@ def fields(testrun: TestRun, now: datetime) -> list[Field]:
     found = run_fields(testrun, now)
     # Only SparkTest knows the stored log, and the timeout where the TestRun has none.
     del found["Log"]
-    if "timeoutSeconds" not in testrun.object["spec"]:
+    if "timeoutSeconds" not in mapping(testrun.object, "spec"):
         del found["Timeout"]
     return list(found.items())
 

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from sparktest.domain import Origin, Run, Status
-from sparktest.errors import InvalidError
+from sparktest.errors import SparkTestError
 from sparktest.kube.fields import Object, mapping, text
 
 KIND = "testrun.sparktest.dev"
@@ -16,9 +16,9 @@ UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 class TestRun(Run, frozen=True, kw_only=True):
-    """A TestRun; its fields are those of its run, as far as the object has them.
+    """A TestRun; its fields are those of its run, as far as they are in the object.
 
-    Its `id` is "" until it is registered; it is pending until a controller has set its phase.
+    `id` is "" until it is registered; `status` is pending until a controller has set the phase.
 
     Attributes:
         object: the object as kubectl prints it.
@@ -43,7 +43,7 @@ def parse_testrun(testrun: Object) -> TestRun:
     """Return the TestRun as a value.
 
     Raises:
-        InvalidError: a field has a wrong type; the CRD allows none.
+        SparkTestError: a field is missing or has a wrong type; the CRD allows neither.
     """
     metadata, spec, status = (mapping(testrun, name) for name in ("metadata", "spec", "status"))
     values: Object = {
@@ -64,14 +64,14 @@ def parse_testrun(testrun: Object) -> TestRun:
         "statusMessage": status.get("message"),
         "testDefinitionId": spec.get("definitionId"),
         "entrypoint": spec.get("command", ()),
-        # The status has no field that tells it.
+        # Unknown; `run_fields` would otherwise show that the Job is not created yet.
         "jobCreated": True,
         "duration": _seconds(text(status, "duration")) if status.get("startedAt") else None,
     }
     try:
         return msgspec.convert(values, TestRun)
     except msgspec.ValidationError as error:
-        raise InvalidError(f"TestRun {metadata.get('name')} cannot be read: {error}") from error
+        raise SparkTestError(f"TestRun {metadata.get('name')} cannot be read: {error}") from error
 
 
 def plain_name(reference: str) -> str:

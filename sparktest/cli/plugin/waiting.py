@@ -27,9 +27,9 @@ UNHANDLED_AGE = timedelta(seconds=15)
 def wait(kube: KubeContext, names: tuple[str, ...]) -> Exit:
     """Wait until TestRuns have ended.
 
-    The exit code says how: 0 passed, 1 the test failed, 3 infrastructure or configuration failed,
-    4 timed out, 5 cancelled, 6 the cluster is not reachable. Of several, the first that did not
-    pass decides.
+    The exit code is the outcome: 0 passed, 1 the test failed, 3 infrastructure or configuration
+    failed, 4 timed out, 5 cancelled, 6 the cluster is not reachable. With several TestRuns, it is
+    that of the first that did not pass.
     """
     found = [kube.testrun(plain_name(name)) for name in names]
     return first_failure([report_outcome(wait_for_testrun(kube, each)) for each in found])
@@ -46,7 +46,7 @@ def cancel(kube: KubeContext, names: tuple[str, ...]) -> None:
         if testrun.status.final:
             raise ExitError(f"{testrun.name} has already ended: {testrun.status.phase}", Exit.USAGE)
     for testrun in found:
-        kube.patch(testrun.name, {"spec": {"cancelled": True}})
+        kube.cancel(testrun.name)
         warn(f"{testrun.name} is being stopped")
 
 

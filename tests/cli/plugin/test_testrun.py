@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sparktest.cli.plugin.testrun import TestRun, parse_testrun, plain_name
 from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Status
-from sparktest.errors import InvalidError
+from sparktest.errors import SparkTestError
 from sparktest.run_fields import run_duration
 from sparktest.times import format_duration
 
@@ -107,7 +107,7 @@ def test_the_subject_is_a_definition_or_an_image(spec: dict[str, Any], subject: 
     "document", [{}, {"metadata": METADATA, "spec": {"env": 3}}, {"metadata": {"name": "x"}}]
 )
 def test_an_object_that_the_crd_does_not_allow_is_an_error(document: dict[str, Any]) -> None:
-    with pytest.raises(InvalidError, match="cannot be read"):
+    with pytest.raises(SparkTestError, match="cannot be read"):
         parse_testrun(document)
 
 
