@@ -7,7 +7,6 @@ Job, report, and write the status last.
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import takewhile
 
 import msgspec
 
@@ -40,13 +39,15 @@ def plan(observed: Observation, now: datetime) -> list[Step]:
     While the API is down, the plan ends before the first step that needs it; tests are still
     stopped.
     """
-    steps = list(_until_live_read(_steps(observed, now)))
-    if observed.api_error is None:
-        return steps
-    independent = list(takewhile(lambda step: not step.needs_api, steps))
-    if len(independent) == len(steps):
-        return steps
-    return [*independent, *handle_api_down(observed, now)]
+    steps: list[Step] = []
+    for step in _steps(observed, now):
+        if step.needs_api and observed.api_error is not None:
+            return [*steps, *handle_api_down(observed, now)]
+        steps.append(step)
+        if isinstance(step, ReadLive):
+            # Plan the rest again with what it reads.
+            break
+    return steps
 
 
 def is_done(observed: Observation) -> bool:
@@ -61,14 +62,6 @@ def is_done(observed: Observation) -> bool:
     if observed.run is not None and not observed.run.status.final:
         return False
     return job is None or (job.is_finished and job.ttl_seconds is not None)
-
-
-def _until_live_read(steps: Iterator[Step]) -> Iterator[Step]:
-    """Yield the steps up to a ReadLive; the rest is planned again afterwards."""
-    for step in steps:
-        yield step
-        if isinstance(step, ReadLive):
-            return
 
 
 def _steps(observed: Observation, now: datetime) -> Iterator[Step]:
@@ -127,7 +120,7 @@ def _without_job(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
     elif observed.testrun_missing or observed.job is not None:
         # The caches may lag: confirm a missing TestRun or a foreign Job by a live read.
         if observed.is_live:
-            yield from _fail(observed, run, _permanent_failure(observed), now)
+            yield from _fail(observed, run, name_conflict(observed.key), now)
         else:
             yield ReadLive()
     elif observed.permanent_error:
@@ -140,12 +133,6 @@ def _without_job(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
 
 def _fail(observed: Observation, run: Run, failure: Failure, now: datetime) -> Iterator[Step]:
     yield from cleanup.report_end(observed, run, cleanup.failed_report(failure, now))
-
-
-def _permanent_failure(observed: Observation) -> Failure:
-    if observed.testrun_missing:
-        return Failure(FailureClass.INFRA, "ObjectGone", "the TestRun is gone")
-    return name_conflict(observed.key)
 
 
 def _job_deleted(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:

@@ -79,8 +79,7 @@ def build_status(observed: Observation, testrun: TestRunView, now: datetime) -> 
         message = "its run was deleted in SparkTest"
         failure = Failure(FailureClass.INFRA, "ObjectGone", message)
     else:
-        refused = Failure(FailureClass.CONFIG, "Refused", "")
-        failure = observed.permanent_error or refused
+        failure = observed.permanent_error or Failure(FailureClass.CONFIG, "Invalid")
     return _failure_status(testrun, failure, now)
 
 

@@ -132,10 +132,9 @@ def test_conditions_of_other_controllers_are_kept() -> None:
             "DefinitionNotFound",
             "no such definition",
         ),
-        ({"registration": Registration.REJECTED}, "Refused", None),
         ({"registration": Registration.DELETED}, "ObjectGone", "its run was deleted in SparkTest"),
     ],
-    ids=["rejected", "rejected without a message", "deleted"],
+    ids=["rejected", "deleted"],
 )
 def test_a_testrun_without_a_run_has_failed(
     fields: dict[str, Any], reason: str, message: str | None
