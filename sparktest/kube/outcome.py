@@ -5,18 +5,28 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
-from sparktest.kube.views import NEVER_RAN, ContainerState, JobView, PodView, main_pod
+from sparktest.kube.views import (
+    NEVER_RAN,
+    ContainerState,
+    InitContainer,
+    JobView,
+    PodView,
+    main_pod,
+)
 
 # A pod that still exists this long after its grace period has lost its node.
 LOST = timedelta(seconds=60)
 # A stop sets the pod's deadline to this, which tells a stop from a timeout.
 STOP_DEADLINE_SECONDS = 1
-# Reasons of the condition DisruptionTarget, and the reason that a failure gives.
-DISRUPTIONS = {
+# Reasons of a pod or of its condition DisruptionTarget, and the reason of the failure.
+INFRA_REASONS = {
     "EvictionByEvictionAPI": "Evicted",
     "PreemptionByScheduler": "Preempted",
     "DeletionByTaintManager": "NodeLost",
     "DeletionByPodGC": "NodeLost",
+    "Preempting": "Preempted",
+    "Shutdown": "NodeShutdown",
+    "Terminated": "NodeShutdown",
 }
 
 
@@ -81,9 +91,8 @@ def _outcome(run: Run, job: JobView | None, pod: PodView | None, now: datetime) 
         return _pod_outcome(run, job, pod, now)
     lost = lost_deadline(pod)
     if pod is not None and lost and lost <= now:
-        reason, message = _disruption(pod) or ("NodeLost", "")
-        message = message or "its node stopped responding before the pod could be ended"
-        return Outcome(stop or Failure(FailureClass.INFRA, reason, message), now)
+        message = "its node stopped responding before the pod could be ended"
+        return Outcome(stop or _infra_failure(pod, "NodeLost", message), now)
     if job is None:
         message = "the Job was deleted before it ended"
         return Outcome(Failure(FailureClass.INFRA, "JobDeleted", message), now)
@@ -95,31 +104,34 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
     finished = pod.container.finished_at or pod.changed_at or now
     if pod.reason == "DeadlineExceeded":
         stopped = pod.active_deadline_seconds == STOP_DEADLINE_SECONDS
-        return Outcome(stop if stop and stopped else _timeout(run, started=pod.has_log), finished)
+        return Outcome(stop if stop and stopped else _timeout(run, pod), finished)
+    # These decide before the exit code: a test may handle TERM and exit with any code, even 0.
     if _deleted_before(pod, finished):
         # The Job's deadline may pass before the pod's, and then the Job deletes the pod.
-        late = _timeout(run, started=pod.has_log) if job and job.deadline_exceeded else None
-        reason, message = _disruption(pod) or ("PodDeleted", "")
-        message = message or "the pod was deleted before the test ended"
-        return Outcome(stop or late or Failure(FailureClass.INFRA, reason, message), finished)
-    if pod.reason:
-        return Outcome(Failure(FailureClass.INFRA, pod.reason, pod.message), finished)
+        late = _timeout(run, pod) if job and job.deadline_exceeded else None
+        failure = _infra_failure(pod, "PodDeleted", "the pod was deleted before the test ended")
+        return Outcome(stop or late or failure, finished)
+    if pod.reason or _disrupted_before(pod, finished):
+        return Outcome(_infra_failure(pod, "Disrupted", ""), finished)
+    if pod.failing_init and not pod.has_log:
+        return Outcome(_init_failure(pod.failing_init), finished)
     if pod.container.kind == "terminated":
         return Outcome(_exit_failure(pod.container), finished)
     if pod.phase == "Succeeded":
         return Outcome(None, finished)
-    message = pod.message or "the pod failed without a reason"
-    return Outcome(Failure(FailureClass.INFRA, "PodFailed", message), finished)
+    return Outcome(_infra_failure(pod, "PodFailed", "the pod failed without a reason"), finished)
 
 
-def _timeout(run: Run, *, started: bool) -> Failure:
+def _timeout(run: Run, pod: PodView | None) -> Failure:
     """Return the failure of a run past its timeout, with what it waited for if it never started."""
-    if started:
+    if pod.has_log if pod else run.started_at:
         message = f"the test ran longer than its timeout of {run.timeout_seconds} s"
         return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
     message = f"the test did not start within its timeout of {run.timeout_seconds} s"
     if run.status_reason:
         message += f": {run.status_reason}: {run.status_message or ''}".rstrip(": ")
+    elif pod and pod.failing_init:
+        message += f": init container {pod.failing_init.name} did not finish"
     return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
 
 
@@ -129,15 +141,28 @@ def _deleted_before(pod: PodView, finished: datetime) -> bool:
     return requested is not None and finished >= requested
 
 
-def _disruption(pod: PodView) -> tuple[str, str] | None:
+def _disrupted_before(pod: PodView, finished: datetime) -> bool:
     if pod.disruption is None:
-        return None
-    reason = pod.disruption.reason
-    return DISRUPTIONS.get(reason, reason or "Disrupted"), pod.disruption.message
+        return False
+    return pod.disruption.changed_at is None or finished >= pod.disruption.changed_at
+
+
+def _infra_failure(pod: PodView, reason: str, message: str) -> Failure:
+    """Return the failure with the pod's reason, else its disruption's, else the given one."""
+    disruption = pod.disruption
+    found = pod.reason or (disruption.reason if disruption else "")
+    message = pod.message or (disruption.message if disruption else "") or message
+    return Failure(FailureClass.INFRA, INFRA_REASONS.get(found, found or reason), message)
+
+
+def _init_failure(init: InitContainer) -> Failure:
+    code, reason = init.state.exit_code, f"Init:{init.state.reason or 'Error'}"
+    message = f"init container {init.name}: {_exit_message(code, init.state.message)}"
+    return Failure(FailureClass.CONFIG, reason, message, exit_code=code)
 
 
 def _exit_failure(state: ContainerState) -> Failure | None:
-    code, message = state.exit_code, state.message.strip()
+    code, message = state.exit_code, state.message
     reason = state.reason or "Error"
     if code == 0:
         return None
@@ -148,9 +173,12 @@ def _exit_failure(state: ContainerState) -> Failure | None:
         return Failure(FailureClass.INFRA, reason, message)
     if reason in NEVER_RAN:
         return Failure(FailureClass.CONFIG, reason, message)
+    return Failure(FailureClass.TEST, reason, _exit_message(code, message), exit_code=code)
+
+
+def _exit_message(code: int | None, message: str) -> str:
     exited = "no exit code" if code is None else f"exit code {code}"
-    message = f"{exited}: {message}" if message else exited
-    return Failure(FailureClass.TEST, reason, message, exit_code=code)
+    return f"{exited}: {message.strip()}" if message.strip() else exited
 
 
 def _job_outcome(run: Run, job: JobView, pod: PodView | None, now: datetime) -> Outcome | None:
@@ -165,6 +193,6 @@ def _job_outcome(run: Run, job: JobView, pod: PodView | None, now: datetime) -> 
     if stop:
         return Outcome(stop, finished)
     if job.deadline_exceeded:
-        return Outcome(_timeout(run, started=run.started_at is not None), finished)
+        return Outcome(_timeout(run, pod), finished)
     message = f"the pod was gone before its result could be read ({job.failed.reason})"
     return Outcome(Failure(FailureClass.INFRA, "PodDeleted", message), finished)

@@ -39,6 +39,13 @@ class ContainerState(NamedTuple):
     finished_at: datetime | None = None
 
 
+class InitContainer(NamedTuple):
+    """An init container and its state."""
+
+    name: str
+    state: ContainerState
+
+
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """A Job.
 
@@ -87,6 +94,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
         deletes_at: `deletionTimestamp`, the end of its grace period.
         deletion_requested_at: `deletes_at` minus the grace period.
         container: the state of the container `test`.
+        failing_init: the first init container that failed or cannot start.
         has_active_container: a container has not ended. The phase does not tell: it stays Running
             for a moment after the last container has ended.
         scheduled: the condition PodScheduled, with any status.
@@ -109,6 +117,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     message: str
     container: ContainerState
+    failing_init: InitContainer | None
     has_active_container: bool
     scheduled: Condition | None
     disruption: Condition | None
@@ -209,6 +218,7 @@ def parse_pod(pod: Object) -> PodView:
         reason=text(status, "reason"),
         message=text(status, "message"),
         container=_container(status),
+        failing_init=_failing_init(status),
         has_active_container=not {state.kind for state in states} <= {"terminated"},
         scheduled=conditions.get("PodScheduled"),
         disruption=disruption if disruption and disruption.status == "True" else None,
@@ -251,19 +261,23 @@ def _deletion_requested_at(deletes_at: datetime | None, metadata: Object) -> dat
 
 
 def _container(status: Object) -> ContainerState:
-    """Return the state of the test's container.
-
-    An init container that cannot start (a mesh injects those) keeps the test's container in
-    PodInitializing; then its state is the one that tells why.
-    """
+    """Return the state of the test's container."""
     statuses = items(status, "containerStatuses")
     found = next((entry for entry in statuses if entry.get("name") == CONTAINER), None)
-    state = _state(found) if found else ContainerState()
-    if state.reason == "PodInitializing":
-        for entry in items(status, "initContainerStatuses"):
-            if (init := _state(entry)).kind == "waiting":
-                return init
-    return state
+    return _state(found) if found else ContainerState()
+
+
+def _failing_init(status: Object) -> InitContainer | None:
+    for entry in items(status, "initContainerStatuses"):
+        state = _state(entry)
+        if integer(entry, "restartCount") and entry.get("started") is not True:
+            # A native sidecar that crashes; it is briefly running or terminated in between.
+            last = integer(mapping(mapping(entry, "lastState"), "terminated"), "exitCode")
+            state = ContainerState("waiting", "CrashLoopBackOff", f"last exit code {last}")
+        waits = state.kind == "waiting" and state.reason != "PodInitializing"
+        if waits or (state.kind == "terminated" and state.exit_code != 0):
+            return InitContainer(text(entry, "name"), state)
+    return None
 
 
 def _state(status: Object) -> ContainerState:

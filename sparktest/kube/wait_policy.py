@@ -15,6 +15,7 @@ CONFIG = (
     "CreateContainerError",
 )
 CONFIG_SECONDS = 15
+CRASH_SECONDS = 120
 # When to read the Events of a Job without a pod: no condition tells that its pods are rejected.
 NO_POD_SECONDS = 20
 # Parts of messages of permanent rejections.
@@ -43,14 +44,18 @@ class Wait(NamedTuple):
 
 
 def waiting_reason(pod: PodView | None) -> str | None:
-    """Return what blocks the test's container: "pull", "config" or None.
+    """Return what blocks the test's container: "pull", "config", "crash" or None.
 
     Kubernetes does not tell since when a container waits, so the caller keeps track of it.
     """
     if pod is None or pod.container.kind != "waiting":
         return None
-    reason = pod.container.reason
-    return "pull" if reason in PULL else "config" if reason in CONFIG else None
+    state = pod.failing_init.state if pod.failing_init else pod.container
+    if state.kind != "waiting":
+        return None
+    if state.reason == "CrashLoopBackOff":
+        return "crash"
+    return "pull" if state.reason in PULL else "config" if state.reason in CONFIG else None
 
 
 def pod_wait(
@@ -62,13 +67,20 @@ def pod_wait(
     """
     if pod.is_terminal:
         return None
-    kind, state = waiting_reason(pod), pod.container
+    kind, init = waiting_reason(pod), pod.failing_init
     if kind:
+        limits = {
+            "pull": image_pull_timeout_seconds,
+            "config": CONFIG_SECONDS,
+            "crash": CRASH_SECONDS,
+        }
+        until = since + timedelta(seconds=limits[kind])
+        state = init.state if init else pod.container
         # ErrImagePull and ImagePullBackOff alternate; treat them as one wait.
-        reason = PULL[0] if state.reason == "ErrImagePull" else state.reason
-        seconds = image_pull_timeout_seconds if kind == "pull" else CONFIG_SECONDS
-        until = since + timedelta(seconds=seconds)
-        return _failing(reason, state.message, until, FailureClass.CONFIG)
+        reason, message = PULL[0] if state.reason == "ErrImagePull" else state.reason, state.message
+        if init:
+            reason, message = f"Init:{reason}", f"init container {init.name}: {message}"
+        return _failing(reason, message, until, FailureClass.CONFIG)
     if pod.scheduled and pod.scheduled.status == "False":
         reason = pod.scheduled.reason or "Unschedulable"
         message = pod.scheduled.message

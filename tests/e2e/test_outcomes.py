@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from sparktest.domain import FailureClass, LogState, Status
-from sparktest.kube.cluster import EVENTS
+from sparktest.domain import FailureClass, LogState, Run, Status
+from sparktest.kube.cluster import EVENTS, PODS
 from tests.e2e.program import until
 from tests.e2e.stack import IMAGE, Stack, condition
 
@@ -147,3 +147,31 @@ def test_a_missing_service_account_is_a_configuration_failure(stack: Stack) -> N
     assert run.failure is not None
     assert run.failure.class_ is FailureClass.CONFIG
     assert "nobody-made-it" in run.failure.message
+
+
+def test_an_evicted_test_that_exits_0_on_term_is_an_infra_failure(stack: Stack) -> None:
+    if not stack.target.real:
+        pytest.skip("the dev cluster has no eviction API")
+    stack.apply("evicted", commands=["trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"])
+    run = until("the log is stored", lambda: _with_log(stack, "evicted"))
+    (pod,) = stack.cluster.list(
+        PODS, stack.namespace, label_selector=f"job-name={run.job_name}"
+    ).items
+    name = pod["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+
+    path = PODS.path(stack.namespace, name, "eviction")
+    stack.cluster._transport.call("POST", path, body=eviction)
+
+    stack.finished("evicted")
+    run = stack.run_of("evicted")
+    assert run.failure is not None
+    assert (run.failure.class_, run.failure.reason) == (FailureClass.INFRA, "Evicted")
+    assert stack.log_of(run) == "ready\n"
+
+
+def _with_log(stack: Stack, name: str) -> Run | None:
+    if "runId" not in stack.testrun(name).get("status", {}):
+        return None
+    run = stack.run_of(name)
+    return run if run.status is Status.RUNNING and stack.log_of(run) else None

@@ -153,6 +153,15 @@ def test_the_timeout_of_a_test_that_never_started_names_what_it_waited_for():
     assert report.failure.message.endswith("ImagePullBackOff: no such host")
 
 
+def test_the_timeout_of_a_test_names_the_init_container_that_hangs():
+    init = {"name": "migrate", "state": exited(137)}
+    pod = out_of_time(a_pod(waiting("PodInitializing"), initContainerStatuses=[init]))
+    report = seen(a_job(), pod)
+    assert ended(report) == ("timed_out", "timeout", "DeadlineExceeded")
+    assert report.failure is not None
+    assert report.failure.message.endswith("60 s: init container migrate did not finish")
+
+
 def test_a_job_past_its_deadline_has_timed_out():
     job = a_job(a_condition("Failed", seconds=20, reason="DeadlineExceeded"))
     report = seen(job)
@@ -220,7 +229,7 @@ def test_an_evicted_pod_is_an_infrastructure_failure():
     assert report.failure.message == "The node was low on memory"
 
 
-@pytest.mark.parametrize("reason", ["NodeLost", "NodeShutdown", "Preempting", "OutOfcpu"])
+@pytest.mark.parametrize("reason", ["NodeLost", "NodeShutdown", "Evicted", "OutOfcpu"])
 def test_the_reason_of_the_pod_is_the_reason_of_the_failure(reason):
     assert ended(seen(a_job(), a_pod(phase="Failed", reason=reason))) == ("failed", "infra", reason)
 
@@ -239,6 +248,38 @@ def test_a_disrupted_pod_fails_with_the_reason_of_the_disruption(disruption, rea
     conditions = [a_condition("DisruptionTarget", reason=disruption, message="why")]
     pod = being_deleted(a_pod(exited(143), phase="Failed", conditions=conditions), 8)
     assert ended(seen(a_job(), pod)) == ("failed", "infra", reason)
+
+
+@pytest.mark.parametrize("code", [0, 143])
+@pytest.mark.parametrize(
+    ("own_reason", "reason"),
+    [("Evicted", "Evicted"), ("Terminated", "NodeShutdown"), ("Preempting", "Preempted")],
+)
+def test_the_reason_of_the_pod_decides_before_the_exit_code(own_reason, reason, code):
+    conditions = [a_condition("DisruptionTarget", seconds=8, reason="TerminationByKubelet")]
+    pod = a_pod(exited(code), phase="Failed", reason=own_reason, conditions=conditions)
+    assert ended(seen(a_job(), pod)) == ("failed", "infra", reason)
+
+
+@pytest.mark.parametrize("code", [0, 143])
+@pytest.mark.parametrize(("disrupted_at", "is_test_result"), [(8, False), (9, False), (10, True)])
+def test_a_disruption_decides_before_the_exit_code_unless_it_came_later(
+    disrupted_at, is_test_result, code
+):
+    conditions = [
+        a_condition("DisruptionTarget", seconds=disrupted_at, reason="EvictionByEvictionAPI")
+    ]
+    report = seen(a_job(), a_pod(exited(code, seconds=9), phase="Failed", conditions=conditions))
+    if is_test_result:
+        assert ended(report)[2] == (None if code == 0 else "Error")
+    else:
+        assert ended(report) == ("failed", "infra", "Evicted")
+
+
+def test_a_pod_of_a_lost_node_that_was_garbage_collected_has_lost_its_node():
+    conditions = [a_condition("DisruptionTarget", seconds=20, reason="DeletionByPodGC")]
+    pod = a_pod(running(), phase="Failed", conditions=conditions)
+    assert ended(seen(a_job(), pod)) == ("failed", "infra", "NodeLost")
 
 
 def test_a_pod_deleted_by_a_user_is_an_infrastructure_failure():
@@ -319,6 +360,23 @@ def test_a_command_missing_in_the_image_is_a_configuration_error():
     assert report.started_at is None
     assert report.failure is not None
     assert "pytset" in report.failure.message
+
+
+@pytest.mark.parametrize("state", [waiting("PodInitializing"), NEVER_LOCATED, None])
+def test_a_failed_init_container_is_a_configuration_error_that_names_it(state):
+    init = {"name": "migrate", "state": exited(2, message="no such table\n")}
+    report = seen(a_job(), a_pod(state, phase="Failed", initContainerStatuses=[init]))
+    assert ended(report) == ("failed", "config", "Init:Error")
+    assert report.started_at is None
+    assert report.failure is not None
+    assert report.failure.exit_code == 2
+    assert report.failure.message == "init container migrate: exit code 2: no such table"
+
+
+def test_a_sidecar_killed_after_the_test_does_not_change_the_result():
+    sidecar = {"name": "proxy", "state": exited(143)}
+    pod = a_pod(exited(0), phase="Succeeded", initContainerStatuses=[sidecar])
+    assert ended(seen(a_job(), pod)) == ("succeeded", None, None)
 
 
 def test_a_container_that_the_kubelet_lost_is_an_infrastructure_failure():
@@ -408,6 +466,12 @@ PODS = st.lists(
                     "phase": SCALARS,
                     "reason": SCALARS,
                     "conditions": CONDITIONS,
+                    "initContainerStatuses": st.lists(
+                        st.fixed_dictionaries(
+                            {"name": SCALARS, "state": STATES}, optional={"restartCount": SCALARS}
+                        ),
+                        max_size=2,
+                    ),
                     "containerStatuses": st.lists(
                         st.fixed_dictionaries({"name": st.just("test"), "state": STATES}),
                         max_size=2,

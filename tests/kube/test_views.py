@@ -99,10 +99,31 @@ def test_times_keep_their_fractions_of_a_second() -> None:
     assert parse_pod(a_pod(state)).started_at == at(2.25)
 
 
-def test_an_init_container_that_cannot_start_is_the_state() -> None:
-    pod = a_pod(waiting("PodInitializing"))
-    pod["status"]["initContainerStatuses"] = [{"name": "mesh", "state": waiting("ErrImagePull")}]
-    assert parse_pod(pod).container.reason == "ErrImagePull"
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ({"state": waiting("ErrImagePull")}, "ErrImagePull"),
+        ({"state": exited(2)}, "Error"),
+        ({"state": running(), "restartCount": 2, "started": False}, "CrashLoopBackOff"),
+        ({"state": running(), "restartCount": 2, "started": True}, None),
+        ({"state": running(), "restartCount": 0, "started": False}, None),
+        ({"state": waiting("PodInitializing")}, None),
+        ({"state": exited(0)}, None),
+    ],
+)
+def test_an_init_container_is_failing_if_it_cannot_start_or_crashes_or_failed(
+    status: dict[str, Any], reason: str | None
+) -> None:
+    pod = a_pod(
+        waiting("PodInitializing"),
+        initContainerStatuses=[
+            {"name": "first", "state": exited(0)},
+            {"name": "mesh", **status},
+        ],
+    )
+    init = parse_pod(pod).failing_init
+    assert (init.state.reason if init else None) == reason
+    assert init is None or init.name == "mesh"
 
 
 def test_a_sidecar_keeps_a_pod_active_after_its_test() -> None:

@@ -52,10 +52,28 @@ def test_both_pull_errors_are_one_wait_with_one_reason(reason):
     assert waiting_reason(pod) == "pull"
 
 
-def test_a_blocked_init_container_blocks_the_pod():
-    pod = a_pod(waiting("PodInitializing"))
-    pod["status"]["initContainerStatuses"] = [{"name": "mesh", "state": waiting("ErrImagePull")}]
-    assert waiting_reason(pod) == "pull"
+@pytest.mark.parametrize(
+    ("status", "kind", "reason", "seconds"),
+    [
+        ({"state": waiting("ErrImagePull")}, "pull", "Init:ImagePullBackOff", 90),
+        ({"state": waiting("InvalidImageName")}, "config", "Init:InvalidImageName", 15),
+        ({"state": running(), "restartCount": 1}, "crash", "Init:CrashLoopBackOff", 120),
+    ],
+)
+def test_a_run_that_waits_for_an_init_container_names_it(status, kind, reason, seconds):
+    status |= {"name": "mesh", "lastState": exited(7)}
+    pod = a_pod(waiting("PodInitializing"), initContainerStatuses=[status])
+    wait = pod_wait(pod)
+    assert waiting_reason(pod) == kind
+    assert end_of(wait) == (reason, at(5 + seconds), FailureClass.CONFIG)
+    assert wait is not None
+    assert wait.message.startswith("init container mesh: ")
+    assert kind != "crash" or wait.message.endswith("last exit code 7")
+
+
+def test_a_running_init_container_blocks_nothing():
+    status = {"name": "mesh", "state": running()}
+    assert pod_wait(a_pod(waiting("PodInitializing"), initContainerStatuses=[status])) is None
 
 
 @pytest.mark.parametrize("state", [waiting("ContainerCreating"), running(), exited(0), None])
