@@ -14,6 +14,9 @@ import msgspec
 # Prefix of the uid of every dev cluster, which runs local processes and pulls no images.
 DEVCLUSTER_UID_PREFIX = "facade00-"
 
+# The limit of the API. A TestRun object may have a longer name; `Run.k8s_ref` has all of it.
+MAX_NAME_LENGTH = 200
+
 Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
 
 

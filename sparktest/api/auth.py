@@ -30,7 +30,7 @@ def check_request() -> None:
     elif request.path not in OPEN_PATHS and not _is_sent(token):
         raise UnauthorizedError(
             "a valid token is needed: send Authorization: Bearer <token>; "
-            "our programs read it from SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE"
+            "SparkTest's programs read it from SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE"
         )
 
 

@@ -1,8 +1,8 @@
 """Routes of definitions: list, create, get, replace, patch, delete, run."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID, uuid4
 
 import msgspec
 from flask import Response, request
@@ -15,10 +15,9 @@ from sparktest.api.parsing import load, read_json
 from sparktest.api.responses import decode_cursor, json_response, no_content, page_response
 from sparktest.api.schemas import DefinitionInputSchema, DefinitionQuerySchema, OverridesSchema
 from sparktest.api.serializers import serialize_definition
-from sparktest.api.specs import MAX_NAME
 from sparktest.api.store import definitions as store
 from sparktest.api.store.engine import Row
-from sparktest.domain import Definition, Run
+from sparktest.domain import MAX_NAME_LENGTH, Definition, Run
 from sparktest.errors import InvalidError, NotFoundError, PreconditionError
 from sparktest.merge_patch import merge_patch
 
@@ -51,7 +50,7 @@ def list_definitions(query: dict[str, Any]) -> Response:
 def create_definition(payload: dict[str, Any]) -> Response:
     """Create a definition."""
     ctx = app_context()
-    definition = {"id": str(uuid.uuid4()), "created_at": ctx.clock(), "version": 1}
+    definition = {"id": str(uuid4()), "created_at": ctx.clock(), "version": 1}
     definition |= EMPTY | payload
     with ctx.store.writing() as connection:
         _check_executor(connection, definition)
@@ -62,7 +61,7 @@ def create_definition(payload: dict[str, Any]) -> Response:
 
 @blueprint.route("/<uuid:definition_id>")
 @blueprint.response(200, Definition)
-def get_definition(definition_id: Any) -> Response:
+def get_definition(definition_id: UUID) -> Response:
     """Return a definition."""
     with app_context().store.reading() as connection:
         definition = _required(store.find(connection, str(definition_id)), definition_id)
@@ -74,7 +73,7 @@ def get_definition(definition_id: Any) -> Response:
 @blueprint.route("/<uuid:definition_id>", methods=["PUT"])
 @blueprint.arguments(DefinitionInputSchema)
 @blueprint.response(200, Definition)
-def replace_definition(payload: dict[str, Any], definition_id: Any) -> Response:
+def replace_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
     """Replace a definition; fields that are missing from the body become empty."""
     with app_context().store.writing() as connection:
         definition = _locked(connection, definition_id)
@@ -84,7 +83,7 @@ def replace_definition(payload: dict[str, Any], definition_id: Any) -> Response:
 @blueprint.route("/<uuid:definition_id>", methods=["PATCH"])
 @blueprint.doc(requestBody={"required": True, "content": MERGE_PATCH})
 @blueprint.response(200, Definition)
-def patch_definition(definition_id: Any) -> Response:
+def patch_definition(definition_id: UUID) -> Response:
     """Apply a JSON Merge Patch (RFC 7396); the result is validated as a whole."""
     patch = read_json(request)
     with app_context().store.writing() as connection:
@@ -97,7 +96,7 @@ def patch_definition(definition_id: Any) -> Response:
 
 @blueprint.route("/<uuid:definition_id>", methods=["DELETE"])
 @blueprint.response(204)
-def delete_definition(definition_id: Any) -> Response:
+def delete_definition(definition_id: UUID) -> Response:
     """Delete a definition; it is removed from suites, its runs keep their snapshots."""
     with app_context().store.writing() as connection:
         definition = _locked(connection, definition_id)
@@ -109,12 +108,12 @@ def delete_definition(definition_id: Any) -> Response:
 @blueprint.route("/<uuid:definition_id>/run", methods=["POST"])
 @blueprint.arguments(OverridesSchema, required=False)
 @blueprint.response(201, Run)
-def run_definition(payload: dict[str, Any], definition_id: Any) -> Response:
+def run_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
     """Run a definition, with the overrides of the body."""
     ctx = app_context()
     with ctx.store.writing() as connection:
         definition = _locked(connection, definition_id)
-        payload.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME])
+        payload.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME_LENGTH])
         run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock(), definition)
         document = runs.run_document(connection, ctx, run_id)
     return runs.created(document)
@@ -129,11 +128,11 @@ def _replace(connection: Connection, definition: Row, payload: dict[str, Any]) -
     return {**definition, **columns}
 
 
-def _locked(connection: Connection, definition_id: Any) -> Row:
+def _locked(connection: Connection, definition_id: UUID) -> Row:
     return _required(store.lock(connection, str(definition_id)), definition_id)
 
 
-def _required(definition: Row | None, definition_id: Any) -> Row:
+def _required(definition: Row | None, definition_id: UUID) -> Row:
     if definition is None:
         raise NotFoundError(f"there is no definition {definition_id}")
     return definition

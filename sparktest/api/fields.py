@@ -9,12 +9,11 @@ import marshmallow as ma
 from marshmallow import fields
 from marshmallow.validate import Length, Range, Regexp
 
+from sparktest.domain import MAX_NAME_LENGTH
+
 MAX_SECONDS = 2**31 - 1
-# As every version of Kubernetes accepts them.
-ENV_NAME = re.compile(r"^[-._A-Za-z][-._A-Za-z0-9]*$")
 UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
-DNS_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
 QUANTITY = re.compile(r"^[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?$")
 
 
@@ -26,6 +25,17 @@ class Pattern(Regexp):
         if value.endswith("\n"):
             raise ma.ValidationError(self._format_error(value))
         return super().__call__(value)
+
+
+# As every version of Kubernetes accepts them.
+ENV_NAME = Pattern(
+    r"^[-._A-Za-z][-._A-Za-z0-9]*$",
+    error="must consist of letters, digits, '_', '-' and '.', and not begin with a digit",
+)
+DNS_NAME = Pattern(
+    r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$",
+    error="must be lower case letters, digits, '-' and '.', at most 253",
+)
 
 
 def camel(name: str) -> str:
@@ -119,19 +129,13 @@ def text(max_length: int, min_length: int = 0, **kw: Any) -> fields.String:
 
 
 def name(**kw: Any) -> fields.String:
-    """Return a field for a display name of 1 to 200 characters."""
-    return text(200, 1, **kw)
+    """Return a field for a display name."""
+    return text(MAX_NAME_LENGTH, 1, **kw)
 
 
 def dns_label(**kw: Any) -> fields.String:
     """Return a field for an RFC 1123 label: the name of a namespace or container."""
     rule = Pattern(DNS_LABEL, error="must be lower case letters, digits and '-', at most 63")
-    return fields.String(validate=rule, **kw)
-
-
-def dns_name(**kw: Any) -> fields.String:
-    """Return a field for an RFC 1123 subdomain: the name of most objects."""
-    rule = Pattern(DNS_NAME, error="must be lower case letters, digits, '-' and '.', at most 253")
     return fields.String(validate=rule, **kw)
 
 
@@ -160,33 +164,10 @@ def seconds(minimum: int, **kw: Any) -> fields.Integer:
     return fields.Integer(strict=True, validate=Range(minimum, MAX_SECONDS), **kw)
 
 
-def env(**kw: Any) -> fields.Dict:
-    """Return a field for environment variables."""
-    rule = Pattern(
-        ENV_NAME,
-        error="must consist of letters, digits, '_', '-' and '.', and not begin with a digit",
-    )
-    return fields.Dict(
-        keys=fields.String(validate=rule),
-        values=text(131_072),
-        validate=Length(max=1000),
-        **kw,
-    )
-
-
-def labels(**kw: Any) -> fields.Dict:
-    """Return a field for labels."""
-    return fields.Dict(keys=text(253, 1), values=text(253), validate=Length(max=64), **kw)
-
-
-def _object_name() -> fields.String:
-    return text(253, 1, required=True)
-
-
 class SourceRef(JsonKeySchema):
     """Reference to the Secret or ConfigMap of an `envFrom` entry."""
 
-    name = _object_name()
+    name = text(253, 1, required=True)
     optional = fields.Boolean(truthy={True}, falsy={False})
 
 
@@ -207,7 +188,7 @@ class EnvFrom(JsonKeySchema):
 class PullSecret(JsonKeySchema):
     """Reference to a Secret for pulling the image."""
 
-    name = _object_name()
+    name = text(253, 1, required=True)
 
 
 class Resources(JsonKeySchema):

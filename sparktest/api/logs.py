@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from flask import Response, request
 from sqlalchemy import Connection
@@ -31,7 +32,7 @@ blueprint = Blueprint("logs", __name__, description="Logs of runs, one for each 
 @blueprint.route("/<uuid:run_id>/logs")
 @blueprint.arguments(LogQuerySchema, location="query")
 @blueprint.doc(responses={"200": {"description": "The log", "content": TEXT}})
-def get_log(query: dict[str, Any], run_id: Any) -> Response:
+def get_log(query: dict[str, Any], run_id: UUID) -> Response:
     """Return the stored log as text; with follow=true, stream it until the run has ended."""
     ctx = app_context()
     with ctx.store.reading() as connection:
@@ -58,7 +59,7 @@ def get_log(query: dict[str, Any], run_id: Any) -> Response:
 @blueprint.arguments(AppendSchema, location="query")
 @blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
 @blueprint.response(200, StoredLog)
-def append_log(query: dict[str, Any], run_id: Any, container: str) -> Response:
+def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
     """Append bytes to the log of a container; bytes stored already may be sent again."""
     if not DNS_LABEL.fullmatch(container):
         raise InvalidError.at("/container", f"{container[:64]!r} is not a valid container name")

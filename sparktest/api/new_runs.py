@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sparktest.api.specs import MAX_NAME, copy_for_rerun, has_privileged_fields, resolve_spec
+from sparktest.api.specs import copy_for_rerun, has_privileged_fields, resolve_spec
 from sparktest.api.store import definitions, runs
 from sparktest.api.store.engine import Row
-from sparktest.domain import FailureClass, LogState, Origin, Status
+from sparktest.domain import MAX_NAME_LENGTH, FailureClass, LogState, Origin, Status
 from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
 from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun
 from sparktest.settings import Settings
@@ -112,7 +112,7 @@ def _testrun_row(
         | end
         | {
             # The name of a TestRun object may be longer than that of a run.
-            "name": (payload.get("name") or ref["name"])[:MAX_NAME],
+            "name": (payload.get("name") or ref["name"])[:MAX_NAME_LENGTH],
             "origin": Origin.CRD,
             "cluster": payload["cluster"],
             "namespace": ref["namespace"],

@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any
+from uuid import UUID
 
 from flask import Response
 from sqlalchemy import Connection
@@ -58,7 +59,7 @@ def create_run(payload: dict[str, Any]) -> Response:
 
 @blueprint.route("/<uuid:run_id>")
 @blueprint.response(200, Run)
-def get_run(run_id: Any) -> Response:
+def get_run(run_id: UUID) -> Response:
     """Return a run."""
     ctx = app_context()
     with ctx.store.reading() as connection:
@@ -67,7 +68,7 @@ def get_run(run_id: Any) -> Response:
 
 @blueprint.route("/<uuid:run_id>", methods=["DELETE"])
 @blueprint.response(204)
-def delete_run(run_id: Any) -> Response:
+def delete_run(run_id: UUID) -> Response:
     """Delete a run that has ended, with its log; a tombstone is kept."""
     ctx = app_context()
     with ctx.store.writing() as connection:
@@ -86,7 +87,7 @@ def delete_run(run_id: Any) -> Response:
 
 @blueprint.route("/<uuid:run_id>/cancel", methods=["POST"])
 @blueprint.response(202, Run)
-def cancel_run(run_id: Any) -> Response:
+def cancel_run(run_id: UUID) -> Response:
     """Request a cancel; the status changes once the controller has stopped the run."""
     ctx = app_context()
     with ctx.store.writing() as connection:
@@ -96,7 +97,7 @@ def cancel_run(run_id: Any) -> Response:
 
 @blueprint.route("/<uuid:run_id>/rerun", methods=["POST"])
 @blueprint.response(201, Run)
-def rerun(run_id: Any) -> Response:
+def rerun(run_id: UUID) -> Response:
     """Create a new API run with the spec of this run."""
     ctx = app_context()
     with ctx.store.writing() as connection:
@@ -109,7 +110,7 @@ def rerun(run_id: Any) -> Response:
 @blueprint.route("/<uuid:run_id>/claim", methods=["PUT"])
 @blueprint.arguments(ClaimSchema)
 @blueprint.response(200, Run)
-def claim_run(claim: dict[str, Any], run_id: Any) -> Response:
+def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
     """Claim a run for a cluster; a run never changes its cluster."""
     ctx = app_context()
     cluster = claim["cluster"]
@@ -127,7 +128,7 @@ def claim_run(claim: dict[str, Any], run_id: Any) -> Response:
 @blueprint.route("/<uuid:run_id>/report", methods=["PUT"])
 @blueprint.arguments(ReportSchema)
 @blueprint.response(200, Run)
-def report_run(report: dict[str, Any], run_id: Any) -> Response:
+def report_run(report: dict[str, Any], run_id: UUID) -> Response:
     """Report the progress of a run; a status only moves forward, repeats change nothing."""
     ctx = app_context()
     now = ctx.clock()

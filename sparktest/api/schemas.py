@@ -16,7 +16,8 @@ PRIVILEGED = ("env_from", "service_account_name", "image_pull_secrets")
 
 def given(original: Any) -> set[str]:
     """Return the names of the fields that the client sent, valid or not."""
-    if not isinstance(original, dict):  # k8sRef: 5
+    # A nested value can be of any type: {"k8sRef": 5}.
+    if not isinstance(original, dict):
         return set()
     return {key for key, value in original.items() if value is not None}
 
@@ -28,7 +29,11 @@ class SpecSchema(our.Schema):
     commands = our.commands()
     command = our.commands()
     args = our.commands()
-    env = our.env()
+    env = fields.Dict(
+        keys=fields.String(validate=our.ENV_NAME),
+        values=our.text(131_072),
+        validate=Length(max=1000),
+    )
     env_from = fields.List(fields.Nested(our.EnvFrom), validate=Length(max=100))
     resources = fields.Nested(our.Resources)
     service_account_name = our.text(253, 1)
@@ -45,11 +50,12 @@ class SpecSchema(our.Schema):
 class DefinitionInputSchema(SpecSchema):
     """A definition to create or to replace."""
 
-    id = our.Id(dump_only=True)
     name = our.name(required=True)
     description = our.text(10_000, load_default="")
-    executor_id = our.Id(allow_none=True)
+    executor_id = our.Id()
     labels = our.texts(200, 64)
+    # Known, so that a definition can be sent back as it was received, without a warning.
+    id = our.Id(dump_only=True)
     created_at = our.Time(dump_only=True)
     version = fields.Integer(dump_only=True)
 
@@ -64,7 +70,7 @@ class OverridesSchema(SpecSchema):
     """Overrides of a definition for one run."""
 
     name = our.name()
-    labels = our.labels()
+    labels = fields.Dict(keys=our.text(253, 1), values=our.text(253), validate=Length(max=64))
     ttl_seconds_after_finished = our.seconds(0)
 
     @ma.validates_schema(skip_on_field_errors=False)
@@ -82,7 +88,7 @@ class TestRunRefSchema(our.Schema):
     """Reference to the TestRun object of a run."""
 
     namespace = our.dns_label(required=True)
-    name = our.dns_name(required=True)
+    name = fields.String(required=True, validate=our.DNS_NAME)
     uid = our.text(128, 1)
 
 

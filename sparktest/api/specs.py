@@ -10,7 +10,6 @@ from sparktest.api.schemas import PRIVILEGED
 from sparktest.domain import RunSpec
 
 COMMAND_FIELDS = ("commands", "command", "args")
-MAX_NAME = 200
 EMPTY_SPEC = RunSpec()
 
 

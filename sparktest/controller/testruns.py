@@ -6,15 +6,13 @@ from typing import Any
 
 import msgspec
 
-from sparktest.domain import RunSpec, Status
+from sparktest.domain import MAX_NAME_LENGTH, RunSpec, Status
 from sparktest.kube.fields import Object, integer, mapping, text
 from sparktest.kube.jobs import FINALIZER, job_name_of_testrun
 from sparktest.kube.resources import EVENTS, TESTRUNS
 from sparktest.times import format_time
 
 ABANDON = "sparktest.dev/abandon"
-# The limit of the API for a run's name. A TestRun's may have 253 characters; k8sRef keeps them.
-MAX_NAME = 200
 # The limit of Kubernetes.
 MAX_EVENT_MESSAGE = 1024
 FINAL_PHASES = frozenset(status.phase for status in Status if status.final)
@@ -94,7 +92,7 @@ def parse_testrun(testrun: Object) -> TestRunView:
 def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
     """Return the body of the `POST /api/test-runs` that registers the TestRun."""
     return {
-        "name": testrun.name[:MAX_NAME],
+        "name": testrun.name[:MAX_NAME_LENGTH],
         "origin": "crd",
         "cluster": cluster,
         "k8sRef": {"namespace": testrun.namespace, "name": testrun.name, "uid": testrun.uid},

@@ -10,6 +10,7 @@ from sparktest.controller.testruns import (
     create_run_payload,
     parse_testrun,
 )
+from sparktest.domain import MAX_NAME_LENGTH
 from sparktest.kube.jobs import FINALIZER
 from tests.controller.objects import NOW
 
@@ -47,7 +48,7 @@ def test_the_payload_has_only_the_fields_of_a_run() -> None:
 
 def test_a_name_that_is_too_long_for_a_run_is_truncated_except_in_the_reference() -> None:
     payload = create_run_payload(made(name="n" * 253), "here")
-    assert len(payload["name"]) == testruns.MAX_NAME
+    assert len(payload["name"]) == MAX_NAME_LENGTH
     assert payload["k8sRef"]["name"] == "n" * 253
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sparktest.api.store.tables import Base, BigId, EntityColumns, SearchTerm, SpecColumns
-from sparktest.domain import LogState, Origin, Status
+from sparktest.domain import MAX_NAME_LENGTH, LogState, Origin, Status
 
 
 def _one_of(column: str, values: type[Status | Origin | LogState]) -> CheckConstraint:
@@ -52,7 +52,7 @@ class RunRow(EntityColumns, SpecColumns, Base):
         {"sqlite_autoincrement": True},
     )
 
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH))
     status: Mapped[str] = mapped_column(String(32))
     status_reason: Mapped[str | None] = mapped_column(Text)
     status_message: Mapped[str | None] = mapped_column(Text)
