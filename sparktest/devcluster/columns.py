@@ -1,8 +1,8 @@
 """The printer columns of the built-in kinds, and kubectl's format of durations. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sparktest.devcluster.kinds import Column
 from sparktest.devcluster.objects import is_true
@@ -10,52 +10,32 @@ from sparktest.devcluster.stored_objects import Object
 from sparktest.times import parse_time
 
 NONE = "<none>"
-# Names of events are random, so their Name column is a wide one at the end.
-WITHOUT_NAME = ("Event",)
+NAME = Column(
+    name="Name",
+    type="string",
+    format="name",
+    json_path=".metadata.name",
+    description="The name of the object; unique in its namespace among objects of its kind.",
+)
+Cells = Callable[[Object, datetime], list[Any]]
 
 
-def _define(*names: str, wide: Iterable[str] = (), dates: Iterable[str] = ()) -> tuple[Column, ...]:
-    return tuple(
-        Column(
-            name=name,
-            type="date" if name in dates else "string",
-            json_path="",
-            description=f"{name} of the object.",
-            priority=int(name in wide),
-        )
-        for name in names
-    )
+class Printer(NamedTuple):
+    """The columns of a kind, and the function that returns the cells of an object."""
+
+    columns: tuple[Column, ...]
+    cells: Cells
 
 
-WIDE_POD = ("IP", "Node", "Nominated Node", "Readiness Gates")
-WIDE_JOB = ("Containers", "Images", "Selector")
-WIDE_EVENT = ("Subobject", "Source", "First Seen", "Count", "Name")
-WIDE_NODE = ("Internal-IP", "External-IP", "OS-Image", "Kernel-Version", "Container-Runtime")
-DEFAULT_COLUMNS = (Column(name="Age", type="date", json_path=".metadata.creationTimestamp"),)
-COLUMNS: dict[str, tuple[Column, ...]] = {
-    "Pod": _define("Ready", "Status", "Restarts", "Age", *WIDE_POD, wide=WIDE_POD),
-    "Job": _define("Status", "Completions", "Duration", "Age", *WIDE_JOB, wide=WIDE_JOB),
-    "Event": _define(
-        "Last Seen",
-        "Type",
-        "Reason",
-        "Object",
-        "Subobject",
-        "Source",
-        "Message",
-        "First Seen",
-        "Count",
-        "Name",
-        wide=WIDE_EVENT,
-    ),
-    "Namespace": _define("Status", "Age"),
-    "Secret": _define("Type", "Data", "Age"),
-    "ConfigMap": _define("Data", "Age"),
-    "ServiceAccount": _define("Secrets", "Age"),
-    "Lease": _define("Holder", "Age"),
-    "Node": _define("Status", "Roles", "Age", "Version", *WIDE_NODE, wide=WIDE_NODE),
-    "CustomResourceDefinition": _define("Created At", dates=["Created At"]),
-}
+def _printer(names: str, cells: Cells) -> Printer:
+    """Return the printer with the columns of these names; `+` marks one that is for -o wide."""
+    columns = [
+        NAME
+        if name == "Name"
+        else Column(name=name.removeprefix("+"), type="string", priority=int(name[0] == "+"))
+        for name in names.split(", ")
+    ]
+    return Printer(tuple(columns), cells)
 
 
 def _age_of(obj: Object, now: datetime) -> str:
@@ -68,6 +48,7 @@ def _pod_cells(pod: Object, now: datetime) -> list[Any]:
     ready = sum(bool(state.get("ready")) for state in states)
     restarts = sum(int(state.get("restartCount", 0)) for state in states)
     return [
+        pod["metadata"]["name"],
         f"{ready}/{len(spec['containers'])}",
         pod_status_text(pod),
         str(restarts),
@@ -118,6 +99,7 @@ def _job_cells(job: Object, now: datetime) -> list[Any]:
     containers = spec["template"]["spec"]["containers"]
     labels = (spec.get("selector") or {}).get("matchLabels") or {}
     return [
+        job["metadata"]["name"],
         _job_status_text(job),
         completions,
         _job_duration(status, now),
@@ -129,13 +111,9 @@ def _job_cells(job: Object, now: datetime) -> list[Any]:
 
 
 def _job_status_text(job: Object) -> str:
-    for kind in ("Complete", "Failed"):
-        if is_true(job, kind):
-            return kind
-    if job["metadata"].get("deletionTimestamp"):
-        return "Terminating"
-    for kind, text in (("Suspended", "Suspended"), ("FailureTarget", "FailureTarget")):
-        if is_true(job, kind):
+    is_deleted = "deletionTimestamp" in job["metadata"]
+    for text in ("Complete", "Failed", "Terminating", "Suspended", "FailureTarget"):
+        if is_true(job, text) or (text == "Terminating" and is_deleted):
             return text
     return "SuccessCriteriaMet" if is_true(job, "SuccessCriteriaMet") else "Running"
 
@@ -173,6 +151,7 @@ def _node_cells(node: Object, now: datetime) -> list[Any]:
     info = status["nodeInfo"]
     address = status["addresses"][0]["address"]
     return [
+        node["metadata"]["name"],
         "Ready" if is_true(node, "Ready") else "NotReady",
         NONE,
         _age_of(node, now),
@@ -189,20 +168,40 @@ def _data_count(obj: Object) -> int:
     return len(obj.get("data") or ()) + len(obj.get("binaryData") or ())
 
 
-CELLS: dict[str, Callable[[Object, datetime], list[Any]]] = {
-    "Pod": _pod_cells,
-    "Job": _job_cells,
-    "Event": _event_cells,
-    "Node": _node_cells,
-    "Namespace": lambda obj, now: [obj["status"]["phase"], _age_of(obj, now)],
-    "Secret": lambda obj, now: [obj.get("type", ""), _data_count(obj), _age_of(obj, now)],
-    "ConfigMap": lambda obj, now: [_data_count(obj), _age_of(obj, now)],
-    "ServiceAccount": lambda obj, now: [len(obj.get("secrets") or ()), _age_of(obj, now)],
-    "Lease": lambda obj, now: [
-        (obj.get("spec") or {}).get("holderIdentity", ""),
-        _age_of(obj, now),
-    ],
-    "CustomResourceDefinition": lambda obj, now: [obj["metadata"]["creationTimestamp"]],
+def _short(names: str, *cells: Callable[[Object], Any]) -> Printer:
+    """Return the printer of a kind with a few columns between Name and Age."""
+    return _printer(
+        f"Name, {names}, Age",
+        lambda obj, now: [
+            obj["metadata"]["name"],
+            *(cell(obj) for cell in cells),
+            _age_of(obj, now),
+        ],
+    )
+
+
+PRINTERS = {
+    "Pod": _printer(
+        "Name, Ready, Status, Restarts, Age, +IP, +Node, +Nominated Node, +Readiness Gates",
+        _pod_cells,
+    ),
+    "Job": _printer(
+        "Name, Status, Completions, Duration, Age, +Containers, +Images, +Selector", _job_cells
+    ),
+    "Event": _printer(
+        "Last Seen, Type, Reason, Object, +Subobject, +Source, Message, +First Seen, +Count, +Name",
+        _event_cells,
+    ),
+    "Node": _printer(
+        "Name, Status, Roles, Age, Version, +Internal-IP, +External-IP, +OS-Image, "
+        "+Kernel-Version, +Container-Runtime",
+        _node_cells,
+    ),
+    "Namespace": _short("Status", lambda obj: obj["status"]["phase"]),
+    "Secret": _short("Type, Data", lambda obj: obj.get("type", ""), _data_count),
+    "ConfigMap": _short("Data", _data_count),
+    "ServiceAccount": _short("Secrets", lambda obj: len(obj.get("secrets") or ())),
+    "Lease": _short("Holder", lambda obj: (obj.get("spec") or {}).get("holderIdentity", "")),
 }
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 STEP = re.compile(
@@ -27,34 +26,19 @@ def find(path: str, obj: Any) -> list[Any]:
     return found
 
 
-def _below(value: Any, step: re.Match[str]) -> Iterator[Any]:
-    name, index = step["name"], step["index"]
-    if name == "*" or index == "*":
-        yield from _children(value)
-    elif name is not None:
-        yield from _named(value, [name.replace("\\", "")])
-    elif step["union"] is not None:
-        yield from _named(value, re.findall(r"'([^']*)'", step["union"]))
-    elif index is not None:
-        if isinstance(value, list) and -len(value) <= int(index) < len(value):
-            yield value[int(index)]
-    else:
-        wanted = step["value"].strip("\"'")
-        for child in _children(value):
-            if wanted in map(to_text, find("." + step["key"], child)):
-                yield child
-
-
-def _named(value: Any, names: Iterable[str]) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from (value[name] for name in names if name in value)
-
-
-def _children(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
+def _below(value: Any, step: re.Match[str]) -> list[Any]:
+    name, union, index = step["name"], step["union"], step["index"]
+    fields = value if isinstance(value, dict) else {}
+    items = value if isinstance(value, list) else []
+    if "*" in (name, index):
+        return items or list(fields.values())
+    if name or union:
+        names = [name.replace("\\", "")] if name else re.findall(r"'([^']*)'", union)
+        return [fields[key] for key in names if key in fields]
+    if index:
+        return [items[int(index)]] if -len(items) <= int(index) < len(items) else []
+    children, wanted = items or fields.values(), step["value"].strip("\"'")
+    return [each for each in children if wanted in map(to_text, find(f".{step['key']}", each))]
 
 
 def to_text(value: Any) -> str:

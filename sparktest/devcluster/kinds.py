@@ -20,7 +20,7 @@ class Column(msgspec.Struct, frozen=True, rename="camel"):
 
     name: str
     type: str
-    json_path: str
+    json_path: str = ""
     format: str = ""
     description: str = ""
     priority: int = 0
@@ -151,11 +151,11 @@ def _version_fields(version: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kind(document: dict[str, Any]) -> Kind:
-    """Return a kind with default names, and with the fields in its schema that every kind has."""
+    """Return a kind, with the fields in its schema that every kind has."""
     kind = document["kind"]
-    names = {"singular": kind.lower(), "listKind": f"{kind}List"}
+    defaults = {"singular": kind.lower(), "listKind": f"{kind}List", "columns": [AGE]}
     schema = merge_patch(document["schema"], _DOCUMENT["everyKind"])
-    return msgspec.convert(names | document | {"schema": schema}, Kind)
+    return msgspec.convert(defaults | document | {"schema": schema}, Kind)
 
 
 def crd_causes(crd: dict[str, Any]) -> list[Cause]:

@@ -13,13 +13,6 @@ from sparktest.devcluster.kinds import Column, Kind
 from sparktest.devcluster.stored_objects import Object, StoredObject
 
 JSON_TYPES = ("application/json", "application/*", "*/*", "")
-NAME_COLUMN = Column(
-    name="Name",
-    type="string",
-    format="name",
-    json_path=".metadata.name",
-    description="The name of the object; unique in its namespace among objects of its kind.",
-)
 
 
 def negotiate(accept: str) -> str:
@@ -66,23 +59,23 @@ class Representation:
     def encode(self, stored: StoredObject) -> bytes:
         """Return one stored object as JSON."""
         if self.name == "Table":
-            return self._table([stored], {"resourceVersion": str(stored.version)})
+            return msgspec.json.encode(
+                self.table([stored], {"resourceVersion": str(stored.version)})
+            )
         if self.name == "" and self.kind.stored_as == self.kind.api_version:
             return stored.raw
-        obj = stored.decode()
-        obj["apiVersion"] = self.kind.api_version
-        return msgspec.json.encode(partial_metadata(obj) if self.name else obj)
+        return self.encode_written(self._decode(stored))
 
     def encode_written(self, obj: Object) -> bytes:
         """Return the result of a write as JSON; after a dry run it is not stored anywhere."""
         if self.name == "PartialObjectMetadata":
-            return msgspec.json.encode(partial_metadata(obj))
+            return msgspec.json.encode(_partial_metadata(obj))
         return msgspec.json.encode(obj)
 
     def encode_list(self, objects: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
         """Return a list as JSON; `meta` is the metadata of the list."""
         if self.name == "Table":
-            return self._table(objects, meta)
+            return msgspec.json.encode(self.table(objects, meta))
         kind, version = self.kind.list_kind, self.kind.api_version
         if self.name:
             kind, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
@@ -96,59 +89,38 @@ class Representation:
             return b"{" + raw[len(self._head) :]
         return raw
 
-    def _table(self, objects: Sequence[StoredObject], meta: dict[str, Any]) -> bytes:
-        document = table(self.kind, objects, meta, self.include, self.clock.now())
-        return msgspec.json.encode(document)
+    def table(self, objects: Sequence[StoredObject], meta: dict[str, Any]) -> Object:
+        """Return the Table that `kubectl get` prints."""
+        printer = columns.PRINTERS.get(self.kind.kind) if not self.kind.custom else None
+        definitions = printer.columns if printer else (columns.NAME, *self.kind.columns)
+        now, rows = self.clock.now(), []
+        for obj in map(self._decode, objects):
+            row: Object = {
+                "cells": printer.cells(obj, now)
+                if printer
+                else [_cell(column, obj, now) for column in definitions]
+            }
+            if self.include != "None":
+                row["object"] = obj if self.include == "Object" else _partial_metadata(obj)
+            rows.append(row)
+        return {
+            "kind": "Table",
+            "apiVersion": "meta.k8s.io/v1",
+            "metadata": meta,
+            "columnDefinitions": definitions,
+            "rows": rows,
+        }
+
+    def _decode(self, stored: StoredObject) -> Object:
+        return stored.decode() | {"apiVersion": self.kind.api_version}
 
 
-def table(
-    kind: Kind, objects: Sequence[StoredObject], meta: dict[str, Any], include: str, now: datetime
-) -> Object:
-    """Return the Table that `kubectl get` prints; for `include` see Representation."""
-    rows = []
-    for stored in objects:
-        obj = stored.decode()
-        obj["apiVersion"] = kind.api_version
-        row: Object = {"cells": _cells(kind, obj, now)}
-        if include != "None":
-            row["object"] = obj if include == "Object" else partial_metadata(obj)
-        rows.append(row)
-    return {
-        "kind": "Table",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": meta,
-        "columnDefinitions": [_definition(column) for column in _columns(kind)],
-        "rows": rows,
-    }
-
-
-def partial_metadata(obj: Object) -> Object:
-    """Return the PartialObjectMetadata of an object."""
+def _partial_metadata(obj: Object) -> Object:
     return {
         "kind": "PartialObjectMetadata",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": obj["metadata"],
     }
-
-
-def _columns(kind: Kind) -> tuple[Column, ...]:
-    if kind.custom:
-        return (NAME_COLUMN, *kind.columns)
-    own = columns.COLUMNS.get(kind.kind, columns.DEFAULT_COLUMNS)
-    return own if kind.kind in columns.WITHOUT_NAME else (NAME_COLUMN, *own)
-
-
-def _definition(column: Column) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(column)
-    fields.pop("jsonPath")
-    return fields
-
-
-def _cells(kind: Kind, obj: Object, now: datetime) -> list[Any]:
-    if kind.custom or kind.kind not in columns.CELLS:
-        return [_cell(column, obj, now) for column in _columns(kind)]
-    cells = columns.CELLS[kind.kind](obj, now)
-    return cells if kind.kind in columns.WITHOUT_NAME else [obj["metadata"]["name"], *cells]
 
 
 def _cell(column: Column, obj: Object, now: datetime) -> Any:
@@ -157,6 +129,4 @@ def _cell(column: Column, obj: Object, now: datetime) -> Any:
         return None
     if column.type == "string":
         return jsonpath.to_text(found[0])
-    if column.type == "date":
-        return columns.timestamp_since(found[0], now)
-    return found[0]
+    return columns.timestamp_since(found[0], now) if column.type == "date" else found[0]

@@ -72,7 +72,7 @@ def test_a_crd_serves_again_after_a_restart(cluster: DevCluster, runs: Client) -
         ({"env": {}}, "must validate one and only one schema (oneOf). Found none valid"),
         ({"image": "a", "definitionName": "b"}, "Found 2 valid alternatives"),
         ({"image": "a", "timeoutSeconds": 0}, "should be greater than or equal to 1"),
-        ({"image": "a", "env": {"1A": "x"}}, "names must be letters"),
+        ({"image": "a", "env": {"1A": "x"}}, "names must consist of letters"),
         ({"image": "a", "commands": ["x"], "args": ["y"]}, "not both"),
     ],
 )

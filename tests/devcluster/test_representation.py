@@ -6,12 +6,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.kinds import JOBS, NODES, Kind, kinds_of
-from sparktest.devcluster.representation import table
+from sparktest.devcluster.representation import Representation
 from sparktest.devcluster.stored_objects import StoredObject, stored_object
 from tests.devcluster.client import MAPS, Client, config_map
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+class FixedClock(Clock):
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def table(kind: Kind, obj: StoredObject, include: str) -> dict[str, Any]:
+    return Representation(kind, "Table", include, FixedClock()).table([obj], {})
 
 
 @pytest.mark.parametrize(
@@ -48,8 +56,8 @@ def stored(kind: Kind, obj: dict[str, Any]) -> StoredObject:
 def test_a_row_has_a_cell_for_every_column(testrun_crd: Any) -> None:
     (kind,) = kinds_of(testrun_crd)
     run = stored(kind, {"spec": {"image": "busybox"}, "status": {"phase": "Failed"}})
-    found = table(kind, [run], {}, "Metadata", NOW)
-    names = [column["name"] for column in found["columnDefinitions"]]
+    found = table(kind, run, "Metadata")
+    names = [column.name for column in found["columnDefinitions"]]
     cells = dict(zip(names, found["rows"][0]["cells"], strict=True))
     assert cells["Name"] == "n"
     assert cells["Phase"] == "Failed"
@@ -66,7 +74,7 @@ def test_the_columns_of_a_job_show_its_progress() -> None:
         "selector": {"matchLabels": {"k": "v"}},
     }
     status = {"startTime": "2026-01-01T23:59:30Z", "succeeded": 1}
-    found = table(JOBS, [stored(JOBS, {"spec": spec, "status": status})], {}, "None", NOW)
+    found = table(JOBS, stored(JOBS, {"spec": spec, "status": status}), "None")
     assert found["rows"] == [{"cells": ["n", "Running", "1/2", "30s", "60s", "a", "i", "k=v"]}]
 
 
@@ -76,7 +84,7 @@ def test_the_client_chooses_which_part_of_the_object_a_row_carries(include: str)
         ("kubeletVersion", "osImage", "kernelVersion", "containerRuntimeVersion"), "x"
     )
     node = stored(NODES, {"status": {"addresses": [{"address": "1"}], "nodeInfo": info}})
-    (row,) = table(NODES, [node], {}, include, NOW)["rows"]
+    (row,) = table(NODES, node, include)["rows"]
     assert ("object" in row) == (include != "None")
     if include == "Object":
         assert row["object"]["status"]["nodeInfo"] == info
