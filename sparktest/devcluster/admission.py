@@ -142,22 +142,19 @@ def _job_causes(job: Object, old: Object | None) -> Iterator[Cause]:
     if not wanted or not wanted.items() <= (labels or {}).items():
         text = f"Invalid value: {_to_json(labels)}: `selector` does not match template `labels`"
         yield cause("Invalid", "spec.template.metadata.labels", text)
-    yield from _template_causes(template["spec"], "spec.template.spec")
-    for field in IMMUTABLE_JOB_FIELDS if old else ():
-        if spec.get(field) != (old or job)["spec"].get(field):
+    yield from _container_causes(template["spec"], "spec.template.spec")
+    if template["spec"].get("restartPolicy") not in ("OnFailure", "Never"):
+        text = 'Required value: valid values: "OnFailure", "Never"'
+        yield cause("Required", "spec.template.spec.restartPolicy", text)
+    before = (old or job)["spec"]
+    for field in IMMUTABLE_JOB_FIELDS:
+        if spec.get(field) != before.get(field):
             text = f"Invalid value: {_to_json(spec.get(field))}: field is immutable"
             yield cause("Invalid", f"spec.{field}", text)
 
 
 def _to_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
-
-
-def _template_causes(pod: Object, path: str) -> Iterator[Cause]:
-    yield from _container_causes(pod, path)
-    if pod.get("restartPolicy") not in ("OnFailure", "Never"):
-        text = 'Required value: valid values: "OnFailure", "Never"'
-        yield cause("Required", f"{path}.restartPolicy", text)
 
 
 def _container_causes(spec: Object, path: str) -> Iterator[Cause]:
@@ -215,10 +212,9 @@ def _secret_default(secret: Object) -> None:
 
 
 def _immutable_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
-    if not (old and old.get("immutable")):
-        return
+    before = old if old and old.get("immutable") else obj
     for field in ("data", "binaryData", "type", "immutable"):
-        if obj.get(field) != old.get(field):
+        if obj.get(field) != before.get(field):
             text = "Forbidden: field is immutable when `immutable` is set"
             yield cause("Forbidden", field, text)
 
@@ -228,19 +224,13 @@ def _crd(crd: Object, store: Store, stamp: str) -> None:
     names = spec["names"]
     names.setdefault("singular", str(names.get("kind", "")).lower())
     names.setdefault("listKind", f"{names.get('kind', '')}List")
-    messages = {
-        "NamesAccepted": ("NoConflicts", "no conflicts found"),
-        "Established": ("InitialNamesAccepted", "the initial names have been accepted"),
-    }
-    conditions: list[Any] = [
-        {
-            "lastTransitionTime": stamp,
-            "message": message,
-            "reason": reason,
-            "status": "True",
-            "type": kind,
-        }
-        for kind, (reason, message) in messages.items()
+    conditions = [
+        {"type": kind, "status": "True", "reason": reason, "message": message}
+        | {"lastTransitionTime": stamp}
+        for kind, reason, message in (
+            ("NamesAccepted", "NoConflicts", "no conflicts found"),
+            ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        )
     ]
     stored = [version["name"] for version in spec["versions"] if version.get("storage")]
     crd["status"] = {"acceptedNames": names, "conditions": conditions, "storedVersions": stored}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
@@ -14,7 +14,6 @@ ENVIRONMENT = cel.NewEnv(
     variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN},
     extensions=[ext_strings.ExtStrings(), ext_optional.ExtOptional()],
 )
-ABSENT = object()
 
 
 class Rule:
@@ -36,7 +35,7 @@ class Rule:
 
     def cause(self, value: Any, old: Any, path: str) -> Cause | None:
         """Return the error, or None if the rule holds; a rule that cannot be evaluated fails."""
-        data = {"self": value} if old is ABSENT else {"self": value, "oldSelf": old}
+        data = {"self": value, "oldSelf": old} if self.is_transition else {"self": value}
         result = self.program.eval(data=data).value()
         if result is True:
             return None
@@ -46,8 +45,13 @@ class Rule:
             text = evaluated if isinstance(evaluated, str) else text
         if not isinstance(result, bool):
             text = f"rule {self.text!r} could not be evaluated: {result}"
-        field = f"{path}{self.field}".removeprefix(".")
-        return cause(self.reason, field, _message(self.reason, value, text))
+        shown = json.dumps({dict: "object", list: "array"}.get(type(value), value))  # type: ignore[call-overload]
+        lead = {
+            "Forbidden": "Forbidden",
+            "Required": "Required value",
+            "Duplicate": f"Duplicate value: {shown}",
+        }.get(self.reason, f"Invalid value: {shown}")
+        return cause(self.reason, f"{path}{self.field}".removeprefix("."), f"{lead}: {text}")
 
 
 def _compile(expression: str) -> Any:
@@ -57,82 +61,50 @@ def _compile(expression: str) -> Any:
         raise ValueError(f"rule {expression!r}: {error}") from error
 
 
-def _message(reason: str, value: Any, text: str) -> str:
-    if reason == "Forbidden":
-        return f"Forbidden: {text}"
-    if reason == "Required":
-        return f"Required value: {text}"
-    shown = json.dumps({dict: "object", list: "array"}.get(type(value), value))  # type: ignore[call-overload]
-    lead = "Duplicate value" if reason == "Duplicate" else "Invalid value"
-    return f"{lead}: {shown}: {text}"
-
-
 class RuleTree:
-    """The rules of a schema, without the branches that have none."""
+    """The rules of a schema and of the schemas below it; false if there are none.
 
-    def __init__(self, rules: list[Rule], properties: dict[str, Self]) -> None:
-        self.rules = rules
-        self.properties = properties
-        self.extra: Self | None = None
-        self.items: Self | None = None
-        self.keys: tuple[str, ...] = ()
+    Raises:
+        ValueError: a rule does not compile.
+    """
 
-    @classmethod
-    def from_schema(cls, schema: Tree) -> Self:
-        """Return the tree of a schema.
-
-        Raises:
-            ValueError: a rule does not compile.
-        """
-        below = {
-            name: cls.from_schema(part) for name, part in (schema.get("properties") or {}).items()
-        }
-        tree = cls(
-            [Rule(rule) for rule in schema.get("x-kubernetes-validations") or ()],
-            {name: part for name, part in below.items() if part},
-        )
-        for attribute, key in (("extra", "additionalProperties"), ("items", "items")):
-            part = schema.get(key)
-            setattr(
-                tree, attribute, (cls.from_schema(part) if isinstance(part, dict) else None) or None
-            )
-        if schema.get("x-kubernetes-list-type") == "map":
-            tree.keys = tuple(schema.get("x-kubernetes-list-map-keys") or ())
-        return tree
+    def __init__(self, schema: Tree) -> None:
+        self.rules = [Rule(rule) for rule in schema.get("x-kubernetes-validations") or ()]
+        properties = {name: RuleTree(part) for name, part in schema.get("properties", {}).items()}
+        self.properties = {name: tree for name, tree in properties.items() if tree}
+        extra, items = schema.get("additionalProperties"), schema.get("items")
+        self.extra = RuleTree(extra) if isinstance(extra, dict) else None
+        self.items = RuleTree(items) if isinstance(items, dict) else None
+        is_map = schema.get("x-kubernetes-list-type") == "map"
+        self.keys: list[str] = schema.get("x-kubernetes-list-map-keys", []) if is_map else []
 
     def __bool__(self) -> bool:
         return bool(self.rules or self.properties or self.extra or self.items)
 
-    def causes(self, value: Any, old: Any) -> list[Cause]:
-        """Return the errors of a value; `old` is None for a new object."""
-        return list(_walk(self, value, ABSENT if old is None else old, ""))
+    def causes(self, value: Any, old: Any, path: str = "") -> Iterator[Cause]:
+        """Yield the errors of a value; `old` is None without an earlier value."""
+        for rule in self.rules:
+            if old is None and rule.is_transition:
+                continue
+            found = rule.cause(value, old, path)
+            if found:
+                yield found
+        for tree, part, before, step in self._parts(value, old):
+            yield from tree.causes(part, before, path + step)
 
-    def parts(self, value: Any, old: Any) -> Iterator[tuple["RuleTree", Any, Any, str]]:
+    def _parts(self, value: Any, old: Any) -> Iterator[tuple["RuleTree", Any, Any, str]]:
         """Yield the parts of a value that have rules: tree, part, old part, path."""
         if isinstance(value, dict):
             for name, part in value.items():
                 if tree := self.properties.get(name) or self.extra:
-                    before = old.get(name, ABSENT) if isinstance(old, dict) else ABSENT
-                    yield tree, part, before, f".{name}"
+                    yield tree, part, old.get(name) if isinstance(old, dict) else None, f".{name}"
         elif isinstance(value, list) and self.items:
             for index, item in enumerate(value):
-                yield self.items, item, self.old_item(item, old), f"[{index}]"
+                yield self.items, item, self._old_item(item, old), f"[{index}]"
 
-    def old_item(self, item: Any, old: Any) -> Any:
-        """Return the old item with the same keys; ABSENT unless the list is a map list."""
+    def _old_item(self, item: Any, old: Any) -> Any:
+        """Return the old item with the same keys; None unless the list is a map list."""
         if not self.keys or not isinstance(old, list):
-            return ABSENT
+            return None
         wanted = [item.get(key) for key in self.keys]
-        same = (each for each in old if [each.get(key) for key in self.keys] == wanted)
-        return next(same, ABSENT)
-
-
-def _walk(tree: RuleTree, value: Any, old: Any, path: str) -> Iterator[Cause]:
-    for rule in tree.rules:
-        if rule.is_transition and old is ABSENT:
-            continue
-        found = rule.cause(value, old if rule.is_transition else ABSENT, path)
-        if found:
-            yield found
-    for below, part, before, step in tree.parts(value, old):
-        yield from _walk(below, part, before, path + step)
+        return next((each for each in old if [each.get(key) for key in self.keys] == wanted), None)

@@ -139,9 +139,7 @@ def _merged_list(items: list[Any], patch: list[Any], schema: Tree) -> list[Any]:
         if change.get("$patch") == "delete":
             result = [item for item in result if item not in found]
         elif found:
-            result[result.index(found[0])] = strategic_merge(
-                found[0], change, schema.get("items") or {}
-            )
+            result[result.index(found[0])] = strategic_merge(found[0], change, item_schema)
         else:
             result.append(strategic_merge({}, change, item_schema))
     return result

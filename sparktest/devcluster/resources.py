@@ -69,7 +69,7 @@ class Resources:
         return stored
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
-        """Return an object in the version of `kind`; for errors see entry()."""
+        """Return an object in the version of `kind`; for errors see stored()."""
         obj = self.stored(kind, namespace, name).decode()
         obj["apiVersion"] = kind.api_version
         return obj

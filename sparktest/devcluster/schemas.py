@@ -44,7 +44,7 @@ class Schema:
 
     def __init__(self, document: Tree) -> None:
         self.document = document
-        self._cel_rules = RuleTree.from_schema(document)
+        self._cel_rules = RuleTree(document)
         try:
             self._validator = jsonschema_rs.Draft4Validator(
                 to_json_schema(document),
@@ -75,7 +75,7 @@ class Schema:
             return found
         if any(each["reason"] in BLOCKING for each in found):
             return [*found, cause("Invalid", "<nil>", RULES_SKIPPED)]
-        return found + self._cel_rules.causes(obj, old)
+        return [*found, *self._cel_rules.causes(obj, old)]
 
     def type_errors(self, obj: Tree) -> list[Cause]:
         """Return the errors about types alone; a null counts as absent."""

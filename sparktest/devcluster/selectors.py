@@ -21,15 +21,16 @@ def parse_selector(kind: Kind, labels: str, fields: str) -> Predicate | None:
     Raises:
         StatusError: 400, invalid syntax or an unsupported field.
     """
-    predicates = [*_label_predicates(labels), *_field_predicates(kind, fields)]
-    return (lambda stored: all(test(stored) for test in predicates)) if predicates else None
+    requirements, predicates = label_requirements(labels), _field_predicates(kind, fields)
+    if not requirements and not predicates:
+        return None
 
+    def selects(stored: StoredObject) -> bool:
+        return all(matches(stored.labels) for matches in requirements) and all(
+            matches(stored) for matches in predicates
+        )
 
-def _label_predicates(text: str) -> list[Predicate]:
-    return [
-        lambda stored, requirement=requirement: requirement(stored.labels)  # type: ignore[misc]
-        for requirement in label_requirements(text)
-    ]
+    return selects
 
 
 def label_requirements(text: str) -> list[Callable[[Labels], bool]]:

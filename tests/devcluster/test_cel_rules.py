@@ -8,7 +8,7 @@ STRING = {"type": "string"}
 
 
 def rules_of(**schema: Any) -> RuleTree:
-    return RuleTree.from_schema({"type": "object", **schema})
+    return RuleTree({"type": "object", **schema})
 
 
 def messages(tree: RuleTree, value: Any, old: Any = None) -> list[str]:
