@@ -106,7 +106,7 @@ class Reader:
         return len(self.api.requests) - before
 
 
-def test_the_first_page_is_small_and_the_rest_comes_in_large_ones() -> None:
+def test_the_first_page_is_small_and_the_others_are_large() -> None:
     reader = Reader(PagedRuns(2500))
     reader.read_for(1)
     limits = [request.limit for request in reader.api.requests]
@@ -193,7 +193,7 @@ def test_no_change_is_lost_however_many_arrive_within_one_overlap(changes: list[
     }
 
 
-def test_without_sweeps_only_what_changed_since_is_read() -> None:
+def test_without_sweeps_only_changes_are_read() -> None:
     reader = Reader(PagedRuns(100), since=NOW + timedelta(hours=1), sweeps=False)
     reader.read_for(SWEEP_SECONDS * 2)
     assert reader.runs == {}

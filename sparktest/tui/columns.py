@@ -52,7 +52,7 @@ def fit_columns(width: int) -> tuple[Column, ...]:
 
 
 def titles(width: int) -> str:
-    """Return the line of column titles; `width` is that of `fit_columns`."""
+    """Return the titles of `fit_columns(width)` on one line."""
     cells = (
         column.title.rjust(column.width)
         if column.field in RIGHT_ALIGNED

@@ -1,4 +1,4 @@
-"""What a person can do about an error of the API. Pure."""
+"""Advice on errors of the API. Pure."""
 
 from sparktest.errors import (
     ForbiddenError,
@@ -11,7 +11,7 @@ from sparktest.errors import (
 
 
 def advice(error: SparkTestError) -> str:
-    """Return what a person can do about an error of the API."""
+    """Return advice for the user on an error of the API."""
     if isinstance(error, UnauthorizedError):
         return "set SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE to the token that the API was given"
     if isinstance(error, ForbiddenError):

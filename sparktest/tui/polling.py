@@ -151,7 +151,7 @@ class LiveScreen(Screen[None]):
         """The run that copy, cancel and delete apply to."""
 
     def sync(self) -> None:
-        """Show what the store and the poller of the app hold now."""
+        """Update the screen from the store and the poller."""
         self._banner.show(self.app.poller, self.app.clock.monotonic())
 
 

@@ -32,7 +32,7 @@ class AppPilot:
         return self.app.clock
 
     def screen(self) -> str:
-        """Return what the screen shows, a line per row."""
+        """Return the text on the screen, a line per row."""
         # Textual has no public access to the painted cells.
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips)

@@ -41,7 +41,7 @@ def test_no_key_has_two_actions_at_once(groups):
     assert [key for key, count in keys.items() if count > 1] == []
 
 
-def test_cancel_and_delete_have_keys_of_their_own():
+def test_only_c_cancels_and_only_shift_d_deletes():
     harmful = {
         key
         for _, action in ACTIONS

@@ -31,7 +31,7 @@ def test_without_a_terminal_it_prints_one_line_and_exits_with_2(monkeypatch, nam
     assert "sparktest runs" in output
 
 
-def test_the_ui_imports_no_other_package():
+def test_the_ui_imports_no_server_library():
     code = (
         "import json, sys, sparktest.tui.app;"
         f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
@@ -75,7 +75,7 @@ def test_a_crash_prints_one_line_and_writes_a_traceback_without_values(capsys):
     path.unlink()
 
 
-def test_the_crash_report_is_readable_by_its_owner_only():
+def test_the_crash_report_is_readable_only_by_its_owner():
     path = Path(app.crash_report(ValueError("é\ud800")).split()[-1])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()

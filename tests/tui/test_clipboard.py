@@ -50,7 +50,7 @@ def test_the_first_program_that_accepts_the_text_is_enough():
     assert asked == [("one", "text"), ("two", "text")]
 
 
-def test_no_method_is_reported_where_none_worked():
+def test_no_method_is_reported_when_none_worked():
     assert (
         copy(clipboard.ClipboardMethods((TMUX,), osc52=False), "text", lambda command, text: False)
         == []
@@ -70,7 +70,7 @@ def test_a_program_receives_the_text_unchanged(tmp_path):
     assert (tmp_path / "got").read_text() == "kubectl get 'ä b'\n"
 
 
-def test_a_program_that_is_missing_or_fails_did_not_copy(tmp_path):
+def test_a_program_that_is_missing_or_fails_does_not_count_as_copied(tmp_path):
     assert not pipe((str(tmp_path / "absent"),), "text")
     assert not pipe(program(tmp_path, "cat > /dev/null; exit 1"), "text")
 

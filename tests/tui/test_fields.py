@@ -26,7 +26,7 @@ def test_a_pending_run_shows_what_it_waits_for():
     assert "Started" not in shown
 
 
-def test_every_field_of_a_run_is_shown_once_and_no_value_of_the_env():
+def test_every_field_of_a_run_is_shown_once_without_env_values():
     run = make_run(2)
     overview, rest = fields.field_rows(run, NOW)
     labels = [label for label, _ in overview + rest]

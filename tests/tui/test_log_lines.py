@@ -16,7 +16,7 @@ def log_of(*lines: str, pending: str = "") -> LogLines:
 
 
 @given(LINES, st.text(max_size=9).map(clean_text).map(lambda t: t.replace("\n", "")))
-def test_the_saved_text_is_what_was_added(lines, pending):
+def test_the_saved_text_equals_the_added_text(lines, pending):
     assert log_of(*lines, pending=pending).text() == "".join(f"{x}\n" for x in lines) + pending
 
 

@@ -90,7 +90,7 @@ class CursorMachine(RuleBasedStateMachine):
     def change_filter(self, wanted: Filter) -> None:
         chosen = self.store._chosen
         self.store.show(wanted)
-        if chosen and chosen[1] in {run.id for run in shown(self.store)}:
+        if chosen and chosen in map(self.store.key_at, range(len(self.store))):
             self.model.cursor = chosen[1]
         self._follow()
 
@@ -127,9 +127,10 @@ class CursorMachine(RuleBasedStateMachine):
 
     def _follow(self) -> None:
         """Expect the cursor to move only when its run is no longer shown."""
-        ids = [run.id for run in shown(self.store)]
-        if self.model.cursor not in ids:
-            self.model.cursor = self.store.current.id if self.store.current else self.model.cursor
+        if self.model.cursor not in self.model.runs:
+            self.model.cursor = None
+        if self.store.current and self.model.cursor not in [run.id for run in shown(self.store)]:
+            self.model.cursor = self.store.current.id
 
 
 CursorMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

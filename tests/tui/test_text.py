@@ -46,7 +46,7 @@ def test_every_status_has_its_own_glyph_of_one_cell_and_word():
     )
 
 
-def test_a_search_finds_what_any_column_shows_and_the_ids():
+def test_a_search_covers_every_column_and_the_ids():
     run = make_run(2)
     searchable = text.searchable(run)
     for shown in ("failed", "crd", run.name, "search-load", "team-web", "1m18s", run.id, "error"):

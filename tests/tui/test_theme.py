@@ -13,5 +13,5 @@ from sparktest.tui.theme import DARK, default_theme
         (None, "ansi-dark"),
     ],
 )
-def test_a_terminal_of_16_colours_gets_a_theme_of_its_own_colours(color_system, theme):
+def test_a_terminal_with_16_colours_gets_the_ansi_theme(color_system, theme):
     assert default_theme(color_system) == theme

@@ -16,7 +16,7 @@ from sparktest.tui.screens.dialog import Dialog
 
 
 class Question(NamedTuple):
-    """A question about one run: what would happen, and the equivalent shell command."""
+    """A question about one run, with the equivalent shell command."""
 
     title: str
     details: list[str]

@@ -57,7 +57,7 @@ class RunScreen(LiveScreen):
         return self._run
 
     def sync(self) -> None:
-        """Show the run as the store has it now."""
+        """Update the screen from the store and the poller."""
         super().sync()
         known = self.app.store.get(self._run.id)
         self._run = known or self._run

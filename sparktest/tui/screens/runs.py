@@ -75,7 +75,7 @@ class RunsScreen(LiveScreen):
         return self.app.store.current
 
     def sync(self) -> None:
-        """Show what the store and the poller hold now."""
+        """Update the list and the header from the store and the poller."""
         super().sync()
         store, poller, width = self.app.store, self.app.poller, self.size.width
         self._counts.update(summary.counts(store, loaded=poller.loaded, width=width), layout=False)

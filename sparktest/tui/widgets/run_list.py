@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
 
 class RunList(ScrollView, can_focus=True):
-    """The list of runs; `sync` makes it show what the store holds.
+    """The list of runs; `sync` updates it from the store.
 
     Args:
         store: the runs, the filter and the cursor.
@@ -75,7 +75,7 @@ class RunList(ScrollView, can_focus=True):
         self._cursor_line: int | None = None
 
     def sync(self) -> None:
-        """Show what the store holds now; the visible cursor, else the top line, keeps its place."""
+        """Update from the store; the visible cursor, else the top line, keeps its place."""
         if not self.size.height:
             return
         if self.virtual_size.height != len(self._store):

@@ -29,7 +29,7 @@ def test_a_run_is_cancelled_once():
     )
 
 
-def test_delete_states_that_the_testrun_stays_and_how_to_delete_it():
+def test_a_delete_explains_that_the_testrun_is_kept_and_how_to_delete_it():
     question = question_of(delete_question(make_run(2), KNOWN))
     assert "The TestRun object is kept." in question.details
     assert question.command == "kubectl delete testruns.sparktest.dev search-load-2 -n team-web"

@@ -308,7 +308,7 @@ def test_the_highlighted_choice_is_copied():
     drive(scenario, api=FakeApi(make_runs(6)), environ=XTERM)
 
 
-def test_a_command_in_focus_is_copied_by_itself():
+def test_y_copies_the_focused_command():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -571,7 +571,7 @@ def test_escape_closes_the_search_before_the_details():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_long_lines_are_reached_by_scrolling_or_by_wrapping():
+def test_the_end_of_a_long_line_is_reached_by_scrolling_or_wrapping():
     run = make_run(3)
 
     async def scenario(ui: AppPilot) -> None:
@@ -598,7 +598,7 @@ def test_l_hides_and_shows_the_details():
     drive(scenario, api=FakeApi(make_runs(6)))
 
 
-def test_a_log_is_saved_completely_and_readable_by_its_owner_only(tmp_path, monkeypatch):
+def test_a_saved_log_is_complete_and_readable_only_by_its_owner(tmp_path, monkeypatch):
     run = make_run(3)
     monkeypatch.chdir(tmp_path)
 

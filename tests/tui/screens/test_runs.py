@@ -49,7 +49,7 @@ def test_the_rows_show_status_badge_name_definition_namespace_duration_and_age(s
     drive(scenario, api=FakeApi(make_runs(12)), size=size)
 
 
-def test_the_header_counts_every_run_whatever_is_shown():
+def test_the_header_counts_every_run_whatever_the_filter():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("✓ 34 of 52 passed", "✗ 12 failed", "● 1 running", "60 runs")
         await ui.press("o")
@@ -263,7 +263,7 @@ def test_a_scrolled_list_stays_in_place_when_newer_runs_arrive():
     drive(scenario, api=FakeApi([make_run(number) for number in range(50, 150)]))
 
 
-def test_the_keys_of_vi_and_the_arrows_move_the_cursor():
+def test_vi_keys_and_arrows_move_the_cursor():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
         cursor = []

@@ -45,5 +45,5 @@ def table(value: str) -> FieldTable:
         ("text", Content("text"), True),
     ],
 )
-def test_only_another_content_is_painted(first, second, expected):
+def test_only_changed_content_is_painted(first, second, expected):
     assert repaints(first, second) is expected
