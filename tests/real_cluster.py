@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
-from sparktest.kube.cluster import NAMESPACES, TESTRUNS, Cluster, Resource
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import NAMESPACES, TESTRUNS, Resource
 from sparktest.settings import Settings
 from tests.requirements import require_cluster, require_program
 

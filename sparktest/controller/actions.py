@@ -29,8 +29,9 @@ from sparktest.errors import (
     SparkTestError,
     TooLargeError,
 )
-from sparktest.kube.cluster import EVENTS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import FINALIZER
+from sparktest.kube.resources import EVENTS, TESTRUNS
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ from sparktest.controller.informer import Informer
 from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key, TestRunView, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
-from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster, Resource
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object, mapping, text
 from sparktest.kube.jobs import SELECTOR
+from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
 
 T = TypeVar("T")

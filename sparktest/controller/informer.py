@@ -16,8 +16,10 @@ import msgspec
 from sparktest.backoff import Backoff
 from sparktest.controller.object_cache import Entry, ObjectCache, make_entry
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
-from sparktest.kube.cluster import Cluster, Resource, WatchStream
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object
+from sparktest.kube.resources import Resource
+from sparktest.kube.streams import WatchStream
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,10 @@ from sparktest.errors import (
     TooLargeError,
 )
 from sparktest.kube import wait_policy
-from sparktest.kube.cluster import EVENTS, JOBS, PODS, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import STOP, build_job, encode_stop_reason
 from sparktest.kube.outcome import STOP_DEADLINE_SECONDS
+from sparktest.kube.resources import EVENTS, JOBS, PODS
 from sparktest.kube.views import JobView, PodView, main_pod, parse_event, parse_job
 
 log = logging.getLogger(__name__)

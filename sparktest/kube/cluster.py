@@ -6,35 +6,13 @@ from typing import Any, NamedTuple, Self
 from sparktest.errors import ForbiddenError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube import config
 from sparktest.kube.resources import (
-    EVENTS,
-    JOBS,
-    LEASES,
     NAMESPACES,
     PODS,
-    SELF_SUBJECT_ACCESS_REVIEWS,
-    TESTRUNS,
     Resource,
 )
-from sparktest.kube.streams import ByteStream, WatchEvent, WatchStream
+from sparktest.kube.streams import ByteStream, WatchStream
 from sparktest.kube.transport import Timeouts, Transport
 from sparktest.settings import Settings
-
-__all__ = [
-    "EVENTS",
-    "JOBS",
-    "LEASES",
-    "NAMESPACES",
-    "PODS",
-    "SELF_SUBJECT_ACCESS_REVIEWS",
-    "TESTRUNS",
-    "ByteStream",
-    "Cluster",
-    "Listing",
-    "Resource",
-    "Timeouts",
-    "WatchEvent",
-    "WatchStream",
-]
 
 PAGE_SIZE = 500
 # Connections for watches and logs, besides those of the workers; opened only when needed.

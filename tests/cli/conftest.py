@@ -15,7 +15,8 @@ from sparktest.cli.crd import manifest
 from sparktest.cli.up.preflight import CRDS
 from sparktest.client import ApiClient
 from sparktest.devcluster.app import DevCluster
-from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
 from sparktest.settings import Settings
 from tests.e2e.program import until
 from tests.live_api import TOKEN, live_api

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sparktest.kube.cluster import NAMESPACES, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import NAMESPACES
 from sparktest.settings import Settings
 from tests.cli.conftest import Cli
 

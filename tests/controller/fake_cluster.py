@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sparktest.errors import ConflictError, InvalidError, NotFoundError
-from sparktest.kube.cluster import JOBS, PODS, Listing, Resource
+from sparktest.kube.cluster import Listing
+from sparktest.kube.resources import JOBS, PODS, Resource
 from sparktest.merge_patch import merge_patch
 from tests.controller.faults import Faults
 

@@ -15,7 +15,8 @@ from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.run_states import RunState, RunStates
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import SparkTestError
-from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import JOBS, PODS, TESTRUNS
 from sparktest.settings import Settings
 from tests.controller.fake_api import FakeApi
 from tests.controller.fake_cluster import FakeCluster

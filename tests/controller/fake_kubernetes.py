@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sparktest.kube.cluster import EVENTS, JOBS, PODS
+from sparktest.kube.resources import EVENTS, JOBS, PODS
 from sparktest.kube.views import parse_conditions, parse_job, parse_pod
 from tests.controller.fake_cluster import FakeCluster
 

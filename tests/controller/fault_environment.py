@@ -18,8 +18,9 @@ from sparktest.devcluster.kinds import CRDS, JOBS, NAMESPACES, Kind
 from sparktest.devcluster.resources import Options
 from sparktest.devcluster.stored_objects import StoredObject, WatchEvent
 from sparktest.domain import Run
-from sparktest.kube.cluster import Cluster, Timeouts
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import RUN_ID
+from sparktest.kube.transport import Timeouts
 from sparktest.settings import Settings
 from tests.devcluster.faults import AdjustableClock, Faults
 from tests.e2e.program import until

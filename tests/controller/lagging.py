@@ -7,7 +7,7 @@ from sparktest.controller.caches import ClusterState
 from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.domain import Log, LogState
-from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Resource
+from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import job_of

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sparktest.domain import Run
-from sparktest.kube.cluster import EVENTS, JOBS, TESTRUNS
+from sparktest.kube.resources import EVENTS, JOBS, TESTRUNS
 from tests.controller.fake_environment import FakeEnvironment
 
 Object = dict[str, Any]

@@ -18,8 +18,8 @@ from sparktest.errors import (
     SparkTestError,
     TooLargeError,
 )
-from sparktest.kube.cluster import EVENTS, TESTRUNS
 from sparktest.kube.jobs import FINALIZER
+from sparktest.kube.resources import EVENTS, TESTRUNS
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.lifecycles import warnings

@@ -10,7 +10,8 @@ from sparktest.controller.caches import Caches
 from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import UnavailableError
-from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster, Resource
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.faults import Faults

@@ -8,7 +8,9 @@ import pytest
 from sparktest.backoff import Backoff
 from sparktest.controller.informer import Informer, Timings
 from sparktest.kube import cluster as cluster_module
-from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
+from sparktest.kube.transport import Timeouts
 from tests.e2e.program import until
 from tests.kube.apiserver import Apiserver, apiserver, cluster_of
 from tests.kube.faults import Fault, chunks, drop, hang, refuse, reply

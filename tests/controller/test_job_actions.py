@@ -20,8 +20,9 @@ from sparktest.errors import (
     TooLargeError,
     UnavailableError,
 )
-from sparktest.kube.cluster import EVENTS, JOBS, PODS, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import build_job
+from sparktest.kube.resources import EVENTS, JOBS, PODS
 from sparktest.kube.views import parse_job
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE

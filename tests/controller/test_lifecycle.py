@@ -6,8 +6,8 @@ import pytest
 
 from sparktest.domain import FailureClass, LogState, Origin, Status
 from sparktest.errors import InvalidError
-from sparktest.kube.cluster import JOBS, TESTRUNS
 from sparktest.kube.jobs import FINALIZER
+from sparktest.kube.resources import JOBS, TESTRUNS
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.lifecycles import (

@@ -3,7 +3,7 @@
 import pytest
 
 from sparktest.domain import FailureClass, LogState, Run, Status
-from sparktest.kube.cluster import JOBS, TESTRUNS
+from sparktest.kube.resources import JOBS, TESTRUNS
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.lifecycles import (

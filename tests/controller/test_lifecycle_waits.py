@@ -7,7 +7,7 @@ import pytest
 from sparktest.controller.testruns import ABANDON
 from sparktest.domain import Status
 from sparktest.errors import ForbiddenError
-from sparktest.kube.cluster import JOBS, PODS, TESTRUNS
+from sparktest.kube.resources import JOBS, PODS, TESTRUNS
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.lifecycles import (

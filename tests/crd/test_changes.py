@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sparktest.errors import InvalidError
-from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
 from tests.crd.conftest import IMAGE, UUID, manifest
 from tests.real_cluster import dry_patch, kubectl
 

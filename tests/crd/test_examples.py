@@ -5,7 +5,8 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
 from tests.real_cluster import dry_create
 
 FOLDER = files("sparktest.crd") / "examples"

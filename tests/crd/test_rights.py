@@ -10,14 +10,8 @@ import pytest
 import yaml
 
 from sparktest.errors import ForbiddenError
-from sparktest.kube.cluster import (
-    JOBS,
-    NAMESPACES,
-    PODS,
-    SELF_SUBJECT_ACCESS_REVIEWS,
-    TESTRUNS,
-    Cluster,
-)
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import JOBS, NAMESPACES, PODS, SELF_SUBJECT_ACCESS_REVIEWS, TESTRUNS
 from sparktest.settings import Settings
 from tests.crd.conftest import IMAGE, manifest
 from tests.real_cluster import kubectl

@@ -8,7 +8,7 @@ from typing import Any
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import NotFoundError, SparkTestError
-from sparktest.kube.cluster import JOBS, NAMESPACES, TESTRUNS, Resource
+from sparktest.kube.resources import JOBS, NAMESPACES, TESTRUNS, Resource
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.target import Target
 

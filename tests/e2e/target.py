@@ -12,7 +12,8 @@ import yaml
 
 from sparktest.cli.up.preflight import install
 from sparktest.errors import NotFoundError
-from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
 from sparktest.settings import Settings
 from tests.e2e.program import Program, until
 from tests.requirements import require_cluster, require_program

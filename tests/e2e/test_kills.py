@@ -13,7 +13,8 @@ from sparktest import settings
 from sparktest.client import ApiClient
 from sparktest.domain import FailureClass, Run, Status
 from sparktest.errors import ConflictError, SparkTestError, UnavailableError
-from sparktest.kube.cluster import JOBS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import JOBS, TESTRUNS
 from tests.cli.up.process_table import alive, children_of, processes
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.stack import IMAGE, condition

@@ -4,7 +4,7 @@ import pytest
 
 from sparktest.domain import LogState, Status
 from sparktest.errors import NotFoundError
-from sparktest.kube.cluster import JOBS
+from sparktest.kube.resources import JOBS
 from tests.e2e.program import until
 from tests.e2e.stack import Stack
 

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from sparktest.domain import FailureClass, LogState, Run, Status
-from sparktest.kube.cluster import EVENTS, PODS
+from sparktest.kube.resources import EVENTS, PODS
 from tests.e2e.program import until
 from tests.e2e.stack import IMAGE, Stack, condition
 

@@ -4,7 +4,7 @@ import pytest
 
 from sparktest.domain import FailureClass, Run, Status
 from sparktest.errors import GoneError, NotFoundError
-from sparktest.kube.cluster import TESTRUNS
+from sparktest.kube.resources import TESTRUNS
 from tests.e2e.program import until
 from tests.e2e.stack import Stack
 

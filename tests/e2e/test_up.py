@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
 from sparktest.settings import Settings
 from sparktest.user_files import load_session
 from tests.cli.up.process_table import alive, children_of

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 
-from sparktest.kube.cluster import Cluster, Timeouts
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.transport import Timeouts
 from sparktest.settings import Settings
 from tests.kube.faults import Exchange, Fault, refuse, reply
 

@@ -11,7 +11,9 @@ from sparktest.errors import (
 )
 from sparktest.kube import cluster as module
 from sparktest.kube import transport
-from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import JOBS, NAMESPACES, PODS, TESTRUNS
+from sparktest.kube.streams import WatchStream
 from sparktest.settings import Settings
 from tests.kube.apiserver import Apiserver
 from tests.kube.faults import chunks, refuse, reply
@@ -19,7 +21,7 @@ from tests.kube.faults import chunks, refuse, reply
 OBJECT = b'{"metadata": {"name": "a"}}'
 
 
-def watch(cluster: Cluster, version: str = "0") -> module.WatchStream:
+def watch(cluster: Cluster, version: str = "0") -> WatchStream:
     return cluster.watch(TESTRUNS, resource_version=version, timeout_seconds=300)
 
 

@@ -20,8 +20,9 @@ from sparktest.errors import (
     UnavailableError,
 )
 from sparktest.kube import cluster as module
-from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import build_job
+from sparktest.kube.resources import JOBS, NAMESPACES, PODS, TESTRUNS
 from sparktest.settings import Settings
 from tests.e2e.program import until
 from tests.kube.real_runs import a_run, named

@@ -13,8 +13,9 @@ from sparktest.errors import (
     InvalidError,
     MalformedError,
 )
-from sparktest.kube.cluster import JOBS, PODS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import RUN_ID, build_job, job_name_of_testrun
+from sparktest.kube.resources import JOBS, PODS, TESTRUNS
 from tests.e2e.program import until
 from tests.kube.real_runs import a_run, exists, named
 from tests.real_cluster import dry_create

@@ -6,8 +6,9 @@ import pytest
 
 from sparktest.domain import FailureClass, Run, RunReport, Status
 from sparktest.kube import outcome, wait_policy
-from sparktest.kube.cluster import JOBS, PODS, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import build_job
+from sparktest.kube.resources import JOBS, PODS
 from sparktest.kube.views import PodView, parse_job, parse_pod
 from sparktest.kube.wait_policy import Wait
 from tests.e2e.program import until

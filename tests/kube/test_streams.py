@@ -15,8 +15,10 @@ from sparktest.errors import (
     TooLargeError,
     UnavailableError,
 )
-from sparktest.kube.cluster import TESTRUNS, Cluster, Timeouts, WatchEvent, WatchStream
-from sparktest.kube.streams import MAX_CHUNK_HEADER_BYTES, ChunkedDecoder
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
+from sparktest.kube.streams import MAX_CHUNK_HEADER_BYTES, ChunkedDecoder, WatchEvent, WatchStream
+from sparktest.kube.transport import Timeouts
 from tests.kube.apiserver import Apiserver, cluster_of
 from tests.kube.faults import Exchange, chunks, refuse
 

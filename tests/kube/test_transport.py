@@ -21,7 +21,8 @@ from sparktest.errors import (
     UnavailableError,
 )
 from sparktest.kube import config, transport
-from sparktest.kube.cluster import JOBS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import JOBS, TESTRUNS
 from sparktest.settings import Settings
 from tests.kube.apiserver import Apiserver, cluster_of
 from tests.kube.faults import Exchange, chunks, drop, hang, refuse, reply

@@ -19,8 +19,10 @@ from sparktest.cli.doctor.checks import (
 from sparktest.cli.exits import error_code, error_text
 from sparktest.cli.up.preflight import CRDS
 from sparktest.errors import ForbiddenError, InvalidError, SparkTestError
-from sparktest.kube.cluster import SELF_SUBJECT_ACCESS_REVIEWS, TESTRUNS, Cluster, Timeouts
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import NoConfigurationError
+from sparktest.kube.resources import SELF_SUBJECT_ACCESS_REVIEWS, TESTRUNS
+from sparktest.kube.transport import Timeouts
 from sparktest.settings import Settings
 
 CRD_NAME = "testruns.sparktest.dev"

@@ -104,7 +104,8 @@ def connect(
     """
     # Importing the Kubernetes client takes 0.3 s, which usage errors and --help need not wait for.
     from sparktest.kube import config
-    from sparktest.kube.cluster import Cluster, Timeouts
+    from sparktest.kube.cluster import Cluster
+    from sparktest.kube.transport import Timeouts
 
     settings = Settings(kubeconfig=kubeconfig, context=context)
     timeouts = None

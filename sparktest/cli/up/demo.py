@@ -24,7 +24,8 @@ from sparktest.cli.up.stack import Stack
 from sparktest.cli.waiting import retry
 from sparktest.client import ApiClient
 from sparktest.domain import Run
-from sparktest.kube.cluster import TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
 from sparktest.run_fields import explain_status, run_duration
 from sparktest.sanitize import clean, clean_text
 from sparktest.settings import ALIASES, Settings, load

@@ -10,7 +10,9 @@ from sparktest import kubectl
 from sparktest.cli.crd import manifest
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.errors import ConflictError, SparkTestError
-from sparktest.kube.cluster import NAMESPACES, TESTRUNS, Cluster, Resource, Timeouts
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import NAMESPACES, TESTRUNS, Resource
+from sparktest.kube.transport import Timeouts
 from sparktest.settings import Settings
 
 CRDS = Resource(

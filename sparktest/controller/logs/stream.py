@@ -20,8 +20,9 @@ import msgspec
 from sparktest.backoff import Backoff
 from sparktest.controller.logs.cursor import CUT_STAMP, STAMP, LogCursor
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError
-from sparktest.kube.cluster import ByteStream, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import CONTAINER
+from sparktest.kube.streams import ByteStream
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from sparktest.client import ApiClient
 from sparktest.devcluster.app import DevCluster
 from sparktest.domain import ControllerSeen
 from sparktest.errors import ForbiddenError
-from sparktest.kube.cluster import Cluster, Resource
+from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import Resource
 from sparktest.kubectl import Target
 from sparktest.settings import Settings
 from tests.cli.conftest import Cli

@@ -14,8 +14,9 @@ from sparktest import settings
 from sparktest.cli import waiting
 from sparktest.cli.plugin import main
 from sparktest.domain import Origin, Run, Status
-from sparktest.kube.cluster import JOBS, NAMESPACES, PODS, TESTRUNS, Cluster
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import RUN_ID, build_job
+from sparktest.kube.resources import JOBS, NAMESPACES, PODS, TESTRUNS
 from tests.cli.conftest import Result
 from tests.e2e.program import until
 

@@ -5,7 +5,7 @@ import pytest
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.logs import PodLog
 from sparktest.cli.plugin.testrun import parse_testrun
-from sparktest.kube.cluster import JOBS
+from sparktest.kube.resources import JOBS
 from tests.cli.conftest import Result
 from tests.cli.plugin.conftest import Sandbox
 from tests.e2e.program import until

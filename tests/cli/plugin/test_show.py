@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from sparktest.devcluster.app import DevCluster
-from sparktest.kube.cluster import EVENTS
+from sparktest.kube.resources import EVENTS
 from tests.cli.conftest import Result
 from tests.cli.plugin.conftest import Sandbox
 

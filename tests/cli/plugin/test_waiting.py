@@ -6,7 +6,7 @@ import pytest
 from sparktest.cli.plugin import waiting
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.testrun import TestRun
-from sparktest.kube.cluster import TESTRUNS
+from sparktest.kube.resources import TESTRUNS
 from tests.cli.conftest import Result
 from tests.cli.plugin.conftest import Sandbox
 
