@@ -41,9 +41,21 @@ _UNSAFE = re.compile(
 _UNSAFE_ASCII = bytes([*range(9), *range(11, 32), 127])
 
 
-def clean(value: Any) -> Any:
-    """Return decoded JSON with all of its strings, including keys, safe to show."""
-    return _clean(value, MAX_DEPTH)
+def clean(value: Any, *, depth: int = MAX_DEPTH) -> Any:
+    """Return decoded JSON with all of its strings, including keys, safe to show.
+
+    `depth`: the levels to keep.
+    """
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {
+            clean(key): clean(item, depth=depth - 1) if depth else None
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [clean(item, depth=depth - 1) for item in value] if depth else []
+    return value
 
 
 def clean_text(text: str) -> str:
@@ -97,19 +109,6 @@ class StreamCleaner:
             tail = tail[cut + 1 :] if cut >= 0 else tail[:MAX_PENDING]
         # An incremental decoder omits an incomplete character at the end.
         return clean_text(codecs.getincrementaldecoder("utf-8")("replace").decode(tail))
-
-
-def _clean(value: Any, depth: int) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {
-            _clean(key, 0): _clean(item, depth - 1) if depth else None
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_clean(item, depth - 1) for item in value] if depth else []
-    return value
 
 
 def _is_safe_ascii(ascii_text: str) -> bool:

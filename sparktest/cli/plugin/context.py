@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparktest import kubectl
 from sparktest.cli.exits import Exit, ExitError, infra_errors
-from sparktest.cli.plugin.testrun import TestRun, parse_testrun
+from sparktest.cli.plugin.testrun import TestRun, parse_testrun, plain_name
 from sparktest.errors import NotFoundError
 from sparktest.kube.fields import Object
 from sparktest.kube.resources import TESTRUNS
@@ -28,8 +28,9 @@ class KubeContext(NamedTuple):
     namespace: str
     target: kubectl.Target = kubectl.CURRENT
 
-    def testrun(self, name: str) -> TestRun:
-        """Return the TestRun of this name."""
+    def testrun(self, reference: str) -> TestRun:
+        """Return the TestRun of this name, which may have its kind before it."""
+        name = plain_name(reference)
         found = self._request(lambda: self.cluster.get(TESTRUNS, self.namespace, name))
         return parse_testrun(found)
 

@@ -9,7 +9,7 @@ from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.logs import follow_log, write_log
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.options import TESTRUN, uses_cluster
-from sparktest.cli.plugin.testrun import TestRun, plain_name
+from sparktest.cli.plugin.testrun import TestRun
 from sparktest.cli.plugin.waiting import wait_for_testrun
 from sparktest.cli.waiting import progress_text
 from sparktest.domain import Status
@@ -37,7 +37,7 @@ def logs(
     """
     if follow and tail is not None:
         raise click.UsageError("Give --follow or --tail, not both.")
-    testrun = kube.testrun(plain_name(name))
+    testrun = kube.testrun(name)
     if follow and not testrun.status.final:
         follow_testrun(kube, testrun, container)
         return

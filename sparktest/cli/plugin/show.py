@@ -18,7 +18,7 @@ from sparktest.cli.output import (
 )
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.options import TESTRUN, uses_cluster
-from sparktest.cli.plugin.testrun import KIND, TestRun, plain_name
+from sparktest.cli.plugin.testrun import KIND, TestRun
 from sparktest.cli.run_output import COLOURS
 from sparktest.errors import ForbiddenError
 from sparktest.kube.fields import mapping
@@ -43,7 +43,7 @@ def list_(kube: KubeContext, names: tuple[str, ...], all_namespaces: bool, outpu
     if names and all_namespaces:
         raise click.UsageError("Give names or --all-namespaces, not both.")
     if names:
-        found = [kube.testrun(plain_name(name)) for name in names]
+        found = [kube.testrun(name) for name in names]
     else:
         found = kube.testruns(all_namespaces=all_namespaces)
     if not found and output in ("table", "wide"):
@@ -59,7 +59,7 @@ def describe(kube: KubeContext, names: tuple[str, ...]) -> None:
     """Show all fields of TestRuns, their Events, and commands for what to do next."""
     now = datetime.now(UTC)
     for index, name in enumerate(names):
-        testrun = kube.testrun(plain_name(name))
+        testrun = kube.testrun(name)
         lines = [*field_lines(fields(testrun, now), {"Status": COLOURS.get(testrun.status)}), ""]
         for title, entries in (
             ("Conditions", conditions(testrun)),

@@ -9,8 +9,8 @@ from sparktest.errors import SparkTestError
 from sparktest.kube.fields import Object, mapping, text
 
 KIND = "testrun.sparktest.dev"
-# What users and kubectl write in front of a name.
-PREFIXES = ("testruns.sparktest.dev/", "testrun.sparktest.dev/", "testruns/", "testrun/", "strun/")
+# What users and kubectl write before the / of a name.
+KINDS = (KIND, "testruns.sparktest.dev", "testruns", "testrun", "strun")
 STATUSES = {status.phase: status for status in Status}
 UNIT_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -76,10 +76,8 @@ def parse_testrun(testrun: Object) -> TestRun:
 
 def plain_name(reference: str) -> str:
     """Return the name in a reference such as `testrun.sparktest.dev/smoke` (of `-o name`)."""
-    for prefix in PREFIXES:
-        if reference.startswith(prefix):
-            return reference[len(prefix) :]
-    return reference
+    kind, _, name = reference.partition("/")
+    return name if kind in KINDS else reference
 
 
 def _seconds(duration: str) -> float | None:

@@ -8,7 +8,7 @@ import click
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.options import LIVE_TESTRUN, TESTRUN, uses_cluster
-from sparktest.cli.plugin.testrun import TestRun, plain_name
+from sparktest.cli.plugin.testrun import TestRun
 from sparktest.cli.waiting import (
     first_failure,
     has_ended,
@@ -31,7 +31,7 @@ def wait(kube: KubeContext, names: tuple[str, ...]) -> Exit:
     failed, 4 timed out, 5 cancelled, 6 the cluster is not reachable. With several TestRuns, it is
     that of the first that did not pass.
     """
-    found = [kube.testrun(plain_name(name)) for name in names]
+    found = [kube.testrun(name) for name in names]
     return first_failure([report_outcome(wait_for_testrun(kube, each)) for each in found])
 
 
@@ -41,7 +41,7 @@ def wait(kube: KubeContext, names: tuple[str, ...]) -> Exit:
 def cancel(kube: KubeContext, names: tuple[str, ...]) -> None:
     """Ask for TestRuns to be stopped; their logs are kept."""
     # Find all of them first, so that a typing error in the last cancels none.
-    found = [kube.testrun(plain_name(name)) for name in names]
+    found = [kube.testrun(name) for name in names]
     for testrun in found:
         if testrun.status.final:
             raise ExitError(f"{testrun.name} has already ended: {testrun.status.phase}", Exit.USAGE)
