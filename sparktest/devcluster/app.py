@@ -119,8 +119,8 @@ def _bind(path: Path, port: int, serve: Callable[[int], Server]) -> Server:
 
     For port 0, try the saved port first, so that existing clients can reconnect.
     """
-    saved = int(path.read_text(encoding="ascii")) if path.exists() else 0
-    for candidate in (port,) if port else (saved, 0):
+    saved = path.read_text(encoding="utf-8") if path.exists() else ""
+    for candidate in (port,) if port else (int(saved) if saved.isdecimal() else 0, 0):
         with suppress(OSError):
             server = serve(candidate)
             credentials.write_private(path, str(server.port).encode())

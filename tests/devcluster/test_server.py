@@ -123,6 +123,12 @@ def test_only_one_dev_cluster_runs_on_a_folder(cluster: DevCluster) -> None:
         DevCluster.start(cluster.kubeconfig.parent)
 
 
+def test_a_damaged_port_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("not a port")
+    with DevCluster.start(tmp_path) as running:
+        assert (tmp_path / "port").read_text() == str(running.server.port)
+
+
 def test_the_error_names_a_port_that_is_in_use(cluster: DevCluster, tmp_path: Path) -> None:
     port = int(cluster.url.rpartition(":")[2])
     with pytest.raises(UnavailableError, match=str(port)):
