@@ -6,6 +6,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -208,6 +209,16 @@ def pod_in(client: Client, name: str, state: str) -> Any:
         return None
 
     return eventually(check)
+
+
+def processes_named(mark: str) -> list[int]:
+    """Return the pids of processes with the mark in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if mark.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
 
 
 def events_of(client: Client, name: str) -> Iterator[tuple[str, str]]:

@@ -18,10 +18,10 @@ def test_a_measured_time_is_written_like_the_current_one() -> None:
     assert Clock().now().tzinfo is UTC
 
 
-def test_a_deadline_is_some_seconds_after_a_time() -> None:
+def test_a_deadline_is_a_number_of_seconds_after_a_time() -> None:
     assert deadline("2026-01-01T00:00:00Z", 90) == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("start", "seconds"), [("soon", 1), ("2026-01-01T00:00:00Z", 10**12)])
-def test_a_deadline_that_is_no_time_or_too_far_never_comes(start: str, seconds: int) -> None:
+def test_an_invalid_or_too_late_deadline_never_expires(start: str, seconds: int) -> None:
     assert deadline(start, seconds) == NEVER

@@ -29,7 +29,7 @@ def built(**container: Any) -> dict[str, str]:
     )
 
 
-def test_the_users_own_environment_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_of_the_user_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "canary")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     found = built()
@@ -99,7 +99,7 @@ def test_a_missing_source_is_named_in_the_error(container: dict[str, Any], words
         built(**container)
 
 
-def test_commands_are_expanded_and_shell_variables_left_alone() -> None:
+def test_commands_are_expanded_but_shell_variables_are_not() -> None:
     container = {"command": ["sh", "-c"], "args": ["echo $HOME $(A) $(B) $$(A)"]}
     assert build_command(container, {"A": "1"}) == ["sh", "-c", "echo $HOME 1 $(B) $(A)"]
     assert expand("$$$$ $(", {}) == "$$ $("

@@ -1,4 +1,4 @@
-"""A Job's process sees no secrets of the user, and other users see nothing of the dev cluster."""
+"""Processes of Jobs cannot see the user's secrets, nor other users the files of a dev cluster."""
 
 import os
 import pty
@@ -10,7 +10,7 @@ import pytest
 
 from sparktest.devcluster.app import DevCluster
 from sparktest.errors import InvalidError
-from tests.devcluster.client import JOBS, MAPS, PODS, Client, config_map, ended_job, job, pods_of
+from tests.devcluster.client import JOBS, MAPS, Client, config_map, ended_job, job, log, pods_of
 
 CANARY = "canary-7f3a"
 VARIABLES = (
@@ -64,8 +64,7 @@ def output_of(client: Client, script: str) -> str:
     client.create(JOBS, job("a", script))
     ended_job(client, "a")
     (pod,) = pods_of(client, "a")
-    text: bytes = client.call("GET", f"{PODS}/{pod['metadata']['name']}/log").body
-    return text.decode()
+    return log(client, pod)
 
 
 def test_a_process_sees_nothing_of_the_user(client: Client, canaries: None) -> None:
@@ -79,7 +78,7 @@ def test_a_process_sees_nothing_of_the_user(client: Client, canaries: None) -> N
     assert CANARY not in text
 
 
-def test_a_process_has_no_terminal_and_nothing_to_read(client: Client, canaries: None) -> None:
+def test_a_process_has_no_terminal_and_an_empty_stdin(client: Client, canaries: None) -> None:
     text = output_of(client, "tty; read line; echo read $?; (: < /dev/tty) 2>&1; echo open $?")
     lines = text.splitlines()
     assert lines[0] == "not a tty"

@@ -10,7 +10,7 @@ from sparktest.devcluster.job_plan import JobPlan, plan_job
 from sparktest.times import format_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-AGO = format_time(START)
+STARTED_AT = format_time(START)
 
 
 def job(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def job(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     return {
         "metadata": {"name": "j"},
         "spec": defaults | spec,
-        "status": status or {"startTime": AGO},
+        "status": status or {"startTime": STARTED_AT},
     }
 
 
@@ -27,8 +27,8 @@ def pod(name: str, phase: str, *, tracked: bool = True, **more: Any) -> dict[str
     if tracked:
         meta["finalizers"] = [TRACKING]
     if more.pop("terminating", False):
-        meta["deletionTimestamp"] = AGO
-    finished = {"terminated": {"exitCode": 1, "finishedAt": AGO}}
+        meta["deletionTimestamp"] = STARTED_AT
+    finished = {"terminated": {"exitCode": 1, "finishedAt": STARTED_AT}}
     status = {
         "phase": phase,
         "containerStatuses": [{"state": finished if phase == "Failed" else {}}],
@@ -54,7 +54,7 @@ def test_a_new_job_gets_a_start_time_and_its_pods() -> None:
     fresh = job(completions=3, parallelism=2)
     fresh["status"] = {}
     plan = at(0, fresh, [])
-    assert plan.status["startTime"] == AGO
+    assert plan.status["startTime"] == STARTED_AT
     assert plan.create == 2
 
 
@@ -101,7 +101,7 @@ def test_a_failure_within_the_limit_is_retried_after_a_backoff() -> None:
 
 
 def test_the_backoff_doubles() -> None:
-    status = {"startTime": AGO, "failed": 3}
+    status = {"startTime": STARTED_AT, "failed": 3}
     plan = at(0, job(status, backoffLimit=5), [pod("a", "Failed", tracked=False)])
     assert plan.requeue_after == 40.0
 

@@ -1,7 +1,6 @@
-"""Jobs from creation to their end, as a client sees them."""
+"""Jobs from creation to completion, as a client sees them."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -18,23 +17,12 @@ from tests.devcluster.client import (
     log,
     pod_in,
     pods_of,
+    processes_named,
 )
 from tests.devcluster.faults import Faults
 
 IGNORES_TERM = "trap '' TERM; echo up; while :; do sleep 0.05; done"
 EXITS_ON_TERM = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done"
-
-
-def processes_named(mark: str) -> list[int]:
-    """Return the pids of processes with the mark in their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return [pid for pid in found if pid != os.getpid()]
 
 
 def test_a_job_that_succeeds(client: Client) -> None:
@@ -86,7 +74,7 @@ def test_the_deadline_of_a_pod_stops_it_and_keeps_pod_and_log(
     assert log(client, pod).startswith("up\n")
 
 
-def test_no_version_of_a_stopped_pod_looks_as_if_it_had_ended_by_itself(client: Client) -> None:
+def test_a_stopped_pod_fails_with_the_reason_in_the_same_update(client: Client) -> None:
     client.create(JOBS, job("a", "sleep 60"))
     pod = pod_in(client, "a", "running")
     path = f"{PODS}?watch=1&resourceVersion={pod['metadata']['resourceVersion']}"

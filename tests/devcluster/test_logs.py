@@ -28,7 +28,7 @@ def read(path: Path, **options: object) -> bytes:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6))
-def test_what_was_written_is_read(
+def test_a_log_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
 ) -> None:
     path = write_log(tmp_path_factory.mktemp("log") / "log", *pieces)

@@ -117,7 +117,7 @@ def test_a_pod_whose_worker_fails_is_marked_as_lost(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def task(*_: object) -> None:
-        raise RuntimeError("a mistake")
+        raise RuntimeError("a bug")
 
     monkeypatch.setattr(PodRuntime, "task", task)
     client.create(JOBS, job("a"))
@@ -147,7 +147,7 @@ def test_a_missing_program_is_a_start_error(client: Client) -> None:
     assert "/does/not/exist" in state["message"]
 
 
-def test_a_process_sees_nothing_of_the_users_environment(
+def test_a_process_does_not_inherit_the_environment_of_the_user(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("KUBECONFIG", "AWS_SECRET_ACCESS_KEY", "SPARKTEST_TOKEN", "SSH_AUTH_SOCK"):

@@ -1,4 +1,4 @@
-"""A killed dev cluster: its processes end, its pods are lost, acknowledged writes survive."""
+"""After a kill, processes end, pods are lost, and acknowledged writes survive."""
 
 import os
 import random
@@ -32,6 +32,7 @@ from tests.devcluster.client import (
     job,
     pod_in,
     pods_of,
+    processes_named,
 )
 from tests.kube.objects import a_run, at
 
@@ -70,18 +71,6 @@ def restarted_cluster(folder: Path) -> Iterator[Client]:
             yield client
         finally:
             client.close()
-
-
-def processes_named(mark: str) -> list[int]:
-    """Return the pids of processes with the mark in their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
 
 
 def shims_of(process: "subprocess.Popen[bytes]") -> list[int]:
@@ -138,7 +127,7 @@ def test_a_restart_kills_processes_whose_shim_was_killed_too(tmp_path: Path) -> 
             os.kill(pid, signal.SIGKILL)
     assert processes_named(mark) != []
     with restarted_cluster(tmp_path / "cluster") as client:
-        assert processes_named(mark) == []
+        eventually(lambda: processes_named(mark) == [])
         ended_job(client, "a")
         assert pods_of(client, "a")[0]["status"]["reason"] == "NodeLost"
 

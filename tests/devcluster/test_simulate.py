@@ -11,7 +11,7 @@ from sparktest.devcluster.simulate import IMAGES, simulation_of
         "busybox",
         "busybox:1.35",
         "localhost:5000/a/b:tag",
-        "ghcr.io/Org/x".lower(),
+        "ghcr.io/org/x",
         "a/b_c/d-e:1.0",
         "x@sha256:" + "0" * 64,
         "Registry.example/x",
@@ -43,7 +43,7 @@ def test_each_simulation_has_exactly_one_effect(name: str) -> None:
     assert sum(effects) == 1
 
 
-def test_an_unknown_simulation_cannot_be_pulled_and_the_known_ones_are_listed() -> None:
+def test_an_unknown_simulation_cannot_be_pulled_and_the_message_lists_the_known_ones() -> None:
     found = simulation_of("simulate/nonsense")
     assert found is not None
     assert found.waiting == ("ErrImagePull", "ImagePullBackOff")

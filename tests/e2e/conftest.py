@@ -1,15 +1,24 @@
-"""A shared stack for tests that only use it, and new stacks for tests that kill its programs.
+"""A stack that tests share, and stacks of their own for tests that kill programs.
 
 Every test runs on a dev cluster, and again on the cluster of KUBECONFIG if there is one.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.program import free_port
 from tests.e2e.stack import Stack
 from tests.e2e.target import TARGETS, Target, open_target
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment with its own home folder, in which no cluster is named."""
+    inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
+    return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
 
 
 @pytest.fixture(scope="session", params=TARGETS)
@@ -34,7 +43,7 @@ def stack(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def own_stack(target: Target, tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """Create stacks of this test alone, which may kill their programs."""
+    """Create stacks whose programs the test may kill."""
     made: list[Stack] = []
 
     def make(**extra: str) -> Stack:

@@ -1,4 +1,4 @@
-"""A SparkTest program as a child process, with its output in a file."""
+"""A SparkTest program as a child process that writes its output to a file."""
 
 import contextlib
 import os
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 class Program:
-    """`python -m sparktest <args>` in a process group of its own."""
+    """`python -m sparktest <args>` in its own process group."""
 
     def __init__(self, args: list[str], environ: dict[str, str], log: Path) -> None:
         self.args = args

@@ -107,7 +107,7 @@ class Stack:
         """Return True when there is no TestRun of this name."""
         return self.target.is_deleted(self.namespace, name)
 
-    def finished(self, name: str, seconds: float = 90.0) -> dict[str, Any]:
+    def wait_until_finished(self, name: str, seconds: float = 90.0) -> dict[str, Any]:
         """Wait for the condition Finished and return the TestRun."""
 
         def done() -> dict[str, Any] | None:
@@ -118,7 +118,7 @@ class Stack:
         return until(f"TestRun {name} is finished", done, seconds)
 
     def check_alive(self) -> None:
-        """Fail with the end of its output if a program has exited."""
+        """Fail if a program has exited, with the end of its output."""
         for program in (self.api, self.controller):
             assert program.running, f"sparktest {program.args[0]} ended:\n{program.tail()}"
 
@@ -134,7 +134,7 @@ class Stack:
         assert len(found) == 1, f"{len(found)} runs of TestRun {name}"
         return found[0]
 
-    def final(self, run_id: str, seconds: float = 90.0) -> Run:
+    def wait_until_final(self, run_id: str, seconds: float = 90.0) -> Run:
         """Wait until the run is final and return it."""
 
         def done() -> Run | None:

@@ -11,7 +11,7 @@ from tests.e2e.stack import IMAGE, Stack
 
 pytestmark = pytest.mark.e2e
 
-# The commands, the exit codes that are right, and the command that the failure names.
+# The commands, the possible exit codes, and the command that the failure names.
 FAILING: dict[str, tuple[list[str], set[int], str]] = {
     "set-e": (["set -e\nfalse\necho next\n", "echo next"], {1}, "command 1 of 2"),
     "split": (["set -e", "(exit 9); echo next", "echo next"], {9}, "command 2 of 3"),
@@ -40,10 +40,10 @@ def testruns(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_a_list_with_a_failing_command_fails_with_its_code(stack: Stack, name: str) -> None:
+def test_a_list_with_a_failing_command_fails_with_its_exit_code(stack: Stack, name: str) -> None:
     _, codes, command = FAILING[name]
 
-    stack.finished(name)
+    stack.wait_until_finished(name)
 
     run = stack.run_of(name)
     assert run.status is Status.FAILED
@@ -55,10 +55,10 @@ def test_a_list_with_a_failing_command_fails_with_its_code(stack: Stack, name: s
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_list_whose_commands_all_end_zero_passes(stack: Stack, name: str) -> None:
+def test_a_list_whose_commands_all_exit_with_0_passes(stack: Stack, name: str) -> None:
     _, log = PASSING[name]
 
-    stack.finished(name)
+    stack.wait_until_finished(name)
 
     run = stack.run_of(name)
     assert run.status is Status.SUCCEEDED

@@ -1,4 +1,4 @@
-"""Programs are killed and restarted: no run is lost, none runs twice."""
+"""No run is lost or repeated when programs are killed and restarted."""
 
 import random
 import time
@@ -14,7 +14,7 @@ from tests.e2e.stack import Stack
 pytestmark = pytest.mark.e2e
 
 
-def test_a_controller_killed_ten_times_during_twenty_runs_loses_none_and_repeats_none(
+def test_killing_the_controller_ten_times_loses_and_repeats_none_of_twenty_runs(
     own_stack: Callable[..., Stack],
 ) -> None:
     stack = own_stack()
@@ -35,7 +35,7 @@ def test_a_controller_killed_ten_times_during_twenty_runs_loses_none_and_repeats
         stack.controller.start()
 
     for name in names:
-        stack.finished(name, seconds=180)
+        stack.wait_until_finished(name, seconds=180)
     ends = {name: stack.run_of(name) for name in names}
     details = f"seed {seed}: {[(name, run.status, run.log) for name, run in ends.items()]}"
     assert {run.status for run in ends.values()} == {Status.SUCCEEDED}, details
@@ -61,7 +61,7 @@ def test_nothing_is_lost_while_the_api_is_down(own_stack: Callable[..., Stack]) 
     stack.start_api()
 
     for name in ("across", "meanwhile"):
-        stack.finished(name, seconds=120)
+        stack.wait_until_finished(name, seconds=120)
     across, meanwhile = stack.run_of("across"), stack.run_of("meanwhile")
     assert across.status is meanwhile.status is Status.SUCCEEDED
     assert stack.log_of(across).split() == [str(number) for number in range(1, seconds // 2 + 1)]
@@ -83,5 +83,5 @@ def test_a_testrun_deleted_while_no_controller_runs_is_cleaned_up_later(
     stack.controller.start()
 
     until("the TestRun is gone", lambda: stack.is_deleted("orphan"))
-    assert stack.final(run.id).status is Status.CANCELLED
+    assert stack.wait_until_final(run.id).status is Status.CANCELLED
     until("its Job is gone", lambda: not stack.jobs_of(run))

@@ -1,4 +1,4 @@
-"""`sparktest up` with programs killed at random: every run ends once, no process is left."""
+"""`sparktest up` while its programs are killed: each run ends once, and no process is left."""
 
 import os
 import random
@@ -16,7 +16,7 @@ from sparktest.errors import ConflictError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.resources import JOBS, TESTRUNS
 from tests.cli.up.process_table import alive, children_of, processes
-from tests.e2e.program import Program, free_port, until
+from tests.e2e.program import Program, until
 from tests.e2e.stack import IMAGE, condition
 
 pytestmark = pytest.mark.e2e
@@ -24,18 +24,11 @@ RUNS = 50
 KILLS = ["devcluster", "api", "controller"] * 3
 
 
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    """An environment with its own home."""
-    inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
-    return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
-
-
 def child(up: Program, name: str) -> int | None:
-    """Return the pid of a child of `up`, None while it does not run."""
-    for pid, parent, args in processes():
-        if parent == up.pid and f"sparktest {name}" in args:
-            return pid
+    """Return the pid of a child of `up`; None while it is not running."""
+    for process in processes():
+        if process.parent == up.pid and f"sparktest {name}" in process.args:
+            return process.pid
     return None
 
 
@@ -53,7 +46,7 @@ def apply(cluster: Cluster, name: str, command: str) -> bool:
 
 
 def all_final(client: ApiClient) -> list[Run]:
-    """Return all runs when all are final, else an empty list."""
+    """Return all runs once all of them are final, else an empty list."""
     try:
         runs = client.list_runs(limit=1000).runs
     except SparkTestError:
@@ -61,7 +54,7 @@ def all_final(client: ApiClient) -> list[Run]:
     return list(runs) if len(runs) == RUNS and all(run.status.final for run in runs) else []
 
 
-def test_programs_killed_at_random_lose_no_run_repeat_none_and_leave_no_process(
+def test_killing_programs_at_random_loses_and_repeats_no_run_and_leaves_no_process(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     seed = random.randrange(10**6)
@@ -108,4 +101,4 @@ def test_programs_killed_at_random_lose_no_run_repeat_none_and_leave_no_process(
     assert code == 0, details
     assert len(pids) == 3, details
     assert not any(map(alive, pids)), details
-    assert [args for _, _, args in processes() if nap in args] == [], details
+    assert [process for process in processes() if nap in process.args] == [], details

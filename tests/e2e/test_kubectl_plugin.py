@@ -1,4 +1,4 @@
-"""`kubectl sparktest` as users call it: through kubectl, on a cluster with API and controller."""
+"""`kubectl sparktest`, called through kubectl, on a cluster with API and controller."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def kubectl(stack: Stack, *args: str) -> "subprocess.CompletedProcess[str]":
     ("line", "code", "outcome"),
     [("echo one; sleep 1; echo two", 0, "succeeded"), ("echo one; echo two; exit 3", 1, "failed")],
 )
-def test_run_with_follow_prints_the_log_and_exits_as_the_test(
+def test_run_with_follow_prints_the_log_and_exits_with_the_code_of_the_outcome(
     stack: Stack, line: str, code: int, outcome: str
 ) -> None:
     ended = kubectl(stack, "run", "--image", IMAGE, "--follow", "--command", line)

@@ -16,7 +16,7 @@ BIG = r'for (n = 0; n < 300000; n++) printf "%0100d\n", n'
 
 def test_a_job_with_ttl_0_is_deleted_and_its_log_is_kept(stack: Stack) -> None:
     stack.apply("ttl", commands=["echo kept"], ttlSecondsAfterFinished=0)
-    stack.finished("ttl")
+    stack.wait_until_finished("ttl")
     run = stack.run_of("ttl")
 
     def job_is_deleted() -> bool:
@@ -37,7 +37,7 @@ def test_a_log_of_30_megabytes_is_stored_completely(stack: Stack) -> None:
     # that exits right after it, before the output is in any file: so this one sleeps.
     stack.apply("big", commands=[f"awk 'BEGIN {{ {BIG} }}'", "sleep 4"])
 
-    stack.finished("big", seconds=180)
+    stack.wait_until_finished("big", seconds=180)
 
     run = stack.run_of("big")
     log = stack.client.get_log(run.id)

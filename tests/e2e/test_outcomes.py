@@ -1,4 +1,4 @@
-"""Every way in which a run can end, as users see it."""
+"""Every outcome of a run, as users see it."""
 
 import uuid
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.e2e
 def slow_failures(stack: Stack) -> None:
     """Start the runs that take long to fail before the other tests."""
     stack.apply("no-image", image=stack.target.missing_image, commands=["true"])
-    stack.apply("no-account", commands=["true"], serviceAccountName="nobody-made-it")
+    stack.apply("no-account", commands=["true"], serviceAccountName="missing-account")
 
 
 def test_a_failing_command_is_a_failed_test_with_its_exit_code(stack: Stack) -> None:
     stack.apply("fails", commands=["echo before; exit 7"])
 
-    testrun = stack.finished("fails")
+    testrun = stack.wait_until_finished("fails")
 
     run = stack.run_of("fails")
     assert run.status is Status.FAILED
@@ -38,7 +38,7 @@ def test_a_failing_command_is_a_failed_test_with_its_exit_code(stack: Stack) -> 
 def test_a_timeout_ends_as_timed_out_and_keeps_the_log(stack: Stack) -> None:
     stack.apply("slow", commands=["echo started; sleep 300"], timeoutSeconds=3)
 
-    testrun = stack.finished("slow")
+    testrun = stack.wait_until_finished("slow")
 
     run = stack.run_of("slow")
     assert testrun["status"]["phase"] == "TimedOut"
@@ -53,7 +53,7 @@ def test_an_unknown_definition_fails_with_condition_and_event(stack: Stack) -> N
     unknown = str(uuid.uuid4())
     stack.apply("no-definition", definitionId=unknown)
 
-    testrun = stack.finished("no-definition")
+    testrun = stack.wait_until_finished("no-definition")
 
     run = stack.run_of("no-definition")
     assert run.failure is not None
@@ -71,8 +71,8 @@ def test_a_definition_by_name_runs_with_its_commands(stack: Stack) -> None:
     stack.apply("by-name", definitionName=name)
     stack.apply("by-id", definitionId=made.id, env={"WHO": "testrun"})
 
-    stack.finished("by-name")
-    stack.finished("by-id")
+    stack.wait_until_finished("by-name")
+    stack.wait_until_finished("by-id")
 
     assert stack.log_of(stack.run_of("by-name")) == "definition\n"
     assert stack.log_of(stack.run_of("by-id")) == "testrun\n"
@@ -82,7 +82,7 @@ def test_env_values_are_passed_on_unchanged(stack: Stack) -> None:
     env = {"PLAIN": "a b", "DOLLARS": "$$ $(PLAIN) $PLAIN", "QUOTES": "\"'`", "UNICODE": "äöü ✓"}
     stack.apply("env", env=env, commands=[f'printf "%s\\n" "${name}"' for name in env])
 
-    stack.finished("env")
+    stack.wait_until_finished("env")
 
     assert stack.log_of(stack.run_of("env")).splitlines() == list(env.values())
 
@@ -91,7 +91,7 @@ def test_the_name_of_a_variable_may_hold_dots(stack: Stack) -> None:
     env = {"spring.datasource.url": "jdbc:postgresql://db/shop"}
     stack.apply("dotted-env", env=env, command=["env"])
 
-    stack.finished("dotted-env")
+    stack.wait_until_finished("dotted-env")
 
     log = stack.log_of(stack.run_of("dotted-env"))
     assert "spring.datasource.url=jdbc:postgresql://db/shop" in log.splitlines()
@@ -100,7 +100,7 @@ def test_the_name_of_a_variable_may_hold_dots(stack: Stack) -> None:
 def test_a_comment_at_the_end_of_a_command_does_not_hide_the_next_one(stack: Stack) -> None:
     stack.apply("comment", commands=["echo one # all well", "echo two; exit 3"])
 
-    stack.finished("comment")
+    stack.wait_until_finished("comment")
 
     run = stack.run_of("comment")
     assert stack.log_of(run) == "one\ntwo\n"
@@ -112,7 +112,7 @@ def test_a_name_of_240_characters_runs(stack: Stack) -> None:
     name = "n" * 240
     stack.apply(name, commands=["echo long"])
 
-    stack.finished(name)
+    stack.wait_until_finished(name)
 
     run = stack.run_of(name)
     assert run.status is Status.SUCCEEDED
@@ -122,7 +122,7 @@ def test_a_name_of_240_characters_runs(stack: Stack) -> None:
 def test_a_test_killed_for_memory_is_an_infra_failure(stack: Stack) -> None:
     stack.apply("hungry", **stack.target.oom_spec)
 
-    stack.finished("hungry")
+    stack.wait_until_finished("hungry")
 
     run = stack.run_of("hungry")
     assert run.failure is not None
@@ -130,7 +130,7 @@ def test_a_test_killed_for_memory_is_an_infra_failure(stack: Stack) -> None:
 
 
 def test_a_missing_image_is_a_configuration_failure(stack: Stack) -> None:
-    testrun = stack.finished("no-image")
+    testrun = stack.wait_until_finished("no-image")
 
     run = stack.run_of("no-image")
     assert testrun["status"]["phase"] == "Failed"
@@ -141,12 +141,12 @@ def test_a_missing_image_is_a_configuration_failure(stack: Stack) -> None:
 
 
 def test_a_missing_service_account_is_a_configuration_failure(stack: Stack) -> None:
-    stack.finished("no-account")
+    stack.wait_until_finished("no-account")
 
     run = stack.run_of("no-account")
     assert run.failure is not None
     assert run.failure.class_ is FailureClass.CONFIG
-    assert "nobody-made-it" in run.failure.message
+    assert "missing-account" in run.failure.message
 
 
 def test_an_evicted_test_that_exits_0_on_term_is_an_infra_failure(stack: Stack) -> None:
@@ -163,7 +163,7 @@ def test_an_evicted_test_that_exits_0_on_term_is_an_infra_failure(stack: Stack) 
     path = PODS.path(stack.namespace, name, "eviction")
     stack.cluster._transport.call("POST", path, body=eviction)
 
-    stack.finished("evicted")
+    stack.wait_until_finished("evicted")
     run = stack.run_of("evicted")
     assert run.failure is not None
     assert (run.failure.class_, run.failure.reason) == (FailureClass.INFRA, "Evicted")

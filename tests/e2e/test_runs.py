@@ -1,4 +1,4 @@
-"""The README's example: kubectl apply, one Job, outcome and log are stored."""
+"""A TestRun or an API run becomes one Job, and its outcome and log are stored."""
 
 from importlib.resources import files
 
@@ -20,7 +20,7 @@ def test_an_applied_testrun_becomes_one_job_and_one_stored_run(stack: Stack) -> 
 
     stack.target.apply(stack.namespace, manifest)
 
-    testrun = stack.finished(name)
+    testrun = stack.wait_until_finished(name)
     assert testrun["status"]["phase"] == "Succeeded"
     run = stack.run_of(name)
     (job,) = stack.jobs_of(run)
@@ -54,7 +54,7 @@ def test_kubectl_can_wait_for_the_end_and_shows_it(stack: Stack) -> None:
 
 def test_a_finished_testrun_can_be_deleted_and_its_run_is_kept(stack: Stack) -> None:
     stack.apply("short", commands=["echo here"])
-    stack.finished("short")
+    stack.wait_until_finished("short")
     run = stack.run_of("short")
 
     stack.target.delete(stack.namespace, "short")
@@ -66,10 +66,10 @@ def test_a_finished_testrun_can_be_deleted_and_its_run_is_kept(stack: Stack) -> 
 
 def test_an_api_run_becomes_one_job(stack: Stack) -> None:
     run = stack.client.create_run(
-        {"name": "by REST", "image": "busybox:1.35", "commands": ["echo from the API"]}
+        {"name": "by-api", "image": "busybox:1.35", "commands": ["echo from the API"]}
     )
 
-    ended = stack.final(run.id)
+    ended = stack.wait_until_final(run.id)
 
     assert ended.status is Status.SUCCEEDED
     assert ended.origin is Origin.API

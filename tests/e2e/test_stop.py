@@ -21,7 +21,7 @@ def started(stack: Stack, name: str) -> Run:
 
 
 def assert_cancelled(stack: Stack, run: Run) -> None:
-    ended = stack.final(run.id)
+    ended = stack.wait_until_final(run.id)
     assert ended.status is Status.CANCELLED
     assert ended.failure is not None
     assert ended.failure.class_ is FailureClass.CANCELLED
@@ -35,7 +35,7 @@ def test_a_cancel_with_kubectl_stops_the_test_and_keeps_its_log(stack: Stack) ->
     stack.target.cancel(stack.namespace, "cancel-kubectl")
 
     assert_cancelled(stack, run)
-    assert stack.finished("cancel-kubectl")["status"]["phase"] == "Cancelled"
+    assert stack.wait_until_finished("cancel-kubectl")["status"]["phase"] == "Cancelled"
 
 
 def test_a_cancel_over_http_stops_a_testrun(stack: Stack) -> None:
@@ -45,7 +45,7 @@ def test_a_cancel_over_http_stops_a_testrun(stack: Stack) -> None:
     stack.client.cancel_run(run.id)
 
     assert_cancelled(stack, run)
-    assert stack.finished("cancel-http")["status"]["phase"] == "Cancelled"
+    assert stack.wait_until_finished("cancel-http")["status"]["phase"] == "Cancelled"
 
 
 def test_a_cancel_over_http_stops_an_api_run(stack: Stack) -> None:
@@ -69,11 +69,11 @@ def test_a_testrun_deleted_while_it_runs_leaves_a_cancelled_run_and_no_job(stack
 
 def test_a_new_testrun_of_the_same_name_is_a_new_run_with_a_new_job(stack: Stack) -> None:
     first = stack.apply("again", commands=["echo first"])
-    stack.finished("again")
+    stack.wait_until_finished("again")
     stack.cluster.delete(TESTRUNS, stack.namespace, "again")
     until("it is gone", lambda: stack.is_deleted("again"))
     second = stack.apply("again", commands=["echo second"])
-    stack.finished("again")
+    stack.wait_until_finished("again")
 
     runs = [stack.run_of("again", made["metadata"]["uid"]) for made in (first, second)]
 
@@ -84,7 +84,7 @@ def test_a_new_testrun_of_the_same_name_is_a_new_run_with_a_new_job(stack: Stack
 
 def test_a_deleted_run_is_not_found_again_and_its_testrun_is_kept(stack: Stack) -> None:
     stack.apply("forgotten", commands=["true"])
-    stack.finished("forgotten")
+    stack.wait_until_finished("forgotten")
     run = stack.run_of("forgotten")
 
     left = stack.client.delete_run(run.id)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def terminal(stack: Stack, tmp_path: Path) -> Iterator[Callable[[int, int], Tmux]]:
-    """A maker of windows that run `sparktest tui` on the shared stack."""
+    """Open a window of a given size that runs `sparktest tui` on the shared stack."""
     tmux = Tmux(tmp_path / "tmux", [sys.executable, "-m", "sparktest", "tui"], stack.environ)
 
     def start(width: int, height: int) -> Tmux:
@@ -30,17 +30,17 @@ def terminal(stack: Stack, tmp_path: Path) -> Iterator[Callable[[int, int], Tmux
 
 @pytest.fixture(scope="module")
 def runs(stack: Stack) -> tuple[Run, Run]:
-    """A run of a TestRun and an API run, both ended."""
+    """A finished run of a TestRun and a finished API run."""
     stack.apply("tui-crd", commands=["echo from the testrun"])
     by_api = stack.client.create_run(
         {"name": "tui-api", "image": "busybox:1.35", "commands": ["echo from the API; exit 4"]}
     )
-    stack.finished("tui-crd")
-    return stack.run_of("tui-crd"), stack.final(by_api.id)
+    stack.wait_until_finished("tui-crd")
+    return stack.run_of("tui-crd"), stack.wait_until_final(by_api.id)
 
 
 def line_of(screen: str, name: str) -> str:
-    """The row of the list that shows the name, empty where none does."""
+    """Return the row of the list with the name; "" if there is none."""
     return next((line for line in screen.splitlines() if name in line), "")
 
 

@@ -1,6 +1,5 @@
-"""`sparktest up`: everything starts, a TestRun runs, everything ends."""
+"""`sparktest up`: it starts, runs a TestRun, and stops completely."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from sparktest.kube.resources import TESTRUNS
 from sparktest.settings import Settings
 from sparktest.user_files import load_session
 from tests.cli.up.process_table import alive, children_of
-from tests.e2e.program import Program, free_port, until
+from tests.e2e.program import Program, until
 from tests.e2e.target import TARGETS, Target, open_target
 from tests.e2e.tmux import Tmux
 from tests.real_cluster import namespace_in
@@ -25,20 +24,13 @@ pytestmark = pytest.mark.e2e
 HELLO = (files("sparktest.crd") / "examples" / "testrun.yaml").read_text()
 
 
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    """Return an environment with a home of its own, in which no cluster is named."""
-    inherited = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
-    return inherited | {"HOME": str(tmp_path), "SPARKTEST_PORT": str(free_port())}
-
-
 @pytest.fixture(params=TARGETS)
 def named(
     request: pytest.FixtureRequest, environ: dict[str, str], tmp_path: Path
 ) -> Iterator[list[str]]:
-    """The options of `sparktest up`: none for its own dev cluster, or those that name the cluster.
+    """The options of `sparktest up`: none for its dev cluster, or those of the target cluster.
 
-    In the cluster it keeps to a namespace of its own.
+    On the target cluster it uses a new namespace.
     """
     if request.param == "devcluster":
         yield []
@@ -55,7 +47,7 @@ def named(
 
 @contextmanager
 def target_of(named: list[str], environ: dict[str, str]) -> Iterator[Target]:
-    """The target that `sparktest up` works on, while it is up."""
+    """Connect to the cluster of a running `sparktest up`."""
     path = named[1] if named else sparktest(environ, "devcluster", "kubeconfig").stdout.strip()
     cluster = Cluster.connect(Settings(kubeconfig=path))
     try:
@@ -65,7 +57,7 @@ def target_of(named: list[str], environ: dict[str, str]) -> Iterator[Target]:
 
 
 def sparktest(environ: dict[str, str], *args: str) -> "subprocess.CompletedProcess[str]":
-    """A command of ours, ended."""
+    """Run a sparktest command and return its result."""
     return subprocess.run(
         [sys.executable, "-m", "sparktest", *args],
         env=environ,
@@ -76,7 +68,7 @@ def sparktest(environ: dict[str, str], *args: str) -> "subprocess.CompletedProce
     )
 
 
-def test_up_runs_a_testrun_and_leaves_nothing(
+def test_up_runs_a_testrun_and_leaves_nothing_behind(
     named: list[str], environ: dict[str, str], tmp_path: Path
 ) -> None:
     namespace = environ.get("SPARKTEST_NAMESPACE", "default")
@@ -104,8 +96,8 @@ def test_up_runs_a_testrun_and_leaves_nothing(
             "-c",
             "echo from the API; exit 3",
         )
-        ends = (f"crd {namespace}/hello succeeded", f"api {namespace}/busybox failed")
-        until("both ends are said", lambda: all(end in up.tail() for end in ends))
+        outcomes = (f"crd {namespace}/hello succeeded", f"api {namespace}/busybox failed")
+        until("both outcomes are printed", lambda: all(text in up.tail() for text in outcomes))
         session = load_session(environ)
         assert session
         code = up.stop()
@@ -120,7 +112,7 @@ def test_up_runs_a_testrun_and_leaves_nothing(
     assert code == 0
     assert len(pids) == (2 if named else 3)
     assert not any(map(alive, pids))
-    # Not the default address: an API of somebody else may be listening there.
+    # Not the default address: another API may be listening there.
     assert sparktest(environ, "runs", "--backend-url", session.backend_url).returncode == 6
     assert load_session(environ) is None
 

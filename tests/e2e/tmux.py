@@ -1,4 +1,4 @@
-"""A terminal that a test can type into and read: tmux with its own server."""
+"""A terminal that a test types into and reads: tmux with its own server."""
 
 import shlex
 import subprocess
@@ -18,7 +18,7 @@ class Tmux:
         self._environ = environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
 
     def start(self, width: int, height: int) -> None:
-        """Open the window, which stays open after the command has ended."""
+        """Open the window; it stays open after the command has exited."""
         size = ["-x", str(width), "-y", str(height)]
         shell = f"{self._command}; echo EXIT $?; sleep 600"
         self._run("new-session", "-d", *size, shell)
@@ -36,7 +36,7 @@ class Tmux:
         return self._run("capture-pane", "-p")
 
     def clipboard(self) -> str:
-        """Return the last copied text, empty if there is none."""
+        """Return the last copied text, or ""."""
         answer = subprocess.run(
             [*self._tmux, "show-buffer"], capture_output=True, text=True, check=False
         )
