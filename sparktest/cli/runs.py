@@ -1,6 +1,7 @@
 """Commands about existing runs: runs, show, cancel, delete."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,25 +21,29 @@ from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run, Status
 from sparktest.errors import SparkTestError
 from sparktest.run_poller import RunPoller
+from sparktest.times import parse_time
 
 STATUS = click.Choice([status.value for status in Status])
 ORIGIN = click.Choice([origin.value for origin in Origin])
 PAGE_SIZE = 1000
 POLL_SECONDS = 1.0
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _ago(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
     """Parse `90s`, `15m`, `2h`, `7d` (ago), or a time with a time zone."""
     if text is None:
         return None
-    if text[-1:] in UNITS and text[:-1].isascii() and text[:-1].isdigit() and len(text) < 8:
-        return datetime.now(UTC) - timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+        at = (
+            datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
+            if match
+            else parse_time(text)
+        )
+    except OverflowError:
         at = None
-    if at is None or at.tzinfo is None:
+    if at is None:
         raise click.BadParameter(f"{text!r} is not a time such as 15m, 2h, 7d or 2026-01-31T08:00Z")
     return at
 
