@@ -49,7 +49,7 @@ def up(
     with single_instance(os.environ), infra_errors(), StopSignals() as signals:
         if settings.context or settings.kubeconfig:
             settings = pin(settings)
-            uid = check_cluster(settings, install_crd=install_crd, echo=click.echo)
+            uid = check_cluster(settings, install_crd=install_crd)
             prepare, kubeconfig = (lambda: uid), None
         else:
             settings, programs = use_devcluster(settings, programs, devcluster.default_folder())

@@ -1,9 +1,9 @@
 """Before `sparktest up`: check the cluster, and install the CRD."""
 
 import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 
+import click
 import yaml
 
 from sparktest import kubectl
@@ -33,7 +33,7 @@ def is_reachable(settings: Settings) -> bool:
     return True
 
 
-def check_cluster(settings: Settings, *, install_crd: bool, echo: Callable[[str], None]) -> str:
+def check_cluster(settings: Settings, *, install_crd: bool) -> str:
     """Print whether the cluster answers, install the CRD if asked to, and return the uid.
 
     Raises:
@@ -42,15 +42,15 @@ def check_cluster(settings: Settings, *, install_crd: bool, echo: Callable[[str]
     """
     with closing(Cluster.connect(settings, workers=1)) as cluster:
         uid = cluster.uid()
-        echo(f"cluster at {cluster.host} answers")
+        click.echo(f"cluster at {cluster.host} answers")
         if cluster.has_resource(TESTRUNS):
             return uid
         if not install_crd:
-            echo(f"it has no TestRuns yet; install them with: {install_command(settings)}")
-            echo("or start with: sparktest up --install-crd (runs of the API work without)")
+            click.echo(f"it has no TestRuns yet; install them with: {install_command(settings)}")
+            click.echo("or start with: sparktest up --install-crd (runs of the API work without)")
             return uid
         _install_missing(cluster)
-        echo("the custom resource TestRun is installed")
+        click.echo("the custom resource TestRun is installed")
         return uid
 
 

@@ -39,23 +39,23 @@ def settings(cluster: ScriptedApi, tmp_path: Path) -> Settings:
     return Settings(kubeconfig=str(path))
 
 
-def test_a_cluster_with_the_crd_is_ready(cluster: ScriptedApi, settings: Settings) -> None:
+def test_a_cluster_with_the_crd_is_ready(
+    cluster: ScriptedApi, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     cluster.scripts = [KUBE_SYSTEM, SERVED]
-    printed: list[str] = []
-
-    check_cluster(settings, install_crd=True, echo=printed.append)
+    check_cluster(settings, install_crd=True)
+    printed = capsys.readouterr().out.splitlines()
 
     assert printed == [f"cluster at {cluster.url.removesuffix('/api')} answers"]
     assert [request.method for request in cluster.requests] == ["GET", "GET"]
 
 
 def test_without_the_crd_the_install_command_is_printed(
-    cluster: ScriptedApi, settings: Settings
+    cluster: ScriptedApi, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster.scripts = [KUBE_SYSTEM, NOT_SERVED]
-    printed: list[str] = []
-
-    check_cluster(settings, install_crd=False, echo=printed.append)
+    check_cluster(settings, install_crd=False)
+    printed = capsys.readouterr().out.splitlines()
 
     assert install_command(settings) in printed[1]
     assert "--install-crd" in printed[2]
@@ -64,12 +64,14 @@ def test_without_the_crd_the_install_command_is_printed(
 
 @pytest.mark.parametrize("created", [CREATED, CONFLICT], ids=["new", "installed meanwhile"])
 def test_the_crd_is_installed_when_asked_for(
-    cluster: ScriptedApi, settings: Settings, created: object
+    cluster: ScriptedApi,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    created: object,
 ) -> None:
     cluster.scripts = [KUBE_SYSTEM, NOT_SERVED, created, NOT_SERVED, SERVED]  # type: ignore[list-item]
-    printed: list[str] = []
-
-    check_cluster(settings, install_crd=True, echo=printed.append)
+    check_cluster(settings, install_crd=True)
+    printed = capsys.readouterr().out.splitlines()
 
     (post,) = [request for request in cluster.requests if request.method == "POST"]
     assert post.path == "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -84,7 +86,7 @@ def test_a_crd_that_is_never_served_is_an_error_with_a_hint(
     cluster.scripts = [KUBE_SYSTEM, NOT_SERVED, CREATED, NOT_SERVED]
 
     with pytest.raises(ExitError, match="the conditions of") as raised:
-        check_cluster(settings, install_crd=True, echo=lambda text: None)
+        check_cluster(settings, install_crd=True)
 
     assert raised.value.code is Exit.INFRA
 
@@ -94,10 +96,10 @@ def test_a_cluster_that_denies_access_or_is_down_is_an_error(
 ) -> None:
     cluster.scripts = [answer({"kind": "Status", "code": 403}, 403)]
     with pytest.raises(ForbiddenError):
-        check_cluster(settings, install_crd=False, echo=lambda text: None)
+        check_cluster(settings, install_crd=False)
     cluster.scripts = [answer({}, 503)]
     with pytest.raises(UnavailableError):
-        check_cluster(settings, install_crd=False, echo=lambda text: None)
+        check_cluster(settings, install_crd=False)
 
 
 def test_the_install_command_is_quoted_for_a_shell() -> None:
