@@ -26,6 +26,10 @@ from sparktest.kube.streams import ByteStream
 
 log = logging.getLogger(__name__)
 
+# Older versions of Kubernetes send this with status 200 when the container is gone; 1.34 answers
+# 400. It is never part of a log, whose lines begin with a timestamp.
+NO_LOG = b"unable to retrieve container logs for "
+
 
 class PodState(StrEnum):
     """The state of a pod whose log is read."""
@@ -180,7 +184,7 @@ class LogStream:
             return False
         try:
             self._open_next()
-        except NotFoundError:  # the pod is gone, and all open files have been read
+        except (NotFoundError, InvalidError):  # gone, and all open files have been read
             return False
         return bool(self._rotated)
 
@@ -214,8 +218,14 @@ class LogStream:
 
 
 def _first_chunk(stream: ByteStream) -> bytes:
-    """Return the first chunk with its whole timestamp; b"" if the stream is empty."""
+    """Return the first chunk with its whole timestamp; b"" if the stream is empty.
+
+    Raises:
+        InvalidError: the kubelet has no log and sends an error message instead.
+    """
     first = next(stream, b"")
+    if first.startswith(NO_LOG):
+        raise InvalidError(first.decode(errors="replace"))
     while first and CUT_STAMP.fullmatch(first) and (more := next(stream, b"")):
         first += more
     return first

@@ -272,6 +272,24 @@ def test_a_log_that_cannot_be_read_further_ends_with_a_reason(
     assert stream.incomplete_reason == reason
 
 
+@pytest.mark.parametrize("parts", [[], [line(1), UNREACHABLE]], ids=["first", "resumed"])
+def test_the_kubelets_message_that_it_has_no_log_is_not_part_of_the_log(
+    stream_of: Callable[..., LogStream], parts: list[Part]
+) -> None:
+    message = b"unable to retrieve container logs for containerd://0a1b2c"
+    kubelet = FakeKubelet(*([parts] if parts else []), [message])
+    stream = stream_of(kubelet)
+    assert text(stream) == (b"1\n" + GAP if parts else b"")
+    assert stream.incomplete_reason == "NoLog"
+    assert kubelet.open == 0
+
+
+def test_a_test_may_print_the_kubelets_message(stream_of: Callable[..., LogStream]) -> None:
+    stream = stream_of(FakeKubelet([line(1, "unable to retrieve container logs for me")]))
+    assert text(stream) == b"unable to retrieve container logs for me\n"
+    assert stream.incomplete_reason is None
+
+
 def test_an_unreachable_kubelet_is_given_up_after_300_seconds_once_the_pod_has_ended(
     stream_of: Callable[..., LogStream], stopping: FakeEvent, clock: Clock
 ) -> None:
