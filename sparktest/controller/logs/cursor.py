@@ -24,17 +24,18 @@ class LogCursor:
     Attributes:
         gaps: how often part of the log was missing; a line in the text marks each gap.
         rotated: the stream has continued into a file that has its own stream.
+        stamp: the timestamp of the last line as the kubelet wrote it; b"" before the first line.
     """
 
     def __init__(self) -> None:
         self.gaps = 0
         self.rotated = False
+        self.stamp = b""
         # The beginning of a line whose end has not arrived yet.
         self._partial = b""
         # True inside a line: of the stream, and of the returned text.
         self._in_line = False
         self._in_text_line = False
-        self._stamp = b""
         self._taken = 0
         # While catching up: the bytes still to skip, the timestamp of the current line, and the
         # lines that may be new.
@@ -43,19 +44,14 @@ class LogCursor:
         self._unconfirmed: list[bytes] = []
 
     @property
-    def stamp(self) -> bytes:
-        """The timestamp of the last line as the kubelet wrote it; empty before the first line."""
-        return self._stamp
-
-    @property
     def since(self) -> str | None:
         """The second to resume from, as RFC 3339; None for the beginning of the log."""
-        found = STAMP.match(self._stamp)
+        found = STAMP.match(self.stamp)
         return (found[1] + found[2]).decode() if found else None
 
     def resume(self) -> None:
         """Expect the next chunk from a new stream that was opened with `since`."""
-        self._begin(self._taken if self._stamp else None)
+        self._begin(self._taken if self.stamp else None)
 
     def next_file(self, *, complete: bool) -> bytes:
         """Return the rest of the last file; expect the beginning of the next file.
@@ -139,8 +135,8 @@ class LogCursor:
         if not found:
             return
         stamp = found[0]
-        if stamp != self._stamp:
-            self._stamp, self._taken = stamp, 0
+        if stamp != self.stamp:
+            self.stamp, self._taken = stamp, 0
         same_stamp = re.compile(rb"^" + re.escape(stamp) + rb"(.*\n?)", re.MULTILINE)
         self._taken += sum(len(text) for text in same_stamp.findall(whole))
 
@@ -150,18 +146,17 @@ class LogCursor:
         for number, line in enumerate(lines):
             text = line
             if not self._in_line:
-                found = STAMP.match(line)
-                self._current_stamp = found[0] if found else b""
+                self._current_stamp = stamp_of(line)
                 text = line[len(self._current_stamp) :]
             self._in_line = not line.endswith(b"\n")
-            if self._current_stamp == self._stamp:
+            if self._current_stamp == self.stamp:
                 fresh = self._skip(text)
                 if self._to_skip is None:
                     return fresh + self._strip_rest(lines[number + 1 :])
-            elif _second(self._current_stamp) >= _second(self._stamp):
+            elif _second(self._current_stamp) >= _second(self.stamp):
                 # Within a second, lines of stdout and stderr may come in any order.
                 self._unconfirmed.append(line)
-                if _second(self._current_stamp) > _second(self._stamp):
+                if _second(self._current_stamp) > _second(self.stamp):
                     # A whole second later without the position: it was rotated away.
                     return self._mark_gap() + self._strip_rest(lines[number + 1 :])
         return b""
@@ -185,6 +180,12 @@ class LogCursor:
         self.gaps += 1
         end_of_line = b"\n" if self._in_text_line else b""
         return end_of_line + GAP + (self._strip_stamps(unconfirmed) if unconfirmed else b"")
+
+
+def stamp_of(line: bytes) -> bytes:
+    """Return the timestamp at the beginning of a line with the space after it, or b""."""
+    found = STAMP.match(line)
+    return found[0] if found else b""
 
 
 def _second(stamp: bytes) -> bytes:

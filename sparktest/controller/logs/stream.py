@@ -18,7 +18,7 @@ from threading import Event
 import msgspec
 
 from sparktest.backoff import Backoff
-from sparktest.controller.logs.cursor import CUT_STAMP, STAMP, LogCursor
+from sparktest.controller.logs.cursor import CUT_STAMP, LogCursor, stamp_of
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import CONTAINER
@@ -135,7 +135,7 @@ class LogStream:
         with ExitStack() as stack:
             stream = stack.enter_context(self._open(None))
             first = _first_chunk(stream)
-            stamp = _stamp(first)
+            stamp = stamp_of(first)
             # A file that does not begin after the cursor is the current one.
             if stamp <= max(self._newest_stamp, self._cursor.stamp):
                 return
@@ -160,12 +160,12 @@ class LogStream:
 
     def _read(self, stream: ByteStream, first: bytes) -> Iterator[bytes]:
         chunk = first or _first_chunk(stream)
-        self._newest_stamp = self._newest_stamp or _stamp(chunk)
+        self._newest_stamp = self._newest_stamp or stamp_of(chunk)
         while chunk:
             self._failing_since = None
             self._bytes_since_check += len(chunk)
             self._bytes += len(chunk)
-            yield self._cursor.feed(chunk, [_stamp(first) for _, first in self._rotated])
+            yield self._cursor.feed(chunk, [stamp_of(first) for _, first in self._rotated])
             if self._cursor.rotated:
                 return
             chunk = next(stream, b"")
@@ -229,8 +229,3 @@ def _first_chunk(stream: ByteStream) -> bytes:
     while first and CUT_STAMP.fullmatch(first) and (more := next(stream, b"")):
         first += more
     return first
-
-
-def _stamp(chunk: bytes) -> bytes:
-    found = STAMP.match(chunk)
-    return found[0] if found else b""

@@ -85,10 +85,8 @@ class LogUploader:
             StoppedError: the controller stops.
             SparkTestError: the API rejects them permanently.
         """
-        while data:
-            data = data[self._skip(data) :]
-            if data:
-                data = self._send(data[:MAX_CHUNK_BYTES]) + data[MAX_CHUNK_BYTES:]
+        while data := self._skip(data):
+            data = self._send(data[:MAX_CHUNK_BYTES]) + data[MAX_CHUNK_BYTES:]
 
     def _log(self, incomplete_reason: str | None) -> Log:
         if incomplete_reason is None:
@@ -96,13 +94,13 @@ class LogUploader:
         state = LogState.PARTIAL if self.stored else LogState.NONE
         return Log(state=state, reason=incomplete_reason, bytes=self.stored)
 
-    def _skip(self, data: bytes) -> int:
-        """Skip the stored bytes that need no comparison; return their number."""
+    def _skip(self, data: bytes) -> bytes:
+        """Skip the stored bytes that need no comparison; return the other bytes."""
         if self._offset == 0:
-            return 0
+            return data
         skipped = max(0, min(self.stored - OVERLAP_BYTES - self._offset, len(data)))
         self._offset += skipped
-        return skipped
+        return data[skipped:]
 
     def _send(self, data: bytes) -> bytes:
         """Send a chunk, or only its stored part to compare it; return what is left to send."""
