@@ -136,7 +136,7 @@ class ApiClient:
         return self._http.fetch(Run, "PUT", f"{_run(run_id)}/claim", json={"cluster": cluster})
 
     def report_run(self, run_id: str, report: RunReport) -> Run:
-        """Report the progress of a run; return the run, whether or not the report applied."""
+        """Report the progress of a run; return the run, also when the report changed nothing."""
         body = msgspec.to_builtins(report)
         return self._http.fetch(Run, "PUT", f"{_run(run_id)}/report", json=body)
 

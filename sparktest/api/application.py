@@ -69,7 +69,7 @@ def _register_routes(app: Flask) -> None:
 def _record_heartbeat() -> None:
     """Record when the controller of a cluster sent a request."""
     cluster = request.headers.get(CONTROLLER_HEADER)
-    # Open paths need no token, so anybody could send the header there.
+    # Open paths need no token, so any client could send the header there.
     if cluster is None or request.path in auth.OPEN_PATHS:
         return
     printable = cluster.isascii() and cluster.isprintable()

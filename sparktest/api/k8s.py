@@ -213,7 +213,7 @@ def _list_jobs(ctx: AppContext, name: str | None = None) -> list[JobObject]:
 
 
 def _get_job(ctx: AppContext, name: str) -> JobObject:
-    # Only a Job with our labels: anybody may create a Job of any name.
+    # Only a Job with our labels: other programs may create a Job of any name.
     jobs = _list_jobs(ctx, name)
     if not jobs:
         raise NotFoundError(f"SparkTest has no Job called {name!r}")

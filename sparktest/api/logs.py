@@ -60,7 +60,7 @@ def get_log(query: dict[str, Any], run_id: UUID) -> Response:
 @blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
 @blueprint.response(200, StoredLog)
 def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
-    """Append bytes to the log of a container; bytes stored already may be sent again."""
+    """Append bytes to the log of a container; repeating a request changes nothing."""
     if not DNS_LABEL.fullmatch(container):
         raise InvalidError.at("/container", f"{container[:64]!r} is not a valid container name")
     if request.mimetype != BINARY:

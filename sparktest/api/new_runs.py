@@ -111,7 +111,7 @@ def _testrun_row(
         | spec
         | end
         | {
-            # The name of a TestRun object may be longer than that of a run.
+            # A TestRun object may have a longer name than a run.
             "name": (payload.get("name") or ref["name"])[:MAX_NAME_LENGTH],
             "origin": Origin.CRD,
             "cluster": payload["cluster"],

@@ -25,7 +25,7 @@ GRACEFUL_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
 BACKLOG = 1024
 # In memory: a busy disk would delay the heartbeat, and gunicorn would kill the worker.
-HEARTBEAT = Path("/dev/shm")  # noqa: S108 - gunicorn makes an unlinked file of its own there
+HEARTBEAT = Path("/dev/shm")  # noqa: S108 - gunicorn creates an unlinked file there
 
 
 def serve(settings: Settings) -> None:

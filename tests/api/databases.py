@@ -17,7 +17,7 @@ ENGINES = ("sqlite", "postgresql")
 
 @contextmanager
 def empty(kind: str, folder: Path) -> Iterator[str]:
-    """Yield the URL of a database without tables; on PostgreSQL, a schema of its own."""
+    """Yield the URL of a database without tables; on PostgreSQL, of a new schema."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'empty.db'}"
         return

@@ -62,10 +62,10 @@ class TestHealth:
         }
 
     def test_an_unreachable_cluster_is_reported_with_the_error(self, client, cluster, monkeypatch):
-        def away(resource):
+        def unavailable(resource):
             raise UnavailableError("connection refused")
 
-        monkeypatch.setattr(cluster, "has_resource", away)
+        monkeypatch.setattr(cluster, "has_resource", unavailable)
         answer = answered(client.get("/api/k8s/health"), 200)
         assert (answer["kubernetes_connected"], answer["error"]) == (False, "connection refused")
 
@@ -107,7 +107,7 @@ def test_only_our_jobs_are_listed(client, cluster):
 
 class TestStatus:
     @pytest.mark.parametrize(
-        ("status", "word"),
+        ("status", "phase"),
         [
             ("pending", "pending"),
             ("running", "running"),
@@ -117,15 +117,15 @@ class TestStatus:
             ("cancelled", "failed"),
         ],
     )
-    def test_the_status_of_a_known_run_comes_from_the_store(self, client, status, word):
+    def test_the_status_of_a_known_run_comes_from_the_store(self, client, status, phase):
         run = create(client)
         report(client, run["id"], status)
         for url in (f"/api/k8s/status/{run['jobName']}", f"/api/k8s/jobs/{run['jobName']}/status"):
             answer = answered(client.get(url), 200)
-            assert answer == {"job_name": run["jobName"], "status": word, "timestamp": NOW}
+            assert answer == {"job_name": run["jobName"], "status": phase, "timestamp": NOW}
 
     @pytest.mark.parametrize(
-        ("status", "word"),
+        ("status", "phase"),
         [
             ({}, "pending"),
             ({"active": 1}, "running"),
@@ -135,10 +135,10 @@ class TestStatus:
         ],
     )
     def test_the_status_of_a_job_without_a_run_comes_from_the_cluster(
-        self, client, cluster, status, word
+        self, client, cluster, status, phase
     ):
         cluster.jobs = [job(**status)]
-        assert answered(client.get("/api/k8s/status/job-1"), 200)["status"] == word
+        assert answered(client.get("/api/k8s/status/job-1"), 200)["status"] == phase
 
     @pytest.mark.parametrize("path", ["status/foreign", "logs/foreign", "jobs/foreign/status"])
     def test_a_foreign_job_is_not_found(self, client, cluster, path):
@@ -152,7 +152,7 @@ class TestStatus:
 
 
 class TestLogs:
-    def test_the_status_of_a_known_run_comes_from_the_store(self, client):
+    def test_the_log_of_a_known_run_comes_from_the_store(self, client):
         run = create(client)
         lines = b"".join(b"line %d\n" % n for n in range(1200))
         client.put(
@@ -183,7 +183,7 @@ class TestLogs:
 
 
 class TestDelete:
-    def test_a_live_run_is_cancelled(self, client):
+    def test_a_run_that_is_not_final_is_cancelled(self, client):
         run = create(client)
         answer = answered(client.delete(f"/api/k8s/jobs/{run['jobName']}"), 200)
         assert run["id"] in answer["message"]
@@ -201,8 +201,8 @@ class TestDelete:
 
 
 def test_errors_of_the_cluster_keep_their_status(client, cluster, monkeypatch):
-    def lost(*args, **kw):
+    def not_found(*args, **kw):
         raise NotFoundError("the server could not find the requested resource")
 
-    monkeypatch.setattr(cluster, "list", lost)
+    monkeypatch.setattr(cluster, "list", not_found)
     answered(client.get("/api/k8s/jobs"), 404)

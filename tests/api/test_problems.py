@@ -79,11 +79,11 @@ class TestShape:
 
 class TestFailures:
     def test_an_unavailable_database_is_answered_with_retry_after(self, client, ctx, monkeypatch):
-        def away():
-            raise UnavailableError("away", retry_after=2)
+        def unavailable():
+            raise UnavailableError("unavailable", retry_after=2)
 
-        monkeypatch.setattr(ctx.store, "reading", away)
-        monkeypatch.setattr(ctx.store, "writing", away)
+        monkeypatch.setattr(ctx.store, "reading", unavailable)
+        monkeypatch.setattr(ctx.store, "writing", unavailable)
         for response in (
             client.get("/api/test-runs"),
             client.post("/api/test-runs", json=adhoc()),

@@ -59,15 +59,15 @@ class TestRegister:
         assert (second["commands"], second["testDefinitionId"]) == (["old"], definition["id"])
 
     @pytest.mark.parametrize(
-        ("asked", "reason"),
+        ("fields", "reason"),
         [
             ({"definitionId": MISSING}, "DefinitionNotFound"),
             ({"definitionName": "nowhere"}, "DefinitionNotFound"),
             ({}, "ImageMissing"),
         ],
     )
-    def test_an_unresolvable_testrun_becomes_a_failed_run(self, client, asked, reason):
-        run = register(client, image=None, **asked)
+    def test_an_unresolvable_testrun_becomes_a_failed_run(self, client, fields, reason):
+        run = register(client, image=None, **fields)
         assert run["status"] == "failed"
         assert (run["failure"]["class"], run["failure"]["reason"]) == ("config", reason)
         assert run["failure"]["message"]

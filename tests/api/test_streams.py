@@ -21,16 +21,16 @@ def test_the_wait_lasts_while_the_client_is_connected(pair):
 
 def test_the_wait_ends_when_the_client_disconnects(pair):
     pair[1].close()
-    began = time.monotonic()
+    started = time.monotonic()
     assert wait_or_disconnect(pair[0])(10) is True
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - started < 5
 
 
 def test_a_client_that_pipelines_a_request_is_still_connected(pair):
     pair[1].send(b"GET /")
-    began = time.monotonic()
+    started = time.monotonic()
     assert wait_or_disconnect(pair[0])(0.05) is False
-    assert time.monotonic() - began >= 0.05
+    assert time.monotonic() - started >= 0.05
     assert pair[0].recv(5) == b"GET /"
 
 

@@ -146,8 +146,7 @@ class TestSQLite:
         assert migrate.upgrade(f"sqlite:///{tmp_path}/100%25/s.db") == REVISION
 
     def test_a_second_process_waits_until_the_first_has_migrated(self, tmp_path):
-        # SQLite's own lock does not cover the step that turns on the write-ahead log: of 300 times
-        # six processes at once, 18 processes failed there.
+        # SQLite's own lock does not cover the step that turns on the write-ahead log.
         url = f"sqlite:///{tmp_path}/s.db"
         first = os.open(tmp_path, os.O_RDONLY)
         fcntl.flock(first, fcntl.LOCK_EX)

@@ -41,7 +41,10 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         listen(engine)
         self.engine = engine
-        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # SQLite is in autocommit mode until a BEGIN is sent (see `listen`).
+        sqlite_in_use = engine.dialect.name == "sqlite"
+        autocommit = {} if sqlite_in_use else {"isolation_level": "AUTOCOMMIT"}
+        self._reads = engine.execution_options(**autocommit)
         self._writes = engine.execution_options(**{WRITES: True})
 
     @contextmanager
@@ -51,9 +54,7 @@ class Store:
         Raises:
             UnavailableError: the database does not answer, or all connections are in use.
         """
-        # SQLite is in autocommit mode until a BEGIN is sent (see `listen`).
-        engine = self.engine if self.sqlite else self._reads
-        with map_db_errors(), engine.connect() as connection:
+        with map_db_errors(), self._reads.connect() as connection:
             yield connection
 
     @contextmanager
@@ -72,11 +73,6 @@ class Store:
         with self.reading() as connection:
             found = connection.execute(text("SELECT version_num FROM alembic_version"))
             return str(found.scalar())
-
-    @property
-    def sqlite(self) -> bool:
-        """True for SQLite: one writer at a time, on one machine."""
-        return self.engine.dialect.name == "sqlite"
 
     def close(self) -> None:
         """Close all connections; using the store again opens new ones."""

@@ -80,7 +80,7 @@ class TestUnavailable:
 
     def test_an_unreachable_server_raises_unavailable(self):
         store = open_store(
-            Flask("away"), "postgresql://u:canary@127.0.0.1:1/none?connect_timeout=1"
+            Flask("unreachable"), "postgresql://u:canary@127.0.0.1:1/none?connect_timeout=1"
         )
         with pytest.raises(UnavailableError) as raised, store.reading():
             pass
@@ -89,7 +89,7 @@ class TestUnavailable:
 
 class TestAddress:
     @pytest.mark.parametrize(
-        ("url", "word"),
+        ("url", "problem"),
         [
             ("", "cannot be read"),
             ("nonsense", "cannot be read"),
@@ -100,8 +100,8 @@ class TestAddress:
             ("postgresql+nope://h/d", "driver is not known"),
         ],
     )
-    def test_an_invalid_url_is_reported_with_its_setting(self, url, word):
-        with pytest.raises(InvalidError, match="SPARKTEST_DATABASE_URL.*" + word):
+    def test_an_invalid_url_is_reported_with_its_setting(self, url, problem):
+        with pytest.raises(InvalidError, match="SPARKTEST_DATABASE_URL.*" + problem):
             open_store(Flask("bad"), url)
 
     def test_a_missing_driver_names_what_to_install(self, monkeypatch):
@@ -127,7 +127,7 @@ class TestTypes:
         with pytest.raises(Exception, match="without a zone"), store.writing() as connection:
             connection.execute(insert(ControllerRow).values(cluster="c", seen_at=naive))
 
-    def test_a_time_comes_back_as_the_same_moment(self, store):
+    def test_a_time_is_returned_in_utc(self, store):
         there = datetime(2026, 5, 1, 14, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
         with store.writing() as connection:
             connection.execute(insert(ControllerRow).values(cluster="c", seen_at=there))
@@ -139,7 +139,7 @@ class TestTypes:
         assert Json().process_bind_param(None, None) is None  # type: ignore[arg-type]
         assert UtcTime().process_bind_param(None, None) is None  # type: ignore[arg-type]
 
-    def test_text_of_any_language_comes_back(self, store):
+    def test_text_of_any_language_is_returned_unchanged(self, store):
         env = {"A": "\u00e9\u4e2d\U0001f600\u2028\"\\'"}
         row = insert(DefinitionRow).values(
             id="x" * 36, name="\U0001f600", env=env, created_at=NOW, executor_id=None

@@ -142,6 +142,6 @@ def test_since_finds_runs_after_the_clock_was_set_back(client, clock):
     late = create(client)["id"]
     clock.advance(-300)
     between = create(client)["id"]
-    moment = (NOW + timedelta(seconds=200)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert ids(client, f"since={moment}") == [between, late]
+    since = (NOW + timedelta(seconds=200)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert ids(client, f"since={since}") == [between, late]
     assert ids(client, "since=2026-05-01T12:00:00Z") == [between, late, early]
