@@ -80,9 +80,9 @@ class Controller:
                 log.warning("caches not synced error=%s", problem)
         # Only after the caches have synced: a TestRun that is not cached yet would look deleted,
         # and the first poll shows the API that this controller is ready.
-        self._workers.start()
-        log.info("controller started workers=%d", WORKERS)
         if not stopping.is_set():
+            self._workers.start()
+            log.info("controller started workers=%d", WORKERS)
             self._api_run_poller.start()
         # With a timeout: a signal that the kernel delivers to a thread that is just starting does
         # not wake a main thread that waits without one.

@@ -64,7 +64,9 @@ class RecordingEvent(threading.Event):
         return super().wait(timeout)
 
 
-def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_path: Path) -> None:
+def test_it_neither_reconciles_nor_polls_before_its_caches_have_synced(
+    api: Apiserver, tmp_path: Path
+) -> None:
     settings = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "kubeconfig")), cluster="here")
     cluster = Cluster.connect(settings)
     api.stop()
@@ -79,6 +81,7 @@ def test_it_polls_the_api_only_after_its_caches_have_synced(api: Apiserver, tmp_
         thread.join(10)
         assert not thread.is_alive()
     cluster.close()
+    assert not any(worker.ident for worker in controller._workers._threads)
     # A wait without a timeout may never run the handler of a signal.
     assert stopping.timeouts
     assert None not in stopping.timeouts
