@@ -35,8 +35,8 @@ class EventRecorder:
         meta = obj["metadata"]
         key = (meta["uid"], reason, message, container)
         with self._lock:
-            known = self._names.get(key)
-            if not (known and self._increment(meta["namespace"], known)):
+            name = self._names.get(key)
+            if not (name and self._increment(meta["namespace"], name)):
                 self._create(obj, key, component, warning=warning)
 
     def _increment(self, namespace: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The garbage collector: delete orphaned, namespaced and custom objects, and expired ones."""
+"""The garbage collector: delete expired objects, and objects whose owner or namespace is gone."""
 
 from contextlib import suppress
 

@@ -87,9 +87,9 @@ class Kubelet:
         if stored.kind != PODS.key:
             return
         with self._lock:
-            known = self._workers.get(stored.uid)
-        if known:
-            known.wake()
+            own = self._workers.get(stored.uid)
+        if own:
+            own.wake()
         elif event.type == "DELETED":
             self._forget(stored.uid)
         elif stored.uid not in self._started and _is_active(stored):

@@ -15,8 +15,7 @@ from sparktest.devcluster.processes import POD_VARIABLE, Task
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject
 
-# The environment variable with the path of the termination message: the process of a container
-# has no /dev/termination-log of its own.
+# The variable with the path of the termination message: all containers share one /dev.
 TERMINATION_LOG = "SPARKTEST_TERMINATION_LOG"
 # The kubelet also reads only the end of the file.
 MAX_MESSAGE_BYTES = 4096
@@ -198,8 +197,8 @@ class PodRecord:
     def write_status(self, *, final: bool = False) -> None:
         """Write the pod's status; `final` adds the resource usage and completes a deletion."""
         timestamp = self._runtime.clock.timestamp()
-        # The failure is written together with the end of the last container. In a write of its own
-        # it would come too late: readers would take the exit code for the result.
+        # Write the failure together with the end of the last container. If it were written later,
+        # readers would take the exit code for the result.
         failure = self.failure if final or self.all_terminated else None
 
         def change(pod: Object) -> None:

@@ -25,7 +25,7 @@ HELLO = (files("sparktest.crd") / "examples" / "testrun.yaml").read_text()
 
 
 @pytest.fixture(params=TARGETS)
-def named(
+def options(
     request: pytest.FixtureRequest, environ: dict[str, str], tmp_path: Path
 ) -> Iterator[list[str]]:
     """The options of `sparktest up`: none for its dev cluster, or those of the target cluster.
@@ -46,12 +46,12 @@ def named(
 
 
 @contextmanager
-def target_of(named: list[str], environ: dict[str, str]) -> Iterator[Target]:
+def connected_target(options: list[str], environ: dict[str, str]) -> Iterator[Target]:
     """Connect to the cluster of a running `sparktest up`."""
-    path = named[1] if named else sparktest(environ, "devcluster", "kubeconfig").stdout.strip()
+    path = options[1] if options else sparktest(environ, "devcluster", "kubeconfig").stdout.strip()
     cluster = Cluster.connect(Settings(kubeconfig=path))
     try:
-        yield Target(path, cluster, real=bool(named))
+        yield Target(path, cluster, real=bool(options))
     finally:
         cluster.close()
 
@@ -69,16 +69,16 @@ def sparktest(environ: dict[str, str], *args: str) -> "subprocess.CompletedProce
 
 
 def test_up_runs_a_testrun_and_leaves_nothing_behind(
-    named: list[str], environ: dict[str, str], tmp_path: Path
+    options: list[str], environ: dict[str, str], tmp_path: Path
 ) -> None:
     namespace = environ.get("SPARKTEST_NAMESPACE", "default")
-    up = Program(["up", *named], environ, tmp_path / "up.log")
+    up = Program(["up", *options], environ, tmp_path / "up.log")
     up.start()
     try:
         until("it is ready", lambda: "ready: API at" in up.tail())
         assert up.running
         pids = children_of(up.pid)
-        with target_of(named, environ) as target:
+        with connected_target(options, environ) as target:
             target.apply(namespace, yaml.safe_load(HELLO))
             kubeconfig = target.kubeconfig
         until("the run is known", lambda: "hello" in sparktest(environ, "runs").stdout)
@@ -110,17 +110,17 @@ def test_up_runs_a_testrun_and_leaves_nothing_behind(
     assert all(f" --kubeconfig {kubeconfig}" in line for line in commands), shown.stdout
     assert (followed.returncode, followed.stdout) == (1, "from the API\n")
     assert code == 0
-    assert len(pids) == (2 if named else 3)
+    assert len(pids) == (2 if options else 3)
     assert not any(map(alive, pids))
     # Not the default address: another API may be listening there.
     assert sparktest(environ, "runs", "--backend-url", session.backend_url).returncode == 6
     assert load_session(environ) is None
 
 
-def test_up_opens_the_terminal_ui_and_ends_with_it(
-    named: list[str], environ: dict[str, str], tmp_path: Path
+def test_up_opens_the_tui_and_stops_when_it_exits(
+    options: list[str], environ: dict[str, str], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "sparktest", "up", *named]
+    command = [sys.executable, "-m", "sparktest", "up", *options]
     tmux = Tmux(tmp_path / "tmux", command, environ)
     try:
         tmux.start(100, 30)
