@@ -102,9 +102,7 @@ def safe_completions(names: Mapping[str, str], incomplete: str) -> list[Completi
     ]
 
 
-def api_completion(
-    items: Callable[[ApiClient, str], Iterable[CompletionItem]],
-) -> Completer:
+def api_completion(items: Callable[[ApiClient, str], Iterable[CompletionItem]]) -> Completer:
     """Return a completer that asks the API, without what the command line has already."""
 
     def complete(

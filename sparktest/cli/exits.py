@@ -46,11 +46,7 @@ class ExitError(Exception):
         self.before = before
 
 
-STATUS_CODES = {
-    "succeeded": Exit.PASSED,
-    "timed_out": Exit.TIMED_OUT,
-    "cancelled": Exit.CANCELLED,
-}
+STATUS_CODES = {"succeeded": Exit.PASSED, "timed_out": Exit.TIMED_OUT, "cancelled": Exit.CANCELLED}
 FAILURE_CODES = {"infra": Exit.INFRA, "config": Exit.INFRA}
 
 

@@ -51,10 +51,7 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
 @click.command("runs")
 @click.argument("references", metavar="[RUN]...", nargs=-1, shell_complete=RUN)
 @click.option(
-    "--status",
-    multiple=True,
-    type=STATUS,
-    help="Only runs with this status; repeatable.",
+    "--status", multiple=True, type=STATUS, help="Only runs with this status; repeatable."
 )
 @click.option(
     "--origin",
@@ -200,12 +197,7 @@ def changes(
     statuses = filters.get("status") or tuple(Status)
     other_filters = {name: value for name, value in filters.items() if name != "status"}
     newest = max((run.updated_at for run in found if run.updated_at), default=since)
-    poller = RunPoller(
-        poll_seconds=POLL_SECONDS,
-        sweep_seconds=None,
-        since=newest,
-        backoff=BACKOFF,
-    )
+    poller = RunPoller(poll_seconds=POLL_SECONDS, sweep_seconds=None, since=newest, backoff=BACKOFF)
     changed: list[Run] = []
     while not pause(poller.delay(time.monotonic())):
         request = poller.next_request(time.monotonic())

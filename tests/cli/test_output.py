@@ -166,10 +166,7 @@ def test_a_table_fits_into_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) ->
 
     out = shown_on_a_terminal(monkeypatch, run, columns, COLUMNS="30", NO_COLOR="1")
 
-    assert out.splitlines() == [
-        "ID         STATUS    NAME",
-        "12345678   pending   a long n…",
-    ]
+    assert out.splitlines() == ["ID         STATUS    NAME", "12345678   pending   a long n…"]
 
 
 def test_a_pipe_gets_no_colour(capsys: pytest.CaptureFixture[str]) -> None:

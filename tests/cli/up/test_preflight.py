@@ -64,10 +64,7 @@ def test_without_the_crd_the_install_command_is_printed(
 
 @pytest.mark.parametrize("created", [CREATED, CONFLICT], ids=["new", "installed meanwhile"])
 def test_the_crd_is_installed_when_asked_for(
-    cluster: ScriptedApi,
-    settings: Settings,
-    capsys: pytest.CaptureFixture[str],
-    created: object,
+    cluster: ScriptedApi, settings: Settings, capsys: pytest.CaptureFixture[str], created: object
 ) -> None:
     cluster.scripts = [KUBE_SYSTEM, NOT_SERVED, created, NOT_SERVED, SERVED]  # type: ignore[list-item]
     check_cluster(settings, install_crd=True)

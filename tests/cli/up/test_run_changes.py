@@ -67,9 +67,7 @@ def test_more_changes_than_a_page_are_all_listed(
     assert len(reader.lines) == 15
 
 
-def test_a_controller_is_ready_when_it_has_called_the_api_in_this_session(
-    api: ApiClient,
-) -> None:
+def test_a_controller_is_ready_when_it_has_called_the_api_in_this_session(api: ApiClient) -> None:
     with ApiClient(api.url, TOKEN, cluster="earlier") as earlier:
         earlier.list_runs()
     with RunChanges(api.url, TOKEN) as changes:

@@ -74,9 +74,7 @@ def test_only_one_instance_can_run(environ: dict[str, str]) -> None:
         pass
 
 
-def test_a_second_up_is_refused_while_the_first_has_no_session_yet(
-    environ: dict[str, str],
-) -> None:
+def test_a_second_up_is_refused_while_the_first_has_no_session_yet(environ: dict[str, str]) -> None:
     with (
         single_instance(environ),
         pytest.raises(ExitError, match="up is running already; open it with: sparktest tui"),
