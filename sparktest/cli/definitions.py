@@ -12,7 +12,7 @@ from sparktest.cli.completion import DEFINITION
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import warn
 from sparktest.cli.lookup import find_definition
-from sparktest.cli.manifests import of_file, of_text
+from sparktest.cli.manifests import parse_object, read_object
 from sparktest.cli.output import Column, output_option, plain, show
 from sparktest.client import ApiClient
 from sparktest.domain import Definition
@@ -157,7 +157,7 @@ def edit(client: ApiClient, reference: str) -> None:
     if changed in (None, text) or not any(map(str.strip, lines)):
         warn(f"{definition.name} ({definition.id}) is not changed")
         return
-    body = of_text(changed or "", "the edited definition")
+    body = parse_object(changed or "", "the edited definition")
     client.replace_definition(definition.id, _drop_empty(body), version=definition.version)
     warn(f"{definition.name} ({definition.id}) is changed")
 
@@ -178,7 +178,7 @@ definitions.add_command(start.run)
 
 
 def _read_fields(filename: Path | None) -> dict[str, Any]:
-    body = of_file(filename) if filename else {}
+    body = read_object(filename) if filename else {}
     # The output of `show` can be created again, without a warning for each of these fields.
     return {name: value for name, value in body.items() if name not in READ_ONLY}
 

@@ -23,7 +23,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def of_testruns(path: Path) -> list[dict[str, Any]]:
+def read_testruns(path: Path) -> list[dict[str, Any]]:
     """Return the request body of a run for each TestRun in a file; `-` is stdin.
 
     The file may have several documents and lists.
@@ -54,20 +54,20 @@ def _body(path: Path, document: Any) -> dict[str, Any]:
     return {"name": name, "labels": metadata.get("labels")} | body
 
 
-def of_file(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
     """Return the only document of a YAML or JSON file; `-` is stdin.
 
     Raises:
         UsageError: it cannot be read, or is not exactly one object.
     """
-    return of_text(_text(path), str(path))
+    return parse_object(_text(path), str(path))
 
 
-def of_text(text: str, source: str) -> dict[str, Any]:
+def parse_object(text: str, source: str) -> dict[str, Any]:
     """Return the only document of a YAML or JSON text; errors name the source.
 
     Raises:
-        UsageError: as `of_file`.
+        UsageError: as `read_object`.
     """
     found = _documents(text, source)
     if len(found) != 1 or not isinstance(found[0], dict):

@@ -13,7 +13,7 @@ from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
 from sparktest.cli.logs import follow_run
 from sparktest.cli.lookup import find_definition, find_run
-from sparktest.cli.manifests import of_testruns
+from sparktest.cli.manifests import read_testruns
 from sparktest.cli.output import output_option, show, show_document
 from sparktest.cli.run_output import run_columns
 from sparktest.cli.waiting import first_failure, report_outcome, retry, wait_for_run
@@ -148,7 +148,7 @@ def _show_started(started: Sequence[Run], output: str, *, follow: bool) -> None:
 
 def _bodies(reference: str | None, filenames: Sequence[Path], image: str | None) -> list[Body]:
     if filenames:
-        return [body for path in filenames for body in of_testruns(path)]
+        return [body for path in filenames for body in read_testruns(path)]
     body = options.without_empty(image=image)
     if image and not reference:
         body["name"] = options.image_name(image)

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from sparktest.cli.crd import EXAMPLES
-from sparktest.cli.manifests import of_file, of_testruns
+from sparktest.cli.manifests import read_object, read_testruns
 
 HEAD = "apiVersion: sparktest.dev/v1alpha1\nkind: TestRun\n"
 
@@ -18,7 +18,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_is_a_run(name: str) -> None:
-    (body,) = of_testruns(Path(str(files("sparktest.crd") / "examples" / f"{name}.yaml")))
+    (body,) = read_testruns(Path(str(files("sparktest.crd") / "examples" / f"{name}.yaml")))
 
     assert body["name"]
     assert "image" in body or "definitionName" in body
@@ -30,7 +30,7 @@ def test_a_manifest_becomes_the_body_of_a_run(path: Path) -> None:
         "spec: {image: i, cancelled: true, timeoutSeconds: 3}\n---\n"
     )
 
-    assert of_testruns(path) == [
+    assert read_testruns(path) == [
         {"name": "nightly", "labels": {"a": "b"}, "image": "i", "timeoutSeconds": 3}
     ]
 
@@ -47,7 +47,7 @@ def test_a_manifest_becomes_the_body_of_a_run(path: Path) -> None:
 def test_yaml_is_read_as_kubectl_does(path: Path, text: str, found: Any) -> None:
     path.write_text(text)
 
-    assert of_file(path) == found
+    assert read_object(path) == found
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_file_that_json_cannot_represent_is_named(path: Path, text: bytes, pro
     path.write_bytes(text)
 
     with pytest.raises(click.UsageError, match=problem) as raised:
-        of_file(path)
+        read_object(path)
 
     assert str(path) in raised.value.message
 
@@ -90,11 +90,11 @@ def test_other_kinds_than_testrun_are_refused(path: Path, text: str) -> None:
     path.write_text(text)
 
     with pytest.raises(click.UsageError, match=r"is not a TestRun|must be objects"):
-        of_testruns(path)
+        read_testruns(path)
 
 
 def test_a_missing_file_is_named(path: Path) -> None:
     with pytest.raises(click.UsageError, match="No such file"):
-        of_file(path)
+        read_object(path)
     with pytest.raises(click.UsageError, match="Is a directory"):
-        of_file(path.parent)
+        read_object(path.parent)
