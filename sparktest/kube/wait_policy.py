@@ -18,8 +18,18 @@ CONFIG_SECONDS = 15
 CRASH_SECONDS = 120
 # When to read the Events of a Job without a pod: no condition tells that its pods are rejected.
 NO_POD_SECONDS = 20
-# Parts of messages of permanent rejections.
-PERMANENT = ("service account ", "PodSecurity", "violates", "is invalid", "denied the request")
+# Parts of messages of permanent rejections; the last three are of a quota for pods without limits
+# and of a LimitRange.
+PERMANENT = (
+    "service account ",
+    "PodSecurity",
+    "violates",
+    "is invalid",
+    "denied the request",
+    "failed quota",
+    " usage per ",
+    " ratio per ",
+)
 QUOTA = "exceeded quota"
 TERMINATING = "being terminated"
 

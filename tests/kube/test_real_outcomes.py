@@ -1,18 +1,20 @@
-"""Outcomes and waits of pods with init containers, on a real cluster."""
+"""Outcomes and waits of pods with init containers or without room, on a real cluster."""
 
 from typing import Any
 
 import pytest
 
 from sparktest.domain import FailureClass, Run, RunReport, Status
+from sparktest.errors import ForbiddenError
 from sparktest.kube import outcome, wait_policy
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import build_job
-from sparktest.kube.resources import JOBS, PODS
-from sparktest.kube.views import PodView, parse_job, parse_pod
+from sparktest.kube.resources import EVENTS, JOBS, PODS
+from sparktest.kube.views import PodView, parse_event, parse_job, parse_pod
 from sparktest.kube.wait_policy import Wait
 from tests.e2e.program import until
 from tests.kube.real_runs import a_run
+from tests.real_cluster import dry_create, namespace_in
 
 pytestmark = pytest.mark.e2e
 
@@ -98,3 +100,47 @@ def test_an_image_of_an_init_container_that_cannot_be_pulled_says_so(
     assert wait.reason == "Init:ImagePullBackOff"
     assert wait.message.startswith("init container migrate: ")
     real.delete(JOBS, namespace, run.job_name)
+
+
+QUOTA = {"hard": {"limits.memory": "1Gi"}}
+LIMIT_RANGE = {"limits": [{"type": "Container", "max": {"memory": "64Mi"}}]}
+
+
+@pytest.mark.parametrize(
+    ("plural", "spec", "resources", "message"),
+    [
+        ("resourcequotas", QUOTA, {}, "must specify limits.memory"),
+        ("limitranges", LIMIT_RANGE, {"limits": {"memory": "1Gi"}}, "maximum memory usage"),
+    ],
+)
+def test_a_pod_that_a_quota_or_limit_range_never_admits_is_a_configuration_error(
+    real: Cluster, plural: str, spec: Any, resources: Any, message: str
+) -> None:
+    with namespace_in(real, "no-room") as namespace:
+        path = f"/api/v1/namespaces/{namespace}/{plural}"
+        real._transport.call("POST", path, body={"metadata": {"name": "limits"}, "spec": spec})
+        run = a_run(namespace, resources=resources)
+        until("it takes effect", lambda: message in rejection(real, run))
+        job = parse_job(real.create(JOBS, namespace, build_job(run)))
+        selector = f"involvedObject.uid={job.uid}"
+
+        def waits() -> Wait | None:
+            found = real.list(EVENTS, namespace, field_selector=selector).items
+            events = [parse_event(event) for event in found]
+            return wait_policy.missing_pod_wait(run, job, events, run.created_at)
+
+        failure = until("the pod is rejected", waits).expired(run.created_at)
+        assert failure is not None
+        assert (failure.class_, failure.reason) == (FailureClass.CONFIG, "FailedCreate")
+        assert message in failure.message
+
+
+def rejection(real: Cluster, run: Run) -> str:
+    """Return why the API server rejects a pod of the run; empty if it does not."""
+    template = build_job(run)["spec"]["template"]
+    template["metadata"]["generateName"] = "pod-"
+    try:
+        dry_create(real, PODS, run.namespace, template)
+    except ForbiddenError as error:
+        return error.detail
+    return ""

@@ -99,6 +99,9 @@ def test_an_unschedulable_pod_waits_until_the_start_deadline():
         'pods "x-" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
         'Pod "x-" is invalid: spec.containers[0].resources: Invalid value: "2": must be less',
         'admission webhook "policy.example" denied the request: no latest tags',
+        'pods "x-" is forbidden: failed quota: q: must specify limits.memory for: test',
+        'pods "x-" is forbidden: maximum memory usage per Container is 64Mi, but limit is 1Gi',
+        'pods "x-" is forbidden: cpu max limit to request ratio per Pod is 2, but provided 4.0',
     ],
 )
 def test_a_permanent_rejection_of_a_pod_is_a_configuration_error(message):
