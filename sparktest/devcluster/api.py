@@ -12,12 +12,10 @@ from sparktest.devcluster import discovery, patches
 from sparktest.devcluster.api_errors import (
     StatusError,
     bad_request,
-    cause,
     expired,
-    invalid,
 )
 from sparktest.devcluster.deletion import DeleteOptions, delete
-from sparktest.devcluster.kinds import Kind, Kinds
+from sparktest.devcluster.kinds import Kinds
 from sparktest.devcluster.representation import Representation, negotiate
 from sparktest.devcluster.requests import (
     Request,
@@ -129,20 +127,15 @@ class Api:
         return Response(stream=events)
 
     def _create(self, request: Request, target: Target, representation: Representation) -> Response:
-        options, obj = _options(request), request.json()
-        if is_review(target.kind):
-            return json_response({**obj, "status": REVIEW_STATUS[target.kind.kind]}, 201)
+        options, obj = _options(request), request.json_object()
+        if not target.kind.custom and target.kind.kind in REVIEW_STATUS:
+            return json_response(obj | {"status": REVIEW_STATUS[target.kind.kind]}, 201)
         made = self.resources.create(target.kind, target.namespace, obj, options)
         return Response(representation.encode_written(made), 201)
 
     def _update(self, request: Request, target: Target, representation: Representation) -> Response:
-        body = request.json()
-        self.resources.stored(target.kind, target.namespace, target.name)
-        if target.kind.custom and not _resource_version(body):
-            text = "Invalid value: 0x0: must be specified for an update"
-            causes = [cause("Invalid", "metadata.resourceVersion", text)]
-            raise invalid(target.kind.kind, target.kind.group, target.name, causes)
-        return self._write(request, target, representation, lambda current: body)
+        obj = request.json_object()
+        return self._write(request, target, representation, lambda current: obj)
 
     def _patch(self, request: Request, target: Target, representation: Representation) -> Response:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip()
@@ -180,16 +173,6 @@ class Api:
         return Response(representation.encode_list(chosen, {"resourceVersion": str(store.version)}))
 
 
-def is_review(kind: Kind) -> bool:
-    """Return True if objects of the kind are answered and not stored."""
-    return kind.kind in REVIEW_STATUS and not kind.custom
-
-
-def _resource_version(body: Any) -> Any:
-    meta = body.get("metadata") if isinstance(body, dict) else None
-    return meta.get("resourceVersion") if isinstance(meta, dict) else None
-
-
 def _selector(request: Request, target: Target) -> Predicate | None:
     labels, fields = (request.query.get(f"{name}Selector", "") for name in ("label", "field"))
     return parse_selector(target.kind, labels, fields)
@@ -208,7 +191,7 @@ def _options(request: Request) -> Options:
 
 
 def _delete_options(request: Request) -> DeleteOptions:
-    given = request.json() if request.body else {}
+    given = request.json_object() if request.body else {}
     query = request.query
     for name in ("gracePeriodSeconds", "propagationPolicy", "orphanDependents"):
         if query.get(name):

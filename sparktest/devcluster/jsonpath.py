@@ -14,7 +14,7 @@ STEP = re.compile(
 
 
 def find(path: str, obj: Any) -> list[Any]:
-    """Return the values at a path: none if nothing is there or the path has another syntax."""
+    """Return the values at a path; none if the path has unsupported syntax."""
     found, position = [obj], 0
     path = path.strip().removeprefix("{").removesuffix("}").removeprefix("$")
     while position < len(path):

@@ -1,4 +1,4 @@
-"""OpenAPI documents, as much as `kubectl apply` and `kubectl explain` need. Pure."""
+"""OpenAPI documents with the parts that `kubectl apply` and `kubectl explain` need. Pure."""
 
 import hashlib
 from typing import Any

@@ -1,6 +1,6 @@
 """Decode objects in protobuf, which `kubectl create` (without -f) and `kubectl auth` send. Pure.
 
-It knows only the kinds and fields that those commands set. Responses are always JSON.
+Only the kinds and fields that those commands set are supported. Responses are always JSON.
 """
 
 from base64 import b64encode

@@ -18,7 +18,7 @@ JSON_TYPES = ("application/json", "application/*", "*/*", "")
 def negotiate(accept: str) -> str:
     """Return the first representation that an Accept header names and this server has.
 
-    "" stands for whole objects; the others are PartialObjectMetadata and Table.
+    "" means whole objects; the others are PartialObjectMetadata and Table.
 
     Raises:
         StatusError: 406, the server has none of them.

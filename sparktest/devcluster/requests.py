@@ -62,6 +62,13 @@ class Request(msgspec.Struct):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"the body of the request is not JSON: {error}") from error
 
+    def json_object(self) -> dict[str, Any]:
+        """Return the decoded body, which must be an object; for errors see json()."""
+        document = self.json()
+        if not isinstance(document, dict):
+            raise bad_request("the body must be an object")
+        return document
+
 
 class Response(msgspec.Struct):
     """One response: a body, or a stream that yields None while it has nothing to send."""
@@ -126,10 +133,10 @@ def parse_path(path: str, kinds: Kinds) -> Target:
 
 
 def verb_of(request: Request, target: Target) -> str:
-    """Return the verb of a request: get, list, watch, create, update, patch or a delete.
+    """Return the verb of a request, such as get, list or deletecollection.
 
     Raises:
-        StatusError: 405, this resource does not know the verb.
+        StatusError: 405, the resource does not support the verb.
     """
     verb = METHODS.get(request.method, request.method.lower())
     if not target.name:

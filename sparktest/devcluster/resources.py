@@ -259,6 +259,9 @@ class Resources:
         if meta.get("name", name) != name:
             raise bad_request("the name of the object does not match the name on the URL")
         version = meta.get("resourceVersion")
+        if kind.custom and not version:
+            text = "Invalid value: 0x0: must be specified for an update"
+            self._raise_invalid(kind, current, [cause("Invalid", "metadata.resourceVersion", text)])
         if version and version != current["metadata"]["resourceVersion"]:
             raise conflict(kind.plural, kind.group, name, MODIFIED)
         uid = current["metadata"]["uid"]

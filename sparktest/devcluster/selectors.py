@@ -54,15 +54,11 @@ def label_requirements(text: str) -> list[Callable[[Labels], bool]]:
 
 def _in_set(key: str, operator: str, values: str) -> Callable[[Labels], bool]:
     wanted = {value.strip() for value in values.split(",")}
-    if operator == "in":
-        return lambda labels: labels.get(key) in wanted
-    return lambda labels: labels.get(key) not in wanted
+    return lambda labels: (labels.get(key) in wanted) == (operator == "in")
 
 
 def _equals(key: str, operator: str, value: str) -> Callable[[Labels], bool]:
-    if operator == "!=":
-        return lambda labels: labels.get(key) != value
-    return lambda labels: labels.get(key) == value
+    return lambda labels: (labels.get(key) == value) == (operator != "!=")
 
 
 def _exists(negation: str, key: str) -> Callable[[Labels], bool]:

@@ -44,7 +44,7 @@ class Server(ThreadingHTTPServer):
         self.hosts = (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, including its TLS handshake, in a thread of its own."""
+        """Serve one connection, including its TLS handshake, in its own thread."""
         request.settimeout(HANDSHAKE_SECONDS)
         # OSError: the client does not speak TLS, or has closed the connection.
         with suppress(OSError), self._tls.wrap_socket(request, server_side=True) as connection:

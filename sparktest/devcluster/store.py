@@ -116,7 +116,7 @@ class Store:
         return self._kinds[kind].get((namespace, name))
 
     def objects(self, kind: str, namespace: str = "") -> list[StoredObject]:
-        """Return the objects of a kind by namespace and name; "" stands for all namespaces."""
+        """Return the objects of a kind by namespace and name; "" means all namespaces."""
         with self.lock:
             objects = self._kinds[kind].copy()
         keys = sorted(key for key in objects if not namespace or key[0] == namespace)
@@ -148,7 +148,7 @@ class Store:
         with self.lock:
             meta = obj["metadata"]
             stored = self._next_version(kind, obj)
-            self._save(stored, gone=True)
+            self._save(stored, removed=True)
             before = self._kinds[kind].pop((meta.get("namespace", ""), meta["name"]), None)
             if before:
                 self._unindex(before)
@@ -177,11 +177,11 @@ class Store:
         obj["metadata"]["resourceVersion"] = str(self.version)
         return stored_object(kind, obj, msgspec.json.encode(obj))
 
-    def _save(self, stored: StoredObject, *, gone: bool = False) -> None:
+    def _save(self, stored: StoredObject, *, removed: bool = False) -> None:
         try:
             with self._database as database:  # committed at its end, or not at all
                 database.execute("BEGIN")
-                if gone:
+                if removed:
                     database.execute(DELETE, stored.key)
                 else:
                     database.execute(PUT, (*stored.key, stored.raw))

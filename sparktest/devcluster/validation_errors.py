@@ -35,7 +35,7 @@ JSON_TYPES: dict[type, str] = {
 
 def error_causes(error: jsonschema_rs.ValidationError) -> Iterator[Cause]:
     """Yield the causes that stand for one error of the validator."""
-    kind: Any = error.kind  # each kind of error has fields of its own
+    kind: Any = error.kind  # its fields depend on the kind of error
     path = field_path(error.instance_path)
     value: Any = error.instance
     if kind.name == "required":

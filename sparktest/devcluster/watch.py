@@ -52,7 +52,7 @@ def parse_version(text: str) -> int | None:
 def watch(
     store: Store, kind: Kind, options: WatchOptions, render: Render
 ) -> Iterator[bytes | None]:
-    """Yield lines of the stream, several at a time; None now and then while nothing happens."""
+    """Yield lines of the stream, several at a time, and None at intervals without events."""
     history = store.history(kind.key)
     seconds = options.timeout_seconds or random.uniform(*DEFAULT_TIMEOUT_SECONDS)  # noqa: S311
     end = time.monotonic() + seconds

@@ -22,7 +22,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevCluster]:
 
 @pytest.fixture
 def client(shared: DevCluster) -> Iterator[Client]:
-    """A client with a namespace of its own on the shared dev cluster."""
+    """A client with its own namespace on the shared dev cluster."""
     made = Client(shared)
     body = {"metadata": {"generateName": "test-"}}
     made.namespace = made.create("/api/v1/namespaces", body)["metadata"]["name"]

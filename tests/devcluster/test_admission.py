@@ -17,10 +17,10 @@ def pod(title: str, **container: Any) -> dict[str, Any]:
 
 def test_a_pod_gets_requests_from_its_limits_and_default_tolerations(client: Client) -> None:
     limits = {"memory": "1Gi", "cpu": "1"}
-    wish = {"limits": limits, "requests": {"cpu": "10m"}}
-    spec = client.create(PODS, pod("a", image="simulate/creating", resources=wish))["spec"]
+    given = {"limits": limits, "requests": {"cpu": "10m"}}
+    spec = client.create(PODS, pod("a", image="simulate/creating", resources=given))["spec"]
     assert spec["containers"][0]["resources"]["requests"] == {"memory": "1Gi", "cpu": "10m"}
-    assert {wish["tolerationSeconds"] for wish in spec["tolerations"]} == {300}
+    assert {toleration["tolerationSeconds"] for toleration in spec["tolerations"]} == {300}
 
 
 @pytest.mark.parametrize(

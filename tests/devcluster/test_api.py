@@ -236,6 +236,20 @@ def test_pages_contain_every_object_once_at_the_version_of_the_first(client: Cli
     assert left == [4, 1, None]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", MAPS),
+        ("PUT", f"{MAPS}/a"),
+        ("DELETE", f"{MAPS}/a?gracePeriodSeconds=1"),
+        ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews"),
+    ],
+)
+def test_a_body_that_is_not_an_object_is_rejected(client: Client, method: str, path: str) -> None:
+    reply = client.call(method, path, [1])
+    assert (reply.code, reply.body["reason"]) == (400, "BadRequest")
+
+
 @pytest.mark.parametrize("token", ["nonsense", "e30=", "%ff"])
 def test_an_invalid_continue_token_is_rejected(client: Client, token: str) -> None:
     assert client.call("GET", f"{MAPS}?limit=1&continue={token}").code == 400

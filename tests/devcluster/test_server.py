@@ -133,5 +133,5 @@ def test_the_error_names_a_port_that_is_in_use(cluster: DevCluster, tmp_path: Pa
     port = int(cluster.url.rpartition(":")[2])
     with pytest.raises(UnavailableError, match=str(port)):
         DevCluster.start(tmp_path / "other", port)
-    # What could not start holds nothing.
+    # A failed start leaves its folder unlocked.
     DevCluster.start(tmp_path / "other").stop()
