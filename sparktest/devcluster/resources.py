@@ -99,7 +99,7 @@ class Resources:
             self._raise_invalid(kind, obj, admission.causes(kind, obj, None))
             if self.store.get(kind.key, namespace, obj["metadata"]["name"]):
                 raise already_exists(kind.plural, kind.group, obj["metadata"]["name"])
-            return obj if options.dry_run else self._stored(kind, obj)
+            return obj if options.dry_run else self._save(kind, obj)
 
     def update(
         self,
@@ -131,18 +131,15 @@ class Resources:
             self._raise_invalid(kind, obj, admission.causes(kind, obj, current))
             if obj == current:
                 return current
-            if kind.generation and _generation_fields(kind, obj) != _generation_fields(
-                kind, current
-            ):
+            counted, before = (_generation_fields(kind, each) for each in (obj, current))
+            if kind.generation and counted != before:
                 obj["metadata"]["generation"] = current["metadata"].get("generation", 1) + 1
-            if options.dry_run:
-                return obj
-            return self.remove(kind, obj) if released(obj) else self._stored(kind, obj)
+            return obj if options.dry_run else self._save(kind, obj)
 
     def set_status(self, kind: Kind, stored: StoredObject, change: ChangeInPlace) -> Object:
         """Apply a change of a controller without validation; return the object.
 
-        Nothing happens if the object is gone or another one has its name.
+        Nothing happens if the object no longer exists or another one has its name.
         """
         with self.store.lock:
             current = self.store.get(*stored.key)
@@ -152,18 +149,13 @@ class Resources:
             change(obj)
             if obj == current.decode():
                 return obj
-            return self.remove(kind, obj) if released(obj) else self._stored(kind, obj)
+            return self._save(kind, obj)
 
-    def _stored(self, kind: Kind, obj: Object) -> Object:
+    def _save(self, kind: Kind, obj: Object) -> Object:
+        """Store an object, or remove it if its deletion is complete; return it."""
         obj["apiVersion"] = kind.stored_as
-        self.store.put(kind.key, obj)
-        obj["apiVersion"] = kind.api_version
-        return obj
-
-    def remove(self, kind: Kind, obj: Object) -> Object:
-        """Remove an object from the store; return its last state."""
-        obj["apiVersion"] = kind.stored_as
-        self.store.remove(kind.key, obj)
+        write = self.store.remove if released(obj) else self.store.put
+        write(kind.key, obj)
         obj["apiVersion"] = kind.api_version
         return obj
 
