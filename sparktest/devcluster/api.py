@@ -9,11 +9,7 @@ from typing import Any
 import msgspec
 
 from sparktest.devcluster import discovery, patches
-from sparktest.devcluster.api_errors import (
-    StatusError,
-    bad_request,
-    expired,
-)
+from sparktest.devcluster.api_errors import StatusError, bad_request, expired
 from sparktest.devcluster.deletion import DeleteOptions, delete
 from sparktest.devcluster.kinds import Kinds
 from sparktest.devcluster.representation import Representation, negotiate

@@ -29,6 +29,7 @@ from sparktest.devcluster.objects import (
     ordered_metadata,
     released,
 )
+from sparktest.devcluster.schemas import TYPE_INVALID
 from sparktest.devcluster.store import Store
 from sparktest.devcluster.stored_objects import Object, StoredObject
 from sparktest.devcluster.validation_errors import builtin_messages
@@ -215,7 +216,7 @@ class Resources:
 
     def _check_schema(self, kind: Kind, obj: Object, old: Object | None, options: Options) -> None:
         causes = kind.compiled_schema.causes(obj, old)
-        if not kind.custom and any(c["reason"] == "FieldValueTypeInvalid" for c in causes):
+        if not kind.custom and any(c["reason"] == TYPE_INVALID for c in causes):
             raise _decode_error(kind, causes[0]["message"], options)
         self._raise_invalid(kind, obj, causes if kind.custom else builtin_messages(causes))
 

@@ -25,8 +25,8 @@ BOUNDS = {"int32": 2**31, "int64": 2**63}
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 ROOT = ("apiVersion", "kind", "metadata")
-# After one of these errors a CEL rule could receive a value of an unexpected type.
 TYPE_INVALID = "FieldValueTypeInvalid"
+# After one of these errors a CEL rule could receive a value of an unexpected type.
 BLOCKING = ("FieldValueRequired", TYPE_INVALID, "FieldValueTooLong", "FieldValueTooMany")
 RULES_SKIPPED = (
     "Invalid value: null: some validation rules were not checked because the object was invalid; "
