@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import yaml
@@ -179,13 +179,9 @@ def crd_causes(crd: dict[str, Any]) -> list[Cause]:
     return found
 
 
-def _load() -> dict[str, Any]:
-    text = (files("sparktest.devcluster") / "kinds.yaml").read_text(encoding="utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return cast(dict[str, Any], yaml.load(text, Loader=loader))  # noqa: S506 (a safe loader)
-
-
-_DOCUMENT = _load()
+_TEXT = (files("sparktest.devcluster") / "kinds.yaml").read_text(encoding="utf-8")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DOCUMENT: dict[str, Any] = yaml.load(_TEXT, Loader=_LOADER)  # noqa: S506 (a safe loader)
 BUILT_IN = tuple(map(_kind, _DOCUMENT["kinds"]))
 METADATA_SCHEMA = Schema(_DOCUMENT["everyKind"])
 

@@ -39,6 +39,7 @@ class Server(ThreadingHTTPServer):
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate)
         self._open: set[ssl.SSLSocket] = set()
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
         super().__init__(("127.0.0.1", port), Handler)
         self.port = int(self.server_address[1])
         self.hosts = (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
@@ -56,15 +57,21 @@ class Server(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Start accepting connections."""
-        threading.Thread(target=self.serve_forever, args=(0.1,), name="server", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop accepting connections and close the open ones."""
         self.stopping.set()
-        self.shutdown()
+        with suppress(OSError):  # wakes up handle_request(); serve_forever() would poll
+            socket.create_connection(("127.0.0.1", self.port), HANDSHAKE_SECONDS).close()
+        self._thread.join()
         for connection in list(self._open):
             with suppress(OSError):  # the connection is closed already
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self) -> None:
+        while not self.stopping.is_set():
+            self.handle_request()
 
 
 class Handler(BaseHTTPRequestHandler):
