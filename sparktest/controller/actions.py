@@ -70,6 +70,7 @@ class Actions:
             steps.FetchRun: self._fetch_run,
             steps.ClaimRun: self._claim,
             steps.FollowLog: self._follow,
+            steps.WaitForLog: self._wait_for_log,
             steps.ReportRun: self._report,
             steps.PatchStatus: self._patch_status,
             steps.RecordEvent: self._record_event,
@@ -228,6 +229,10 @@ class Actions:
     def _follow(self, step: steps.FollowLog, observed: Observation, state: RunState) -> bool:
         if observed.pod is not None:
             self._log_collector.follow(observed.key, _run(observed).id, observed.pod)
+        return False
+
+    def _wait_for_log(self, step: steps.WaitForLog, observed: Observation, state: RunState) -> bool:
+        # The log collector reconciles the key when the log is done.
         return False
 
     def _read_live(self, step: steps.ReadLive, observed: Observation, state: RunState) -> bool:

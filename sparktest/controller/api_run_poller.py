@@ -35,7 +35,8 @@ class ApiRunPoller:
     Args:
         cluster: the uid of this cluster; runs of other clusters are ignored.
         namespaces: runs of other namespaces are ignored; empty means all namespaces.
-        on_key: called with the key of every run that changed or must be reconciled again.
+        on_key: called with the key of every run that changed or must be reconciled again, such as
+            every unfinished run when the API becomes unreachable.
         on_sweep: called after a sweep, at most once in `sweep_seconds`.
         clock: returns the current time.
         monotonic: returns monotonic seconds.
@@ -152,11 +153,15 @@ class ApiRunPoller:
 
     def _failed(self, error: SparkTestError) -> None:
         self._poller.failed(error, self._monotonic())
-        if self.api_error is None:
-            log.warning("api unreachable error=%s", error.detail)
         with self._lock:
+            was_up = self.api_error is None
             self.api_down_since = self.api_down_since or self._clock()
             self.api_error = error.detail
+        if was_up:
+            log.warning("api unreachable error=%s", error.detail)
+            # A run that waits for its log has no other event that would put it into its status.
+            for key in self._run_states.unfinished():
+                self._on_key(key)
 
     def _reached(self) -> None:
         with self._lock:

@@ -15,6 +15,7 @@ from sparktest.controller.steps import (
     ReleaseFinalizer,
     ReportRun,
     Step,
+    WaitForLog,
 )
 from sparktest.domain import Failure, Log, LogState, Run, RunReport
 from sparktest.kube.outcome import final_status
@@ -29,9 +30,11 @@ def failed_report(failure: Failure, now: datetime) -> RunReport:
 def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[Step]:
     """Report the end, after the log has been stored as far as possible."""
     if observed.log_in_progress:
+        yield WaitForLog()
         return
     if observed.log is None and observed.pod is not None and observed.pod.has_log:
         yield FollowLog()
+        yield WaitForLog()
         return
     log = observed.log or _missing_log(run, report)
     yield ReportRun(msgspec.structs.replace(report, log=log))

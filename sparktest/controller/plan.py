@@ -36,8 +36,8 @@ from sparktest.kube.wait_policy import Wait
 def plan(observed: Observation, now: datetime) -> list[Step]:
     """Return the steps to execute now, in order.
 
-    While the API is down, the plan ends before the first step that needs it; tests are still
-    stopped.
+    While the API is down, the plan ends before the first step that needs it. The steps before it
+    still stop the tests of runs that were read before the outage.
     """
     steps: list[Step] = []
     for step in _steps(observed, now):

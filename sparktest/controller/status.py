@@ -87,9 +87,10 @@ def build_api_down_status(
     testrun: TestRunView, api_error: str | None, now: datetime
 ) -> dict[str, Any]:
     """Return the current `.status`, changed to say that the TestRun waits for the API."""
-    message = f"waiting for the SparkTest API, which does not answer: {api_error}"
-    if testrun.is_deleting:
-        message += f"; to delete it without a record, annotate it {ABANDON}=true"
+    message = (
+        f"waiting for the SparkTest API: {api_error}; to give up its outcome, delete the TestRun,"
+        f" then annotate it with {ABANDON}=true"
+    )
     conditions = [_Condition("Finished", "False", BACKEND_UNAVAILABLE, message)]
     registered = parse_conditions(testrun.status).get("Registered")
     if registered is None or registered.status != "True":

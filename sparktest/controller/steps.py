@@ -49,6 +49,12 @@ class FollowLog(Step, frozen=True):
     """Collect the log of the run's pod until its end."""
 
 
+class WaitForLog(Step, frozen=True):
+    """Reconcile again when the log is stored, which needs the API; the collector does so."""
+
+    needs_api: ClassVar[bool] = True
+
+
 class ReportRun(Step, frozen=True):
     """Report status and outcome of the run to the API."""
 

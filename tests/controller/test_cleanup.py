@@ -15,6 +15,7 @@ from sparktest.controller.steps import (
     ReleaseFinalizer,
     ReportRun,
     Step,
+    WaitForLog,
 )
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER
@@ -43,11 +44,12 @@ def closed(found: Observation, report: RunReport = PASSED) -> list[Step]:
 
 
 def test_an_end_is_not_reported_while_the_log_is_in_progress() -> None:
-    assert closed(observation(run(), log_in_progress=True)) == []
+    assert closed(observation(run(), log_in_progress=True)) == [WaitForLog()]
 
 
 def test_the_log_is_stored_before_the_end_is_reported() -> None:
-    assert closed(observation(run(), job=job(), pods=[pod("terminated")])) == [FollowLog()]
+    steps = closed(observation(run(), job=job(), pods=[pod("terminated")]))
+    assert steps == [FollowLog(), WaitForLog()]
 
 
 def test_an_end_is_reported_with_the_state_of_the_log() -> None:

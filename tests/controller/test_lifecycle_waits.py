@@ -170,20 +170,37 @@ def test_a_short_outage_of_the_api_is_not_written(environment: FakeEnvironment) 
     assert warnings(environment) == []
 
 
+@pytest.mark.parametrize("log_waits", [False, True], ids=["log is stored", "log waits for the API"])
 def test_a_test_that_ends_while_the_api_is_down_is_reported_after_the_outage(
-    environment: FakeEnvironment,
+    environment: FakeEnvironment, log_waits: bool
 ) -> None:
     begin(environment, ttlSecondsAfterFinished=0)
     environment.api.down = True
+    environment.controller.log_collector.hold = log_waits
     assert end(environment, 3).status is Status.RUNNING
     (job,) = environment.cluster.all(JOBS)
     assert "ttlSecondsAfterFinished" not in job["spec"]
     assert status(environment)["phase"] == "Running"
     assert status(environment)["reason"] == "BackendUnavailable"
+    assert warnings(environment) == ["BackendUnavailable"]
+    environment.controller.log_collector.hold = False
     environment.api.down = False
     environment.settle()
     assert only_run(environment).status is Status.FAILED
     assert status(environment)["phase"] == "Failed"
+
+
+def test_a_run_whose_log_is_not_stored_when_the_api_goes_down_waits_with_that_reason(
+    environment: FakeEnvironment,
+) -> None:
+    begin(environment)
+    environment.controller.log_collector.hold = True
+    end(environment)
+    assert "reason" not in status(environment)
+    environment.api.down = True
+    environment.settle()
+    assert status(environment)["reason"] == "BackendUnavailable"
+    assert warnings(environment) == ["BackendUnavailable"]
 
 
 def test_a_cancel_works_while_the_api_is_down(environment: FakeEnvironment) -> None:
@@ -198,20 +215,23 @@ def test_a_cancel_works_while_the_api_is_down(environment: FakeEnvironment) -> N
     assert only_run(environment).status is Status.CANCELLED
 
 
+@pytest.mark.parametrize("log_waits", [False, True], ids=["log is stored", "log waits for the API"])
 def test_a_deleted_testrun_waits_for_the_api_and_can_be_abandoned(
-    environment: FakeEnvironment,
+    environment: FakeEnvironment, log_waits: bool
 ) -> None:
     begin(environment)
     environment.api.down = True
+    environment.controller.log_collector.hold = log_waits
     environment.delete_testrun()
     stopped(environment)
     assert status(environment)["reason"] == "BackendUnavailable"
-    assert f"annotate it {ABANDON}=true" in status(environment)["message"]
+    assert f"annotate it with {ABANDON}=true" in status(environment)["message"]
     found = environment.cluster.get(TESTRUNS, NAMESPACE, "smoke")
     found["metadata"]["annotations"] = {ABANDON: "true"}
     environment.cluster.put(TESTRUNS, found)
     environment.settle()
     assert environment.testrun() is None
+    environment.controller.log_collector.hold = False
     environment.api.down = False
     environment.settle()
     assert only_run(environment).status.final

@@ -251,6 +251,19 @@ def test_while_the_api_is_down_only_steps_that_need_it_wait() -> None:
     ]
 
 
+@pytest.mark.parametrize("log_in_progress", [True, False])
+def test_a_run_that_waits_for_its_log_waits_for_the_api(log_in_progress: bool) -> None:
+    found = running(
+        job=job(),
+        pods=[pod("terminated")],
+        log_in_progress=log_in_progress,
+        api_error="gone",
+        api_down_since=NOW,
+    )
+    waiting = [DeferUntilApiUp, PatchStatus, RecordEvent]
+    assert kinds(plan(found, LATER)) == ([] if log_in_progress else [FollowLog]) + waiting
+
+
 def test_a_run_to_be_verified_is_fetched_before_anything_else() -> None:
     finished = observation(
         None, {"phase": "Succeeded", "runId": "run-1"}, job=job(), verify_exists=True

@@ -8,12 +8,13 @@ NEEDS_API = {
     steps.Register,
     steps.FetchRun,
     steps.ClaimRun,
+    steps.WaitForLog,
     steps.ReportRun,
     steps.ReadLive,
 }
 
 
-def test_only_steps_that_read_or_write_runs_need_the_api() -> None:
+def test_only_steps_that_read_or_write_runs_or_logs_need_the_api() -> None:
     assert {kind for kind in Step.__subclasses__() if kind.needs_api} == NEEDS_API
 
 
