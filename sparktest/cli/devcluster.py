@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from sparktest.cli.exits import Exit, ExitError, infra_errors, warn
-from sparktest.cli.up.processes import parent_watch_option
+from sparktest.cli.parent_watch import parent_watch_option
 from sparktest.user_files import data_folder
 
 NAME = "devcluster"

@@ -11,7 +11,7 @@ import click
 
 from sparktest.cli.context import backend_option, load_settings
 from sparktest.cli.exits import infra_errors
-from sparktest.cli.up.processes import parent_watch_option
+from sparktest.cli.parent_watch import parent_watch_option
 from sparktest.settings import LOG_LEVELS
 
 log_level_option = click.option("--log-level", type=click.Choice(LOG_LEVELS))

@@ -2,14 +2,12 @@
 
 Each has a process group of its own, so Ctrl-C in the terminal reaches only the parent. Each also
 inherits one end of a pipe: the kernel closes the parent's end however the parent dies, and the
-child then stops (`parent_watch_option`).
+child then stops (`sparktest.cli.parent_watch`).
 """
 
 import os
 import signal
 import subprocess
-import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -18,13 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-import click
-
 from sparktest.backoff import Backoff
 
 STOP_SECONDS = 8.0
-# How long a child whose parent died may take to stop.
-ORPHAN_STOP_SECONDS = 30.0
 # More deaths of one program within this time are a fault that a restart does not fix.
 MAX_RESTARTS = 10
 WINDOW_SECONDS = 60.0
@@ -177,31 +171,3 @@ class StopSignals:
     def _note(self, number: int, frame: FrameType | None) -> None:
         # Only a flag: an exception could lose track of a child that is being started.
         self.received = True
-
-
-def _watch_parent(context: click.Context, option: click.Parameter, descriptor: int | None) -> None:
-    if descriptor is not None:
-        threading.Thread(
-            target=_stop_with_parent, args=(descriptor,), name="parent-watch", daemon=True
-        ).start()
-
-
-parent_watch_option = click.option(
-    "--parent-watch",
-    type=click.IntRange(0),
-    hidden=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_watch_parent,
-    help="Stop when this file descriptor, one end of a pipe, is closed at the other end.",
-)
-
-
-def _stop_with_parent(descriptor: int) -> None:
-    # OSError: the descriptor is not open, so the parent is gone already.
-    with suppress(OSError):
-        while os.read(descriptor, 1):
-            pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(ORPHAN_STOP_SECONDS)
-    os._exit(1)

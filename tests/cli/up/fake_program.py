@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import click
 
-from sparktest.cli.up import processes
+from sparktest.cli import parent_watch
 from sparktest.client import ApiClient
 
 
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 @click.option("--stubborn", is_flag=True, help="Do not end for a SIGTERM.")
 @click.option("--offspring", is_flag=True, help="Have a child that does not end for a SIGTERM.")
 @click.option("--stop-log", type=click.Path(path_type=Path), help="A file to write to at the end.")
-@processes.parent_watch_option
+@parent_watch.parent_watch_option
 def main(
     text: str,
     serve: bool,
@@ -90,5 +90,5 @@ def main(
 
 if __name__ == "__main__":
     # So that a stubborn one is killed within a test when its parent dies.
-    processes.ORPHAN_STOP_SECONDS = 0.3
+    parent_watch.ORPHAN_STOP_SECONDS = 0.3
     main()
