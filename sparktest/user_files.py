@@ -3,9 +3,12 @@
 The folders follow the XDG variables, else they are in the home folder.
 """
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,28 @@ def load_session(environ: Mapping[str, str] | None = None) -> Session | None:
         return msgspec.convert(values, Session) if values else None
     except msgspec.ValidationError as error:
         raise InvalidError(f"{path}: {error}") from error
+
+
+@contextmanager
+def session_file(environ: Mapping[str, str], session: Session) -> Iterator[Path]:
+    """Keep a session file (mode 0600, written atomically) within a `with` block."""
+    path = session_path(environ)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    values = {name: value for name, value in msgspec.structs.asdict(session).items() if value}
+    lines = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items()
+    ]
+    fresh.unlink(missing_ok=True)
+    private = partial(os.open, mode=0o600)
+    with open(fresh, "x", encoding="utf-8", opener=private) as out:
+        out.writelines(lines)
+    fresh.replace(path)
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink()
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -10,8 +11,18 @@ from sparktest.user_files import (
     data_folder,
     load_session,
     read_toml,
+    session_file,
     session_path,
 )
+
+
+def session(**fields: str) -> Session:
+    return Session(**({"backend_url": "http://127.0.0.1:9/api"} | fields))
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"HOME": str(tmp_path)}
 
 
 def test_paths_are_in_the_home_folder(tmp_path: Path) -> None:
@@ -56,6 +67,32 @@ def test_an_invalid_session_file_is_named(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(InvalidError, match=re.escape(str(session_path(environ)))):
         load_session(environ)
+
+
+def test_a_stale_session_file_is_replaced(environ: dict[str, str]) -> None:
+    data_folder(environ).mkdir(parents=True)
+    session_path(environ).write_text("nonsense")
+    left = session_path(environ).with_suffix(f".{os.getpid()}")
+    left.write_text("half")
+
+    with session_file(environ, session()):
+        assert load_session(environ) == session()
+
+
+def test_the_session_file_names_the_cluster(environ: dict[str, str]) -> None:
+    whole = session(cluster="facade00-1", kubeconfig="/home/ü 😀/kube\tconfig", context='a"b')
+    with session_file(environ, whole):
+        assert load_session(environ) == whole
+
+    assert load_session(environ) is None
+
+
+def test_the_session_file_is_removed_after_an_error_too(environ: dict[str, str]) -> None:
+    data_folder(environ).mkdir(parents=True)
+    with pytest.raises(KeyError), session_file(environ, session()):
+        raise KeyError
+
+    assert not session_path(environ).exists()
 
 
 def test_an_unreadable_toml_file_is_named(tmp_path: Path) -> None:

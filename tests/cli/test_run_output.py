@@ -5,11 +5,10 @@ import uuid
 import pytest
 
 from sparktest import kubectl
-from sparktest.cli.up.session import session_file
 from sparktest.client import ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, RunReport, Status
 from sparktest.kubectl import Target
-from sparktest.user_files import Session
+from sparktest.user_files import Session, session_file
 from tests.cli.conftest import Cli
 
 

@@ -1,19 +1,13 @@
-"""The session of `sparktest up`: one per machine, and the file through which others find it."""
+"""What a session of `sparktest up` needs: the lock of the only instance, a token and a port."""
 
 import fcntl
-import json
-import os
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import partial
-from pathlib import Path
-
-import msgspec
+from contextlib import contextmanager
 
 from sparktest.cli.exits import Exit, ExitError
-from sparktest.user_files import Session, data_folder, load_session, session_path
+from sparktest.user_files import data_folder, load_session
 
 LOCK = "up.lock"
 
@@ -41,28 +35,6 @@ def single_instance(environ: Mapping[str, str]) -> Iterator[None]:
                 f"sparktest up is running already{api}; open it with: sparktest tui", Exit.INFRA
             ) from error
         yield
-
-
-@contextmanager
-def session_file(environ: Mapping[str, str], session: Session) -> Iterator[Path]:
-    """Keep a session file (mode 0600, written atomically) within a `with` block."""
-    path = session_path(environ)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    values = {name: value for name, value in msgspec.structs.asdict(session).items() if value}
-    lines = [
-        f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items()
-    ]
-    fresh.unlink(missing_ok=True)
-    private = partial(os.open, mode=0o600)
-    with open(fresh, "x", encoding="utf-8", opener=private) as out:
-        out.writelines(lines)
-    fresh.replace(path)
-    try:
-        yield path
-    finally:
-        with suppress(OSError):
-            path.unlink()
 
 
 def new_token() -> str:

@@ -20,10 +20,10 @@ from sparktest.cli.up.processes import (
     StopSignals,
 )
 from sparktest.cli.up.run_changes import RunChanges
-from sparktest.cli.up.session import free_port, new_token, session_file
+from sparktest.cli.up.session import free_port, new_token
 from sparktest.sanitize import clean_text
 from sparktest.settings import Settings
-from sparktest.user_files import Session, data_folder
+from sparktest.user_files import Session, data_folder, session_file
 
 POLL_SECONDS = 0.05
 CLUSTER_POLL_SECONDS = 0.2

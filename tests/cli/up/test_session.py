@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sparktest.cli.exits import Exit, ExitError
-from sparktest.cli.up.session import free_port, new_token, session_file, single_instance
+from sparktest.cli.up.session import free_port, new_token, single_instance
 from sparktest.settings import load
-from sparktest.user_files import Session, data_folder, load_session, session_path
+from sparktest.user_files import Session, data_folder, session_file, session_path
 
 
 def session(**fields: str) -> Session:
@@ -33,32 +33,6 @@ def test_other_commands_find_the_session(environ: dict[str, str]) -> None:
 
     assert [entry.name for entry in data_folder(environ).iterdir()] == ["up.lock"]
     assert load(environ).token is None
-
-
-def test_a_stale_session_file_is_replaced(environ: dict[str, str]) -> None:
-    data_folder(environ).mkdir(parents=True)
-    session_path(environ).write_text("nonsense")
-    left = session_path(environ).with_suffix(f".{os.getpid()}")
-    left.write_text("half")
-
-    with session_file(environ, session()):
-        assert load(environ).token == "t"
-
-
-def test_the_session_file_names_the_cluster(environ: dict[str, str]) -> None:
-    whole = session(cluster="facade00-1", kubeconfig="/home/ü 😀/kube\tconfig", context='a"b')
-    with session_file(environ, whole):
-        assert load_session(environ) == whole
-
-    assert load_session(environ) is None
-
-
-def test_the_session_file_is_removed_after_an_error_too(environ: dict[str, str]) -> None:
-    data_folder(environ).mkdir(parents=True)
-    with pytest.raises(KeyError), session_file(environ, session()):
-        raise KeyError
-
-    assert not session_path(environ).exists()
 
 
 def test_only_one_instance_can_run(environ: dict[str, str]) -> None:
