@@ -69,7 +69,7 @@ class Actions:
             steps.Register: self._register,
             steps.FetchRun: self._fetch_run,
             steps.ClaimRun: self._claim,
-            steps.FollowLog: self._follow,
+            steps.CollectLog: self._collect_log,
             steps.WaitForLog: self._wait_for_log,
             steps.ReportRun: self._report,
             steps.PatchStatus: self._patch_status,
@@ -226,9 +226,9 @@ class Actions:
 
     # --- observing -------------------------------------------------------------------------------
 
-    def _follow(self, step: steps.FollowLog, observed: Observation, state: RunState) -> bool:
+    def _collect_log(self, step: steps.CollectLog, observed: Observation, state: RunState) -> bool:
         if observed.pod is not None:
-            self._log_collector.follow(observed.key, _run(observed).id, observed.pod)
+            self._log_collector.collect(observed.key, _run(observed).id, observed.pod)
         return False
 
     def _wait_for_log(self, step: steps.WaitForLog, observed: Observation, state: RunState) -> bool:

@@ -99,7 +99,7 @@ class ApiRunPoller:
                 return
         self._on_key(key)
 
-    def step(self) -> None:
+    def poll_once(self) -> None:
         """Make the next request and report the keys of the runs that changed."""
         request = self._poller.next_request(self._monotonic(), self._known_ids)
         try:
@@ -114,7 +114,7 @@ class ApiRunPoller:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._poller.delay(self._monotonic())):
-            self.step()
+            self.poll_once()
 
     def _page(self, request: PageRequest) -> RunPage:
         return self._client.list_runs(

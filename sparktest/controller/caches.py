@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from sparktest.controller.informer import Informer
-from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key, TestRunView, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object, mapping, text
 from sparktest.kube.jobs import SELECTOR
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
-from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
+from sparktest.kube.views import JobView, PodState, PodView, parse_job, parse_pod
 
 T = TypeVar("T")
 # Informers by namespace; None stands for all namespaces.

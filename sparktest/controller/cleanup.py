@@ -8,8 +8,8 @@ import msgspec
 from sparktest.controller.observation import Observation
 from sparktest.controller.status import update_status
 from sparktest.controller.steps import (
+    CollectLog,
     DeleteJob,
-    FollowLog,
     PatchJobTtl,
     ReadLive,
     ReleaseFinalizer,
@@ -33,7 +33,7 @@ def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[S
         yield WaitForLog()
         return
     if observed.log is None and observed.pod is not None and observed.pod.has_log:
-        yield FollowLog()
+        yield CollectLog()
         yield WaitForLog()
         return
     log = observed.log or _missing_log(run, report)

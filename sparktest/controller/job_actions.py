@@ -81,7 +81,7 @@ class JobActions:
         if job.stop_reason is None:
             annotations = {STOP: encode_stop_reason(step.failure)}
             job = self._patch_job(job, observed.key, {"metadata": {"annotations": annotations}})
-            log.info("job stopped run_id=%s reason=%s", observed.run_id, step.failure.reason)
+            log.info("job stop requested run_id=%s reason=%s", observed.run_id, step.failure.reason)
         # Read live: suspending would delete a pod that is not cached yet, and its log.
         pods = self._caches.read_pods(observed.key)
         pod = main_pod(pod for pod in pods if pod.owner_uid in (None, job.uid))

@@ -16,9 +16,9 @@ from sparktest.controller.status import handle_api_down, update_status
 from sparktest.controller.steps import (
     AddFinalizer,
     ClaimRun,
+    CollectLog,
     CreateJob,
     FetchRun,
-    FollowLog,
     ReadEvents,
     ReadLive,
     Register,
@@ -139,7 +139,7 @@ def _job_deleted(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
     if not observed.is_live:
         yield ReadLive()
         return
-    report = outcome.observe(run, None, observed.own_pods, now)
+    report = outcome.compute_report(run, None, observed.own_pods, now)
     report = msgspec.structs.replace(report, job_uid=observed.job_uid)
     if report.failure and report.failure.reason == "JobDeleted":
         message = "the TestRun and its Job are gone"
@@ -153,7 +153,7 @@ def _job_deleted(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
 
 def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> Iterator[Step]:
     pod = observed.pod
-    report = outcome.observe(run, job, observed.own_pods, now)
+    report = outcome.compute_report(run, job, observed.own_pods, now)
     if report.status.final:
         certain = observed.is_live or (pod is not None and pod.is_terminal)
         yield from cleanup.report_end(observed, run, report) if certain else [ReadLive()]
@@ -166,7 +166,7 @@ def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> I
     elif observed.testrun_missing and not failure:
         yield ReadLive()
     if pod is not None and pod.has_log and observed.log is None and not observed.log_in_progress:
-        yield FollowLog()
+        yield CollectLog()
     needs_events_at = wait_policy.needs_events_at(job)
     if pod is None and observed.events is None and needs_events_at and not failure:
         yield RequeueAt(needs_events_at) if now < needs_events_at else ReadEvents()

@@ -81,7 +81,7 @@ class Reconciler:
     def observe(self, key: Key, state: RunState, now: datetime) -> Observation:
         """Return everything known about the run now."""
         seen = state.live or self._caches.get(key)
-        just_fetched = _is_recent(state.run_at, now)
+        just_fetched = _is_recent(state.run_fetched_at, now)
         # A run that was just read exists.
         state.verify_exists = state.verify_exists and not just_fetched
         waiting = wait_policy.waiting_reason(main_pod(seen.pods))
@@ -98,7 +98,7 @@ class Reconciler:
             pods=seen.pods,
             events=state.events if _is_before(now, state.events_expire_at) else None,
             log=self._log_collector.log(key),
-            log_in_progress=self._log_collector.following(key),
+            log_in_progress=self._log_collector.is_collecting(key),
             permanent_error=state.permanent_error,
             creation_wait=state.creation_wait if creation_wait_holds else None,
             last_report=state.last_report,

@@ -21,7 +21,7 @@ class RunState(msgspec.Struct):
     """
 
     run: Run | None = None
-    run_at: datetime | None = None
+    run_fetched_at: datetime | None = None
     registration: Registration = Registration.UNKNOWN
     job_uid: str | None = None
     permanent_error: Failure | None = None
@@ -40,7 +40,7 @@ class RunState(msgspec.Struct):
         """Store the run that the API returned, unless a newer version is stored."""
         if self.run is not None and self.run.id == run.id and self.run.version > run.version:
             return
-        self.run, self.run_at = run, at
+        self.run, self.run_fetched_at = run, at
         self.registration = Registration.REGISTERED
         self.job_uid = run.job_uid or self.job_uid
 

@@ -45,7 +45,7 @@ class CreateJob(Step, frozen=True):
     """Create the run's Job."""
 
 
-class FollowLog(Step, frozen=True):
+class CollectLog(Step, frozen=True):
     """Collect the log of the run's pod until its end."""
 
 

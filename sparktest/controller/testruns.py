@@ -16,7 +16,7 @@ ABANDON = "sparktest.dev/abandon"
 # The limit of Kubernetes.
 MAX_EVENT_MESSAGE = 1024
 FINAL_PHASES = frozenset(status.phase for status in Status if status.final)
-SPEC = (
+SPEC_KEYS = (
     "definitionId",
     "definitionName",
     *RunSpec.__struct_encode_fields__,
@@ -70,7 +70,7 @@ def parse_testrun(testrun: Object) -> TestRunView:
     namespace, name, uid = (text(metadata, field) for field in ("namespace", "name", "uid"))
     # A finished TestRun is never registered again; drop its spec to keep the cache small.
     finished = text(status, "phase") in FINAL_PHASES
-    kept = () if finished else SPEC
+    kept = () if finished else SPEC_KEYS
     finalizers = metadata.get("finalizers")
     return TestRunView(
         key=(namespace, job_name_of_testrun(name, uid)),

@@ -15,7 +15,7 @@ from sparktest.kube.views import (
 )
 
 # A pod that still exists this long after its grace period has lost its node.
-LOST = timedelta(seconds=60)
+LOST_AFTER = timedelta(seconds=60)
 # A stop sets the pod's deadline to this, which tells a stop from a timeout.
 STOP_DEADLINE_SECONDS = 1
 # Reasons of a pod or of its condition DisruptionTarget, and the reason of the failure.
@@ -37,7 +37,9 @@ class Outcome(NamedTuple):
     finished_at: datetime
 
 
-def observe(run: Run, job: JobView | None, pods: Iterable[PodView], now: datetime) -> RunReport:
+def compute_report(
+    run: Run, job: JobView | None, pods: Iterable[PodView], now: datetime
+) -> RunReport:
     """Return the report of a run, from the state of its Job and pods.
 
     Args:
@@ -80,7 +82,7 @@ def lost_deadline(pod: PodView | None) -> datetime | None:
     if pod is None or pod.deletes_at is None or pod.is_terminal:
         return None
     try:
-        return pod.deletes_at + LOST
+        return pod.deletes_at + LOST_AFTER
     except OverflowError:
         return None
 

@@ -6,6 +6,7 @@ that is missing or has the wrong type counts as absent, and parsing never raises
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -95,8 +96,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
         deletion_requested_at: `deletes_at` minus the grace period.
         container: the state of the container `test`.
         failing_init: the first init container that failed or cannot start.
-        has_active_container: a container has not ended. The phase does not tell: it stays Running
-            for a moment after the last container has ended.
+        has_active_container: a container has not ended; the phase stays Running a moment longer.
         scheduled: the condition PodScheduled, with any status.
         disruption: the condition DisruptionTarget, if its status is True.
         changed_at: when any of its conditions last changed.
@@ -146,6 +146,14 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
     def is_active(self) -> bool:
         """True if a container of the pod runs or is about to start."""
         return self.phase in ("Pending", "Running") and self.has_active_container
+
+
+class PodState(StrEnum):
+    """The state of a pod that may no longer exist."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    GONE = "gone"
 
 
 class EventView(NamedTuple):
@@ -236,12 +244,8 @@ def parse_conditions(status: Object) -> dict[str, Condition]:
     """Return the conditions by type; the first of each type counts."""
     found: dict[str, Condition] = {}
     for entry in items(status, "conditions"):
-        condition = Condition(
-            text(entry, "status"),
-            text(entry, "reason"),
-            text(entry, "message"),
-            parse_time(entry.get("lastTransitionTime")),
-        )
+        state, reason, message = (text(entry, name) for name in ("status", "reason", "message"))
+        condition = Condition(state, reason, message, parse_time(entry.get("lastTransitionTime")))
         found.setdefault(text(entry, "type"), condition)
     return found
 

@@ -16,7 +16,7 @@ CONFIG = (
 )
 CONFIG_SECONDS = 15
 CRASH_SECONDS = 120
-# When to read the Events of a Job without a pod: no condition tells that its pods are rejected.
+# When to read the Events of a Job without a pod: only they show that its pods are rejected.
 NO_POD_SECONDS = 20
 # Parts of messages of permanent rejections; the last three are of a quota for pods without limits
 # and of a LimitRange.
@@ -56,7 +56,7 @@ class Wait(NamedTuple):
 def waiting_reason(pod: PodView | None) -> str | None:
     """Return what blocks the test's container: "pull", "config", "crash" or None.
 
-    Kubernetes does not tell since when a container waits, so the caller keeps track of it.
+    Kubernetes does not say how long a container has been waiting, so the caller keeps track.
     """
     if pod is None or pod.container.kind != "waiting":
         return None
@@ -101,7 +101,7 @@ def pod_wait(
 def missing_pod_wait(
     run: Run, job: JobView, events: Iterable[EventView], now: datetime
 ) -> Wait | None:
-    """Return what a Job without a pod waits for, from its Events; None if they do not tell."""
+    """Return what a Job without a pod waits for, from its Events; None if they show nothing."""
     if job.suspend:
         return Wait("Suspended", "the Job is suspended", None, None)
     rejections = (event for event in events if event.reason == "FailedCreate")

@@ -88,9 +88,9 @@ class Controller:
     def poll(self, *, sweep: bool = False) -> None:
         """Poll the API; with `sweep`, also read the whole list."""
         self.api_run_poller._poller._poll_at = 0.0
-        self.api_run_poller.step()
+        self.api_run_poller.poll_once()
         if sweep:
-            self.api_run_poller.step()
+            self.api_run_poller.poll_once()
 
     def deliver(self) -> None:
         """Deliver all changes to the caches."""

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sparktest.controller.caches import ClusterState
-from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.domain import Log, LogState
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
-from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
+from sparktest.kube.views import JobView, PodState, PodView, parse_job, parse_pod
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import job_of
 
@@ -106,12 +105,12 @@ class PromptLogCollector:
         self._pods: dict[Key, str] = {}
         self._logs: dict[Key, Log] = {}
 
-    def follow(self, key: Key, run_id: str, pod: PodView) -> bool:
+    def collect(self, key: Key, run_id: str, pod: PodView) -> bool:
         if key not in self._logs:
             self._pods[key] = pod.name
         return True
 
-    def following(self, key: Key) -> bool:
+    def is_collecting(self, key: Key) -> bool:
         return key in self._pods
 
     def log(self, key: Key) -> Log | None:

@@ -194,7 +194,7 @@ def test_a_testrun_whose_run_was_deleted_is_not_registered_again(harness: Action
 def test_a_fetched_run_is_kept(harness: ActionHarness) -> None:
     run = harness.environment.api.add()
     assert harness.do(steps.FetchRun(run.id))
-    assert (harness.state.run, harness.state.run_at) == (run, harness.environment.now)
+    assert (harness.state.run, harness.state.run_fetched_at) == (run, harness.environment.now)
 
 
 def test_a_missing_run_was_deleted_or_never_existed(harness: ActionHarness) -> None:
@@ -269,10 +269,10 @@ def test_a_live_read_reads_the_sources(harness: ActionHarness) -> None:
     assert harness.state.run == harness.environment.api.runs[run.id]
 
 
-def test_without_a_pod_there_is_no_log_to_follow(harness: ActionHarness) -> None:
+def test_without_a_pod_there_is_no_log_to_collect(harness: ActionHarness) -> None:
     harness.registered()
-    assert not harness.do(steps.FollowLog())
-    assert not harness.controller.log_collector.following(harness.key)
+    assert not harness.do(steps.CollectLog())
+    assert not harness.controller.log_collector.is_collecting(harness.key)
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(30, 30.0), (-30, 0.05)])

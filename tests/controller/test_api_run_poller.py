@@ -74,7 +74,7 @@ class Setup:
             if due > end:
                 break
             self.now = due
-            self.poller.step()
+            self.poller.poll_once()
         self.now = end
         return [name for _, name in self.keys]
 

@@ -7,8 +7,8 @@ import pytest
 from sparktest.controller import cleanup
 from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.steps import (
+    CollectLog,
     DeleteJob,
-    FollowLog,
     PatchJobTtl,
     PatchStatus,
     ReadLive,
@@ -49,7 +49,7 @@ def test_an_end_is_not_reported_while_the_log_is_in_progress() -> None:
 
 def test_the_log_is_stored_before_the_end_is_reported() -> None:
     steps = closed(observation(run(), job=job(), pods=[pod("terminated")]))
-    assert steps == [FollowLog(), WaitForLog()]
+    assert steps == [CollectLog(), WaitForLog()]
 
 
 def test_an_end_is_reported_with_the_state_of_the_log() -> None:

@@ -11,10 +11,10 @@ from sparktest.controller.plan import is_done, plan
 from sparktest.controller.steps import (
     AddFinalizer,
     ClaimRun,
+    CollectLog,
     CreateJob,
     DeferUntilApiUp,
     FetchRun,
-    FollowLog,
     PatchJobTtl,
     PatchStatus,
     ReadEvents,
@@ -29,7 +29,7 @@ from sparktest.controller.steps import (
 )
 from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER, STOP, encode_stop_reason
-from sparktest.kube.outcome import LOST
+from sparktest.kube.outcome import LOST_AFTER
 from sparktest.kube.views import parse_job
 from tests.controller.objects import (
     LATER,
@@ -179,8 +179,8 @@ def test_a_running_test_with_a_current_status_needs_nothing() -> None:
     assert plan(with_current_status(running()), LATER) == []
 
 
-def test_the_log_is_followed_from_the_start() -> None:
-    assert FollowLog() in plan(running(log_in_progress=False), NOW)
+def test_the_log_is_collected_from_the_start() -> None:
+    assert CollectLog() in plan(running(log_in_progress=False), NOW)
 
 
 def test_a_test_is_stopped_until_the_stop_is_complete() -> None:
@@ -218,8 +218,8 @@ def test_the_events_of_a_job_without_a_pod_are_read_after_20_seconds() -> None:
 def test_a_pod_on_a_lost_node_is_given_up_after_a_timeout() -> None:
     lost = pod("running", metadata={"deletionTimestamp": NOW.isoformat()}, phase="Running")
     found = msgspec.structs.replace(with_current_status(running()), pods=[lost])
-    assert plan(found, NOW) == [RequeueAt(NOW + LOST)]
-    assert plan(found, NOW + LOST) == [ReadLive()]
+    assert plan(found, NOW) == [RequeueAt(NOW + LOST_AFTER)]
+    assert plan(found, NOW + LOST_AFTER) == [ReadLive()]
 
 
 def test_an_end_known_only_from_the_cached_job_is_read_live_first() -> None:
@@ -243,7 +243,7 @@ def test_while_the_api_is_down_only_steps_that_need_it_wait() -> None:
         spec={"cancelled": True}, log_in_progress=False, api_error="gone", api_down_since=NOW
     )
     steps = plan(found, NOW)
-    assert kinds(steps)[:2] == [StopJob, FollowLog]
+    assert kinds(steps)[:2] == [StopJob, CollectLog]
     assert DeferUntilApiUp() not in steps
     assert kinds(plan(observed(our_run(), api_error="gone", api_down_since=NOW), NOW)) == [
         DeferUntilApiUp,
@@ -261,7 +261,7 @@ def test_a_run_that_waits_for_its_log_waits_for_the_api(log_in_progress: bool) -
         api_down_since=NOW,
     )
     waiting = [DeferUntilApiUp, PatchStatus, RecordEvent]
-    assert kinds(plan(found, LATER)) == ([] if log_in_progress else [FollowLog]) + waiting
+    assert kinds(plan(found, LATER)) == ([] if log_in_progress else [CollectLog]) + waiting
 
 
 def test_a_run_to_be_verified_is_fetched_before_anything_else() -> None:

@@ -15,14 +15,14 @@ def test_an_older_answer_does_not_replace_a_newer_one() -> None:
     state.set_run(run(Status.RUNNING, version=2), NOW)
     state.set_run(run(version=1), NOW + timedelta(seconds=9))
     assert state.run == run(Status.RUNNING, version=2)
-    assert state.run_at == NOW
+    assert state.run_fetched_at == NOW
 
 
 def test_the_same_version_read_again_updates_the_time() -> None:
     state, later = RunState(), NOW + timedelta(seconds=9)
     state.set_run(run(), NOW)
     state.set_run(run(), later)
-    assert state.run_at == later
+    assert state.run_fetched_at == later
 
 
 def test_another_run_of_the_same_key_replaces_the_old_one_of_any_version() -> None:

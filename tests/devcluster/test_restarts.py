@@ -19,7 +19,7 @@ import pytest
 from sparktest.devcluster.app import DevCluster
 from sparktest.devcluster.processes import POD_VARIABLE
 from sparktest.domain import DEVCLUSTER_UID_PREFIX, FailureClass
-from sparktest.kube.outcome import observe
+from sparktest.kube.outcome import compute_report
 from sparktest.kube.views import parse_job, parse_pod
 from tests.devcluster.client import (
     JOBS,
@@ -110,7 +110,7 @@ def test_after_a_kill_no_process_survives_and_the_pod_is_lost(
         assert client.call("GET", path).body == b"up\n"
         assert done["status"]["failed"] == 1
     assert (tmp_path / "times").read_text() == "once\n"
-    failure = observe(a_run(), parse_job(done), [parse_pod(pod)], at(30)).failure
+    failure = compute_report(a_run(), parse_job(done), [parse_pod(pod)], at(30)).failure
     assert failure is not None
     assert (failure.class_, failure.reason) == (FailureClass.INFRA, "NodeLost")
 

@@ -50,14 +50,14 @@ def out_of_time(pod: dict[str, Any], deadline: int = 60) -> dict[str, Any]:
     return pod
 
 
-def observe(run: Run, job: Any, pods: list[Any], now: datetime) -> RunReport:
-    """Parse the objects as a cache does, then observe them."""
+def compute_report(run: Run, job: Any, pods: list[Any], now: datetime) -> RunReport:
+    """Parse the objects as a cache does, then compute the report."""
     parsed = parse_job(job) if job is not None else None
-    return outcome.observe(run, parsed, [parse_pod(pod) for pod in pods], now)
+    return outcome.compute_report(run, parsed, [parse_pod(pod) for pod in pods], now)
 
 
 def seen(job: dict[str, Any] | None, *pods: dict[str, Any], **run: Any) -> RunReport:
-    return observe(a_run(**run), job, list(pods), NOW)
+    return compute_report(a_run(**run), job, list(pods), NOW)
 
 
 def ended(report: RunReport) -> tuple[str, str | None, str | None]:
@@ -306,8 +306,8 @@ def test_a_pod_deleted_after_its_test_ended_keeps_the_result():
 
 def test_a_pod_that_outlives_its_grace_period_has_lost_its_node():
     pod = being_deleted(a_pod(running(), phase="Running"), 0, grace=10)
-    assert observe(a_run(), a_job(), [pod], at(69)).status is Status.RUNNING
-    assert ended(observe(a_run(), a_job(), [pod], at(71))) == ("failed", "infra", "NodeLost")
+    assert compute_report(a_run(), a_job(), [pod], at(69)).status is Status.RUNNING
+    assert ended(compute_report(a_run(), a_job(), [pod], at(71))) == ("failed", "infra", "NodeLost")
 
 
 def test_a_deletion_time_at_the_end_of_the_calendar_never_expires():
@@ -318,7 +318,7 @@ def test_a_deletion_time_at_the_end_of_the_calendar_never_expires():
 
 def test_a_stopped_run_on_a_lost_node_was_still_stopped():
     pod = being_deleted(a_pod(running(), phase="Running"), 0)
-    report = observe(a_run(), stopped(a_job()), [pod], at(100))
+    report = compute_report(a_run(), stopped(a_job()), [pod], at(100))
     assert ended(report) == ("cancelled", "cancelled", "Cancelled")
 
 
@@ -493,7 +493,7 @@ JOBS = st.none() | st.builds(
 
 @given(JOBS, PODS)
 def test_objects_of_any_shape_give_a_complete_report(job, pods):
-    report = observe(a_run(), job, pods, NOW)
+    report = compute_report(a_run(), job, pods, NOW)
     if report.status.final:
         assert report.finished_at is not None
         assert (report.failure is None) == (report.status is Status.SUCCEEDED)
@@ -505,6 +505,6 @@ def test_objects_of_any_shape_give_a_complete_report(job, pods):
 
 @given(JOBS, PODS)
 def test_an_outcome_does_not_change_over_time(job, pods):
-    first = observe(a_run(), job, pods, NOW)
+    first = compute_report(a_run(), job, pods, NOW)
     if first.status.final:
-        assert observe(a_run(), job, pods, at(4000)).status is first.status
+        assert compute_report(a_run(), job, pods, at(4000)).status is first.status

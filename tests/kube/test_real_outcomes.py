@@ -37,7 +37,7 @@ def ended(real: Cluster, run: Run) -> RunReport:
 
     def final() -> RunReport | None:
         job = parse_job(real.get(JOBS, run.namespace, run.job_name))
-        report = outcome.observe(run, job, pods(real, run), run.created_at)
+        report = outcome.compute_report(run, job, pods(real, run), run.created_at)
         return report if report.status.final else None
 
     return until("the run has ended", final)

@@ -3,15 +3,15 @@
 import threading
 import time
 
-# The reader waits for CHUNK_BYTES, but at most FLUSH_SECONDS from the first byte on.
+# The uploading thread waits for CHUNK_BYTES, but at most FLUSH_SECONDS from the first byte on.
 CHUNK_BYTES = 2**18
 FLUSH_SECONDS = 0.5
-# The writer waits when the buffer has this many bytes.
+# The reading thread waits when the buffer has this many bytes.
 MAX_BYTES = 2**21
 
 
 class Buffer:
-    """A bounded pipe of bytes for one writer and one reader.
+    """A bounded pipe of bytes between one reading and one uploading thread.
 
     Attributes:
         incomplete_reason: why the log is incomplete, set when `take` returns b""; None if it is
@@ -35,7 +35,7 @@ class Buffer:
             return not self._is_full()
 
     def put(self, data: bytes) -> bool:
-        """Append the bytes, even to a full buffer; return False when the reader is gone."""
+        """Append the bytes, even to a full buffer; return False once `close` was called."""
         with self._changed:
             if data and not self._closed:
                 self._first_put_at = self._first_put_at if self._parts else time.monotonic()
@@ -68,7 +68,7 @@ class Buffer:
             return taken
 
     def close(self) -> None:
-        """Mark the reader as gone, so that the writer stops."""
+        """Mark the uploading thread as gone, so that the reading thread stops."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

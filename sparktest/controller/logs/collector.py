@@ -11,17 +11,17 @@ from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.logs import stream, uploader
 from sparktest.controller.logs.buffer import Buffer
-from sparktest.controller.logs.stream import LogStream, PodState
+from sparktest.controller.logs.stream import LogStream
 from sparktest.controller.logs.uploader import LogUploader, StoppedError
 from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.views import PodView
+from sparktest.kube.views import PodState, PodView
 
 log = logging.getLogger(__name__)
 
-# How often a reader that waits for space in the buffer checks for a rotated log.
+# How often the reading thread checks for a rotated log while the buffer is full.
 FULL_BUFFER_SECONDS = 1.0
 
 
@@ -72,7 +72,7 @@ class LogCollector:
         self._stopping = threading.Event()
         self._fetchers = ThreadPoolExecutor(self._limits.fetchers, "log-fetch")
 
-    def follow(self, key: Key, run_id: str, pod: PodView) -> bool:
+    def collect(self, key: Key, run_id: str, pod: PodView) -> bool:
         """Start to collect the pod's log, unless it is being collected or done already.
 
         Returns False if too many running tests are followed, and after `stop`.
@@ -90,14 +90,14 @@ class LogCollector:
             self._logs[key] = None
             self._follower_count += not ended
         if ended:
-            self._fetchers.submit(self._collect, key, run_id, pod.name)
+            self._fetchers.submit(self._collect_in_thread, key, run_id, pod.name)
         else:
             threading.Thread(
                 target=self._follow, args=(key, run_id, pod.name), name="log-follow", daemon=True
             ).start()
         return True
 
-    def following(self, key: Key) -> bool:
+    def is_collecting(self, key: Key) -> bool:
         """Return True while the log is being collected, or waits for a free thread."""
         with self._lock:
             return key in self._logs and self._logs[key] is None
@@ -123,7 +123,7 @@ class LogCollector:
 
     def _follow(self, key: Key, run_id: str, pod: str) -> None:
         try:
-            self._collect(key, run_id, pod)
+            self._collect_in_thread(key, run_id, pod)
         finally:
             with self._lock:
                 self._follower_count -= 1
@@ -133,7 +133,7 @@ class LogCollector:
             if waiting and not self._stopping.is_set():
                 self._on_key(waiting)
 
-    def _collect(self, key: Key, run_id: str, pod: str) -> None:
+    def _collect_in_thread(self, key: Key, run_id: str, pod: str) -> None:
         try:
             done = self._store(key[0], run_id, pod)
         except StoppedError:

@@ -1,4 +1,4 @@
-"""LogCursor: the position of a reader in a container's log, kept across streams. Pure."""
+"""LogCursor: a position in a container's log, kept across streams. Pure."""
 
 import re
 from collections.abc import Sequence

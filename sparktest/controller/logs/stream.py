@@ -1,10 +1,10 @@
 """LogStream: reads the whole log of a container, across broken streams and rotated files.
 
-The kubelet rotates the log of a container every 10 MiB and serves only the newest file. The
-stream of a reader that lags behind ends with the old file. So while much data arrives, LogStream
-checks for a new file and opens a stream for each: an open stream keeps its file readable. If the
-kubelet notices a rotation in time, it continues the stream into the new file; LogStream ignores
-the part of a file that has its own stream.
+The kubelet rotates the log of a container every 10 MiB and opens only the newest file, so a slow
+stream ends with its old file and misses the files after it. Therefore LogStream checks for a new
+file while much data arrives, and opens a stream for each, which keeps the file readable even after
+the next rotation. Sometimes the kubelet notices a rotation in time and continues the old stream
+with the new file; LogStream then ignores what the new file's own stream delivers, too.
 """
 
 import logging
@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from enum import StrEnum
 from threading import Event
 
 import msgspec
@@ -23,20 +22,13 @@ from sparktest.errors import InvalidError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import CONTAINER
 from sparktest.kube.streams import ByteStream
+from sparktest.kube.views import PodState
 
 log = logging.getLogger(__name__)
 
 # Older versions of Kubernetes send this with status 200 when the container is gone; 1.34 answers
 # 400. It is never part of a log, whose lines begin with a timestamp.
 NO_LOG = b"unable to retrieve container logs for "
-
-
-class PodState(StrEnum):
-    """The state of a pod whose log is read."""
-
-    RUNNING = "running"
-    ENDED = "ended"
-    GONE = "gone"
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):

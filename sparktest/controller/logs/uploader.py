@@ -34,8 +34,8 @@ class StoppedError(Exception):
 class LogUploader:
     """Appends one log to its stored part; used by one thread.
 
-    It receives the log from the first byte on, and skips the part that an earlier controller
-    stored after comparing its beginning and end. If they differ, the log has been rotated since
+    It receives the log from the first byte on. It compares the beginning and end of the part that
+    an earlier controller stored, then skips it. If they differ, the log has been rotated since
     then, and a line in the stored log marks the missing bytes.
 
     Attributes:

@@ -36,10 +36,10 @@ def test_small_pieces_are_taken_together(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer, taken = Buffer(), []
-    reader = background(lambda: taken.append(buffer.take()))
+    uploading = background(lambda: taken.append(buffer.take()))
     for piece in (b"one", b"", b"two", b"three"):
         assert buffer.put(piece)
-    reader.join(5)
+    uploading.join(5)
     assert taken == [b"onetwothree"]
 
 
@@ -50,15 +50,15 @@ def test_less_than_a_chunk_is_taken_after_the_flush_time(monkeypatch: pytest.Mon
     assert buffer.take() == b"one"
 
 
-def test_less_than_a_chunk_is_taken_by_a_waiting_reader_after_the_flush_time(
+def test_less_than_a_chunk_is_taken_by_a_waiting_uploading_thread_after_the_flush_time(
     monkeypatch: pytest.MonkeyPatch,
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     monkeypatch.setattr(module, "FLUSH_SECONDS", 0.01)
     buffer, taken = Buffer(), []
-    reader = background(lambda: taken.append(buffer.take()))
+    uploading = background(lambda: taken.append(buffer.take()))
     buffer.put(b"one")
-    reader.join(5)
+    uploading.join(5)
     assert taken == [b"one"]
 
 
@@ -69,13 +69,13 @@ def test_the_rest_is_taken_at_the_end() -> None:
     assert [buffer.take(), buffer.take(), buffer.take()] == [b"one", b"", b""]
 
 
-def test_the_end_wakes_a_waiting_reader(
+def test_the_end_wakes_a_waiting_uploading_thread(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer, taken = Buffer(), []
-    reader = background(lambda: taken.append(buffer.take()))
+    uploading = background(lambda: taken.append(buffer.take()))
     buffer.end(None)
-    reader.join(5)
+    uploading.join(5)
     assert taken == [b""]
 
 
@@ -88,32 +88,32 @@ def test_a_full_buffer_has_space_again_once_bytes_were_taken() -> None:
     assert buffer.wait_for_space(0.0)
 
 
-def test_a_writer_that_waits_for_space_is_woken_when_bytes_are_taken(
+def test_a_reading_thread_that_waits_for_space_is_woken_when_bytes_are_taken(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer, results = Buffer(), []
     buffer.put(b"x" * 20)
-    writer = background(lambda: results.append(buffer.wait_for_space(60)))
+    reading = background(lambda: results.append(buffer.wait_for_space(60)))
     buffer.take()
-    writer.join(5)
+    reading.join(5)
     assert results == [True]
 
 
-def test_the_writer_learns_that_the_reader_is_gone() -> None:
+def test_the_reading_thread_learns_that_the_uploading_thread_is_gone() -> None:
     buffer = Buffer()
     assert buffer.put(b"x" * 30)
     buffer.close()
     assert not buffer.put(b"more")
 
 
-def test_a_writer_that_waits_for_space_is_woken_when_the_reader_is_gone(
+def test_a_reading_thread_that_waits_for_space_is_woken_when_the_uploading_thread_is_gone(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer, results = Buffer(), []
     buffer.put(b"x" * 20)
-    writer = background(lambda: results.append(buffer.wait_for_space(60)))
+    reading = background(lambda: results.append(buffer.wait_for_space(60)))
     buffer.close()
-    writer.join(5)
+    reading.join(5)
     assert results == [True]
 
 
@@ -125,7 +125,7 @@ def test_the_end_carries_the_reason_why_the_log_is_incomplete() -> None:
     assert buffer.incomplete_reason == "PodDeleted"
 
 
-def test_all_bytes_of_a_fast_writer_arrive_in_order(
+def test_all_bytes_of_a_fast_reading_thread_arrive_in_order(
     background: Callable[[Callable[[], object]], threading.Thread],
 ) -> None:
     buffer = Buffer()

@@ -8,12 +8,11 @@ from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.logs import stream
 from sparktest.controller.logs.collector import Limits, LogCollector
-from sparktest.controller.logs.stream import PodState
 from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.views import PodView, parse_pod
+from sparktest.kube.views import PodState, PodView, parse_pod
 from tests.controller.logs.fake_kubelet import FakeKubelet, Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.e2e.program import until
@@ -61,8 +60,8 @@ class Setup:
     def _wait(self) -> None:
         self.gate.wait(5)
 
-    def follow(self, name: str, state: str = "running") -> bool:
-        return self.collector.follow(key(name), f"run-{name}", pod(name, state))
+    def collect(self, name: str, state: str = "running") -> bool:
+        return self.collector.collect(key(name), f"run-{name}", pod(name, state))
 
     def idle(self) -> bool:
         return not self.collector._follower_count
@@ -96,17 +95,17 @@ def test_a_log_is_stored_and_its_key_is_reported_as_done(
     setup: Callable[..., Setup], state: str
 ) -> None:
     at = setup([LINE])
-    assert at.follow("a", state)
+    assert at.collect("a", state)
     assert at.stored("a") == Log(state=LogState.COMPLETE, bytes=4)
     assert at.store.stored == b"one\n"
-    assert not at.collector.following(key("a"))
+    assert not at.collector.is_collecting(key("a"))
 
 
 def test_there_is_no_result_while_the_log_is_being_collected(setup: Callable[..., Setup]) -> None:
     at = setup()
     at.kubelet.scripts = [at.blocked()]
-    at.follow("a")
-    assert at.collector.following(key("a"))
+    at.collect("a")
+    assert at.collector.is_collecting(key("a"))
     assert at.collector.log(key("a")) is None
     at.gate.set()
     assert at.stored("a").state is LogState.COMPLETE
@@ -115,11 +114,11 @@ def test_there_is_no_result_while_the_log_is_being_collected(setup: Callable[...
 def test_a_log_is_collected_only_once(setup: Callable[..., Setup]) -> None:
     at = setup()
     at.kubelet.scripts = [at.blocked()]
-    assert at.follow("a")
-    assert at.follow("a")
+    assert at.collect("a")
+    assert at.collect("a")
     at.gate.set()
     at.stored("a")
-    assert at.follow("a", "terminated")
+    assert at.collect("a", "terminated")
     assert at.kubelet.requests == [None]
     assert at.done == [key("a")]
 
@@ -127,12 +126,12 @@ def test_a_log_is_collected_only_once(setup: Callable[..., Setup]) -> None:
 def test_no_more_than_the_allowed_number_of_tests_is_followed(setup: Callable[..., Setup]) -> None:
     at = setup(followers=1)
     at.kubelet.scripts = [at.blocked(), [LINE]]
-    assert at.follow("a")
-    assert not at.follow("b")
-    assert not at.collector.following(key("b"))
+    assert at.collect("a")
+    assert not at.collect("b")
+    assert not at.collector.is_collecting(key("b"))
     at.gate.set()
     at.stored("a")
-    soon("another may be followed", lambda: at.follow("b"))
+    soon("another may be followed", lambda: at.collect("b"))
     soon("its log is done", lambda: at.collector.log(key("b")))
 
 
@@ -141,9 +140,9 @@ def test_the_longest_waiting_test_is_reported_when_a_follower_is_free(
 ) -> None:
     at = setup(followers=1)
     at.kubelet.scripts = [at.blocked()]
-    assert at.follow("a")
+    assert at.collect("a")
     for name in ("forgotten", "b", "c", "b"):
-        assert not at.follow(name)
+        assert not at.collect(name)
     at.collector.forget(key("forgotten"))
     at.gate.set()
     soon("a key is reported", lambda: len(at.done) == 2)
@@ -154,8 +153,8 @@ def test_logs_of_ended_tests_are_queued(setup: Callable[..., Setup]) -> None:
     at = setup(followers=0, fetchers=1)
     at.kubelet.scripts = [at.blocked(), [LINE], [LINE]]
     for name in "abc":
-        assert at.follow(name, "terminated")
-    assert all(at.collector.following(key(name)) for name in "abc")
+        assert at.collect(name, "terminated")
+    assert all(at.collector.is_collecting(key(name)) for name in "abc")
     assert len(at.kubelet.requests) <= 1
     at.gate.set()
     soon("all are done", lambda: at.done == [key(name) for name in "abc"])
@@ -166,14 +165,14 @@ def test_a_log_is_forgotten_only_when_it_is_done(
 ) -> None:
     at = setup()
     at.kubelet.scripts = [at.blocked(), [LINE]]
-    at.follow("a")
+    at.collect("a")
     at.collector.forget(key("a"))
-    assert at.collector.following(key("a"))
+    assert at.collector.is_collecting(key("a"))
     at.gate.set()
     at.stored("a")
     at.collector.forget(key("a"))
     assert at.collector.log(key("a")) is None
-    assert at.follow("a")
+    assert at.collect("a")
     soon("it is stored again", lambda: len(at.done) == 2)
 
 
@@ -214,7 +213,7 @@ def test_an_incomplete_log_has_a_reason(
     setup: Callable[..., Setup], script: Any, store: LogStore, wanted: Log
 ) -> None:
     at = setup(script, store=store)
-    at.follow("a")
+    at.collect("a")
     assert at.stored("a") == wanted
 
 
@@ -224,7 +223,7 @@ def test_a_log_that_was_rotated_since_the_last_controller_is_partial(
     store = LogStore()
     store.stored = b"the first lines"
     at = setup([LINE], store=store)
-    at.follow("a")
+    at.collect("a")
     found = at.stored("a")
     assert (found.state, found.reason) == (LogState.PARTIAL, "LogRotated")
     assert found.bytes == len(store.stored)
@@ -235,20 +234,20 @@ def test_after_a_stop_no_log_starts_and_no_log_is_reported_as_done(
 ) -> None:
     at = setup(fetchers=1)
     at.kubelet.scripts = [at.blocked()]
-    at.follow("a")
+    at.collect("a")
     soon("it is being read", lambda: at.kubelet.open)
     at.collector.stop()
     at.gate.set()
     soon("the follower has ended", at.idle)
-    assert not at.follow("b")
-    assert not at.follow("c", "terminated")
+    assert not at.collect("b")
+    assert not at.collect("c", "terminated")
     assert at.done == []
     assert at.collector.log(key("a")) is None
 
 
 def test_a_stop_does_not_wait_for_an_unreachable_api(setup: Callable[..., Setup]) -> None:
     at = setup([LINE], store=LogStore(*[UNREACHABLE] * 100_000))
-    at.follow("a")
+    at.collect("a")
     soon("it has been tried", lambda: len(at.store.faults) < 100_000)
     at.collector.stop()
     soon("the follower has ended", at.idle)

@@ -5,9 +5,10 @@ import pytest
 
 from sparktest.controller.logs import stream as module
 from sparktest.controller.logs.cursor import GAP
-from sparktest.controller.logs.stream import LogStream, PodState, Timings
+from sparktest.controller.logs.stream import LogStream, Timings
 from sparktest.errors import MalformedError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
+from sparktest.kube.views import PodState
 from tests.controller.logs.fake_kubelet import Clock, FakeEvent, FakeKubelet, Part
 
 UNREACHABLE = UnavailableError("unreachable")
@@ -338,7 +339,7 @@ def test_a_stop_ends_the_reading_and_closes_all_streams(
     assert kubelet.open == 0
 
 
-def test_a_reader_that_stops_early_leaves_no_stream_open(
+def test_reading_that_stops_early_leaves_no_stream_open(
     stream_of: Callable[..., LogStream], clock: Clock
 ) -> None:
     kubelet = FakeKubelet(busy(clock, line(1), line(2), line(3)), [line(4)], [line(5)])

@@ -189,7 +189,7 @@ def test_a_stored_log_is_complete_unless_there_is_a_reason() -> None:
     assert nothing == Log(state=LogState.NONE, reason="NoLog")
 
 
-def test_a_rejected_log_stops_the_reader() -> None:
+def test_a_rejected_log_stops_the_reading_thread() -> None:
     buffer = ended_buffer(b"text")
     stored = uploader_to(LogStore(TooLargeError("too large"))).store(buffer)
     assert stored == Log(state=LogState.NONE, reason="TooLarge")
