@@ -110,7 +110,9 @@ def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | No
     with DevCluster.start(folder, port) as cluster:
         if ready:
             ready(cluster)
-        done.wait()
+        # With a timeout: a wait without one can miss a signal that arrives just before it.
+        while not done.wait(1.0):
+            pass
     return 0
 
 
