@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import fields
 from marshmallow.validate import Length, OneOf, Range
 
-from sparktest.api import fields as our
+from sparktest.api import fields as api_fields
 from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
 from sparktest.domain import FailureClass, LogState, Origin, Status
 
@@ -22,23 +22,23 @@ def given(original: Any) -> set[str]:
     return {key for key, value in original.items() if value is not None}
 
 
-class SpecSchema(our.Schema):
+class SpecSchema(api_fields.Schema):
     """A spec; any field may come from the definition or the executor instead."""
 
-    image = our.text(1024, 1)
-    commands = our.commands()
-    command = our.commands()
-    args = our.commands()
+    image = api_fields.text(1024, 1)
+    commands = api_fields.commands()
+    command = api_fields.commands()
+    args = api_fields.commands()
     env = fields.Dict(
-        keys=fields.String(validate=our.ENV_NAME),
-        values=our.text(131_072),
+        keys=fields.String(validate=api_fields.ENV_NAME),
+        values=api_fields.text(131_072),
         validate=Length(max=1000),
     )
-    env_from = fields.List(fields.Nested(our.EnvFrom), validate=Length(max=100))
-    resources = fields.Nested(our.Resources)
-    service_account_name = our.text(253, 1)
-    image_pull_secrets = fields.List(fields.Nested(our.PullSecret), validate=Length(max=100))
-    timeout_seconds = our.seconds(1)
+    env_from = fields.List(fields.Nested(api_fields.EnvFrom), validate=Length(max=100))
+    resources = fields.Nested(api_fields.Resources)
+    service_account_name = api_fields.text(253, 1)
+    image_pull_secrets = fields.List(fields.Nested(api_fields.PullSecret), validate=Length(max=100))
+    timeout_seconds = api_fields.seconds(1)
 
     @ma.validates_schema(skip_on_field_errors=False)
     def one_kind_of_command(self, data: dict[str, Any], **kw: Any) -> None:
@@ -50,13 +50,13 @@ class SpecSchema(our.Schema):
 class DefinitionInputSchema(SpecSchema):
     """A definition to create or to replace."""
 
-    name = our.name(required=True)
-    description = our.text(10_000, load_default="")
-    executor_id = our.Id()
-    labels = our.texts(200, 64)
+    name = api_fields.name(required=True)
+    description = api_fields.text(10_000, load_default="")
+    executor_id = api_fields.Id()
+    labels = api_fields.texts(200, 64)
     # Known, so that a definition can be sent back as it was received, without a warning.
-    id = our.Id(dump_only=True)
-    created_at = our.Time(dump_only=True)
+    id = api_fields.Id(dump_only=True)
+    created_at = api_fields.Time(dump_only=True)
     version = fields.Integer(dump_only=True)
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
@@ -69,9 +69,11 @@ class DefinitionInputSchema(SpecSchema):
 class OverridesSchema(SpecSchema):
     """Overrides of a definition for one run."""
 
-    name = our.name()
-    labels = fields.Dict(keys=our.text(253, 1), values=our.text(253), validate=Length(max=64))
-    ttl_seconds_after_finished = our.seconds(0)
+    name = api_fields.name()
+    labels = fields.Dict(
+        keys=api_fields.text(253, 1), values=api_fields.text(253), validate=Length(max=64)
+    )
+    ttl_seconds_after_finished = api_fields.seconds(0)
 
     @ma.validates_schema(skip_on_field_errors=False)
     def no_privileges(self, data: dict[str, Any], **kw: Any) -> None:
@@ -81,25 +83,25 @@ class OverridesSchema(SpecSchema):
         refused = [name for name in PRIVILEGED if name in data]
         if refused:
             why = "is allowed only in a definition or a TestRun object"
-            raise ma.ValidationError({our.camel(name): [why] for name in refused})
+            raise ma.ValidationError({api_fields.camel(name): [why] for name in refused})
 
 
-class TestRunRefSchema(our.Schema):
+class TestRunRefSchema(api_fields.Schema):
     """Reference to the TestRun object of a run."""
 
-    namespace = our.dns_label(required=True)
-    name = fields.String(required=True, validate=our.DNS_NAME)
-    uid = our.text(128, 1)
+    namespace = api_fields.dns_label(required=True)
+    name = fields.String(required=True, validate=api_fields.DNS_NAME)
+    uid = api_fields.text(128, 1)
 
 
 class RunCreateSchema(OverridesSchema):
     """A run to create; with origin crd, the TestRun object to register."""
 
-    definition_id = our.Id()
-    definition_name = our.name()
+    definition_id = api_fields.Id()
+    definition_name = api_fields.name()
     origin = fields.String(validate=OneOf(list(Origin)), load_default=Origin.API.value)
     k8s_ref = fields.Nested(TestRunRefSchema)
-    cluster = our.text(128, 1)
+    cluster = api_fields.text(128, 1)
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def one_source(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
@@ -132,7 +134,7 @@ class RunCreateSchema(OverridesSchema):
             raise ma.ValidationError(errors)
 
 
-class PageSchema(our.Schema):
+class PageSchema(api_fields.Schema):
     """A page of a list."""
 
     limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=Range(1, MAX_LIMIT))
@@ -142,7 +144,7 @@ class PageSchema(our.Schema):
 class DefinitionQuerySchema(PageSchema):
     """Filters of definitions; `q` is a part of the name."""
 
-    q = our.text(200)
+    q = api_fields.text(200)
 
 
 class RunQuerySchema(PageSchema):
@@ -150,16 +152,16 @@ class RunQuerySchema(PageSchema):
 
     status = fields.List(fields.String(validate=OneOf(list(Status))))
     origin = fields.List(fields.String(validate=OneOf(list(Origin))))
-    namespace = fields.List(our.text(63))
-    cluster = fields.List(our.text(128))
-    definition_id = fields.List(our.Id())
-    label = fields.List(our.text(507, 1), validate=Length(max=16))
-    q = our.text(200)
-    since = our.Time()
-    updated_since = our.Time()
+    namespace = fields.List(api_fields.text(63))
+    cluster = fields.List(api_fields.text(128))
+    definition_id = fields.List(api_fields.Id())
+    label = fields.List(api_fields.text(507, 1), validate=Length(max=16))
+    q = api_fields.text(200)
+    since = api_fields.Time()
+    updated_since = api_fields.Time()
 
 
-class ReportedFailureSchema(our.JsonKeySchema):
+class ReportedFailureSchema(api_fields.JsonKeySchema):
     """The failure in a report."""
 
     class_ = fields.String(data_key="class", required=True, validate=OneOf(list(FailureClass)))
@@ -168,7 +170,7 @@ class ReportedFailureSchema(our.JsonKeySchema):
     exit_code = fields.Integer(strict=True, validate=Range(-(2**31), 2**31))
 
 
-class ReportedLogSchema(our.Schema):
+class ReportedLogSchema(api_fields.Schema):
     """The state of the log in a report."""
 
     state = fields.String(required=True, validate=OneOf(list(LogState)))
@@ -176,7 +178,7 @@ class ReportedLogSchema(our.Schema):
     bytes = fields.Integer(strict=True)
 
 
-class ReportSchema(our.Schema):
+class ReportSchema(api_fields.Schema):
     """A report of the controller about a run."""
 
     replace_nul = True
@@ -184,29 +186,29 @@ class ReportSchema(our.Schema):
     status = fields.String(required=True, validate=OneOf(list(Status)))
     status_reason = fields.String()
     status_message = fields.String()
-    job_uid = our.text(128, 1)
-    started_at = our.Time()
-    finished_at = our.Time()
+    job_uid = api_fields.text(128, 1)
+    started_at = api_fields.Time()
+    finished_at = api_fields.Time()
     failure = fields.Nested(ReportedFailureSchema)
     log = fields.Nested(ReportedLogSchema)
 
 
-class ClaimSchema(our.Schema):
+class ClaimSchema(api_fields.Schema):
     """The cluster that claims a run."""
 
-    cluster = our.text(128, 1, required=True)
+    cluster = api_fields.text(128, 1, required=True)
 
 
-class AppendSchema(our.Schema):
+class AppendSchema(api_fields.Schema):
     """The position of an append to a log, in bytes."""
 
     offset = fields.Integer(required=True, validate=Range(0, 2**62))
 
 
-class LogQuerySchema(our.Schema):
+class LogQuerySchema(api_fields.Schema):
     """The part of a log to return."""
 
-    container = our.dns_label()
+    container = api_fields.dns_label()
     follow = fields.Boolean(load_default=False)
     tail = fields.Integer(validate=Range(0, 2**31))
     offset = fields.Integer(validate=Range(0, 2**62))
