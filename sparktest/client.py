@@ -124,7 +124,7 @@ class ApiClient:
         return str(self._http.clean(remaining)) if remaining else None
 
     def cancel_run(self, run_id: str) -> Run:
-        """Request a cancel; the status changes once the controller has stopped the run."""
+        """Request cancellation; the status changes once the controller has stopped the run."""
         return self._http.fetch(Run, "POST", f"{_run(run_id)}/cancel")
 
     def rerun_run(self, run_id: str) -> Run:

@@ -203,6 +203,6 @@ class ControllerSeen(WireStruct, frozen=True, kw_only=True):
 
 
 class StoredLog(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
-    """Number of bytes stored of a container's log."""
+    """Number of bytes stored for a container's log."""
 
     bytes: int

@@ -128,7 +128,7 @@ class HttpTransport:
             yield
         except requests.RequestException as error:
             raise UnavailableError(
-                f"the API at {self.url} does not answer: {_cause(error)}"
+                f"the API at {self.url} cannot be reached: {_cause(error)}"
             ) from error
 
 

@@ -55,7 +55,7 @@ def status_text(run: Run, now: datetime) -> str:
     if duration:
         text += f" {'after' if run.status.final else 'for'} {duration}"
     if run.cancel_requested_at and not run.status.final:
-        text += ", cancel requested"
+        text += ", cancellation requested"
     return text
 
 

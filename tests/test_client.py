@@ -47,7 +47,7 @@ def test_a_refused_connection_raises_unavailable_with_the_url() -> None:
 
     with (
         ApiClient(url) as client,
-        pytest.raises(UnavailableError, match=f"{url} does not answer: connection refused"),
+        pytest.raises(UnavailableError, match=f"{url} cannot be reached: connection refused"),
     ):
         client.health()
 

@@ -107,7 +107,7 @@ def test_a_job_that_does_not_exist_yet_is_marked() -> None:
     [
         ({"started_at": NOW - timedelta(seconds=12)}, "running for 12s"),
         ({"status": Status.TIMED_OUT, "duration": 3.2}, "timed out after 3s"),
-        ({"status": Status.PENDING, "cancel_requested_at": NOW}, "pending, cancel requested"),
+        ({"status": Status.PENDING, "cancel_requested_at": NOW}, "pending, cancellation requested"),
         ({"status": Status.CANCELLED, "cancel_requested_at": NOW}, "cancelled"),
     ],
 )

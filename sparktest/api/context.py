@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Log streams that are followed at once; each occupies a thread of the server.
 MAX_STREAMS = 64
-# Controllers send more requests than this; not every one is worth a write.
+# Controllers send requests more often than this; not every one is worth a write.
 HEARTBEAT_INTERVAL_SECONDS = 5.0
 
 

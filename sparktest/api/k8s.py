@@ -133,14 +133,14 @@ def list_jobs() -> Response:
 @blueprint.route("/jobs/<job>", methods=["DELETE"], parameters=JOB_PARAMETER)
 @blueprint.response(200, Message)
 def cancel_job(job: str) -> Response:
-    """Request a cancel of this Job's run; the controller stops it."""
+    """Request cancellation of this Job's run; the controller stops it."""
     ctx = app_context()
     with ctx.store.writing() as connection:
         run = store.find_job(connection, job)
         if run is None:
             raise NotFoundError(f"no run has a Job called {job!r}")
         runs.cancel(connection, ctx, runs.existing(connection, run["id"]))
-    return json_response(Message(f"requested a cancel of run {run['id']}", ctx.clock()))
+    return json_response(Message(f"requested cancellation of run {run['id']}", ctx.clock()))
 
 
 @blueprint.route("/jobs/<job>/status", parameters=JOB_PARAMETER)

@@ -88,7 +88,7 @@ def delete_run(run_id: UUID) -> Response:
 @blueprint.route("/<uuid:run_id>/cancel", methods=["POST"])
 @blueprint.response(202, Run)
 def cancel_run(run_id: UUID) -> Response:
-    """Request a cancel; the status changes once the controller has stopped the run."""
+    """Request cancellation; the status changes once the controller has stopped the run."""
     ctx = app_context()
     with ctx.store.writing() as connection:
         cancel(connection, ctx, existing(connection, str(run_id)))
@@ -169,7 +169,7 @@ def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
     if run["cancel_requested_at"] is None:
         now = ctx.clock()
         store.change(connection, run["id"], {"cancel_requested_at": now}, now)
-        log.info("run cancel requested run_id=%s", run["id"])
+        log.info("run cancellation requested run_id=%s", run["id"])
 
 
 def created(document: dict[str, Any]) -> Response:

@@ -113,9 +113,9 @@ def duration_seconds(started: datetime | None, finished: datetime | None) -> int
 def controller_hint(cluster: str | None) -> str:
     """Return the message that says which controller is missing and how to start one."""
     if cluster:
-        silent = f"the controller of cluster {cluster} has not polled for runs for 15 s"
+        silent = f"the controller of cluster {cluster} has not called the API for 15 s"
     else:
-        silent = "no controller has polled for runs for 15 s"
+        silent = "no controller has called the API for 15 s"
     return f"{silent}; start one with: sparktest controller (or sparktest up)"
 
 

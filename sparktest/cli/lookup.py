@@ -52,7 +52,8 @@ def _only(candidates: Sequence[T], reference: str, kind: str) -> T:
         listed = ", ".join(_summary(value, now) for value in found[:MAX_LISTED])
         more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
         raise ExitError(
-            f"{reference!r} matches {len(found)} {kind}s: {listed}{more}; use more of the id",
+            f"{reference!r} matches {len(found)} {kind}s: {listed}{more}; "
+            "give more characters of the id",
             Exit.USAGE,
         )
     return found[0]

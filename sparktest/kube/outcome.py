@@ -127,7 +127,8 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
 def _timeout(run: Run, pod: PodView | None) -> Failure:
     """Return the failure of a run past its timeout, with what it waited for if it never started."""
     if pod.has_log if pod else run.started_at:
-        message = f"the test ran longer than its timeout of {run.timeout_seconds} s"
+        # The deadline counts from the start of the pod: the test itself may have run for less.
+        message = f"the run took longer than its timeout of {run.timeout_seconds} s"
         return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
     message = f"the test did not start within its timeout of {run.timeout_seconds} s"
     if run.status_reason:

@@ -191,7 +191,7 @@ class Transport:
             yield
         except (HTTPError, ApiException, ConfigException, OSError) as error:
             raise UnavailableError(
-                f"the Kubernetes API at {self.host} does not answer: {root_cause(error)}"
+                f"the Kubernetes API at {self.host} cannot be reached: {root_cause(error)}"
             ) from error
 
 

@@ -14,7 +14,7 @@ EXPLANATIONS = {
     FailureClass.TEST: "the test itself failed",
     FailureClass.INFRA: "the cluster failed, not the test",
     FailureClass.CONFIG: "its configuration does not allow it to start",
-    FailureClass.TIMEOUT: "it ran longer than its timeout",
+    FailureClass.TIMEOUT: "it did not start or finish within its timeout",
     FailureClass.CANCELLED: "it was cancelled",
 }
 # Longer texts are cut on the screen; the copy menu has them in full.

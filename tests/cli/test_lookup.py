@@ -48,7 +48,9 @@ def test_a_long_list_of_matches_is_shortened(api: ApiClient) -> None:
     for _ in range(8):
         made(api, "often")
 
-    with pytest.raises(ExitError, match=r"matches 8 runs: .* and 3 more; use more of the id"):
+    with pytest.raises(
+        ExitError, match=r"matches 8 runs: .* and 3 more; give more characters of the id"
+    ):
         find_run(api, "often")
 
 

@@ -65,7 +65,7 @@ def test_a_test_past_its_timeout_has_timed_out_and_keeps_its_log(
     run = end(environment, 137, reason="DeadlineExceeded")
     assert run.status is Status.TIMED_OUT
     assert run.failure is not None
-    assert run.failure.message == "the test ran longer than its timeout of 60 s"
+    assert run.failure.message == "the run took longer than its timeout of 60 s"
     assert run.log.state is LogState.COMPLETE
     assert status(environment)["phase"] == "TimedOut"
     assert only_job(environment)["metadata"]["name"] == run.job_name

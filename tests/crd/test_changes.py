@@ -93,7 +93,7 @@ def test_a_run_is_cancelled_once_and_for_all(cluster: Cluster, namespace: str) -
         assert patched["spec"]["cancelled"] is True
         assert dry_patch(cluster, namespace, name, cancel)
         for back in (False, None):
-            with pytest.raises(InvalidError, match="cancelled cannot be taken back"):
+            with pytest.raises(InvalidError, match="cancelled cannot be undone"):
                 dry_patch(cluster, namespace, name, {"spec": {"cancelled": back}})
 
 

@@ -61,7 +61,7 @@ def test_the_demo_shows_three_outcomes_and_leaves_nothing_behind(
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize("marker", ["dev cluster starts", "hello running"])
+@pytest.mark.parametrize("marker", ["starting the dev cluster", "hello running"])
 def test_an_interrupted_demo_leaves_nothing_behind(
     environ: dict[str, str], tmp_path: Path, marker: str
 ) -> None:

@@ -109,7 +109,7 @@ def changed(run: Run, **fields: Any) -> Run:
 
 def unreachable() -> UnavailableError:
     """Return the client's error for a refused connection; the errors of requests are OSErrors."""
-    error = UnavailableError("the API at http://127.0.0.1:8080/api does not answer: refused")
+    error = UnavailableError("the API at http://127.0.0.1:8080/api cannot be reached: refused")
     error.__cause__ = ConnectionError("refused")
     return error
 

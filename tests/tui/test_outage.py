@@ -32,7 +32,7 @@ async def lose_api(ui: AppPilot, error: SparkTestError = UNREACHABLE) -> None:
 def test_the_banner_shows_the_cause_and_counts_down():
     async def scenario(ui: AppPilot) -> None:
         await lose_api(ui)
-        await ui.shows("does not answer: refused", "r tries now", "sparktest up")
+        await ui.shows("cannot be reached: refused", "r tries now", "sparktest up")
         for _ in range(5):
             ui.app.poller.failed(UNREACHABLE, ui.clock.monotonic())
         ui.app.sync()

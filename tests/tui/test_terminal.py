@@ -111,7 +111,7 @@ def test_the_list_survives_an_outage_of_the_api(window: Open) -> None:
     with serving(api) as port:
         tmux = window(port)
         tmux.shows("the runs", lambda text: "login-flow-1 " in text and "live" in text)
-    tmux.shows("the banner", lambda text: "next try in" in text and "does not answer" in text)
+    tmux.shows("the banner", lambda text: "next try in" in text and "cannot be reached" in text)
     tmux.type("j", "Enter")
     tmux.shows("the details during the outage", lambda text: "Definition" in text)
     tmux.type("Escape")

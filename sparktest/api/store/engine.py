@@ -212,6 +212,6 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _url_error(problem: str) -> str:
     return (
-        f"SPARKTEST_DATABASE_URL: {problem}; it looks like sqlite:////path/to/file.db or "
+        f"SPARKTEST_DATABASE_URL: {problem}; use a URL such as sqlite:////path/to/file.db or "
         "postgresql://user@host/name"
     )

@@ -35,7 +35,7 @@ def append(connection: Connection, run_seq: int, container: str, offset: int, da
 
 
 def length(connection: Connection, run_seq: int, container: str) -> int:
-    """Return the number of bytes stored of this container."""
+    """Return the number of bytes stored for this container."""
     query = (
         select(LogChunkRow.start + LogChunkRow.size)
         .where(LogChunkRow.run_seq == run_seq, LogChunkRow.container == container)
@@ -119,7 +119,8 @@ def _store(connection: Connection, run_seq: int, container: str, offset: int, da
                 data=chunk,
             )
         )
-    # Neither `version` nor `updated_at` change: watching runs must not report every log line.
+    # Neither `version` nor `updated_at` changes: a client that watches runs must not see every log
+    # line.
     connection.execute(
         update(RunRow).where(RunRow.seq == run_seq).values(log_bytes=RunRow.log_bytes + len(data))
     )

@@ -102,6 +102,7 @@ class RunLabelRow(Base):
 class RunTermRow(Base):
     """A search term of a run; a search matches the beginnings of terms."""
 
+    # The table was named before its words were called terms; a rename would need a migration.
     __tablename__ = "test_run_words"
 
     word: Mapped[str] = mapped_column(SearchTerm, primary_key=True)

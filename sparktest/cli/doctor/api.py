@@ -12,7 +12,7 @@ from sparktest.times import format_age
 
 # As long as the API itself waits before it reports a controller as missing.
 SILENT_SECONDS = 15.0
-START = "sparktest up, or set SPARKTEST_BACKEND_URL to the address of one that runs"
+START = "run `sparktest up`, or set SPARKTEST_BACKEND_URL to the address of a running API"
 
 
 def api_checks(client: ApiClient, *, cluster: str | None) -> Iterator[Check]:

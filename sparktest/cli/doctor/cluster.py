@@ -52,7 +52,7 @@ def connect(settings: Settings) -> Cluster | Check:
 
 
 def cluster_uid(cluster: Cluster) -> str | None:
-    """Return the uid of the cluster; None when we may not read it."""
+    """Return the uid of the cluster; None when we are not allowed to read it."""
     try:
         return cluster.uid()
     except SparkTestError:
@@ -80,7 +80,7 @@ def _crd(cluster: Cluster, install: str) -> Check:
     try:
         theirs = cluster.get(CRDS, None, CRD_NAME)
     except ForbiddenError:
-        return Check("CRD", OK, f"{text}; not compared, because we may not read it")
+        return Check("CRD", OK, f"{text}; not compared, because you are not allowed to read it")
     if same_crd(yaml.safe_load(manifest("testrun.yaml")), theirs):
         return Check("CRD", OK, f"{text}, the version of SparkTest {__version__}")
     return Check("CRD", PROBLEM, f"{text}, but not the version of SparkTest {__version__}", install)
@@ -91,7 +91,7 @@ def _rights(cluster: Cluster, namespace: str) -> Check:
     mine = [(verb, TESTRUNS.plural, TESTRUNS.group) for verb in VERBS]
     missing = _missing(cluster, namespace, mine)
     if missing:
-        text = f"in namespace {namespace} we may not {format_rights(missing)}"
+        text = f"in namespace {namespace} you are not allowed to {format_rights(missing)}"
         return Check("rights", PROBLEM, text, GRANT)
     roles = yaml.safe_load_all(manifest("rbac.yaml"))
     rest = _missing(cluster, None, role_rights(roles, ROLE))

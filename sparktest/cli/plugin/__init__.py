@@ -15,7 +15,7 @@ NAME = "kubectl sparktest"
 COMMANDS = {
     name: LazyCommand(f"sparktest.cli.plugin.{target}", short_help)
     for name, target, short_help in (
-        ("cancel", "waiting:cancel", "Ask for TestRuns to be stopped; their logs are kept."),
+        ("cancel", "waiting:cancel", "Cancel TestRuns; their logs are kept."),
         (
             "describe",
             "show:describe",

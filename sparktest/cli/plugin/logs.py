@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @click.command("logs")
 @click.argument("name", metavar="NAME", shell_complete=TESTRUN)
-@click.option("-f", "--follow", is_flag=True, help="Until the test has ended.")
-@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="The last lines only.")
-@click.option("-c", "--container", metavar="NAME", help="Which container; the test's by default.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until the test has ended.")
+@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="Print only the last lines.")
+@click.option("-c", "--container", metavar="NAME", help="Default: the test container.")
 @uses_cluster
 def logs(
     kube: KubeContext, name: str, follow: bool, tail: int | None, container: str | None

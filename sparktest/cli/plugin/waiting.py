@@ -39,7 +39,7 @@ def wait(kube: KubeContext, names: tuple[str, ...]) -> Exit:
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=LIVE_TESTRUN)
 @uses_cluster
 def cancel(kube: KubeContext, names: tuple[str, ...]) -> None:
-    """Ask for TestRuns to be stopped; their logs are kept."""
+    """Cancel TestRuns; their logs are kept."""
     # Find all of them first, so that a typing error in the last cancels none.
     found = [kube.testrun(name) for name in names]
     for testrun in found:

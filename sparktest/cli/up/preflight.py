@@ -47,7 +47,7 @@ def check_cluster(settings: Settings, *, install_crd: bool) -> str:
             return uid
         if not install_crd:
             click.echo(f"it has no TestRuns yet; install them with: {install_command(settings)}")
-            click.echo("or start with: sparktest up --install-crd (runs of the API work without)")
+            click.echo("or start with: sparktest up --install-crd (API runs work without it)")
             return uid
         _install_missing(cluster)
         click.echo("the custom resource TestRun is installed")

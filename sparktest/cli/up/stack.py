@@ -100,16 +100,16 @@ class Stack:
         """
         command = self._programs.devcluster
         if command:
-            self._start("dev cluster", "devcluster", command)
+            self._start("the dev cluster", "devcluster", command)
         # At the same time: the API needs no cluster to start.
-        self._start("API", "api", self._programs.api)
+        self._start("the API", "api", self._programs.api)
         cluster_ready = partial(is_reachable, self.settings)
         if command and not self.wait_for(cluster_ready, poll_seconds=CLUSTER_POLL_SECONDS):
             return False
         self._write_session(prepare())
         if not self.wait_for(self.changes.api_ready.is_set):
             return False
-        self._start("controller", "controller", self._programs.controller)
+        self._start("the controller", "controller", self._programs.controller)
         return self.wait_for(self.changes.controller_ready.is_set)
 
     def wait_for(
@@ -150,7 +150,7 @@ class Stack:
 
     def _start(self, title: str, name: str, command: Sequence[str]) -> None:
         process = self._processes.start(name, command)
-        click.echo(f"{title} starts (log: {process.log})")
+        click.echo(f"starting {title} (log: {process.log})")
 
     def _tui_closed(self) -> bool:
         return self._tui is not None and self._tui.exit_code() == 0

@@ -186,7 +186,7 @@ def test_users_need_rights_on_testruns_and_controllers_need_more() -> None:
     )
     assert reader["rights"].state == "problem"
     assert reader["rights"].text == (
-        "in namespace team we may not create testruns, patch testruns, delete testruns"
+        "in namespace team you are not allowed to create testruns, patch testruns, delete testruns"
     )
     every = ("testruns", "testruns/status", "jobs", "pods", "pods/log", "events", "namespaces")
     assert checks_with_rights(*every)["rights"].text == (

@@ -95,7 +95,7 @@ def test_a_signal_stops_everything(ups: list[Up], tmp_path: Path, number: signal
 
 def test_a_signal_during_the_start_stops_everything(ups: list[Up], tmp_path: Path) -> None:
     ups.append(up := Up(tmp_path, API, ["--print", "starting"]))
-    up.prints("controller starts")
+    up.prints("starting the controller")
     children = up.children()
 
     up.process.send_signal(signal.SIGTERM)
