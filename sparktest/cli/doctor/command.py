@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
+import msgspec
 
-from sparktest import settings
+from sparktest import kubectl, settings
 from sparktest.cli.context import backend_option
 from sparktest.cli.doctor.api import api_checks
 from sparktest.cli.doctor.checks import COLOURS, OK, Check, exit_code
@@ -35,7 +36,7 @@ def doctor(output: str, **flags: Any) -> Exit:
     """
     with infra_errors():
         found, sources = settings.load_with_sources(overrides=flags)
-    checks = [_settings(found, sources), *_checked(found)]
+    checks = [_settings(found, sources), *_checked(_with_session_cluster(found))]
     if output == "table":
         _show(checks)
     else:
@@ -49,6 +50,12 @@ def _settings(found: Settings, sources: dict[str, str]) -> Check:
     token = f"token from {sources['token']}" if found.token else "no token"
     text = f"API at {found.backend_url} ({sources['backend_url']}), {token}"
     return Check("settings", OK, text)
+
+
+def _with_session_cluster(settings: Settings) -> Settings:
+    """Return the settings with the cluster of a running `sparktest up`, unless they name one."""
+    target = kubectl.known_clusters(settings).default
+    return msgspec.structs.replace(settings, kubeconfig=target.kubeconfig, context=target.context)
 
 
 def _checked(settings: Settings) -> Iterator[Check]:

@@ -1,4 +1,5 @@
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from sparktest.kube.cluster import Cluster
 from sparktest.kube.resources import Resource
 from sparktest.kubectl import Target
 from sparktest.settings import Settings
+from sparktest.user_files import Session, session_file
 from tests.cli.conftest import Cli
 from tests.live_api import TOKEN
 from tests.scripted_api import answer, problem, scripted_api
@@ -122,6 +124,22 @@ def test_an_older_api_without_a_list_of_controllers_is_no_problem(cli: Cli) -> N
 
     assert result.code == 0
     assert states(result.out)["controller"] == "unchecked"
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_the_cluster_of_a_running_up_is_checked_unless_another_is_named(
+    cli: Cli, api: ApiClient, kubeconfig: Path, tmp_path: Path, broken: bool
+) -> None:
+    if broken:
+        (tmp_path / ".kube").mkdir()
+        (tmp_path / ".kube" / "config").write_text("no kubeconfig")
+    session = Session(backend_url=api.url, token=TOKEN, cluster="dev", kubeconfig=str(kubeconfig))
+    with session_file(os.environ, session):
+        found = cli("doctor", "-o", "json")
+        named = cli("doctor", "-o", "json", "--kubeconfig", "/nope")
+
+    assert states(found.out)["cluster"] == "ok"
+    assert states(named.out)["cluster"] == "problem"
 
 
 @pytest.mark.parametrize("option", ["--kubeconfig", "--context"])
