@@ -58,15 +58,15 @@ def _controller(client: ApiClient, cluster: str | None) -> Check:
 
 
 def controller_check(seen: Sequence[ControllerSeen], cluster: str | None, now: datetime) -> Check:
-    """Check the controllers that ever called the API; `seen` has the most recent one first."""
+    """Check the controllers that ever reported to the API; `seen` has the most recent one first."""
     todo = "sparktest controller, or sparktest up"
     if not seen:
-        return Check("controller", PROBLEM, "no controller has ever called the API", todo)
+        return Check("controller", PROBLEM, "no controller has ever reported to the API", todo)
     ours = next((each for each in seen if each.cluster == cluster), None)
     last = ours or seen[0]
     silent = (now - last.seen_at).total_seconds()
     whose = "this cluster" if ours else f"cluster {last.cluster}"
-    text = f"the controller of {whose} called {format_age(silent)} ago"
+    text = f"the controller of {whose} last reported {format_age(silent)} ago"
     if silent > SILENT_SECONDS:
         return Check("controller", PROBLEM, text, todo)
     if cluster and not ours:

@@ -65,7 +65,7 @@ def test_every_check_is_ok_when_all_is_well(cli: Cli, api: ApiClient, kubeconfig
             "rights",
         )
     ]
-    assert "the controller of this cluster called" in lines[4]
+    assert "the controller of this cluster last reported" in lines[4]
     assert "the version of SparkTest" in lines[6]
     assert TOKEN not in result.out
 
@@ -94,7 +94,7 @@ def test_a_wrong_token_is_a_problem(
     assert "SPARKTEST_TOKEN" in todo(result.out, "token")
 
 
-def test_an_api_that_no_controller_has_called_is_a_problem(cli: Cli, api: ApiClient) -> None:
+def test_an_api_without_reports_of_a_controller_is_a_problem(cli: Cli, api: ApiClient) -> None:
     result = cli("doctor", "-o", "json")
 
     assert result.code == 3
@@ -230,22 +230,22 @@ def seen(cluster: str, seconds: float) -> ControllerSeen:
 @pytest.mark.parametrize(
     ("controllers", "state", "text"),
     [
-        ([], "problem", "no controller has ever called"),
-        ([seen("ours", 3)], "ok", "the controller of this cluster called 3s ago"),
+        ([], "problem", "no controller has ever reported to the API"),
+        ([seen("ours", 3)], "ok", "the controller of this cluster last reported 3s ago"),
         (
             [seen("other", 1), seen("ours", 90)],
             "problem",
-            "the controller of this cluster called 1m ago",
+            "the controller of this cluster last reported 1m ago",
         ),
         (
             [seen("other", 1)],
             "ok",
-            "cluster other called 1s ago; none for the cluster checked here",
+            "cluster other last reported 1s ago; none for the cluster checked here",
         ),
-        ([seen("other", 100)], "problem", "the controller of cluster other called 1m ago"),
+        ([seen("other", 100)], "problem", "the controller of cluster other last reported 1m ago"),
     ],
 )
-def test_a_controller_that_stopped_calling_is_a_problem(
+def test_a_controller_that_stopped_reporting_is_a_problem(
     controllers: list[ControllerSeen], state: str, text: str
 ) -> None:
     found = controller_check(controllers, "ours", NOW)
