@@ -229,6 +229,13 @@ class RunList(ScrollView, can_focus=True):
         """Highlight no row."""
         self._hover(-1)
 
+    def on_hide(self, event: events.Hide) -> None:
+        """Keep the focus while the list is empty and hidden.
+
+        Textual would move it to the hidden search, which would take the keys that follow.
+        """
+        event.prevent_default()
+
     def on_focus(self) -> None:
         """Show the cursor as active."""
         self._refresh_row(self._store.cursor)

@@ -143,6 +143,23 @@ def test_a_search_without_matches_shows_the_filters_and_how_to_clear_them():
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
+def test_the_list_keeps_the_keyboard_while_a_filter_matches_nothing():
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("payments-contract-13")
+        await ui.press("s", "s")
+        await ui.shows("No run matches.", "status running")
+        await ui.press("s")
+        await ui.shows("status succeeded", "2 of 2 shown", "⏎ open")
+        await ui.press("j")
+        assert ui.app.store.current == runs[1]
+        assert ui.app.store.filter.search == ""
+        await ui.press("enter")
+        await ui.shows("› runs › payments-contract-13")
+
+    runs = [make_run(3), make_run(13)]
+    drive(scenario, api=FakeApi(runs))
+
+
 def test_an_empty_list_shows_how_to_start_a_run():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows(
