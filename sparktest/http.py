@@ -115,6 +115,7 @@ class HttpTransport:
             return response
         with response:
             raise read_error(
+                self.url,
                 response.status_code,
                 response.reason,
                 response.headers,

@@ -8,13 +8,28 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from sparktest.errors import FieldError, OffsetError, SparkTestError, for_status
+from sparktest.errors import (
+    FieldError,
+    OffsetError,
+    SparkTestError,
+    UnavailableError,
+    for_status,
+)
 
 # RFC 7234: 299 is a persistent warning, with a quoted text.
 WARNING = re.compile(r'\b299 \S+ ("(?:[^"\\]|\\.)*")')
 
+PROBLEM_TYPE = "application/problem+json"
+# Errors of a server that does not have the path or the method. A proxy in front of the API sends
+# others, such as 401, 413 and 502.
+FOREIGN_STATUSES = frozenset({404, 405, 410, 501})
+
 Clean = Callable[[Any], Any]
 Warn = Callable[[str], None]
+
+
+class ForeignServerError(UnavailableError):
+    """Error for a response that an API of SparkTest does not send."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -26,11 +41,14 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def read_error(
-    status: int, reason: str, headers: Mapping[str, str], body: bytes, clean: Clean
+    url: str, status: int, reason: str, headers: Mapping[str, str], body: bytes, clean: Clean
 ) -> SparkTestError:
     """Return the error that the server raised, of the same class.
 
+    A server that is not a SparkTest API gives a ForeignServerError.
+
     Args:
+        url: the URL of the API.
         status: 300 or more. A redirect is an error: the API sends none, and following one could
             leak the token.
         reason: the text after the status.
@@ -38,6 +56,9 @@ def read_error(
         body: of any type; only problem+json is read.
         clean: makes text safe to display.
     """
+    is_problem = headers.get("Content-Type", "").startswith(PROBLEM_TYPE)
+    if not is_problem and (status < 400 or status in FOREIGN_STATUSES):
+        return ForeignServerError(f"{url} is not a SparkTest API (HTTP {status})")
     problem = _problem(headers.get("Content-Type", ""), body, clean)
     detail = problem.detail or clean(f"HTTP {status} {reason}".rstrip())
     if problem.stored is not None:

@@ -12,6 +12,7 @@ from sparktest.errors import (
     SparkTestError,
     UnavailableError,
 )
+from sparktest.responses import ForeignServerError
 from sparktest.sanitize import clean
 from tests.scripted_api import ScriptedApi, answer, problem, scripted_api
 
@@ -56,7 +57,7 @@ def test_the_client_raises_the_class_that_the_server_raised(
     ("status", "kind"),
     [
         (418, InvalidError),
-        (302, UnavailableError),
+        (502, UnavailableError),
         (500, UnavailableError),
         (504, UnavailableError),
     ],
@@ -68,6 +69,19 @@ def test_a_status_without_its_own_error_class_is_named_in_the_message(
 
     with pytest.raises(kind, match=f"^HTTP {status} "):
         client.get_run("1")
+
+
+@pytest.mark.parametrize("status", [302, 404, 405, 501])
+@pytest.mark.parametrize("content_type", ["text/html", "application/json"])
+def test_a_server_that_is_not_an_api_of_sparktest_is_named(
+    api: ScriptedApi, client: ApiClient, status: int, content_type: str
+) -> None:
+    api.scripts = [answer({"detail": "x"}, status, headers={"Content-Type": content_type})]
+
+    with pytest.raises(ForeignServerError) as raised:
+        client.get_run("1")
+
+    assert raised.value.detail == f"{api.url} is not a SparkTest API (HTTP {status})"
 
 
 @pytest.mark.usefixtures("garbage_collection_paused")

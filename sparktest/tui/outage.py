@@ -8,6 +8,7 @@ from sparktest.errors import (
     SparkTestError,
     UnauthorizedError,
 )
+from sparktest.responses import ForeignServerError
 
 
 def advice(error: SparkTestError) -> str:
@@ -21,6 +22,7 @@ def advice(error: SparkTestError) -> str:
     # requests' errors are OSErrors: no connection, or one that was cut.
     if isinstance(error.__cause__, OSError):
         return "is it running? start it with sparktest up, or set SPARKTEST_BACKEND_URL"
-    if error.__cause__ is not None or isinstance(error, NotFoundError | InvalidError):
+    foreign = isinstance(error, ForeignServerError | NotFoundError | InvalidError)
+    if error.__cause__ is not None or foreign:
         return "is this the address of SparkTest's API? check SPARKTEST_BACKEND_URL"
     return "see the log of the API, or check SPARKTEST_BACKEND_URL"

@@ -99,6 +99,18 @@ def test_an_unreachable_api_is_6(cli: Cli) -> None:
     assert url in result.err
 
 
+def test_a_server_that_is_not_an_api_is_6(cli: Cli) -> None:
+    with scripted_api() as foreign:
+        foreign.scripts = [answer(body=b"", status=404, headers={"Content-Type": "text/html"})]
+        result = cli("runs", "--backend-url", foreign.url)
+        doctor = cli("doctor", "--backend-url", foreign.url)
+
+    assert result.code == 6
+    assert result.err == f"sparktest: {foreign.url} is not a SparkTest API (HTTP 404)\n"
+    assert doctor.code == 6
+    assert f"{foreign.url} is not a SparkTest API (HTTP 404)" in doctor.out
+
+
 def test_a_missing_token_is_3(cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPARKTEST_TOKEN")
 

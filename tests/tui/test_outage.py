@@ -14,6 +14,7 @@ from sparktest.errors import (
     UnavailableError,
     for_status,
 )
+from sparktest.responses import ForeignServerError
 from sparktest.tui.outage import advice
 from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import FakeApi, make_run, make_runs, unreachable
@@ -98,7 +99,7 @@ def caused_by(cause: Exception) -> UnavailableError:
         (caused_by(ConnectionError("refused")), "start it with sparktest up"),
         (caused_by(ValueError("not JSON")), "is this the address of SparkTest's API?"),
         (NotFoundError("HTTP 404"), "is this the address of SparkTest's API?"),
-        (for_status(302)("HTTP 302 Found"), "see the log of the API"),
+        (ForeignServerError("not an API"), "is this the address of SparkTest's API?"),
         (for_status(500)("HTTP 500"), "see the log of the API"),
         (RateLimitedError("HTTP 429"), "too many requests"),
         (UnauthorizedError("a token is needed"), "SPARKTEST_TOKEN_FILE"),

@@ -8,6 +8,7 @@ from sparktest.cli.exits import Exit, error_code, error_text
 from sparktest.client import ApiClient
 from sparktest.domain import ControllerSeen
 from sparktest.errors import SparkTestError, UnavailableError
+from sparktest.responses import ForeignServerError
 from sparktest.times import format_age
 
 # As long as the API itself waits before it reports a controller as missing.
@@ -42,6 +43,9 @@ def _token(client: ApiClient) -> Check:
 def _database(client: ApiClient) -> Check:
     try:
         client.ready()
+    except ForeignServerError as error:
+        # A proxy may send only /api to the API.
+        return Check("database", UNCHECKED, error_text(error))
     except UnavailableError as error:
         return Check("database", PROBLEM, error_text(error), "sparktest db upgrade")
     except SparkTestError as error:

@@ -117,6 +117,15 @@ def test_a_database_of_an_older_version_is_a_problem(cli: Cli) -> None:
     assert todo(result.out, "database") == "sparktest db upgrade"
 
 
+def test_a_proxy_that_hides_the_readiness_of_the_api_is_no_problem(cli: Cli) -> None:
+    hidden = answer(body=b"", status=404, headers={"Content-Type": "text/html"})
+    with scripted_api() as scripted:
+        scripted.scripts = [HEALTHY, answer([]), hidden, answer([])]
+        result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
+
+    assert states(result.out)["database"] == "unchecked"
+
+
 def test_an_older_api_without_a_list_of_controllers_is_no_problem(cli: Cli) -> None:
     with scripted_api() as scripted:
         scripted.scripts = [HEALTHY, answer([]), HEALTHY, problem(404, detail="no such page")]
