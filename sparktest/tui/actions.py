@@ -29,7 +29,7 @@ EVERYWHERE = (
     Action("help", "question_mark", "?", "Show this help", "help"),
     Action("poll_now", "r", "r", "Refresh the runs now"),
     Action("command_palette", "ctrl+p", "^p", "Search these actions by name", palette=False),
-    Action("quit", "q,ctrl+q", "q", "Quit", "quit"),
+    Action("quit", "q", "q", "Quit", "quit"),
 )
 CANCEL = Action("app.cancel", "c", "c", "Cancel the run (asks first)", "cancel")
 DELETE = Action("app.delete", "D", "D", "Delete a finished run and its log (asks first)")

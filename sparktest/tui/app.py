@@ -219,6 +219,12 @@ class SparkTestApp(PollingApp):
             event.prevent_default()
             self.focused.insert_text_at_cursor(event.character)
 
+    def action_help_quit(self) -> None:
+        """Show how to quit: Textual binds Ctrl-C to this, and its own text contains markup."""
+        # A search takes the q.
+        key = "ctrl+q" if isinstance(self.focused, Input) else "q"
+        self.notify(f"Press {key} to quit")
+
     def action_help(self) -> None:
         """Show the help."""
         self.push_screen(HelpScreen())

@@ -79,3 +79,17 @@ def test_the_crash_report_is_readable_only_by_its_owner():
     path = Path(app.crash_report(ValueError("é\ud800")).split()[-1])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.unlink()
+
+
+def test_ctrl_c_shows_the_key_that_quits():
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1")
+        await ui.press("ctrl+c")
+        await ui.shows("Press q to quit")
+        await ui.press("slash", "ctrl+c")
+        await ui.shows("Press ctrl+q to quit")
+        assert "[b]" not in ui.screen()
+        await ui.press("ctrl+q")
+        await ui.wait_for(lambda: not ui.app.is_running)
+
+    drive(scenario, api=FakeApi(make_runs(3)))
