@@ -41,6 +41,10 @@ class AppPilot:
         """Return the first line that contains the text, "" when none does."""
         return next((line for line in self.screen().splitlines() if text in line), "")
 
+    def footer(self) -> str:
+        """Return the last line, without surrounding spaces."""
+        return self.screen().splitlines()[-1].strip()
+
     async def press(self, *keys: str) -> None:
         """Press keys and wait after each; Textual's own press waits for an idle CPU."""
         for key in keys:

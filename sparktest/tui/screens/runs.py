@@ -5,6 +5,7 @@ from typing import ClassVar, TypeVar
 import msgspec
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Footer, Input
 
@@ -21,6 +22,20 @@ ORIGINS = (None, Origin.API, Origin.CRD)
 STATUSES = (None, *Status)
 
 T = TypeVar("T")
+
+
+class RunSearch(Input):
+    """The search of the list; it filters on every key."""
+
+    BINDINGS: ClassVar = [
+        Binding("enter", "submit", "keep", key_display="⏎"),
+        Binding("escape", "screen.clear", "clear", key_display="esc"),
+    ]
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Return True for every printable key: the footer hides the actions of those keys."""
+        # Textual does not know the character of this key.
+        return key == "slash" or super().check_consume_key(key, character)
 
 
 class RunsScreen(LiveScreen):
@@ -41,7 +56,7 @@ class RunsScreen(LiveScreen):
         self._counts = CachedStatic(id="counts")
         self._filters = CachedStatic(id="filter")
         self._connection = CachedStatic(id="connection")
-        self._search = Input(placeholder="search every column", compact=True, id="search")
+        self._search = RunSearch(placeholder="search every column", compact=True, id="search")
         self._header = RunListHeader()
         self._list = RunList(self.app.store, self.app.clock.now)
         self._empty = CachedStatic(id="empty")

@@ -4,9 +4,11 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -23,6 +25,15 @@ from sparktest.tui.widgets.log_view import LogView
 from sparktest.tui.widgets.static import CachedStatic
 
 RETRY_SECONDS = 2.0
+
+
+class LogSearch(Input):
+    """The search of the log; it searches on Enter."""
+
+    BINDINGS: ClassVar = [
+        Binding("enter", "submit", "find", key_display="⏎"),
+        Binding("escape", "screen.back", "close", key_display="esc"),
+    ]
 
 
 class LogPane(Vertical):
@@ -62,7 +73,7 @@ class LogPane(Vertical):
         self._bytes_read = 0
         self._error = ""
         self._title = CachedStatic(id="log-title")
-        self._search = Input(placeholder="search the log", compact=True, id="log-search")
+        self._search = LogSearch(placeholder="search the log", compact=True, id="log-search")
         self._view = LogView(id="log")
 
     def compose(self) -> ComposeResult:

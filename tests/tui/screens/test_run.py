@@ -559,6 +559,17 @@ def test_a_search_counts_its_matches_and_wraps_around():
     drive(scenario, api=FakeApi(make_runs(6), log_of(run, lines)))
 
 
+def test_the_footer_shows_only_the_keys_of_the_log_search_while_it_is_open():
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, make_run(3))
+        await ui.press("slash", *"l/?")
+        await ui.wait_for(lambda: ui.footer() == "⏎ find esc close", "the keys of the search")
+        await ui.press("escape")
+        await ui.shows("/ find", "esc back")
+
+    drive(scenario, api=FakeApi(make_runs(6)))
+
+
 def test_escape_closes_the_search_before_the_details():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(3))

@@ -132,6 +132,17 @@ def test_letters_typed_into_the_search_run_no_actions():
     drive(scenario, api=FakeApi(make_runs(3)))
 
 
+def test_the_footer_shows_only_the_keys_of_the_search_while_it_is_open():
+    async def scenario(ui: AppPilot) -> None:
+        await ui.shows("login-flow-1", "q quit")
+        await ui.press("slash", *"l")
+        await ui.wait_for(lambda: ui.footer() == "⏎ keep esc clear", "the keys of the search")
+        await ui.press("enter")
+        await ui.shows("“l”", "⏎ open", "q quit")
+
+    drive(scenario, api=FakeApi(make_runs(3)))
+
+
 def test_a_search_without_matches_shows_the_filters_and_how_to_clear_them():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
