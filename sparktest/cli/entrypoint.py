@@ -105,7 +105,7 @@ def _run(program: click.Group, name: str, argv: Sequence[str]) -> int:
         click.echo(error.ctx.get_help(), err=True)
         return Exit.USAGE
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else name
+        path = error.ctx.command_path if error.ctx else _command_path(program, name, argv)
         message = error.format_message()
         stop = "" if message.endswith((".", "?", "!")) else "."
         return _fail(f"{message}{stop} See: {path} --help", Exit.USAGE)
@@ -134,6 +134,19 @@ def _invoke(program: click.Group, name: str, argv: Sequence[str]) -> int:
             return program.invoke(context) or Exit.PASSED
     except click.exceptions.Exit as end:
         return end.exit_code
+
+
+def _command_path(program: click.Group, name: str, argv: Sequence[str]) -> str:
+    """Return the words that name the command; some errors of click come without a context."""
+    command: click.Command | None = program
+    path = [name]
+    for arg in argv:
+        if not isinstance(command, click.Group):
+            break
+        command = command.get_command(click.Context(command), arg)
+        if command:
+            path.append(arg)
+    return " ".join(path)
 
 
 def _origin(error: Exception) -> str:

@@ -81,6 +81,14 @@ def test_wrong_usage_is_one_line_that_names_the_help(cli: Cli, args: list[str]) 
     assert "--help" in result.err
 
 
+def test_an_option_without_its_value_names_the_help_of_its_command(cli: Cli) -> None:
+    assert cli("run", "--image").err.endswith(" See: sparktest run --help\n")
+    assert cli("definitions", "create", "--image").err.endswith(
+        " See: sparktest definitions create --help\n"
+    )
+    assert cli("runs", "--statsu").err.endswith(" See: sparktest runs --help\n")
+
+
 def test_an_argument_that_is_not_utf_8_is_wrong_usage(cli: Cli) -> None:
     result = cli("runs", "-q", os.fsdecode(b"\xff"))
 
