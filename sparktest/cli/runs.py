@@ -112,7 +112,8 @@ def runs(
     filters["definition_id"] = [find_definition(client, name).id for name in definition]
     found, more = list_newest(client, filters, limit)
     if more:
-        warn(f"only the newest {limit} are shown; see --limit")
+        shown = "run is" if limit == 1 else f"{limit} runs are"
+        warn(f"only the newest {shown} shown; see --limit")
     if watch:
         watch_runs(client, filters, found, output)
     else:

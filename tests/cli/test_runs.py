@@ -80,11 +80,13 @@ def test_more_than_a_page_is_read_until_the_limit(
 
     everything = cli("runs", "-o", "name")
     some = cli("runs", "-o", "name", "--limit", "3")
+    one = cli("runs", "-o", "name", "--limit", "1")
 
     assert everything.out.split() == ids
     assert everything.err == ""
     assert some.out.split() == ids[:3]
-    assert some.err == "sparktest: only the newest 3 are shown; see --limit\n"
+    assert some.err == "sparktest: only the newest 3 runs are shown; see --limit\n"
+    assert one.err == "sparktest: only the newest run is shown; see --limit\n"
 
 
 def test_named_runs_are_shown_in_the_order_given(cli: Cli, api: ApiClient) -> None:
