@@ -17,6 +17,8 @@ EXPLANATIONS = {
     FailureClass.TIMEOUT: "it did not start or finish within its timeout",
     FailureClass.CANCELLED: "it was cancelled",
 }
+# The message of these, where they have one, says the same in more detail.
+EXPLAINED_BY_MESSAGE = (FailureClass.TIMEOUT, FailureClass.CANCELLED)
 # Longer texts are cut on the screen; the copy menu has them in full.
 MAX_REASON, MAX_MESSAGE = 100, 600
 
@@ -24,7 +26,7 @@ Rows = list[tuple[str, str]]
 
 
 class FailureText(NamedTuple):
-    """Why a run did not succeed: headline, meaning of the failure class, message."""
+    """Why a run did not succeed: headline, meaning of the failure class ("": none), message."""
 
     headline: str
     explanation: str
@@ -58,9 +60,12 @@ def failure_text(run: Run, last_log_line: str = "") -> FailureText | None:
     if failure.exit_code is not None:
         headline += f" · exit code {failure.exit_code}"
         message = message.removeprefix(f"exit code {failure.exit_code}: ")
+    explanation = EXPLANATIONS[failure.class_]
     if lacks_message(failure):
         message = f"last line of the log: {last_log_line}" if last_log_line else ""
-    return FailureText(headline, EXPLANATIONS[failure.class_], text.cut(message, MAX_MESSAGE))
+    elif failure.class_ in EXPLAINED_BY_MESSAGE:
+        explanation = ""
+    return FailureText(headline, explanation, text.cut(message, MAX_MESSAGE))
 
 
 def source_rows(run: Run) -> Rows:

@@ -38,10 +38,26 @@ def test_every_field_of_a_run_is_shown_once_without_env_values():
 
 @pytest.mark.parametrize("kind", FailureClass)
 def test_every_class_of_failure_has_an_explanation(kind):
-    run = make_run(2, failure=Failure(class_=kind, reason="Evicted", message="disk pressure"))
-    failure = failure_of(run)
+    failure = failure_of(make_run(2, failure=Failure(class_=kind, reason="Evicted")))
     assert failure.headline == f"{kind} · Evicted"
     assert failure.explanation
+    assert failure.message == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "explained"),
+    [
+        (FailureClass.TEST, True),
+        (FailureClass.INFRA, True),
+        (FailureClass.CONFIG, True),
+        (FailureClass.TIMEOUT, False),
+        (FailureClass.CANCELLED, False),
+    ],
+)
+def test_the_message_of_a_timeout_or_a_cancellation_replaces_the_explanation(kind, explained):
+    run = make_run(2, failure=Failure(class_=kind, reason="Evicted", message="disk pressure"))
+    failure = failure_of(run)
+    assert bool(failure.explanation) == explained
     assert failure.message == "disk pressure"
 
 
