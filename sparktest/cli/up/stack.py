@@ -27,6 +27,8 @@ from sparktest.user_files import Session, data_folder, session_file
 
 POLL_SECONDS = 0.05
 CLUSTER_POLL_SECONDS = 0.2
+# In messages; the other names are titles too.
+TITLES = {"api": "API", "devcluster": "dev cluster"}
 
 
 class Programs(NamedTuple):
@@ -81,10 +83,10 @@ class Stack:
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            undo.callback(self._print_warnings)
             for part in (self._processes, self.changes):
                 undo.enter_context(part)
             undo.callback(click.echo, "stopping")
+            undo.callback(self._leave_tui)
             self._undo = undo.pop_all()
         return self
 
@@ -100,16 +102,16 @@ class Stack:
         """
         command = self._programs.devcluster
         if command:
-            self._start("the dev cluster", "devcluster", command)
+            self._start("devcluster", command)
         # At the same time: the API needs no cluster to start.
-        self._start("the API", "api", self._programs.api)
+        self._start("api", self._programs.api)
         cluster_ready = partial(is_reachable, self.settings)
         if command and not self.wait_for(cluster_ready, poll_seconds=CLUSTER_POLL_SECONDS):
             return False
         self._write_session(prepare())
         if not self.wait_for(self.changes.api_ready.is_set):
             return False
-        self._start("the controller", "controller", self._programs.controller)
+        self._start("controller", self._programs.controller)
         return self.wait_for(self.changes.controller_ready.is_set)
 
     def wait_for(
@@ -148,9 +150,9 @@ class Stack:
         )
         self._undo.enter_context(session_file(self._environ, session))
 
-    def _start(self, title: str, name: str, command: Sequence[str]) -> None:
+    def _start(self, name: str, command: Sequence[str]) -> None:
         process = self._processes.start(name, command)
-        click.echo(f"starting {title} (log: {process.log})")
+        click.echo(f"starting the {_title(process)} (log: {process.log})")
 
     def _tui_closed(self) -> bool:
         return self._tui is not None and self._tui.exit_code() == 0
@@ -178,7 +180,7 @@ class Stack:
         delay = self._policy.delay(process.name, now)
         if delay is None:
             raise _ended(process, f"was killed {MAX_RESTARTS + 1} times in {WINDOW_SECONDS:g} s")
-        self._warn(f"the {process.name} was killed (signal {-code}); it is restarted")
+        self._warn(f"the {_title(process)} was killed (signal {-code}); restarting it")
         return delay
 
     def _warn(self, text: str) -> None:
@@ -188,13 +190,20 @@ class Stack:
         else:
             warn(text)
 
-    def _print_warnings(self) -> None:
+    def _leave_tui(self) -> None:
+        """Close the terminal UI, and print the warnings that were held back while it was open."""
+        if self._tui:
+            self._tui.stop()
         for text in self._warnings:
             warn(text)
 
 
+def _title(process: ChildProcess) -> str:
+    return TITLES.get(process.name, process.name)
+
+
 def _ended(process: ChildProcess, how: str) -> ExitError:
-    text = f"the {process.name} {how}, so everything stops"
+    text = f"the {_title(process)} {how}, so everything stops"
     if process.log:
         text += f"; its log: {process.log}"
     lines = [f"{process.name}: {clean_text(line)}" for line in process.last_lines()]

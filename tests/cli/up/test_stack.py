@@ -23,13 +23,18 @@ CONTROLLER = ["--call-api"]
 
 
 class Up:
-    """A `sparktest up` of fake programs, as a process."""
+    """A `sparktest up` of fake programs, as a process.
 
-    def __init__(self, folder: Path, *programs: list[str], port: int = 0) -> None:
+    `merged`: stdout and stderr are one file.
+    """
+
+    def __init__(
+        self, folder: Path, *programs: list[str], port: int = 0, merged: bool = False
+    ) -> None:
         self.out = folder / "out"
-        self.err = folder / "err"
+        self.err = self.out if merged else folder / "err"
         environ = os.environ | {"SPARKTEST_PORT": str(port)}
-        with self.out.open("w") as out, self.err.open("w") as err:
+        with self.out.open("a") as out, self.err.open("a") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.cli.up.driver", *map(json.dumps, programs)],
                 env=environ,
@@ -108,7 +113,7 @@ def test_a_signal_during_the_start_stops_everything(ups: list[Up], tmp_path: Pat
 @pytest.mark.parametrize(
     ("programs", "name"),
     [
-        (([*API, "--code", "7"], CONTROLLER), "api"),
+        (([*API, "--code", "7"], CONTROLLER), "API"),
         ((API, ["--print", "first\nlast \x1b[2Jwords", "--code", "7"]), "controller"),
         ((API, CONTROLLER, ["--code", "7"]), "terminal UI"),
     ],
@@ -151,10 +156,29 @@ def test_a_killed_program_is_restarted_and_reported(ups: list[Up], tmp_path: Pat
     with ApiClient.from_settings(load()) as client:
         until("it serves at the same address", lambda: healthy(client))
     assert alive(controller)
-    assert up.err.read_text() == "sparktest: the api was killed (signal 9); it is restarted\n"
+    assert up.err.read_text() == "sparktest: the API was killed (signal 9); restarting it\n"
     up.process.terminate()
     assert up.ends() == 0
     assert not any(map(alive, (controller, fresh)))
+
+
+def test_warnings_of_the_time_with_the_terminal_ui_are_printed_before_stopping(
+    ups: list[Up], tmp_path: Path
+) -> None:
+    ups.append(up := Up(tmp_path, API, CONTROLLER, [], merged=True))
+    up.prints("ready")
+    until("the terminal UI is open", lambda: len(up.children()) == 3)
+    api, *others = up.children()
+    os.kill(api, signal.SIGKILL)
+    until("another API is running", lambda: len(set(up.children()) - {api, *others}) == 1)
+    assert "restarting it" not in up.out.read_text()
+
+    up.process.terminate()
+
+    assert up.ends() == 0
+    assert up.out.read_text().endswith(
+        "sparktest: the API was killed (signal 9); restarting it\nstopping\n"
+    )
 
 
 def test_a_program_that_is_killed_too_often_stops_everything(ups: list[Up], tmp_path: Path) -> None:
