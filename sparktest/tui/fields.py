@@ -75,11 +75,11 @@ def source_rows(run: Run) -> Rows:
     return [("Namespace", run.k8s_ref.namespace), ("TestRun", run.k8s_ref.name)]
 
 
-def log_state(run: Run) -> str:
-    """Return the state of the stored log; "" when it is complete."""
+def log_state(run: Run, *, is_empty: bool) -> str:
+    """Return the state of the stored log; "" when it is complete or `empty_log_text` shows it."""
     if not run.status.final:
         return "live" if run.status is Status.RUNNING else "not started"
-    if run.log.state is LogState.COMPLETE:
+    if run.log.state is LogState.COMPLETE or (is_empty and run.log.state is LogState.NONE):
         return ""
     reason = f": {run.log.reason}" if run.log.reason else ""
     return f"{'incomplete' if run.log.state is LogState.PARTIAL else 'none stored'}{reason}"
@@ -90,6 +90,8 @@ def empty_log_text(run: Run) -> str:
     if not run.status.final:
         started = run.status is Status.RUNNING
         return "No output yet." if started else "No log yet: the container has not started."
-    if run.log.state is LogState.NONE and run.log.reason:
-        return f"No log was stored: {run.log.reason}"
+    if run.log.state is LogState.NONE:
+        if run.log.reason == "NotStarted":
+            return "No log: the container never started"
+        return f"No log was stored: {run.log.reason}" if run.log.reason else "No log was stored."
     return "The log is empty."

@@ -87,6 +87,11 @@ def test_only_a_run_of_a_testrun_has_a_source():
         (make_run(0), "the container has not started"),
         (make_run(1), "No output yet"),
         (make_run(2, log=Log(state=LogState.NONE, reason="NodeLost")), "NodeLost"),
+        (
+            make_run(2, log=Log(state=LogState.NONE, reason="NotStarted")),
+            "No log: the container never started",
+        ),
+        (make_run(2, log=Log(state=LogState.NONE)), "No log was stored."),
         (make_run(3), "empty"),
     ],
 )
@@ -96,9 +101,15 @@ def test_an_empty_log_shows_why(run, text):
 
 def test_an_incomplete_log_shows_its_reason():
     partial = make_run(3, log=Log(state=LogState.PARTIAL, reason="NodeLost"))
-    assert fields.log_state(partial) == "incomplete: NodeLost"
-    assert fields.log_state(make_run(3)) == ""
-    assert fields.log_state(make_run(1)) == "live"
+    assert fields.log_state(partial, is_empty=False) == "incomplete: NodeLost"
+    assert fields.log_state(make_run(3), is_empty=False) == ""
+    assert fields.log_state(make_run(1), is_empty=True) == "live"
+
+
+def test_the_reason_for_no_log_is_in_the_state_only_where_lines_are_shown():
+    run = make_run(3, log=Log(state=LogState.NONE, reason="NodeLost"))
+    assert fields.log_state(run, is_empty=False) == "none stored: NodeLost"
+    assert fields.log_state(run, is_empty=True) == ""
 
 
 def test_a_clock_that_is_behind_shows_no_negative_duration():

@@ -182,7 +182,8 @@ class LogPane(Vertical):
         if view.empty_text != (empty := self._error or empty_log_text(self._run)):
             view.empty_text = empty
             view.refresh()
-        parts = [f"{count:,} line{'' if count == 1 else 's'}", log_state(self._run), self._error]
+        state = log_state(self._run, is_empty=not count)
+        parts = [f"{count:,} line{'' if count == 1 else 's'}", state, self._error]
         if view.following and not self._run.status.final:
             parts.append("following")
         if view.wrapped:

@@ -668,6 +668,7 @@ def test_a_log_that_was_not_stored_shows_the_reason():
 
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, run)
-        await ui.shows("No log was stored: NodeLost")
+        screen = await ui.shows("No log was stored: NodeLost")
+        assert screen.count("NodeLost") == 1
 
     drive(scenario, api=FakeApi([run]))
