@@ -144,7 +144,7 @@ def cancel(client: ApiClient, references: tuple[str, ...]) -> None:
     # Find all of them first: a typo in the last cancels none.
     for found in [find_run(client, reference) for reference in references]:
         run = client.cancel_run(found.id)
-        warn(f"{run.name} ({run.id}) is being stopped")
+        warn(f"{run.name} ({run.id}) is being cancelled")
 
 
 @click.command("delete")

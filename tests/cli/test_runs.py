@@ -111,7 +111,7 @@ def test_cancel_asks_for_every_run_to_stop(cli: Cli, api: ApiClient) -> None:
     result = cli("cancel", "one", "two")
 
     assert (result.code, result.out) == (0, "")
-    assert result.err.count("is being stopped") == 2
+    assert result.err.count("is being cancelled") == 2
     assert all(api.get_run(run.id).cancel_requested_at for run in runs)
 
 

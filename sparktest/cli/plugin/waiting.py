@@ -47,7 +47,7 @@ def cancel(kube: KubeContext, names: tuple[str, ...]) -> None:
             raise ExitError(f"{testrun.name} has already ended: {testrun.status.phase}", Exit.USAGE)
     for testrun in found:
         kube.cancel(testrun.name)
-        warn(f"{testrun.name} is being stopped")
+        warn(f"{testrun.name} is being cancelled")
 
 
 def wait_for_testrun(

@@ -28,9 +28,9 @@ class Question(NamedTuple):
 def cancel_question(run: Run) -> Question | str:
     """Return the question to ask before cancelling, or the reason why it is impossible."""
     if run.status.final:
-        return f"{text.one_line(run.name)} has ended: {text.STATUS_STYLES[run.status].word}"
+        return f"{text.one_line(run.name)} has already ended: {text.STATUS_STYLES[run.status].word}"
     if run.cancel_requested_at:
-        return f"{text.one_line(run.name)} is being cancelled already"
+        return f"{text.one_line(run.name)} is already being cancelled"
     return Question(
         "Cancel this run?",
         [*_description(run), "Its container receives SIGTERM; its log is kept."],

@@ -20,11 +20,11 @@ def test_a_cancel_names_the_run_and_its_command():
 
 @pytest.mark.parametrize("status", [status for status in Status if status.final])
 def test_a_finished_run_is_not_cancelled(status):
-    assert "has ended" in cancel_question(changed(make_run(1), status=status))
+    assert "has already ended" in cancel_question(changed(make_run(1), status=status))
 
 
 def test_a_run_is_cancelled_once():
-    assert "being cancelled already" in cancel_question(
+    assert "is already being cancelled" in cancel_question(
         changed(make_run(1), cancel_requested_at=NOW)
     )
 

@@ -417,7 +417,7 @@ def test_no_question_is_asked_about_a_finished_run():
     async def scenario(ui: AppPilot) -> None:
         await opened(ui, make_run(3))
         await ui.press("c")
-        await ui.shows("has ended: succeeded")
+        await ui.shows("has already ended: succeeded")
         assert "Cancel this run?" not in ui.screen()
 
     drive(scenario, api=FakeApi(make_runs(6)))
