@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from sparktest import kubectl
-from sparktest.cli.exits import infra_errors, warn
+from sparktest.cli.exits import Exit, ExitError, infra_errors, warn
 from sparktest.client import ApiClient
-from sparktest.errors import InvalidError
+from sparktest.errors import InvalidError, UnauthorizedError
 from sparktest.sanitize import clean
-from sparktest.settings import Settings, api_url, load
+from sparktest.settings import DEFAULT, Settings, api_url, load, load_with_sources
 
 
 def load_settings(overrides: Mapping[str, Any]) -> Settings:
@@ -22,6 +22,13 @@ def load_settings(overrides: Mapping[str, Any]) -> Settings:
     """
     with infra_errors():
         return load(overrides=overrides)
+
+
+def token_error(source: str) -> str:
+    """Return the message for an API that denies access; `source`: of the token in the settings."""
+    if source == DEFAULT:
+        return "the API requires a token, but SPARKTEST_TOKEN and SPARKTEST_TOKEN_FILE are not set"
+    return f"the API rejected the token from {source}"
 
 
 def known_clusters(client: ApiClient) -> kubectl.Clusters:
@@ -47,8 +54,12 @@ def uses_api(command: Callable[..., Any]) -> Callable[..., Any]:
     @backend_option
     @functools.wraps(command)
     def with_client(*args: Any, **kw: Any) -> Any:
-        settings = load_settings({"backend_url": kw.pop("backend_url")})
+        with infra_errors():
+            settings, sources = load_with_sources(overrides={"backend_url": kw.pop("backend_url")})
         with ApiClient.from_settings(settings, clean=clean, warn=warn) as client:
-            return command(client, *args, **kw)
+            try:
+                return command(client, *args, **kw)
+            except UnauthorizedError as error:
+                raise ExitError(token_error(sources["token"]), Exit.INFRA) from error
 
     return with_client

@@ -3,6 +3,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -124,9 +125,26 @@ def test_a_missing_token_is_3(cli: Cli, api: ApiClient, monkeypatch: pytest.Monk
 
     result = cli("runs")
 
-    assert result.code == 3
-    assert one_line(result.err)
-    assert "SPARKTEST_TOKEN" in result.err
+    assert (result.code, result.out) == (3, "")
+    assert result.err == (
+        "sparktest: the API requires a token, but SPARKTEST_TOKEN and SPARKTEST_TOKEN_FILE are not "
+        "set\n"
+    )
+
+
+def test_a_wrong_token_is_3_and_its_source_is_named(
+    cli: Cli, api: ApiClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SPARKTEST_TOKEN", "wrong")
+    from_variable = cli("runs")
+    monkeypatch.delenv("SPARKTEST_TOKEN")
+    (tmp_path / "token").write_text("wrong")
+    monkeypatch.setenv("SPARKTEST_TOKEN_FILE", str(tmp_path / "token"))
+    from_file = cli("show", "1234")
+
+    message = "sparktest: the API rejected the token from SPARKTEST_TOKEN"
+    assert from_variable == (3, "", f"{message}\n")
+    assert from_file == (3, "", f"{message}_FILE\n")
 
 
 def test_an_invalid_setting_is_3(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

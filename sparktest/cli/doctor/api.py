@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from sparktest.cli.context import token_error
 from sparktest.cli.doctor.checks import OK, PROBLEM, UNCHECKED, Check
 from sparktest.cli.exits import Exit, error_code, error_text
 from sparktest.client import ApiClient
 from sparktest.domain import ControllerSeen
-from sparktest.errors import SparkTestError, UnavailableError
+from sparktest.errors import SparkTestError, UnauthorizedError, UnavailableError
 from sparktest.responses import ForeignServerError
 from sparktest.times import format_age
 
@@ -16,8 +17,14 @@ SILENT_SECONDS = 15.0
 START = "run `sparktest up`, or set SPARKTEST_BACKEND_URL to the address of a running API"
 
 
-def api_checks(client: ApiClient, *, cluster: str | None) -> Iterator[Check]:
-    """Check the API and its controllers; `cluster` is the uid of the configured cluster."""
+def api_checks(client: ApiClient, *, cluster: str | None, token_source: str) -> Iterator[Check]:
+    """Check the API and its controllers.
+
+    Args:
+        client: of the API.
+        cluster: the uid of the configured cluster, None when it is not known.
+        token_source: the source of the token in the settings.
+    """
     try:
         client.health()
     except SparkTestError as error:
@@ -26,16 +33,18 @@ def api_checks(client: ApiClient, *, cluster: str | None) -> Iterator[Check]:
             yield Check(check, UNCHECKED, "the API does not answer")
         return
     yield Check("API", OK, f"{client.url} is healthy")
-    yield _token(client)
+    yield _token(client, token_source)
     yield _database(client)
     yield _controller(client, cluster)
 
 
-def _token(client: ApiClient) -> Check:
+def _token(client: ApiClient, source: str) -> Check:
+    todo = "set SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE to the token of this API"
     try:
         client.list_runs(limit=1)
+    except UnauthorizedError as error:
+        return Check("token", PROBLEM, token_error(source), todo, error_code(error))
     except SparkTestError as error:
-        todo = "set SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE to the token of this API"
         return Check("token", PROBLEM, error_text(error), todo, error_code(error))
     return Check("token", OK, "accepted by the API")
 

@@ -36,7 +36,7 @@ def doctor(output: str, **flags: Any) -> Exit:
     """
     with infra_errors():
         found, sources = settings.load_with_sources(overrides=flags)
-    checks = [_settings(found, sources), *_checked(_with_session_cluster(found))]
+    checks = [_settings(found, sources), *_checked(_with_session_cluster(found), sources["token"])]
     if output == "table":
         _show(checks)
     else:
@@ -58,14 +58,14 @@ def _with_session_cluster(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, kubeconfig=target.kubeconfig, context=target.context)
 
 
-def _checked(settings: Settings) -> Iterator[Check]:
+def _checked(settings: Settings, token_source: str) -> Iterator[Check]:
     cluster = connect(settings)
     try:
         uid = None if isinstance(cluster, Check) else cluster_uid(cluster)
         with ApiClient.from_settings(
             settings, clean=clean, timeout_seconds=API_TIMEOUT_SECONDS
         ) as client:
-            yield from api_checks(client, cluster=uid)
+            yield from api_checks(client, cluster=uid, token_source=token_source)
         if isinstance(cluster, Check):
             yield cluster
         else:

@@ -91,6 +91,7 @@ def test_a_wrong_token_is_a_problem(
 
     assert result.code == 3
     assert states(result.out)["token"] == "problem"
+    assert "the API rejected the token from SPARKTEST_TOKEN" in result.out
     assert "SPARKTEST_TOKEN" in todo(result.out, "token")
 
 
