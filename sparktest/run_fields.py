@@ -23,7 +23,7 @@ def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str,
     namespace = ref.namespace if ref else run.namespace
     fields = {
         "Name": _one_line(run.name),
-        "Id": run.id,
+        "ID": run.id,
         "Status": status_text(run, now),
         "Why": _one_line(explain_status(run, last_log_line)),
         "Source": f"TestRun {ref.namespace}/{ref.name}" if ref else run.origin.value,

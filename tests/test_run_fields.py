@@ -37,7 +37,7 @@ def failure(message: str = "", exit_code: int | None = None) -> Failure:
 def test_fields_without_a_value_are_left_out() -> None:
     assert list(run_fields(run(), NOW)) == [
         "Name",
-        "Id",
+        "ID",
         "Status",
         "Source",
         "Job",

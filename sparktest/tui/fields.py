@@ -7,7 +7,7 @@ from sparktest.domain import FailureClass, LogState, Origin, Run, Status
 from sparktest.run_fields import explain_status, lacks_message, run_fields
 from sparktest.tui import text
 
-OVERVIEW = ("Status", "Waits for", "Id", "Rerun of", "Definition", "Job")
+OVERVIEW = ("Status", "Waits for", "ID", "Rerun of", "Definition", "Job")
 # Shown elsewhere on the screen.
 OMITTED = ("Name", "Why", "Source", "Log")
 EXPLANATIONS = {

@@ -32,7 +32,7 @@ def test_a_run_of_a_testrun_is_shown_with_its_source_and_commands(cli: Cli, api:
 
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
-    assert f"Id           {made.id}" in lines
+    assert f"ID           {made.id}" in lines
     assert "Why          test, Error: no shop" in lines
     assert "Source       TestRun team/nightly-7" in lines
     assert "Labels       team=shop" in lines

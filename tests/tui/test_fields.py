@@ -31,7 +31,7 @@ def test_every_field_of_a_run_is_shown_once_without_env_values():
     overview, rest = fields.field_rows(run, NOW)
     labels = [label for label, _ in overview + rest]
     assert sorted(labels) == sorted(set(run_fields(run, NOW)) - set(fields.OMITTED))
-    assert [label for label, _ in overview] == ["Status", "Id", "Definition", "Job"]
+    assert [label for label, _ in overview] == ["Status", "ID", "Definition", "Job"]
     assert dict(rest)["Env"] == "BASE_URL, TOKEN"
     assert "do-not-show" not in str(rest)
 

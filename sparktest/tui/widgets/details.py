@@ -18,6 +18,7 @@ from sparktest.tui.fields import FailureText, Rows, failure_text, field_rows, so
 from sparktest.tui.widgets.static import CachedStatic, CommandLine
 
 LABEL_WIDTH = 10
+GAP = 1
 
 
 class FieldTable(NamedTuple):
@@ -28,7 +29,7 @@ class FieldTable(NamedTuple):
 
     def __rich__(self) -> Table:
         """Return the table for Rich."""
-        table = Table.grid(padding=(0, 1))
+        table = Table.grid(padding=(0, GAP))
         table.add_column(width=LABEL_WIDTH)
         table.add_column(overflow="fold")
         for label, value in self.rows:
@@ -112,7 +113,8 @@ def _failure(failure: FailureText) -> Content:
 def _source(run: Run) -> Content:
     if run.origin is not Origin.CRD:
         return Content.assemble(("Kubernetes", "bold"), "  the commands for its Job")
-    parts: list[tuple[str, str]] = [("Source", "bold"), (f"  {text.STARTED_FROM}", text.QUIET)]
+    heading = "Source".ljust(LABEL_WIDTH + GAP)
+    parts: list[tuple[str, str]] = [(heading, "bold"), (text.STARTED_FROM, text.QUIET)]
     for label, value in source_rows(run):
-        parts += [(f"\n{label.ljust(LABEL_WIDTH)}", text.QUIET), (value, "")]
+        parts += [(f"\n{label.ljust(LABEL_WIDTH + GAP)}", text.QUIET), (value, "")]
     return Content.assemble(*parts)

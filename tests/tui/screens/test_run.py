@@ -663,6 +663,23 @@ def test_an_interrupted_log_resumes_where_it_stopped(monkeypatch):
     drive(scenario, api=api)
 
 
+def test_the_labels_and_the_values_of_the_details_and_the_source_are_aligned():
+    run = make_run(2)
+    labels = ["Status", "ID", "Definition", "Source", "Namespace", "TestRun"]
+
+    async def scenario(ui: AppPilot) -> None:
+        await opened(ui, run)
+        await ui.shows(*labels)
+        starts = []
+        for label in labels:
+            row = next(row for row in ui.screen().splitlines() if row.split()[:1] == [label])
+            at = row.index(label)
+            starts.append((at, row.index(row.split()[1], at + len(label))))
+        assert len(set(starts)) == 1, starts
+
+    drive(scenario, api=FakeApi(make_runs(6)), size=(80, 60))
+
+
 def test_a_log_that_was_not_stored_shows_the_reason():
     run = make_run(3, log=Log(state=LogState.NONE, reason="NodeLost"))
 
