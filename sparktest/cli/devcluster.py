@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from sparktest.cli import options
 from sparktest.cli.exits import Exit, ExitError, infra_errors, warn
 from sparktest.cli.parent_watch import parent_watch_option
 from sparktest.user_files import data_folder
@@ -24,7 +25,7 @@ NAME = "devcluster"
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=options.PORT,
     default=0,
     help="Default: the previous port, or a free one.",
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from sparktest.cli import waiting
+from sparktest.cli import options, waiting
 from sparktest.cli.completion import RUN
 from sparktest.cli.context import uses_api
 from sparktest.cli.lookup import find_run
@@ -20,7 +20,9 @@ from sparktest.sanitize import StreamCleaner
 @click.command("logs")
 @click.argument("reference", metavar="RUN", shell_complete=RUN)
 @click.option("-f", "--follow", is_flag=True, help="Print new lines until the run has ended.")
-@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="Print only the last lines.")
+@click.option(
+    "--tail", type=options.WholeNumber(0), metavar="LINES", help="Print only the last lines."
+)
 @click.option("-c", "--container", metavar="NAME", help="Default: the test container.")
 @uses_api
 def logs(

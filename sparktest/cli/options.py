@@ -1,4 +1,4 @@
-"""Options that describe a run, shared by the commands that start or define runs."""
+"""Options shared by several commands, most of them about the run to start or to define."""
 
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,39 @@ def parse_pairs(
     return dict(value.split("=", 1) for value in values)
 
 
+class WholeNumber(click.IntRange):
+    """A whole number within limits, with messages in plain English."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number, or fail with the limit that it breaks."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if self.min is not None and number < self.min:
+            self.fail(f"must be at least {self.min}", param, ctx)
+        if self.max is not None and number > self.max:
+            self.fail(f"must be at most {self.max}", param, ctx)
+        return number
+
+
+PORT = WholeNumber(0, 65535)
+
+
 def without_empty(**fields: Any) -> dict[str, Any]:
     """Return the fields that have a value."""
     return {name: value for name, value in fields.items() if value}
 
 
 env_option = click.option(
-    "-e", "--env", multiple=True, metavar="KEY=VALUE", callback=parse_pairs, help="Repeatable."
+    "-e",
+    "--env",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=parse_pairs,
+    help="Repeatable.",
 )
 label_option = click.option(
     "-l",
@@ -44,7 +70,11 @@ commands_option = click.option(
     metavar="TEXT",
     help="A shell command. Repeatable: each runs only if the one before succeeded.",
 )
-timeout_option = click.option("--timeout", type=click.IntRange(1), metavar="SECONDS")
+timeout_option = click.option(
+    "--timeout",
+    type=WholeNumber(1),
+    metavar="SECONDS",
+)
 file_type = click.Path(path_type=Path)
 wait_option = click.option(
     "--wait", is_flag=True, help="Wait for the end; the exit code is the outcome."

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sparktest import kubectl
+from sparktest.cli import options
 from sparktest.cli.completion import DEFINITION, ENDED_RUN, LABEL, LIVE_RUN, NAMESPACE, RUN
 from sparktest.cli.context import known_clusters, uses_api
 from sparktest.cli.exits import warn
@@ -84,7 +85,7 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
     callback=_ago,
     help="Only runs created since then: 15m, 2h, 7d, or a time.",
 )
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=options.WholeNumber(1), default=100, show_default=True)
 @click.option("-w", "--watch", is_flag=True, help="Print the list, then every change.")
 @output_option()
 @uses_api

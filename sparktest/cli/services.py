@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from sparktest.cli import options
 from sparktest.cli.context import backend_option, load_settings
 from sparktest.cli.exits import infra_errors
 from sparktest.cli.parent_watch import parent_watch_option
@@ -26,7 +27,7 @@ context_option = click.option(
 
 @click.command("api")
 @click.option("--host", metavar="ADDRESS")
-@click.option("--port", type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option("--port", type=options.PORT, help="0: any free one.")
 @database_option
 @kubeconfig_option
 @context_option

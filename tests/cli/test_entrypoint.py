@@ -82,6 +82,20 @@ def test_wrong_usage_is_one_line_that_names_the_help(cli: Cli, args: list[str]) 
     assert "--help" in result.err
 
 
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run", "--timeout", "abc"], "'--timeout': 'abc' is not a whole number."),
+        (["run", "--timeout", "0"], "'--timeout': must be at least 1."),
+        (["runs", "--limit", "1.5"], "'--limit': '1.5' is not a whole number."),
+        (["logs", "x", "--tail", "-1"], "'--tail': must be at least 0."),
+        (["api", "--port", "65536"], "'--port': must be at most 65535."),
+    ],
+)
+def test_a_wrong_number_is_explained(cli: Cli, args: list[str], message: str) -> None:
+    assert f"Invalid value for {message} See: " in cli(*args).err
+
+
 def test_an_option_without_its_value_names_the_help_of_its_command(cli: Cli) -> None:
     assert cli("run", "--image").err.endswith(" See: sparktest run --help\n")
     assert cli("definitions", "create", "--image").err.endswith(

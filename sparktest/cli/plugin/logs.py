@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sparktest.cli import options
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.logs import follow_log, write_log
 from sparktest.cli.plugin.context import KubeContext
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 @click.command("logs")
 @click.argument("name", metavar="NAME", shell_complete=TESTRUN)
 @click.option("-f", "--follow", is_flag=True, help="Print new lines until the test has ended.")
-@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="Print only the last lines.")
+@click.option(
+    "--tail", type=options.WholeNumber(0), metavar="LINES", help="Print only the last lines."
+)
 @click.option("-c", "--container", metavar="NAME", help="Default: the test container.")
 @uses_cluster
 def logs(

@@ -39,7 +39,7 @@ MAX_BASE = 40
 @run_options.timeout_option
 @click.option(
     "--ttl",
-    type=click.IntRange(0),
+    type=run_options.WholeNumber(0),
     metavar="SECONDS",
     help="Delete the Job this long after its end.",
 )

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from sparktest import kubectl
-from sparktest.cli import devcluster
+from sparktest.cli import devcluster, options
 from sparktest.cli.context import load_settings
 from sparktest.cli.exits import Exit, infra_errors, warn
 from sparktest.cli.up.preflight import check_cluster, prepare_devcluster
@@ -28,7 +28,7 @@ SPARKTEST = (sys.executable, "-P", "-m", "sparktest")
 @click.option("--kubeconfig", metavar="FILE", help="Use the cluster of this file's context.")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=options.PORT,
     help="Port of the API; replaced by a free one if taken.",
 )
 @click.option("--install-crd", is_flag=True, help="Install the CRD if the cluster has none.")
