@@ -50,13 +50,19 @@ def fields_options(command: Any) -> Any:
     """Add the options for the fields of a definition, in the order of the help."""
     for option in reversed(
         (
-            click.option("--name", metavar="NAME"),
-            click.option("--image", metavar="IMAGE"),
+            click.option("--name", metavar="NAME", help="The name of the definition."),
+            click.option("--image", metavar="IMAGE", help="The image that its runs use."),
             options.commands_option,
             options.env_option,
             options.timeout_option,
-            click.option("--description", metavar="TEXT"),
-            click.option("--label", "labels", multiple=True, metavar="TEXT", help="Repeatable."),
+            click.option("--description", metavar="TEXT", help="What the test is for."),
+            click.option(
+                "--label",
+                "labels",
+                multiple=True,
+                metavar="TEXT",
+                help="A label of the definition; repeatable.",
+            ),
         )
     ):
         command = option(command)

@@ -52,7 +52,7 @@ env_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     callback=parse_pairs,
-    help="Repeatable.",
+    help="An environment variable of the test; repeatable.",
 )
 label_option = click.option(
     "-l",
@@ -74,6 +74,7 @@ timeout_option = click.option(
     "--timeout",
     type=WholeNumber(1),
     metavar="SECONDS",
+    help="Stop the run when it takes longer than this.",
 )
 file_type = click.Path(path_type=Path)
 wait_option = click.option(

@@ -47,7 +47,11 @@ PROGRAM_FIELDS = ("commands", "command", "args")
 @options.commands_option
 @options.env_option
 @options.label_option
-@click.option("--name", metavar="NAME")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="The name of the run; default: that in the manifest, of the definition or of the image.",
+)
 @options.timeout_option
 @options.wait_option
 @options.follow_option

@@ -10,7 +10,8 @@ import pytest
 
 from sparktest import __version__
 from sparktest import cli as cli_module
-from sparktest.cli import plugin
+from sparktest.cli import plugin, start
+from sparktest.cli.definitions import create, update
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.client import ApiClient
 from tests.cli.conftest import Cli
@@ -48,6 +49,13 @@ def test_every_command_has_the_short_help_of_the_table(cli: Cli) -> None:
     for name in cli_module.program.table:
         assert cli(name, "--help").code == 0
         assert f"  {name}" in cli("--help").out
+
+
+@pytest.mark.parametrize("command", [start.run, start.rerun, create, update])
+def test_every_option_of_a_run_and_of_a_definition_has_a_help_text(command: click.Command) -> None:
+    options = [found for found in command.params if isinstance(found, click.Option)]
+
+    assert [found.name for found in options if not found.help] == []
 
 
 def test_messages_of_wrong_usage_end_with_a_full_stop(cli: Cli) -> None:
