@@ -19,7 +19,7 @@ log_level_option = click.option("--log-level", type=click.Choice(LOG_LEVELS))
 database_option = click.option(
     "--database-url", metavar="URL", help="The database of the API: SQLite or PostgreSQL."
 )
-kubeconfig_option = click.option("--kubeconfig", metavar="FILE")
+kubeconfig_option = click.option("--kubeconfig", metavar="FILE", help="The kubeconfig to use.")
 context_option = click.option(
     "--context", metavar="NAME", help="The context of the kubeconfig to use."
 )
@@ -78,10 +78,15 @@ def controller(namespaces: tuple[str, ...], **flags: Any) -> int:
 
 @click.command("tui")
 @backend_option
+@kubeconfig_option
 @context_option
 @parent_watch_option
 def tui(**flags: Any) -> int:
-    """Open the terminal UI."""
+    """Open the terminal UI.
+
+    The kubectl commands that it shows name the kubeconfig and the context, except for the runs of a
+    running `sparktest up`: their commands name its cluster.
+    """
     settings = load_settings(flags)
     from sparktest.tui.app import run
 

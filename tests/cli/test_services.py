@@ -11,6 +11,7 @@ import pytest
 
 from sparktest.api.store.tables import REVISION
 from sparktest.client import ApiClient
+from sparktest.settings import Settings
 from tests.cli.conftest import Cli
 
 
@@ -68,6 +69,18 @@ def test_a_terminal_ui_without_a_terminal_is_wrong_usage(cli: Cli) -> None:
 
     assert (result.code, result.out) == (2, "")
     assert "needs a terminal" in result.err
+
+
+def test_the_terminal_ui_takes_a_kubeconfig_and_a_context(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Settings] = []
+    monkeypatch.setattr("sparktest.tui.app.run", started.append)
+
+    result = cli("tui", "--kubeconfig", "/a/config", "--context", "eu")
+
+    assert result.code == 0
+    assert (started[0].kubeconfig, started[0].context) == ("/a/config", "eu")
 
 
 def test_the_database_is_upgraded(cli: Cli, tmp_path: Path) -> None:
