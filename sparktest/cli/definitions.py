@@ -7,7 +7,7 @@ from typing import Any
 import click
 import yaml
 
-from sparktest.cli import options, start
+from sparktest.cli import editor, options, start
 from sparktest.cli.completion import DEFINITION
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import warn
@@ -158,12 +158,12 @@ def edit(client: ApiClient, reference: str) -> None:
     text = HEAD.format(name=" ".join(definition.name.split()), id=definition.id) + yaml.safe_dump(
         fields, sort_keys=False, allow_unicode=True, width=10_000
     )
-    changed = click.edit(text, extension=".yaml")
-    lines = [line for line in (changed or "").splitlines() if not line.lstrip().startswith("#")]
-    if changed in (None, text) or not any(map(str.strip, lines)):
+    changed = editor.edit_text(text, extension=".yaml")
+    lines = [line for line in changed.splitlines() if not line.lstrip().startswith("#")]
+    if changed == text or not any(map(str.strip, lines)):
         warn(f"{definition.name} ({definition.id}) is not changed")
         return
-    body = parse_object(changed or "", "the edited definition")
+    body = parse_object(changed, "the edited definition")
     client.replace_definition(definition.id, _drop_empty(body), version=definition.version)
     warn(f"{definition.name} ({definition.id}) is changed")
 
