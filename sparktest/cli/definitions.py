@@ -112,7 +112,10 @@ def show_definition(client: ApiClient, reference: str, output: str) -> None:
 @uses_api
 def create(client: ApiClient, filename: Path | None, output: str, **fields: Any) -> None:
     """Create a definition from a file, from options, or both, and print its id."""
-    made = client.create_definition(_read_fields(filename) | _option_fields(**fields))
+    body = _read_fields(filename) | _option_fields(**fields)
+    if not (body.get("image") or body.get("executorId")):
+        raise click.UsageError("Give --image IMAGE, or a file with image or executorId.")
+    made = client.create_definition(body)
     show([made], definition_columns(), output, one=True)
 
 

@@ -66,10 +66,10 @@ def test_the_output_of_show_can_be_created_again(cli: Cli, api: ApiClient) -> No
 
 
 def test_every_wrong_field_is_named(cli: Cli, api: ApiClient) -> None:
-    result = cli("definitions", "create", "-e", "1A=b", "--timeout", "5")
+    result = cli("definitions", "create", "--image", "i", "-e", "1A=b", "--timeout", "5")
 
     assert (result.code, result.out) == (2, "")
-    assert all(f"{field}:" in result.err for field in ("name", "image", "env/1A"))
+    assert all(f"{field}:" in result.err for field in ("name", "env/1A"))
 
 
 def test_definitions_are_listed_and_searched(cli: Cli, api: ApiClient) -> None:
@@ -126,6 +126,16 @@ def test_new_shell_commands_replace_a_program(cli: Cli, api: ApiClient) -> None:
 
     (changed,) = api.list_definitions()
     assert (changed.commands, changed.command, changed.args) == (("echo hi",), (), ())
+
+
+def test_a_new_definition_needs_an_image_or_an_executor(cli: Cli, api: ApiClient) -> None:
+    result = cli("definitions", "create", "--name", "x")
+    (error,) = result.err.splitlines()
+    executor = cli("definitions", "create", "-f", "-", stdin="name: x\nexecutorId: e\n")
+
+    assert result.code == 2
+    assert error.startswith("sparktest: Give --image IMAGE, or a file with image or executorId.")
+    assert "--image" not in executor.err
 
 
 def test_an_update_without_fields_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
