@@ -76,7 +76,8 @@ def run(program: click.Group, name: str, argv: Sequence[str] | None = None) -> i
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
     except OSError as error:
-        return _fail(str(error), Exit.INFRA)
+        text = error.strerror or str(error)
+        return _fail(f"{error.filename}: {text}" if error.filename else text, Exit.INFRA)
     except Exception as error:  # noqa: BLE001 - top level: users never see a traceback
         return _fail(f"this is a bug in SparkTest, please report it: {_origin(error)}", Exit.INFRA)
     return code

@@ -46,7 +46,11 @@ def root_cause(error: BaseException) -> str:
     """Return the message of the innermost cause of an error in one line."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror and not error.filename:
+        # Without "[Errno 111]", and as part of a sentence.
+        text = error.strerror[:1].lower() + error.strerror[1:]
+    return " ".join(text.split())[:300] or type(error).__name__
 
 
 def _causes(causes: list[Object]) -> list[FieldError]:

@@ -209,10 +209,11 @@ def test_warnings_of_the_api_are_printed_without_escape_sequences(cli: Cli) -> N
     [
         (KeyboardInterrupt(), 130, "interrupted"),
         (ExitError("so\nit is", Exit.CANCELLED), 5, "so it is"),
-        (OSError(28, "No space left on device"), 3, "[Errno 28] No space left on device"),
+        (OSError(28, "No space left on device"), 3, "No space left on device"),
+        (PermissionError(13, "Permission denied", "/x"), 3, "/x: Permission denied"),
         (TypeError("odd"), 3, "this is a bug in SparkTest, please report it: TypeError: odd at "),
     ],
-    ids=["interrupt", "exit", "disk", "bug"],
+    ids=["interrupt", "exit", "disk", "file", "bug"],
 )
 def test_every_error_is_one_line_without_a_traceback(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, text: str

@@ -72,4 +72,8 @@ def test_the_root_cause_is_the_message_of_the_innermost_error_on_one_line() -> N
     error = ValueError("wrapped")
     error.__cause__ = OSError("connection\nrefused")
     assert root_cause(error) == "connection refused"
+    assert root_cause(ConnectionRefusedError(111, "Connection refused")) == "connection refused"
+    assert root_cause(FileNotFoundError(2, "No such file", "/ca")) == (
+        "[Errno 2] No such file: '/ca'"
+    )
     assert root_cause(KeyError()) == "KeyError"
