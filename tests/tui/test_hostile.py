@@ -113,7 +113,7 @@ def test_the_run_screen_shows_hostile_texts_verbatim(string, width):
         await ui.shows("› runs ›", "failed", "the end")
         assert controls(ui) == []
         if width == 400:
-            await ui.shows(f"› runs › {string}   ", f"TestRun   {string}", f"log: {string}")
+            await ui.shows(f"› runs › {string}   ", f"TestRun    {string}", f"log: {string}")
 
     log = [f"log: {string}".encode("utf-8", "replace"), b"\nthe end\n"]
     drive(scenario, api=FakeApi([run], {run.id: log}), size=(width, 30))
