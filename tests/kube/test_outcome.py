@@ -1,7 +1,7 @@
 """The outcome of a run, from the states of its Job and pods."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -508,3 +508,68 @@ def test_an_outcome_does_not_change_over_time(job, pods):
     first = compute_report(a_run(), job, pods, NOW)
     if first.status.final:
         assert compute_report(a_run(), job, pods, at(4000)).status is first.status
+
+
+# --- what decides where several things could ------------------------------------------------------
+
+
+def test_a_pod_counts_as_lost_from_its_deadline_on():
+    pod = being_deleted(a_pod(running(), phase="Running"), seconds=20, grace=10)
+    lost = outcome.lost_deadline(parse_pod(pod))
+    assert lost is not None
+    just_before = compute_report(a_run(), a_job(), [pod], lost - timedelta(microseconds=1))
+    assert just_before.status is Status.RUNNING
+    assert compute_report(a_run(), a_job(), [pod], lost).failure is not None
+
+
+def test_the_reason_of_a_pod_decides_before_the_exit_code():
+    pod = a_pod(exited(1), phase="Failed", reason="UnexpectedAdmissionError", message="no device")
+    failure = seen(a_job(), pod).failure
+    assert failure == Failure(FailureClass.INFRA, "UnexpectedAdmissionError", "no device")
+
+
+def test_a_pod_that_succeeded_without_container_statuses_passed():
+    assert seen(a_job(), a_pod(phase="Succeeded")).status is Status.SUCCEEDED
+
+
+def test_a_timeout_before_the_start_names_what_is_known():
+    pod = out_of_time(a_pod())
+    failure = seen(a_job(), pod).failure
+    assert failure is not None
+    assert failure.message == "the test did not start within its timeout of 60 s"
+    waited = seen(a_job(), pod, status_reason="Unschedulable", status_message="0/3 nodes").failure
+    assert waited is not None
+    assert waited.message.endswith("60 s: Unschedulable: 0/3 nodes")
+
+
+@pytest.mark.parametrize(
+    ("pod_message", "shown"), [("", "taint"), ("the node was low on memory", "the node was low")]
+)
+def test_the_message_of_a_disruption_is_used_where_the_pod_has_none(pod_message, shown):
+    target = a_condition(
+        "DisruptionTarget", seconds=5, reason="DeletionByTaintManager", message="taint"
+    )
+    pod = a_pod(exited(143), phase="Failed", conditions=[target], message=pod_message)
+    failure = seen(a_job(), pod).failure
+    assert failure is not None
+    assert (failure.class_, failure.reason) == (FailureClass.INFRA, "NodeLost")
+    assert failure.message.startswith(shown)
+
+
+@pytest.mark.parametrize(("reason", "shown"), [("OOMKilled", "Init:OOMKilled"), ("", "Init:Error")])
+def test_a_failed_init_container_keeps_its_reason(reason, shown):
+    init = {"name": "prepare", "state": exited(137, reason=reason)}
+    pod = a_pod(waiting("PodInitializing"), phase="Failed", initContainerStatuses=[init])
+    failure = seen(a_job(), pod).failure
+    assert failure is not None
+    assert (failure.class_, failure.reason) == (FailureClass.CONFIG, shown)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"), [("", "used more memory than its limit"), ("cgroup", "cgroup")]
+)
+def test_an_oom_kill_always_has_a_message(message, shown):
+    pod = a_pod(exited(137, reason="OOMKilled", message=message), phase="Failed")
+    failure = seen(a_job(), pod).failure
+    assert failure is not None
+    assert failure.message.endswith(shown)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from sparktest.domain import FailureClass
+from sparktest.domain import Failure, FailureClass
 from sparktest.kube import wait_policy
 from sparktest.kube.views import EventView, parse_job, parse_pod
 from sparktest.kube.wait_policy import Wait
@@ -155,3 +156,47 @@ def test_a_wait_expires_at_its_deadline() -> None:
     assert wait is not None
     assert wait.expired(at(59)) is None
     assert wait.expired(at(60)) == wait.failure
+
+
+def test_a_wait_without_an_end_never_expires():
+    failure = Failure(FailureClass.CONFIG, "FailedCreate", "no")
+    assert Wait("Suspended", "", None, failure).expired(NOW) is None
+    assert Wait("Suspended", "", NOW, failure).expired(NOW) is failure
+    assert Wait("Suspended", "", at(6), failure).expired(NOW) is None
+
+
+def test_a_sidecar_that_crashes_does_not_block_a_test_that_runs():
+    sidecar = {"name": "proxy", "state": waiting("CrashLoopBackOff"), "restartCount": 3}
+    pod = a_pod(running(), phase="Running", initContainerStatuses=[sidecar])
+    assert waiting_reason(pod) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"), [("SchedulingGated", "SchedulingGated"), ("", "Unschedulable")]
+)
+def test_a_pod_without_a_node_waits_with_the_scheduler_s_reason(reason, shown):
+    unscheduled = a_condition("PodScheduled", "False", reason=reason, message="0/3 nodes")
+    wait = pod_wait(a_pod(conditions=[unscheduled]))
+    assert end_of(wait) == (shown, at(60), FailureClass.TIMEOUT)
+
+
+def test_the_start_deadline_counts_from_the_start_of_the_job_else_its_creation_else_the_run():
+    job = parse_job(a_job())
+    for started, created, began in ((7, 3, 7), (None, 3, 3), (None, None, 0)):
+        times = {
+            "started_at": None if started is None else at(started),
+            "created_at": None if created is None else at(created),
+        }
+        changed = msgspec.structs.replace(job, **times)
+        assert wait_policy.start_deadline(a_run(), changed) == at(began + 60)
+    assert wait_policy.start_deadline(a_run(), None) == at(60)
+
+
+def test_events_are_read_20_seconds_after_the_start_of_a_job_without_a_pod():
+    job = parse_job(a_job())
+    assert wait_policy.needs_events_at(job) == at(wait_policy.NO_POD_SECONDS)
+    created = msgspec.structs.replace(job, started_at=None, created_at=at(3))
+    assert wait_policy.needs_events_at(created) == at(3 + wait_policy.NO_POD_SECONDS)
+    unknown = msgspec.structs.replace(job, started_at=None, created_at=None)
+    assert wait_policy.needs_events_at(unknown) is None
+    assert wait_policy.needs_events_at(msgspec.structs.replace(job, suspend=True)) is None
