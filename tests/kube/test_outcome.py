@@ -573,3 +573,19 @@ def test_an_oom_kill_always_has_a_message(message, shown):
     failure = seen(a_job(), pod).failure
     assert failure is not None
     assert failure.message.endswith(shown)
+
+
+def test_a_timeout_of_one_second_is_not_taken_for_a_stop():
+    pod = out_of_time(a_pod(exited(137)), deadline=1)
+    assert seen(a_job(), pod, timeout_seconds=1).status is Status.TIMED_OUT
+
+
+def test_a_timeout_names_a_reason_without_a_message():
+    failure = seen(a_job(), out_of_time(a_pod()), status_reason="Unschedulable").failure
+    assert failure is not None
+    assert failure.message.endswith("60 s: Unschedulable")
+
+
+def test_a_complete_job_without_a_completion_time_ended_when_its_condition_changed():
+    report = seen(a_job(a_condition("Complete", seconds=12)))
+    assert (report.status, report.finished_at) == (Status.SUCCEEDED, at(12))

@@ -200,3 +200,14 @@ def test_events_are_read_20_seconds_after_the_start_of_a_job_without_a_pod():
     unknown = msgspec.structs.replace(job, started_at=None, created_at=None)
     assert wait_policy.needs_events_at(unknown) is None
     assert wait_policy.needs_events_at(msgspec.structs.replace(job, suspend=True)) is None
+
+
+def test_an_event_without_a_time_is_the_oldest():
+    events = [
+        EventView("FailedCreate", "first", None),
+        EventView("FailedCreate", "second", at(1)),
+        EventView("FailedCreate", "third", None),
+    ]
+    wait = wait_policy.missing_pod_wait(a_run(), parse_job(a_job()), events, NOW)
+    assert wait is not None
+    assert wait.message == "second"
