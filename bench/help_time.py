@@ -20,10 +20,7 @@ COMMANDS = {
     EMPTY: ["-c", "pass"],
     "sparktest --help": ["-m", "sparktest", "--help"],
     "sparktest ru<Tab>": ["-m", "sparktest"],
-    "kubectl sparktest --help": [
-        "-c",
-        "from sparktest.cli.plugin import main; main(['--help'])",
-    ],
+    "kubectl sparktest --help": ["-c", "from sparktest.cli.plugin import main; main(['--help'])"],
 }
 TAB = {"_SPARKTEST_COMPLETE": "bash_complete", "COMP_WORDS": "sparktest ru", "COMP_CWORD": "1"}
 

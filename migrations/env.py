@@ -6,9 +6,7 @@ sparktest.api.store.migrate opens both.
 from alembic import context
 
 context.configure(
-    connection=context.config.attributes["connection"],
-    render_as_batch=True,
-    transactional_ddl=True,
+    connection=context.config.attributes["connection"], render_as_batch=True, transactional_ddl=True
 )
 with context.begin_transaction():
     context.run_migrations()

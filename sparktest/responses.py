@@ -8,13 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from sparktest.errors import (
-    FieldError,
-    OffsetError,
-    SparkTestError,
-    UnavailableError,
-    for_status,
-)
+from sparktest.errors import FieldError, OffsetError, SparkTestError, UnavailableError, for_status
 
 # RFC 7234: 299 is a persistent warning, with a quoted text.
 WARNING = re.compile(r'\b299 \S+ ("(?:[^"\\]|\\.)*")')

@@ -9,16 +9,7 @@ import requests
 from sparktest import http
 from sparktest.client import ApiClient
 from sparktest.errors import UnavailableError
-from tests.scripted_api import (
-    ScriptedApi,
-    answer,
-    cut,
-    end,
-    reset,
-    scripted_api,
-    silence,
-    stream,
-)
+from tests.scripted_api import ScriptedApi, answer, cut, end, reset, scripted_api, silence, stream
 
 RUN = {
     "id": "1",

@@ -201,8 +201,7 @@ def test_without_sweeps_only_changes_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fraction", "delays"),
-    [(1.0, [1, 2, 4, 8, 16, 30, 30]), (0.0, [0.5, 1, 2, 4, 8, 15, 15])],
+    ("fraction", "delays"), [(1.0, [1, 2, 4, 8, 16, 30, 30]), (0.0, [0.5, 1, 2, 4, 8, 15, 15])]
 )
 def test_the_backoff_grows_to_thirty_seconds_with_jitter(
     fraction: float, delays: list[float]

@@ -129,7 +129,7 @@ def _replace(connection: Connection, definition: Row, payload: dict[str, Any]) -
 
 
 def _locked(connection: Connection, definition_id: UUID) -> Row:
-    return _required(store.lock(connection, str(definition_id)), definition_id)
+    return _required(store.find(connection, str(definition_id), for_update=True), definition_id)
 
 
 def _required(definition: Row | None, definition_id: UUID) -> Row:

@@ -150,18 +150,12 @@ def _row(now: datetime) -> dict[str, Any]:
 
 
 def _resolve(
-    connection: Connection,
-    payload: Mapping[str, Any],
-    definition: Row | None,
-    settings: Settings,
+    connection: Connection, payload: Mapping[str, Any], definition: Row | None, settings: Settings
 ) -> dict[str, Any]:
     executor_id = definition["executor_id"] if definition else None
     executor = definitions.find_executor(connection, executor_id) if executor_id else None
     spec = resolve_spec(
-        payload,
-        definition,
-        executor,
-        default_timeout_seconds=settings.default_timeout_seconds,
+        payload, definition, executor, default_timeout_seconds=settings.default_timeout_seconds
     )
     if not spec["image"]:
         raise UnresolvedError(

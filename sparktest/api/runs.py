@@ -72,7 +72,7 @@ def delete_run(run_id: UUID) -> Response:
     """Delete a run that has ended, with its log; a tombstone is kept."""
     ctx = app_context()
     with ctx.store.writing() as connection:
-        run = store.lock(connection, str(run_id))
+        run = store.find(connection, str(run_id), for_update=True)
         if run is None:
             raise _not_found(str(run_id))
         if not Status(run["status"]).final:
@@ -150,7 +150,7 @@ def existing(connection: Connection, run_id: str) -> Row:
         GoneError: it was deleted.
         NotFoundError: there was never one.
     """
-    run = store.lock(connection, run_id)
+    run = store.find(connection, run_id, for_update=True)
     if run is None and store.is_removed(connection, run_id):
         raise GoneError(f"run {run_id} was deleted")
     if run is None:

@@ -37,7 +37,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 @click.command("completion")
 @click.argument("shell", type=click.Choice(tuple(INSTALL)))
 def completion(shell: str) -> None:
-    """Print the script that completes commands in a shell.
+    """Print the completion script of a shell.
 
     Completes commands and options, and runs, definitions and namespaces from the API. The last
     line of the script says how to install it.

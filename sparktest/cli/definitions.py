@@ -7,10 +7,10 @@ from typing import Any
 import click
 import yaml
 
-from sparktest.cli import editor, options, start
+from sparktest.cli import options, start
 from sparktest.cli.completion import DEFINITION
 from sparktest.cli.context import uses_api
-from sparktest.cli.exits import warn
+from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.lookup import find_definition
 from sparktest.cli.manifests import parse_object, read_object
 from sparktest.cli.output import Column, output_option, plain, show
@@ -29,7 +29,7 @@ HEAD = """\
 
 @click.group("definitions")
 def definitions() -> None:
-    """List, show, create, change, run and delete definitions."""
+    """Manage and run definitions."""
 
 
 def definition_columns() -> list[Column[Definition]]:
@@ -161,7 +161,10 @@ def edit(client: ApiClient, reference: str) -> None:
     text = HEAD.format(name=" ".join(definition.name.split()), id=definition.id) + yaml.safe_dump(
         fields, sort_keys=False, allow_unicode=True, width=10_000
     )
-    changed = editor.edit_text(text, extension=".yaml")
+    try:
+        changed = click.edit(text, extension=".yaml") or ""
+    except (click.ClickException, ValueError) as error:
+        raise ExitError(f"the editor failed: {error}; nothing was changed", Exit.INFRA) from error
     lines = [line for line in changed.splitlines() if not line.lstrip().startswith("#")]
     if changed == text or not any(map(str.strip, lines)):
         warn(f"{definition.name} ({definition.id}) is not changed")

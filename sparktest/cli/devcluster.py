@@ -24,10 +24,7 @@ NAME = "devcluster"
     help="Data folder; default: the one that sparktest up uses.",
 )
 @click.option(
-    "--port",
-    type=options.PORT,
-    default=0,
-    help="Default: the previous port, or a free one.",
+    "--port", type=options.PORT, default=0, help="Default: the previous port, or a free one."
 )
 @parent_watch_option
 @click.pass_context

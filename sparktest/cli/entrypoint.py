@@ -111,7 +111,6 @@ def _run(program: click.Group, name: str, argv: Sequence[str]) -> int:
         stop = "" if message.endswith((".", "?", "!")) else "."
         return _fail(f"{message}{stop} See: {path} --help", Exit.USAGE)
     except click.ClickException as error:
-        # Other errors of click, such as an editor that does not start.
         return _fail(error.format_message(), Exit.INFRA)
     except ExitError as error:
         for line in error.before:

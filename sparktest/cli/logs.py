@@ -20,10 +20,8 @@ from sparktest.sanitize import StreamCleaner
 @click.command("logs")
 @click.argument("reference", metavar="RUN", shell_complete=RUN)
 @click.option("-f", "--follow", is_flag=True, help="Print new lines until the run has ended.")
-@click.option(
-    "--tail", type=options.WholeNumber(0), metavar="LINES", help="Print only the last lines."
-)
-@click.option("-c", "--container", metavar="NAME", help="Default: the test container.")
+@options.tail_option
+@options.container_option
 @uses_api
 def logs(
     client: ApiClient, reference: str, follow: bool, tail: int | None, container: str | None
@@ -78,7 +76,7 @@ def follow_log(
                 raise
         else:
             return
-        pause(waiting.retry_delay(failures))
+        pause(waiting.BACKOFF.delay(failures))
         failures += 1
 
 

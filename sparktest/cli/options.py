@@ -83,6 +83,12 @@ wait_option = click.option(
 follow_option = click.option(
     "--follow", is_flag=True, help="Like --wait, and print the log on stdout."
 )
+tail_option = click.option(
+    "--tail", type=WholeNumber(0), metavar="LINES", help="Print only the last lines."
+)
+container_option = click.option(
+    "-c", "--container", metavar="NAME", help="Default: the test container."
+)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print the request, and send nothing."
 )

@@ -127,10 +127,5 @@ def retry(call: Callable[[], T]) -> T:
         except SparkTestError as error:
             if not error.retryable or time.monotonic() > deadline:
                 raise
-        time.sleep(retry_delay(failures))
+        time.sleep(BACKOFF.delay(failures))
         failures += 1
-
-
-def retry_delay(failures: int) -> float:
-    """Return the seconds to wait after this many earlier failures."""
-    return BACKOFF.delay(failures)

@@ -14,12 +14,7 @@ from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.run_states import RunState
 from sparktest.controller.steps import Step
-from sparktest.controller.testruns import (
-    Key,
-    TestRunView,
-    build_warning_event,
-    create_run_payload,
-)
+from sparktest.controller.testruns import Key, TestRunView, build_warning_event, create_run_payload
 from sparktest.domain import Failure, FailureClass, Run
 from sparktest.errors import (
     ConflictError,

@@ -5,11 +5,7 @@ from typing import Any, NamedTuple, Self
 
 from sparktest.errors import ForbiddenError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube import config
-from sparktest.kube.resources import (
-    NAMESPACES,
-    PODS,
-    Resource,
-)
+from sparktest.kube.resources import NAMESPACES, PODS, Resource
 from sparktest.kube.streams import ByteStream, WatchStream
 from sparktest.kube.transport import Timeouts, Transport
 from sparktest.settings import Settings

@@ -68,10 +68,7 @@ def build_job(run: Run) -> dict[str, Any]:
                 2 * run.timeout_seconds + GRACE_SECONDS + BACKSTOP_SECONDS, MAX_SECONDS
             ),
             "template": {
-                "metadata": {
-                    "labels": {**LABELS, RUN_ID: run.id},
-                    "annotations": {RUN_ID: run.id},
-                },
+                "metadata": {"labels": {**LABELS, RUN_ID: run.id}, "annotations": {RUN_ID: run.id}},
                 "spec": _pod(run),
             },
         },

@@ -70,10 +70,7 @@ def final_status(failure: Failure | None) -> Status:
     """Return the final status of a run with this failure; None means success."""
     if failure is None:
         return Status.SUCCEEDED
-    others = {
-        FailureClass.CANCELLED: Status.CANCELLED,
-        FailureClass.TIMEOUT: Status.TIMED_OUT,
-    }
+    others = {FailureClass.CANCELLED: Status.CANCELLED, FailureClass.TIMEOUT: Status.TIMED_OUT}
     return others.get(failure.class_, Status.FAILED)
 
 

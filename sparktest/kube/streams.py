@@ -32,9 +32,7 @@ class ByteStream:
     """An iterator over the chunks of a body; ends when the body ends or `close` is called."""
 
     def __init__(
-        self,
-        response: BaseHTTPResponse,
-        map_errors: Callable[[], AbstractContextManager[None]],
+        self, response: BaseHTTPResponse, map_errors: Callable[[], AbstractContextManager[None]]
     ) -> None:
         self._response = response
         self._map_errors = map_errors

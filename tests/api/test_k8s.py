@@ -98,7 +98,7 @@ def test_only_our_jobs_are_listed(client, cluster):
                 "run_id": "r",
                 "status": "running",
                 "created_at": NOW,
-            },
+            }
         ],
         "count": 1,
         "timestamp": NOW,

@@ -19,13 +19,7 @@ from sparktest.domain import (
     RunReport,
     Status,
 )
-from sparktest.errors import (
-    ConflictError,
-    GoneError,
-    NotFoundError,
-    OffsetError,
-    UnavailableError,
-)
+from sparktest.errors import ConflictError, GoneError, NotFoundError, OffsetError, UnavailableError
 from sparktest.kube.jobs import job_name_of_testrun
 from tests.controller.faults import Faults
 

@@ -95,9 +95,7 @@ def test_the_finalizer_is_added_after_other_finalizers(harness: ActionHarness) -
     assert harness.finalizers() == ["a/b", FINALIZER]
 
 
-def test_a_testrun_that_has_changed_is_read_again_before_the_retry(
-    harness: ActionHarness,
-) -> None:
+def test_a_testrun_that_has_changed_is_read_again_before_the_retry(harness: ActionHarness) -> None:
     harness.change(finalizers=["a/b"])
     with pytest.raises(InvalidError):
         harness.do(steps.AddFinalizer())

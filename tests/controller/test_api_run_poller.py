@@ -147,9 +147,7 @@ def test_runs_of_other_clusters_and_namespaces_and_without_a_job_name_are_ignore
     assert setup.poll() == names(*ours)
 
 
-def test_runs_of_other_namespaces_are_ignored_even_if_the_api_does_not_filter(
-    setup: Setup,
-) -> None:
+def test_runs_of_other_namespaces_are_ignored_even_if_the_api_does_not_filter(setup: Setup) -> None:
     narrow = Setup(namespaces=("tests",))
     run = narrow.api.add(namespace="elsewhere")
     assert not narrow.poller._is_ours(run)

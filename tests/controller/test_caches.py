@@ -90,9 +90,7 @@ def test_testrun_job_and_pods_of_a_run_are_found_by_its_key(watched: Watched) ->
     assert {pod.name for pod in pods} == {"a", "b"}
 
 
-def test_a_deleted_object_is_not_found_and_its_key_is_reported(
-    watched: Watched,
-) -> None:
+def test_a_deleted_object_is_not_found_and_its_key_is_reported(watched: Watched) -> None:
     watched.event(TESTRUNS, TESTRUN)
     watched.event(PODS, pod_of(KEY[1], "a"))
     watched.keys.clear()
@@ -154,8 +152,7 @@ def test_a_cached_object_is_smaller_than_two_kilobytes(watched: Watched) -> None
     watched.event(JOBS, made(KEY[1], spec=spec, metadata=noise))
     watched.event(TESTRUNS, made("smoke", spec={"commands": ["x" * 9000]}, metadata=noise))
     watched.event(
-        TESTRUNS,
-        made("smoke", 2, spec={"commands": ["x" * 9000]}, status={"phase": "Failed"}),
+        TESTRUNS, made("smoke", 2, spec={"commands": ["x" * 9000]}, status={"phase": "Failed"})
     )
     testrun, job, _ = watched.caches.get(KEY)
     assert len(repr(job)) < 2000

@@ -71,11 +71,7 @@ def test_an_end_is_reported_with_the_state_of_the_log() -> None:
             cleanup.failed_report(EVICTED, NOW),
             Log(state=LogState.PARTIAL, reason="Evicted", bytes=5),
         ),
-        (
-            run(log=Log(bytes=5)),
-            PASSED,
-            Log(state=LogState.PARTIAL, reason="PodDeleted", bytes=5),
-        ),
+        (run(log=Log(bytes=5)), PASSED, Log(state=LogState.PARTIAL, reason="PodDeleted", bytes=5)),
     ],
     ids=["never started", "pod is gone", "partly stored", "partly stored, passed"],
 )

@@ -48,9 +48,7 @@ def test_watches_expire_repeatedly(environment: FaultEnvironment) -> None:
     check_passed(environment, environment.ended(count, environment.faults.forget_history))
 
 
-def test_watch_connections_are_half_open(
-    environment: FaultEnvironment,
-) -> None:
+def test_watch_connections_are_half_open(environment: FaultEnvironment) -> None:
     environment.apply("before")
     environment.ended(1)
     environment.faults.freeze_watches()

@@ -71,9 +71,7 @@ def test_a_test_past_its_timeout_has_timed_out_and_keeps_its_log(
     assert only_job(environment)["metadata"]["name"] == run.job_name
 
 
-def test_an_eviction_is_an_infrastructure_failure(
-    environment: FakeEnvironment,
-) -> None:
+def test_an_eviction_is_an_infrastructure_failure(environment: FakeEnvironment) -> None:
     begin(environment)
     run = end(environment, 137, reason="Evicted", message="low on memory")
     assert run.failure is not None
@@ -157,9 +155,7 @@ def test_a_testrun_that_the_api_rejects_fails_and_is_not_retried(
 # --- runs of the API -----------------------------------------------------------------------------
 
 
-def test_an_api_run_needs_no_testrun_and_no_crd(
-    environment: FakeEnvironment,
-) -> None:
+def test_an_api_run_needs_no_testrun_and_no_crd(environment: FakeEnvironment) -> None:
     run = environment.api.add()
     assert started(environment).status is Status.RUNNING
     assert environment.api.runs[run.id].cluster == "here"

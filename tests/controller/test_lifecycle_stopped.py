@@ -81,9 +81,7 @@ def test_a_cancel_of_a_pod_without_a_node_suspends_its_job(environment: FakeEnvi
     assert environment.cluster.all(JOBS) == []
 
 
-def test_a_deleted_testrun_is_released_after_its_final_status(
-    environment: FakeEnvironment,
-) -> None:
+def test_a_deleted_testrun_is_released_after_its_final_status(environment: FakeEnvironment) -> None:
     begin(environment)
     environment.delete_testrun()
     environment.settle()

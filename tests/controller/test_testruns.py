@@ -5,11 +5,7 @@ from typing import Any
 import pytest
 
 from sparktest.controller import testruns
-from sparktest.controller.testruns import (
-    build_warning_event,
-    create_run_payload,
-    parse_testrun,
-)
+from sparktest.controller.testruns import build_warning_event, create_run_payload, parse_testrun
 from sparktest.domain import MAX_NAME_LENGTH
 from sparktest.kube.jobs import FINALIZER
 from tests.controller.objects import NOW

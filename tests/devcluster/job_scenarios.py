@@ -57,7 +57,7 @@ SCENARIOS: dict[str, list[Step]] = {
             """,
             job=JOB,
             changed=JOB.replace("shop", "web"),
-        ),
+        )
     ],
     "pods": [
         *steps(
@@ -83,7 +83,7 @@ SCENARIOS: dict[str, list[Step]] = {
             delete pod two --now
             """,
             pod=POD,
-        ),
+        )
     ],
     "ends": [
         *steps(
@@ -123,7 +123,7 @@ SCENARIOS: dict[str, list[Step]] = {
                 "backoffLimit", "activeDeadlineSeconds: 2\n  backoffLimit"
             ),
             lacking=POD.replace("name: test,", "name: test, envFrom: [{secretRef: {name: none}}],"),
-        ),
+        )
     ],
     "shapes": [
         *steps(
@@ -151,6 +151,6 @@ SCENARIOS: dict[str, list[Step]] = {
             suspended=JOB.replace("backoffLimit", "suspend: true\n  backoffLimit"),
             init=JOB.replace("      containers:", INIT),
             twice=JOB.replace("backoffLimit", "completions: 2\n  parallelism: 2\n  backoffLimit"),
-        ),
+        )
     ],
 }

@@ -41,10 +41,7 @@ DIFFERENCES: dict[str, Rules] = {
         (r"^( *)annotations:\n(?!\1 )", ""),
     ),
     "shown values": (
-        (
-            r"Invalid value: (?:\".*\"|\{.*\}): (?=strict|field is immutable)",
-            "Invalid value: ",
-        ),
+        (r"Invalid value: (?:\".*\"|\{.*\}): (?=strict|field is immutable)", "Invalid value: "),
         (r"(if it was previously negative\))\n(?s:.*)(-- code)", r"\1\n\2"),
     ),
     "server-side apply": (

@@ -89,7 +89,7 @@ SCENARIOS: dict[str, list[Step]] = {
             """,
             run=RUN,
             changed=RUN.replace("shop", "web"),
-        ),
+        )
     ],
     **job_scenarios.SCENARIOS,
     "deleting": [
@@ -117,7 +117,7 @@ SCENARIOS: dict[str, list[Step]] = {
             run=RUN,
             lease=LEASE % 10,
             no_time=LEASE % 0,
-        ),
+        )
     ],
     "watch": [
         Step("create configmap a"),
@@ -164,7 +164,7 @@ SCENARIOS: dict[str, list[Step]] = {
             """,
             plain='{"apiVersion":"v1","kind":"Secret","metadata":{"name":"t"},'
             '"stringData":{"a":"b"}}',
-        ),
+        )
     ],
     "errors": [
         *steps(
@@ -211,7 +211,7 @@ SCENARIOS: dict[str, list[Step]] = {
             pod_metadata=POD.replace("labels:", "lables:"),
             no_kind=POD.replace("Pod", "Nope"),
             no_version=POD.replace("v1", "v9"),
-        ),
+        )
     ],
     "own kind": [
         *steps(
@@ -243,6 +243,6 @@ SCENARIOS: dict[str, list[Step]] = {
             unlucky=widget('{"size": 13}'),
             bad=widget('{"size": 0, "color": "green", "tags": ["a", "B", "c"]}'),
             worse=widget('{"size": "big", "parts": {"x": "y"}}'),
-        ),
+        )
     ],
 }

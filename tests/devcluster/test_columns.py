@@ -64,10 +64,7 @@ def test_an_age_of_no_time_is_unknown_and_of_no_valid_time_is_invalid() -> None:
             },
             "Error",
         ),
-        (
-            {"phase": "Pending", "initContainerStatuses": [{"state": {"running": {}}}]},
-            "Init:0/1",
-        ),
+        ({"phase": "Pending", "initContainerStatuses": [{"state": {"running": {}}}]}, "Init:0/1"),
         (
             {
                 "phase": "Pending",

@@ -139,9 +139,7 @@ def test_deleting_a_job_ends_its_process_and_deletes_its_pod(client: Client) -> 
     assert processes_named(mark) == []
 
 
-def test_a_force_deleted_pod_is_gone_at_once_and_its_process_soon(
-    client: Client,
-) -> None:
+def test_a_force_deleted_pod_is_gone_at_once_and_its_process_soon(client: Client) -> None:
     mark = f"forced-{os.getpid()}-x"
     spec = {
         "restartPolicy": "Never",

@@ -232,9 +232,7 @@ def test_a_large_log_is_stored_completely(client: Client) -> None:
     assert log(client, pod, "?tailLines=2") == "299999\n300000\n"
 
 
-def test_an_endless_line_can_be_followed_and_stopped(
-    client: Client,
-) -> None:
+def test_an_endless_line_can_be_followed_and_stopped(client: Client) -> None:
     client.create(JOBS, job("a", "tr '\\0' x < /dev/zero"))
     name = pod_in(client, "a", "running")["metadata"]["name"]
     with client.stream(f"{PODS}/{name}/log?follow=1&limitBytes=3000000") as stream:

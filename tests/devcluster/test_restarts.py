@@ -92,9 +92,7 @@ def fork_script(mark: str) -> str:
     )
 
 
-def test_after_a_kill_no_process_survives_and_the_pod_is_lost(
-    tmp_path: Path,
-) -> None:
+def test_after_a_kill_no_process_survives_and_the_pod_is_lost(tmp_path: Path) -> None:
     mark = f"killed-{os.getpid()}-x"
     with subprocess_cluster(tmp_path / "cluster") as (client, process):
         once = f"echo once >> {tmp_path}/times; "

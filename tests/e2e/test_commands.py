@@ -23,10 +23,7 @@ PASSING: dict[str, tuple[list[str], str]] = {
     "only-a-comment": (["# only a comment", "echo after"], "after\n"),
     # Shells differ in what they print for the backslash.
     "backslash": (["echo one \\", "echo two"], "\ntwo\n"),
-    "state": (
-        ["cd /; WHO=me", 'greet() { echo "$WHO in $(pwd)"; }', "greet"],
-        "me in /\n",
-    ),
+    "state": (["cd /; WHO=me", 'greet() { echo "$WHO in $(pwd)"; }', "greet"], "me in /\n"),
     "three-long": (["true # " + "x" * 48_000] * 3, ""),
 }
 

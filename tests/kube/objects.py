@@ -99,8 +99,5 @@ def exited(code: int, seconds: float = 9, **more: Any) -> dict[str, Any]:
 
 def being_deleted(pod: dict[str, Any], seconds: float, grace: int = 10) -> dict[str, Any]:
     """Return the pod after a request at this second to delete it."""
-    metadata = {
-        "deletionTimestamp": text(seconds + grace),
-        "deletionGracePeriodSeconds": grace,
-    }
+    metadata = {"deletionTimestamp": text(seconds + grace), "deletionGracePeriodSeconds": grace}
     return pod | {"metadata": pod["metadata"] | metadata}

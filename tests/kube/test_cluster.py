@@ -2,13 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sparktest.errors import (
-    ConflictError,
-    ForbiddenError,
-    GoneError,
-    InvalidError,
-    NotFoundError,
-)
+from sparktest.errors import ConflictError, ForbiddenError, GoneError, InvalidError, NotFoundError
 from sparktest.kube import cluster as module
 from sparktest.kube import transport
 from sparktest.kube.cluster import Cluster

@@ -110,9 +110,7 @@ def test_the_selected_kubeconfig_has_an_absolute_path(
         config.selected(Settings(kubeconfig=file, context="x"))
 
 
-def test_the_client_does_not_retry_and_keeps_connections_alive(
-    tmp_path: Path,
-) -> None:
+def test_the_client_does_not_retry_and_keeps_connections_alive(tmp_path: Path) -> None:
     loaded = config.load(Settings(kubeconfig=kubeconfig(tmp_path / "c", "one")))
     assert loaded.retries is False
     assert loaded.keep_alive is True

@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from sparktest.domain import K8sRef, Origin, Run
-from sparktest.errors import (
-    InvalidError,
-    MalformedError,
-)
+from sparktest.errors import InvalidError, MalformedError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import RUN_ID, build_job, job_name_of_testrun
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS
@@ -122,8 +119,7 @@ def test_the_job_of_a_testrun_with_a_name_of_240_characters_runs(
     assert log_of(real, run).startswith(run.job_name[:50])
     real.delete(TESTRUNS, namespace, LONG)
     until(
-        "the Job goes with its owner",
-        lambda: not exists(real, JOBS.path(namespace, run.job_name)),
+        "the Job goes with its owner", lambda: not exists(real, JOBS.path(namespace, run.job_name))
     )
 
 

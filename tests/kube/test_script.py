@@ -97,10 +97,7 @@ PASSING = {
     "an ampersand": (["true &", "wait; echo two"], b"two\n"),
     "a heredoc": (["cat <<END\none\nEND", "echo two"], b"one\ntwo\n"),
     "or": (["false || true", "echo two"], b"two\n"),
-    "state": (
-        ["cd /; WHO=me", 'greet() { echo "$WHO in $(pwd)"; }', "greet"],
-        b"me in /\n",
-    ),
+    "state": (["cd /; WHO=me", 'greet() { echo "$WHO in $(pwd)"; }', "greet"], b"me in /\n"),
     "no parameters": (['echo "$#"', 'echo "$0"'], b"0\nsh\n"),
     "an EXIT trap": (["trap 'echo bye' EXIT", "echo two"], b"two\nbye\n"),
     "many commands": (
@@ -222,11 +219,7 @@ ENDS = st.sampled_from(
 
 @pytest.mark.parametrize("name", SHELLS)
 @settings(max_examples=60)
-@given(
-    before=st.lists(PIECES, max_size=4),
-    failing=ENDS,
-    after=st.lists(PIECES, max_size=2),
-)
+@given(before=st.lists(PIECES, max_size=4), failing=ENDS, after=st.lists(PIECES, max_size=2))
 @example(before=["set -e"], failing="set -e\n(exit 3)\ntrue", after=["true"])
 def test_a_failing_command_fails_the_run_whatever_surrounds_it(
     name: str, before: list[str], failing: str, after: list[str]

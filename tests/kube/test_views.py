@@ -116,10 +116,7 @@ def test_an_init_container_is_failing_if_it_cannot_start_or_crashes_or_failed(
 ) -> None:
     pod = a_pod(
         waiting("PodInitializing"),
-        initContainerStatuses=[
-            {"name": "first", "state": exited(0)},
-            {"name": "mesh", **status},
-        ],
+        initContainerStatuses=[{"name": "first", "state": exited(0)}, {"name": "mesh", **status}],
     )
     init = parse_pod(pod).failing_init
     assert (init.state.reason if init else None) == reason

@@ -24,15 +24,10 @@ def page(connection: Connection, q: str | None, below: int | None, limit: int) -
     return fetch_all(connection, query)
 
 
-def find(connection: Connection, definition_id: str) -> Row | None:
-    """Return the definition, None if there is none."""
-    return first(connection, select(*COLUMNS).where(DefinitionRow.id == definition_id))
-
-
-def lock(connection: Connection, definition_id: str) -> Row | None:
-    """Return the definition and lock it until the transaction ends; None if there is none."""
+def find(connection: Connection, definition_id: str, *, for_update: bool = False) -> Row | None:
+    """Return the definition, locked until the transaction ends if `for_update`, or None."""
     query = select(*COLUMNS).where(DefinitionRow.id == definition_id)
-    return first(connection, query.with_for_update())
+    return first(connection, query.with_for_update() if for_update else query)
 
 
 def find_named(connection: Connection, name: str) -> Sequence[Row]:

@@ -37,15 +37,11 @@ def find_as_text(connection: Connection, run_id: str) -> Row | None:
     return first(connection, select(*TEXT_COLUMNS).where(RunRow.id == run_id))
 
 
-def find(connection: Connection, run_id: str) -> Row | None:
-    """Return the run, None if there is none."""
-    return first(connection, select(*COLUMNS).where(RunRow.id == run_id))
-
-
-def lock(connection: Connection, run_id: str) -> Row | None:
-    """Return the run and lock it until the transaction ends; None if there is none."""
+def find(connection: Connection, run_id: str, *, for_update: bool = False) -> Row | None:
+    """Return the run, locked until the transaction ends if `for_update`; None if there is none."""
+    query = select(*COLUMNS).where(RunRow.id == run_id)
     # SQLite ignores FOR UPDATE: its writing transactions are serial anyway.
-    return first(connection, select(*COLUMNS).where(RunRow.id == run_id).with_for_update())
+    return first(connection, query.with_for_update() if for_update else query)
 
 
 def status(connection: Connection, run_id: str) -> Status | None:

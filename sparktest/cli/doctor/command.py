@@ -29,10 +29,10 @@ API_TIMEOUT_SECONDS = 5.0
 @context_option
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table")
 def doctor(output: str, **flags: Any) -> Exit:
-    """Check settings, API, token, database, controller, cluster, CRD and rights.
+    """Find what is wrong, and how to fix it.
 
-    Each line says ok, or how to fix the problem. Exits with 0 when there is no problem, 6 when the
-    API or the cluster is not reachable, and 3 otherwise.
+    Checks settings, API, token, database, controller, cluster, CRD and permissions. Exits with 0 if
+    there is no problem, with 6 if the API or the cluster is not reachable, and with 3 otherwise.
     """
     with infra_errors():
         found, sources = settings.load_with_sources(overrides=flags)

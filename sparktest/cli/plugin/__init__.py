@@ -16,11 +16,7 @@ COMMANDS = {
     name: LazyCommand(f"sparktest.cli.plugin.{target}", short_help)
     for name, target, short_help in (
         ("cancel", "waiting:cancel", "Cancel TestRuns; their logs are kept."),
-        (
-            "describe",
-            "show:describe",
-            "Show all fields of TestRuns, their Events, and commands for what to do next.",
-        ),
+        ("describe", "show:describe", "Show all fields of TestRuns, and their Events."),
         ("list", "show:list_", "List TestRuns, newest first, or only the named ones."),
         ("logs", "logs:logs", "Print the log of a TestRun's pod."),
         ("run", "start:run", "Create a TestRun and print its name."),

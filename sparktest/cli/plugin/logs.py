@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 @click.command("logs")
 @click.argument("name", metavar="NAME", shell_complete=TESTRUN)
 @click.option("-f", "--follow", is_flag=True, help="Print new lines until the test has ended.")
-@click.option(
-    "--tail", type=options.WholeNumber(0), metavar="LINES", help="Print only the last lines."
-)
-@click.option("-c", "--container", metavar="NAME", help="Default: the test container.")
+@options.tail_option
+@options.container_option
 @uses_cluster
 def logs(
     kube: KubeContext, name: str, follow: bool, tail: int | None, container: str | None

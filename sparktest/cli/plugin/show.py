@@ -56,7 +56,7 @@ def list_(kube: KubeContext, names: tuple[str, ...], all_namespaces: bool, outpu
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=TESTRUN)
 @uses_cluster
 def describe(kube: KubeContext, names: tuple[str, ...]) -> None:
-    """Show all fields of TestRuns, their Events, and commands for what to do next."""
+    """Show all fields of TestRuns, and their Events."""
     now = datetime.now(UTC)
     for index, name in enumerate(names):
         testrun = kube.testrun(name)
@@ -97,9 +97,7 @@ def columns(*, all_namespaces: bool) -> list[Column[TestRun]]:
         *([namespace] if all_namespaces else []),
         Column("NAME", lambda each: each.name, min_width=12),
         Column(
-            "PHASE",
-            lambda each: each.status.phase,
-            colour=lambda each: COLOURS.get(each.status),
+            "PHASE", lambda each: each.status.phase, colour=lambda each: COLOURS.get(each.status)
         ),
         Column("DEFINITION", lambda each: each.subject, min_width=8),
         Column("REASON", reason, min_width=6),

@@ -26,11 +26,7 @@ SPARKTEST = (sys.executable, "-P", "-m", "sparktest")
 @click.command("up")
 @click.option("--context", metavar="NAME", help="Use the cluster of this context.")
 @click.option("--kubeconfig", metavar="FILE", help="Use the cluster of this file's context.")
-@click.option(
-    "--port",
-    type=options.PORT,
-    help="Port of the API; replaced by a free one if taken.",
-)
+@click.option("--port", type=options.PORT, help="Port of the API; replaced by a free one if taken.")
 @click.option("--install-crd", is_flag=True, help="Install the CRD if the cluster has none.")
 @click.option(
     "--no-tui", is_flag=True, help="Print changes of runs instead of opening the terminal UI."

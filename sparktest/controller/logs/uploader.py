@@ -44,12 +44,7 @@ class LogUploader:
     """
 
     def __init__(
-        self,
-        client: ApiClient,
-        run_id: str,
-        *,
-        stopping: Event,
-        backoff: Backoff = BACKOFF,
+        self, client: ApiClient, run_id: str, *, stopping: Event, backoff: Backoff = BACKOFF
     ) -> None:
         self.stored = 0
         self.gaps = 0

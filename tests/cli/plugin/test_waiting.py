@@ -65,10 +65,7 @@ def test_waiting_for_a_testrun_that_is_replaced_fails(
 
 
 def test_wait_warns_when_no_controller_handles_the_testrun(
-    sandbox: Sandbox,
-    plugin: Plugin,
-    monkeypatch: pytest.MonkeyPatch,
-    before_refresh: BeforeRefresh,
+    sandbox: Sandbox, plugin: Plugin, monkeypatch: pytest.MonkeyPatch, before_refresh: BeforeRefresh
 ) -> None:
     monkeypatch.setattr(waiting, "UNHANDLED_AGE", timedelta(seconds=-60))
     sandbox.apply("mine")

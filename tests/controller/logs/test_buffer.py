@@ -51,8 +51,7 @@ def test_less_than_a_chunk_is_taken_after_the_flush_time(monkeypatch: pytest.Mon
 
 
 def test_less_than_a_chunk_is_taken_by_a_waiting_uploading_thread_after_the_flush_time(
-    monkeypatch: pytest.MonkeyPatch,
-    background: Callable[[Callable[[], object]], threading.Thread],
+    monkeypatch: pytest.MonkeyPatch, background: Callable[[Callable[[], object]], threading.Thread]
 ) -> None:
     monkeypatch.setattr(module, "FLUSH_SECONDS", 0.01)
     buffer, taken = Buffer(), []

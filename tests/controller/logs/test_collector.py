@@ -160,9 +160,7 @@ def test_logs_of_ended_tests_are_queued(setup: Callable[..., Setup]) -> None:
     soon("all are done", lambda: at.done == [key(name) for name in "abc"])
 
 
-def test_a_log_is_forgotten_only_when_it_is_done(
-    setup: Callable[..., Setup],
-) -> None:
+def test_a_log_is_forgotten_only_when_it_is_done(setup: Callable[..., Setup]) -> None:
     at = setup()
     at.kubelet.scripts = [at.blocked(), [LINE]]
     at.collect("a")
@@ -193,11 +191,7 @@ def test_a_log_is_forgotten_only_when_it_is_done(
         ([LINE], LogStore(TooLargeError("too large")), Log(reason="TooLarge")),
         ([LINE], LogStore(GoneError("deleted")), Log(reason="RunDeleted")),
         ([LINE], LogStore(NotFoundError("no run")), Log(reason="RunDeleted")),
-        (
-            [LINE],
-            LogStore(ValueError("a bug")),
-            Log(state=LogState.PARTIAL, reason="ValueError"),
-        ),
+        ([LINE], LogStore(ValueError("a bug")), Log(state=LogState.PARTIAL, reason="ValueError")),
     ],
     ids=[
         "no pod",

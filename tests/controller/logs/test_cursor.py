@@ -63,10 +63,7 @@ def bursts(draw: Any) -> list[Burst]:
     drawn = draw(st.lists(moments, unique=True, min_size=1, max_size=6))
     drawn.sort(key=lambda moment: moment[0])
     return [
-        Burst(
-            b"2026-11-24T12:00:%02d.%09dZ" % moment,
-            draw(st.lists(TEXT, min_size=1, max_size=4)),
-        )
+        Burst(b"2026-11-24T12:00:%02d.%09dZ" % moment, draw(st.lists(TEXT, min_size=1, max_size=4)))
         for moment in drawn
     ]
 
