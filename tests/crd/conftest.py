@@ -1,4 +1,4 @@
-"""A cluster with the CRD of this tree and a namespace for the file."""
+"""A cluster with the CRD of this repository, and a namespace for each module."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 def manifest(spec: Any, name: str = "a", **more: Any) -> dict[str, Any]:
-    """A manifest."""
+    """Return the manifest of a TestRun."""
     return {
         "apiVersion": "sparktest.dev/v1alpha1",
         "kind": "TestRun",

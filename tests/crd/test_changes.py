@@ -1,4 +1,4 @@
-"""What may change in a TestRun, and what its status may say: on a real cluster."""
+"""What can change in a TestRun's spec and status, on a real cluster."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""crd/rbac.yaml on a real cluster: what the programs may do, and that it is all they may do."""
+"""The permissions of crd/rbac.yaml on a real cluster: what the programs need, and no more."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ API = {"jobs": {"get", "list"}, "pods": {"get", "list"}, "pods/log": {"get"}}
 
 @contextmanager
 def installed(namespace: str) -> Iterator[None]:
-    """The rights of crd/rbac.yaml under names of this test's own."""
+    """Install crd/rbac.yaml under other names."""
     text = (files("sparktest.crd") / "rbac.yaml").read_text(encoding="utf-8")
     documents = list(yaml.safe_load_all(text))
     for document in documents:
@@ -77,7 +77,7 @@ def installed(namespace: str) -> Iterator[None]:
 def as_account(
     cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Cluster]]:
-    """A maker of the door that a ServiceAccount opens with its token."""
+    """Return a client that authenticates as a ServiceAccount, by its name."""
     own = f"{namespace}-rights"
     document = yaml.safe_load(Path(require_cluster()).read_text(encoding="utf-8"))
     with installed(own):
@@ -94,7 +94,7 @@ def as_account(
 
 
 def rights(cluster: Cluster, namespace: str) -> dict[str, set[str]]:
-    """Resource → verbs that the cluster allows in the namespace, for all of KINDS and VERBS."""
+    """Return resource → verbs that the client may use in the namespace, out of KINDS and VERBS."""
     found: dict[str, set[str]] = {}
     for (group, resource, subresource), verb in product(KINDS, VERBS):
         attributes = {
@@ -127,7 +127,7 @@ def test_the_api_may_read_jobs_and_logs_and_nothing_else(
 
 
 @pytest.mark.parametrize("account", ["sparktest-controller", "sparktest-api"])
-def test_both_may_know_which_cluster_it_is_and_see_no_other_namespace(
+def test_both_may_read_the_uid_of_the_cluster_and_no_other_namespace(
     as_account: Callable[[str], Cluster], cluster: Cluster, account: str
 ) -> None:
     limited = as_account(account)

@@ -101,14 +101,14 @@ REFUSED: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize("spec", ACCEPTED)
-def test_a_spec_that_keeps_the_rules_is_accepted_as_it_is(
+def test_a_valid_spec_is_accepted_unchanged(
     cluster: Cluster, namespace: str, spec: dict[str, Any]
 ) -> None:
     assert dry_create(cluster, TESTRUNS, namespace, manifest(spec))["spec"] == spec
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSED)
-def test_a_spec_that_breaks_a_rule_is_refused_and_the_message_names_it(
+def test_an_invalid_spec_is_rejected_with_the_rule_that_it_breaks(
     cluster: Cluster, namespace: str, spec: Any, message: str
 ) -> None:
     with pytest.raises(InvalidError) as caught:

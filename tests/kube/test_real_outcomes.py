@@ -1,4 +1,4 @@
-"""Outcomes and waits of pods with init containers or without room, on a real cluster."""
+"""Outcomes and waits of pods with init containers or beyond a quota, on a real cluster."""
 
 from typing import Any
 
@@ -116,7 +116,7 @@ LIMIT_RANGE = {"limits": [{"type": "Container", "max": {"memory": "64Mi"}}]}
 def test_a_pod_that_a_quota_or_limit_range_never_admits_is_a_configuration_error(
     real: Cluster, plural: str, spec: Any, resources: Any, message: str
 ) -> None:
-    with namespace_in(real, "no-room") as namespace:
+    with namespace_in(real, "quota") as namespace:
         path = f"/api/v1/namespaces/{namespace}/{plural}"
         real._transport.call("POST", path, body={"metadata": {"name": "limits"}, "spec": spec})
         run = a_run(namespace, resources=resources)
