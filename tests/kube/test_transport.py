@@ -202,7 +202,7 @@ def test_a_missing_or_partial_response_is_unavailable_and_not_retried(
 
 def test_a_refused_connection_is_unavailable(api: Apiserver, cluster: Cluster) -> None:
     api.stop()
-    with pytest.raises(UnavailableError, match="Connection refused"):
+    with pytest.raises(UnavailableError, match="connection refused"):
         cluster.get(JOBS, "default", "a")
 
 
