@@ -28,7 +28,7 @@ PASSING: dict[str, tuple[list[str], str]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def testruns(stack: Stack) -> None:
     """All TestRuns of this module, started together."""
     cases: dict[str, tuple[Any, ...]] = FAILING | PASSING

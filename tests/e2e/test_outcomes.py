@@ -12,7 +12,7 @@ from tests.e2e.stack import IMAGE, Stack, condition
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def slow_failures(stack: Stack) -> None:
     """Start the runs that take long to fail before the other tests."""
     stack.apply("no-image", image=stack.target.missing_image, commands=["true"])

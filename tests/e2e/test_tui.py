@@ -28,7 +28,7 @@ def terminal(stack: Stack, tmp_path: Path) -> Iterator[Callable[[int, int], Tmux
     tmux.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runs(stack: Stack) -> tuple[Run, Run]:
     """A finished run of a TestRun and a finished API run."""
     stack.apply("tui-crd", commands=["echo from the testrun"])
