@@ -43,6 +43,9 @@ class Caches:
         self._lock = threading.Lock()
         self._testrun_names: dict[Key, str] = {}
         self._pod_names: dict[Key, set[str]] = {}
+        # Pods that were deleted or evicted while their test ran, kept as long as their Job: it may
+        # be complete all the same, where the test handled TERM and exited 0.
+        self._deleted_pods: dict[Key, PodView] = {}
         scopes: list[str | None] = list(namespaces) or [None]
 
         def informers(
@@ -97,7 +100,8 @@ class Caches:
         namespace, name = key
         with self._lock:
             pod_names = list(self._pod_names.get(key, ()))
-        pods = (_get(self._pods, namespace, pod) for pod in pod_names)
+            deleted = self._deleted_pods.get(key)
+        pods = [_get(self._pods, namespace, pod) for pod in pod_names] + [deleted]
         return ClusterState(
             self._testrun(key),
             _get(self._jobs, namespace, name),
@@ -171,16 +175,23 @@ class Caches:
         self._on_key(testrun.key)
 
     def _job_changed(self, job: JobView) -> None:
-        self._on_key((job.namespace, job.name))
+        key = (job.namespace, job.name)
+        if _get(self._jobs, key[0], key[1]) is None:
+            with self._lock:
+                self._deleted_pods.pop(key, None)
+        self._on_key(key)
 
     def _pod_changed(self, pod: PodView) -> None:
         if not pod.job_name:
             return
         key = (pod.namespace, pod.job_name)
+        job = _get(self._jobs, pod.namespace, pod.job_name)
         with self._lock:
             names = self._pod_names.setdefault(key, set())
             if _get(self._pods, pod.namespace, pod.name) is None:
                 names.discard(pod.name)
+                if pod.is_terminal and pod.is_deleting and job is not None:
+                    self._deleted_pods[key] = pod
             else:
                 names.add(pod.name)
             if not names:

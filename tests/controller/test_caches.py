@@ -101,6 +101,24 @@ def test_a_deleted_object_is_not_found_and_its_key_is_reported(watched: Watched)
     assert (watched.caches._pod_names, watched.caches._testrun_names) == ({}, {})
 
 
+def test_a_pod_that_was_deleted_during_its_test_is_kept_as_long_as_its_job(
+    watched: Watched,
+) -> None:
+    job = made("job")
+    ended = {"terminated": {"exitCode": 0, "finishedAt": "2026-01-01T00:00:09Z"}}
+    pod = pod_of("job", "pod")
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:15Z"
+    pod["status"] = {"containerStatuses": [{"name": "test", "state": ended}]}
+    watched.event(JOBS, job)
+    watched.event(PODS, pod)
+    pod["metadata"]["resourceVersion"] = "2"
+    watched.event(PODS, pod, deleted=True)
+    assert [kept.name for kept in watched.caches.get((NAMESPACE, "job")).pods] == ["pod"]
+    job["metadata"]["resourceVersion"] = "3"
+    watched.event(JOBS, job, deleted=True)
+    assert watched.caches.get((NAMESPACE, "job")).pods == []
+
+
 def test_a_testrun_recreated_under_its_name_is_another_run(watched: Watched) -> None:
     watched.event(TESTRUNS, TESTRUN)
     again = made("smoke", 2, metadata={"uid": "another"})
