@@ -97,7 +97,9 @@ def test_killing_programs_at_random_loses_and_repeats_no_run_and_leaves_no_proce
     assert {condition(testrun, "Finished") for testrun in testruns} == {"True"}, details
     assert len(testruns) == len(jobs) == RUNS, details
     times = {name: (tmp_path / name).read_text() for name in names if (tmp_path / name).exists()}
-    assert set(times.values()) == {"ran\n"}, details
+    # A shell that is killed between opening the file and writing to it leaves it empty.
+    assert set(times.values()) <= {"ran\n", ""}, details
+    assert {times.get(run.name) for run in runs if run not in lost} == {"ran\n"}, details
     assert code == 0, details
     assert len(pids) == 3, details
     assert not any(map(alive, pids)), details
