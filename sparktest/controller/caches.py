@@ -43,8 +43,7 @@ class Caches:
         self._lock = threading.Lock()
         self._testrun_names: dict[Key, str] = {}
         self._pod_names: dict[Key, set[str]] = {}
-        # Pods that were deleted or evicted while their test ran, kept as long as their Job: it may
-        # be complete all the same, where the test handled TERM and exited 0.
+        # Pods deleted during their test, kept as long as their Job: exit code 0 completes it.
         self._deleted_pods: dict[Key, PodView] = {}
         scopes: list[str | None] = list(namespaces) or [None]
 
@@ -99,9 +98,8 @@ class Caches:
         """Return the objects of the run as last seen."""
         namespace, name = key
         with self._lock:
-            pod_names = list(self._pod_names.get(key, ()))
-            deleted = self._deleted_pods.get(key)
-        pods = [_get(self._pods, namespace, pod) for pod in pod_names] + [deleted]
+            pods = [self._deleted_pods.get(key)]
+            pods += [_get(self._pods, namespace, pod) for pod in self._pod_names.get(key, ())]
         return ClusterState(
             self._testrun(key),
             _get(self._jobs, namespace, name),
@@ -185,12 +183,11 @@ class Caches:
         if not pod.job_name:
             return
         key = (pod.namespace, pod.job_name)
-        job = _get(self._jobs, pod.namespace, pod.job_name)
         with self._lock:
             names = self._pod_names.setdefault(key, set())
             if _get(self._pods, pod.namespace, pod.name) is None:
                 names.discard(pod.name)
-                if pod.is_terminal and pod.is_deleting and job is not None:
+                if pod.is_terminal and pod.is_deleting and _get(self._jobs, *key) is not None:
                     self._deleted_pods[key] = pod
             else:
                 names.add(pod.name)

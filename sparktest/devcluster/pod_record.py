@@ -1,7 +1,6 @@
 """What a pod worker knows of its pod: container states, status and deadline."""
 
-import os
-import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -216,13 +215,9 @@ class PodRecord:
 
 def _read_message(path: Path) -> str:
     """Return the termination message in a file; "" if the file is missing or not regular."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return ""
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            return ""
-        file.seek(max(info.st_size - MAX_MESSAGE_BYTES, 0))
-        return file.read(MAX_MESSAGE_BYTES).decode(errors="replace")
+    with suppress(OSError):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                file.seek(max(path.stat().st_size - MAX_MESSAGE_BYTES, 0))
+                return file.read(MAX_MESSAGE_BYTES).decode(errors="replace")
+    return ""

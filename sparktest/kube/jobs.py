@@ -57,7 +57,17 @@ def build_job(run: Run) -> dict[str, Any]:
         "annotations": {RUN_ID: run.id},
     }
     if run.origin is Origin.CRD and run.k8s_ref and run.k8s_ref.uid:
-        metadata["ownerReferences"] = [_owner(run.k8s_ref.name, run.k8s_ref.uid)]
+        metadata["ownerReferences"] = [
+            {
+                "apiVersion": "sparktest.dev/v1alpha1",
+                "kind": "TestRun",
+                "name": run.k8s_ref.name,
+                "uid": run.k8s_ref.uid,
+                "controller": True,
+                # True would need permission to update the TestRun's finalizers.
+                "blockOwnerDeletion": False,
+            }
+        ]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -72,18 +82,6 @@ def build_job(run: Run) -> dict[str, Any]:
                 "spec": _pod(run),
             },
         },
-    }
-
-
-def _owner(name: str, uid: str) -> dict[str, Any]:
-    # blockOwnerDeletion: true would need permission to update the TestRun's finalizers.
-    return {
-        "apiVersion": "sparktest.dev/v1alpha1",
-        "kind": "TestRun",
-        "name": name,
-        "uid": uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
     }
 
 
