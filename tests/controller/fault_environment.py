@@ -107,7 +107,7 @@ class FaultEnvironment:
             testruns = self.entries(self.testruns) if self.uids else []
             return runs if done and all(map(_is_finished, testruns)) else []
 
-        runs = until(f"{count} runs are final", check, seconds=30, every=0.05)
+        runs = until(f"{count} runs are final", check, seconds=90, every=0.05)
         assert len(runs) == count
         assert dict(self.jobs) == {run.id: 1 for run in runs}
         registered = [run.k8s_ref.uid for run in runs if run.k8s_ref]
