@@ -84,12 +84,17 @@ class K8sRef(WireStruct, frozen=True, kw_only=True):
 
 
 class Failure(WireStruct, frozen=True):
-    """Why a run did not succeed; `reason` is Kubernetes' own term where it has one."""
+    """Why a run did not succeed.
+
+    `reason` is Kubernetes' own term where it has one; `container` is the name of the container
+    that failed, None for the test's own.
+    """
 
     class_: FailureClass = msgspec.field(name="class")
     reason: str
     message: str = ""
     exit_code: int | None = None
+    container: str | None = None
 
 
 class Log(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
@@ -111,10 +116,15 @@ class RunReport(WireStruct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     failure: Failure | None = None
     log: Log | None = None
+    git_commit: str | None = None
 
 
 class RunSpec(WireStruct, frozen=True, kw_only=True):
-    """What to run: the fields that a run and a definition have in common."""
+    """What to run: the fields that a run and a definition have in common.
+
+    `template` is a partial PodTemplateSpec; the other fields take precedence over it. `git` has
+    the keys url, ref, path and secretName.
+    """
 
     image: str = ""
     commands: tuple[str, ...] = ()
@@ -124,6 +134,8 @@ class RunSpec(WireStruct, frozen=True, kw_only=True):
     resources: dict[str, Any] = {}
     service_account_name: str | None = None
     image_pull_secrets: tuple[dict[str, str], ...] = ()
+    git: dict[str, str] = {}
+    template: dict[str, Any] = {}
 
 
 class Run(RunSpec, frozen=True, kw_only=True):
@@ -131,8 +143,9 @@ class Run(RunSpec, frozen=True, kw_only=True):
 
     The spec is a snapshot: `commands` are run by a shell; `entrypoint` and `args` are passed as
     they are (Kubernetes' command and args); without either, the image's own command runs.
-    `command` is for display: the commands, or `entrypoint` followed by `args`. `duration` is in
-    seconds: whole where both times are whole seconds, else with milliseconds.
+    `command` is for display: the commands, or `entrypoint` followed by `args`. `containers` are
+    the names of its containers, that of the test first. `git_commit` is the commit that was checked
+    out. `duration` is in seconds: whole where both times are whole seconds, else with milliseconds.
     """
 
     id: Id
@@ -142,6 +155,8 @@ class Run(RunSpec, frozen=True, kw_only=True):
     created_at: datetime
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ("test",)
+    git_commit: str | None = None
     timeout_seconds: int = 3600
     ttl_seconds_after_finished: int | None = None
     status_reason: str | None = None

@@ -40,6 +40,8 @@ def test_every_field_of_a_run_is_transferred(real: ApiClient) -> None:
         "resources": {"limits": {"cpu": "1"}},
         "serviceAccountName": "robot",
         "imagePullSecrets": [{"name": "s"}],
+        "git": {"url": "https://example.org/shop.git"},
+        "template": {"spec": {"initContainers": [{"name": "fixtures", "image": "busybox"}]}},
         "timeoutSeconds": 60,
         "ttlSecondsAfterFinished": 5,
         "origin": "crd",
@@ -61,6 +63,7 @@ def test_every_field_of_a_run_is_transferred(real: ApiClient) -> None:
             failure=failure,
             log=Log(state=LogState.PARTIAL, reason="NodeLost"),
             status_reason="r",
+            git_commit="4b825dc642cb6eb9a060e54bf8d69288fbee4904",
         ),
     )
     definition = real.create_definition({"name": "d", "image": "i", "commands": ["true"]})

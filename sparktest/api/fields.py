@@ -10,6 +10,7 @@ from marshmallow import fields
 from marshmallow.validate import Length, Range, Regexp
 
 from sparktest.domain import MAX_NAME_LENGTH
+from sparktest.kube.pod_template import normalize_template, template_errors
 
 MAX_SECONDS = 2**31 - 1
 UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
@@ -189,6 +190,30 @@ class PullSecret(JsonKeySchema):
     """Reference to a Secret for pulling the image."""
 
     name = text(253, 1, required=True)
+
+
+class Git(JsonKeySchema):
+    """A git repository to clone into the working directory of the test."""
+
+    url = text(2048, 1, required=True)
+    ref = text(255, 1)
+    path = text(4096, 1)
+    secret_name = text(253, 1)
+
+
+class Template(fields.Field[dict[str, Any]]):
+    """A partial PodTemplateSpec, normalized; Kubernetes checks the fields of the pod."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ma.ValidationError("must be an object")
+        template = normalize_template(value)
+        errors = template_errors(template)
+        if errors:
+            raise ma.ValidationError([f"{each['pointer']}: {each['detail']}" for each in errors])
+        return template
 
 
 class Resources(JsonKeySchema):

@@ -20,7 +20,8 @@ from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
 from sparktest.domain import Status
 from sparktest.errors import NotFoundError, SparkTestError
-from sparktest.kube.jobs import CONTAINER, RUN_ID, SELECTOR
+from sparktest.kube.jobs import RUN_ID, SELECTOR
+from sparktest.kube.pod_template import CONTAINER
 from sparktest.kube.resources import JOBS, PODS
 
 JobObject = dict[str, Any]

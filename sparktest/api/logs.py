@@ -20,7 +20,7 @@ from sparktest.api.store import runs as run_store
 from sparktest.api.store.engine import Row
 from sparktest.domain import Status, StoredLog
 from sparktest.errors import InvalidError, NotFoundError, UnavailableError
-from sparktest.kube.jobs import CONTAINER
+from sparktest.kube.pod_template import CONTAINER
 
 MAX_APPEND_BYTES = 8 * 1024 * 1024
 BINARY = "application/octet-stream"

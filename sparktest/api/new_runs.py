@@ -13,6 +13,7 @@ from sparktest.api.store.engine import Row
 from sparktest.domain import MAX_NAME_LENGTH, FailureClass, LogState, Origin, Status
 from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
 from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun
+from sparktest.kube.pod_template import AMBIGUOUS_CONTAINER, test_container
 from sparktest.settings import Settings
 
 
@@ -157,6 +158,8 @@ def _resolve(
     spec = resolve_spec(
         payload, definition, executor, default_timeout_seconds=settings.default_timeout_seconds
     )
+    if test_container(spec["template"]) is None:
+        raise UnresolvedError("/template", "Invalid", AMBIGUOUS_CONTAINER)
     if not spec["image"]:
         raise UnresolvedError(
             "/image", "ImageMissing", "neither the run nor its definition has an image"

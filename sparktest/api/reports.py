@@ -34,6 +34,7 @@ def _progress(run: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, An
         # The first value is kept: a run has one Job, and it starts once.
         "job_uid": run["job_uid"] or report.get("job_uid"),
         "started_at": run["started_at"] or report.get("started_at"),
+        "git_commit": run["git_commit"] or report.get("git_commit"),
     }
 
 

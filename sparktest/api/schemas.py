@@ -11,7 +11,7 @@ from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
 from sparktest.domain import FailureClass, LogState, Origin, Status
 
 # These give privileges to a pod, so an API run may not set them; a definition may.
-PRIVILEGED = ("env_from", "service_account_name", "image_pull_secrets")
+PRIVILEGED = ("env_from", "service_account_name", "image_pull_secrets", "template")
 
 
 def given(original: Any) -> set[str]:
@@ -38,7 +38,16 @@ class SpecSchema(api_fields.Schema):
     resources = fields.Nested(api_fields.Resources)
     service_account_name = api_fields.text(253, 1)
     image_pull_secrets = fields.List(fields.Nested(api_fields.PullSecret), validate=Length(max=100))
+    git = fields.Nested(api_fields.Git)
+    template = api_fields.Template()
     timeout_seconds = api_fields.seconds(1)
+
+    @ma.pre_load
+    def drop_empty_git(self, data: Any, **kw: Any) -> Any:
+        """Drop an empty `git`: so it stands in a document that is sent back."""
+        if isinstance(data, dict) and data.get("git") == {}:
+            return {key: value for key, value in data.items() if key != "git"}
+        return data
 
     @ma.validates_schema(skip_on_field_errors=False)
     def one_kind_of_command(self, data: dict[str, Any], **kw: Any) -> None:
@@ -71,7 +80,7 @@ class OverridesSchema(SpecSchema):
 
     name = api_fields.name()
     labels = fields.Dict(
-        keys=api_fields.text(253, 1), values=api_fields.text(253), validate=Length(max=64)
+        keys=api_fields.text(317, 1), values=api_fields.text(253), validate=Length(max=1000)
     )
     ttl_seconds_after_finished = api_fields.seconds(0)
 
@@ -155,7 +164,7 @@ class RunQuerySchema(PageSchema):
     namespace = fields.List(api_fields.text(63))
     cluster = fields.List(api_fields.text(128))
     definition_id = fields.List(api_fields.Id())
-    label = fields.List(api_fields.text(507, 1), validate=Length(max=16))
+    label = fields.List(api_fields.text(571, 1), validate=Length(max=16))
     q = api_fields.text(200)
     since = api_fields.Time()
     updated_since = api_fields.Time()
@@ -168,6 +177,7 @@ class ReportedFailureSchema(api_fields.JsonKeySchema):
     reason = fields.String(required=True)
     message = fields.String(load_default="")
     exit_code = fields.Integer(strict=True, validate=Range(-(2**31), 2**31))
+    container = api_fields.text(253)
 
 
 class ReportedLogSchema(api_fields.Schema):
@@ -191,6 +201,7 @@ class ReportSchema(api_fields.Schema):
     finished_at = api_fields.Time()
     failure = fields.Nested(ReportedFailureSchema)
     log = fields.Nested(ReportedLogSchema)
+    git_commit = api_fields.text(64)
 
 
 class ClaimSchema(api_fields.Schema):

@@ -11,12 +11,15 @@ import msgspec
 
 from sparktest.api.store.runs import JSON_COLUMNS
 from sparktest.domain import Definition, Run, RunSpec, Status
+from sparktest.kube.pod_template import container_names
 
 # A pending run whose controller has been silent for longer has the reason WAITING_REASON.
 CONTROLLER_TIMEOUT = timedelta(seconds=15)
 WAITING_REASON = "WaitingForController"
 # Fields of a run without a column of the same name; see `serialize_run`.
-DERIVED = frozenset({"command", "job_created", "duration", "k8s_ref", "failure", "log"})
+DERIVED = frozenset(
+    {"command", "containers", "job_created", "duration", "k8s_ref", "failure", "log"}
+)
 # Sent as null where there is no value: earlier clients expect these keys.
 NULLABLE = frozenset({"test_definition_id", "executor_id", "started_at", "finished_at", "duration"})
 
@@ -65,6 +68,7 @@ def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime)
     document = {key: row[column] for key, column in RUN_COLUMNS}
     document |= {key: msgspec.Raw(row[column]) for key, column in RUN_JSON}
     document["command"] = _display_command(row)
+    document["containers"] = _containers(row)
     document["jobCreated"] = row["job_uid"] is not None
     document["duration"] = duration_seconds(row["started_at"], row["finished_at"])
     document["log"] = {"state": row["log_state"], "bytes": row["log_bytes"]}
@@ -126,6 +130,11 @@ def _display_command(row: Mapping[str, Any]) -> Any:
     if row["args"] == "[]":
         return msgspec.Raw(row["entrypoint"])
     return [*msgspec.json.decode(row["entrypoint"]), *msgspec.json.decode(row["args"])]
+
+
+def _containers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    template = row["template"]
+    return container_names(msgspec.json.decode(template) if template != "{}" else {})
 
 
 def _waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 from sparktest.api.schemas import PRIVILEGED
 from sparktest.domain import RunSpec
+from sparktest.kube.fields import text
+from sparktest.kube.pod_template import merge_templates, test_container
 
 COMMAND_FIELDS = ("commands", "command", "args")
 EMPTY_SPEC = RunSpec()
@@ -34,6 +36,9 @@ def resolve_spec(
     layers = [payload, definition or {}, executor_defaults(executor) if executor else {}]
     lowest_first = layers[::-1]
     commands = next((layer for layer in layers if any(layer.get(f) for f in COMMAND_FIELDS)), {})
+    template: dict[str, Any] = {}
+    for layer in lowest_first:
+        template = merge_templates(template, layer.get("template") or {})
     spec = {
         name: _first(layers, name) or getattr(EMPTY_SPEC, name)
         for name in RunSpec.__struct_fields__
@@ -48,6 +53,8 @@ def resolve_spec(
             for layer in lowest_first
             for name, value in (layer.get("env") or {}).items()
         },
+        "image": _first(layers, "image") or text(test_container(template) or {}, "image"),
+        "template": template,
         # Of two sources with the same variable, Kubernetes uses the later one.
         "env_from": [source for layer in lowest_first for source in layer.get("env_from") or []],
         "timeout_seconds": _first(layers, "timeout_seconds") or default_timeout_seconds,
@@ -90,6 +97,7 @@ def executor_defaults(executor: Mapping[str, Any]) -> dict[str, Any]:
         "command": executor["command"],
         "commands": [default] if default and not executor["command"] else [],
         "env": executor["env"],
+        "template": executor["template"],
     }
 
 

@@ -7,13 +7,20 @@ from typing import Any
 import msgspec
 
 from sparktest.domain import Failure, FailureClass, Origin, Run
+from sparktest.errors import InvalidError
+from sparktest.kube.fields import items, mapping
+from sparktest.kube.pod_template import (
+    AMBIGUOUS_CONTAINER,
+    DEFAULT_CONTAINER,
+    merge_templates,
+    test_container,
+)
 from sparktest.kube.script import shell_command
 
 MAX_NAME = 63
 RUN_ID = "sparktest.dev/run-id"
 STOP = "sparktest.dev/stop"
 FINALIZER = "sparktest.dev/testrun-finalizer"
-CONTAINER = "test"
 # A shell as PID 1 ignores TERM, so stopping such a container takes this long.
 GRACE_SECONDS = 10
 # A Job past its deadline deletes its pod and the log, so its deadline is only a backstop for the
@@ -49,6 +56,9 @@ def build_job(run: Run) -> dict[str, Any]:
 
     It has no TTL: a finished Job must stay until its log is stored, and then the controller
     patches the TTL. A TestRun owns its Job.
+
+    Raises:
+        InvalidError: the template does not tell which of its containers runs the test.
     """
     metadata: dict[str, Any] = {
         "name": run.job_name,
@@ -77,51 +87,81 @@ def build_job(run: Run) -> dict[str, Any]:
             "activeDeadlineSeconds": min(
                 2 * run.timeout_seconds + GRACE_SECONDS + BACKSTOP_SECONDS, MAX_SECONDS
             ),
-            "template": {
-                "metadata": {"labels": {**LABELS, RUN_ID: run.id}, "annotations": {RUN_ID: run.id}},
-                "spec": _pod(run),
-            },
+            "template": _template(run),
         },
     }
 
 
-def _pod(run: Run) -> dict[str, Any]:
-    pod: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "activeDeadlineSeconds": run.timeout_seconds,
+def _template(run: Run) -> dict[str, Any]:
+    """Return the run's template with the short fields, the defaults, and what SparkTest sets."""
+    test = test_container(run.template)
+    if test is None:
+        raise InvalidError(AMBIGUOUS_CONTAINER)
+    test = _container(run, test)
+    metadata, spec = mapping(run.template, "metadata"), mapping(run.template, "spec")
+    containers = [
+        test if each.get("name") == test["name"] else each for each in items(spec, "containers")
+    ]
+    return {
+        "metadata": {
+            "labels": {**mapping(metadata, "labels"), **LABELS, RUN_ID: run.id},
+            "annotations": {
+                DEFAULT_CONTAINER: test["name"],
+                **mapping(metadata, "annotations"),
+                RUN_ID: run.id,
+            },
+        },
+        "spec": _pod(run, {**spec, "containers": containers or [test]}),
+    }
+
+
+def _pod(run: Run, pod: dict[str, Any]) -> dict[str, Any]:
+    if run.service_account_name:
+        pod = {**pod, "serviceAccountName": run.service_account_name}
+    if run.image_pull_secrets:
+        pod = merge_templates(pod, {"imagePullSecrets": list(run.image_pull_secrets)})
+    account = pod.get("serviceAccountName") or pod.get("serviceAccount")
+    defaults: dict[str, Any] = {
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "automountServiceAccountToken": bool(run.service_account_name),
-        "containers": [_container(run)],
+        "automountServiceAccountToken": bool(account),
     }
-    if run.service_account_name:
-        pod["serviceAccountName"] = run.service_account_name
-    if run.image_pull_secrets:
-        pod["imagePullSecrets"] = [dict(secret) for secret in run.image_pull_secrets]
-    return pod
+    pod = merge_templates(defaults, pod)
+    for kind in ("initContainers", "containers"):
+        if kind in pod:
+            pod[kind] = [_without_escalation(each) for each in pod[kind]]
+    return {**pod, "restartPolicy": "Never", "activeDeadlineSeconds": run.timeout_seconds}
 
 
-def _container(run: Run) -> dict[str, Any]:
-    container: dict[str, Any] = {
-        "name": CONTAINER,
+def _without_escalation(container: dict[str, Any]) -> dict[str, Any]:
+    security = mapping(container, "securityContext")
+    if security.get("privileged"):
+        # Kubernetes allows it only with privilege escalation.
+        return container
+    return {**container, "securityContext": {"allowPrivilegeEscalation": False, **security}}
+
+
+def _container(run: Run, container: dict[str, Any]) -> dict[str, Any]:
+    """Return the test container with the short fields of the run, which take precedence."""
+    if run.commands or run.entrypoint:
+        # The args belong to the command that is replaced.
+        container = {name: value for name, value in container.items() if name != "args"}
+    given = {
         "image": run.image,
-        "securityContext": {"allowPrivilegeEscalation": False},
+        "command": _command(run),
+        "args": list(run.args),
+        "env": [{"name": name, "value": escape_dollars(value)} for name, value in run.env.items()],
+        # Of two sources with the same variable, Kubernetes uses the later one.
+        "envFrom": [*container.get("envFrom", ()), *run.env_from] if run.env_from else [],
+        "resources": run.resources,
     }
+    return merge_templates(container, {name: value for name, value in given.items() if value})
+
+
+def _command(run: Run) -> list[str]:
     if run.commands:
-        container["command"] = [escape_dollars(part) for part in shell_command(run.commands)]
-    if run.entrypoint:
-        container["command"] = list(run.entrypoint)
-    if run.args:
-        container["args"] = list(run.args)
-    if run.env:
-        container["env"] = [
-            {"name": name, "value": escape_dollars(value)} for name, value in run.env.items()
-        ]
-    if run.env_from:
-        container["envFrom"] = [dict(source) for source in run.env_from]
-    if run.resources:
-        container["resources"] = dict(run.resources)
-    return container
+        return [escape_dollars(part) for part in shell_command(run.commands)]
+    return list(run.entrypoint)
 
 
 def escape_dollars(text: str) -> str:

@@ -5,6 +5,7 @@ that is missing or has the wrong type counts as absent, and parsing never raises
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -13,7 +14,8 @@ import msgspec
 
 from sparktest.domain import Failure
 from sparktest.kube.fields import Object, integer, items, mapping, text
-from sparktest.kube.jobs import CONTAINER, RUN_ID, STOP, decode_stop_reason
+from sparktest.kube.jobs import RUN_ID, STOP, decode_stop_reason
+from sparktest.kube.pod_template import test_container
 from sparktest.times import parse_time
 
 # Reasons of a container that never ran: it has no log, and its startedAt is meaningless.
@@ -179,8 +181,7 @@ def parse_job(job: Object) -> JobView:
     conditions = parse_conditions(status)
 
     def when_true(kind: str) -> Condition | None:
-        found = conditions.get(kind)
-        return found if found is not None and found.status == "True" else None
+        return found if (found := conditions.get(kind)) and found.status == "True" else None
 
     return JobView(
         namespace=text(metadata, "namespace"),
@@ -225,7 +226,7 @@ def parse_pod(pod: Object) -> PodView:
         phase=text(status, "phase"),
         reason=text(status, "reason"),
         message=text(status, "message"),
-        container=_container(status),
+        container=_container(pod),
         failing_init=_failing_init(status),
         has_active_container=not {state.kind for state in states} <= {"terminated"},
         scheduled=conditions.get("PodScheduled"),
@@ -258,17 +259,16 @@ def _owner_uid(metadata: Object) -> str | None:
 def _deletion_requested_at(deletes_at: datetime | None, metadata: Object) -> datetime | None:
     if deletes_at is None:
         return None
-    try:
+    with suppress(OverflowError):
         return deletes_at - timedelta(seconds=integer(metadata, "deletionGracePeriodSeconds") or 0)
-    except OverflowError:
-        return None
+    return None
 
 
-def _container(status: Object) -> ContainerState:
+def _container(pod: Object) -> ContainerState:
     """Return the state of the test's container."""
-    statuses = items(status, "containerStatuses")
-    found = next((entry for entry in statuses if entry.get("name") == CONTAINER), None)
-    return _state(found) if found else ContainerState()
+    name, statuses = text(test_container(pod) or {}, "name"), mapping(pod, "status")
+    found = (each for each in items(statuses, "containerStatuses") if each.get("name") == name)
+    return next((_state(each) for each in found), ContainerState())
 
 
 def _failing_init(status: Object) -> InitContainer | None:

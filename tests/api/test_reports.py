@@ -19,6 +19,7 @@ def run(**columns):
         "status_message": None,
         "job_uid": None,
         "started_at": None,
+        "git_commit": None,
         "finished_at": None,
         "failure": None,
         "log_state": "none",

@@ -10,6 +10,7 @@ EXECUTOR = {
     "id": "e",
     "image": "executor",
     "default_command": "k6 run",
+    "template": {},
     "command": [],
     "env": {"B": "e", "C": "e"},
 }

@@ -133,7 +133,9 @@ def test_a_job_runs_once_and_is_labelled_with_its_run() -> None:
             "managed-by": "sparktest-controller",
             RUN_ID: ID,
         }
-        assert metadata["annotations"] == {RUN_ID: ID}
+        assert metadata["annotations"][RUN_ID] == ID
+    annotations = job["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["kubectl.kubernetes.io/default-container"] == "test"
 
 
 def test_only_the_job_of_a_testrun_has_an_owner() -> None:

@@ -58,6 +58,7 @@ class RunRow(EntityColumns, SpecColumns, Base):
     status_message: Mapped[str | None] = mapped_column(Text)
     # What to run, beside SpecColumns.
     entrypoint: Mapped[list[Any]]
+    git_commit: Mapped[str | None] = mapped_column(String(64))
     timeout_seconds: Mapped[int] = mapped_column(Integer)
     ttl_seconds_after_finished: Mapped[int | None] = mapped_column(Integer)
     # Where it runs.
@@ -93,7 +94,8 @@ class RunLabelRow(Base):
 
     __tablename__ = "test_run_labels"
 
-    key: Mapped[str] = mapped_column(String(253), primary_key=True)
+    # The longest key in Kubernetes: a prefix of 253 characters, a slash and 63 more.
+    key: Mapped[str] = mapped_column(String(317), primary_key=True)
     value: Mapped[str] = mapped_column(String(253), primary_key=True)
     run_seq: Mapped[int] = _run_seq()
     __table_args__ = (Index("idx_test_run_labels_run", "run_seq"),)

@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
 # The migration revision that this code reads and writes.
-REVISION = "0002"
+REVISION = "0003"
 
 CONSTRAINT_NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -116,6 +116,8 @@ class SpecColumns:
     resources: Mapped[dict[str, Any]] = mapped_column(default=dict)
     service_account_name: Mapped[str | None] = mapped_column(String(253))
     image_pull_secrets: Mapped[list[Any]] = mapped_column(default=list)
+    git: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    template: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class ExecutorRow(EntityColumns, Base):
@@ -131,6 +133,7 @@ class ExecutorRow(EntityColumns, Base):
     supported_file_types: Mapped[list[Any]] = mapped_column(default=list)
     environment_variables: Mapped[list[Any]] = mapped_column(default=list)
     env: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    template: Mapped[dict[str, Any]] = mapped_column(default=dict)
     icon: Mapped[str] = mapped_column(Text, default="")
 
 

@@ -15,7 +15,8 @@ from sparktest.cli.plugin.waiting import wait_for_testrun
 from sparktest.cli.waiting import progress_text
 from sparktest.domain import Status
 from sparktest.errors import MalformedError, NotFoundError
-from sparktest.kube.jobs import CONTAINER, RUN_ID
+from sparktest.kube.jobs import RUN_ID
+from sparktest.kube.pod_template import CONTAINER
 from sparktest.kube.resources import PODS
 from sparktest.kube.views import main_pod, parse_pod
 

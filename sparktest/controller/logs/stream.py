@@ -20,7 +20,7 @@ from sparktest.backoff import Backoff
 from sparktest.controller.logs.cursor import CUT_STAMP, LogCursor, stamp_of
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.jobs import CONTAINER
+from sparktest.kube.pod_template import CONTAINER
 from sparktest.kube.streams import ByteStream
 from sparktest.kube.views import PodState
 

@@ -16,7 +16,7 @@ from sparktest.errors import (
     SparkTestError,
     UnauthorizedError,
 )
-from sparktest.kube.jobs import CONTAINER
+from sparktest.kube.pod_template import CONTAINER
 
 log = logging.getLogger(__name__)
 
