@@ -11,8 +11,9 @@ from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object, mapping, text
 from sparktest.kube.jobs import SELECTOR
+from sparktest.kube.pod_view import PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
-from sparktest.kube.views import JobView, PodState, PodView, parse_job, parse_pod
+from sparktest.kube.views import JobView, parse_job
 
 T = TypeVar("T")
 # Informers by namespace; None stands for all namespaces.

@@ -22,8 +22,9 @@ from sparktest.kube import wait_policy
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import STOP, build_job, encode_stop_reason
 from sparktest.kube.outcome import STOP_DEADLINE_SECONDS
+from sparktest.kube.pod_view import PodView, main_pod
 from sparktest.kube.resources import EVENTS, JOBS, PODS
-from sparktest.kube.views import JobView, PodView, main_pod, parse_event, parse_job
+from sparktest.kube.views import JobView, parse_event, parse_job
 
 log = logging.getLogger(__name__)
 

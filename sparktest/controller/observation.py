@@ -8,7 +8,8 @@ import msgspec
 
 from sparktest.controller.testruns import Key, TestRunView
 from sparktest.domain import Failure, FailureClass, Log, Origin, Run, RunReport
-from sparktest.kube.views import EventView, JobView, PodView, main_pod
+from sparktest.kube.pod_view import PodView, main_pod
+from sparktest.kube.views import EventView, JobView
 from sparktest.kube.wait_policy import Wait
 
 

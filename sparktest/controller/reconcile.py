@@ -14,7 +14,7 @@ from sparktest.controller.run_states import RunState, RunStates
 from sparktest.controller.testruns import Key
 from sparktest.errors import ConflictError
 from sparktest.kube import wait_policy
-from sparktest.kube.views import main_pod
+from sparktest.kube.pod_view import main_pod
 from sparktest.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -5,14 +5,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
-from sparktest.kube.views import (
-    NEVER_RAN,
-    ContainerState,
-    InitContainer,
-    JobView,
-    PodView,
-    main_pod,
-)
+from sparktest.kube.pod_view import NEVER_RAN, ContainerState, InitContainer, PodView, main_pod
+from sparktest.kube.views import JobView
 
 # A pod that still exists this long after its grace period has lost its node.
 LOST_AFTER = timedelta(seconds=60)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run
-from sparktest.kube.views import EventView, JobView, PodView
+from sparktest.kube.pod_view import PodView
+from sparktest.kube.views import EventView, JobView
 
 PULL = ("ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed")
 CONFIG = (

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from sparktest.kube.pod_view import parse_pod
 from sparktest.kube.resources import EVENTS, JOBS, PODS
-from sparktest.kube.views import parse_conditions, parse_job, parse_pod
+from sparktest.kube.views import parse_conditions, parse_job
 from tests.controller.fake_cluster import FakeCluster
 
 Object = dict[str, Any]

@@ -6,8 +6,9 @@ from typing import Any
 from sparktest.controller.caches import ClusterState
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.domain import Log, LogState
+from sparktest.kube.pod_view import PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
-from sparktest.kube.views import JobView, PodState, PodView, parse_job, parse_pod
+from sparktest.kube.views import JobView, parse_job
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import job_of
 

@@ -7,7 +7,8 @@ from sparktest.controller.observation import Observation
 from sparktest.controller.testruns import TestRunView, parse_testrun
 from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
 from sparktest.kube.jobs import RUN_ID
-from sparktest.kube.views import JobView, PodView, parse_job, parse_pod
+from sparktest.kube.pod_view import PodView, parse_pod
+from sparktest.kube.views import JobView, parse_job
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

@@ -10,8 +10,8 @@ from sparktest.controller.caches import Caches
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
+from sparktest.kube.pod_view import PodState
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
-from sparktest.kube.views import PodState
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.faults import Faults

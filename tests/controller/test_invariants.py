@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sparktest.controller.testruns import parse_testrun
 from sparktest.domain import Run, Status
+from sparktest.kube.pod_view import parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS
-from sparktest.kube.views import parse_pod
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.faults import CrashError

@@ -20,7 +20,8 @@ from sparktest.devcluster.app import DevCluster
 from sparktest.devcluster.processes import POD_VARIABLE
 from sparktest.domain import DEVCLUSTER_UID_PREFIX, FailureClass
 from sparktest.kube.outcome import compute_report
-from sparktest.kube.views import parse_job, parse_pod
+from sparktest.kube.pod_view import parse_pod
+from sparktest.kube.views import parse_job
 from tests.devcluster.client import (
     JOBS,
     MAPS,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
 from sparktest.kube import outcome
 from sparktest.kube.jobs import STOP, encode_stop_reason
-from sparktest.kube.views import parse_job, parse_pod
+from sparktest.kube.pod_view import parse_pod
+from sparktest.kube.views import parse_job
 from tests.kube.objects import (
     JOB_UID,
     a_condition,

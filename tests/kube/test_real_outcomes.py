@@ -9,8 +9,9 @@ from sparktest.errors import ForbiddenError
 from sparktest.kube import outcome, wait_policy
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import build_job
+from sparktest.kube.pod_view import PodView, parse_pod
 from sparktest.kube.resources import EVENTS, JOBS, PODS
-from sparktest.kube.views import PodView, parse_event, parse_job, parse_pod
+from sparktest.kube.views import parse_event, parse_job
 from sparktest.kube.wait_policy import Wait
 from tests.e2e.program import until
 from tests.kube.real_runs import a_run

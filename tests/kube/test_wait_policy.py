@@ -7,7 +7,8 @@ import pytest
 
 from sparktest.domain import Failure, FailureClass
 from sparktest.kube import wait_policy
-from sparktest.kube.views import EventView, parse_job, parse_pod
+from sparktest.kube.pod_view import parse_pod
+from sparktest.kube.views import EventView, parse_job
 from sparktest.kube.wait_policy import Wait
 from tests.kube.objects import a_condition, a_job, a_pod, a_run, at, exited, running, waiting
 

@@ -17,8 +17,8 @@ from sparktest.domain import Status
 from sparktest.errors import MalformedError, NotFoundError
 from sparktest.kube.jobs import RUN_ID
 from sparktest.kube.pod_template import CONTAINER
+from sparktest.kube.pod_view import main_pod, parse_pod
 from sparktest.kube.resources import PODS
-from sparktest.kube.views import main_pod, parse_pod
 
 if TYPE_CHECKING:
     from sparktest.kube.streams import ByteStream

@@ -17,7 +17,7 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.views import PodState, PodView
+from sparktest.kube.pod_view import PodState, PodView
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from sparktest.controller.logs.cursor import CUT_STAMP, LogCursor, stamp_of
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_template import CONTAINER
+from sparktest.kube.pod_view import PodState
 from sparktest.kube.streams import ByteStream
-from sparktest.kube.views import PodState
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.views import PodState, PodView, parse_pod
+from sparktest.kube.pod_view import PodState, PodView, parse_pod
 from tests.controller.logs.fake_kubelet import FakeKubelet, Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.e2e.program import until

@@ -8,7 +8,7 @@ from sparktest.controller.logs.cursor import GAP
 from sparktest.controller.logs.stream import LogStream, Timings
 from sparktest.errors import MalformedError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.views import PodState
+from sparktest.kube.pod_view import PodState
 from tests.controller.logs.fake_kubelet import Clock, FakeEvent, FakeKubelet, Part
 
 UNREACHABLE = UnavailableError("unreachable")

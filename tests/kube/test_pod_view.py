@@ -1,0 +1,102 @@
+"""Parsing of pods, even if fields are missing or have the wrong type."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sparktest.kube.pod_view import ContainerState, main_pod, parse_pod
+from sparktest.kube.views import Condition
+from tests.kube.objects import a_condition, a_pod, at, being_deleted, exited, running, text, waiting
+
+
+def test_a_running_container_has_a_log_and_a_start() -> None:
+    pod = parse_pod(a_pod(running(2), phase="Running"))
+    assert (pod.has_log, pod.started_at, pod.is_terminal) == (True, at(2), False)
+    assert pod.is_active
+
+
+def test_a_waiting_container_has_no_log_and_no_start() -> None:
+    pod = parse_pod(a_pod(waiting("ErrImagePull", "no such host")))
+    assert (pod.has_log, pod.started_at, pod.is_terminal) == (False, None, False)
+    assert pod.container == ContainerState("waiting", "ErrImagePull", "no such host")
+
+
+def test_a_container_that_never_ran_has_no_log() -> None:
+    pod = parse_pod(a_pod(exited(128, reason="StartError"), phase="Failed"))
+    assert (pod.has_log, pod.started_at, pod.is_terminal) == (False, None, True)
+
+
+def test_times_keep_their_fractions_of_a_second() -> None:
+    state = {"running": {"startedAt": "2026-11-24T12:00:02.25Z"}}
+    assert parse_pod(a_pod(state)).started_at == at(2.25)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ({"state": waiting("ErrImagePull")}, "ErrImagePull"),
+        ({"state": exited(2)}, "Error"),
+        ({"state": running(), "restartCount": 2, "started": False}, "CrashLoopBackOff"),
+        ({"state": running(), "restartCount": 2, "started": True}, None),
+        ({"state": running(), "restartCount": 0, "started": False}, None),
+        ({"state": waiting("PodInitializing")}, None),
+        ({"state": exited(0)}, None),
+    ],
+)
+def test_an_init_container_is_failing_if_it_cannot_start_or_crashes_or_failed(
+    status: dict[str, Any], reason: str | None
+) -> None:
+    pod = a_pod(
+        waiting("PodInitializing"),
+        initContainerStatuses=[{"name": "first", "state": exited(0)}, {"name": "mesh", **status}],
+    )
+    init = parse_pod(pod).failing_init
+    assert (init.state.reason if init else None) == reason
+    assert init is None or init.name == "mesh"
+
+
+def test_a_sidecar_keeps_a_pod_active_after_its_test() -> None:
+    pod = a_pod(exited(0), phase="Running")
+    assert not parse_pod(pod).is_active
+    pod["status"]["containerStatuses"].append({"name": "mesh", "state": running()})
+    assert parse_pod(pod).is_active
+    assert parse_pod(pod).is_terminal
+
+
+def test_a_deletion_was_requested_one_grace_period_before_it_is_due() -> None:
+    pod = parse_pod(being_deleted(a_pod(), 5, grace=10))
+    assert pod.is_deleting
+    assert pod.deletes_at == at(15)
+    assert pod.deletion_requested_at == at(5)
+
+
+def test_the_last_change_of_a_condition_is_that_of_the_pod() -> None:
+    conditions = [a_condition("PodScheduled", seconds=1), a_condition("Ready", "False", seconds=4)]
+    pod = parse_pod(a_pod(conditions=conditions))
+    assert pod.changed_at == at(4)
+    assert pod.scheduled == Condition("True", "", "", at(1))
+
+
+def test_a_disruption_counts_only_if_the_condition_is_true() -> None:
+    true = a_pod(conditions=[a_condition("DisruptionTarget", reason="EvictionByEvictionAPI")])
+    false = a_pod(conditions=[a_condition("DisruptionTarget", "False")])
+    assert parse_pod(true).disruption is not None
+    assert parse_pod(false).disruption is None
+
+
+def test_the_main_pod_is_one_not_being_deleted_then_the_newest() -> None:
+    old, new = a_pod(), a_pod()
+    old["metadata"]["name"] = "z"
+    new["metadata"]["creationTimestamp"] = text(1)
+    pods = [parse_pod(old), parse_pod(new)]
+    assert main_pod(pods) == pods[1]
+    assert main_pod([pods[0], parse_pod(being_deleted(new, 2))]) == pods[0]
+    assert main_pod([]) is None
+
+
+def test_a_grace_period_of_any_length_can_be_parsed() -> None:
+    pod = being_deleted(a_pod(), 5)
+    pod["metadata"]["deletionGracePeriodSeconds"] = 10**18
+    assert parse_pod(pod).deletion_requested_at is None
+    assert parse_pod(pod).deletes_at == at(5) + timedelta(seconds=10)
