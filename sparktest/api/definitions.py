@@ -12,7 +12,13 @@ from sparktest.api import new_runs, runs
 from sparktest.api.context import app_context
 from sparktest.api.openapi import Blueprint
 from sparktest.api.parsing import load, read_json
-from sparktest.api.responses import decode_cursor, json_response, no_content, page_response
+from sparktest.api.responses import (
+    decode_cursor,
+    json_response,
+    location,
+    no_content,
+    page_response,
+)
 from sparktest.api.schemas import DefinitionInputSchema, DefinitionQuerySchema, OverridesSchema
 from sparktest.api.serializers import serialize_definition
 from sparktest.api.store import definitions as store
@@ -55,8 +61,8 @@ def create_definition(payload: dict[str, Any]) -> Response:
     with ctx.store.writing() as connection:
         _check_executor(connection, definition)
         store.add(connection, definition)
-    location = {"Location": f"/api/test-definitions/{definition['id']}"}
-    return _respond(definition, 201, location)
+    headers = location(f"/api/test-definitions/{definition['id']}")
+    return _respond(definition, 201, headers)
 
 
 @blueprint.route("/<uuid:definition_id>")

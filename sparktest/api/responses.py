@@ -1,7 +1,12 @@
-"""JSON responses, and the pages of lists with their opaque cursors."""
+"""JSON responses, the pages of lists with their opaque cursors, and relative references.
+
+`Link` and `Location` are relative to the URL of the request: behind a proxy that removes a path
+prefix, only the client knows that prefix.
+"""
 
 import base64
 import binascii
+import posixpath
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,6 +40,11 @@ def no_content(headers: Mapping[str, str] | None = None) -> Response:
     return response
 
 
+def location(path: str) -> dict[str, str]:
+    """Return the Location header of a resource with this path, such as `/api/test-runs/ID`."""
+    return {"Location": posixpath.relpath(path, posixpath.dirname(request.path))}
+
+
 def page_response(
     rows: Sequence[Row], limit: int, serialize: Callable[[Row], dict[str, Any]]
 ) -> Response:
@@ -49,8 +59,7 @@ def page_response(
     if len(rows) > limit:
         query = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
         query.append(("cursor", encode_cursor(rows[limit - 1]["seq"])))
-        target = f"{request.script_root}{request.path}?{urlencode(query)}"
-        headers["Link"] = f'<{target}>; rel="next"'
+        headers["Link"] = f'<?{urlencode(query)}>; rel="next"'
     return json_response([serialize(row) for row in rows[:limit]], headers=headers)
 
 

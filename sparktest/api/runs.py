@@ -11,7 +11,13 @@ from sparktest import kubectl
 from sparktest.api import new_runs, reports
 from sparktest.api.context import AppContext, app_context
 from sparktest.api.openapi import Blueprint
-from sparktest.api.responses import decode_cursor, json_response, no_content, page_response
+from sparktest.api.responses import (
+    decode_cursor,
+    json_response,
+    location,
+    no_content,
+    page_response,
+)
 from sparktest.api.schemas import ClaimSchema, ReportSchema, RunCreateSchema, RunQuerySchema
 from sparktest.api.serializers import serialize_run
 from sparktest.api.store import run_pages
@@ -175,7 +181,7 @@ def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
 def created(document: dict[str, Any]) -> Response:
     """Return the response for a new run."""
     log.info("run created run_id=%s origin=%s", document["id"], document["origin"])
-    return json_response(document, 201, {"Location": f"/api/test-runs/{document['id']}"})
+    return json_response(document, 201, location(f"/api/test-runs/{document['id']}"))
 
 
 def run_document(connection: Connection, ctx: AppContext, run_id: str) -> dict[str, Any]:

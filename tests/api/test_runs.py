@@ -32,8 +32,8 @@ class TestCreate:
     def test_the_response_has_the_location_of_the_run(self, client):
         response = client.post("/api/test-runs", json=adhoc())
         run = answered(response, 201)
-        assert response.headers["Location"] == f"/api/test-runs/{run['id']}"
-        assert answered(client.get(response.headers["Location"]), 200) == run
+        assert response.headers["Location"] == f"test-runs/{run['id']}"
+        assert answered(client.get(f"/api/{response.headers['Location']}"), 200) == run
 
     def test_the_alias_serves_the_same_runs(self, client):
         run = answered(client.post("/api/runs", json=adhoc()), 201)
@@ -127,9 +127,9 @@ class TestList:
 
     def test_pages_are_linked(self, client):
         made = [create(client)["id"] for _ in range(5)]
-        seen, link = [], "</api/test-runs?limit=2&status=pending>"
+        seen, link = [], "<?limit=2&status=pending>"
         while link:
-            response = client.get(link.partition(">")[0].lstrip("<"))
+            response = client.get("/api/test-runs" + link.partition(">")[0].lstrip("<"))
             seen += [run["id"] for run in answered(response, 200)]
             link = response.headers.get("Link", "")
             assert link in ("", link.partition(">")[0] + '>; rel="next"')
