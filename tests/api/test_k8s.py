@@ -7,7 +7,7 @@ import pytest
 from sparktest.errors import NotFoundError, UnavailableError
 from sparktest.kube.cluster import Listing
 from sparktest.kube.jobs import LABELS, RUN_ID, SELECTOR
-from tests.api.requests import answered, create, get, pointers, report
+from tests.api.requests import answered, create, get, pointers, register, report
 
 NOW = "2026-05-01T12:00:00Z"
 
@@ -170,7 +170,7 @@ class TestLogs:
         assert (answer["job_name"], answer["status"]) == (run["jobName"], "pending")
 
     def test_the_log_is_that_of_the_container_that_runs_the_test(self, client):
-        run = create(client, template={"spec": {"containers": [{"name": "tests"}]}})
+        run = register(client, template={"spec": {"containers": [{"name": "tests"}]}})
         for container in ("tests", "other"):
             client.put(
                 f"/api/test-runs/{run['id']}/logs/{container}?offset=0",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sparktest.api import streams
 from sparktest.api.store import logs as store_logs
 from sparktest.errors import UnavailableError
-from tests.api.requests import answered, create, get, report
+from tests.api.requests import answered, create, get, register, report
 
 BYTES = {"content_type": "application/octet-stream"}
 TEMPLATE = {
@@ -132,7 +132,7 @@ class TestRead:
         assert read(client, run) == b""
 
     def test_each_container_has_its_own_log(self, client):
-        run = create(client, template=TEMPLATE)["id"]
+        run = register(client, template=TEMPLATE)["id"]
         put(client, run, b"main", 0, "tests")
         put(client, run, b"side", 0, "sidecar")
         assert read(client, run) == b"main"
@@ -142,7 +142,7 @@ class TestRead:
 
     @pytest.mark.parametrize("follow", ["", "&follow=true"])
     def test_a_container_that_the_run_does_not_have_is_not_found(self, client, follow):
-        run = create(client, template=TEMPLATE)["id"]
+        run = register(client, template=TEMPLATE)["id"]
         put(client, run, b"mesh", 0, "other")
         assert read(client, run, "container=other") == b"mesh"
         response = client.get(f"/api/test-runs/{run}/logs?container=no{follow}")
