@@ -17,6 +17,8 @@ from sparktest.errors import InvalidError
 from sparktest.user_files import config_path, data_folder, load_session, read_toml, session_path
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+RESTRICTED = "restricted"
+POD_SECURITY = ("baseline", RESTRICTED)
 ALIASES = {
     "database_url": "DATABASE_URL",
     "port": "PORT",
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_timeout_seconds: int = 3600
     job_ttl_seconds: int = 3600
     image_pull_timeout_seconds: int = 90
+    pod_security: str = "baseline"
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -224,6 +227,7 @@ RULES = {
     "default_timeout_seconds": _seconds(1),
     "job_ttl_seconds": _seconds(0),
     "image_pull_timeout_seconds": _seconds(1),
+    "pod_security": Rule(lambda value: value in POD_SECURITY, f"one of {', '.join(POD_SECURITY)}"),
     "token": Rule(
         lambda value: value is None or re.fullmatch(r"[!-~]+", value),
         "printable ASCII without spaces, as in an HTTP header",

@@ -10,7 +10,8 @@ from marshmallow import fields
 from marshmallow.validate import Length, Range, Regexp
 
 from sparktest.domain import MAX_NAME_LENGTH
-from sparktest.kube.pod_template import normalize_template, template_errors
+from sparktest.kube.pod_template import normalize_template
+from sparktest.kube.template_checks import template_errors
 
 MAX_SECONDS = 2**31 - 1
 UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")

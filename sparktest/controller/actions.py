@@ -35,6 +35,7 @@ class Actions:
     """Executes steps; the workers of a controller share one.
 
     Args:
+        restricted: the pods of runs conform to Pod Security `restricted` by default.
         requeue_after: reconciles a key again after this many seconds.
         clock: returns the current time.
     """
@@ -47,6 +48,7 @@ class Actions:
         log_collector: LogCollector,
         api_run_poller: ApiRunPoller,
         *,
+        restricted: bool,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
@@ -57,7 +59,9 @@ class Actions:
         self._api_run_poller = api_run_poller
         self._requeue_after = requeue_after
         self._clock = clock
-        jobs = JobActions(cluster, caches, requeue_after=requeue_after, clock=clock)
+        jobs = JobActions(
+            cluster, caches, restricted=restricted, requeue_after=requeue_after, clock=clock
+        )
         self._by_kind: dict[type[Step], Callable[[Any, Observation, RunState], bool]] = {
             steps.AddFinalizer: self._add_finalizer,
             steps.ReleaseFinalizer: self._release_finalizer,

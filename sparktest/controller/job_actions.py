@@ -40,11 +40,13 @@ class JobActions:
         cluster: Cluster,
         caches: Caches,
         *,
+        restricted: bool,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._caches = caches
+        self._restricted = restricted
         self._requeue_after = requeue_after
         self._clock = clock
 
@@ -54,7 +56,8 @@ class JobActions:
         if run is None:
             return True
         try:
-            job = self._cluster.create(JOBS, run.namespace, build_job(run))
+            manifest = build_job(run, restricted=self._restricted)
+            job = self._cluster.create(JOBS, run.namespace, manifest)
             log.info("job created run_id=%s key=%s/%s", run.id, *observed.key)
         except ConflictError:
             job = self._cluster.get(JOBS, *observed.key)

@@ -11,6 +11,7 @@ from kubernetes.client import V1Job
 
 from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
 from sparktest.kube.jobs import (
+    LABELS,
     RUN_ID,
     build_job,
     decode_stop_reason,
@@ -197,6 +198,56 @@ def test_the_pod_has_the_sources_resources_and_pull_secrets_of_the_run() -> None
     assert container_of(run)["envFrom"] == [{"secretRef": {"name": "s"}}]
     assert container_of(run)["resources"] == {"limits": {"memory": "64Mi"}}
     assert pod_of(run)["imagePullSecrets"] == [{"name": "pull"}]
+
+
+def test_the_short_fields_win_over_the_template() -> None:
+    test = {
+        "name": "main",
+        "command": ["a"],
+        "args": ["b"],
+        "env": [
+            {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            {"name": "B", "value": "$(A)"},
+        ],
+        "resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+        "workingDir": "/work",
+    }
+    run = a_run(
+        template={"spec": {"containers": [test], "serviceAccountName": "a"}},
+        commands=("true",),
+        env={"A": "1"},
+        resources={"limits": {"memory": "2Gi"}},
+        service_account_name="b",
+    )
+    container = container_of(run)
+    assert {"name": "A", "value": "1"} in container["env"]
+    assert {"name": "B", "value": "$(A)"} in container["env"]
+    assert container["resources"] == {"limits": {"cpu": "1", "memory": "2Gi"}}
+    assert (container["name"], container["workingDir"]) == ("main", "/work")
+    assert "args" not in container
+    assert pod_of(run)["serviceAccountName"] == "b"
+
+
+def test_labels_and_annotations_of_the_template_are_on_the_pod_but_those_of_sparktest_win() -> None:
+    default = "kubectl.kubernetes.io/default-container"
+    containers = [{"name": "db"}, {"name": "test"}]
+    metadata = {
+        "labels": {"tier": "e2e", "app": "shop", RUN_ID: "x"},
+        "annotations": {"note": "a", default: "db", RUN_ID: "x"},
+    }
+    template = {"metadata": metadata, "spec": {"containers": containers}}
+    found = build_job(a_run(template=template))["spec"]["template"]["metadata"]
+    assert found["labels"] == {**LABELS, "tier": "e2e", RUN_ID: ID}
+    assert found["annotations"] == {"note": "a", default: "test", RUN_ID: ID}
+
+
+@pytest.mark.parametrize(("grace", "backstop"), [(600, 920), (-600, 320), ("soon", 320)])
+def test_the_deadline_of_the_job_leaves_time_for_the_grace_period_of_the_template(
+    grace: object, backstop: int
+) -> None:
+    template = {"spec": {"terminationGracePeriodSeconds": grace}}
+    job = build_job(a_run(timeout_seconds=100, template=template))
+    assert job["spec"]["activeDeadlineSeconds"] == backstop
 
 
 @pytest.mark.parametrize(
