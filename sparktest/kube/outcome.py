@@ -12,6 +12,8 @@ from sparktest.kube.views import JobView
 LOST_AFTER = timedelta(seconds=60)
 # A stop sets the pod's deadline to this, which tells a stop from a timeout.
 STOP_DEADLINE_SECONDS = 1
+# The reason of a pod that the dev cluster cannot run as processes.
+UNSUPPORTED = "Unsupported"
 # Reasons of a pod or of its condition DisruptionTarget, and the reason of the failure.
 INFRA_REASONS = {
     "EvictionByEvictionAPI": "Evicted",
@@ -104,6 +106,8 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
         late = _timeout(run, pod) if job and job.deadline_exceeded else None
         failure = _infra_failure(pod, "PodDeleted", "the pod was deleted before the test ended")
         return Outcome(stop or late or failure, finished)
+    if pod.reason == UNSUPPORTED:
+        return Outcome(Failure(FailureClass.CONFIG, pod.reason, pod.message), finished)
     if pod.reason or _disrupted_before(pod, finished):
         return Outcome(_infra_failure(pod, "Disrupted", ""), finished)
     if pod.failing_init and not pod.has_log:

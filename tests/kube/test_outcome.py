@@ -590,3 +590,11 @@ def test_a_timeout_names_a_reason_without_a_message():
 def test_a_complete_job_without_a_completion_time_ended_when_its_condition_changed():
     report = seen(a_job(a_condition("Complete", seconds=12)))
     assert (report.status, report.finished_at) == (Status.SUCCEEDED, at(12))
+
+
+def test_a_pod_that_the_dev_cluster_cannot_run_is_a_config_failure():
+    pod = a_pod(waiting("ContainerCreating"))
+    message = "the dev cluster cannot mount volume data (csi)"
+    pod["status"] |= {"phase": "Failed", "reason": "Unsupported", "message": message}
+    report = seen(a_job(), pod)
+    assert report.failure == Failure(FailureClass.CONFIG, "Unsupported", message)
