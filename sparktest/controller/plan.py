@@ -180,6 +180,7 @@ def _current_wait(observed: Observation, run: Run, job: JobView, now: datetime) 
         run,
         job,
         observed.pod,
+        now,
         since=observed.waiting_since or now,
         image_pull_timeout_seconds=observed.image_pull_timeout_seconds,
     )
@@ -220,7 +221,11 @@ def _report_progress(
         yield ReportRun(report)
         return
     yield from update_status(observed, now)
-    deadlines = (wait.until if wait else None, outcome.lost_deadline(observed.pod))
+    deadlines = (
+        wait.until if wait else None,
+        outcome.lost_deadline(observed.pod),
+        wait_policy.init_shown_at(observed.pod),
+    )
     yield from (RequeueAt(at) for at in deadlines if at and now < at)
 
 

@@ -1,5 +1,6 @@
 """The status of a TestRun, and when to write it. Pure."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ from sparktest.times import format_duration, format_time, parse_time
 BACKEND_UNAVAILABLE = "BackendUnavailable"
 # Failures that are results of the test or wanted by a user: they get no Warning Event.
 EXPECTED_FAILURES = (FailureClass.TEST.value, FailureClass.CANCELLED.value)
+# The reason of a run whose init container goes on, such as Init:0/1.
+INIT_RUNS = re.compile(r"Init:\d+/\d+")
 # Most runs start within this time; writing Pending before that would be a wasted write.
 PENDING_STATUS_DELAY = timedelta(seconds=2)
 # A TestRun's status ignores an API outage that is shorter than this.
@@ -109,7 +112,9 @@ def needs_attention(status: dict[str, Any]) -> bool:
     failure = status.get("failure")
     if failure:
         return failure["class"] not in EXPECTED_FAILURES
-    return bool(status.get("reason")) and status["phase"] == Status.PENDING.phase
+    reason = status.get("reason")
+    waits = bool(reason) and status["phase"] == Status.PENDING.phase
+    return waits and not INIT_RUNS.fullmatch(str(reason))
 
 
 def _write(

@@ -126,11 +126,13 @@ def _timeout(run: Run, pod: PodView | None) -> Failure:
         message = f"the run took longer than its timeout of {run.timeout_seconds} s"
         return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
     message = f"the test did not start within its timeout of {run.timeout_seconds} s"
+    init = (pod.failing_init or pod.running_init) if pod else None
+    name = init.name if init else None
     if run.status_reason:
         message += f": {run.status_reason}: {run.status_message or ''}".rstrip(": ")
-    elif pod and pod.failing_init:
-        message += f": init container {pod.failing_init.name} did not finish"
-    return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
+    elif name:
+        message += f": init container {name} did not finish"
+    return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message, container=name)
 
 
 def _deleted_before(pod: PodView, finished: datetime) -> bool:
@@ -155,8 +157,8 @@ def _infra_failure(pod: PodView, reason: str, message: str) -> Failure:
 
 def _init_failure(init: InitContainer) -> Failure:
     code, reason = init.state.exit_code, f"Init:{init.state.reason or 'Error'}"
-    message = f"init container {init.name}: {_exit_message(code, init.state.message)}"
-    return Failure(FailureClass.CONFIG, reason, message, exit_code=code)
+    message = f"init container {init.name}: {exit_message(code, init.state.message)}"
+    return Failure(FailureClass.CONFIG, reason, message, exit_code=code, container=init.name)
 
 
 def _exit_failure(state: ContainerState) -> Failure | None:
@@ -171,10 +173,11 @@ def _exit_failure(state: ContainerState) -> Failure | None:
         return Failure(FailureClass.INFRA, reason, message)
     if reason in NEVER_RAN:
         return Failure(FailureClass.CONFIG, reason, message)
-    return Failure(FailureClass.TEST, reason, _exit_message(code, message), exit_code=code)
+    return Failure(FailureClass.TEST, reason, exit_message(code, message), exit_code=code)
 
 
-def _exit_message(code: int | None, message: str) -> str:
+def exit_message(code: int | None, message: str) -> str:
+    """Return the exit code of a container and the message of its end, which may be empty."""
     exited = "no exit code" if code is None else f"exit code {code}"
     return f"{exited}: {message.strip()}" if message.strip() else exited
 

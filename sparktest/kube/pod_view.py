@@ -1,6 +1,6 @@
 """Pods as small frozen values with the fields that SparkTest uses; see `sparktest.kube.views`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,7 @@ NEVER_RAN = ("StartError", "ContainerCannotRun", "ContainerStatusUnknown", "RunC
 
 
 class ContainerState(NamedTuple):
-    """The state of the test's container; `kind` is waiting, running, terminated or empty."""
+    """The state of a container; `kind` is waiting, running, terminated or empty."""
 
     kind: str = ""
     reason: str = ""
@@ -26,6 +26,41 @@ class ContainerState(NamedTuple):
     exit_code: int | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def has_log(self) -> bool:
+        """True if the container runs or ran in this state."""
+        ran = self.kind == "terminated" and self.reason not in NEVER_RAN
+        return self.kind == "running" or ran
+
+
+class ContainerKind(StrEnum):
+    """Kind of a container; a sidecar is an init container that is restarted when it ends."""
+
+    INIT = "init"
+    SIDECAR = "sidecar"
+    PLAIN = "plain"
+
+
+class ContainerView(NamedTuple):
+    """A container of a pod.
+
+    Attributes:
+        last_state: how its last attempt ended, if it was restarted.
+        is_started: a sidecar has started, so that the next container may start.
+    """
+
+    name: str
+    kind: ContainerKind
+    state: ContainerState
+    last_state: ContainerState
+    restarts: int
+    is_started: bool
+
+    @property
+    def has_log(self) -> bool:
+        """True if it runs or ran, so that the kubelet has the log of an attempt."""
+        return any(state.has_log for state in (self.state, self.last_state))
 
 
 class InitContainer(NamedTuple):
@@ -43,7 +78,8 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
         job_name: the name of its Job, from its label.
         deletes_at: `deletionTimestamp`, the end of its grace period.
         deletion_requested_at: `deletes_at` minus the grace period.
-        container: the state of the container `test`.
+        container: the state of the container that runs the test.
+        containers: all containers that have a status, by name; init containers first.
         failing_init: the first init container that failed or cannot start.
         has_active_container: a container has not ended; the phase stays Running a moment longer.
         scheduled: the condition PodScheduled, with any status.
@@ -66,6 +102,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     message: str
     container: ContainerState
+    containers: dict[str, ContainerView]
     failing_init: InitContainer | None
     has_active_container: bool
     scheduled: Condition | None
@@ -75,8 +112,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_log(self) -> bool:
         """True if the test's container runs or ran."""
-        kind, reason = self.container.kind, self.container.reason
-        return kind == "running" or (kind == "terminated" and reason not in NEVER_RAN)
+        return self.container.has_log
 
     @property
     def started_at(self) -> datetime | None:
@@ -95,6 +131,31 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
     def is_active(self) -> bool:
         """True if a container of the pod runs or is about to start."""
         return self.phase in ("Pending", "Running") and self.has_active_container
+
+    @property
+    def running_init(self) -> ContainerView | None:
+        """The init container that runs now, so that the others wait for its end."""
+        inits = (each for each in self.containers.values() if each.kind is ContainerKind.INIT)
+        return next((each for each in inits if each.state.kind == "running"), None)
+
+    @property
+    def init_progress(self) -> str:
+        """How many of the init containers are done, as kubectl shows it, such as `1/2`."""
+        inits = [each for each in self.containers.values() if each.kind is not ContainerKind.PLAIN]
+        done = sum(
+            each.is_started if each.kind is ContainerKind.SIDECAR else each.state.exit_code == 0
+            for each in inits
+        )
+        return f"{done}/{len(inits)}"
+
+    def has_ended(self, container: str) -> bool:
+        """Return True if this container will never write to its log again."""
+        found = self.containers.get(container)
+        if self.phase in ("Succeeded", "Failed") or found is None:
+            return self.phase in ("Succeeded", "Failed")
+        # A sidecar is restarted, but not after the end of the test.
+        restarts = found.kind is ContainerKind.SIDECAR and not self.is_terminal
+        return found.state.kind == "terminated" and not restarts
 
 
 class PodState(StrEnum):
@@ -118,7 +179,9 @@ def parse_pod(pod: Object) -> PodView:
     """Parse a pod."""
     metadata, spec, status = (mapping(pod, name) for name in ("metadata", "spec", "status"))
     conditions = parse_conditions(status)
-    states = [_state(found) for found in items(status, "containerStatuses")]
+    containers = _containers(spec, status)
+    test = containers.get(text(test_container(pod) or {}, "name"))
+    plain = [each for each in containers.values() if each.kind is ContainerKind.PLAIN]
     deletes_at = parse_time(metadata.get("deletionTimestamp"))
     disruption = conditions.get("DisruptionTarget")
     times = (found.changed_at for found in conditions.values())
@@ -138,9 +201,10 @@ def parse_pod(pod: Object) -> PodView:
         phase=text(status, "phase"),
         reason=text(status, "reason"),
         message=text(status, "message"),
-        container=_container(pod),
-        failing_init=_failing_init(status),
-        has_active_container=not {state.kind for state in states} <= {"terminated"},
+        container=test.state if test else ContainerState(),
+        containers=containers,
+        failing_init=_failing_init(containers.values()),
+        has_active_container=any(each.state.kind != "terminated" for each in plain),
         scheduled=conditions.get("PodScheduled"),
         disruption=disruption if disruption and disruption.status == "True" else None,
         changed_at=max((time for time in times if time), default=None),
@@ -155,28 +219,49 @@ def _deletion_requested_at(deletes_at: datetime | None, metadata: Object) -> dat
     return None
 
 
-def _container(pod: Object) -> ContainerState:
-    """Return the state of the test's container."""
-    name, statuses = text(test_container(pod) or {}, "name"), mapping(pod, "status")
-    found = (each for each in items(statuses, "containerStatuses") if each.get("name") == name)
-    return next((_state(each) for each in found), ContainerState())
+def _containers(spec: Object, status: Object) -> dict[str, ContainerView]:
+    sidecars = {
+        each.get("name")
+        for each in items(spec, "initContainers")
+        if each.get("restartPolicy") == "Always"
+    }
+    found: dict[str, ContainerView] = {}
+    for field in ("initContainerStatuses", "containerStatuses"):
+        for entry in items(status, field):
+            name, kind = text(entry, "name"), ContainerKind.PLAIN
+            if field == "initContainerStatuses":
+                kind = ContainerKind.SIDECAR if name in sidecars else ContainerKind.INIT
+            restarts, started = integer(entry, "restartCount") or 0, entry.get("started") is True
+            last_state = _state(mapping(entry, "lastState"))
+            state = _state(mapping(entry, "state"))
+            found[name] = ContainerView(name, kind, state, last_state, restarts, started)
+    return found
 
 
-def _failing_init(status: Object) -> InitContainer | None:
-    for entry in items(status, "initContainerStatuses"):
-        state = _state(entry)
-        if integer(entry, "restartCount") and entry.get("started") is not True:
-            # A native sidecar that crashes; it is briefly running or terminated in between.
-            last = integer(mapping(mapping(entry, "lastState"), "terminated"), "exitCode")
-            state = ContainerState("waiting", "CrashLoopBackOff", f"last exit code {last}")
-        waits = state.kind == "waiting" and state.reason != "PodInitializing"
-        if waits or (state.kind == "terminated" and state.exit_code != 0):
-            return InitContainer(text(entry, "name"), state)
+def _failing_init(containers: Collection[ContainerView]) -> InitContainer | None:
+    """Return the init container that failed or cannot start.
+
+    A sidecar counts last: it is killed when another init container fails.
+    """
+    for kind in (ContainerKind.INIT, ContainerKind.SIDECAR):
+        for container in containers:
+            if container.kind is kind and (state := _failing_state(container)):
+                return InitContainer(container.name, state)
     return None
 
 
-def _state(status: Object) -> ContainerState:
-    states = mapping(status, "state")
+def _failing_state(container: ContainerView) -> ContainerState | None:
+    state = container.state
+    if container.restarts and not container.is_started:
+        # A sidecar that crashes; it is briefly running or terminated in between.
+        last = state if state.kind == "terminated" else container.last_state
+        return ContainerState("waiting", "CrashLoopBackOff", last.message, last.exit_code)
+    waits = state.kind == "waiting" and state.reason != "PodInitializing"
+    failed = state.kind == "terminated" and state.exit_code != 0
+    return state if waits or failed else None
+
+
+def _state(states: Object) -> ContainerState:
     for kind in ("terminated", "running", "waiting"):
         if isinstance(states.get(kind), dict):
             state = states[kind]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run
+from sparktest.kube.outcome import exit_message
 from sparktest.kube.pod_view import PodView
 from sparktest.kube.views import EventView, JobView
 
@@ -17,6 +18,8 @@ CONFIG = (
 )
 CONFIG_SECONDS = 15
 CRASH_SECONDS = 120
+# An init container that runs for longer than this is shown as what the run waits for.
+INIT_SECONDS = 10
 # When to read the Events of a Job without a pod: only they show that its pods are rejected.
 NO_POD_SECONDS = 20
 # Parts of messages of permanent rejections; the last three are of a quota for pods without limits
@@ -73,7 +76,13 @@ def waiting_reason(pod: PodView | None) -> str | None:
 
 
 def pod_wait(
-    run: Run, job: JobView, pod: PodView, *, since: datetime, image_pull_timeout_seconds: int
+    run: Run,
+    job: JobView,
+    pod: PodView,
+    now: datetime,
+    *,
+    since: datetime,
+    image_pull_timeout_seconds: int,
 ) -> Wait | None:
     """Return what a run with a pod waits for; None if nothing blocks it (it may be starting).
 
@@ -95,13 +104,28 @@ def pod_wait(
         if any(part in message for part in NON_ROOT):
             message += NON_ROOT_HINT
         if init:
+            if kind == "crash":
+                message = exit_message(state.exit_code, message)
             reason, message = f"Init:{reason}", f"init container {init.name}: {message}"
-        return _failing(reason, message, until, FailureClass.CONFIG)
+        container = init.name if init else None
+        failure = Failure(FailureClass.CONFIG, reason, message, container=container)
+        return Wait(reason, message, until, failure)
     if pod.scheduled and pod.scheduled.status == "False":
         reason = pod.scheduled.reason or "Unschedulable"
         message = pod.scheduled.message
         return _failing(reason, message, start_deadline(run, job), FailureClass.TIMEOUT)
+    shown_at, running = init_shown_at(pod), pod.running_init
+    if running and shown_at and shown_at <= now:
+        message = f"init container {running.name} is running"
+        return Wait(f"Init:{pod.init_progress}", message, None, None)
     return None
+
+
+def init_shown_at(pod: PodView | None) -> datetime | None:
+    """Return when the init container that runs now is shown as what the run waits for."""
+    running = pod.running_init if pod else None
+    started = running.state.started_at if running else None
+    return started + timedelta(seconds=INIT_SECONDS) if started else None
 
 
 def missing_pod_wait(

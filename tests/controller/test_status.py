@@ -179,9 +179,20 @@ def test_a_status_has_only_fields_of_the_schema() -> None:
         (observation(run(Status.FAILED, failure=MISSING)), True),
         (observation(run()), False),
         (observation(run(status_reason="Unschedulable")), True),
+        (observation(run(status_reason="Init:CrashLoopBackOff")), True),
+        (observation(run(status_reason="Init:0/1")), False),
         (observation(registration=Registration.DELETED), True),
     ],
-    ids=["passed", "test failed", "config", "just pending", "waits", "deleted"],
+    ids=[
+        "passed",
+        "test failed",
+        "config",
+        "just pending",
+        "waits",
+        "init container crashes",
+        "init container runs",
+        "deleted",
+    ],
 )
 def test_waits_and_unexpected_failures_need_attention(found: Observation, expected: bool) -> None:
     assert needs_attention(status_of(found, NOW)) is expected

@@ -161,6 +161,16 @@ def test_the_timeout_of_a_test_names_the_init_container_that_hangs():
     assert ended(report) == ("timed_out", "timeout", "DeadlineExceeded")
     assert report.failure is not None
     assert report.failure.message.endswith("60 s: init container migrate did not finish")
+    assert report.failure.container == "migrate"
+
+
+def test_the_timeout_of_a_test_names_the_init_container_that_still_runs():
+    init = {"name": "migrate", "state": running()}
+    pod = out_of_time(a_pod(waiting("PodInitializing"), initContainerStatuses=[init]))
+    failure = seen(a_job(), pod).failure
+    assert failure is not None
+    assert failure.message.endswith("60 s: init container migrate did not finish")
+    assert failure.container == "migrate"
 
 
 def test_a_job_past_its_deadline_has_timed_out():
@@ -370,8 +380,20 @@ def test_a_failed_init_container_is_a_configuration_error_that_names_it(state):
     assert ended(report) == ("failed", "config", "Init:Error")
     assert report.started_at is None
     assert report.failure is not None
-    assert report.failure.exit_code == 2
+    assert (report.failure.exit_code, report.failure.container) == (2, "migrate")
     assert report.failure.message == "init container migrate: exit code 2: no such table"
+
+
+def test_a_sidecar_that_is_killed_since_an_init_container_failed_is_not_blamed():
+    statuses = [
+        {"name": "proxy", "state": exited(137), "restartCount": 1},
+        {"name": "migrate", "state": exited(2)},
+    ]
+    pod = a_pod(waiting("PodInitializing"), phase="Failed", initContainerStatuses=statuses)
+    pod["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always"}]
+    failure = seen(a_job(), pod).failure
+    assert failure is not None
+    assert (failure.container, failure.exit_code) == ("migrate", 2)
 
 
 def test_a_sidecar_killed_after_the_test_does_not_change_the_result():

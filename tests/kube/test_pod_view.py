@@ -56,6 +56,68 @@ def test_an_init_container_is_failing_if_it_cannot_start_or_crashes_or_failed(
     assert init is None or init.name == "mesh"
 
 
+def test_a_pod_has_the_state_of_each_of_its_containers() -> None:
+    pod = a_pod(
+        running(4),
+        phase="Running",
+        initContainerStatuses=[
+            {"name": "proxy", "state": running(1), "started": True, "restartCount": 2}
+            | {"lastState": exited(1)},
+            {"name": "fixtures", "state": exited(0)},
+        ],
+    )
+    pod["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always"}]
+    containers = parse_pod(pod).containers
+    assert [(each.name, each.kind.value, each.restarts) for each in containers.values()] == [
+        ("proxy", "sidecar", 2),
+        ("fixtures", "init", 0),
+        ("test", "plain", 0),
+    ]
+    assert containers["proxy"].state.started_at == at(1)
+    assert containers["proxy"].last_state.exit_code == 1
+    assert parse_pod(pod).init_progress == "2/2"
+    assert parse_pod(pod).running_init is None
+
+
+@pytest.mark.parametrize(
+    ("status", "has_log"),
+    [
+        ({"state": running()}, True),
+        ({"state": exited(0)}, True),
+        ({"state": exited(128, reason="StartError")}, False),
+        ({"state": waiting("PodInitializing")}, False),
+        ({"state": waiting("CrashLoopBackOff"), "lastState": exited(1)}, True),
+        ({}, False),
+    ],
+)
+def test_a_container_has_a_log_if_one_of_its_attempts_ran(
+    status: dict[str, Any], has_log: bool
+) -> None:
+    pod = parse_pod(a_pod(running(), initContainerStatuses=[{"name": "proxy", **status}]))
+    assert pod.containers["proxy"].has_log is has_log
+
+
+@pytest.mark.parametrize(
+    ("init", "sidecar", "test", "phase", "ended"),
+    [
+        (exited(0), running(), waiting("PodInitializing"), "Pending", ["init"]),
+        (running(), exited(1), waiting("PodInitializing"), "Pending", []),
+        (exited(0), exited(1), running(), "Running", ["init"]),
+        (exited(0), exited(1), exited(0), "Running", ["init", "sidecar", "test"]),
+        (exited(0), running(), exited(0), "Running", ["init", "test"]),
+        (exited(1), running(), waiting("x"), "Failed", ["init", "sidecar", "test", "other"]),
+    ],
+)
+def test_a_sidecar_ends_only_with_the_test_or_its_pod(
+    init: Any, sidecar: Any, test: Any, phase: str, ended: list[str]
+) -> None:
+    statuses = [{"name": "init", "state": init}, {"name": "sidecar", "state": sidecar}]
+    pod = a_pod(test, phase=phase, initContainerStatuses=statuses)
+    pod["spec"]["initContainers"] = [{"name": "sidecar", "restartPolicy": "Always"}]
+    view = parse_pod(pod)
+    assert [name for name in ("init", "sidecar", "test", "other") if view.has_ended(name)] == ended
+
+
 def test_a_sidecar_keeps_a_pod_active_after_its_test() -> None:
     pod = a_pod(exited(0), phase="Running")
     assert not parse_pod(pod).is_active

@@ -51,7 +51,7 @@ def wait_of(real: Cluster, run: Run) -> Wait:
         job = parse_job(real.get(JOBS, run.namespace, run.job_name))
         for pod in pods(real, run):
             return wait_policy.pod_wait(
-                run, job, pod, since=run.created_at, image_pull_timeout_seconds=90
+                run, job, pod, run.created_at, since=run.created_at, image_pull_timeout_seconds=90
             )
         return None
 
@@ -66,7 +66,7 @@ def test_a_failing_init_container_is_named_with_its_exit_code(
     report = ended(real, run)
     assert report.failure is not None
     assert (report.failure.class_, report.failure.reason) == (FailureClass.CONFIG, "Init:Error")
-    assert report.failure.exit_code == 2
+    assert (report.failure.exit_code, report.failure.container) == (2, "migrate")
     assert report.failure.message == "init container migrate: exit code 2: no such table"
     assert report.started_at is None
 
@@ -88,7 +88,7 @@ def test_a_crashing_sidecar_says_so_while_the_run_waits(real: Cluster, namespace
     create(real, run, "exit 7", restartPolicy="Always", startupProbe=probe)
     wait = wait_of(real, run)
     assert wait.reason == "Init:CrashLoopBackOff"
-    assert wait.message == "init container migrate: last exit code 7"
+    assert wait.message == "init container migrate: exit code 7"
     real.delete(JOBS, namespace, run.job_name)
 
 

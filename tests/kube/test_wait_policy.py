@@ -1,5 +1,6 @@
 """What a run waits for before it starts, how long, and how it fails after that."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,9 +16,9 @@ from tests.kube.objects import a_condition, a_job, a_pod, a_run, at, exited, run
 NOW = at(5)
 
 
-def pod_wait(pod: dict[str, Any]) -> Wait | None:
+def pod_wait(pod: dict[str, Any], now: datetime = NOW) -> Wait | None:
     return wait_policy.pod_wait(
-        a_run(), parse_job(a_job()), parse_pod(pod), since=NOW, image_pull_timeout_seconds=90
+        a_run(), parse_job(a_job()), parse_pod(pod), now, since=NOW, image_pull_timeout_seconds=90
     )
 
 
@@ -87,12 +88,44 @@ def test_a_run_that_waits_for_an_init_container_names_it(status, kind, reason, s
     assert end_of(wait) == (reason, at(5 + seconds), FailureClass.CONFIG)
     assert wait is not None
     assert wait.message.startswith("init container mesh: ")
-    assert kind != "crash" or wait.message.endswith("last exit code 7")
+    assert wait.failure is not None
+    assert (wait.failure.message, wait.failure.container) == (wait.message, "mesh")
+    assert kind != "crash" or wait.message.endswith(": exit code 7")
 
 
-def test_a_running_init_container_blocks_nothing():
-    status = {"name": "mesh", "state": running()}
-    assert pod_wait(a_pod(waiting("PodInitializing"), initContainerStatuses=[status])) is None
+def test_a_sidecar_that_crashes_is_shown_with_the_message_of_its_last_end():
+    ended = exited(3, message="no config\n")
+    status = {"name": "proxy", "state": ended, "restartCount": 2}
+    wait = pod_wait(a_pod(waiting("PodInitializing"), initContainerStatuses=[status]))
+    assert wait is not None
+    assert wait.message == "init container proxy: exit code 3: no config"
+
+
+def test_an_init_container_that_runs_for_long_is_what_the_run_waits_for():
+    statuses = [
+        {"name": "proxy", "state": running(1), "started": True},
+        {"name": "first", "state": exited(0)},
+        {"name": "fixtures", "state": running(2), "started": True},
+        {"name": "last", "state": waiting("PodInitializing")},
+    ]
+    pod = a_pod(waiting("PodInitializing"), initContainerStatuses=statuses)
+    pod["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always"}]
+    assert wait_policy.init_shown_at(parse_pod(pod)) == at(12)
+    assert pod_wait(pod, at(11.9)) is None
+    expected = Wait("Init:2/4", "init container fixtures is running", None, None)
+    assert pod_wait(pod, at(12)) == expected
+
+
+@pytest.mark.parametrize("state", [waiting("PodInitializing"), exited(0), {"running": {}}])
+def test_only_an_init_container_whose_start_is_known_is_waited_for(state):
+    status = {"name": "mesh", "state": state}
+    pod = a_pod(waiting("PodInitializing"), initContainerStatuses=[status])
+    assert pod_wait(pod, at(100)) is None
+    assert wait_policy.init_shown_at(parse_pod(pod)) is None
+
+
+def test_without_a_pod_no_init_container_runs():
+    assert wait_policy.init_shown_at(None) is None
 
 
 @pytest.mark.parametrize("state", [waiting("ContainerCreating"), running(), exited(0), None])
