@@ -40,13 +40,13 @@ class JobActions:
         cluster: Cluster,
         caches: Caches,
         *,
-        restricted: bool,
+        git_image: str,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._caches = caches
-        self._restricted = restricted
+        self._git_image = git_image
         self._requeue_after = requeue_after
         self._clock = clock
 
@@ -56,8 +56,9 @@ class JobActions:
         if run is None:
             return True
         try:
-            manifest = build_job(run, restricted=self._restricted)
-            job = self._cluster.create(JOBS, run.namespace, manifest)
+            job = self._cluster.create(
+                JOBS, run.namespace, build_job(run, git_image=self._git_image)
+            )
             log.info("job created run_id=%s key=%s/%s", run.id, *observed.key)
         except ConflictError:
             job = self._cluster.get(JOBS, *observed.key)
