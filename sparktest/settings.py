@@ -17,6 +17,8 @@ from sparktest.errors import InvalidError
 from sparktest.user_files import config_path, data_folder, load_session, read_toml, session_path
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+RESTRICTED = "restricted"
+POD_SECURITY = ("baseline", RESTRICTED)
 ALIASES = {
     "database_url": "DATABASE_URL",
     "port": "PORT",
@@ -28,8 +30,6 @@ TOKEN_FILE = "SPARKTEST_TOKEN_FILE"  # noqa: S105 - the name of a variable
 DEFAULT = "default"
 # The context of a dev cluster in its kubeconfig.
 DEVCLUSTER_CONTEXT = "sparktest-devcluster"
-# Has git, ssh and a shell.
-GIT_IMAGE = "alpine/git:v2.52.0"
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_timeout_seconds: int = 3600
     job_ttl_seconds: int = 3600
     image_pull_timeout_seconds: int = 90
-    git_image: str = GIT_IMAGE
+    pod_security: str = "baseline"
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -227,7 +227,7 @@ RULES = {
     "default_timeout_seconds": _seconds(1),
     "job_ttl_seconds": _seconds(0),
     "image_pull_timeout_seconds": _seconds(1),
-    "git_image": Rule(re.compile(r"\S+").fullmatch, "the name of an image"),
+    "pod_security": Rule(lambda value: value in POD_SECURITY, f"one of {', '.join(POD_SECURITY)}"),
     "token": Rule(
         lambda value: value is None or re.fullmatch(r"[!-~]+", value),
         "printable ASCII without spaces, as in an HTTP header",

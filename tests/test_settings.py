@@ -53,6 +53,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
         "backend_url": "https://sparktest.example/api",
         "log_level": "error",
         "namespaces": "a, b,",
+        "pod_security": "restricted",
     }.get(field, "17")
     expected: Any = {"namespaces": ("a", "b")}.get(field, value)
     variable = f"SPARKTEST_{field.upper()}"
@@ -100,6 +101,7 @@ def test_the_variable_that_kubernetes_sets_for_a_service_is_not_a_port(
         ("SPARKTEST_JOB_TTL_SECONDS", "-1", "must be 0 to 2147483647 seconds"),
         ("SPARKTEST_JOB_TTL_SECONDS", "2147483648", "must be 0 to 2147483647 seconds"),
         ("SPARKTEST_IMAGE_PULL_TIMEOUT_SECONDS", "0", "must be 1 to"),
+        ("SPARKTEST_POD_SECURITY", "strict", "must be one of baseline, restricted"),
         ("SPARKTEST_NAMESPACE", "Team_A", "must be the name of a namespace"),
         ("SPARKTEST_NAMESPACES", "a,../b", "must be names of namespaces"),
         ("SPARKTEST_TOKEN", "two words", "must be printable ASCII"),

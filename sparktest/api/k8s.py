@@ -15,13 +15,14 @@ from sparktest.api.context import AppContext, app_context
 from sparktest.api.fields import DNS_LABEL, path_name
 from sparktest.api.openapi import Blueprint
 from sparktest.api.responses import json_response
+from sparktest.api.serializers import containers
 from sparktest.api.store import logs
 from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
 from sparktest.domain import Status
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.jobs import RUN_ID, SELECTOR
-from sparktest.kube.pod_template import CONTAINER
+from sparktest.kube.pod_template import container_names
 from sparktest.kube.resources import JOBS, PODS
 
 JobObject = dict[str, Any]
@@ -194,11 +195,12 @@ def _phase_of_job(job: JobObject) -> JobPhase:
 
 
 def _stored_tail(ctx: AppContext, run: Row) -> str:
+    container = containers(run)[0]
     with ctx.store.reading() as connection:
-        end = logs.length(connection, run["seq"], CONTAINER)
-        start = logs.start_of_tail(connection, run["seq"], CONTAINER, TAIL_LINES)
+        end = logs.length(connection, run["seq"], container)
+        start = logs.start_of_tail(connection, run["seq"], container, TAIL_LINES)
         start = max(start, end - TAIL_BYTES)
-        data = logs.read_all(connection, run["seq"], CONTAINER, start, end)
+        data = logs.read_all(connection, run["seq"], container, start, end)
     return data.decode(errors="replace")
 
 
@@ -232,9 +234,10 @@ def _tail_of_pod(ctx: AppContext, job: JobObject) -> tuple[str, str]:
     if not pods.items:
         return "", ""
     pod = pods.items[-1]["metadata"]["name"]
+    container = container_names(pods.items[-1])[0]
     tail = b""
     with ctx.cluster().pod_log(
-        metadata["namespace"], pod, CONTAINER, tail_lines=TAIL_LINES
+        metadata["namespace"], pod, container, tail_lines=TAIL_LINES
     ) as chunks:
         for chunk in chunks:
             tail = (tail + chunk)[-TAIL_BYTES:]

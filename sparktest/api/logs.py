@@ -15,12 +15,12 @@ from sparktest.api.openapi import Blueprint
 from sparktest.api.parsing import read_body
 from sparktest.api.responses import json_response
 from sparktest.api.schemas import AppendSchema, LogQuerySchema
+from sparktest.api.serializers import containers
 from sparktest.api.store import logs as store
 from sparktest.api.store import runs as run_store
 from sparktest.api.store.engine import Row
-from sparktest.domain import Status, StoredLog
+from sparktest.domain import StoredLog
 from sparktest.errors import InvalidError, NotFoundError, UnavailableError
-from sparktest.kube.pod_template import CONTAINER
 
 MAX_APPEND_BYTES = 8 * 1024 * 1024
 BINARY = "application/octet-stream"
@@ -39,10 +39,8 @@ def get_log(query: dict[str, Any], run_id: UUID) -> Response:
         run = run_store.find(connection, str(run_id))
         if run is None:
             raise NotFoundError(f"there is no run {run_id}")
-        container = query.get("container") or CONTAINER
+        container = _container(connection, run, query.get("container"))
         end = store.length(connection, run["seq"], container)
-        if not end and "container" in query:
-            _check_container(connection, run, container)
         start = query.get("offset", 0)
         if "tail" in query:
             start = store.start_of_tail(connection, run["seq"], container, query["tail"])
@@ -72,11 +70,20 @@ def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
     return json_response(StoredLog(bytes=stored))
 
 
-def _check_container(connection: Connection, run: Row, container: str) -> None:
-    """Refuse a container without a log when the run is final, because none can follow."""
-    if Status(run["status"]).final:
-        names = ", ".join(store.containers(connection, run["seq"])) or "none"
-        raise NotFoundError(f"the run has no log of container {container!r}; stored are: {names}")
+def _container(connection: Connection, run: Row, name: str | None) -> str:
+    """Return the container whose log is asked for; the test's own for None.
+
+    Raises:
+        NotFoundError: the run has no such container, and nothing is stored for one.
+    """
+    names = containers(run)
+    if name is None or name in names:
+        return name or names[0]
+    stored = store.containers(connection, run["seq"])
+    if name not in stored:
+        known = ", ".join(dict.fromkeys((*names, *stored)))
+        raise NotFoundError(f"the run has no container {name!r}; its containers are: {known}")
+    return name
 
 
 def _follow(ctx: AppContext, run: Row, container: str, start: int) -> Response:

@@ -68,7 +68,7 @@ def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime)
     document = {key: row[column] for key, column in RUN_COLUMNS}
     document |= {key: msgspec.Raw(row[column]) for key, column in RUN_JSON}
     document["command"] = _display_command(row)
-    document["containers"] = _containers(row)
+    document["containers"] = containers(row)
     document["jobCreated"] = row["job_uid"] is not None
     document["duration"] = duration_seconds(row["started_at"], row["finished_at"])
     document["log"] = {"state": row["log_state"], "bytes": row["log_bytes"]}
@@ -90,6 +90,15 @@ def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime)
         document["statusReason"] = WAITING_REASON
         document["statusMessage"] = controller_hint(row["cluster"])
     return document
+
+
+def containers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the containers of a run, its test container first.
+
+    The JSON columns of the row may be text or values.
+    """
+    template = row["template"]
+    return container_names(msgspec.json.decode(template) if isinstance(template, str) else template)
 
 
 def serialize_definition(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,11 +139,6 @@ def _display_command(row: Mapping[str, Any]) -> Any:
     if row["args"] == "[]":
         return msgspec.Raw(row["entrypoint"])
     return [*msgspec.json.decode(row["entrypoint"]), *msgspec.json.decode(row["args"])]
-
-
-def _containers(row: Mapping[str, Any]) -> tuple[str, ...]:
-    template = row["template"]
-    return container_names(msgspec.json.decode(template) if template != "{}" else {})
 
 
 def _waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:

@@ -35,7 +35,7 @@ class Actions:
     """Executes steps; the workers of a controller share one.
 
     Args:
-        git_image: the image that clones the git repository of a run.
+        restricted: the pods of runs conform to Pod Security `restricted` by default.
         requeue_after: reconciles a key again after this many seconds.
         clock: returns the current time.
     """
@@ -48,7 +48,7 @@ class Actions:
         log_collector: LogCollector,
         api_run_poller: ApiRunPoller,
         *,
-        git_image: str,
+        restricted: bool,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
@@ -60,7 +60,7 @@ class Actions:
         self._requeue_after = requeue_after
         self._clock = clock
         jobs = JobActions(
-            cluster, caches, git_image=git_image, requeue_after=requeue_after, clock=clock
+            cluster, caches, restricted=restricted, requeue_after=requeue_after, clock=clock
         )
         self._by_kind: dict[type[Step], Callable[[Any, Observation, RunState], bool]] = {
             steps.AddFinalizer: self._add_finalizer,

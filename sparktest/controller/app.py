@@ -21,7 +21,7 @@ from sparktest.controller.workqueue import WorkQueue
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import require_devcluster_token
-from sparktest.settings import Settings
+from sparktest.settings import RESTRICTED, Settings
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Controller:
             self._caches,
             self._log_collector,
             self._api_run_poller,
-            git_image=settings.git_image,
+            restricted=settings.pod_security == RESTRICTED,
             requeue_after=self._queue.add_after,
             clock=_now,
         )

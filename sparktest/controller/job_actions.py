@@ -40,13 +40,13 @@ class JobActions:
         cluster: Cluster,
         caches: Caches,
         *,
-        git_image: str,
+        restricted: bool,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._caches = caches
-        self._git_image = git_image
+        self._restricted = restricted
         self._requeue_after = requeue_after
         self._clock = clock
 
@@ -56,9 +56,8 @@ class JobActions:
         if run is None:
             return True
         try:
-            job = self._cluster.create(
-                JOBS, run.namespace, build_job(run, git_image=self._git_image)
-            )
+            manifest = build_job(run, restricted=self._restricted)
+            job = self._cluster.create(JOBS, run.namespace, manifest)
             log.info("job created run_id=%s key=%s/%s", run.id, *observed.key)
         except ConflictError:
             job = self._cluster.get(JOBS, *observed.key)

@@ -59,6 +59,7 @@ def _pod(pod: Object, store: Store, stamp: str) -> None:
         why = f'error looking up service account {meta["namespace"]}/{account}: serviceaccount "'
         raise forbidden("pods", "", meta["name"], f'{why}{account}" not found')
     spec.setdefault("tolerations", DEFAULT_TOLERATIONS)
+    _default_volumes(spec)
     for container in _containers(spec):
         _default_pull_policy(container)
         _default_requests(container["resources"])
@@ -94,11 +95,18 @@ def _qos_class(spec: Object) -> str:
     return "Guaranteed" if exact else "Burstable"
 
 
+def _default_volumes(spec: Object) -> None:
+    for volume in spec.get("volumes") or ():
+        if len(volume) == 1:  # only a name
+            volume["emptyDir"] = {}
+
+
 def _job_default(job: Object) -> None:
     spec = job["spec"]
     if "parallelism" not in spec:
         spec["parallelism"] = 1
         spec.setdefault("completions", 1)
+    _default_volumes(spec["template"]["spec"])
     for container in _containers(spec["template"]["spec"]):
         _default_pull_policy(container)
 

@@ -5,12 +5,14 @@ user's environment is passed on.
 """
 
 import binascii
+import json
 import re
 import sys
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
+from sparktest.devcluster.bootstrap import ADDRESS
 from sparktest.devcluster.stored_objects import Object
 
 PATH = (
@@ -19,6 +21,7 @@ PATH = (
     f"{Path(sys.executable).parent}"
 )
 REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
+ADDRESS_FIELDS = ("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs")
 NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 # Returns the object for a kind (Secret or ConfigMap) and a name, None if it does not exist.
 Lookup = Callable[[str, str], Object | None]
@@ -28,28 +31,25 @@ class ConfigError(Exception):
     """The container cannot be created from its specification; the message is the reason."""
 
 
-def expand(text: str, variables: dict[str, str]) -> str:
-    """Replace references to variables in a text, but keep references to unknown ones."""
+def expand(text: str, variables: dict[str, str], *, strict: bool = False) -> str:
+    """Replace references to variables in a text, but keep references to unknown ones.
+
+    Raises:
+        ConfigError: a variable is unknown, and `strict` is set.
+    """
 
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
             return "$"
+        if strict and match[1] not in variables:
+            raise ConfigError(f"missing value for {match[1]}")
         return variables.get(match[1], match[0])
 
     return REFERENCE.sub(value, text)
 
 
 def build_command(container: Object, variables: dict[str, str]) -> list[str]:
-    """Return the program and its arguments.
-
-    Raises:
-        ConfigError: the container has no command.
-    """
-    if not container.get("command"):
-        raise ConfigError(
-            f"the image {container.get('image')} is not pulled, so its default command is unknown: "
-            "the dev cluster runs only containers with a command"
-        )
+    """Return the program and its arguments, of a container that has a command."""
     words = [*container["command"], *(container.get("args") or ())]
     return [expand(word, variables) for word in words]
 
@@ -72,7 +72,7 @@ def build_environment(
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix", "")
         for kind, field in (("Secret", "secretRef"), ("ConfigMap", "configMapRef")):
-            for key, value in _read_all(kind, source.get(field), lookup).items():
+            for key, value in read_all(kind, source.get(field), lookup).items():
                 if NAME.fullmatch(prefix + key):
                     found[prefix + key] = value
     for variable in container.get("env") or ():
@@ -82,8 +82,12 @@ def build_environment(
     return found
 
 
-def _read_all(kind: str, reference: Object | None, lookup: Lookup) -> dict[str, str]:
-    """Return the decoded data of a Secret or ConfigMap; {} without a reference or if optional."""
+def read_all(kind: str, reference: Object | None, lookup: Lookup) -> dict[str, str]:
+    """Return the decoded data of a Secret or ConfigMap; {} without a reference or if optional.
+
+    Raises:
+        ConfigError: the object does not exist, or its data cannot be decoded.
+    """
     if not reference:
         return {}
     name = reference.get("name", "")
@@ -111,26 +115,39 @@ def _value_of(variable: Object, pod: Object, lookup: Lookup) -> str | None:
     for kind, field in (("Secret", "secretKeyRef"), ("ConfigMap", "configMapKeyRef")):
         if field in source:
             reference = source[field]
-            data = _read_all(kind, reference, lookup)
+            data = read_all(kind, reference, lookup)
             if reference["key"] in data:
                 return data[reference["key"]]
             if reference.get("optional"):
                 return None
             raise ConfigError(f"couldn't find key {reference['key']} in {kind} {reference['name']}")
     if "fieldRef" in source:
-        return _pod_field(source["fieldRef"]["fieldPath"], pod)
+        return pod_field(source["fieldRef"]["fieldPath"], pod)
     raise ConfigError(
         f"{variable['name']}: the dev cluster does not support {next(iter(source), 'valueFrom')}"
     )
 
 
-def _pod_field(path: str, pod: Object) -> str:
+def pod_field(path: str, pod: Object, *, whole: bool = False) -> str:
+    """Return a field of a pod as text; `whole`: labels and annotations may be read as a whole.
+
+    Raises:
+        ConfigError: the field is not a single value.
+    """
     match = re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", path)
     if match:
         return str((pod["metadata"].get(match[1]) or {}).get(match[2], ""))
+    if path in ADDRESS_FIELDS:
+        return ADDRESS
     value: object = pod
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
+    if whole and isinstance(value, dict):
+        return "\n".join(f"{key}={_quoted(value[key])}" for key in sorted(value))
     if isinstance(value, dict | list):
         raise ConfigError(f"fieldRef: {path} is not a single value")
     return "" if value is None else str(value)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -6,13 +6,19 @@ from typing import Any, NamedTuple
 
 from sparktest.devcluster import pod_status
 from sparktest.devcluster.clock import Clock, deadline
-from sparktest.devcluster.environment import ConfigError, build_command, build_environment
+from sparktest.devcluster.environment import Lookup, build_command, build_environment
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
 from sparktest.devcluster.pod_status import ANNOTATIONS, Container, PodFailure
 from sparktest.devcluster.processes import POD_VARIABLE, Task
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject
+from sparktest.devcluster.volumes import (
+    container_mounts,
+    create_volumes,
+    host_path,
+    volume_variables,
+)
 
 # The variable with the path of the termination message: all containers share one /dev.
 TERMINATION_LOG = "SPARKTEST_TERMINATION_LOG"
@@ -58,22 +64,19 @@ class PodRuntime(NamedTuple):
         Raises:
             ConfigError: the container refers to something that does not exist.
         """
-        if container.get("volumeMounts"):
-            raise ConfigError("volumeMounts: the dev cluster mounts no volumes")
         meta = pod["metadata"]
         root = self.folder / meta["uid"]
         home, tmp = root / container["name"], root / ".tmp"  # no container has that name
         for folder in (root, home, tmp):
             folder.mkdir(mode=0o700, exist_ok=True)
-
-        def lookup(kind: str, name: str) -> Object | None:
-            key = SECRETS.key if kind == "Secret" else CONFIGMAPS.key
-            stored = self.resources.store.get(key, meta["namespace"], name)
-            return stored.decode() if stored else None
-
         message = self.termination_log(meta["uid"], container["name"])
         message.touch(mode=0o600)
-        variables = build_environment(container, pod, home, tmp, lookup)
+        variables = {
+            **build_environment(container, pod, home, tmp, self._lookup(pod)),
+            **volume_variables(container, pod, root),
+        }
+        mounts = container_mounts(container, pod, root, variables)
+        working_dir = container.get("workingDir")
         return Task(
             argv=build_command(container, variables),
             env={
@@ -81,9 +84,27 @@ class PodRuntime(NamedTuple):
                 POD_VARIABLE: f"{self.cluster_uid}/{meta['uid']}",
                 TERMINATION_LOG: str(message),
             },
-            cwd=container.get("workingDir") or str(home),
+            cwd=_create_inside(root, host_path(working_dir, mounts)) if working_dir else str(home),
             log=str(self.log_path(meta["uid"], container["name"])),
         )
+
+    def create_volumes(self, pod: Object) -> None:
+        """Create and fill the volumes of a pod.
+
+        Raises:
+            VolumeError: something that a volume refers to does not exist.
+        """
+        create_volumes(pod, self.folder / pod["metadata"]["uid"], self._lookup(pod))
+
+    def _lookup(self, pod: Object) -> Lookup:
+        """Return a function that finds Secrets and ConfigMaps of the pod's namespace."""
+
+        def lookup(kind: str, name: str) -> Object | None:
+            key = SECRETS.key if kind == "Secret" else CONFIGMAPS.key
+            stored = self.resources.store.get(key, pod["metadata"]["namespace"], name)
+            return stored.decode() if stored else None
+
+        return lookup
 
 
 class PodRecord:
@@ -152,6 +173,12 @@ class PodRecord:
                 warning=warning,
             )
 
+    def reject(self, reason: str, message: str) -> None:
+        """Fail the pod before its containers are created, as a kubelet that cannot admit it."""
+        self.failure = PodFailure(reason, message)
+        self.containers.clear()
+        self.record_event(reason, message, warning=True)
+
     def set_waiting(self, container: Container, reason: str, message: str, event: str) -> None:
         """Set a container that cannot start to waiting, and record an Event.
 
@@ -211,6 +238,13 @@ class PodRecord:
                 meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = timestamp, 0
 
         self._runtime.resources.set_status(PODS, self.stored, change)
+
+
+def _create_inside(root: Path, path: str) -> str:
+    """Return a path; create its folder if it is missing and inside of `root`."""
+    if Path(path).is_relative_to(root):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _read_message(path: Path) -> str:

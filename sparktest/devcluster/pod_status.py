@@ -78,7 +78,7 @@ def new_containers(pod: Object) -> list[Container]:
     """Return the containers of a pod that has not started, init containers first."""
     spec = pod["spec"]
     init = [
-        _container(container, waiting("ContainerCreating"), init=True)
+        _container(container, waiting("PodInitializing"), init=True)
         for container in spec.get("initContainers") or ()
     ]
     state = waiting("PodInitializing" if init else "ContainerCreating")

@@ -10,11 +10,13 @@ from typing import Any
 from sparktest.devcluster import pod_status
 from sparktest.devcluster.control_loop import MAX_WAIT_SECONDS
 from sparktest.devcluster.environment import ConfigError
+from sparktest.devcluster.pod_features import IGNORED, UNSUPPORTED, ignored_message, unsupported
 from sparktest.devcluster.pod_record import PodRecord, PodRuntime, StopPodError
-from sparktest.devcluster.pod_status import NOT_PULLED_NOTE, Container, PodFailure
+from sparktest.devcluster.pod_status import Container, PodFailure
 from sparktest.devcluster.processes import Process, Task
 from sparktest.devcluster.simulate import Simulation, simulation_of
 from sparktest.devcluster.stored_objects import Object, StoredObject
+from sparktest.devcluster.volumes import VolumeError
 
 LOG = logging.getLogger(__name__)
 CONFIG_RETRY_SECONDS = 5.0
@@ -92,6 +94,12 @@ class PodWorker:
     def _run_containers(self, pod: Object) -> None:
         """Run the init containers in turn, then all containers at once, until they have ended."""
         spec = pod["spec"]
+        if why := unsupported(pod):
+            self._record.reject(UNSUPPORTED, why)
+            return
+        if ignored := ignored_message(pod):
+            self._record.record_event(IGNORED, ignored)
+        self._wait_for_volumes(pod)
         for document in spec.get("initContainers") or ():
             container = self._record.container(document["name"])
             self._start_container(pod, document, container)
@@ -104,6 +112,15 @@ class PodWorker:
         while not self._record.all_terminated:
             self._wait()
 
+    def _wait_for_volumes(self, pod: Object) -> None:
+        """Create the volumes; wait until all that they refer to exists."""
+        while True:
+            try:
+                return self._runtime.create_volumes(pod)
+            except VolumeError as error:
+                self._record.record_event("FailedMount", str(error), warning=True)
+            self._wait(CONFIG_RETRY_SECONDS)
+
     def _start_container(self, pod: Object, document: Object, container: Container) -> None:
         simulation = simulation_of(container.image)
         if simulation:
@@ -111,8 +128,6 @@ class PodWorker:
             return
         task = self._wait_for_config(pod, document, container)
         name = container.name
-        text = f'Container image "{container.image}" is {NOT_PULLED_NOTE}'
-        self._record.record_event("ImageNotPulled", text, name)
         self._record.record_event("Created", f"Created container: {name}", name)
         container.id = f"process://{self.uid}/{name}"
         try:

@@ -4,7 +4,7 @@ from sparktest.devcluster import pod_status
 from sparktest.devcluster.bootstrap import MAX_PODS, NODE
 from sparktest.devcluster.control_loop import ControlLoop, Key
 from sparktest.devcluster.event_recorder import EventRecorder
-from sparktest.devcluster.kinds import NODES, PODS
+from sparktest.devcluster.kinds import PODS
 from sparktest.devcluster.objects import will_not_run
 from sparktest.devcluster.pod_status import ANNOTATIONS, NOT_PULLED_NOTE
 from sparktest.devcluster.resources import Resources
@@ -13,7 +13,6 @@ from sparktest.devcluster.stored_objects import Object, StoredObject, WatchEvent
 
 COMPONENT = "default-scheduler"
 UNAVAILABLE = "0/1 nodes are available: "
-NO_MATCH = f"{UNAVAILABLE}1 node(s) didn't match Pod's node affinity/selector."
 FULL = f"{UNAVAILABLE}1 Too many pods: the limit of {MAX_PODS} running pods is reached."
 
 
@@ -70,14 +69,15 @@ class Scheduler:
             self._loop.add(next(iter(self._waiting)))
 
     def _unschedulable_reason(self, pod: Object) -> str:
-        """Return the reason why the pod cannot run on the node; "" if it can."""
+        """Return the reason why the pod cannot run on the node; "" if it can.
+
+        Node selectors, affinity and taints are ignored: there is only one node.
+        """
         for container in pod["spec"]["containers"]:
             simulation = simulation_of(container.get("image", ""))
             if simulation and simulation.unschedulable:
                 return f"{UNAVAILABLE}{simulation.message}"
-        node = self._resources.store.get(NODES.key, "", NODE)
-        wanted = pod["spec"].get("nodeSelector") or {}
-        return "" if node and wanted.items() <= node.labels.items() else NO_MATCH
+        return ""
 
     def _bind(self, stored: StoredObject) -> None:
         def bind(obj: Object) -> None:

@@ -7,24 +7,16 @@ from typing import Any
 import msgspec
 
 from sparktest.domain import Failure, FailureClass, Origin, Run
-from sparktest.errors import InvalidError
-from sparktest.kube.fields import items, mapping
-from sparktest.kube.git import add_clone
-from sparktest.kube.pod_template import (
-    AMBIGUOUS_CONTAINER,
-    DEFAULT_CONTAINER,
-    merge_templates,
-    test_container,
-)
-from sparktest.kube.script import escape_dollars, shell_command
-from sparktest.settings import GIT_IMAGE
+from sparktest.kube.fields import integer, items, mapping
+from sparktest.kube.pod_defaults import with_defaults
+from sparktest.kube.pod_template import DEFAULT_CONTAINER, merge_templates, test_container
+from sparktest.kube.script import shell_command
+from sparktest.kube.template_checks import checked_template
 
 MAX_NAME = 63
 RUN_ID = "sparktest.dev/run-id"
 STOP = "sparktest.dev/stop"
 FINALIZER = "sparktest.dev/testrun-finalizer"
-# A shell as PID 1 ignores TERM, so stopping such a container takes this long.
-GRACE_SECONDS = 10
 # A Job past its deadline deletes its pod and the log, so its deadline is only a backstop for the
 # pod's. It counts from the creation of the Job, and the pod may wait for a node until its timeout.
 BACKSTOP_SECONDS = 120
@@ -53,19 +45,15 @@ def job_name_of_api_run(run_id: str) -> str:
     return f"test-run-{run_id}"
 
 
-def build_job(run: Run, *, git_image: str = GIT_IMAGE) -> dict[str, Any]:
+def build_job(run: Run, *, restricted: bool = False) -> dict[str, Any]:
     """Return the manifest of the run's Job; the same run always gives the same manifest.
 
     It has no TTL: a finished Job must stay until its log is stored, and then the controller
-    patches the TTL. A TestRun owns its Job.
-
-    Args:
-        run: the run as stored in the API.
-        git_image: the image of the init container that clones the run's git repository.
+    patches the TTL. A TestRun owns its Job. With `restricted`, its pod conforms to Pod Security
+    `restricted` where the template is silent.
 
     Raises:
-        InvalidError: the template does not tell which of its containers runs the test, or the git
-            repository cannot be cloned.
+        InvalidError: the template cannot be used; the message names the fields.
     """
     metadata: dict[str, Any] = {
         "name": run.job_name,
@@ -85,70 +73,52 @@ def build_job(run: Run, *, git_image: str = GIT_IMAGE) -> dict[str, Any]:
                 "blockOwnerDeletion": False,
             }
         ]
+    template = _template(run, restricted=restricted)
+    grace = integer(template["spec"], "terminationGracePeriodSeconds") or 0
+    backstop = 2 * run.timeout_seconds + max(grace, 0) + BACKSTOP_SECONDS
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": metadata,
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": min(
-                2 * run.timeout_seconds + GRACE_SECONDS + BACKSTOP_SECONDS, MAX_SECONDS
-            ),
-            "template": _template(run, git_image),
+            "activeDeadlineSeconds": min(backstop, MAX_SECONDS),
+            "template": template,
         },
     }
 
 
-def _template(run: Run, git_image: str) -> dict[str, Any]:
+def _template(run: Run, *, restricted: bool) -> dict[str, Any]:
     """Return the run's template with the short fields, the defaults, and what SparkTest sets."""
-    test = test_container(run.template)
-    if test is None:
-        raise InvalidError(AMBIGUOUS_CONTAINER)
-    test = _container(run, test)
-    metadata, spec = mapping(run.template, "metadata"), mapping(run.template, "spec")
-    containers = [
-        test if each.get("name") == test["name"] else each for each in items(spec, "containers")
-    ]
-    pod = {**spec, "containers": containers or [test]}
-    if run.git:
-        pod = add_clone(pod, run.git, test=test["name"], image=git_image)
+    template = checked_template(run.template)
+    metadata, spec = mapping(template, "metadata"), mapping(template, "spec")
+    found = test_container(template) or {}
+    test = _container(run, found)
+    containers = [test if each is found else each for each in items(spec, "containers")]
+    pod = with_defaults(
+        _pod(run, {**spec, "containers": containers or [test]}), restricted=restricted
+    )
     return {
         "metadata": {
             "labels": {**mapping(metadata, "labels"), **LABELS, RUN_ID: run.id},
             "annotations": {
-                DEFAULT_CONTAINER: test["name"],
                 **mapping(metadata, "annotations"),
+                # Tells the test's container from those that a webhook adds to the pod.
+                DEFAULT_CONTAINER: test["name"],
                 RUN_ID: run.id,
             },
         },
-        "spec": _pod(run, pod),
+        "spec": {**pod, "restartPolicy": "Never", "activeDeadlineSeconds": run.timeout_seconds},
     }
 
 
 def _pod(run: Run, pod: dict[str, Any]) -> dict[str, Any]:
+    """Return the pod with the short fields of the run, which take precedence."""
     if run.service_account_name:
         pod = {**pod, "serviceAccountName": run.service_account_name}
     if run.image_pull_secrets:
         pod = merge_templates(pod, {"imagePullSecrets": list(run.image_pull_secrets)})
-    account = pod.get("serviceAccountName") or pod.get("serviceAccount")
-    defaults: dict[str, Any] = {
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "automountServiceAccountToken": bool(account),
-    }
-    pod = merge_templates(defaults, pod)
-    for kind in ("initContainers", "containers"):
-        if kind in pod:
-            pod[kind] = [_without_escalation(each) for each in pod[kind]]
-    return {**pod, "restartPolicy": "Never", "activeDeadlineSeconds": run.timeout_seconds}
-
-
-def _without_escalation(container: dict[str, Any]) -> dict[str, Any]:
-    security = mapping(container, "securityContext")
-    if security.get("privileged"):
-        # Kubernetes allows it only with privilege escalation.
-        return container
-    return {**container, "securityContext": {"allowPrivilegeEscalation": False, **security}}
+    return pod
 
 
 def _container(run: Run, container: dict[str, Any]) -> dict[str, Any]:
@@ -172,6 +142,14 @@ def _command(run: Run) -> list[str]:
     if run.commands:
         return [escape_dollars(part) for part in shell_command(run.commands)]
     return list(run.entrypoint)
+
+
+def escape_dollars(text: str) -> str:
+    """Double every `$`, so that the text reaches the container unchanged.
+
+    Kubernetes itself expands `$(NAME)` and `$$` in commands and values.
+    """
+    return text.replace("$", "$$")
 
 
 def encode_stop_reason(failure: Failure) -> str:

@@ -12,6 +12,8 @@ from sparktest.kube.views import JobView
 LOST_AFTER = timedelta(seconds=60)
 # A stop sets the pod's deadline to this, which tells a stop from a timeout.
 STOP_DEADLINE_SECONDS = 1
+# The reason of a pod that the dev cluster cannot run as processes.
+UNSUPPORTED = "Unsupported"
 # Reasons of a pod or of its condition DisruptionTarget, and the reason of the failure.
 INFRA_REASONS = {
     "EvictionByEvictionAPI": "Evicted",
@@ -46,19 +48,17 @@ def compute_report(
     outcome = _outcome(run, job, pod, now)
     started = (pod.started_at if pod else None) or run.started_at
     job_uid = (job.uid if job else None) or run.job_uid
-    commit = pod.git_commit if pod else None
     if outcome is None:
         is_running = pod is not None and pod.container.kind == "running"
         running = is_running or run.status is Status.RUNNING
         status = Status.RUNNING if running else Status.PENDING
-        return RunReport(status=status, job_uid=job_uid, started_at=started, git_commit=commit)
+        return RunReport(status=status, job_uid=job_uid, started_at=started)
     return RunReport(
         status=final_status(outcome.failure),
         job_uid=job_uid,
         started_at=started,
         finished_at=max(outcome.finished_at, started) if started else outcome.finished_at,
         failure=outcome.failure,
-        git_commit=commit,
     )
 
 
@@ -106,6 +106,8 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
         late = _timeout(run, pod) if job and job.deadline_exceeded else None
         failure = _infra_failure(pod, "PodDeleted", "the pod was deleted before the test ended")
         return Outcome(stop or late or failure, finished)
+    if pod.reason == UNSUPPORTED:
+        return Outcome(Failure(FailureClass.CONFIG, pod.reason, pod.message), finished)
     if pod.reason or _disrupted_before(pod, finished):
         return Outcome(_infra_failure(pod, "Disrupted", ""), finished)
     if pod.failing_init and not pod.has_log:

@@ -1,18 +1,15 @@
-"""Merge and check pod templates (partial PodTemplateSpecs), and find their test container. Pure.
+"""Merge pod templates (partial PodTemplateSpecs), and find their test container. Pure.
 
 Every function takes a template as it is written in YAML: `{"metadata": …, "spec": …}`, both
 optional. None of them changes its arguments.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from sparktest.errors import FieldError
 from sparktest.kube.fields import Object, items, mapping, text
 
 CONTAINER = "test"
-# Names of containers and volumes that begin with this are SparkTest's own.
-RESERVED_PREFIX = "sparktest-"
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 AMBIGUOUS_CONTAINER = (
     f"the template has several containers: name the one that runs the test {CONTAINER!r}, "
@@ -32,6 +29,11 @@ MERGE_KEYS = {
     "ports": "containerPort",
     "hostAliases": "ip",
     "topologySpreadConstraints": "topologyKey",
+}
+# A second key where the entries of one list may share the first, and its default.
+SECOND_KEYS = {
+    "ports": ("protocol", "TCP"),
+    "topologySpreadConstraints": ("whenUnsatisfiable", "DoNotSchedule"),
 }
 # Their entries are replaced whole: one with two sources would be invalid.
 REPLACED_ENTRIES = ("env", "volumes")
@@ -65,88 +67,63 @@ def _merge_value(name: str, parent: Any, child: Any) -> Any:
 
 
 def _merge_lists(name: str, parent: list[Any], child: list[Any]) -> list[Any]:
+    """Return the entries of both; an entry of the parent merges with at most one of the child.
+
+    So entries of one list with the same key, such as a port for TCP and UDP, all stay. Where the
+    parent has several, that with the same second key merges, or else the last: of two variables
+    with the same name, Kubernetes uses the later one.
+    """
     merged = list(parent)
     positions: dict[Any, int] = {}
     for index, entry in enumerate(parent):
-        positions.setdefault(_merge_key(name, entry), index)
+        positions |= dict.fromkeys(_merge_keys(name, entry), index)
+    taken: set[int] = set()
     for entry in child:
-        position = positions.get(_merge_key(name, entry))
-        if position is None or _merge_key(name, entry) is None:
+        found = (positions[key] for key in _merge_keys(name, entry) if key in positions)
+        position = next(found, None)
+        if position is None or position in taken:
             merged.append(entry)
-        elif name in REPLACED_ENTRIES:
-            merged[position] = entry
-        else:
-            merged[position] = merge_templates(merged[position], entry)
+            continue
+        taken.add(position)
+        replaced = name in REPLACED_ENTRIES
+        merged[position] = entry if replaced else merge_templates(merged[position], entry)
     return merged
 
 
-def _merge_key(name: str, entry: Any) -> str | int | None:
+def _merge_keys(name: str, entry: Any) -> list[tuple[str | int, ...]]:
+    """Return the keys of a list's entry, the most specific first; [] if it has none."""
     key = entry.get(MERGE_KEYS[name]) if isinstance(entry, Mapping) else None
-    return key if isinstance(key, str | int) else None
+    if not isinstance(key, str | int):
+        return []
+    second = SECOND_KEYS.get(name)
+    return [(key, text(entry, second[0]) or second[1]), (key,)] if second else [(key,)]
 
 
 def normalize_template(template: Mapping[str, Any]) -> Object:
-    """Return the template without what Kubernetes itself wrote into a Job's template."""
-    normalized = dict(template)
-    metadata = {
-        key: value
-        for key, value in mapping(template, "metadata").items()
-        if key != "creationTimestamp" and value is not None
-    }
-    if isinstance(metadata.get("labels"), Mapping):
-        labels = metadata["labels"].items()
-        metadata["labels"] = {key: value for key, value in labels if key not in JOB_LABELS}
-    normalized.pop("metadata", None)
-    metadata = {key: value for key, value in metadata.items() if value != {}}
-    return {"metadata": metadata, **normalized} if metadata else normalized
+    """Return the template without what Kubernetes itself wrote into a Job's template.
 
-
-def template_errors(template: Mapping[str, Any]) -> list[FieldError]:
-    """Return why a normalized template cannot be used; Kubernetes checks the rest.
-
-    The pointers are JSON pointers inside the template.
+    The deprecated `serviceAccount` becomes `serviceAccountName`, so that layers with either merge.
     """
-    return list(_errors(template))
+    normalized = dict(template)
+    if isinstance(template.get("metadata"), Mapping):
+        metadata = _without_job_metadata(template["metadata"])
+        normalized = {**normalized, "metadata": metadata}
+        if not metadata:
+            del normalized["metadata"]
+    spec = template.get("spec")
+    if isinstance(spec, Mapping) and "serviceAccount" in spec:
+        renamed = {"serviceAccountName": spec["serviceAccount"], **spec}
+        del renamed["serviceAccount"]
+        normalized["spec"] = renamed
+    return normalized
 
 
-def _errors(template: Mapping[str, Any]) -> Iterator[FieldError]:
-    for name in template:
-        if name not in ("metadata", "spec"):
-            yield {"pointer": f"/{name}", "detail": "a template has metadata and spec only"}
-    for name in ("metadata", "spec"):
-        if not isinstance(template.get(name, {}), Mapping):
-            yield {"pointer": f"/{name}", "detail": "must be an object"}
-    for name in mapping(template, "metadata"):
-        if name not in ("labels", "annotations"):
-            detail = "only labels and annotations are used of a template's metadata"
-            yield {"pointer": f"/metadata/{name}", "detail": detail}
-    yield from _reserved_names(template)
-    yield from _removals("", template)
-
-
-def _reserved_names(template: Mapping[str, Any]) -> Iterator[FieldError]:
-    spec = mapping(template, "spec")
-    for kind in ("initContainers", "containers", "volumes"):
-        entries = spec.get(kind)
-        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-            if isinstance(entry, dict) and text(entry, "name").startswith(RESERVED_PREFIX):
-                detail = f"names that begin with {RESERVED_PREFIX} are SparkTest's own"
-                yield {"pointer": f"/spec/{kind}/{index}/name", "detail": detail}
-
-
-def _removals(pointer: str, value: Any) -> Iterator[FieldError]:
-    if value is None:
-        yield {"pointer": pointer, "detail": "null is not allowed: leave the field out"}
-    elif isinstance(value, Mapping):
-        for name, entry in value.items():
-            here = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-            if name.startswith("$patch"):
-                yield {"pointer": here, "detail": "patch directives are not allowed"}
-            else:
-                yield from _removals(here, entry)
-    elif isinstance(value, list):
-        for index, entry in enumerate(value):
-            yield from _removals(f"{pointer}/{index}", entry)
+def _without_job_metadata(metadata: Mapping[str, Any]) -> Object:
+    kept = {name: value for name, value in metadata.items() if value is not None}
+    if isinstance(kept.get("labels"), Mapping):
+        labels = kept["labels"].items()
+        kept["labels"] = {key: value for key, value in labels if key not in JOB_LABELS}
+    return {name: value for name, value in kept.items() if value != {}}
 
 
 def test_container(template: Mapping[str, Any]) -> Object | None:

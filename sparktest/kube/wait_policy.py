@@ -35,6 +35,9 @@ PERMANENT = (
     " ratio per ",
 )
 QUOTA = "exceeded quota"
+# Parts of the kubelet's messages about a container that must not, but would run as root.
+NON_ROOT = ("runAsNonRoot", "non-root policy")
+NON_ROOT_HINT = "; set template.spec.securityContext.runAsUser to a user other than 0"
 TERMINATING = "being terminated"
 
 
@@ -98,6 +101,8 @@ def pod_wait(
         state = init.state if init else pod.container
         # ErrImagePull and ImagePullBackOff alternate; treat them as one wait.
         reason, message = PULL[0] if state.reason == "ErrImagePull" else state.reason, state.message
+        if any(part in message for part in NON_ROOT):
+            message += NON_ROOT_HINT
         if init:
             if kind == "crash":
                 message = exit_message(state.exit_code, message)

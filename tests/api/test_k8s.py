@@ -7,7 +7,7 @@ import pytest
 from sparktest.errors import NotFoundError, UnavailableError
 from sparktest.kube.cluster import Listing
 from sparktest.kube.jobs import LABELS, RUN_ID, SELECTOR
-from tests.api.requests import answered, create, get, pointers, report
+from tests.api.requests import answered, create, get, pointers, register, report
 
 NOW = "2026-05-01T12:00:00Z"
 
@@ -24,7 +24,11 @@ class Cluster:
     def list(self, resource, namespace=None, *, label_selector=None, field_selector=None):
         if resource.kind == "Pod":
             uid = label_selector.partition("controller-uid=")[2]
-            return Listing([{"metadata": {"name": f"pod-of-{uid}"}}] * (uid != "no-pod"), "1")
+            pod = {
+                "metadata": {"name": f"pod-of-{uid}"},
+                "spec": {"containers": [{"name": "tests"}]},
+            }
+            return Listing([pod] * (uid != "no-pod"), "1")
         assert label_selector == SELECTOR
         name = (field_selector or "").partition("metadata.name=")[2]
         return Listing(
@@ -40,7 +44,7 @@ class Cluster:
 
     @contextmanager
     def pod_log(self, namespace, pod, container, *, tail_lines=None):
-        yield iter([f"log of {pod}\n".encode(), b"\xff\n"])
+        yield iter([f"log of {container} in {pod}\n".encode(), b"\xff\n"])
 
 
 def job(name="job-1", labels=LABELS, uid="u", **status):
@@ -165,13 +169,24 @@ class TestLogs:
         assert answer["logs"].endswith("line 1199\n")
         assert (answer["job_name"], answer["status"]) == (run["jobName"], "pending")
 
+    def test_the_log_is_that_of_the_container_that_runs_the_test(self, client):
+        run = register(client, template={"spec": {"containers": [{"name": "tests"}]}})
+        for container in ("tests", "other"):
+            client.put(
+                f"/api/test-runs/{run['id']}/logs/{container}?offset=0",
+                data=container.encode(),
+                content_type="application/octet-stream",
+            )
+        answer = answered(client.get(f"/api/k8s/logs/{run['jobName']}"), 200)
+        assert answer["logs"] == "tests"
+
     def test_the_log_of_a_job_without_a_run_comes_from_its_pod(self, client, cluster):
         cluster.jobs = [job(active=1)]
         answer = answered(client.get("/api/k8s/logs/job-1"), 200)
         assert answer == {
             "job_name": "job-1",
             "pod_name": "pod-of-u",
-            "logs": "log of pod-of-u\n�\n",
+            "logs": "log of tests in pod-of-u\n�\n",
             "status": "running",
             "timestamp": NOW,
         }

@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from sparktest.api import streams
 from sparktest.api.store import logs as store_logs
 from sparktest.errors import UnavailableError
-from tests.api.requests import answered, create, get, report
+from tests.api.requests import answered, create, get, register, report
 
 BYTES = {"content_type": "application/octet-stream"}
+TEMPLATE = {
+    "spec": {
+        "initContainers": [{"name": "fixtures"}],
+        "containers": [{"name": "sidecar"}, {"name": "tests"}],
+    },
+    "metadata": {"annotations": {"kubectl.kubernetes.io/default-container": "tests"}},
+}
 
 
 @pytest.fixture
@@ -124,16 +131,22 @@ class TestRead:
     def test_a_run_without_output_has_an_empty_log(self, client, run):
         assert read(client, run) == b""
 
-    def test_each_container_has_its_own_log(self, client, run):
-        put(client, run, b"main", 0)
+    def test_each_container_has_its_own_log(self, client):
+        run = register(client, template=TEMPLATE)["id"]
+        put(client, run, b"main", 0, "tests")
         put(client, run, b"side", 0, "sidecar")
         assert read(client, run) == b"main"
         assert read(client, run, "container=sidecar") == b"side"
-        assert read(client, run, "container=later") == b""
-        report(client, run, "succeeded")
-        response = client.get(f"/api/test-runs/{run}/logs?container=later")
-        assert "sidecar, test" in answered(response, 404)["detail"]
+        assert read(client, run, "container=fixtures") == b""
         assert get(client, run)["log"]["bytes"] == 8
+
+    @pytest.mark.parametrize("follow", ["", "&follow=true"])
+    def test_a_container_that_the_run_does_not_have_is_not_found(self, client, follow):
+        run = register(client, template=TEMPLATE)["id"]
+        put(client, run, b"mesh", 0, "other")
+        assert read(client, run, "container=other") == b"mesh"
+        response = client.get(f"/api/test-runs/{run}/logs?container=no{follow}")
+        assert "tests, fixtures, sidecar, other" in answered(response, 404)["detail"]
 
     def test_a_log_can_be_read_from_an_offset(self, client, run):
         put(client, run, b"0123456789", 0)

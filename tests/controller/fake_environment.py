@@ -59,7 +59,7 @@ class Controller:
             caches,
             log_collector,
             self.api_run_poller,
-            git_image="git:1",
+            restricted=environment.settings.pod_security == "restricted",
             requeue_after=self._add_later,
             clock=lambda: environment.now,
         )

@@ -35,7 +35,7 @@ TOO_LATE = Failure(FailureClass.CANCELLED, "ObjectDeleted", "")
 class JobHarness:
     """An API run and the actions on its Job."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, restricted: bool = False) -> None:
         self.environment = FakeEnvironment()
         self.run = self.environment.api.add(cluster="here")
         self.key = (NAMESPACE, self.run.job_name)
@@ -45,7 +45,7 @@ class JobHarness:
         self.actions = JobActions(
             cast("Cluster", self.environment.cluster),
             cast("Caches", self.caches),
-            git_image="git:1",
+            restricted=restricted,
             requeue_after=self.requeue_after.__setitem__,
             clock=lambda: self.environment.now,
         )
@@ -86,6 +86,13 @@ def test_a_created_job_is_kept_and_cached_at_once(harness: JobHarness) -> None:
     job = only_job(harness.environment)
     assert harness.state.job_uid == job["metadata"]["uid"]
     assert harness.caches.get(harness.key).job == parse_job(job)
+
+
+def test_the_pod_of_a_restricted_controller_may_not_run_as_root() -> None:
+    harness = JobHarness(restricted=True)
+    harness.create()
+    job = harness.environment.cluster.get(JOBS, *harness.key)
+    assert job["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"] is True
 
 
 def test_the_runs_own_existing_job_is_adopted(harness: JobHarness) -> None:

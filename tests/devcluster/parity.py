@@ -32,8 +32,7 @@ DIFFERENCES: dict[str, Rules] = {
         (r"docker\.io/library/busybox", "busybox"),
         (r"(Image ID: +|imageID: ).*", r"\1IMAGE"),
         (r"(?:containerd|process)://\S+", "CONTAINER"),
-        (r"(Normal\s+)(?:Pulled|ImageNotPulled)\b", r"\1IMAGE"),
-        (r"(Container image \"\S+\") .*", r"\1 IMAGE"),
+        (r"^.*\bNormal\s+(?:Pulled|FieldsIgnored)\b.*\n", ""),
     ),
     "usage": (
         (r"Annotations: +devcluster\..*(?:\n +devcluster\..*)*", "Annotations:  <none>"),

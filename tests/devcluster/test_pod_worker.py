@@ -27,11 +27,10 @@ from tests.devcluster.client import (
 @pytest.mark.parametrize(
     ("more", "reason", "words"),
     [
-        ({"script": None}, "CreateContainerConfigError", "is not pulled"),
         (
-            {"volumeMounts": [{"name": "v", "mountPath": "/x"}]},
+            {"envFrom": [{"secretRef": {"name": "none"}}]},
             "CreateContainerConfigError",
-            "volumes",
+            'secret "none" not found',
         ),
         ({"image": "Bad//Image"}, "InvalidImageName", "invalid reference format"),
         ({"image": "simulate/pull-error"}, "ImagePullBackOff", "simulate/pull-error"),
@@ -65,7 +64,7 @@ def test_a_container_that_cannot_start_waits_with_a_reason(
 def test_a_container_that_cannot_start_gets_one_event_however_often_its_pod_changes(
     client: Client,
 ) -> None:
-    client.create(JOBS, job("a", None))
+    client.create(JOBS, job("a", envFrom=[{"secretRef": {"name": "none"}}]))
     pod = pod_in(client, "a", "waiting")
     path = f"{PODS}/{pod['metadata']['name']}"
     eventually(lambda: "message" in container(client.get(path))["state"]["waiting"])
@@ -99,11 +98,8 @@ def test_an_image_simulates_an_end_that_a_process_cannot_have(
     assert container(pod)["state"]["terminated"]["reason"] == reason
 
 
-@pytest.mark.parametrize(
-    "more", [{"image": "simulate/unschedulable"}, {"pod": {"nodeSelector": {"a": "b"}}}]
-)
-def test_a_pod_without_a_node_stays_pending_and_can_be_suspended(client: Client, more: Any) -> None:
-    client.create(JOBS, job("a", **more))
+def test_a_pod_without_a_node_stays_pending_and_can_be_suspended(client: Client) -> None:
+    client.create(JOBS, job("a", image="simulate/unschedulable"))
     eventually(lambda: [c for p in pods_of(client, "a") for c in p["status"].get("conditions", ())])
     (pod,) = pods_of(client, "a")
     (scheduled,) = pod["status"]["conditions"]
@@ -190,7 +186,38 @@ def test_annotations_show_the_usage_and_that_the_image_was_not_pulled(client: Cl
     assert float(notes["devcluster.sparktest.dev/cpu"].rstrip("s")) > 0
     assert "not pulled" in notes["devcluster.sparktest.dev/image"]
     assert "not pulled" in container(pod)["imageID"]
-    assert "ImageNotPulled" in dict(events_of(client, pod["metadata"]["name"]))
+
+
+def test_one_event_of_a_pod_lists_what_its_processes_do_not_get(client: Client) -> None:
+    init = [{"name": "init", "image": "i", "command": ["true"], "livenessProbe": {"exec": {}}}]
+    body = job("a", pod={"initContainers": init, "nodeSelector": {"a": "b"}})
+    client.create(JOBS, body)
+    assert "Complete" in conditions(ended_job(client, "a"))
+    (pod,) = pods_of(client, "a")
+    events = [each for each in events_of(client, pod["metadata"]["name"]) if "Ign" in each[0]]
+    text = "Its commands run as processes of this machine, without: image, livenessProbe,"
+    assert events == [("FieldsIgnored", f"{text} nodeSelector")]
+
+
+def test_a_pod_that_needs_what_a_process_cannot_have_fails_at_once(client: Client) -> None:
+    volumes = [{"name": "data", "csi": {"driver": "d"}}]
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    client.create(JOBS, job("a", pod={"volumes": volumes}, volumeMounts=mounts))
+    assert "Failed" in conditions(ended_job(client, "a"))
+    (pod,) = pods_of(client, "a")
+    message = (
+        "the dev cluster cannot mount volume data (csi); "
+        "run on a real cluster: sparktest up --context NAME"
+    )
+    status = pod["status"]
+    assert (status["phase"], status["reason"], status["message"]) == (
+        "Failed",
+        "Unsupported",
+        message,
+    )
+    assert "containerStatuses" not in status
+    assert ("Unsupported", message) in events_of(client, pod["metadata"]["name"])
+    assert client.call("GET", f"{PODS}/{pod['metadata']['name']}/log").code == 400
 
 
 def test_init_containers_run_first_and_a_failed_one_fails_the_pod(client: Client) -> None:

@@ -26,6 +26,7 @@ from tests.devcluster.client import (
     JOBS,
     MAPS,
     PODS,
+    STRATEGIC,
     Client,
     config_map,
     ended_job,
@@ -153,12 +154,15 @@ def test_a_restart_kills_only_its_own_processes(tmp_path: Path) -> None:
 
 def test_a_pod_without_a_node_runs_once_after_the_restart(tmp_path: Path) -> None:
     with subprocess_cluster(tmp_path / "cluster") as (client, process):
-        body = job("a", f"echo once >> {tmp_path}/times", pod={"nodeSelector": {"late": "1"}})
+        body = job("a", f"echo once >> {tmp_path}/times", image="simulate/unschedulable")
         client.create(JOBS, body)
         eventually(lambda: [pod for pod in pods_of(client, "a") if "conditions" in pod["status"]])
-        client.patch("/api/v1/nodes/devcluster", {"metadata": {"labels": {"late": "1"}}})
         process.kill()
     with restarted_cluster(tmp_path / "cluster") as client:
+        (pod,) = pods_of(client, "a")
+        containers = [{"name": "test", "image": "busybox:1.35"}]
+        path = f"{PODS}/{pod['metadata']['name']}"
+        client.patch(path, {"spec": {"containers": containers}}, STRATEGIC)
         assert "succeeded" in ended_job(client, "a")["status"]
     assert (tmp_path / "times").read_text() == "once\n"
 

@@ -11,14 +11,16 @@ from kubernetes.client import V1Job
 
 from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
 from sparktest.kube.jobs import (
+    LABELS,
     RUN_ID,
     build_job,
     decode_stop_reason,
     encode_stop_reason,
+    escape_dollars,
     job_name_of_api_run,
     job_name_of_testrun,
 )
-from sparktest.kube.script import escape_dollars, shell_command
+from sparktest.kube.script import shell_command
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 ID = "0b0e6a4c-1d7e-4c57-9b6a-6b1f3a0d9e11"
@@ -198,6 +200,56 @@ def test_the_pod_has_the_sources_resources_and_pull_secrets_of_the_run() -> None
     assert pod_of(run)["imagePullSecrets"] == [{"name": "pull"}]
 
 
+def test_the_short_fields_win_over_the_template() -> None:
+    test = {
+        "name": "main",
+        "command": ["a"],
+        "args": ["b"],
+        "env": [
+            {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            {"name": "B", "value": "$(A)"},
+        ],
+        "resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+        "workingDir": "/work",
+    }
+    run = a_run(
+        template={"spec": {"containers": [test], "serviceAccountName": "a"}},
+        commands=("true",),
+        env={"A": "1"},
+        resources={"limits": {"memory": "2Gi"}},
+        service_account_name="b",
+    )
+    container = container_of(run)
+    assert {"name": "A", "value": "1"} in container["env"]
+    assert {"name": "B", "value": "$(A)"} in container["env"]
+    assert container["resources"] == {"limits": {"cpu": "1", "memory": "2Gi"}}
+    assert (container["name"], container["workingDir"]) == ("main", "/work")
+    assert "args" not in container
+    assert pod_of(run)["serviceAccountName"] == "b"
+
+
+def test_labels_and_annotations_of_the_template_are_on_the_pod_but_those_of_sparktest_win() -> None:
+    default = "kubectl.kubernetes.io/default-container"
+    containers = [{"name": "db"}, {"name": "test"}]
+    metadata = {
+        "labels": {"tier": "e2e", "app": "shop", RUN_ID: "x"},
+        "annotations": {"note": "a", default: "db", RUN_ID: "x"},
+    }
+    template = {"metadata": metadata, "spec": {"containers": containers}}
+    found = build_job(a_run(template=template))["spec"]["template"]["metadata"]
+    assert found["labels"] == {**LABELS, "tier": "e2e", RUN_ID: ID}
+    assert found["annotations"] == {"note": "a", default: "test", RUN_ID: ID}
+
+
+@pytest.mark.parametrize(("grace", "backstop"), [(600, 920), (-600, 320), ("soon", 320)])
+def test_the_deadline_of_the_job_leaves_time_for_the_grace_period_of_the_template(
+    grace: object, backstop: int
+) -> None:
+    template = {"spec": {"terminationGracePeriodSeconds": grace}}
+    job = build_job(a_run(timeout_seconds=100, template=template))
+    assert job["spec"]["activeDeadlineSeconds"] == backstop
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -238,13 +290,3 @@ def test_an_unreadable_stop_reason_counts_as_a_cancel(value: object) -> None:
     failure = decode_stop_reason(value)
     assert failure is not None
     assert (failure.class_, failure.reason) == (FailureClass.CANCELLED, "Cancelled")
-
-
-def test_a_git_repository_is_cloned_by_the_image_that_is_set() -> None:
-    run = a_run(git={"url": "https://example.com/x.git"})
-    pod = build_job(run, git_image="git:1")["spec"]["template"]["spec"]
-    (init,) = pod["initContainers"]
-    assert (init["name"], init["image"]) == ("sparktest-git", "git:1")
-    assert init["securityContext"]["allowPrivilegeEscalation"] is False
-    assert pod["containers"][0]["workingDir"] == "/sparktest/git"
-    assert "initContainers" not in pod_of(a_run())

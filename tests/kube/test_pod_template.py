@@ -1,4 +1,4 @@
-"""Pod templates: merging by key, what is refused, and which container runs the test."""
+"""Pod templates: merging by key, and which container runs the test."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from sparktest.kube.pod_template import (
     container_names,
     merge_templates,
     normalize_template,
-    template_errors,
     test_container,
 )
 
@@ -70,19 +69,47 @@ def test_what_a_job_controller_wrote_is_ignored() -> None:
     assert normalize_template({"metadata": metadata}) == {"metadata": {"labels": {"tier": "e2e"}}}
 
 
+def test_of_two_variables_with_the_same_name_the_effective_one_is_replaced() -> None:
+    parent = {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}
+    merged = merge_templates(parent, {"env": [{"name": "A", "value": "3"}]})
+    assert merged["env"][-1] == {"name": "A", "value": "3"}
+    both = [{"name": "A", "value": "3"}, {"name": "A", "value": "4"}]
+    assert merge_templates({"env": [{"name": "A", "value": "1"}]}, {"env": both})["env"] == both
+
+
+TCP, UDP = {"containerPort": 53}, {"containerPort": 53, "protocol": "UDP"}
+
+
 @pytest.mark.parametrize(
-    ("template", "pointer"),
+    ("parent", "child", "merged"),
     [
-        ({"kind": "Pod"}, "/kind"),
-        ({"metadata": {"name": "a"}}, "/metadata/name"),
-        ({"spec": []}, "/spec"),
-        ({"spec": {"nodeName": None}}, "/spec/nodeName"),
-        ({"spec": {"containers": [{"$patch": "delete"}]}}, "/spec/containers/0/$patch"),
-        ({"spec": {"initContainers": [{"name": "sparktest-git"}]}}, "/spec/initContainers/0/name"),
-        ({"spec": {"volumes": [{"name": "a"}, {"name": "sparktest-x"}]}}, "/spec/volumes/1/name"),
+        ([], [TCP, UDP], [TCP, UDP]),
+        ([TCP, UDP], [], [TCP, UDP]),
+        ([TCP], [TCP, UDP], [TCP, UDP]),
+        ([TCP, UDP], [{**TCP, "name": "dns"}], [{**TCP, "name": "dns"}, UDP]),
+        ([TCP, UDP], [{**UDP, "name": "dns"}], [TCP, {**UDP, "name": "dns"}]),
+        ([{**TCP, "name": "dns"}], [UDP], [{**UDP, "name": "dns"}]),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_its_place(
-    template: dict[str, Any], pointer: str
+def test_ports_merge_by_number_and_both_protocols_of_one_layer_stay(
+    parent: list[Any], child: list[Any], merged: list[Any]
 ) -> None:
-    assert [error["pointer"] for error in template_errors(template)] == [pointer]
+    assert merge_templates({"ports": parent}, {"ports": child}) == {"ports": merged}
+
+
+def test_a_selector_with_the_name_of_a_list_is_replaced() -> None:
+    parent = {"spec": {"nodeSelector": {"env": "test", "ports": "1"}}}
+    child = {"spec": {"nodeSelector": {"env": "prod"}}}
+    assert merge_templates(parent, child)["spec"]["nodeSelector"] == {"env": "prod", "ports": "1"}
+
+
+def test_the_deprecated_name_of_the_service_account_is_replaced() -> None:
+    def account(**spec: str) -> Any:
+        return normalize_template({"spec": spec})["spec"]
+
+    assert account(serviceAccount="a") == {"serviceAccountName": "a"}
+    assert account(serviceAccount="a", serviceAccountName="b") == {"serviceAccountName": "b"}
+
+
+def test_malformed_metadata_is_kept_for_the_check() -> None:
+    assert normalize_template({"metadata": []}) == {"metadata": []}

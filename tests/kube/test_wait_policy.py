@@ -48,6 +48,23 @@ def test_a_container_configuration_error_expires_after_15_seconds(reason):
     assert (wait.failure.reason, wait.failure.message) == (reason, "why")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "container has runAsNonRoot and image will run as root",
+        "container has runAsNonRoot and image has non-numeric user (node), cannot verify user",
+        "container's runAsUser breaks non-root policy",
+    ],
+)
+def test_a_container_that_would_run_as_root_names_the_field_to_set(message):
+    wait = pod_wait(a_pod(waiting("CreateContainerConfigError", message)))
+    assert wait is not None
+    assert wait.failure is not None
+    assert wait.failure.message == (
+        f"{message}; set template.spec.securityContext.runAsUser to a user other than 0"
+    )
+
+
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
 def test_both_pull_errors_are_one_wait_with_one_reason(reason):
     pod = a_pod(waiting(reason, "no such host"))

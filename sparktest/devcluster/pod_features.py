@@ -1,0 +1,97 @@
+"""What a pod asks for that a process of this machine cannot have or does not get. Pure."""
+
+from collections.abc import Iterator
+
+from sparktest.devcluster.admission import DEFAULT_TOLERATIONS
+from sparktest.devcluster.simulate import simulation_of
+from sparktest.devcluster.stored_objects import Object
+
+UNSUPPORTED = "Unsupported"
+IGNORED = "FieldsIgnored"
+REAL_CLUSTER = "run on a real cluster: sparktest up --context NAME"
+VOLUMES = ("emptyDir", "configMap", "secret", "projected", "downwardAPI", "hostPath")
+PROJECTED = ("configMap", "secret", "downwardAPI")
+# Everything else in a container's resources is a device.
+RESOURCES = ("cpu", "memory", "ephemeral-storage")
+IGNORED_OF_POD = (
+    "affinity",
+    "dnsConfig",
+    "hostAliases",
+    "hostname",
+    "imagePullSecrets",
+    "nodeSelector",
+    "priorityClassName",
+    "runtimeClassName",
+    "schedulingGates",
+    "securityContext",
+    "subdomain",
+    "topologySpreadConstraints",
+)
+IGNORED_OF_CONTAINER = (
+    "lifecycle",
+    "livenessProbe",
+    "ports",
+    "readinessProbe",
+    "resources",
+    "securityContext",
+    "startupProbe",
+)
+
+
+def unsupported(pod: Object) -> str:
+    """Return what the pod needs and a process cannot have, and the way out; "" for nothing."""
+    found = next(_missing_features(pod["spec"]), "")
+    return f"the dev cluster cannot {found}; {REAL_CLUSTER}" if found else ""
+
+
+def ignored_fields(pod: Object) -> list[str]:
+    """Return the fields of a pod that have no effect on its processes, in order."""
+    spec = pod["spec"]
+    real = [each for each in _containers(spec) if not simulation_of(each.get("image", ""))]
+    if not real:
+        return []
+    found = {field for field in IGNORED_OF_POD if spec.get(field)}
+    found |= {field for each in real for field in IGNORED_OF_CONTAINER if each.get(field)}
+    if any(each not in DEFAULT_TOLERATIONS for each in spec.get("tolerations") or ()):
+        found.add("tolerations")
+    if spec.get("automountServiceAccountToken") or spec.get("serviceAccountName") != "default":
+        found.add("the token of its ServiceAccount")
+    return ["image", *sorted(found)]
+
+
+def ignored_message(pod: Object) -> str:
+    """Return the message of the Event about ignored fields; "" if there are none."""
+    fields = ", ".join(ignored_fields(pod))
+    return fields and f"Its commands run as processes of this machine, without: {fields}"
+
+
+def _containers(spec: Object) -> list[Object]:
+    return [*(spec.get("initContainers") or ()), *spec["containers"]]
+
+
+def _missing_features(spec: Object) -> Iterator[str]:
+    containers = _containers(spec)
+    for container in containers:
+        name, image = container["name"], container.get("image", "")
+        if not container.get("command") and not simulation_of(image):
+            yield (
+                f"run container {name} without a command: the image {image}, "
+                "which names its entry point, is not pulled"
+            )
+        limits = (container.get("resources") or {}).get("limits") or {}
+        for device in sorted(limits.keys() - {*RESOURCES}):
+            yield f"give container {name} the resource {device}"
+        for device in container.get("volumeDevices") or ():
+            yield f"give container {name} the device {device.get('devicePath')}"
+    if spec.get("resourceClaims"):
+        yield "give a pod the devices of resourceClaims"
+    mounted = {mount["name"] for each in containers for mount in each.get("volumeMounts") or ()}
+    for volume in spec.get("volumes") or ():
+        if volume["name"] in mounted:
+            yield from (f"mount volume {volume['name']} ({kind})" for kind in _missing(volume))
+
+
+def _missing(volume: Object) -> Iterator[str]:
+    yield from sorted(volume.keys() - {*VOLUMES, "name"})
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        yield from sorted(source.keys() - {*PROJECTED})

@@ -1,0 +1,180 @@
+"""The volumes of a pod, as folders in the pod's folder, and where its containers see them."""
+
+import os
+import shutil
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from sparktest.devcluster.environment import ConfigError, Lookup, expand, pod_field, read_all
+from sparktest.devcluster.stored_objects import Object
+
+# The variable with the path of a volume: its name in capitals, with _ for -.
+VARIABLE = "SPARKTEST_VOLUME_"
+FOLDER = ".volumes"
+FILE_MODE = 0o644
+# Of a volume or of a source of a projected volume. The kubelet mounts them read-only.
+FILE_SOURCES = ("configMap", "secret", "downwardAPI")
+READ_ONLY = (*FILE_SOURCES, "projected")
+
+
+class VolumeError(Exception):
+    """A volume cannot be set up yet; the message is the kubelet's."""
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file of a volume; `path` is relative to it."""
+
+    path: str
+    data: bytes
+    mode: int
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """A folder or file of this machine, and where a container sees it."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+def create_volumes(pod: Object, root: Path, lookup: Lookup) -> None:
+    """Create and fill the folders of the volumes that the pod's containers mount.
+
+    Raises:
+        VolumeError: something that a volume refers to does not exist.
+    """
+    contents: dict[Path, list[File]] = {}
+    for volume in _mounted_volumes(pod):
+        try:
+            if "hostPath" in volume:
+                _check_host_path(volume["hostPath"])
+            else:
+                contents[_path(volume, root)] = list(_files(volume, pod, lookup))
+        except (ConfigError, OSError, ValueError) as error:
+            text = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}'
+            raise VolumeError(text) from error
+    for folder, files in contents.items():
+        # A part may be left of an attempt that failed.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
+        for file in files:
+            path = folder / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.data)
+            path.chmod(file.mode)
+
+
+def container_mounts(
+    container: Object, pod: Object, root: Path, variables: dict[str, str]
+) -> list[Mount]:
+    """Return the mounts of a container, outer paths first; create folders of a `subPath`.
+
+    Raises:
+        ConfigError: a `subPathExpr` refers to a variable that is not set.
+    """
+    volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
+    found = []
+    for mount in container.get("volumeMounts") or ():
+        volume = volumes[mount["name"]]
+        source = _path(volume, root) / _sub_path(mount, variables)
+        if not source.exists():
+            source.mkdir(parents=True)
+        read_only = mount.get("readOnly", False) or any(kind in volume for kind in READ_ONLY)
+        target = os.path.normpath(f"/{mount['mountPath'].lstrip('/')}")
+        found.append(Mount(str(source), target, read_only))
+    return sorted(found, key=lambda mount: mount.target.count("/"))
+
+
+def volume_variables(container: Object, pod: Object, root: Path) -> dict[str, str]:
+    """Return the variables with the paths of the volumes that a container mounts."""
+    names = {mount["name"] for mount in container.get("volumeMounts") or ()}
+    return {
+        VARIABLE + volume["name"].upper().replace("-", "_"): str(_path(volume, root))
+        for volume in pod["spec"].get("volumes") or ()
+        if volume["name"] in names
+    }
+
+
+def host_path(path: str, mounts: list[Mount]) -> str:
+    """Return the path on this machine of a path in a container; it is the same outside mounts."""
+    path = os.path.normpath(path)
+    for mount in reversed(mounts):
+        if path == mount.target or path.startswith(f"{mount.target.rstrip('/')}/"):
+            return os.path.normpath(f"{mount.source}/{path[len(mount.target) :]}")
+    return path
+
+
+def _path(volume: Object, root: Path) -> Path:
+    if "hostPath" in volume:
+        return Path(volume["hostPath"]["path"])
+    return root / FOLDER / str(volume["name"])
+
+
+def _sub_path(mount: Object, variables: dict[str, str]) -> str:
+    expression = mount.get("subPathExpr")
+    return expand(expression, variables, strict=True) if expression else mount.get("subPath", "")
+
+
+def _mounted_volumes(pod: Object) -> Iterator[Object]:
+    spec = pod["spec"]
+    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
+    names = {mount["name"] for each in containers for mount in each.get("volumeMounts") or ()}
+    return (volume for volume in spec.get("volumes") or () if volume["name"] in names)
+
+
+def _check_host_path(source: Object) -> None:
+    """Raise ConfigError if the path does not exist or is of another type; create it if asked to."""
+    path, kind = Path(source["path"]), source.get("type", "")
+    if kind == "DirectoryOrCreate":
+        path.mkdir(parents=True, exist_ok=True)
+    elif kind == "FileOrCreate":
+        path.touch()
+    wanted = {"Directory": path.is_dir, "File": path.is_file}.get(kind.removesuffix("OrCreate"))
+    if not (wanted or path.exists)():
+        what = {"Directory": "a directory", "File": "a file"}.get(kind, "there")
+        raise ConfigError(f"hostPath type check failed: {path} is not {what}")
+
+
+def _files(volume: Object, pod: Object, lookup: Lookup) -> Iterator[File]:
+    """Yield the files of a volume; none for an emptyDir."""
+    projected = volume.get("projected")
+    for source in [volume] if projected is None else projected.get("sources") or ():
+        for kind in FILE_SOURCES:
+            if kind in source:
+                given = source[kind] if projected is None else projected
+                mode = given.get("defaultMode", FILE_MODE)
+                yield from _source_files(kind, source[kind], mode, pod, lookup)
+
+
+def _source_files(
+    kind: str, source: Object, mode: int, pod: Object, lookup: Lookup
+) -> Iterator[File]:
+    items: list[Object] | None = source.get("items")
+    if kind == "downwardAPI":
+        for item in items or ():
+            text = pod_field(item["fieldRef"]["fieldPath"], pod, whole=True)
+            yield File(item["path"], text.encode(), item.get("mode", mode))
+        return
+    data = _data(kind, source, lookup)
+    every: list[Object] = [{"key": key, "path": key} for key in data]
+    for item in every if items is None else items:
+        if item["key"] in data:
+            yield File(item["path"], data[item["key"]], item.get("mode", mode))
+        elif not source.get("optional"):
+            lead = "configmap references non-existent config" if kind == "configMap" else ""
+            lead = lead or "references non-existent secret"
+            raise ConfigError(f"{lead} key: {item['key']}")
+
+
+def _data(kind: str, source: Object, lookup: Lookup) -> dict[str, bytes]:
+    """Return the content of a ConfigMap or Secret."""
+    kind = "ConfigMap" if kind == "configMap" else "Secret"
+    name = source.get("secretName") or source.get("name", "")
+    text = read_all(kind, {**source, "name": name}, lookup)
+    data = {key: value.encode(errors="surrogateescape") for key, value in text.items()}
+    binary = (lookup(kind, name) or {}).get("binaryData") or {}
+    return data | {key: b64decode(value) for key, value in binary.items()}
