@@ -12,6 +12,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ProtocolError
 
 from sparktest.errors import TooLargeError, UnavailableError
+from sparktest.kube.decoding import decode
 from sparktest.kube.status import error_from_status
 
 # An object is at most 1.5 MiB in etcd.
@@ -73,7 +74,7 @@ class WatchStream:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._decode = msgspec.json.Decoder(WatchEvent).decode
+        self._decoder = msgspec.json.Decoder(WatchEvent)
         self._lines = _lines(stream)
 
     def __iter__(self) -> Self:
@@ -82,7 +83,7 @@ class WatchStream:
     def __next__(self) -> WatchEvent:
         line = next(self._lines)
         try:
-            event = self._decode(line)
+            event = decode(line, self._decoder)
         except msgspec.MsgspecError as error:
             raise UnavailableError("a watch was cut in the middle of an event") from error
         if event.type == "ERROR":

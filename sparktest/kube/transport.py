@@ -25,11 +25,13 @@ from sparktest.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from sparktest.kube.decoding import decode
 from sparktest.kube.status import error_from_response, root_cause
 from sparktest.kube.streams import ByteStream
 
 Query = Mapping[str, str | int | None]
 JSON = "application/json"
+OBJECT = msgspec.json.Decoder(dict[str, Any])
 # Far above the size of any object (1.5 MiB in etcd) and any reasonable page of a list.
 MAX_BODY_BYTES = 64 * 2**20
 MAX_ERROR_BYTES = 64 * 2**10
@@ -92,7 +94,7 @@ class Transport:
             raise TooLargeError(f"the Kubernetes API sent more than {MAX_BODY_BYTES} bytes: {path}")
         response.release_conn()
         try:
-            return msgspec.json.decode(data, type=dict[str, Any])
+            return decode(data, OBJECT)
         except msgspec.MsgspecError as error:
             raise UnavailableError(
                 f"the Kubernetes API at {self.host} did not send a JSON object: {path}"

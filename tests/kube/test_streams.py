@@ -20,7 +20,7 @@ from sparktest.kube.resources import TESTRUNS
 from sparktest.kube.streams import MAX_CHUNK_HEADER_BYTES, ChunkedDecoder, WatchEvent, WatchStream
 from sparktest.kube.transport import Timeouts
 from tests.kube.apiserver import Apiserver, cluster_of
-from tests.kube.faults import Exchange, chunks, refuse
+from tests.kube.faults import Exchange, chunks, refuse, reply
 
 CHUNK = st.sampled_from([b"a", b"\r\n", b"0\r\n\r\n", b"x" * 300]) | st.binary(min_size=1)
 SIZE = st.sampled_from(["%x", "%X", "%04x", "%x;name=value", '%x ; quoted="0"'])
@@ -28,6 +28,17 @@ SIZE = st.sampled_from(["%x", "%X", "%04x", "%x;name=value", '%x ; quoted="0"'])
 
 def watch(cluster: Cluster, version: str = "0") -> WatchStream:
     return cluster.watch(TESTRUNS, resource_version=version, timeout_seconds=300)
+
+
+def test_an_object_of_any_depth_hides_no_other(api: Apiserver, cluster: Cluster) -> None:
+    deep = b'{"metadata": {"name": "deep"}, "spec": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001
+    event = b'{"type": "ADDED", "object": ' + deep + b"}\n"
+    api.faults += [chunks(event, b'{"type": "ADDED", "object": {"metadata": {"name": "b"}}}\n')]
+    with watch(cluster) as events:
+        assert [event.object["metadata"]["name"] for event in events] == ["deep", "b"]
+    api.faults += [reply(b'{"items": [' + deep + b', {"metadata": {"name": "b"}}]}')]
+    found = cluster.list(TESTRUNS).items
+    assert [each["metadata"]["name"] for each in found] == ["deep", "b"]
 
 
 def test_a_watch_yields_events_as_they_arrive(api: Apiserver, cluster: Cluster) -> None:

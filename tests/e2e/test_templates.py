@@ -1,0 +1,87 @@
+"""Pod templates of TestRuns: what Kubernetes refuses, and which container decides."""
+
+import time
+from typing import Any
+
+import pytest
+
+from sparktest.domain import FailureClass, Status
+from tests.e2e.stack import IMAGE, Stack
+
+pytestmark = pytest.mark.e2e
+SHELL = {"image": IMAGE, "command": ["sh", "-c"]}
+
+
+def containers(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"spec": {"containers": list(entries)}}
+
+
+def test_a_misspelt_field_deep_in_the_template_ends_the_run_within_five_seconds(
+    stack: Stack,
+) -> None:
+    began = time.monotonic()
+    stack.apply("misspelt", template=containers({"name": "test", "imagePullPolicyy": "Always"}))
+
+    status = stack.wait_until_finished("misspelt")["status"]
+
+    assert time.monotonic() - began < 5
+    assert (status["phase"], status["reason"]) == ("Failed", "Invalid")
+    assert status["failure"]["class"] == FailureClass.CONFIG
+    path = "spec.template.spec.containers[0].imagePullPolicyy"
+    assert f'strict decoding error: unknown field "{path}"' in status["message"]
+    shown = stack.kubectl("get", "strun", "misspelt", "--no-headers").split()
+    assert shown[:4] == ["misspelt", "Failed", IMAGE, "Invalid"]
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "words"),
+    [
+        ("wrong-type", {"nodeSelector": ["a"]}, "nodeSelector"),
+        ("malformed", {"containers": [5]}, "/spec/containers/0: must be an object"),
+        ("nameless", {"containers": [{"tty": True}]}, "/spec/containers/0/name"),
+        ("two-tests", {"containers": [{"name": "a"}, {"name": "b"}]}, "several containers"),
+    ],
+)
+def test_a_template_that_cannot_be_used_ends_the_run_with_the_field(
+    stack: Stack, name: str, spec: dict[str, Any], words: str
+) -> None:
+    stack.apply(name, template={"spec": spec})
+
+    status = stack.wait_until_finished(name)["status"]
+
+    assert (status["phase"], status["reason"]) == ("Failed", "Invalid")
+    assert words in status["message"]
+
+
+def test_a_field_that_kubernetes_finds_invalid_ends_the_run_with_its_words(stack: Stack) -> None:
+    if not stack.target.real:
+        pytest.skip("the dev cluster does not check the names of volumes")
+    stack.apply("bad-volume", template={"spec": {"volumes": [{"name": "Bad", "emptyDir": {}}]}})
+
+    status = stack.wait_until_finished("bad-volume")["status"]
+
+    assert (status["phase"], status["reason"]) == ("Failed", "Invalid")
+    assert "spec.template.spec.volumes[0].name: Invalid value" in status["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "test", "other", "status"),
+    [
+        ("other-fails", "sleep 1; echo mine", "exit 1", Status.SUCCEEDED),
+        ("other-passes", "sleep 1; echo mine; exit 3", "exit 0", Status.FAILED),
+        ("other-sleeps", "echo mine", "exec sleep 3600", Status.SUCCEEDED),
+    ],
+)
+def test_only_the_container_named_test_decides(
+    stack: Stack, name: str, test: str, other: str, status: Status
+) -> None:
+    template = containers({"name": "db", **SHELL, "args": [other]}, {"name": "test"})
+    # A user may point kubectl at another container.
+    template["metadata"] = {"annotations": {"kubectl.kubernetes.io/default-container": "db"}}
+    stack.apply(name, commands=[test], template=template)
+
+    stack.wait_until_finished(name)
+
+    run = stack.run_of(name)
+    assert run.status is status
+    assert stack.log_of(run) == "mine\n"
