@@ -24,6 +24,8 @@ from sparktest.devcluster.volumes import (
 TERMINATION_LOG = "SPARKTEST_TERMINATION_LOG"
 # The kubelet also reads only the end of the file.
 MAX_MESSAGE_BYTES = 4096
+# How long the kubelet waits before the second restart of a sidecar; the first one is immediate.
+BACK_OFF_SECONDS, MAX_BACK_OFF_SECONDS = 10.0, 300.0
 # The kubelet's placeholder for an unknown time.
 EPOCH = "1970-01-01T00:00:00Z"
 
@@ -70,6 +72,8 @@ class PodRuntime(NamedTuple):
         for folder in (root, home, tmp):
             folder.mkdir(mode=0o700, exist_ok=True)
         message = self.termination_log(meta["uid"], container["name"])
+        with suppress(OSError):  # of the last process of a sidecar
+            message.unlink(missing_ok=True)
         message.touch(mode=0o600)
         variables = {
             **build_environment(container, pod, home, tmp, self._lookup(pod)),
@@ -121,6 +125,11 @@ class PodRecord:
     def all_terminated(self) -> bool:
         """Return True when every container has ended."""
         return all(container.terminated for container in self.containers)
+
+    @property
+    def own_terminated(self) -> bool:
+        """Return True when every container but the sidecars has ended."""
+        return all(container.terminated for container in self.containers if not container.sidecar)
 
     def container(self, name: str) -> Container:
         """Return the container with this name."""
@@ -191,6 +200,16 @@ class PodRecord:
         container.state = state
         self.record_event("Failed", f"Error: {event}", container.name, warning=True)
         self.write_status()
+
+    def back_off(self, container: Container) -> float:
+        """Return the seconds until an ended sidecar starts again; record an Event of a delay."""
+        if not container.restarts:
+            return 0.0
+        meta = self.stored.decode()["metadata"]
+        pod = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+        text = f"Back-off restarting failed container {container.name} in pod {pod}"
+        self.record_event("BackOff", text, container.name, warning=True)
+        return min(BACK_OFF_SECONDS * 2.0 ** (container.restarts - 1), MAX_BACK_OFF_SECONDS)
 
     def handle_report(self, name: str, report: dict[str, Any]) -> None:
         """Update a container after a report of its process's shim."""

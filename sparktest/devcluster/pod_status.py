@@ -1,5 +1,6 @@
 """Build the status of a pod as a real kubelet does. Pure."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,11 +18,18 @@ LOST = "the dev cluster ended while this pod ran; its processes were killed"
 
 
 class Container(msgspec.Struct):
-    """A container of a pod and its state: waiting, running or terminated."""
+    """A container of a pod and its state: waiting, running or terminated.
+
+    `sidecar`: an init container with the restart policy Always, which runs until the other
+    containers have ended.
+    """
 
     name: str
     image: str
     init: bool = False
+    sidecar: bool = False
+    restarts: int = 0
+    last_state: Object = {}
     resources: Object = {}
     state: Object = msgspec.field(
         default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}}
@@ -49,10 +57,10 @@ class Container(msgspec.Struct):
             "name": self.name,
             "image": self.image,
             "imageID": IMAGE_ID if self.id else "",
-            "ready": self.succeeded if self.init else self.running,
-            "restartCount": 0,
+            "ready": self.succeeded if self.init and not self.sidecar else self.running,
+            "restartCount": self.restarts,
             "state": self.state,
-            "lastState": {},
+            "lastState": self.last_state,
         }
         if self.running or self.terminated or not self.init:
             status["started"] = self.running
@@ -61,9 +69,16 @@ class Container(msgspec.Struct):
             if "requests" in self.resources:
                 status["allocatedResources"] = self.resources["requests"]
             if self.terminated:
-                ended = self.state["terminated"] | {"containerID": self.id}
-                status["state"] = {"terminated": ended}
+                status["state"] = self._with_id()
         return status
+
+    def restart(self) -> None:
+        """Count a restart, and remember the end of the last process."""
+        self.restarts += 1
+        self.last_state = self._with_id()
+
+    def _with_id(self) -> Object:
+        return {"terminated": self.state["terminated"] | {"containerID": self.id}}
 
 
 class PodFailure(msgspec.Struct, frozen=True):
@@ -90,6 +105,7 @@ def _container(spec: Object, state: Object, *, init: bool) -> Container:
         name=spec["name"],
         image=spec.get("image", ""),
         init=init,
+        sidecar=init and spec.get("restartPolicy") == "Always",
         state=state,
         resources=spec.get("resources") or {},
     )
@@ -115,11 +131,15 @@ def unknown_state() -> Object:
 def phase_of(containers: list[Container], failure: PodFailure | None) -> str:
     """Return the phase of a pod with these containers and this failure."""
     own = [container for container in containers if not container.init]
-    init = [container for container in containers if container.init]
-    if failure or any(container.terminated and not container.succeeded for container in init):
+    init = [container for container in containers if container.init and not container.sidecar]
+    if failure:
         return "Failed"
-    if all(container.terminated for container in own):
-        return "Succeeded" if all(container.succeeded for container in own) else "Failed"
+    # The pod ends with its last sidecar; how a sidecar ended does not count.
+    if not any(container.running for container in containers):
+        if any(container.terminated and not container.succeeded for container in init):
+            return "Failed"
+        if all(container.terminated for container in own):
+            return "Succeeded" if all(container.succeeded for container in own) else "Failed"
     started = any(container.running or container.terminated for container in own)
     return "Running" if started else "Pending"
 
@@ -156,24 +176,35 @@ def build_status(
 def _conditions(
     pod: Object, containers: list[Container], phase: str, timestamp: str
 ) -> list[Object]:
-    unready = [
-        container.name for container in containers if not container.init and not container.running
-    ]
+    unready = _names(c for c in containers if not c.running and (c.sidecar or not c.init))
+    incomplete = _names(
+        c for c in containers if c.init and not (c.running if c.sidecar else c.succeeded)
+    )
+    if any(c.running or c.terminated for c in containers if not c.init):
+        incomplete = ""
     ended = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "")
-    initialized = all(container.succeeded for container in containers if container.init)
     ready = not unready and not ended
     reason, message = ended, ""
     if unready and not ended:
-        reason = "ContainersNotReady"
-        message = f"containers with unready status: [{' '.join(unready)}]"
+        reason, message = "ContainersNotReady", f"containers with unready status: {unready}"
     completed = "PodCompleted" if phase == "Succeeded" else ""
+    initialized = [str(not incomplete), completed]
+    if incomplete:
+        text = f"containers with incomplete status: {incomplete}"
+        initialized = ["False", "ContainersNotInitialized", text]
     return [
         _condition(pod, timestamp, "PodReadyToStartContainers", str(not ended)),
-        _condition(pod, timestamp, "Initialized", str(initialized), completed),
+        _condition(pod, timestamp, "Initialized", *initialized),
         _condition(pod, timestamp, "Ready", str(ready), reason, message),
         _condition(pod, timestamp, "ContainersReady", str(ready), reason, message),
         _condition(pod, timestamp, "PodScheduled", "True"),
     ]
+
+
+def _names(containers: Iterable[Container]) -> str:
+    """Return the names as Go prints a list; "" for none."""
+    names = " ".join(container.name for container in containers)
+    return f"[{names}]" if names else ""
 
 
 def _condition(
@@ -209,6 +240,7 @@ def lost(pod: Object, timestamp: str) -> Object:
         before = next((s for s in old.get(field) or () if s["name"] == container.name), None)
         if before is not None:
             container.state, container.id = before["state"], before.get("containerID", "")
+            container.restarts = before.get("restartCount", 0)
         if container.running:
             started = container.state["running"].get("startedAt")
             container.state = terminated(

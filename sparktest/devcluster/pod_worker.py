@@ -23,6 +23,8 @@ CONFIG_RETRY_SECONDS = 5.0
 PULL_RETRY_SECONDS = 1.0
 # How long to wait for a process to end after its grace period.
 KILL_TIMEOUT_SECONDS = 10.0
+# A sidecar gets this much, also when the other containers took the whole grace period.
+MIN_GRACE_SECONDS = 2.0
 
 # A container's name and what the shim of its process reports.
 Report = tuple[str, dict[str, Any]]
@@ -46,6 +48,9 @@ class PodWorker:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._record = PodRecord(stored, runtime)
         self._processes: dict[str, Process] = {}
+        # When to start ended sidecars again, by name.
+        self._restarts: dict[str, float] = {}
+        self._stopping = False
         self._killed = False
         self._thread = threading.Thread(target=self._run, name=f"pod-{stored.name}", daemon=True)
 
@@ -68,7 +73,7 @@ class PodWorker:
 
     def log_is_complete(self, container: str) -> bool:
         """Return True when nothing more will be written to the log of a container."""
-        return self._record.container(container).terminated
+        return not self._record.container(container).running
 
     def _run(self) -> None:
         try:
@@ -85,14 +90,23 @@ class PodWorker:
     def _run_pod(self) -> None:
         try:
             self._record.write_status()
-            self._run_containers(self._read_pod())
+            pod = self._read_pod()
+            self._run_containers(pod)
+            # Only sidecars are left.
+            self._stop(pod["spec"].get("terminationGracePeriodSeconds", 30))
         except StopPodError as stop:
             self._record.failure = stop.failure
             self._stop(stop.grace_seconds)
+            for container in self._record.containers:
+                if not container.terminated:
+                    container.state = pod_status.unknown_state()
         self._record.write_status(final=True)
 
     def _run_containers(self, pod: Object) -> None:
-        """Run the init containers in turn, then all containers at once, until they have ended."""
+        """Run the init containers in turn, then all containers at once, until they have ended.
+
+        A sidecar only has to start before the next one, and runs until it is stopped.
+        """
         spec = pod["spec"]
         if why := unsupported(pod):
             self._record.reject(UNSUPPORTED, why)
@@ -103,13 +117,13 @@ class PodWorker:
         for document in spec.get("initContainers") or ():
             container = self._record.container(document["name"])
             self._start_container(pod, document, container)
-            while not container.terminated:
+            while not (container.running if container.sidecar else container.terminated):
                 self._wait()
-            if not container.succeeded:
+            if container.terminated and not container.succeeded:
                 return
         for document in spec["containers"]:
             self._start_container(pod, document, self._record.container(document["name"]))
-        while not self._record.all_terminated:
+        while not self._record.own_terminated:
             self._wait()
 
     def _wait_for_volumes(self, pod: Object) -> None:
@@ -129,7 +143,7 @@ class PodWorker:
         task = self._wait_for_config(pod, document, container)
         name = container.name
         self._record.record_event("Created", f"Created container: {name}", name)
-        container.id = f"process://{self.uid}/{name}"
+        container.id = f"process://{self.uid}/{name}/{container.restarts}"
         try:
             self._processes[name] = Process(task, lambda report: self._reports.put((name, report)))
         except OSError as error:
@@ -177,27 +191,49 @@ class PodWorker:
         return self._record.read()
 
     def _wait(self, seconds: float | None = None) -> None:
-        """Wait for the next report or wake-up, at most `seconds` or until the pod's deadline."""
-        left = self._record.seconds_left(self._read_pod())
+        """Wait for the next report or wake-up, at most `seconds` or until something is due.
+
+        That is the pod's deadline, or the restart of a sidecar.
+        """
+        clock, pod = self._runtime.clock, self._read_pod()
+        left = self._record.seconds_left(pod)
         limits = [limit for limit in (seconds, left, MAX_WAIT_SECONDS) if limit is not None]
+        limits += [at - clock.time() for at in self._restarts.values()]
         with suppress(queue.Empty):
             self._handle(*self._reports.get(timeout=max(0.0, min(limits))))
+        for name in [name for name, at in self._restarts.items() if at <= clock.time()]:
+            del self._restarts[name]
+            container = self._record.container(name)
+            container.restart()
+            document = next(d for d in pod["spec"]["initContainers"] if d["name"] == name)
+            self._start_container(pod, document, container)
 
     def _handle(self, name: str, report: dict[str, Any]) -> None:
         """Handle a report; a wake-up has no name."""
-        if name:
-            self._record.handle_report(name, report)
-            if self._record.container(name).terminated:
-                self._processes.pop(name, None)
+        if not name:
+            return
+        self._record.handle_report(name, report)
+        container = self._record.container(name)
+        if container.terminated:
+            self._processes.pop(name, None)
+            if container.sidecar and not self._stopping:
+                delay = self._record.back_off(container)
+                self._restarts[name] = self._runtime.clock.time() + delay
 
     def _stop(self, grace_seconds: float) -> None:
-        """Stop all processes: TERM, then KILL after the grace period or once the pod is removed."""
-        clock = self._runtime.clock
-        give_up_at = clock.time() + grace_seconds + KILL_TIMEOUT_SECONDS
-        for name, process in self._processes.items():
-            self._record.record_event("Killing", f"Stopping container {name}", name)
-            process.stop(grace_seconds)
-        while self._processes and clock.time() < give_up_at:
+        """Stop all processes: TERM, then KILL after the grace period or once the pod is removed.
+
+        Sidecars are stopped after the other containers, the last one first.
+        """
+        clock, self._stopping = self._runtime.clock, True
+        kill_at = clock.time() + grace_seconds
+        stopped: set[str] = set()
+        while self._processes and clock.time() < kill_at + KILL_TIMEOUT_SECONDS:
+            for name in self._next_to_stop() - stopped:
+                stopped.add(name)
+                self._record.record_event("Killing", f"Stopping container {name}", name)
+                rest = kill_at - clock.time()
+                self._processes[name].stop(max(rest, min(grace_seconds, MIN_GRACE_SECONDS)))
             with suppress(queue.Empty):
                 self._handle(*self._reports.get(timeout=KILL_TIMEOUT_SECONDS))
             if self._killed:
@@ -205,6 +241,8 @@ class PodWorker:
             if self._record.is_deleted():
                 for process in self._processes.values():
                     process.stop(0)
-        for container in self._record.containers:
-            if not container.terminated:
-                container.state = pod_status.unknown_state()
+
+    def _next_to_stop(self) -> set[str]:
+        running = [each for each in self._record.containers if each.name in self._processes]
+        own = {container.name for container in running if not container.sidecar}
+        return own or {running[-1].name}
