@@ -30,6 +30,8 @@ TOKEN_FILE = "SPARKTEST_TOKEN_FILE"  # noqa: S105 - the name of a variable
 DEFAULT = "default"
 # The context of a dev cluster in its kubeconfig.
 DEVCLUSTER_CONTEXT = "sparktest-devcluster"
+# Has git, ssh and a shell.
+GIT_IMAGE = "alpine/git:v2.52.0"
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -52,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     job_ttl_seconds: int = 3600
     image_pull_timeout_seconds: int = 90
     pod_security: str = "baseline"
+    git_image: str = GIT_IMAGE
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -228,6 +231,7 @@ RULES = {
     "job_ttl_seconds": _seconds(0),
     "image_pull_timeout_seconds": _seconds(1),
     "pod_security": Rule(lambda value: value in POD_SECURITY, f"one of {', '.join(POD_SECURITY)}"),
+    "git_image": Rule(re.compile(r"\S+").fullmatch, "the name of an image"),
     "token": Rule(
         lambda value: value is None or re.fullmatch(r"[!-~]+", value),
         "printable ASCII without spaces, as in an HTTP header",

@@ -10,6 +10,7 @@ from marshmallow import fields
 from marshmallow.validate import Length, Range, Regexp
 
 from sparktest.domain import MAX_NAME_LENGTH
+from sparktest.kube.git import git_errors
 from sparktest.kube.pod_template import normalize_template
 from sparktest.kube.template_checks import template_errors
 
@@ -34,6 +35,7 @@ ENV_NAME = Pattern(
     r"^[-._A-Za-z][-._A-Za-z0-9]*$",
     error="must consist of letters, digits, '_', '-' and '.', and not begin with a digit",
 )
+COMMIT = Pattern(r"^[0-9a-f]{40}([0-9a-f]{24})?$", error="must be the id of a commit")
 DNS_NAME = Pattern(
     r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$",
     error="must be lower case letters, digits, '-' and '.', at most 253",
@@ -200,6 +202,14 @@ class Git(JsonKeySchema):
     ref = text(255, 1)
     path = text(4096, 1)
     secret_name = text(253, 1)
+
+    @ma.validates_schema
+    def can_be_cloned(self, data: dict[str, Any], **kw: Any) -> None:
+        """Refuse what git must not be given."""
+        errors = git_errors({camel(name): value for name, value in data.items()})
+        if errors:
+            found = {each["pointer"].lstrip("/"): [each["detail"]] for each in errors}
+            raise ma.ValidationError(found)
 
 
 class Template(fields.Field[dict[str, Any]]):

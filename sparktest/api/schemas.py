@@ -201,7 +201,7 @@ class ReportSchema(api_fields.Schema):
     finished_at = api_fields.Time()
     failure = fields.Nested(ReportedFailureSchema)
     log = fields.Nested(ReportedLogSchema)
-    git_commit = api_fields.text(64)
+    git_commit = fields.String(validate=api_fields.COMMIT)
 
 
 class ClaimSchema(api_fields.Schema):

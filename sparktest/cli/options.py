@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sparktest.kube.jobs import escape_dollars
+from sparktest.kube.script import escape_dollars
 
 PROGRAM_KEY = f"{__name__}.program"
 

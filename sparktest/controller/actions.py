@@ -36,6 +36,7 @@ class Actions:
 
     Args:
         restricted: the pods of runs conform to Pod Security `restricted` by default.
+        git_image: the image that clones the git repository of a run.
         requeue_after: reconciles a key again after this many seconds.
         clock: returns the current time.
     """
@@ -49,6 +50,7 @@ class Actions:
         api_run_poller: ApiRunPoller,
         *,
         restricted: bool,
+        git_image: str,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
@@ -60,7 +62,12 @@ class Actions:
         self._requeue_after = requeue_after
         self._clock = clock
         jobs = JobActions(
-            cluster, caches, restricted=restricted, requeue_after=requeue_after, clock=clock
+            cluster,
+            caches,
+            restricted=restricted,
+            git_image=git_image,
+            requeue_after=requeue_after,
+            clock=clock,
         )
         self._by_kind: dict[type[Step], Callable[[Any, Observation, RunState], bool]] = {
             steps.AddFinalizer: self._add_finalizer,

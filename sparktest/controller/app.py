@@ -58,6 +58,7 @@ class Controller:
             self._log_collector,
             self._api_run_poller,
             restricted=settings.pod_security == RESTRICTED,
+            git_image=settings.git_image,
             requeue_after=self._queue.add_after,
             clock=_now,
         )

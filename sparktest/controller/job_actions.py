@@ -41,12 +41,14 @@ class JobActions:
         caches: Caches,
         *,
         restricted: bool,
+        git_image: str,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._caches = caches
         self._restricted = restricted
+        self._git_image = git_image
         self._requeue_after = requeue_after
         self._clock = clock
 
@@ -56,7 +58,7 @@ class JobActions:
         if run is None:
             return True
         try:
-            manifest = build_job(run, restricted=self._restricted)
+            manifest = build_job(run, restricted=self._restricted, git_image=self._git_image)
             job = self._cluster.create(JOBS, run.namespace, manifest)
             log.info("job created run_id=%s key=%s/%s", run.id, *observed.key)
         except ConflictError:

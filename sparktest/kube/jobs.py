@@ -8,10 +8,12 @@ import msgspec
 
 from sparktest.domain import Failure, FailureClass, Origin, Run
 from sparktest.kube.fields import integer, items, mapping
+from sparktest.kube.git import add_clone
 from sparktest.kube.pod_defaults import with_defaults
 from sparktest.kube.pod_template import DEFAULT_CONTAINER, merge_templates, test_container
-from sparktest.kube.script import shell_command
+from sparktest.kube.script import escape_dollars, shell_command
 from sparktest.kube.template_checks import checked_template
+from sparktest.settings import GIT_IMAGE
 
 MAX_NAME = 63
 RUN_ID = "sparktest.dev/run-id"
@@ -45,15 +47,19 @@ def job_name_of_api_run(run_id: str) -> str:
     return f"test-run-{run_id}"
 
 
-def build_job(run: Run, *, restricted: bool = False) -> dict[str, Any]:
+def build_job(run: Run, *, restricted: bool = False, git_image: str = GIT_IMAGE) -> dict[str, Any]:
     """Return the manifest of the run's Job; the same run always gives the same manifest.
 
     It has no TTL: a finished Job must stay until its log is stored, and then the controller
-    patches the TTL. A TestRun owns its Job. With `restricted`, its pod conforms to Pod Security
-    `restricted` where the template is silent.
+    patches the TTL. A TestRun owns its Job.
+
+    Args:
+        run: the run as stored in the API.
+        restricted: where the template is silent, the pod conforms to Pod Security `restricted`.
+        git_image: the image of the init container that clones the run's git repository.
 
     Raises:
-        InvalidError: the template cannot be used; the message names the fields.
+        InvalidError: template or git repository cannot be used; the message names the fields.
     """
     metadata: dict[str, Any] = {
         "name": run.job_name,
@@ -73,7 +79,7 @@ def build_job(run: Run, *, restricted: bool = False) -> dict[str, Any]:
                 "blockOwnerDeletion": False,
             }
         ]
-    template = _template(run, restricted=restricted)
+    template = _template(run, restricted=restricted, git_image=git_image)
     grace = integer(template["spec"], "terminationGracePeriodSeconds") or 0
     backstop = 2 * run.timeout_seconds + max(grace, 0) + BACKSTOP_SECONDS
     return {
@@ -88,16 +94,17 @@ def build_job(run: Run, *, restricted: bool = False) -> dict[str, Any]:
     }
 
 
-def _template(run: Run, *, restricted: bool) -> dict[str, Any]:
+def _template(run: Run, *, restricted: bool, git_image: str) -> dict[str, Any]:
     """Return the run's template with the short fields, the defaults, and what SparkTest sets."""
     template = checked_template(run.template)
     metadata, spec = mapping(template, "metadata"), mapping(template, "spec")
     found = test_container(template) or {}
     test = _container(run, found)
     containers = [test if each is found else each for each in items(spec, "containers")]
-    pod = with_defaults(
-        _pod(run, {**spec, "containers": containers or [test]}), restricted=restricted
-    )
+    pod = _pod(run, {**spec, "containers": containers or [test]})
+    if run.git:
+        pod = add_clone(pod, run.git, test=test["name"], image=git_image)
+    pod = with_defaults(pod, restricted=restricted)
     return {
         "metadata": {
             "labels": {**mapping(metadata, "labels"), **LABELS, RUN_ID: run.id},
@@ -142,14 +149,6 @@ def _command(run: Run) -> list[str]:
     if run.commands:
         return [escape_dollars(part) for part in shell_command(run.commands)]
     return list(run.entrypoint)
-
-
-def escape_dollars(text: str) -> str:
-    """Double every `$`, so that the text reaches the container unchanged.
-
-    Kubernetes itself expands `$(NAME)` and `$$` in commands and values.
-    """
-    return text.replace("$", "$$")
 
 
 def encode_stop_reason(failure: Failure) -> str:

@@ -48,17 +48,19 @@ def compute_report(
     outcome = _outcome(run, job, pod, now)
     started = (pod.started_at if pod else None) or run.started_at
     job_uid = (job.uid if job else None) or run.job_uid
+    commit = pod.git_commit if pod else None
     if outcome is None:
         is_running = pod is not None and pod.container.kind == "running"
         running = is_running or run.status is Status.RUNNING
         status = Status.RUNNING if running else Status.PENDING
-        return RunReport(status=status, job_uid=job_uid, started_at=started)
+        return RunReport(status=status, job_uid=job_uid, started_at=started, git_commit=commit)
     return RunReport(
         status=final_status(outcome.failure),
         job_uid=job_uid,
         started_at=started,
         finished_at=max(outcome.finished_at, started) if started else outcome.finished_at,
         failure=outcome.failure,
+        git_commit=commit,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from sparktest.kube.fields import Object, items, mapping, text
 
 CONTAINER = "test"
+# Names of containers and volumes that begin with this are SparkTest's own.
+RESERVED_PREFIX = "sparktest-"
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 AMBIGUOUS_CONTAINER = (
     f"the template has several containers: name the one that runs the test {CONTAINER!r}, "

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from sparktest.kube.fields import Object, integer, items, mapping, text
+from sparktest.kube.git import read_commit
 from sparktest.kube.pod_template import test_container
 from sparktest.kube.views import Condition, controller_uid, parse_conditions
 from sparktest.times import parse_time
@@ -85,6 +86,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
         scheduled: the condition PodScheduled, with any status.
         disruption: the condition DisruptionTarget, if its status is True.
         changed_at: when any of its conditions last changed.
+        git_commit: the commit that was checked out for the run.
     """
 
     namespace: str
@@ -108,6 +110,7 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
     scheduled: Condition | None
     disruption: Condition | None
     changed_at: datetime | None
+    git_commit: str | None
 
     @property
     def has_log(self) -> bool:
@@ -208,6 +211,7 @@ def parse_pod(pod: Object) -> PodView:
         scheduled=conditions.get("PodScheduled"),
         disruption=disruption if disruption and disruption.status == "True" else None,
         changed_at=max((time for time in times if time), default=None),
+        git_commit=read_commit(pod),
     )
 
 

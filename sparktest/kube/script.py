@@ -1,4 +1,4 @@
-"""Build the command that runs a list of `commands` in one shell. Pure."""
+"""Build the command that runs a list of `commands` in one shell; keep text literal. Pure."""
 
 from collections.abc import Sequence
 
@@ -47,3 +47,11 @@ def _step(number: int, count: int) -> str:
         "_sparktest_status=$?\n"
         'case $_sparktest_status in 0) ;; *) exit "$_sparktest_status" ;; esac'
     )
+
+
+def escape_dollars(text: str) -> str:
+    """Double every `$`, so that the text reaches the container unchanged.
+
+    Kubernetes itself expands `$(NAME)` and `$$` in commands and values.
+    """
+    return text.replace("$", "$$")

@@ -9,7 +9,12 @@ from typing import Any
 
 from sparktest.errors import FieldError, InvalidError
 from sparktest.kube.fields import Object, mapping, text
-from sparktest.kube.pod_template import AMBIGUOUS_CONTAINER, normalize_template, test_container
+from sparktest.kube.pod_template import (
+    AMBIGUOUS_CONTAINER,
+    RESERVED_PREFIX,
+    normalize_template,
+    test_container,
+)
 
 # A PodTemplateSpec has 12 levels.
 MAX_DEPTH = 32
@@ -89,6 +94,16 @@ def _part_errors(template: Mapping[str, Any]) -> Iterator[FieldError]:
         if isinstance(spec.get(kind), list):
             for index, container in enumerate(spec[kind]):
                 yield from _container_errors(f"/spec/{kind}/{index}", container)
+    yield from _reserved_names(spec)
+
+
+def _reserved_names(spec: Mapping[str, Any]) -> Iterator[FieldError]:
+    for kind in ("initContainers", "containers", "volumes"):
+        entries = spec.get(kind)
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if isinstance(entry, dict) and text(entry, "name").startswith(RESERVED_PREFIX):
+                detail = f"names that begin with {RESERVED_PREFIX} are SparkTest's own"
+                yield _error(f"/spec/{kind}/{index}/name", detail)
 
 
 def _container_errors(pointer: str, container: Any) -> Iterator[FieldError]:

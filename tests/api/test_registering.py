@@ -115,6 +115,9 @@ class TestRegister:
             ({"env": {"1A": "x"}}, "/env/1A"),
             ({"envFrom": [{"prefix": "x"}]}, "/envFrom/0"),
             ({"resources": {"limits": {"cpu": "many"}}}, "/resources/limits/cpu"),
+            ({"git": {"url": "ext::sh -c id"}}, "/git/url"),
+            ({"git": {"url": "https://me:pass@example.com/x"}}, "/git/url"),
+            ({"git": {"url": "https://example.com/x", "path": ".."}}, "/git/path"),
         ],
     )
     def test_an_invalid_testrun_is_refused_with_the_field(self, client, changed, named):

@@ -60,6 +60,7 @@ class Controller:
             log_collector,
             self.api_run_poller,
             restricted=environment.settings.pod_security == "restricted",
+            git_image="git:1",
             requeue_after=self._add_later,
             clock=lambda: environment.now,
         )

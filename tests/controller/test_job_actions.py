@@ -46,6 +46,7 @@ class JobHarness:
             cast("Cluster", self.environment.cluster),
             cast("Caches", self.caches),
             restricted=restricted,
+            git_image="git:1",
             requeue_after=self.requeue_after.__setitem__,
             clock=lambda: self.environment.now,
         )

@@ -35,6 +35,9 @@ ACCEPTED: list[dict[str, Any]] = [
     IMAGE | {"timeoutSeconds": 2147483647, "ttlSecondsAfterFinished": 2147483647},
     IMAGE | {"ttlSecondsAfterFinished": 0, "cancelled": False},
     IMAGE | {"cancelled": True},
+    IMAGE | {"git": {"url": "https://example.com/x.git", "ref": "v1", "path": "a b/..c"}},
+    IMAGE | {"git": {"url": "git@example.com:x.git", "secretName": "key"}},
+    IMAGE | {"git": {"url": "ssh://git@example.com:22/x", "ref": "refs/pull/1/head"}},
 ]
 
 REFUSED: list[tuple[Any, str]] = [
@@ -96,6 +99,15 @@ REFUSED: list[tuple[Any, str]] = [
     (IMAGE | {"ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
     (IMAGE | {"ttlSecondsAfterFinished": 2147483648}, "spec.ttlSecondsAfterFinished"),
     (IMAGE | {"cancelled": "yes"}, "spec.cancelled"),
+    (IMAGE | {"git": {}}, "spec.git.url"),
+    (IMAGE | {"git": {"url": "ext::sh -c id"}}, "spec.git.url"),
+    (IMAGE | {"git": {"url": "--upload-pack=id"}}, "spec.git.url"),
+    (IMAGE | {"git": {"url": "https://me:pass@example.com/x"}}, "name it in secretName"),
+    (IMAGE | {"git": {"url": "ssh://git:pass@example.com/x"}}, "name it in secretName"),
+    (IMAGE | {"git": {"url": "https://a/x", "ref": "-x"}}, "spec.git.ref"),
+    (IMAGE | {"git": {"url": "https://a/x", "ref": "a:b"}}, "spec.git.ref"),
+    (IMAGE | {"git": {"url": "https://a/x", "path": "/etc"}}, "spec.git.path"),
+    (IMAGE | {"git": {"url": "https://a/x", "path": "a/../.."}}, "inside the repository"),
     (IMAGE | {"parallelism": 2}, "unknown field .*spec.parallelism"),
 ]
 

@@ -16,11 +16,10 @@ from sparktest.kube.jobs import (
     build_job,
     decode_stop_reason,
     encode_stop_reason,
-    escape_dollars,
     job_name_of_api_run,
     job_name_of_testrun,
 )
-from sparktest.kube.script import shell_command
+from sparktest.kube.script import escape_dollars, shell_command
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 ID = "0b0e6a4c-1d7e-4c57-9b6a-6b1f3a0d9e11"
@@ -290,3 +289,13 @@ def test_an_unreadable_stop_reason_counts_as_a_cancel(value: object) -> None:
     failure = decode_stop_reason(value)
     assert failure is not None
     assert (failure.class_, failure.reason) == (FailureClass.CANCELLED, "Cancelled")
+
+
+def test_a_git_repository_is_cloned_by_the_image_that_is_set() -> None:
+    run = a_run(git={"url": "https://example.com/x.git"})
+    pod = build_job(run, git_image="git:1")["spec"]["template"]["spec"]
+    (init,) = pod["initContainers"]
+    assert (init["name"], init["image"]) == ("sparktest-git", "git:1")
+    assert init["securityContext"]["allowPrivilegeEscalation"] is False
+    assert pod["containers"][0]["workingDir"] == "/sparktest/git"
+    assert "initContainers" not in pod_of(a_run())

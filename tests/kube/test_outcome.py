@@ -620,3 +620,13 @@ def test_a_pod_that_the_dev_cluster_cannot_run_is_a_config_failure():
     pod["status"] |= {"phase": "Failed", "reason": "Unsupported", "message": message}
     report = seen(a_job(), pod)
     assert report.failure == Failure(FailureClass.CONFIG, "Unsupported", message)
+
+
+def test_a_report_has_the_commit_as_soon_as_it_is_checked_out_and_also_at_the_end():
+    clone = {"name": "sparktest-git", "state": exited(0, message="a" * 40)}
+    for pod in (
+        a_pod(waiting("PodInitializing"), initContainerStatuses=[clone]),
+        a_pod(exited(1), phase="Failed", initContainerStatuses=[clone]),
+    ):
+        assert seen(a_job(), pod).git_commit == "a" * 40
+    assert seen(a_job(), a_pod(exited(1), phase="Failed")).git_commit is None

@@ -56,6 +56,8 @@ def nested(levels: int) -> dict[str, Any]:
         ({"spec": {"containers": [{"name": "a", "env": "A=1"}]}}, "/spec/containers/0/env"),
         ({"spec": {"containers": [{"name": "a", "envFrom": 1}]}}, "/spec/containers/0/envFrom"),
         ({"spec": {"volumes": "a"}}, "/spec/volumes"),
+        ({"spec": {"volumes": [{"name": "a"}, {"name": "sparktest-x"}]}}, "/spec/volumes/1/name"),
+        ({"spec": {"initContainers": [{"name": "sparktest-git"}]}}, "/spec/initContainers/0/name"),
         (
             {"spec": {"containers": [{"name": "a", "$patch": "delete"}]}},
             "/spec/containers/0/$patch",

@@ -1,0 +1,241 @@
+"""The script that clones a repository, run by the shells and the git of this machine."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sparktest.kube.git_script import CREDENTIALS, FOLDER, PATH, REF, SCRIPT, SECRET, URL
+from tests.kube.test_script import SHELLS
+from tests.repositories import PASSWORD, USER, Repository, make_repository, serve
+from tests.requirements import require_program
+
+NOT_THERE = "0123456789012345678901234567890123456789"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return make_repository(tmp_path_factory.mktemp("repository"))
+
+
+class Clone(NamedTuple):
+    """What is left of a clone."""
+
+    code: int
+    output: str
+    message: str
+    folder: Path
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "say.txt").read_text().strip()
+
+
+class Cloner:
+    """Runs the script in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.credentials = folder / "its credentials"
+
+    def __call__(self, url: str, ref: str = "HEAD", *, shell: str = "dash", **env: str) -> Clone:
+        tree, report = self.folder / "a tree", self.folder / "report"
+        for folder in (tree, self.credentials, self.folder / "t m p"):
+            folder.mkdir(exist_ok=True)
+        report.write_text("")
+        name, *options = SHELLS[shell]
+        variables = {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(self.folder / "t m p"),
+            "SPARKTEST_TERMINATION_LOG": str(report),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
+            URL: url,
+            REF: ref,
+            PATH: "",
+            FOLDER: str(tree),
+            SECRET: "",
+            CREDENTIALS: str(self.credentials),
+        }
+        done = subprocess.run(
+            [require_program(name), *options, "-c", SCRIPT],
+            env=variables | env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert not list((self.folder / "t m p").iterdir()), "its own files are removed"
+        return Clone(done.returncode, done.stdout + done.stderr, report.read_text(), tree)
+
+    def keys(self, **keys: str) -> None:
+        self.credentials.mkdir()
+        for name, value in keys.items():
+            (self.credentials / name).write_text(value)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Cloner:
+    return Cloner(tmp_path)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("ref", ["main", "feature", "v1", "refs/heads/feature"])
+def test_a_branch_or_tag_is_checked_out_and_reported(
+    repository: Repository, clone: Cloner, shell: str, ref: str
+) -> None:
+    made = clone(repository.url, ref, shell=shell)
+
+    name = ref.rpartition("/")[2]
+    assert (made.code, made.message, made.said) == (0, repository.commits[name], name), made.output
+
+
+@pytest.fixture(params=["git", "files"])
+def served(request: pytest.FixtureRequest, repository: Repository) -> Iterator[str]:
+    with serve(repository.folder, smart=request.param == "git") as url:
+        yield url
+
+
+@pytest.mark.parametrize("length", [40, 7])
+@pytest.mark.parametrize("name", ["v1", "feature"])
+def test_a_commit_is_found_by_its_id_or_the_beginning_of_it(
+    repository: Repository, clone: Cloner, served: str, name: str, length: int
+) -> None:
+    made = clone(served, repository.commits[name][:length])
+
+    assert (made.message, made.said) == (repository.commits[name], name), made.output
+
+
+def test_without_a_ref_it_is_the_default_branch(clone: Cloner, served: str) -> None:
+    assert clone(served).said == "main"
+
+
+def test_a_second_start_ends_like_the_first(repository: Repository, clone: Cloner) -> None:
+    made = clone(repository.url, "feature")
+    (made.folder / ".git" / "shallow.lock").touch()
+
+    again = clone(repository.url, "feature")
+
+    assert (again.code, again.message, again.said) == (0, made.message, "feature"), again.output
+
+
+def test_every_user_can_write_every_folder(repository: Repository, clone: Cloner) -> None:
+    tree = clone(repository.url).folder
+
+    folders = [path for path in tree.rglob("*") if path.is_dir()]
+    assert tree / ".git" in folders
+    assert all(stat.S_IMODE(path.stat().st_mode) & 0o007 == 0o007 for path in folders)
+    assert stat.S_IMODE((tree / "say.txt").stat().st_mode) == 0o666
+
+
+@pytest.mark.parametrize(
+    ("ref", "words"),
+    [
+        ("nosuch", "fatal: couldn't find remote ref nosuch"),
+        (NOT_THERE, f"fatal: {NOT_THERE} is no branch, no tag and no commit of "),
+        ("$(touch /tmp/x)", "fatal: invalid refspec '$(touch /tmp/x)'"),
+    ],
+)
+def test_a_missing_ref_is_named(
+    repository: Repository, clone: Cloner, ref: str, words: str
+) -> None:
+    made = clone(repository.url, ref)
+
+    assert made.code != 0
+    assert made.message.startswith(words)
+    assert "\n" not in made.message
+    assert made.output.rstrip().endswith(made.message)
+
+
+def test_a_missing_repository_is_named(clone: Cloner, served: str) -> None:
+    url = served.replace("tests.git", "nosuch.git")
+
+    assert clone(url).message == f"fatal: repository '{url}/' not found"
+
+
+def test_a_missing_folder_is_named(repository: Repository, clone: Cloner) -> None:
+    assert clone(repository.url, **{PATH: "sub"}).code == 0
+    made = clone(repository.url, **{PATH: "no/such"})
+    assert made.message.startswith("fatal: there is no folder no/such in file://")
+    assert made.code != 0
+
+
+@pytest.mark.parametrize("url", ["ext::sh -c id", "--upload-pack=id"])
+def test_no_program_is_run_by_a_url(clone: Cloner, url: str) -> None:
+    made = clone(url)
+
+    assert made.code != 0
+    assert "uid=" not in made.output
+
+
+def test_a_machine_without_git_is_told_of(clone: Cloner, tmp_path: Path) -> None:
+    made = clone("https://example.com/x.git", PATH=str(tmp_path))
+
+    assert (made.code, made.message) == (1, "fatal: there is no program git")
+
+
+# --- credentials ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def private(repository: Repository) -> Iterator[str]:
+    with serve(repository.folder, password=True) as url:
+        yield url
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_secret_opens_a_private_repository_and_is_shown_nowhere(
+    private: str, clone: Cloner, shell: str
+) -> None:
+    clone.keys(username=USER, password=PASSWORD)
+
+    made = clone(private, shell=shell, **{SECRET: "creds"})
+
+    assert made.code == 0, made.output
+    texts = [path.read_bytes() for path in made.folder.rglob("*") if path.is_file()]
+    texts += [made.output.encode(), made.message.encode()]
+    assert not any(PASSWORD.encode() in text for text in texts)
+
+
+def test_a_wrong_password_is_refused_without_a_question(private: str, clone: Cloner) -> None:
+    clone.keys(username=USER, password="wrong")
+
+    made = clone(private, **{SECRET: "creds"})
+
+    assert made.code != 0
+    assert made.message.startswith(f"fatal: Authentication failed for '{private}")
+    assert "wrong" not in made.output
+
+
+def test_a_private_repository_without_a_secret_tells_the_way_out(
+    private: str, clone: Cloner
+) -> None:
+    made = clone(private)
+
+    assert made.code != 0
+    assert "could not read Username" in made.message
+    assert "git.secretName" in made.message
+
+
+def test_a_missing_secret_is_named(private: str, clone: Cloner) -> None:
+    made = clone(private, **{SECRET: "creds"})
+
+    assert made.code != 0
+    assert made.message.startswith("fatal: Secret creds does not exist")
+
+
+def test_another_server_does_not_get_the_password(
+    repository: Repository, private: str, clone: Cloner
+) -> None:
+    clone.keys(username=USER, password=PASSWORD)
+    with serve(repository.folder, password=True) as other:
+        rewrite = {"GIT_CONFIG_PARAMETERS": f"'url.{other}.insteadOf={private}'"}
+
+        made = clone(private, **{SECRET: "creds"}, **rewrite)
+
+    assert made.code != 0
+    assert "could not read Username" in made.message
