@@ -10,7 +10,7 @@ import yaml
 
 from sparktest.cli import plugin, program
 from sparktest.cli.exits import Exit
-from sparktest.cli.manifests import read_testruns
+from sparktest.cli.manifests.reading import read_manifests
 from sparktest.client import ApiClient
 from sparktest.settings import ALIASES, TOKEN_FILE, Settings
 from tests.command_lines import problem_of
@@ -129,8 +129,9 @@ def test_the_testrun_of_the_readme_can_run(tmp_path: Path) -> None:
     path = tmp_path / "testrun.yaml"
     path.write_text(manifest)
 
+    (read,) = read_manifests([path])
     with live_api(tmp_path) as url, ApiClient(url, TOKEN) as client:
-        run = client.create_run(*read_testruns(path))
+        run = client.create_run({"name": read.name, **read.spec})
 
     spec = yaml.safe_load(manifest)["spec"]
     assert run.commands == tuple(spec["commands"])

@@ -12,7 +12,7 @@ from sparktest.cli.completion import DEFINITION
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.lookup import find_definition
-from sparktest.cli.manifests import parse_object, read_object
+from sparktest.cli.manifests.files import parse_object, read_object
 from sparktest.cli.output import Column, output_option, plain, show
 from sparktest.client import ApiClient
 from sparktest.domain import Definition

@@ -77,6 +77,15 @@ timeout_option = click.option(
     help="Stop the run when it takes longer than this.",
 )
 file_type = click.Path(path_type=Path)
+manifests_option = click.option(
+    "-f",
+    "--filename",
+    "filenames",
+    type=file_type,
+    metavar="FILE",
+    multiple=True,
+    help="A file or folder of TestRuns, Jobs, CronJobs and Pods; - is stdin. Repeatable.",
+)
 wait_option = click.option(
     "--wait", is_flag=True, help="Wait for the end; the exit code is the outcome."
 )

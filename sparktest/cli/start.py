@@ -13,7 +13,10 @@ from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
 from sparktest.cli.logs import follow_run
 from sparktest.cli.lookup import find_definition, find_run
-from sparktest.cli.manifests import read_testruns
+from sparktest.cli.manifests.conversion import Manifest
+from sparktest.cli.manifests.overrides import override_spec
+from sparktest.cli.manifests.reading import read_manifests
+from sparktest.cli.manifests.starting import start_all
 from sparktest.cli.output import output_option, show, show_document
 from sparktest.cli.run_output import run_columns
 from sparktest.cli.waiting import first_failure, report_outcome, retry, wait_for_run
@@ -21,8 +24,6 @@ from sparktest.client import ApiClient
 from sparktest.domain import Run, Status
 
 Body = dict[str, Any]
-# A program given on the command line replaces all of these in a manifest.
-PROGRAM_FIELDS = ("commands", "command", "args")
 
 
 @click.command("run", cls=options.RunCommand)
@@ -32,17 +33,11 @@ PROGRAM_FIELDS = ("commands", "command", "args")
     required=False,
     shell_complete=DEFINITION,
 )
+@options.manifests_option
 @click.option(
-    "-f",
-    "--filename",
-    "filenames",
-    type=options.file_type,
-    metavar="FILE",
-    multiple=True,
-    help="TestRun manifests, run without creating TestRun objects; - is stdin. Repeatable.",
-)
-@click.option(
-    "--image", metavar="IMAGE", help="The image to run; with a definition, instead of its image."
+    "--image",
+    metavar="IMAGE",
+    help="The image to run; with a definition or a manifest, instead of its image.",
 )
 @options.commands_option
 @options.env_option
@@ -71,22 +66,26 @@ def run(
 ) -> Exit:
     """Start a run and print its id.
 
-    Runs a definition (its name, id, or the first characters of its id), manifests (-f), or an
-    image (--image). The words after -- are a program that runs without a shell.
+    Runs a definition (its name, id, or the first characters of its id), an image (--image), or the
+    TestRuns, Jobs, CronJobs and Pods in files (-f), of which it creates no objects. The words after
+    -- are a program that runs without a shell.
     """
-    if bool(filenames) == bool(reference or image):
+    if (filenames and reference) or not (filenames or reference or image):
         raise click.UsageError("Give one of: a definition, -f FILE, --image IMAGE.")
     program = options.program_args(overrides["commands"])
-    bodies = [
-        _override(body, program, **overrides) for body in _bodies(reference, filenames, image)
-    ]
+    manifests = read_manifests(filenames)
+    named = options.image_name(image) if image and not reference else None
+    bodies = [_manifest_body(each) for each in manifests] or [options.without_empty(name=named)]
+    bodies = [_override(body, program=program, image=image, **overrides) for body in bodies]
     if len(bodies) > 1 and overrides["name"]:
         raise click.UsageError(f"--name is for one run; the files hold {len(bodies)}.")
     definition_id = find_definition(client, reference).id if reference else None
     if dry_run:
         _show_dry(client, definition_id, bodies, output)
         return Exit.PASSED
-    return _start(client, definition_id, bodies, output, wait=wait, follow=follow)
+    sources: list[Manifest | None] = [*manifests] or [None]
+    requests = list(zip(sources, bodies, strict=True))
+    return _start(client, definition_id, requests, output, wait=wait, follow=follow)
 
 
 @click.command("rerun")
@@ -118,27 +117,40 @@ def follow_to_end(client: ApiClient, started: Run, *, follow: bool) -> Exit:
 def _start(
     client: ApiClient,
     definition_id: str | None,
-    bodies: Sequence[Body],
+    requests: Sequence[tuple[Manifest | None, Body]],
     output: str,
     *,
     wait: bool,
     follow: bool,
 ) -> Exit:
     """Start all runs, then wait for one after the other."""
-    started: list[Run] = []
-    for body in bodies:
+
+    def start(manifest: Manifest | None, body: Body) -> Run:
         if definition_id:
-            started.append(client.run_definition(definition_id, body))
-        else:
-            started.append(client.create_run(body))
+            return client.run_definition(definition_id, body)
+        run = client.create_run(body)
+        wanted = manifest.metadata.get("namespace", run.namespace) if manifest else run.namespace
+        if manifest and wanted != run.namespace:
+            warn(f"{manifest.place}: runs in the API's namespace {run.namespace}, not in {wanted}")
+        return run
+
+    def show_at_once(run: Run) -> None:
         if output == "name":
-            # At once: the next one may fail, and this one is already running.
-            _show_started(started[-1:], output, follow=follow)
+            # The next one may fail, and this one is already running.
+            _show_started([run], output, follow=follow)
+
+    starters = [
+        (manifest.place if manifest else "", partial(start, manifest, body))
+        for manifest, body in requests
+    ]
+    started = start_all(starters, show_at_once)
     if output != "name":
-        _show_started(started, output, follow=follow)
-    if not (wait or follow):
-        return Exit.PASSED
-    return first_failure([follow_to_end(client, run, follow=follow) for run in started])
+        _show_started(started.runs, output, follow=follow)
+    codes = []
+    if wait or follow:
+        codes = [follow_to_end(client, run, follow=follow) for run in started.runs]
+    started.finish()
+    return first_failure(codes)
 
 
 def _show_started(started: Sequence[Run], output: str, *, follow: bool) -> None:
@@ -150,36 +162,16 @@ def _show_started(started: Sequence[Run], output: str, *, follow: bool) -> None:
         click.echo(run.id, err=True)
 
 
-def _bodies(reference: str | None, filenames: Sequence[Path], image: str | None) -> list[Body]:
-    if filenames:
-        return [body for path in filenames for body in read_testruns(path)]
-    body = options.without_empty(image=image)
-    if image and not reference:
-        body["name"] = options.image_name(image)
-    return [body]
+def _manifest_body(manifest: Manifest) -> Body:
+    labels = options.without_empty(labels=manifest.metadata.get("labels"))
+    return {"name": manifest.name, **labels, **manifest.spec}
 
 
-def _override(
-    body: Body,
-    program: Sequence[str],
-    *,
-    name: str | None,
-    commands: Sequence[str],
-    env: dict[str, str],
-    labels: dict[str, str],
-    timeout: int | None,
-) -> Body:
-    if commands or program:
-        body = {field: value for field, value in body.items() if field not in PROGRAM_FIELDS}
-    body = body | options.without_empty(
-        name=name, commands=list(commands), command=list(program), timeoutSeconds=timeout
-    )
-    for field, more in (("env", env), ("labels", labels)):
-        known = body.get(field) or {}
-        if more and not isinstance(known, dict):
-            raise click.UsageError(f"{field} of the manifest must be an object.")
-        if more:
-            body[field] = {**known, **more}
+def _override(body: Body, *, name: str | None, labels: dict[str, str], **overrides: Any) -> Body:
+    """Return the body with the options of the command line, among them those of the spec."""
+    body = override_spec(body, **overrides) | options.without_empty(name=name)
+    if labels:
+        body["labels"] = {**body.get("labels", {}), **labels}
     return body
 
 

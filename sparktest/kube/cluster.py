@@ -142,12 +142,16 @@ class Cluster:
         return WatchStream(stream)
 
     def create(
-        self, resource: Resource, namespace: str | None, manifest: dict[str, Any]
+        self,
+        resource: Resource,
+        namespace: str | None,
+        manifest: dict[str, Any],
+        *,
+        dry_run: bool = False,
     ) -> dict[str, Any]:
-        """Create an object and return it; reject unknown fields."""
-        return self._transport.call(
-            "POST", resource.path(namespace), query={"fieldValidation": "Strict"}, body=manifest
-        )
+        """Create an object and return it; reject unknown fields. `dry_run`: check it only."""
+        query = {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
+        return self._transport.call("POST", resource.path(namespace), query=query, body=manifest)
 
     def patch(
         self,

@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,7 +174,6 @@ def test_a_manifest_runs_without_a_testrun_object(cli: Cli, api: ApiClient, tmp_
     [
         [],
         ["smoke", "--image", "i", "-f", "x"],
-        ["--image", "i", "-f", "x"],
         ["smoke", "-f", "x"],
         ["--", "smoke"],
         ["--image", "i", "echo", "hi"],
@@ -254,45 +254,7 @@ def test_ctrl_c_while_following_prints_how_to_continue(
     assert f"busybox continues; see: sparktest logs -f {run.id}" in result.err
 
 
-# --- several, dry, again --------------------------------------------------------------------------
-
-TWO = f"{TESTRUN}---{TESTRUN.replace('hello', 'again')}"
-
-
-def test_a_file_of_several_manifests_starts_a_run_for_each(cli: Cli, api: ApiClient) -> None:
-    result = cli("run", "-f", "-", "-l", "team=b", "-l", "day=1", stdin=TWO)
-
-    first, second = (api.get_run(line) for line in result.out.split())
-    assert (first.name, second.name) == ("hello", "again")
-    assert first.labels == {"team": "b", "day": "1"}
-
-
-def test_one_name_for_several_runs_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
-    result = cli("run", "-f", "-", "--name", "x", stdin=TWO)
-
-    assert (result.code, result.out) == (2, "")
-    assert "--name is for one run" in result.err
-    assert api.list_runs().runs == ()
-
-
-def test_a_list_of_kubectl_is_read_as_several_manifests(cli: Cli, api: ApiClient) -> None:
-    import yaml
-
-    items = list(yaml.safe_load_all(TWO.replace("2026-01-02", "'2026-01-02'")))
-    text = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": items})
-
-    assert len(cli("run", "-f", "-", stdin=text).out.split()) == 2
-
-
-def test_a_program_option_replaces_the_commands_of_a_manifest(cli: Cli, api: ApiClient) -> None:
-    run = started(api, cli("run", "-f", "-", "--", "true", stdin=TESTRUN).out)
-
-    assert (run.commands, run.entrypoint) == ((), ("true",))
-
-
-def test_of_several_runs_the_first_that_did_not_pass_decides(
-    cli: Cli, api: ApiClient, controller: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_several_runs_the_first_that_did_not_pass_decides(cli: Cli, api: ApiClient) -> None:
     reports = [
         RunReport(status=Status.SUCCEEDED),
         failed(FailureClass.INFRA),
@@ -306,48 +268,7 @@ def test_of_several_runs_the_first_that_did_not_pass_decides(
     assert cli("wait", runs[0].id).code == 0
 
 
-@pytest.mark.parametrize(
-    ("args", "where", "body"),
-    [
-        (
-            ["--image", "busybox:1", "-e", "A=b", "--", "true"],
-            "/test-runs",
-            {"image": "busybox:1", "name": "busybox", "command": ["true"], "env": {"A": "b"}},
-        ),
-        (["smoke", "--timeout", "3"], "/run", {"timeoutSeconds": 3}),
-        (["smoke"], "/run", {}),
-    ],
-)
-def test_a_dry_run_prints_the_request_and_sends_nothing(
-    cli: Cli, api: ApiClient, args: list[str], where: str, body: dict[str, Any]
-) -> None:
-    import json
-
-    import yaml
-
-    api.create_definition({"name": "smoke", "image": "i"})
-
-    plain = cli("run", "--dry-run", *args)
-
-    assert plain.code == 0
-    assert yaml.safe_load(plain.out) == body
-    assert plain.err.strip().endswith(where)
-    assert json.loads(cli("run", "--dry-run", "-o", "json", *args).out) == body
-    assert api.list_runs().runs == ()
-
-
 def test_a_started_run_can_be_printed_as_json(cli: Cli, api: ApiClient) -> None:
-    import json
-
     document = json.loads(cli("run", "--image", "busybox", "-o", "json").out)
 
     assert api.get_run(document["id"]).image == "busybox"
-
-
-def test_env_that_is_not_an_object_is_wrong_usage(cli: Cli, api: ApiClient) -> None:
-    text = TESTRUN.replace("env: {DAY: 2026-01-02, WHO: me}", "env: [a]")
-
-    result = cli("run", "-f", "-", "-e", "A=b", stdin=text)
-
-    assert result.code == 2
-    assert "env of the manifest must be an object" in result.err

@@ -19,7 +19,7 @@ COMMANDS = {
         ("describe", "show:describe", "Show all fields of TestRuns, and their Events."),
         ("list", "show:list_", "List TestRuns, newest first, or only the named ones."),
         ("logs", "logs:logs", "Print the log of a TestRun's pod."),
-        ("run", "start:run", "Create a TestRun and print its name."),
+        ("run", "start:run", "Create TestRuns and print their names."),
         ("wait", "waiting:wait", "Wait until TestRuns have ended."),
     )
 }

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 class KubeContext(NamedTuple):
     """A cluster and a namespace in it; everything that its methods return is safe to show.
 
-    `target`: the options that chose the cluster, for commands to paste. Every request raises
-    ExitError when the cluster does not have the TestRun CRD.
+    Every request raises ExitError when the cluster does not have the TestRun CRD.
+
+    Attributes:
+        cluster: the client of the cluster.
+        namespace: the namespace of all requests.
+        target: the options that chose the cluster, for commands to paste.
+        is_namespace_given: an option chose the namespace.
     """
 
     cluster: "Cluster"
     namespace: str
     target: kubectl.Target = kubectl.CURRENT
+    is_namespace_given: bool = False
 
     def testrun(self, reference: str) -> TestRun:
         """Return the TestRun of this name, which may have its kind before it."""
@@ -61,9 +67,11 @@ class KubeContext(NamedTuple):
         )
         return sorted(map(parse_testrun, found), key=lambda each: each.created_at, reverse=True)
 
-    def create(self, manifest: Object) -> TestRun:
-        """Create a TestRun and return it."""
-        created = self._request(lambda: self.cluster.create(TESTRUNS, self.namespace, manifest))
+    def create(self, manifest: Object, *, dry_run: bool = False) -> TestRun:
+        """Create a TestRun and return it; with `dry_run`, the cluster only checks it."""
+        created = self._request(
+            lambda: self.cluster.create(TESTRUNS, self.namespace, manifest, dry_run=dry_run)
+        )
         return parse_testrun(created)
 
     def cancel(self, name: str) -> None:
@@ -115,7 +123,10 @@ def connect(
     with infra_errors():
         cluster = Cluster.connect(settings, workers=1, timeouts=timeouts)
         return KubeContext(
-            cluster, namespace or config.namespace(settings), kubectl.Target(kubeconfig, context)
+            cluster,
+            namespace or config.namespace(settings),
+            kubectl.Target(kubeconfig, context),
+            is_namespace_given=namespace is not None,
         )
 
 

@@ -1,27 +1,31 @@
-"""The command run: create a TestRun from options."""
+"""The command run: create TestRuns from options and files."""
 
-import re
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from sparktest.cli import options as run_options
-from sparktest.cli.exits import Exit, warn
-from sparktest.cli.lookup import FULL_ID
+from sparktest.cli.exits import Exit, ExitError, error_code, error_text, warn
+from sparktest.cli.manifests.conversion import Manifest
+from sparktest.cli.manifests.reading import read_manifests
+from sparktest.cli.manifests.starting import start_all
 from sparktest.cli.output import output_option, show_document
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.logs import follow_testrun
+from sparktest.cli.plugin.new_testrun import build_testrun, describe_run
 from sparktest.cli.plugin.options import DEFINITION, uses_cluster
 from sparktest.cli.plugin.show import show_testruns
-from sparktest.cli.plugin.testrun import KIND
+from sparktest.cli.plugin.testrun import KIND, TestRun
 from sparktest.cli.plugin.waiting import wait_for_testrun
-from sparktest.cli.waiting import report_outcome
+from sparktest.cli.waiting import first_failure, report_outcome
+from sparktest.errors import SparkTestError
 from sparktest.kube.fields import Object
 
-API_VERSION = "sparktest.dev/v1alpha1"
-# Kubernetes appends to it, and the Job's name is longer still.
-MAX_BASE = 40
+# For each TestRun: its place in a file or "", its namespace, and its manifest without namespace.
+Requests = Sequence[tuple[str, KubeContext, Object]]
 
 
 @click.command("run", cls=run_options.RunCommand)
@@ -31,7 +35,10 @@ MAX_BASE = 40
     required=False,
     shell_complete=DEFINITION,
 )
-@click.option("--image", metavar="IMAGE", help="Run an image, without a definition.")
+@run_options.manifests_option
+@click.option(
+    "--image", metavar="IMAGE", help="The image to run; with a manifest, instead of its image."
+)
 @run_options.commands_option
 @run_options.env_option
 @run_options.label_option
@@ -52,6 +59,7 @@ MAX_BASE = 40
 def run(
     kube: KubeContext,
     definition: str | None,
+    filenames: tuple[Path, ...],
     image: str | None,
     wait: bool,
     follow: bool,
@@ -59,65 +67,93 @@ def run(
     output: str,
     **options: Any,
 ) -> Exit:
-    """Create a TestRun and print its name.
+    """Create TestRuns and print their names.
 
-    Run a definition (its name or full id in SparkTest) or an image (--image). What follows -- is
-    run without a shell.
+    Runs a definition (its name or full id in SparkTest), an image (--image), or the TestRuns,
+    Jobs, CronJobs and Pods in files (-f). The words after -- are a program that runs without a
+    shell.
     """
-    if bool(definition) == bool(image):
-        raise click.UsageError("Give one of: a definition, --image IMAGE.")
-    program = run_options.program_args(options["commands"])
-    manifest = build_manifest(definition, image, program, **options)
+    if sum(map(bool, (definition, filenames, image and not filenames))) != 1:
+        raise click.UsageError("Give one of: a definition, -f FILE, --image IMAGE.")
+    options["program"] = run_options.program_args(options["commands"])
+    documents = read_manifests(filenames) or [describe_run(definition, image)]
+    if len(documents) > 1 and options["name"]:
+        raise click.UsageError(f"--name is for one TestRun; the files hold {len(documents)}.")
+    requests = [
+        (each.place, _namespaced(kube, each), build_testrun(each, image=image, **options))
+        for each in documents
+    ]
     if dry_run:
-        manifest["metadata"]["namespace"] = kube.namespace
-        warn("nothing is created; without --dry-run this would be")
-        show_document(manifest, "json" if output == "json" else "yaml")
+        _show_dry([(at.namespace, manifest) for _, at, manifest in requests], output)
         return Exit.PASSED
-    testrun = kube.create(manifest)
-    if follow:
-        click.echo(f"{KIND}/{testrun.name}", err=True)
-        testrun = follow_testrun(kube, testrun)
-    else:
-        show_testruns([testrun], output, one=True)
+    return _start(requests, output, wait=wait, follow=follow)
+
+
+def _start(requests: Requests, output: str, *, wait: bool, follow: bool) -> Exit:
+    """Create all TestRuns, then wait for one after the other."""
+    if len(requests) > 1:
+        _check(requests)
+
+    def create(kube: KubeContext, manifest: Object) -> tuple[KubeContext, TestRun]:
+        return kube, kube.create(manifest)
+
+    def show_at_once(created: tuple[KubeContext, TestRun]) -> None:
+        if follow:
+            click.echo(f"{KIND}/{created[1].name}", err=True)
+        elif output == "name":
+            # The next one may fail, and this one is already running.
+            show_testruns([created[1]], output)
+
+    starters = [(place, partial(create, kube, manifest)) for place, kube, manifest in requests]
+    started = start_all(starters, show_at_once)
+    if not follow and output != "name":
+        testruns = [testrun for _, testrun in started.runs]
+        show_testruns(testruns, output, one=len(testruns) == 1)
+    codes = []
     if wait or follow:
-        return report_outcome(wait_for_testrun(kube, testrun))
-    return Exit.PASSED
+        codes = [_follow_to_end(kube, testrun, follow=follow) for kube, testrun in started.runs]
+    started.finish()
+    return first_failure(codes)
 
 
-def build_manifest(
-    definition: str | None,
-    image: str | None,
-    program: Sequence[str],
-    *,
-    name: str | None,
-    commands: Sequence[str],
-    env: dict[str, str],
-    labels: dict[str, str],
-    timeout: int | None,
-    ttl: int | None,
-    service_account: str | None,
-) -> Object:
-    """Return the manifest of a TestRun, without a namespace."""
-    by_id = definition and FULL_ID.fullmatch(definition)
-    spec = run_options.without_empty(
-        definitionId=definition if by_id else None,
-        definitionName=None if by_id else definition,
-        image=image,
-        commands=list(commands),
-        command=list(program),
-        env=env,
-        timeoutSeconds=timeout,
-        serviceAccountName=service_account,
+def _check(requests: Requests) -> None:
+    """Let the cluster check all TestRuns before the first one is created."""
+    for place, kube, manifest in requests:
+        try:
+            kube.create(manifest, dry_run=True)
+        except SparkTestError as error:
+            text = f"{place}: {error_text(error)}; nothing was started"
+            raise ExitError(text, error_code(error)) from error
+
+
+def _follow_to_end(kube: KubeContext, testrun: TestRun, *, follow: bool) -> Exit:
+    if follow:
+        testrun = follow_testrun(kube, testrun)
+    return report_outcome(wait_for_testrun(kube, testrun))
+
+
+def _show_dry(manifests: Sequence[tuple[str, Object]], output: str) -> None:
+    warn("nothing is created; without --dry-run this would be")
+    objects = [
+        {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
+        for namespace, manifest in manifests
+    ]
+    listed = {"apiVersion": "v1", "kind": "List", "items": objects}
+    show_document(
+        objects[0] if len(objects) == 1 else listed, "json" if output == "json" else "yaml"
     )
-    if ttl is not None:
-        spec["ttlSecondsAfterFinished"] = ttl
-    base = _name_base("test" if by_id else definition or run_options.image_name(image or ""))
-    named = {"name": name} if name else {"generateName": f"{base}-"}
-    metadata = named | run_options.without_empty(labels=labels)
-    return {"apiVersion": API_VERSION, "kind": "TestRun", "metadata": metadata, "spec": spec}
 
 
-def _name_base(text: str) -> str:
-    """Return the text as the beginning of the name of a Kubernetes object."""
-    safe = re.sub(r"[^a-z0-9]+", "-", text.lower())[:MAX_BASE].strip("-")
-    return safe or "test"
+def _namespaced(kube: KubeContext, document: Manifest) -> KubeContext:
+    """Return the namespace of a document, chosen as kubectl does.
+
+    Raises:
+        UsageError: it is not the one of the option.
+    """
+    namespace = document.metadata.get("namespace", kube.namespace)
+    if kube.is_namespace_given and namespace != kube.namespace:
+        raise click.UsageError(
+            f"{document.place}: metadata.namespace: is {namespace}, but --namespace "
+            f"{kube.namespace}; nothing was started."
+        )
+    return kube._replace(namespace=namespace)

@@ -26,7 +26,9 @@ def complete(capsys: pytest.CaptureFixture[str]):
 def test_commands_and_options_are_offered(complete) -> None:
     assert complete("wa") == (["wait\tWait until TestRuns have ended."], ":4")
     assert complete("list", "-o", "na") == (["name"], ":4")
-    assert complete("run", "--im")[0] == ["--image\tRun an image, without a definition."]
+    assert complete("run", "--im")[0] == [
+        "--image\tThe image to run; with a manifest, instead of its image."
+    ]
     assert complete("list", "--kubeconfig", "") == ([], ":0")
 
 

@@ -1,0 +1,1 @@
+"""Files of manifests: TestRuns, Jobs, CronJobs and Pods that become runs."""

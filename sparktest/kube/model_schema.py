@@ -1,0 +1,33 @@
+"""Schemas of Kubernetes' own kinds, from the models of the official client."""
+
+import functools
+
+from kubernetes import client
+
+from sparktest.kube.fields import Object
+
+SCALARS = {"int": {"type": "integer"}, "bool": {"type": "boolean"}}
+
+
+def model_schema(name: str) -> Object:
+    """Return the OpenAPI schema of a model of the official client, such as `V1Job`.
+
+    It names every field. Strings have no type: Kubernetes takes numbers for some of them.
+    """
+    return _schema(name)
+
+
+@functools.cache
+def _schema(type_name: str) -> Object:
+    kind, _, inner = type_name.removesuffix("]").partition("[")
+    if kind == "List":
+        return {"type": "array", "items": _schema(inner)}
+    if kind == "Dict":
+        values = _schema(inner.partition(", ")[2])
+        return {"type": "object", "additionalProperties": values}
+    model = getattr(client, type_name, None)
+    if model is None or not hasattr(model, "openapi_types"):
+        return SCALARS.get(type_name, {})
+    types = model.openapi_types
+    properties = {key: _schema(types[name]) for name, key in model.attribute_map.items()}
+    return {"type": "object", "properties": properties}
