@@ -127,9 +127,9 @@ class ApiClient:
         """Request cancellation; the status changes once the controller has stopped the run."""
         return self._http.fetch(Run, "POST", f"{_run(run_id)}/cancel")
 
-    def rerun_run(self, run_id: str) -> Run:
-        """Create a new API run with the spec of this run."""
-        return self._http.fetch(Run, "POST", f"{_run(run_id)}/rerun")
+    def rerun_run(self, run_id: str, body: dict[str, Any] | None = None) -> Run:
+        """Create a new API run with namespace and spec of this run, and the body's overrides."""
+        return self._http.fetch(Run, "POST", f"{_run(run_id)}/rerun", json=body or {})
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
         """Claim the run for a cluster; raise ConflictError when another cluster has it."""

@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 import ipaddress
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from flask import request
 
 from sparktest.api.context import app_context
-from sparktest.errors import ForbiddenError, UnauthorizedError
+from sparktest.errors import FieldError, ForbiddenError, UnauthorizedError
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/api/health"})
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -32,6 +33,30 @@ def check_request() -> None:
             "a valid token is needed: send Authorization: Bearer <token>; "
             "SparkTest's programs read it from SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE"
         )
+
+
+def is_admin() -> bool:
+    """Return True when the request, which `check_request` let pass, has the scope admin.
+
+    `SPARKTEST_TOKEN` has all scopes; without a token, only this machine can send requests.
+    """
+    token = app_context().settings.token
+    return not token or _is_sent(token)
+
+
+def require_admin(fields: Collection[str], why: str) -> None:
+    """Refuse a request without the scope admin if it has any of these fields.
+
+    Args:
+        fields: JSON pointers.
+        why: the rule, which follows the name of each field.
+
+    Raises:
+        ForbiddenError: it names every field.
+    """
+    if fields and not is_admin():
+        errors: list[FieldError] = [{"pointer": pointer, "detail": why} for pointer in fields]
+        raise ForbiddenError(f"{', '.join(fields)}: {why}", errors=errors)
 
 
 def is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 from flask import Response, request
 from sqlalchemy import Connection
 
-from sparktest.api import new_runs, runs
+from sparktest.api import auth, new_runs, runs
 from sparktest.api.context import app_context
 from sparktest.api.openapi import Blueprint
 from sparktest.api.parsing import load, read_json
@@ -19,8 +19,14 @@ from sparktest.api.responses import (
     no_content,
     page_response,
 )
-from sparktest.api.schemas import DefinitionInputSchema, DefinitionQuerySchema, OverridesSchema
+from sparktest.api.schemas import (
+    DefinitionInputSchema,
+    DefinitionQuerySchema,
+    OverridesSchema,
+    privileged_fields,
+)
 from sparktest.api.serializers import serialize_definition
+from sparktest.api.specs import executor_defaults, resolve_spec, template_error
 from sparktest.api.store import definitions as store
 from sparktest.api.store.engine import Row
 from sparktest.domain import MAX_NAME_LENGTH, Definition, Run
@@ -59,7 +65,7 @@ def create_definition(payload: dict[str, Any]) -> Response:
     definition = {"id": str(uuid4()), "created_at": ctx.clock(), "version": 1}
     definition |= EMPTY | payload
     with ctx.store.writing() as connection:
-        _check_executor(connection, definition)
+        _check_parts(connection, definition)
         store.add(connection, definition)
     headers = location(f"/api/test-definitions/{definition['id']}")
     return _respond(definition, 201, headers)
@@ -117,6 +123,7 @@ def delete_definition(definition_id: UUID) -> Response:
 def run_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
     """Run a definition, with the overrides of the body."""
     ctx = app_context()
+    auth.require_admin(privileged_fields(payload), runs.NEEDS_ADMIN)
     with ctx.store.writing() as connection:
         definition = _locked(connection, definition_id)
         payload.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME_LENGTH])
@@ -128,7 +135,7 @@ def run_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
 def _replace(connection: Connection, definition: Row, payload: dict[str, Any]) -> Row:
     _check_version(definition)
     columns = EMPTY | payload
-    _check_executor(connection, columns)
+    _check_parts(connection, columns)
     columns["version"] = definition["version"] + 1
     store.change(connection, definition["id"], columns)
     return {**definition, **columns}
@@ -144,10 +151,18 @@ def _required(definition: Row | None, definition_id: UUID) -> Row:
     return definition
 
 
-def _check_executor(connection: Connection, definition: Mapping[str, Any]) -> None:
+def _check_parts(connection: Connection, definition: Mapping[str, Any]) -> None:
+    """Check the definition together with its executor."""
     executor_id = definition["executor_id"]
-    if executor_id and store.find_executor(connection, executor_id) is None:
+    executor = store.find_executor(connection, executor_id) if executor_id else None
+    if executor_id and executor is None:
         raise InvalidError.at("/executorId", f"no executor has the id {executor_id}")
+    error = template_error(definition, [executor_defaults(executor)] if executor else [])
+    if error:
+        raise InvalidError.at(**error)
+    spec = resolve_spec({}, {**definition, "id": None}, executor, default_timeout_seconds=1)
+    if not spec["image"]:
+        raise InvalidError.at("/image", "is required: the template's test container has none")
 
 
 def _check_version(definition: Row) -> None:

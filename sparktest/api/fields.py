@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import marshmallow as ma
+import msgspec
 from marshmallow import fields
 from marshmallow.validate import Length, Range, Regexp
 
 from sparktest.domain import MAX_NAME_LENGTH
+from sparktest.errors import FieldError
 from sparktest.kube.git import git_errors
 from sparktest.kube.pod_template import normalize_template
 from sparktest.kube.template_checks import template_errors
 
 MAX_SECONDS = 2**31 - 1
+MAX_TEMPLATE_BYTES = 256 * 1024
 UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 QUANTITY = re.compile(r"^[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?$")
@@ -223,8 +226,27 @@ class Template(fields.Field[dict[str, Any]]):
         template = normalize_template(value)
         errors = template_errors(template)
         if errors:
-            raise ma.ValidationError([f"{each['pointer']}: {each['detail']}" for each in errors])
+            raise ma.ValidationError(_message_tree(errors))
+        size = len(msgspec.json.encode(template))
+        if size > MAX_TEMPLATE_BYTES:
+            raise ma.ValidationError(
+                f"has {size:,} bytes as JSON; a template may have at most {MAX_TEMPLATE_BYTES:,}"
+            )
         return template
+
+
+def _message_tree(errors: list[FieldError]) -> dict[str | None, Any]:
+    """Return the errors as a tree of messages, with those of a node itself under None.
+
+    No JSON key is None, while marshmallow's own `_schema` could be a key of the template.
+    """
+    tree: dict[str | None, Any] = {}
+    for error in errors:
+        node = tree
+        for part in error["pointer"].split("/")[1:]:
+            node = node.setdefault(part.replace("~1", "/").replace("~0", "~"), {})
+        node.setdefault(None, []).append(error["detail"])
+    return tree
 
 
 class Resources(JsonKeySchema):

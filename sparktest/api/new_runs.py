@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sparktest.api.specs import copy_for_rerun, has_privileged_fields, resolve_spec
+from sparktest.api.schemas import privileged_fields
+from sparktest.api.serializers import CONTROLLER_TIMEOUT
+from sparktest.api.specs import executor_defaults, resolve_rerun, resolve_spec, template_error
 from sparktest.api.store import definitions, runs
 from sparktest.api.store.engine import Row
 from sparktest.domain import MAX_NAME_LENGTH, FailureClass, LogState, Origin, Status
 from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
 from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun
-from sparktest.kube.pod_template import AMBIGUOUS_CONTAINER, test_container
 from sparktest.settings import Settings
 
 
@@ -48,24 +49,46 @@ def create(
     definition = definition or _definition(connection, payload)
     spec = _resolve(connection, payload, definition, settings)
     name = payload.get("name") or (definition["name"] if definition else "")
-    return _add_api_run(connection, spec | {"name": name}, settings, now)
+    return _add_api_run(connection, spec | {"name": name}, settings.namespace, now)
 
 
-def rerun(connection: Connection, run: Row, settings: Settings, now: datetime) -> str:
-    """Create an API run with the spec of this run and return its id.
+def rerun(connection: Connection, payload: Mapping[str, Any], run: Row, now: datetime) -> str:
+    """Create an API run like this run and return its id.
+
+    It has the same namespace, and the same cluster if the controller of that one is there.
+
+    Args:
+        connection: in a transaction.
+        payload: a loaded OverridesSchema.
+        run: the row of the run to repeat.
+        now: the time of creation.
 
     Raises:
-        ConflictError: the run has no image, or uses privileges that an API run may not have.
+        ConflictError: the run has no image.
+        InvalidError: with the overrides, the spec is invalid.
     """
-    spec = copy_for_rerun(run)
-    if not spec["image"]:
+    if not run["image"]:
         raise ConflictError("this run has no image; run its definition instead")
-    if run["origin"] == Origin.CRD and has_privileged_fields(spec):
-        raise ConflictError(
-            "this run uses a ServiceAccount or Secrets of its TestRun's namespace, which an API "
-            "run may not; create the TestRun again under another name"
-        )
-    return _add_api_run(connection, spec, settings, now)
+    if error := template_error(payload, [run]):
+        raise InvalidError.at(**error)
+    spec = resolve_rerun(payload, run)
+    heard = runs.heartbeats(connection).get(run["cluster"])
+    if heard is not None and now - heard <= CONTROLLER_TIMEOUT:
+        spec["cluster"] = run["cluster"]
+    return _add_api_run(connection, spec, run["namespace"], now)
+
+
+def rerun_privileges(connection: Connection, run: Row) -> list[str]:
+    """Return the JSON pointers of the run's privileged fields that its definition does not give.
+
+    Whoever may run the definition gets the others anyway.
+    """
+    definition_id = run["test_definition_id"]
+    definition = definitions.find(connection, definition_id) if definition_id else None
+    executor = _executor(connection, definition)
+    given = privileged_fields(resolve_spec({}, definition, executor, default_timeout_seconds=1))
+    has = privileged_fields(run)
+    return [pointer for pointer, value in has.items() if given.get(pointer) != value]
 
 
 def register(
@@ -126,12 +149,12 @@ def _testrun_row(
 
 
 def _add_api_run(
-    connection: Connection, spec: dict[str, Any], settings: Settings, now: datetime
+    connection: Connection, spec: dict[str, Any], namespace: str, now: datetime
 ) -> str:
     row = _row(now) | spec
     row |= {
         "origin": Origin.API,
-        "namespace": settings.namespace,
+        "namespace": namespace,
         "job_name": job_name_of_api_run(row["id"]),
     }
     runs.add(connection, row)
@@ -153,18 +176,26 @@ def _row(now: datetime) -> dict[str, Any]:
 def _resolve(
     connection: Connection, payload: Mapping[str, Any], definition: Row | None, settings: Settings
 ) -> dict[str, Any]:
-    executor_id = definition["executor_id"] if definition else None
-    executor = definitions.find_executor(connection, executor_id) if executor_id else None
+    executor = _executor(connection, definition)
+    parents = [executor_defaults(executor)] if executor else []
+    if error := template_error(payload, [*parents, definition or {}]):
+        raise UnresolvedError(error["pointer"], "Invalid", error["detail"])
     spec = resolve_spec(
         payload, definition, executor, default_timeout_seconds=settings.default_timeout_seconds
     )
-    if test_container(spec["template"]) is None:
-        raise UnresolvedError("/template", "Invalid", AMBIGUOUS_CONTAINER)
     if not spec["image"]:
         raise UnresolvedError(
-            "/image", "ImageMissing", "neither the run nor its definition has an image"
+            "/image",
+            "ImageMissing",
+            "neither the run nor its definition has an image, and the template's test container "
+            "has none",
         )
     return spec
+
+
+def _executor(connection: Connection, definition: Row | None) -> Row | None:
+    executor_id = definition["executor_id"] if definition else None
+    return definitions.find_executor(connection, executor_id) if executor_id else None
 
 
 def _definition(connection: Connection, payload: Mapping[str, Any]) -> Row | None:

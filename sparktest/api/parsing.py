@@ -122,7 +122,7 @@ def replace_nul(data: Any) -> Any:
 
 def _refuse_unstorable(data: Any, path: list[str]) -> None:
     if len(path) > MAX_DEPTH:
-        raise MalformedError(f"the body is nested deeper than {MAX_DEPTH} levels")
+        raise MalformedError.at(pointer(path[:1]), f"is nested deeper than {MAX_DEPTH} levels")
     if isinstance(data, str) and "\0" in data:
         raise InvalidError.at(pointer(path), "must not contain the character NUL")
     if isinstance(data, dict):
@@ -155,8 +155,9 @@ def field_errors(messages: Any, path: tuple[str, ...] = ()) -> Iterator[FieldErr
     """Yield the field errors in a tree of marshmallow's messages."""
     if isinstance(messages, Mapping):
         for key, below in messages.items():
-            # marshmallow's names for the object itself and for the parts of a mapping.
-            own = key in ("_schema", "key", "value") and isinstance(below, list)
+            # marshmallow's names for the object itself and for the parts of a mapping; None is
+            # the name that the fields of templates use.
+            own = key in ("_schema", "key", "value", None) and isinstance(below, list)
             yield from field_errors(below, path if own else (*path, str(key)))
     else:
         for text in messages:

@@ -8,7 +8,7 @@ from flask import Response
 from sqlalchemy import Connection
 
 from sparktest import kubectl
-from sparktest.api import new_runs, reports
+from sparktest.api import auth, new_runs, reports
 from sparktest.api.context import AppContext, app_context
 from sparktest.api.openapi import Blueprint
 from sparktest.api.responses import (
@@ -18,13 +18,25 @@ from sparktest.api.responses import (
     no_content,
     page_response,
 )
-from sparktest.api.schemas import ClaimSchema, ReportSchema, RunCreateSchema, RunQuerySchema
+from sparktest.api.schemas import (
+    ClaimSchema,
+    OverridesSchema,
+    ReportSchema,
+    RunCreateSchema,
+    RunQuerySchema,
+    privileged_fields,
+)
 from sparktest.api.serializers import serialize_run
 from sparktest.api.store import run_pages
 from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
 from sparktest.domain import K8sRef, Origin, Run, Status
 from sparktest.errors import ConflictError, GoneError, NotFoundError
+
+NEEDS_ADMIN = "is allowed in a definition or a TestRun object; elsewhere it needs the scope admin"
+RERUN_NEEDS_ADMIN = (
+    "the run has it, and not from its definition: to repeat the run needs the scope admin"
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +65,8 @@ def list_runs(query: dict[str, Any]) -> Response:
 def create_run(payload: dict[str, Any]) -> Response:
     """Create a run, or register the run of a TestRun object."""
     ctx = app_context()
+    if payload["origin"] != Origin.CRD:
+        auth.require_admin(privileged_fields(payload), NEEDS_ADMIN)
     with ctx.store.writing() as connection:
         if payload["origin"] == Origin.CRD:
             run_id, new = new_runs.register(connection, payload, ctx.settings, ctx.clock())
@@ -102,13 +116,19 @@ def cancel_run(run_id: UUID) -> Response:
 
 
 @blueprint.route("/<uuid:run_id>/rerun", methods=["POST"])
+@blueprint.arguments(OverridesSchema, required=False)
 @blueprint.response(201, Run)
-def rerun(run_id: UUID) -> Response:
-    """Create a new API run with the spec of this run."""
+def rerun(payload: dict[str, Any], run_id: UUID) -> Response:
+    """Create a new API run with the namespace and spec of this run, and the body's overrides."""
     ctx = app_context()
+    auth.require_admin(privileged_fields(payload), NEEDS_ADMIN)
     with ctx.store.writing() as connection:
         run = existing(connection, str(run_id))
-        new_id = new_runs.rerun(connection, run, ctx.settings, ctx.clock())
+        auth.require_admin(new_runs.rerun_privileges(connection, run), RERUN_NEEDS_ADMIN)
+        if run["namespace"] != ctx.settings.namespace:
+            why = f"to repeat a run of the namespace {run['namespace']} needs the scope admin"
+            auth.require_admin(["/namespace"], why)
+        new_id = new_runs.rerun(connection, payload, run, ctx.clock())
         document = run_document(connection, ctx, new_id)
     return created(document)
 

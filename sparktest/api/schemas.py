@@ -1,5 +1,6 @@
 """Schemas of requests: bodies and queries."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
@@ -10,7 +11,8 @@ from sparktest.api import fields as api_fields
 from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
 from sparktest.domain import FailureClass, LogState, Origin, Status
 
-# These give privileges to a pod, so an API run may not set them; a definition may.
+# These give privileges to a pod. They come from definitions, executors and TestRun objects, or
+# from a request with the scope admin.
 PRIVILEGED = ("env_from", "service_account_name", "image_pull_secrets", "template")
 
 
@@ -20,6 +22,13 @@ def given(original: Any) -> set[str]:
     if not isinstance(original, dict):
         return set()
     return {key for key, value in original.items() if value is not None}
+
+
+def privileged_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the privileged fields of a loaded or stored spec, by their JSON pointers."""
+    found = {f"/{api_fields.camel(name)}": spec.get(name) for name in PRIVILEGED}
+    found["/git/secretName"] = (spec.get("git") or {}).get("secretName")
+    return {pointer: value for pointer, value in found.items() if value}
 
 
 class SpecSchema(api_fields.Schema):
@@ -43,11 +52,14 @@ class SpecSchema(api_fields.Schema):
     timeout_seconds = api_fields.seconds(1)
 
     @ma.pre_load
-    def drop_empty_git(self, data: Any, **kw: Any) -> Any:
-        """Drop an empty `git`: so it stands in a document that is sent back."""
-        if isinstance(data, dict) and data.get("git") == {}:
-            return {key: value for key, value in data.items() if key != "git"}
-        return data
+    def drop_empty(self, data: Any, **kw: Any) -> Any:
+        """Drop an empty `git` or `image`: so they stand in a document that is sent back."""
+        if not isinstance(data, dict):
+            return data
+        empty = {"git": {}, "image": ""}
+        return {
+            key: value for key, value in data.items() if key not in empty or value != empty[key]
+        }
 
     @ma.validates_schema(skip_on_field_errors=False)
     def one_kind_of_command(self, data: dict[str, Any], **kw: Any) -> None:
@@ -70,9 +82,11 @@ class DefinitionInputSchema(SpecSchema):
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def something_to_run(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
-        """Require an image, unless an executor provides one."""
-        if not {"image", "executorId"} & given(original):
-            raise ma.ValidationError("is required unless executorId provides one", "image")
+        """Require an image, unless an executor or the template provides one."""
+        if not any(original.get(name) for name in ("image", "executorId", "template")):
+            raise ma.ValidationError(
+                "is required unless executorId or the template provides one", "image"
+            )
 
 
 class OverridesSchema(SpecSchema):
@@ -83,16 +97,6 @@ class OverridesSchema(SpecSchema):
         keys=api_fields.text(317, 1), values=api_fields.text(253), validate=Length(max=1000)
     )
     ttl_seconds_after_finished = api_fields.seconds(0)
-
-    @ma.validates_schema(skip_on_field_errors=False)
-    def no_privileges(self, data: dict[str, Any], **kw: Any) -> None:
-        """Refuse privileged fields, except in a TestRun object."""
-        if data.get("origin") == Origin.CRD:
-            return
-        refused = [name for name in PRIVILEGED if name in data]
-        if refused:
-            why = "is allowed only in a definition or a TestRun object"
-            raise ma.ValidationError({api_fields.camel(name): [why] for name in refused})
 
 
 class TestRunRefSchema(api_fields.Schema):
@@ -123,10 +127,13 @@ class RunCreateSchema(OverridesSchema):
             )
         if data.get("origin") == Origin.CRD or named:
             return
-        missing = [name for name in ("name", "image") if name not in fields_given]
-        if missing:
-            why = "is required without a definition"
-            raise ma.ValidationError({name: [why] for name in missing})
+        errors: dict[str, Any] = {}
+        if "name" not in fields_given:
+            errors["name"] = ["is required without a definition"]
+        if not (original.get("image") or original.get("template")):
+            errors["image"] = ["is required without a definition or a template"]
+        if errors:
+            raise ma.ValidationError(errors)
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def matches_origin(self, data: dict[str, Any], original: Any, **kw: Any) -> None:

@@ -11,7 +11,8 @@ import msgspec
 
 from sparktest.api.store.runs import JSON_COLUMNS
 from sparktest.domain import Definition, Run, RunSpec, Status
-from sparktest.kube.pod_template import container_names
+from sparktest.kube.fields import texts
+from sparktest.kube.pod_template import container_names, test_container
 
 # A pending run whose controller has been silent for longer has the reason WAITING_REASON.
 CONTROLLER_TIMEOUT = timedelta(seconds=15)
@@ -133,12 +134,15 @@ def controller_hint(cluster: str | None) -> str:
 
 
 def _display_command(row: Mapping[str, Any]) -> Any:
-    """Return the commands, or the entrypoint followed by the args."""
+    """Return the commands, or command and args of the run, else those of its test container."""
     if row["commands"] != "[]":
         return msgspec.Raw(row["commands"])
-    if row["args"] == "[]":
-        return msgspec.Raw(row["entrypoint"])
-    return [*msgspec.json.decode(row["entrypoint"]), *msgspec.json.decode(row["args"])]
+    command, args = (msgspec.json.decode(row[column]) for column in ("entrypoint", "args"))
+    if not command and row["template"] != "{}":
+        container = test_container(msgspec.json.decode(row["template"])) or {}
+        # The args of the template belong to its command.
+        command, args = texts(container, "command"), args or texts(container, "args")
+    return [*command, *args]
 
 
 def _waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:

@@ -24,6 +24,12 @@ def text(parent: Mapping[str, Any], name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def texts(parent: Mapping[str, Any], name: str) -> list[str]:
+    """Return the list in this field without entries that are no strings; [] if absent."""
+    found = parent.get(name)
+    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+
+
 def integer(parent: Mapping[str, Any], name: str) -> int | None:
     """Return the integer in this field; None if absent."""
     found = parent.get(name)

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sparktest.api import create_app
+from sparktest.api import auth, create_app
 from sparktest.api.context import AppContext
 from sparktest.api.store import Store, migrate
 from sparktest.settings import Settings
@@ -60,6 +60,12 @@ def ctx(app: Flask) -> AppContext:
 @pytest.fixture
 def store(ctx: AppContext) -> Store:
     return ctx.store
+
+
+@pytest.fixture
+def not_admin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are accepted, but have no scope admin."""
+    monkeypatch.setattr(auth, "is_admin", lambda: False)
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ class TestToken:
         assert TOKEN not in str(answered(response, 401))
         assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
+    def test_the_token_of_the_settings_has_the_scope_admin(self, guarded):
+        run = adhoc(serviceAccountName="robot")
+        answered(guarded.post("/api/test-runs", json=run), 401)
+        answered(guarded.post("/api/test-runs", json=run, headers=bearer(TOKEN)), 201)
+
     @pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/health"])
     def test_health_needs_no_token(self, guarded, path):
         answered(guarded.get(path), 200)

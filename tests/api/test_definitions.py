@@ -211,11 +211,6 @@ class TestRun:
         assert run["command"] == ["c"]
         assert (run["entrypoint"], run["args"]) == ([], [])
 
-    @pytest.mark.parametrize("field", ["serviceAccountName", "envFrom", "imagePullSecrets"])
-    def test_privileged_fields_cannot_be_overridden(self, client, field):
-        response = client.post(f"{url(define(client))}/run", json={field: FULL[field]})
-        assert pointers(response) == {f"/{field}"}
-
     def test_a_run_keeps_its_snapshot(self, client):
         definition = define(client)
         run = answered(client.post(f"{url(definition)}/run"), 201)

@@ -1,4 +1,4 @@
-"""Runs: create, list, cancel, delete, rerun."""
+"""Runs: create, list, cancel, delete."""
 
 import msgspec
 import pytest
@@ -63,16 +63,6 @@ class TestCreate:
             "/commands",
             "/labels/",
         }
-
-    @pytest.mark.parametrize("field", ["serviceAccountName", "envFrom", "imagePullSecrets"])
-    def test_an_api_run_cannot_set_privileged_fields(self, client, field):
-        value = {
-            "serviceAccountName": "robot",
-            "envFrom": [{"secretRef": {"name": "s"}}],
-            "imagePullSecrets": [{"name": "s"}],
-        }[field]
-        response = client.post("/api/test-runs", json=adhoc(**{field: value}))
-        assert pointers(response) == {f"/{field}"}
 
     @pytest.mark.parametrize("field", ["k8sRef", "cluster"])
     def test_an_api_run_cannot_reference_a_testrun(self, client, field):
@@ -263,32 +253,3 @@ class TestDelete:
             client.get("/api/test-runs/not-an-id"),
         ):
             answered(response, 404)
-
-
-class TestRerun:
-    def test_a_rerun_runs_the_same_as_a_new_api_run(self, client):
-        run = register(client, commands=["a", "b"], env={"A": "1"}, timeoutSeconds=5)
-        second = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
-        assert second["id"] != run["id"]
-        assert (second["rerunOf"], second["origin"], second["namespace"]) == (
-            run["id"],
-            "api",
-            "tests",
-        )
-        same = ("name", "image", "commands", "env", "timeoutSeconds", "labels")
-        assert [second[key] for key in same] == [run[key] for key in same]
-        assert "k8sRef" not in second
-
-    def test_a_rerun_of_a_privileged_testrun_is_refused(self, client):
-        run = register(client, serviceAccountName="robot")
-        answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 409)
-
-    def test_a_rerun_keeps_the_privileges_of_a_definition(self, client):
-        definition = define(client, serviceAccountName="robot")
-        run = answered(client.post(f"/api/test-definitions/{definition['id']}/run"), 201)
-        second = answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 201)
-        assert second["serviceAccountName"] == "robot"
-
-    def test_a_run_without_an_image_cannot_be_rerun(self, client):
-        run = register(client, image=None, definitionName="nowhere")
-        answered(client.post(f"/api/test-runs/{run['id']}/rerun"), 409)
