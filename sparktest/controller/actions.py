@@ -223,8 +223,8 @@ class Actions:
         except GoneError:
             state.clear_run(Registration.DELETED)
             return True
-        state.last_report = report
         state.set_run(after, self._clock())
+        state.last_report = report
         log.info("run reported run_id=%s status=%s", run.id, report.status.value)
         if report.status.final and not after.status.final:
             raise ConflictError(f"the API ignored the final report of run {run.id}")
@@ -242,9 +242,11 @@ class Actions:
         return False
 
     def _read_live(self, step: steps.ReadLive, observed: Observation, state: RunState) -> bool:
-        run = _run(observed)
-        self._fetch_run(steps.FetchRun(run.id), observed, state)
-        testrun_name = run.k8s_ref.name if run.k8s_ref else None
+        run, testrun = observed.run, observed.testrun
+        if run is not None:
+            self._fetch_run(steps.FetchRun(run.id), observed, state)
+        in_run = run.k8s_ref.name if run and run.k8s_ref else None
+        testrun_name = testrun.name if testrun else in_run
         state.live = self._caches.read_live(observed.key, testrun_name)
         return True
 

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 WORKERS = 12
 DRAIN_SECONDS = 25.0
+# Each costs a request to the API after a sweep, that is, every 5 minutes.
+AUDIT_SIZE = 200
 CLUSTER_RETRY_SECONDS = 2.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -72,6 +74,8 @@ class Controller:
             actions,
             clock=_now,
         )
+        # The last key that was verified.
+        self._audited: Key = ("", "")
         self._workers = Workers(self._queue, reconciler.reconcile, WORKERS)
 
     def run(self, stopping: threading.Event) -> None:
@@ -98,12 +102,16 @@ class Controller:
         log.info("controller stopped drained=%s", drained)
 
     def _audit(self) -> None:
-        """Verify that the runs of finished Jobs exist: no event reports their deletion."""
-        for job in self._caches.jobs():
-            if job.is_finished:
-                key = (job.namespace, job.name)
-                self._run_states.verify_exists(key)
-                self._queue.add(key)
+        """Verify that the runs of finished Jobs and TestRuns exist: no event reports a loss.
+
+        Each call verifies the next AUDIT_SIZE of them, which bounds the requests to the API.
+        """
+        keys = sorted(self._caches.finished())
+        following = [key for key in keys if key > self._audited] or keys
+        for key in following[:AUDIT_SIZE]:
+            self._audited = key
+            self._run_states.verify_exists(key)
+            self._queue.add(key)
 
 
 def run(settings: Settings) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from sparktest.controller.informer import Informer
-from sparktest.controller.testruns import Key, TestRunView, parse_testrun
+from sparktest.controller.testruns import Key, TestRunView, parse_cached_testrun, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object, mapping, text
@@ -64,7 +64,7 @@ class Caches:
                 for scope in scopes
             }
 
-        self._testruns = informers(TESTRUNS, parse_testrun, self._testrun_changed)
+        self._testruns = informers(TESTRUNS, parse_cached_testrun, self._testrun_changed)
         self._jobs = informers(JOBS, parse_job, self._job_changed)
         self._pods = informers(PODS, parse_pod, self._pod_changed)
         self._by_resource: dict[Resource, Informers[Any]] = {
@@ -107,9 +107,13 @@ class Caches:
             [pod for pod in pods if pod is not None],
         )
 
-    def jobs(self) -> list[JobView]:
-        """Return all Jobs as last seen."""
-        return [job for informer in self._jobs.values() for job in informer.items()]
+    def finished(self) -> set[Key]:
+        """Return the keys of all TestRuns and Jobs that have finished, as last seen."""
+        jobs = (job for informer in self._jobs.values() for job in informer.items())
+        testruns = (one for informer in self._testruns.values() for one in informer.items())
+        return {(job.namespace, job.name) for job in jobs if job.is_finished} | {
+            testrun.key for testrun in testruns if testrun.status_is_final
+        }
 
     def pod_state(self, namespace: str, name: str) -> PodState:
         """Return the state of the pod; read the pod live if it is not cached."""

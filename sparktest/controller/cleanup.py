@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from sparktest.controller.observation import Observation
-from sparktest.controller.status import update_status
+from sparktest.controller.status import read_end, update_status
 from sparktest.controller.steps import (
     CollectLog,
     DeleteJob,
@@ -18,7 +18,7 @@ from sparktest.controller.steps import (
     WaitForLog,
 )
 from sparktest.domain import Failure, Log, LogState, Run, RunReport
-from sparktest.kube.outcome import final_status
+from sparktest.kube.outcome import compute_report, final_status
 from sparktest.kube.views import JobView
 
 
@@ -38,6 +38,29 @@ def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[S
         return
     log = observed.log or _missing_log(run, report)
     yield ReportRun(msgspec.structs.replace(report, log=log))
+
+
+def report_again(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
+    """Report the end that the TestRun's status has, to an API that does not have it.
+
+    The status is written after the API has stored the end, so the database was restored, or it is
+    the status of another SparkTest.
+    """
+    if observed.testrun is None or not observed.is_live:
+        # The run may have been read before its end was stored.
+        yield ReadLive()
+        return
+    end = read_end(observed.testrun.status)
+    job = observed.own_job
+    report = compute_report(run, job, observed.own_pods, now) if job else end
+    report = msgspec.structs.replace(
+        report,
+        status=end.status,
+        started_at=end.started_at or report.started_at,
+        finished_at=end.finished_at or report.finished_at,
+        failure=end.failure,
+    )
+    yield from report_end(observed, run, report)
 
 
 def _missing_log(run: Run, report: RunReport) -> Log:

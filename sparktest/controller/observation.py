@@ -94,6 +94,15 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         return self.testrun is not None and self.testrun.status_is_final
 
     @property
+    def is_unknown_to_api(self) -> bool:
+        """True if there is a TestRun that was registered, but the API does not know its run."""
+        return (
+            self.testrun is not None
+            and self.run is None
+            and self.registration is Registration.NOT_FOUND
+        )
+
+    @property
     def run_id(self) -> str | None:
         """The id from the run, the TestRun's status or the Job's label."""
         if self.run is not None:

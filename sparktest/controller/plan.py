@@ -12,7 +12,7 @@ import msgspec
 
 from sparktest.controller import cleanup
 from sparktest.controller.observation import Observation, Registration, name_conflict
-from sparktest.controller.status import handle_api_down, update_status
+from sparktest.controller.status import handle_api_down, status_names_other_run, update_status
 from sparktest.controller.steps import (
     AddFinalizer,
     ClaimRun,
@@ -57,10 +57,11 @@ def is_done(observed: Observation) -> bool:
         return False
     if observed.registration is Registration.DELETED and job is not None and job.run_id:
         return False
-    if observed.testrun is not None:
-        return observed.status_is_final and not observed.has_finalizer
     if observed.run is not None and not observed.run.status.final:
         return False
+    if observed.testrun is not None:
+        ended = observed.status_is_final and not observed.has_finalizer
+        return ended and not observed.is_unknown_to_api and not status_names_other_run(observed)
     return job is None or (job.is_finished and job.ttl_seconds is not None)
 
 
@@ -92,6 +93,9 @@ def _without_run(observed: Observation, now: datetime) -> Iterator[Step]:
     elif observed.registration is Registration.REJECTED:
         yield from update_status(observed, now)
         yield from cleanup.release(observed)
+    elif observed.status_is_final and observed.is_unknown_to_api:
+        # The spec of a finished TestRun is not cached.
+        yield Register() if observed.is_live else ReadLive()
     elif observed.status_is_final:
         yield from cleanup.set_ttl(observed)
         yield from cleanup.release(observed)
@@ -106,7 +110,9 @@ def _without_run(observed: Observation, now: datetime) -> Iterator[Step]:
 
 def _unfinished(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
     job = observed.own_job
-    if job is not None:
+    if observed.status_is_final:
+        yield from cleanup.report_again(observed, run, now)
+    elif job is not None:
         yield from _with_job(observed, run, job, now)
     elif observed.job_uid is not None:
         yield from _job_deleted(observed, run, now)

@@ -9,7 +9,7 @@ import msgspec
 from sparktest.controller.caches import ClusterState
 from sparktest.controller.observation import Registration
 from sparktest.controller.testruns import Key
-from sparktest.domain import Failure, Run, RunReport
+from sparktest.domain import Failure, Run, RunReport, Status
 from sparktest.kube.views import EventView
 from sparktest.kube.wait_policy import Wait
 
@@ -37,9 +37,14 @@ class RunState(msgspec.Struct):
     verify_exists: bool = False
 
     def set_run(self, run: Run, at: datetime) -> None:
-        """Store the run that the API returned, unless a newer version is stored."""
-        if self.run is not None and self.run.id == run.id and self.run.version > run.version:
-            return
+        """Store the run that the API returned.
+
+        Another run than before, or an older version of it, comes from a database that was lost or
+        restored: what was reported to the old one has to be reported again.
+        """
+        old = self.run
+        if old is None or old.id != run.id or old.version > run.version:
+            self.last_report = self.last_status = None
         self.run, self.run_fetched_at = run, at
         self.registration = Registration.REGISTERED
         self.job_uid = run.job_uid or self.job_uid
@@ -56,6 +61,11 @@ class RunState(msgspec.Struct):
         return self.waiting_since
 
 
+def _revision(run: Run) -> tuple[str, int, Status]:
+    # A restored database counts versions anew, so the same version may have another status.
+    return run.id, run.version, run.status
+
+
 class RunStates:
     """The states of all runs by key; threads may share it."""
 
@@ -69,13 +79,17 @@ class RunStates:
             return self._states.setdefault(key, RunState())
 
     def update(self, run: Run, at: datetime) -> bool:
-        """Store a run that was read at this time; return True if it is new or newer."""
+        """Store a run that was read at this time; return True if it must be reconciled."""
         key = (run.namespace, run.job_name)
         with self._lock:
             state = self._states.setdefault(key, RunState())
             old = state.run
+            if old is not None and old.id == run.id and old.version > run.version:
+                # Read before the last write, or from a restored database: read it again.
+                state.verify_exists, state.run_fetched_at = True, None
+                return True
             state.set_run(run, at)
-            return old is None or old.version < run.version or old.id != run.id
+            return old is None or _revision(old) != _revision(run)
 
     def unfinished(self) -> dict[Key, Run]:
         """Return the runs that had not ended when they were last read."""
@@ -84,8 +98,9 @@ class RunStates:
         return {key: state.run for key, state in states if state.run and not state.run.status.final}
 
     def verify_exists(self, key: Key) -> None:
-        """Have the next reconcile of this key check that its run still exists in the API."""
-        self.get(key).verify_exists = True
+        """Have the next reconcile of this key read its run from the API, if that still exists."""
+        state = self.get(key)
+        state.verify_exists, state.run_fetched_at = True, None
 
     def remove(self, key: Key) -> None:
         """Drop the state of a run for which nothing is left to do."""

@@ -17,13 +17,14 @@ from sparktest.controller.steps import (
     Step,
 )
 from sparktest.controller.testruns import ABANDON, TestRunView
-from sparktest.domain import Failure, FailureClass, Origin, Run, Status
-from sparktest.kube.fields import items, text
+from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
+from sparktest.kube.fields import Object, items, text
 from sparktest.kube.outcome import final_status
 from sparktest.kube.views import parse_conditions
 from sparktest.times import format_duration, format_time, parse_time
 
 BACKEND_UNAVAILABLE = "BackendUnavailable"
+PHASES = {status.phase: status for status in Status}
 # Failures that are results of the test or wanted by a user: they get no Warning Event.
 EXPECTED_FAILURES = (FailureClass.TEST.value, FailureClass.CANCELLED.value)
 # The reason of a run whose init container goes on, such as Init:0/1.
@@ -107,6 +108,23 @@ def build_api_down_status(
     }
 
 
+def read_end(status: Object) -> RunReport:
+    """Return the report of the end that a final `.status` describes."""
+    return RunReport(
+        status=PHASES[text(status, "phase")],
+        started_at=parse_time(status.get("startedAt")),
+        finished_at=parse_time(status.get("finishedAt")),
+        failure=_read_failure(status),
+    )
+
+
+def status_names_other_run(observed: Observation) -> bool:
+    """Return True if the end was reported again to a run that the status does not name yet."""
+    if observed.testrun is None or observed.run is None or observed.last_report is None:
+        return False
+    return bool(observed.testrun.status.get("runId") != observed.run.id)
+
+
 def needs_attention(status: dict[str, Any]) -> bool:
     """Return True if a person must act: the run waits, or it failed for an unexpected reason."""
     failure = status.get("failure")
@@ -179,6 +197,20 @@ def _failure_status(testrun: TestRunView, failure: Failure, now: datetime) -> di
             "conditions": _merge_conditions(testrun.status, conditions, now),
         }
     )
+
+
+def _read_failure(status: Object) -> Failure | None:
+    final = PHASES[text(status, "phase")]
+    if final is Status.SUCCEEDED:
+        return None
+    try:
+        return msgspec.convert(status.get("failure"), Failure)
+    except msgspec.ValidationError:
+        # The CRD may be older and drop the field.
+        classes = {Status.TIMED_OUT: FailureClass.TIMEOUT, Status.CANCELLED: FailureClass.CANCELLED}
+        reason = text(status, "reason") or final.phase
+        failure_class = classes.get(final, FailureClass.INFRA)
+        return Failure(failure_class, reason, text(status, "message"))
 
 
 def _progress_conditions(

@@ -35,7 +35,7 @@ class TestRunView(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         finalizers: all finalizers, in order.
         is_abandoned: a user asked to release it without a recorded outcome.
-        spec: the fields that are registered; empty once the status is final.
+        spec: the fields that are registered; empty in a cache once the status is final.
         status: the whole `.status`.
     """
 
@@ -68,9 +68,6 @@ def parse_testrun(testrun: Object) -> TestRunView:
     """Parse a TestRun; one that was created under an older schema may lack any field."""
     metadata, spec, status = (mapping(testrun, name) for name in ("metadata", "spec", "status"))
     namespace, name, uid = (text(metadata, field) for field in ("namespace", "name", "uid"))
-    # A finished TestRun is never registered again; drop its spec to keep the cache small.
-    finished = text(status, "phase") in FINAL_PHASES
-    kept = () if finished else SPEC_KEYS
     finalizers = metadata.get("finalizers")
     return TestRunView(
         key=(namespace, job_name_of_testrun(name, uid)),
@@ -84,9 +81,15 @@ def parse_testrun(testrun: Object) -> TestRunView:
         is_abandoned=mapping(metadata, "annotations").get(ABANDON) == "true",
         is_cancelled=spec.get("cancelled") is True,
         ttl_seconds=integer(spec, "ttlSecondsAfterFinished"),
-        spec={field: spec[field] for field in kept if spec.get(field) is not None},
+        spec={field: spec[field] for field in SPEC_KEYS if spec.get(field) is not None},
         status=status,
     )
+
+
+def parse_cached_testrun(testrun: Object) -> TestRunView:
+    """Parse a TestRun for a cache: without the spec if it has finished, to save memory."""
+    view = parse_testrun(testrun)
+    return msgspec.structs.replace(view, spec={}) if view.status_is_final else view
 
 
 def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:

@@ -113,6 +113,15 @@ class FakeApi:
 
     # --- changes by tests ------------------------------------------------------------------------
 
+    def backup(self) -> tuple[dict[str, Run], dict[str, bytes], set[str]]:
+        """Return a copy of the database."""
+        return dict(self.runs), dict(self.logs), set(self.deleted)
+
+    def restore(self, backup: tuple[dict[str, Run], dict[str, bytes], set[str]]) -> None:
+        """Replace the database by a copy from `backup`."""
+        runs, logs, deleted = backup
+        self.runs, self.logs, self.deleted = dict(runs), dict(logs), set(deleted)
+
     def add(self, **fields: Any) -> Run:
         """Add a pending run."""
         run_id = f"00000000-0000-4000-8000-{next(self._ids):012d}"

@@ -127,8 +127,7 @@ class Controller:
         self.requeue_after[key] = min(at, self.requeue_after.get(key, at))
 
     def _audit(self) -> None:
-        for job in self.caches.jobs():
-            key = (job.namespace, job.name)
+        for key in self.caches.finished():
             self.run_states.verify_exists(key)
             self.add(key)
 
@@ -164,6 +163,9 @@ class FakeEnvironment(FakeKubernetes):
                 controller.log_collector.read()
                 for _ in range(10):
                     controller.work()
+                controller.log_collector.read()
+            if any(controller.queue for controller in self.controllers):
+                continue
             if before == (len(self.cluster.changed), dict(self.api.runs)):
                 times = [
                     at

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sparktest.controller.caches import ClusterState
-from sparktest.controller.testruns import Key, parse_testrun
+from sparktest.controller.testruns import Key, parse_cached_testrun, parse_testrun
 from sparktest.domain import Log, LogState
 from sparktest.kube.pod_view import PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
-from sparktest.kube.views import JobView, parse_job
+from sparktest.kube.views import parse_job
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import job_of
 
@@ -48,7 +48,9 @@ class LaggingCaches:
 
     def get(self, key: Key) -> ClusterState:
         namespace, name = key
-        testruns = (parse_testrun(obj) for at, obj in self._cache.items() if at[0] == TESTRUNS)
+        testruns = (
+            parse_cached_testrun(obj) for at, obj in self._cache.items() if at[0] == TESTRUNS
+        )
         pods = [obj for at, obj in self._cache.items() if at[0] == PODS and job_of(obj) == name]
         job = self._cache.get((JOBS, namespace, name))
         return ClusterState(
@@ -77,8 +79,12 @@ class LaggingCaches:
         if old is None or _version(obj) > _version(old):
             self._cache[key] = obj
 
-    def jobs(self) -> list[JobView]:
-        return [parse_job(obj) for at, obj in self._cache.items() if at[0] == JOBS]
+    def finished(self) -> set[Key]:
+        testruns = [parse_testrun(obj) for at, obj in self._cache.items() if at[0] == TESTRUNS]
+        jobs = [parse_job(obj) for at, obj in self._cache.items() if at[0] == JOBS]
+        return {(job.namespace, job.name) for job in jobs if job.is_finished} | {
+            testrun.key for testrun in testruns if testrun.status_is_final
+        }
 
     def pod_state(self, namespace: str, name: str) -> PodState:
         return PodState.GONE

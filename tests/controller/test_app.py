@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -13,11 +14,14 @@ from sparktest.client import ApiClient
 from sparktest.controller import app, informer
 from sparktest.controller.app import Controller
 from sparktest.controller.informer import Timings
+from sparktest.controller.testruns import Key
 from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.settings import Settings
+from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fault_environment import LOG, SCRIPT, FaultEnvironment, fault_environment
+from tests.controller.faults import Faults
 from tests.e2e.program import free_port, until
 from tests.kube.apiserver import Apiserver, apiserver
 from tests.live_api import TOKEN
@@ -93,6 +97,26 @@ def test_a_controller_that_has_synced_is_listed_by_the_api(tmp_path: Path) -> No
     with fault_environment(tmp_path) as running, ApiClient(running.client.url, TOKEN) as client:
         (controller,) = until("it is listed", client.list_controllers, seconds=10, every=0.05)
         assert controller.seen_at >= before
+
+
+def test_an_audit_verifies_the_next_200_finished_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeCluster(lambda: datetime.now(UTC), Faults())
+    controller = Controller(Settings(), cast("Cluster", fake), cast("ApiClient", SimpleNamespace()))
+    keys = {("tests", f"testrun-{number:04d}") for number in range(450)}
+    monkeypatch.setattr(controller._caches, "finished", lambda: keys)
+
+    def audit() -> set[Key]:
+        controller._audit()
+        states = controller._run_states._states
+        found = {key for key, state in states.items() if state.verify_exists}
+        states.clear()
+        return found
+
+    batches = [audit() for _ in range(4)]
+
+    assert [len(batch) for batch in batches] == [200, 200, 50, 200]
+    assert set.union(*batches[:3]) == keys
+    assert batches[3] == batches[0]
 
 
 def test_the_uid_of_an_unreachable_cluster_is_requested_until_it_answers(

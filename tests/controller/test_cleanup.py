@@ -6,6 +6,7 @@ import pytest
 
 from sparktest.controller import cleanup
 from sparktest.controller.observation import Observation, Registration
+from sparktest.controller.status import build_status
 from sparktest.controller.steps import (
     CollectLog,
     DeleteJob,
@@ -20,7 +21,17 @@ from sparktest.controller.steps import (
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER
 from sparktest.kube.views import parse_job
-from tests.controller.objects import NOW, REF, a_testrun, job, job_object, observation, pod, run
+from tests.controller.objects import (
+    LATER,
+    NOW,
+    REF,
+    a_testrun,
+    job,
+    job_object,
+    observation,
+    pod,
+    run,
+)
 
 EVICTED = Failure(FailureClass.INFRA, "Evicted", "low on memory")
 PASSED = RunReport(status=Status.SUCCEEDED, started_at=NOW, finished_at=NOW)
@@ -38,6 +49,35 @@ def final(found: Observation) -> list[Step]:
 def closed(found: Observation, report: RunReport = PASSED) -> list[Step]:
     assert found.run is not None
     return list(cleanup.report_end(found, found.run, report))
+
+
+# --- the end that only the status of the TestRun has ---------------------------------------------
+
+ENDS = {
+    Status.SUCCEEDED: None,
+    Status.FAILED: EVICTED,
+    Status.TIMED_OUT: Failure(FailureClass.TIMEOUT, "DeadlineExceeded", "after 60 s"),
+    Status.CANCELLED: Failure(FailureClass.CANCELLED, "Cancelled", "by a user", 143, "test"),
+}
+
+
+@pytest.mark.parametrize(("status", "failure"), ENDS.items())
+def test_the_end_in_the_status_is_reported_as_it_was(status: Status, failure: Failure) -> None:
+    before = run(status, started_at=NOW, finished_at=NOW, failure=failure)
+    written = build_status(observation(before), a_testrun(), NOW)
+    found = observation(run(), written, is_live=True)
+
+    (step,) = cleanup.report_again(found, run(), LATER)
+
+    log = Log(state=LogState.NONE, reason="PodDeleted")
+    assert step == ReportRun(
+        RunReport(status=status, started_at=NOW, finished_at=NOW, failure=failure, log=log)
+    )
+
+
+def test_a_run_that_may_have_been_read_before_its_end_is_read_again() -> None:
+    found = observation(run(), {"phase": "Succeeded"})
+    assert list(cleanup.report_again(found, run(), NOW)) == [ReadLive()]
 
 
 # --- the log comes before the end ----------------------------------------------------------------

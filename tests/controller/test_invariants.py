@@ -31,6 +31,7 @@ class Invariants(RuleBasedStateMachine):
         self.finals: dict[str, Run] = {}
         # By Job's name: how its test ended by itself, unless somebody took the Job away.
         self.truth: dict[str, tuple[str, str | None]] = {}
+        self.backup, self.restored = self.environment.api.backup(), False
 
     @initialize(crd=st.booleans(), ttl=st.none() | st.just(0))
     def begin(self, crd: bool, ttl: int | None) -> None:
@@ -78,9 +79,8 @@ class Invariants(RuleBasedStateMachine):
     def delete_job_by_hand(self, pick: int) -> None:
         # One that is deleted before the API has heard of it leaves no trace: see architecture.md.
         observed = {run.job_uid for run in self.environment.api.runs.values()}
-        jobs = [
-            job for job in self.environment.cluster.all(JOBS) if job["metadata"]["uid"] in observed
-        ]
+        jobs = self.environment.cluster.all(JOBS)
+        jobs = [job for job in jobs if job["metadata"]["uid"] in observed]
         if pick < len(jobs):
             name = jobs[pick]["metadata"]["name"]
             self.truth[name] = UNKNOWN
@@ -167,6 +167,24 @@ class Invariants(RuleBasedStateMachine):
     def api_comes_back(self) -> None:
         self.environment.api.down = False
 
+    @rule()
+    def back_up_database(self) -> None:
+        self.backup = self.environment.api.backup()
+
+    @rule()
+    def restore_database(self) -> None:
+        environment = self.environment
+        present = {job["metadata"]["name"] for job in environment.cluster.all(JOBS)}
+        lost = set(environment.cluster.jobs_created()) - present
+        # A Job that is gone and that the backup does not know of leaves no trace either.
+        if lost & {run.job_name for run in self.backup[0].values() if run.job_uid is None}:
+            return
+        environment.api.restore(self.backup)
+        self.restored, self.finals = True, {}
+        testruns = {parse_testrun(one).key[1] for one in environment.cluster.all(TESTRUNS)}
+        for name in lost - testruns:
+            self.truth[name] = UNKNOWN
+
     # --- the invariants --------------------------------------------------------------------------
 
     @invariant()
@@ -196,7 +214,7 @@ class Invariants(RuleBasedStateMachine):
             status = testrun.get("status", {})
             run = self.environment.api.runs.get(status.get("runId", ""))
             if parse_testrun(testrun).status_is_final and run is not None:
-                assert run.status.phase == status["phase"]
+                assert run.status.phase == status["phase"] or self.restored
 
     @invariant()
     def the_finalizer_comes_off_only_after_the_final_status(self) -> None:
@@ -212,9 +230,10 @@ class Invariants(RuleBasedStateMachine):
 
     @invariant()
     def a_job_gets_a_ttl_only_when_its_run_has_ended(self) -> None:
-        unfinished = {
-            run.job_name for run in self.environment.api.runs.values() if not run.status.final
-        }
+        if self.restored:
+            return
+        runs = self.environment.api.runs.values()
+        unfinished = {run.job_name for run in runs if not run.status.final}
         for job in self.environment.cluster.all(JOBS):
             if job["metadata"]["name"] in unfinished:
                 assert "ttlSecondsAfterFinished" not in job["spec"]
@@ -224,19 +243,10 @@ class Invariants(RuleBasedStateMachine):
         environment = self.environment
         environment.faults.next = []
         environment.api.down = False
-        for _ in range(6):
-            environment.settle()
-            for pod in environment.pods():
-                if "containerStatuses" not in pod["status"] or (
-                    pod["status"]["phase"] == "Pending"
-                ):
-                    environment.start_container(pod)
-            environment.settle()
-            environment.enforce_deadlines()
-            for pod in environment.pods():
-                self._end(pod, 0, None)
-            environment.pass_time(1)
-        environment.settle()
+        self.end_everything()
+        # Most runs end only here, so this is the moment for a backup to be older than their end.
+        self.restore_database()
+        self.end_everything()
         self.one_run_is_one_job()
         self.a_final_run_stays_as_it_ended()
         self.a_run_ends_as_its_test_did()
@@ -245,11 +255,34 @@ class Invariants(RuleBasedStateMachine):
             assert parse_testrun(testrun).status_is_final, testrun
             assert not parse_testrun(testrun).has_finalizer
             assert not parse_testrun(testrun).is_deleting
+            self.run_and_status_agree(testrun)
         jobs = {(NAMESPACE, job["metadata"]["name"]) for job in environment.cluster.all(JOBS)}
         for controller in environment.controllers:
             assert controller.plans() == {}
             assert {key for key in controller.run_states._states if key not in jobs} == set()
         self.a_new_controller_changes_nothing()
+
+    def end_everything(self) -> None:
+        environment = self.environment
+        for _ in range(6):
+            environment.settle()
+            for pod in environment.pods():
+                if pod["status"]["phase"] == "Pending":
+                    environment.start_container(pod)
+            environment.settle()
+            environment.enforce_deadlines()
+            for pod in environment.pods():
+                self._end(pod, 0, None)
+            environment.pass_time(1)
+        environment.settle()
+
+    def run_and_status_agree(self, testrun: Any) -> None:
+        view, api = parse_testrun(testrun), self.environment.api
+        runs = [run for run in api.runs.values() if run.k8s_ref and run.k8s_ref.uid == view.uid]
+        assert len(runs) == (view.uid not in api.deleted)
+        for run in runs:
+            assert (run.id, run.status.phase) == (view.status["runId"], view.status["phase"])
+            assert (run.failure is None) == ("failure" not in view.status)
 
     def a_new_controller_changes_nothing(self) -> None:
         before = len(self.environment.cluster.changed)

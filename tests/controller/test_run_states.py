@@ -1,21 +1,37 @@
-"""Per-run state between reconciles; nothing older replaces anything newer."""
+"""Per-run state between reconciles."""
 
 from datetime import timedelta
 
+import pytest
+
 from sparktest.controller.observation import Registration
 from sparktest.controller.run_states import RunState, RunStates
-from sparktest.domain import Status
+from sparktest.domain import Run, RunReport, Status
 from tests.controller.objects import NOW, run
 
 KEY = ("default", "testrun-smoke-1")
 
 
-def test_an_older_answer_does_not_replace_a_newer_one() -> None:
+REPORT = RunReport(status=Status.RUNNING)
+
+
+@pytest.mark.parametrize(
+    ("after", "last_report"),
+    [
+        (run(version=2), REPORT),
+        (run(version=3), REPORT),
+        (run(version=1), None),
+        (run(id="run-2", version=3), None),
+    ],
+)
+def test_an_older_version_or_another_run_gets_every_report_again(
+    after: Run, last_report: RunReport | None
+) -> None:
     state = RunState()
-    state.set_run(run(Status.RUNNING, version=2), NOW)
-    state.set_run(run(version=1), NOW + timedelta(seconds=9))
-    assert state.run == run(Status.RUNNING, version=2)
-    assert state.run_fetched_at == NOW
+    state.set_run(run(version=2), NOW)
+    state.last_report = REPORT
+    state.set_run(after, NOW)
+    assert (state.run, state.last_report) == (after, last_report)
 
 
 def test_the_same_version_read_again_updates_the_time() -> None:
@@ -63,9 +79,17 @@ def test_an_update_is_true_only_for_a_new_or_newer_run() -> None:
     found = run(version=2)
     assert run_states.update(found, NOW)
     assert not run_states.update(found, NOW)
-    assert not run_states.update(run(version=1), NOW)
     assert run_states.update(run(version=3), NOW)
+    assert run_states.update(run(Status.RUNNING, version=3), NOW)
     assert run_states.update(run(id="run-2"), NOW)
+
+
+def test_a_polled_run_that_is_older_than_before_is_read_again_before_it_counts() -> None:
+    run_states = RunStates()
+    run_states.update(run(version=2), NOW)
+    assert run_states.update(run(version=1), NOW)
+    state = run_states.get(KEY)
+    assert (state.run, state.verify_exists, state.run_fetched_at) == (run(version=2), True, None)
 
 
 def test_unfinished_runs_are_listed() -> None:

@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from sparktest.controller import testruns
-from sparktest.controller.testruns import build_warning_event, create_run_payload, parse_testrun
+from sparktest.controller.testruns import (
+    build_warning_event,
+    create_run_payload,
+    parse_cached_testrun,
+    parse_testrun,
+)
 from sparktest.domain import MAX_NAME_LENGTH
 from sparktest.kube.jobs import FINALIZER
 from tests.controller.objects import NOW
@@ -48,10 +53,11 @@ def test_a_name_that_is_too_long_for_a_run_is_truncated_except_in_the_reference(
     assert payload["k8sRef"]["name"] == "n" * 253
 
 
-def test_of_a_finished_testruns_spec_only_the_ttl_is_kept() -> None:
+def test_a_cache_keeps_only_the_ttl_of_a_finished_testruns_spec() -> None:
     spec = {"image": "busybox", "ttlSecondsAfterFinished": 5}
-    assert made(spec).spec == spec
-    finished = made(spec, {"phase": "Failed"})
+    testrun = {"metadata": {"name": "smoke"}, "spec": spec}
+    assert parse_cached_testrun(testrun).spec == spec
+    finished = parse_cached_testrun(testrun | {"status": {"phase": "Failed"}})
     assert (finished.spec, finished.ttl_seconds) == ({}, 5)
 
 
