@@ -3,9 +3,12 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
+# As in .ci/run.
+CLUSTER_SCRIPT = Path(__file__).parents[2] / "shared" / "cluster" / "cluster"
 FAIL_VARIABLE = "SPARKTEST_E2E_REQUIRE"
 
 
@@ -38,6 +41,13 @@ def require_cluster() -> str:
     answer = subprocess.run(probe, capture_output=True, text=True, check=False)
     require(answer.returncode == 0, f"the cluster of KUBECONFIG does not answer: {answer.stderr}")
     return kubeconfig
+
+
+def require_cluster_script() -> str:
+    """Return the path of the script that makes images in the cluster of KUBECONFIG."""
+    path = Path(os.environ.get("SPARKTEST_CLUSTER_SCRIPT", CLUSTER_SCRIPT))
+    require(path.exists(), "there is no script that makes images (SPARKTEST_CLUSTER_SCRIPT)")
+    return str(path)
 
 
 def require_postgres() -> str:

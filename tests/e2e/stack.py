@@ -9,6 +9,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.resources import JOBS, NAMESPACES, TESTRUNS, Resource
+from tests.e2e.images import GIT_IMAGE
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.target import Target
 
@@ -38,6 +39,7 @@ class Stack:
             "SPARKTEST_NAMESPACE": self.namespace,
             "SPARKTEST_NAMESPACES": self.namespace,
             "SPARKTEST_IMAGE_PULL_TIMEOUT_SECONDS": "5",
+            "SPARKTEST_GIT_IMAGE": GIT_IMAGE,
             **extra,
         }
         self.api = Program(["api"], self.environ, folder / "api.log")

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -239,3 +240,59 @@ def test_another_server_does_not_get_the_password(
 
     assert made.code != 0
     assert "could not read Username" in made.message
+
+
+# --- ssh ------------------------------------------------------------------------------------------
+
+# Instead of ssh: shows its arguments and the files they name, then runs the command here.
+SSH = f"""#!{sys.executable}
+import os, pathlib, sys
+args = sys.argv[1:]
+key = pathlib.Path(args[args.index("-i") + 1])
+print("key:", oct(key.stat().st_mode)[-3:], key.read_text().strip(), file=sys.stderr)
+(option,) = (each for each in args if each.startswith("UserKnownHostsFile="))
+hosts = pathlib.Path(option.partition("=")[2].strip('"'))
+print("hosts:", hosts.read_text().strip(), *args, file=sys.stderr)
+if "REFUSE" in os.environ:
+    sys.exit(os.environ["REFUSE"])
+os.execvp("sh", ["sh", "-c", args[-1]])
+"""
+
+
+@pytest.fixture
+def ssh(tmp_path: Path) -> dict[str, str]:
+    """Return the variables with which the program above is ssh."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "ssh").write_text(SSH)
+    (folder / "ssh").chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("hosts", ["example.com ssh-ed25519 AAAA", ""])
+def test_a_key_opens_a_repository_over_ssh(
+    repository: Repository, clone: Cloner, ssh: dict[str, str], hosts: str
+) -> None:
+    keys = {"ssh-privatekey": "a secret key"} | ({"known_hosts": hosts} if hosts else {})
+    clone.keys(**keys)
+
+    made = clone(f"ssh://git@example.com{repository.folder}/tests.git", **{SECRET: "key"}, **ssh)
+
+    assert (made.code, made.said) == (0, "main"), made.output
+
+
+@pytest.mark.parametrize(("hosts", "check"), [("example.com ssh-ed25519 AAAA", "yes"), ("", "no")])
+def test_ssh_asks_nothing_and_checks_the_host_if_it_is_known(
+    clone: Cloner, ssh: dict[str, str], hosts: str, check: str
+) -> None:
+    keys = {"ssh-privatekey": "a secret key"} | ({"known_hosts": hosts} if hosts else {})
+    clone.keys(**keys)
+
+    made = clone("git@example.com:x.git", **{SECRET: "key", "REFUSE": "not you"}, **ssh)
+
+    assert made.code != 0
+    assert "key: 600 a secret key" in made.message
+    assert f"hosts: {hosts}".rstrip() in made.message
+    assert f"StrictHostKeyChecking={check}" in made.message
+    assert "BatchMode=yes" in made.message
+    assert made.message.endswith("not you fatal: Could not read from remote repository.")
