@@ -16,7 +16,9 @@ from sparktest.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    SparkTestError,
     TooLargeError,
+    UnavailableError,
 )
 from sparktest.kube import wait_policy
 from sparktest.kube.cluster import Cluster
@@ -30,6 +32,11 @@ log = logging.getLogger(__name__)
 
 # How long the result of a rejected create or of a read of Events is used before the next try.
 RETRY_INTERVAL = timedelta(seconds=10)
+
+# The API server says this of a Job that is too large for etcd: after that it tries again with what
+# it had added to the Job the first time.
+TOO_LARGE_SIGN = "`selector` not auto-generated"
+TOO_LARGE = "the Job is larger than Kubernetes can store (about 1 MiB)"
 
 
 class JobActions:
@@ -66,14 +73,14 @@ class JobActions:
             if not belongs_to(parse_job(job), run):
                 state.permanent_error = name_conflict(observed.key)
                 return True
-        except ForbiddenError as error:
+        except (ForbiddenError, UnavailableError) as error:
+            if isinstance(error, UnavailableError) and not wait_policy.is_rejection(error):
+                raise
             self._wait_to_create(error.detail, run, observed.key, state)
             return True
         except (InvalidError, NotFoundError, TooLargeError) as error:
             log.warning("job rejected run_id=%s error=%s", run.id, error.detail)
-            # A create answers 404 if the namespace does not exist.
-            reason = "NamespaceNotFound" if isinstance(error, NotFoundError) else "Invalid"
-            state.permanent_error = Failure(FailureClass.CONFIG, reason, error.detail)
+            state.permanent_error = _permanent_error(error)
             return True
         state.job_uid = parse_job(job).uid
         self._caches.put(JOBS, job)
@@ -154,3 +161,10 @@ class JobActions:
         after = self._cluster.patch(JOBS, *key, patch | {"metadata": metadata})
         self._caches.put(JOBS, after)
         return parse_job(after)
+
+
+def _permanent_error(error: SparkTestError) -> Failure:
+    # A create answers 404 if the namespace does not exist.
+    reason = "NamespaceNotFound" if isinstance(error, NotFoundError) else "Invalid"
+    message = TOO_LARGE if TOO_LARGE_SIGN in error.detail else error.detail
+    return Failure(FailureClass.CONFIG, reason, message)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run
+from sparktest.errors import UnavailableError
 from sparktest.kube.outcome import exit_message
 from sparktest.kube.pod_view import PodView
 from sparktest.kube.views import EventView, JobView
@@ -22,14 +23,21 @@ CRASH_SECONDS = 120
 INIT_SECONDS = 10
 # When to read the Events of a Job without a pod: only they show that its pods are rejected.
 NO_POD_SECONDS = 20
+# Parts of messages of an admission webhook and of a ValidatingAdmissionPolicy.
+DENIED = ("denied the request", "denied request")
+# Parts of messages of a 5xx by which nothing was created, unlike after other errors of a server.
+REJECTED = (*DENIED, "failed calling webhook", "request is too large")
 # Parts of messages of permanent rejections; the last three are of a quota for pods without limits
 # and of a LimitRange.
 PERMANENT = (
     "service account ",
+    "no PriorityClass with name",
+    "pod rejected: RuntimeClass",
     "PodSecurity",
     "violates",
     "is invalid",
-    "denied the request",
+    "request is too large",
+    *DENIED,
     "failed quota",
     " usage per ",
     " ratio per ",
@@ -140,6 +148,11 @@ def missing_pod_wait(
     if latest is None:
         return None
     return classify_rejection(latest.message, start_deadline(run, job), now)
+
+
+def is_rejection(error: UnavailableError) -> bool:
+    """Return True if the API server answered, and did not create the object."""
+    return any(part in error.detail for part in REJECTED)
 
 
 def classify_rejection(message: str, deadline: datetime, now: datetime) -> Wait:

@@ -142,6 +142,32 @@ def test_a_job_that_the_cluster_rejects_for_now_is_retried_later(harness: JobHar
     assert harness.requeue_after == {harness.key: RETRY_INTERVAL.total_seconds()}
 
 
+@pytest.mark.parametrize(
+    ("message", "class_"),
+    [
+        ('Internal error occurred: failed calling webhook "a"', FailureClass.TIMEOUT),
+        ('admission webhook "a" denied the request: no', FailureClass.CONFIG),
+        ("etcdserver: request is too large", FailureClass.CONFIG),
+    ],
+)
+def test_a_server_error_that_created_nothing_is_a_rejection(
+    harness: JobHarness, message: str, class_: FailureClass
+) -> None:
+    harness.environment.cluster.create_errors[JOBS] = UnavailableError(message)
+    assert harness.create()
+    wait = harness.state.creation_wait
+    assert wait is not None
+    assert wait.failure == Failure(class_, "FailedCreate", message)
+
+
+def test_a_job_that_is_too_large_for_etcd_says_so(harness: JobHarness) -> None:
+    message = "spec.selector: Invalid value: {}: `selector` not auto-generated"
+    harness.environment.cluster.create_errors[JOBS] = InvalidError(message)
+    assert harness.create()
+    assert harness.state.permanent_error is not None
+    assert "larger than Kubernetes can store" in harness.state.permanent_error.message
+
+
 def test_an_unreachable_cluster_is_no_rejection(harness: JobHarness) -> None:
     harness.environment.cluster.create_errors[JOBS] = UnavailableError("away")
     with pytest.raises(UnavailableError):

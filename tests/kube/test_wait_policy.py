@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from sparktest.domain import Failure, FailureClass
+from sparktest.errors import UnavailableError
 from sparktest.kube import wait_policy
 from sparktest.kube.pod_view import parse_pod
 from sparktest.kube.views import EventView, parse_job
@@ -151,6 +152,10 @@ def test_an_unschedulable_pod_waits_until_the_start_deadline():
         'pods "x-" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
         'Pod "x-" is invalid: spec.containers[0].resources: Invalid value: "2": must be less',
         'admission webhook "policy.example" denied the request: no latest tags',
+        "pods \"x-1\" is forbidden: ValidatingAdmissionPolicy 'a' denied request: no selectors",
+        'pods "x-" is forbidden: no PriorityClass with name urgent was found',
+        'pods "x-" is forbidden: pod rejected: RuntimeClass "kata" not found',
+        "etcdserver: request is too large",
         'pods "x-" is forbidden: failed quota: q: must specify limits.memory for: test',
         'pods "x-" is forbidden: maximum memory usage per Container is 64Mi, but limit is 1Gi',
         'pods "x-" is forbidden: cpu max limit to request ratio per Pod is 2, but provided 4.0',
@@ -262,3 +267,19 @@ def test_an_event_without_a_time_is_the_oldest():
     wait = wait_policy.missing_pod_wait(a_run(), parse_job(a_job()), events, NOW)
     assert wait is not None
     assert wait.message == "second"
+
+
+@pytest.mark.parametrize(
+    ("message", "rejected"),
+    [
+        ('failed calling webhook "a": connection refused', True),
+        ('admission webhook "a" denied the request: no', True),
+        ("etcdserver: request is too large", True),
+        ("etcdserver: request timed out", False),
+        ("connection refused", False),
+    ],
+)
+def test_after_an_error_of_the_server_the_object_may_exist_unless_it_was_rejected(
+    message, rejected
+):
+    assert wait_policy.is_rejection(UnavailableError(message)) is rejected
