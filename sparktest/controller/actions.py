@@ -234,11 +234,12 @@ class Actions:
 
     def _collect_log(self, step: steps.CollectLog, observed: Observation, state: RunState) -> bool:
         if observed.pod is not None:
-            self._log_collector.collect(observed.key, _run(observed).id, observed.pod)
+            self._log_collector.collect(observed.key, _run(observed), observed.pod, step.container)
         return False
 
     def _wait_for_log(self, step: steps.WaitForLog, observed: Observation, state: RunState) -> bool:
-        # The log collector reconciles the key when the log is done.
+        # The log collector reconciles the key when a log is done.
+        self._log_collector.end_others(observed.key)
         return False
 
     def _read_live(self, step: steps.ReadLive, observed: Observation, state: RunState) -> bool:

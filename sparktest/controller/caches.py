@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from sparktest.controller.informer import Informer
@@ -11,6 +12,7 @@ from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object, mapping, text
 from sparktest.kube.jobs import SELECTOR
+from sparktest.kube.outcome import lost_deadline
 from sparktest.kube.pod_view import PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.kube.views import JobView, parse_job
@@ -115,8 +117,8 @@ class Caches:
             testrun.key for testrun in testruns if testrun.status_is_final
         }
 
-    def pod_state(self, namespace: str, name: str) -> PodState:
-        """Return the state of the pod; read the pod live if it is not cached."""
+    def container_state(self, namespace: str, name: str, container: str) -> PodState:
+        """Return the state of a container of the pod; read the pod live if it is not cached."""
         try:
             pod = _get(self._pods, namespace, name)
             if pod is None:
@@ -127,7 +129,9 @@ class Caches:
             return PodState.RUNNING
         if pod is None:
             return PodState.GONE
-        return PodState.ENDED if pod.is_terminal else PodState.RUNNING
+        lost_at = lost_deadline(pod)
+        ended = pod.has_ended(container) or (lost_at and lost_at <= datetime.now(UTC))
+        return PodState.ENDED if ended else PodState.RUNNING
 
     def read_live(self, key: Key, testrun_name: str | None) -> ClusterState:
         """Read the objects of the run from the cluster.

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from sparktest.controller import run_logs
 from sparktest.controller.observation import Observation
 from sparktest.controller.status import read_end, update_status
 from sparktest.controller.steps import (
@@ -17,8 +18,8 @@ from sparktest.controller.steps import (
     Step,
     WaitForLog,
 )
-from sparktest.domain import Failure, Log, LogState, Run, RunReport
-from sparktest.kube.outcome import compute_report, final_status
+from sparktest.domain import Failure, Run, RunReport
+from sparktest.kube.outcome import add_log_details, compute_report, final_status
 from sparktest.kube.views import JobView
 
 
@@ -28,16 +29,14 @@ def failed_report(failure: Failure, now: datetime) -> RunReport:
 
 
 def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[Step]:
-    """Report the end, after the log has been stored as far as possible."""
-    if observed.log_in_progress:
+    """Report the end, after the logs have been stored as far as possible."""
+    missing = run_logs.to_collect(observed, run)
+    if missing or observed.logs_in_progress:
+        yield from (CollectLog(name) for name in missing)
         yield WaitForLog()
         return
-    if observed.log is None and observed.pod is not None and observed.pod.has_log:
-        yield CollectLog()
-        yield WaitForLog()
-        return
-    log = observed.log or _missing_log(run, report)
-    yield ReportRun(msgspec.structs.replace(report, log=log))
+    report = add_log_details(report, run, observed.logs)
+    yield ReportRun(msgspec.structs.replace(report, log=run_logs.log_state(observed, run, report)))
 
 
 def report_again(observed: Observation, run: Run, now: datetime) -> Iterator[Step]:
@@ -61,14 +60,6 @@ def report_again(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
         failure=end.failure,
     )
     yield from report_end(observed, run, report)
-
-
-def _missing_log(run: Run, report: RunReport) -> Log:
-    if run.log.bytes:
-        reason = report.failure.reason if report.failure else "PodDeleted"
-        return Log(state=LogState.PARTIAL, reason=reason, bytes=run.log.bytes)
-    reason = "NotStarted" if report.started_at is None else "PodDeleted"
-    return Log(state=LogState.NONE, reason=reason)
 
 
 def finish(observed: Observation, now: datetime) -> Iterator[Step]:

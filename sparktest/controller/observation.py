@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from sparktest.controller.testruns import Key, TestRunView
-from sparktest.domain import Failure, FailureClass, Log, Origin, Run, RunReport
+from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport
+from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.pod_view import PodView, main_pod
 from sparktest.kube.views import EventView, JobView
 from sparktest.kube.wait_policy import Wait
@@ -40,8 +41,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         job_uid: the uid of the run's own Job; None before that is created.
         pods: the pods of any Job with this name.
         events: the Job's Events; None unless they were read recently.
-        log: the state of the stored log; None until the collector is done with it.
-        log_in_progress: the log is being collected.
+        logs: the logs that the collector is done with, by container.
+        logs_in_progress: the containers whose logs are being collected.
         permanent_error: why the run can never be registered, or its Job can never be created.
         creation_wait: why its Job cannot be created now.
         last_report: the last report that was sent.
@@ -64,8 +65,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     job_uid: str | None = None
     pods: list[PodView] = []
     events: list[EventView] | None = None
-    log: Log | None = None
-    log_in_progress: bool = False
+    logs: dict[str, CollectedLog] = {}
+    logs_in_progress: frozenset[str] = frozenset()
     permanent_error: Failure | None = None
     creation_wait: Wait | None = None
     last_report: RunReport | None = None

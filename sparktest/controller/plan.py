@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from sparktest.controller import cleanup
+from sparktest.controller import cleanup, run_logs
 from sparktest.controller.observation import Observation, Registration, name_conflict
 from sparktest.controller.status import handle_api_down, status_names_other_run, update_status
 from sparktest.controller.steps import (
@@ -171,8 +171,7 @@ def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> I
         yield StopJob(failure)
     elif observed.testrun_missing and not failure:
         yield ReadLive()
-    if pod is not None and pod.has_log and observed.log is None and not observed.log_in_progress:
-        yield CollectLog()
+    yield from (CollectLog(name) for name in run_logs.to_collect(observed, run))
     needs_events_at = wait_policy.needs_events_at(job)
     if pod is None and observed.events is None and needs_events_at and not failure:
         yield RequeueAt(needs_events_at) if now < needs_events_at else ReadEvents()

@@ -46,11 +46,13 @@ class CreateJob(Step, frozen=True):
 
 
 class CollectLog(Step, frozen=True):
-    """Collect the log of the run's pod until its end."""
+    """Collect the log of a container of the run's pod until its end."""
+
+    container: str
 
 
 class WaitForLog(Step, frozen=True):
-    """Reconcile again when the log is stored, which needs the API; the collector does so."""
+    """Reconcile again when the logs are stored, which needs the API; the collector does so."""
 
     needs_api: ClassVar[bool] = True
 

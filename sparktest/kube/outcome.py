@@ -1,17 +1,23 @@
-"""The outcome of a run, from its Job, its pods and the reason of a stop. Pure."""
+"""The outcome of a run, from its Job, its pods, its logs and the reason of a stop. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sparktest.domain import Failure, FailureClass, Run, RunReport, Status
+import msgspec
+
+from sparktest.domain import Failure, FailureClass, Log, Run, RunReport, Status
+from sparktest.kube import exec_errors
 from sparktest.kube.pod_view import NEVER_RAN, ContainerState, InitContainer, PodView, main_pod
 from sparktest.kube.views import JobView
+from sparktest.sanitize import clean_text
 
 # A pod that still exists this long after its grace period has lost its node.
 LOST_AFTER = timedelta(seconds=60)
 # A stop sets the pod's deadline to this, which tells a stop from a timeout.
 STOP_DEADLINE_SECONDS = 1
+# The most that a message quotes of a log.
+MAX_LAST_LINE = 200
 # The reason of a pod that the dev cluster cannot run as processes.
 UNSUPPORTED = "Unsupported"
 # Reasons of a pod or of its condition DisruptionTarget, and the reason of the failure.
@@ -31,6 +37,20 @@ class Outcome(NamedTuple):
 
     failure: Failure | None
     finished_at: datetime
+
+
+class CollectedLog(NamedTuple):
+    """A log that was read to its end.
+
+    Attributes:
+        log: its state in the API.
+        last_line: its last line that is not blank; untrusted.
+        whole_text: all of it; None if it is long or incomplete.
+    """
+
+    log: Log
+    last_line: str = ""
+    whole_text: str | None = None
 
 
 def compute_report(
@@ -62,6 +82,37 @@ def compute_report(
         failure=outcome.failure,
         git_commit=commit,
     )
+
+
+def add_log_details(report: RunReport, run: Run, logs: Mapping[str, CollectedLog]) -> RunReport:
+    """Return the final report with what only the logs show; `logs` are by container.
+
+    They show that a program could not be executed, and why an init container failed.
+    """
+    failure = report.failure
+    if failure is None:
+        return report
+    if failure.class_ is FailureClass.TEST:
+        failure = _exec_failure(failure, run, logs) or failure
+    elif failure.class_ is FailureClass.CONFIG and (found := logs.get(failure.container or "")):
+        failure = _with_last_line(failure, found.last_line)
+    return msgspec.structs.replace(report, failure=failure)
+
+
+def _with_last_line(failure: Failure, last_line: str) -> Failure:
+    line = clean_text(last_line)[:MAX_LAST_LINE].strip()
+    if not line or line in failure.message:
+        return failure
+    return msgspec.structs.replace(failure, message=f"{failure.message}: {line}")
+
+
+def _exec_failure(failure: Failure, run: Run, logs: Mapping[str, CollectedLog]) -> Failure | None:
+    """Return the failure of a test that was never executed; None if it was."""
+    found = logs.get(run.containers[0])
+    if failure.exit_code != exec_errors.EXIT_CODE or found is None or not found.whole_text:
+        return None
+    message = exec_errors.exec_error(found.whole_text, run)
+    return Failure(FailureClass.CONFIG, "StartError", clean_text(message)) if message else None
 
 
 def final_status(failure: Failure | None) -> Status:

@@ -29,7 +29,8 @@ class FakeApi:
 
     def __init__(self, clock: Callable[[], datetime], faults: Faults) -> None:
         self.runs: dict[str, Run] = {}
-        self.logs: dict[str, bytes] = {}
+        # By id of the run and container.
+        self.logs: dict[tuple[str, str], bytes] = {}
         self.deleted: set[str] = set()
         self.down = False
         self.refuse_registration: Exception | None = None
@@ -104,20 +105,22 @@ class FakeApi:
         self._answer()
         with self._faults.around():
             self._existing(run_id)
-            stored = self.logs.get(run_id, b"")
+            stored = self.logs.get((run_id, container), b"")
             if offset == len(stored):
-                self.logs[run_id] = stored + data
+                self.logs[run_id, container] = stored + data
             elif stored[offset : offset + len(data)] != data:
                 raise OffsetError("does not join", stored=len(stored))
-            return len(self.logs[run_id])
+            return len(self.logs[run_id, container])
 
     # --- changes by tests ------------------------------------------------------------------------
 
-    def backup(self) -> tuple[dict[str, Run], dict[str, bytes], set[str]]:
+    def backup(self) -> tuple[dict[str, Run], dict[tuple[str, str], bytes], set[str]]:
         """Return a copy of the database."""
         return dict(self.runs), dict(self.logs), set(self.deleted)
 
-    def restore(self, backup: tuple[dict[str, Run], dict[str, bytes], set[str]]) -> None:
+    def restore(
+        self, backup: tuple[dict[str, Run], dict[tuple[str, str], bytes], set[str]]
+    ) -> None:
         """Replace the database by a copy from `backup`."""
         runs, logs, deleted = backup
         self.runs, self.logs, self.deleted = dict(runs), dict(logs), set(deleted)

@@ -36,7 +36,7 @@ class Controller:
         self.requeue_after: dict[Key, datetime] = {}
         self.run_states = RunStates()
         self.caches = LaggingCaches(environment.cluster, self.add)
-        self.log_collector = PromptLogCollector(environment.cluster, self.add)
+        self.log_collector = PromptLogCollector(environment.cluster, environment.api, self.add)
         client = cast("ApiClient", environment.api)
         self.api_run_poller = ApiRunPoller(
             client,

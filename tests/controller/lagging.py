@@ -5,10 +5,12 @@ from typing import Any
 
 from sparktest.controller.caches import ClusterState
 from sparktest.controller.testruns import Key, parse_cached_testrun, parse_testrun
-from sparktest.domain import Log, LogState
+from sparktest.domain import Log, LogState, Run
+from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.pod_view import PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.kube.views import parse_job
+from tests.controller.fake_api import FakeApi
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import job_of
 
@@ -86,7 +88,7 @@ class LaggingCaches:
             testrun.key for testrun in testruns if testrun.status_is_final
         }
 
-    def pod_state(self, namespace: str, name: str) -> PodState:
+    def container_state(self, namespace: str, name: str, container: str) -> PodState:
         return PodState.GONE
 
     def _notify(self, resource: Resource, obj: Object) -> None:
@@ -100,40 +102,52 @@ class LaggingCaches:
 
 
 class PromptLogCollector:
-    """A log collector that stores a log at once when its pod has ended or is gone.
+    """A log collector that stores a log at once when its container has ended or its pod is gone.
 
     While `hold` is true no log is stored.
     """
 
-    def __init__(self, cluster: FakeCluster, on_done: Callable[[Key], None]) -> None:
+    def __init__(self, cluster: FakeCluster, api: FakeApi, on_done: Callable[[Key], None]) -> None:
         self.hold = False
         self._cluster = cluster
+        self._api = api
         self._on_done = on_done
-        self._pods: dict[Key, str] = {}
-        self._logs: dict[Key, Log] = {}
+        # By key and container: the id of the run and the name of the pod.
+        self._pods: dict[tuple[Key, str], tuple[str, str]] = {}
+        self._logs: dict[tuple[Key, str], CollectedLog] = {}
+        self._ending: set[Key] = set()
 
-    def collect(self, key: Key, run_id: str, pod: PodView) -> bool:
-        if key not in self._logs:
-            self._pods[key] = pod.name
+    def collect(self, key: Key, run: Run, pod: PodView, container: str) -> bool:
+        if (key, container) not in self._logs:
+            self._pods[key, container] = (run.id, pod.name)
         return True
 
-    def is_collecting(self, key: Key) -> bool:
-        return key in self._pods
+    def in_progress(self, key: Key) -> frozenset[str]:
+        return frozenset(name for at, name in self._pods if at == key)
 
-    def log(self, key: Key) -> Log | None:
-        return self._logs.get(key)
+    def logs(self, key: Key) -> dict[str, CollectedLog]:
+        return {name: found for (at, name), found in self._logs.items() if at == key}
+
+    def end_others(self, key: Key) -> None:
+        self._ending.add(key)
 
     def forget(self, key: Key) -> None:
-        self._logs.pop(key, None)
+        self._logs = {at: found for at, found in self._logs.items() if at[0] != key}
+        self._ending.discard(key)
 
     def read(self) -> None:
-        """Store the logs of all pods that have ended."""
-        for key, name in [] if self.hold else list(self._pods.items()):
-            pod = self._cluster.objects.get((PODS, key[0], name))
-            if pod is None or parse_pod(pod).is_terminal:
-                del self._pods[key]
-                state = LogState.COMPLETE if pod is not None else LogState.PARTIAL
-                self._logs[key] = Log(state=state, bytes=5)
+        """Store the logs of all containers that have ended."""
+        for (key, container), (run_id, name) in [] if self.hold else list(self._pods.items()):
+            found = self._cluster.objects.get((PODS, key[0], name))
+            pod = parse_pod(found) if found else None
+            cut = key in self._ending and container != "test"
+            if pod is None or pod.has_ended(container) or cut:
+                del self._pods[key, container]
+                state = LogState.COMPLETE if pod else LogState.PARTIAL
+                log = Log(state=state, bytes=5)
+                self._logs[key, container] = CollectedLog(log, last_line=f"end of {container}")
+                if pod:
+                    self._api.logs[run_id, container] = b"line\n"
                 self._on_done(key)
 
 

@@ -269,8 +269,8 @@ def test_a_live_read_reads_the_sources(harness: ActionHarness) -> None:
 
 def test_without_a_pod_there_is_no_log_to_collect(harness: ActionHarness) -> None:
     harness.registered()
-    assert not harness.do(steps.CollectLog())
-    assert not harness.controller.log_collector.is_collecting(harness.key)
+    assert not harness.do(steps.CollectLog("test"))
+    assert not harness.controller.log_collector.in_progress(harness.key)
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(30, 30.0), (-30, 0.05)])

@@ -23,10 +23,10 @@ Object = dict[str, Any]
 def test_a_pod_that_no_watch_has_delivered_is_read_live(phase: str, state: str) -> None:
     cluster = FakeCluster(lambda: datetime.now(UTC), Faults())
     caches = Caches(cast("Cluster", cluster), (), lambda key: None)
-    assert caches.pod_state(NAMESPACE, "a") is PodState.GONE
+    assert caches.container_state(NAMESPACE, "a", "test") is PodState.GONE
     metadata = {"name": "a", "namespace": NAMESPACE}
     cluster.put(PODS, {"metadata": metadata, "status": {"phase": phase}})
-    assert caches.pod_state(NAMESPACE, "a") is PodState(state)
+    assert caches.container_state(NAMESPACE, "a", "test") is PodState(state)
 
 
 def test_an_unreachable_cluster_does_not_mean_that_a_pod_is_gone() -> None:
@@ -36,7 +36,7 @@ def test_an_unreachable_cluster_does_not_mean_that_a_pod_is_gone() -> None:
 
     cluster = Unreachable(lambda: datetime.now(UTC), Faults())
     caches = Caches(cast("Cluster", cluster), (), lambda key: None)
-    assert caches.pod_state(NAMESPACE, "a") is PodState.RUNNING
+    assert caches.container_state(NAMESPACE, "a", "test") is PodState.RUNNING
 
 
 # --- the state of a run, by its key --------------------------------------------------------------

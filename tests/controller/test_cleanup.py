@@ -20,6 +20,7 @@ from sparktest.controller.steps import (
 )
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER
+from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.views import parse_job
 from tests.controller.objects import (
     LATER,
@@ -84,17 +85,19 @@ def test_a_run_that_may_have_been_read_before_its_end_is_read_again() -> None:
 
 
 def test_an_end_is_not_reported_while_the_log_is_in_progress() -> None:
-    assert closed(observation(run(), log_in_progress=True)) == [WaitForLog()]
+    assert closed(observation(run(), logs_in_progress=frozenset({"test"}))) == [WaitForLog()]
 
 
 def test_the_log_is_stored_before_the_end_is_reported() -> None:
     steps = closed(observation(run(), job=job(), pods=[pod("terminated")]))
-    assert steps == [CollectLog(), WaitForLog()]
+    assert steps == [CollectLog("test"), WaitForLog()]
 
 
 def test_an_end_is_reported_with_the_state_of_the_log() -> None:
     stored = Log(state=LogState.COMPLETE, bytes=7)
-    (step,) = closed(observation(run(), job=job(), pods=[pod("terminated")], log=stored))
+    (step,) = closed(
+        observation(run(), job=job(), pods=[pod("terminated")], logs={"test": CollectedLog(stored)})
+    )
     assert isinstance(step, ReportRun)
     assert step.report == RunReport(
         status=Status.SUCCEEDED, started_at=NOW, finished_at=NOW, log=stored

@@ -163,7 +163,11 @@ def test_a_job_that_can_never_be_created_ends_the_run() -> None:
 def running(**more: Any) -> Observation:
     """Return the observation of a running test whose log is being collected."""
     started = our_run(Status.RUNNING, job_uid="job-1", started_at=NOW)
-    given: dict[str, Any] = {"job": job(status={}), "job_uid": "job-1", "log_in_progress": True}
+    given: dict[str, Any] = {
+        "job": job(status={}),
+        "job_uid": "job-1",
+        "logs_in_progress": frozenset({"test"}),
+    }
     given["pods"] = [pod("running", phase="Running")]
     return observed(started, **(given | more))
 
@@ -180,7 +184,7 @@ def test_a_running_test_with_a_current_status_needs_nothing() -> None:
 
 
 def test_the_log_is_collected_from_the_start() -> None:
-    assert CollectLog() in plan(running(log_in_progress=False), NOW)
+    assert CollectLog("test") in plan(running(logs_in_progress=frozenset()), NOW)
 
 
 def test_a_test_is_stopped_until_the_stop_is_complete() -> None:
@@ -240,7 +244,7 @@ def test_a_report_is_not_sent_twice() -> None:
 
 def test_while_the_api_is_down_only_steps_that_need_it_wait() -> None:
     found = running(
-        spec={"cancelled": True}, log_in_progress=False, api_error="gone", api_down_since=NOW
+        spec={"cancelled": True}, logs_in_progress=frozenset(), api_error="gone", api_down_since=NOW
     )
     steps = plan(found, NOW)
     assert kinds(steps)[:2] == [StopJob, CollectLog]
@@ -256,7 +260,7 @@ def test_a_run_that_waits_for_its_log_waits_for_the_api(log_in_progress: bool) -
     found = running(
         job=job(),
         pods=[pod("terminated")],
-        log_in_progress=log_in_progress,
+        logs_in_progress=frozenset({"test"} if log_in_progress else ()),
         api_error="gone",
         api_down_since=NOW,
     )

@@ -25,6 +25,7 @@ class Buffer:
         self._size = 0
         self._first_put_at = 0.0
         self._ended = False
+        self._ends_at: float | None = None
         self._closed = False
 
     def wait_for_space(self, seconds: float) -> bool:
@@ -52,16 +53,22 @@ class Buffer:
             self.incomplete_reason = incomplete_reason
             self._changed.notify_all()
 
+    def end_within(self, seconds: float) -> None:
+        """Mark the log as ended after this time, even if the reading thread goes on."""
+        with self._changed:
+            self._ends_at = self._ends_at or time.monotonic() + seconds
+            self._changed.notify_all()
+
     def take(self) -> bytes:
         """Wait for bytes and return all of them; return b"" at the end."""
         with self._changed:
             while not self._ended and self._size < CHUNK_BYTES:
-                wait = None
-                if self._parts:
-                    wait = self._first_put_at + FLUSH_SECONDS - time.monotonic()
-                    if wait <= 0:
-                        break
+                wait = self._seconds_to_wait()
+                if wait is not None and wait <= 0:
+                    break
                 self._changed.wait(wait)
+            if self._ends_at is not None and time.monotonic() >= self._ends_at:
+                self._ended = self._closed = True
             taken = b"".join(self._parts)
             self._parts, self._size = [], 0
             self._changed.notify_all()
@@ -72,6 +79,12 @@ class Buffer:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _seconds_to_wait(self) -> float | None:
+        """Return how long `take` may wait; None for any time."""
+        flush_at = self._first_put_at + FLUSH_SECONDS if self._parts else None
+        times = [at for at in (flush_at, self._ends_at) if at is not None]
+        return min(times) - time.monotonic() if times else None
 
     def _is_full(self) -> bool:
         return self._size >= MAX_BYTES and not self._closed

@@ -12,38 +12,60 @@ from sparktest.client import ApiClient
 from sparktest.controller.logs import stream, uploader
 from sparktest.controller.logs.buffer import Buffer
 from sparktest.controller.logs.stream import LogStream
+from sparktest.controller.logs.tail import LogTail
 from sparktest.controller.logs.uploader import LogUploader, StoppedError
 from sparktest.controller.testruns import Key
-from sparktest.domain import Log, LogState
+from sparktest.domain import Log, LogState, Run
 from sparktest.errors import GoneError, NotFoundError
 from sparktest.kube.cluster import Cluster
+from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.pod_view import PodState, PodView
 
 log = logging.getLogger(__name__)
 
 # How often the reading thread checks for a rotated log while the buffer is full.
 FULL_BUFFER_SECONDS = 1.0
+# The other containers of a pod are read for this long after the log of its test has ended.
+OTHERS_SECONDS = 3.0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How many logs are collected at once.
 
     Attributes:
-        followers: logs of running tests.
-        fetchers: logs of tests that have ended.
+        followers: logs of running containers.
+        others: how many of these may be logs of other containers than those of tests.
+        fetchers: logs of the containers of ended tests, and as many of other containers.
     """
 
     followers: int = 64
+    others: int = 24
     fetchers: int = 8
+
+
+class _Collection(msgspec.Struct):
+    """The log of a container while it is collected.
+
+    Attributes:
+        is_test: the container is that of the test.
+        followed: it is read while the test runs.
+        ended: the container had ended before it was read.
+        done: None until its end.
+    """
+
+    is_test: bool
+    followed: bool
+    ended: bool
+    buffer: Buffer
+    done: CollectedLog | None = None
 
 
 class LogCollector:
     """Collects logs in threads, two for each log; any thread may call its methods.
 
     Args:
-        state: returns the state of the pod with this namespace and name.
-        on_key: called in such a thread with a key whose log is done, or whose test can be
-            followed now because another log is done.
+        state: returns the state of the container with this namespace, pod and name.
+        on_key: called in such a thread with a key of which a log is done or can be followed now.
     """
 
     def __init__(
@@ -51,7 +73,7 @@ class LogCollector:
         cluster: Cluster,
         client: ApiClient,
         *,
-        state: Callable[[str, str], PodState],
+        state: Callable[[str, str, str], PodState],
         on_key: Callable[[Key], None],
         limits: Limits | None = None,
         stream_timings: stream.Timings | None = None,
@@ -65,113 +87,176 @@ class LogCollector:
         self._stream_timings = stream_timings
         self._upload_backoff = upload_backoff
         self._lock = threading.Lock()
-        self._logs: dict[Key, Log | None] = {}
-        self._follower_count = 0
-        # Running tests that found no free follower, the longest waiting first.
-        self._waiting: dict[Key, None] = {}
+        self._logs: dict[Key, dict[str, _Collection]] = {}
+        self._followed_tests = 0
+        self._followed_others = 0
+        # Running containers that found no free follower, the longest waiting first; True for the
+        # container of a test.
+        self._waiting: dict[tuple[Key, str], bool] = {}
         self._stopping = threading.Event()
-        self._fetchers = ThreadPoolExecutor(self._limits.fetchers, "log-fetch")
+        # By whether the container is that of a test.
+        self._fetchers = {
+            is_test: ThreadPoolExecutor(self._limits.fetchers, "log-fetch")
+            for is_test in (True, False)
+        }
 
-    def collect(self, key: Key, run_id: str, pod: PodView) -> bool:
-        """Start to collect the pod's log, unless it is being collected or done already.
+    def collect(self, key: Key, run: Run, pod: PodView, container: str) -> bool:
+        """Start to collect the log of a container, unless it is being collected or done already.
 
-        Returns False if too many running tests are followed, and after `stop`.
+        Returns False if too many running containers are followed, and after `stop`.
         """
+        is_test, ended = container == run.containers[0], pod.has_ended(container)
         with self._lock:
-            if key in self._logs:
+            if container in self._logs.get(key, {}):
                 return True
             if self._stopping.is_set():
                 return False
-            ended = pod.is_terminal
-            if not ended and self._follower_count >= self._limits.followers:
-                self._waiting[key] = None
+            # What still runs after the test will not go on for long.
+            follow = not ended and not pod.is_terminal
+            if follow and not self._has_free_follower(is_test):
+                self._waiting[key, container] = is_test
                 return False
-            self._waiting.pop(key, None)
-            self._logs[key] = None
-            self._follower_count += not ended
-        if ended:
-            self._fetchers.submit(self._collect_in_thread, key, run_id, pod.name)
+            self._waiting.pop((key, container), None)
+            collection = _Collection(is_test, follow, ended, Buffer())
+            self._logs.setdefault(key, {})[container] = collection
+            self._count(is_test, follow)
+        args = (key, run.id, pod.name, container, collection)
+        if follow:
+            thread = threading.Thread(target=self._follow, args=args, name="log-follow")
+            thread.daemon = True
+            thread.start()
         else:
-            threading.Thread(
-                target=self._follow, args=(key, run_id, pod.name), name="log-follow", daemon=True
-            ).start()
+            self._fetchers[is_test].submit(self._collect_in_thread, *args)
         return True
 
-    def is_collecting(self, key: Key) -> bool:
-        """Return True while the log is being collected, or waits for a free thread."""
+    def in_progress(self, key: Key) -> frozenset[str]:
+        """Return the containers whose logs are being collected, or wait for a free thread."""
         with self._lock:
-            return key in self._logs and self._logs[key] is None
+            found = self._logs.get(key, {}).items()
+            return frozenset(name for name, each in found if each.done is None)
 
-    def log(self, key: Key) -> Log | None:
-        """Return the state of the log in the API; None until the log is done."""
+    def logs(self, key: Key) -> dict[str, CollectedLog]:
+        """Return the logs that are done, by container."""
         with self._lock:
-            return self._logs.get(key)
+            found = self._logs.get(key, {}).items()
+            return {name: each.done for name, each in found if each.done is not None}
+
+    def end_others(self, key: Key) -> None:
+        """Let the logs of a run that has ended end soon, unless that of its test is still read."""
+        with self._lock:
+            found = self._logs.get(key, {}).values()
+            if not any(each.is_test and each.done is None for each in found):
+                for each in found:
+                    if each.followed:
+                        each.buffer.end_within(OTHERS_SECONDS)
 
     def forget(self, key: Key) -> None:
-        """Drop the state of a log that is done."""
+        """Drop the state of the logs that are done."""
         with self._lock:
-            self._waiting.pop(key, None)
-            if self._logs.get(key) is not None:
-                del self._logs[key]
+            self._waiting = {at: test for at, test in self._waiting.items() if at[0] != key}
+            found = self._logs.pop(key, {})
+            if rest := {name: each for name, each in found.items() if each.done is None}:
+                self._logs[key] = rest
 
     def stop(self) -> None:
         """Start no more logs and stop the others; the next controller resumes them."""
         self._stopping.set()
-        self._fetchers.shutdown(wait=False, cancel_futures=True)
+        for fetchers in self._fetchers.values():
+            fetchers.shutdown(wait=False, cancel_futures=True)
+
+    def _has_free_follower(self, is_test: bool) -> bool:
+        if self._followed_tests + self._followed_others >= self._limits.followers:
+            return False
+        return is_test or self._followed_others < self._limits.others
+
+    def _count(self, is_test: bool, change: int) -> None:
+        if is_test:
+            self._followed_tests += change
+        else:
+            self._followed_others += change
 
     # --- in the threads of a log -----------------------------------------------------------------
 
-    def _follow(self, key: Key, run_id: str, pod: str) -> None:
+    def _follow(
+        self, key: Key, run_id: str, pod: str, container: str, collection: _Collection
+    ) -> None:
         try:
-            self._collect_in_thread(key, run_id, pod)
+            self._collect_in_thread(key, run_id, pod, container, collection)
         finally:
             with self._lock:
-                self._follower_count -= 1
-                waiting = next(iter(self._waiting), None)
-                if waiting:
-                    del self._waiting[waiting]
+                self._count(collection.is_test, -1)
+                waiting = self._next_waiting()
             if waiting and not self._stopping.is_set():
                 self._on_key(waiting)
 
-    def _collect_in_thread(self, key: Key, run_id: str, pod: str) -> None:
+    def _next_waiting(self) -> Key | None:
+        """Remove the container that may be followed next; return its key."""
+        # `sorted` keeps the order of those that are alike.
+        for at in sorted(self._waiting, key=lambda at: not self._waiting[at]):
+            if self._has_free_follower(self._waiting[at]):
+                del self._waiting[at]
+                return at[0]
+        return None
+
+    def _collect_in_thread(
+        self, key: Key, run_id: str, pod: str, container: str, collection: _Collection
+    ) -> None:
+        if not (collection.followed or collection.ended):
+            collection.buffer.end_within(OTHERS_SECONDS)
         try:
-            done = self._store(key[0], run_id, pod)
+            done = self._store(key[0], run_id, pod, container, collection.buffer)
         except StoppedError:
             return
         except (GoneError, NotFoundError):
-            done = Log(state=LogState.NONE, reason="RunDeleted")
+            done = CollectedLog(Log(state=LogState.NONE, reason="RunDeleted"))
         except Exception as error:
-            log.exception("log not stored run_id=%s pod=%s", run_id, pod)
-            done = Log(state=LogState.PARTIAL, reason=type(error).__name__)
+            log.exception("log not stored run_id=%s pod=%s container=%s", run_id, pod, container)
+            done = CollectedLog(Log(state=LogState.PARTIAL, reason=type(error).__name__))
         if self._stopping.is_set():
             return
         with self._lock:
-            self._logs[key] = done
-        log.info("log stored run_id=%s state=%s bytes=%d", run_id, done.state.value, done.bytes)
+            collection.done = done
+        log.info(
+            "log stored run_id=%s container=%s state=%s bytes=%d",
+            run_id,
+            container,
+            done.log.state.value,
+            done.log.bytes,
+        )
+        if collection.is_test:
+            self.end_others(key)
         self._on_key(key)
 
-    def _store(self, namespace: str, run_id: str, pod: str) -> Log:
+    def _store(
+        self, namespace: str, run_id: str, pod: str, container: str, buffer: Buffer
+    ) -> CollectedLog:
         source = LogStream(
             self._cluster,
             namespace,
             pod,
+            container,
             stopping=self._stopping,
             timings=self._stream_timings,
-            state=lambda: self._state(namespace, pod),
+            state=lambda: self._state(namespace, pod, container),
         )
         target = LogUploader(
-            self._client, run_id, stopping=self._stopping, backoff=self._upload_backoff
+            self._client, run_id, container, stopping=self._stopping, backoff=self._upload_backoff
         )
-        buffer = Buffer()
-        threading.Thread(target=_read, args=(source, buffer), name="log-read", daemon=True).start()
-        return target.store(buffer)
+        tail = LogTail()
+        threading.Thread(
+            target=_read, args=(source, buffer, tail), name="log-read", daemon=True
+        ).start()
+        stored = target.store(buffer)
+        whole = tail.whole_text if stored.state is LogState.COMPLETE else None
+        return CollectedLog(stored, tail.last_line, whole)
 
 
-def _read(source: LogStream, buffer: Buffer) -> None:
+def _read(source: LogStream, buffer: Buffer, tail: LogTail) -> None:
     """Read the log into the buffer; the kubelet waits while the buffer is full."""
     incomplete_reason = None
     try:
         for chunk in source.chunks():
+            tail.add(chunk)
             source.open_rotated()
             while not buffer.wait_for_space(FULL_BUFFER_SECONDS):
                 source.open_rotated()

@@ -20,7 +20,6 @@ from sparktest.backoff import Backoff
 from sparktest.controller.logs.cursor import CUT_STAMP, LogCursor, stamp_of
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.pod_template import CONTAINER
 from sparktest.kube.pod_view import PodState
 from sparktest.kube.streams import ByteStream
 
@@ -62,6 +61,7 @@ class LogStream:
         cluster: Cluster,
         namespace: str,
         pod: str,
+        container: str,
         *,
         state: Callable[[], PodState],
         stopping: Event,
@@ -71,6 +71,7 @@ class LogStream:
         self._cluster = cluster
         self._namespace = namespace
         self._pod = pod
+        self._container = container
         self._state = state
         self._stopping = stopping
         self._timings = timings or Timings()
@@ -164,7 +165,12 @@ class LogStream:
 
     def _open(self, since: str | None) -> ByteStream:
         return self._cluster.pod_log(
-            self._namespace, self._pod, CONTAINER, follow=True, since_time=since, timestamps=True
+            self._namespace,
+            self._pod,
+            self._container,
+            follow=True,
+            since_time=since,
+            timestamps=True,
         )
 
     def _has_next(self) -> bool:

@@ -16,7 +16,6 @@ from sparktest.errors import (
     SparkTestError,
     UnauthorizedError,
 )
-from sparktest.kube.pod_template import CONTAINER
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +43,19 @@ class LogUploader:
     """
 
     def __init__(
-        self, client: ApiClient, run_id: str, *, stopping: Event, backoff: Backoff = BACKOFF
+        self,
+        client: ApiClient,
+        run_id: str,
+        container: str,
+        *,
+        stopping: Event,
+        backoff: Backoff = BACKOFF,
     ) -> None:
         self.stored = 0
         self.gaps = 0
         self._client = client
         self._run_id = run_id
+        self._container = container
         self._stopping = stopping
         self._backoff = backoff
         self._offset = 0
@@ -67,7 +73,12 @@ class LogUploader:
         except (GoneError, NotFoundError):
             raise
         except SparkTestError as error:
-            log.warning("log rejected run_id=%s error=%s", self._run_id, error.detail)
+            log.warning(
+                "log rejected run_id=%s container=%s error=%s",
+                self._run_id,
+                self._container,
+                error.detail,
+            )
             return self._log(type(error).__name__.removesuffix("Error"))
         finally:
             buffer.close()
@@ -130,7 +141,7 @@ class LogUploader:
         failures = 0
         while True:
             try:
-                return self._client.append_log(self._run_id, CONTAINER, self._offset, data)
+                return self._client.append_log(self._run_id, self._container, self._offset, data)
             except SparkTestError as error:
                 # Like reports, a log waits until a rotated token or a proxy in front of the API
                 # works again: giving up would lose a log that the pod still has.

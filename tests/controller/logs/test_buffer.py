@@ -138,3 +138,24 @@ def test_all_bytes_of_a_fast_reading_thread_arrive_in_order(
 
     background(write)
     assert b"".join(iter(buffer.take, b"")) == b"".join(pieces)
+
+
+def test_a_log_ends_in_time_though_its_reading_thread_goes_on(small: None) -> None:
+    buffer = Buffer()
+    buffer.put(b"one")
+    buffer.end_within(0.02)
+    taken = b""
+    while part := buffer.take():
+        taken += part
+        buffer.put(b"x")
+    assert taken.startswith(b"one")
+    assert not buffer.put(b"late")
+    assert buffer.take() == b""
+    assert buffer.incomplete_reason is None
+
+
+def test_the_first_end_counts() -> None:
+    buffer = Buffer()
+    buffer.end_within(0.0)
+    buffer.end_within(1000.0)
+    assert buffer.take() == b""

@@ -9,12 +9,13 @@ from sparktest.client import ApiClient
 from sparktest.controller.logs import stream
 from sparktest.controller.logs.collector import Limits, LogCollector
 from sparktest.controller.testruns import Key
-from sparktest.domain import Log, LogState
+from sparktest.domain import Log, LogState, Origin, Run, Status
 from sparktest.errors import GoneError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import PodState, PodView, parse_pod
 from tests.controller.logs.fake_kubelet import FakeKubelet, Part
 from tests.controller.logs.fake_log_store import LogStore
+from tests.controller.objects import NOW
 from tests.e2e.program import until
 
 LINE = b"2026-11-24T12:00:01.5Z one\n"
@@ -26,8 +27,8 @@ def key(name: str) -> Key:
     return ("tests", name)
 
 
-def pod(name: str, state: str) -> PodView:
-    status = {"containerStatuses": [{"name": "test", "state": {state: {}}}]}
+def pod(name: str, state: str, container: str = "test") -> PodView:
+    status = {"containerStatuses": [{"name": container, "state": {state: {}}}]}
     return parse_pod({"metadata": {"name": name, "namespace": "tests"}, "status": status})
 
 
@@ -47,7 +48,7 @@ class Setup:
             cast("Cluster", kubelet),
             cast("ApiClient", store),
             limits=limits,
-            state=lambda namespace, name: PodState.ENDED,
+            state=lambda namespace, name, container: PodState.ENDED,
             on_key=self.done.append,
             stream_timings=stream.Timings(backoff=AT_ONCE, unreachable_seconds=0.01),
             upload_backoff=AT_ONCE,
@@ -60,18 +61,24 @@ class Setup:
     def _wait(self) -> None:
         self.gate.wait(5)
 
-    def collect(self, name: str, state: str = "running") -> bool:
-        return self.collector.collect(key(name), f"run-{name}", pod(name, state))
+    def collect(self, name: str, state: str = "running", container: str = "test") -> bool:
+        run = Run(
+            id=f"run-{name}",
+            name=name,
+            status=Status.RUNNING,
+            origin=Origin.API,
+            created_at=NOW,
+            containers=("test", "side", "more"),
+        )
+        return self.collector.collect(key(name), run, pod(name, state, container), container)
 
     def idle(self) -> bool:
-        return not self.collector._follower_count
+        return not self.collector._followed_tests + self.collector._followed_others
 
     def stored(self, name: str) -> Log:
         """Wait until the log is done; return what is stored of it."""
         soon("the log is done", lambda: key(name) in self.done)
-        found = self.collector.log(key(name))
-        assert found is not None
-        return found
+        return self.collector.logs(key(name))["test"].log
 
 
 @pytest.fixture
@@ -98,15 +105,15 @@ def test_a_log_is_stored_and_its_key_is_reported_as_done(
     assert at.collect("a", state)
     assert at.stored("a") == Log(state=LogState.COMPLETE, bytes=4)
     assert at.store.stored == b"one\n"
-    assert not at.collector.is_collecting(key("a"))
+    assert not at.collector.in_progress(key("a"))
 
 
 def test_there_is_no_result_while_the_log_is_being_collected(setup: Callable[..., Setup]) -> None:
     at = setup()
     at.kubelet.scripts = [at.blocked()]
     at.collect("a")
-    assert at.collector.is_collecting(key("a"))
-    assert at.collector.log(key("a")) is None
+    assert at.collector.in_progress(key("a"))
+    assert at.collector.logs(key("a")) == {}
     at.gate.set()
     assert at.stored("a").state is LogState.COMPLETE
 
@@ -128,11 +135,11 @@ def test_no_more_than_the_allowed_number_of_tests_is_followed(setup: Callable[..
     at.kubelet.scripts = [at.blocked(), [LINE]]
     assert at.collect("a")
     assert not at.collect("b")
-    assert not at.collector.is_collecting(key("b"))
+    assert not at.collector.in_progress(key("b"))
     at.gate.set()
     at.stored("a")
     soon("another may be followed", lambda: at.collect("b"))
-    soon("its log is done", lambda: at.collector.log(key("b")))
+    soon("its log is done", lambda: at.collector.logs(key("b")))
 
 
 def test_the_longest_waiting_test_is_reported_when_a_follower_is_free(
@@ -154,7 +161,7 @@ def test_logs_of_ended_tests_are_queued(setup: Callable[..., Setup]) -> None:
     at.kubelet.scripts = [at.blocked(), [LINE], [LINE]]
     for name in "abc":
         assert at.collect(name, "terminated")
-    assert all(at.collector.is_collecting(key(name)) for name in "abc")
+    assert all(at.collector.in_progress(key(name)) for name in "abc")
     assert len(at.kubelet.requests) <= 1
     at.gate.set()
     soon("all are done", lambda: at.done == [key(name) for name in "abc"])
@@ -165,11 +172,11 @@ def test_a_log_is_forgotten_only_when_it_is_done(setup: Callable[..., Setup]) ->
     at.kubelet.scripts = [at.blocked(), [LINE]]
     at.collect("a")
     at.collector.forget(key("a"))
-    assert at.collector.is_collecting(key("a"))
+    assert at.collector.in_progress(key("a"))
     at.gate.set()
     at.stored("a")
     at.collector.forget(key("a"))
-    assert at.collector.log(key("a")) is None
+    assert at.collector.logs(key("a")) == {}
     assert at.collect("a")
     soon("it is stored again", lambda: len(at.done) == 2)
 
@@ -236,7 +243,7 @@ def test_after_a_stop_no_log_starts_and_no_log_is_reported_as_done(
     assert not at.collect("b")
     assert not at.collect("c", "terminated")
     assert at.done == []
-    assert at.collector.log(key("a")) is None
+    assert at.collector.logs(key("a")) == {}
 
 
 def test_a_stop_does_not_wait_for_an_unreachable_api(setup: Callable[..., Setup]) -> None:

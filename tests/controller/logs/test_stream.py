@@ -50,6 +50,7 @@ def stream_of(stopping: FakeEvent) -> Callable[..., LogStream]:
             cast("Cluster", kubelet),
             "tests",
             "p",
+            "c",
             state=lambda: pod_or_ended.state,
             stopping=stopping,
             timings=timings,
@@ -112,7 +113,7 @@ def test_the_container_may_count_as_running_shortly_after_the_end_of_its_log(
     states = [PodState.RUNNING] * 3 + [PodState.ENDED]
     kubelet = FakeKubelet([line(1)])
     stream = LogStream(
-        cast("Cluster", kubelet), "tests", "p", state=lambda: states.pop(0), stopping=stopping
+        cast("Cluster", kubelet), "tests", "p", "c", state=lambda: states.pop(0), stopping=stopping
     )
     assert text(stream) == b"1\n"
     assert sum(stopping.waits) < Timings().end_seconds

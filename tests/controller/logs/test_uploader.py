@@ -34,7 +34,7 @@ def uploader_to(
     store: LogStore, *, stopping: Event | None = None, backoff: Backoff = AT_ONCE
 ) -> LogUploader:
     client = cast("ApiClient", store)
-    return LogUploader(client, "run", stopping=stopping or Event(), backoff=backoff)
+    return LogUploader(client, "run", "c", stopping=stopping or Event(), backoff=backoff)
 
 
 def upload(store: LogStore, *pieces: bytes) -> LogUploader:
