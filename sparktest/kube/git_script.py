@@ -73,7 +73,7 @@ try() {{
 }}
 explain() {{
     # After an empty line git only guesses.
-    text=$(sed '/^$/,$d' "$HOME/output" | tr '\n' ' ' | tail -c 1000)
+    text=$(tr -d '\r' <"$HOME/output" | sed '/^$/,$d' | tail -n 8 | tr '\n' ' ' | tail -c 1000)
     case $secret$text in *'could not read Username'*)
         text="$text(git.secretName can name a Secret with username and password)" ;;
     esac

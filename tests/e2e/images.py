@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.resources import Resource
@@ -9,17 +10,29 @@ from tests.requirements import require_cluster_script, require_program
 
 NODES = Resource("", "v1", "nodes", "Node")
 GIT_IMAGE = "localhost/sparktest-e2e/git:1"
+PYTEST_IMAGE = "localhost/sparktest-e2e/pytest:1"
 # The dynamic loader and the libraries, as `ldd` prints them.
 LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x")
 
 
 def require_git_image(cluster: Cluster) -> None:
     """Make the image GIT_IMAGE from the git of this machine, unless the cluster has it."""
+    if not _has(cluster, GIT_IMAGE):
+        files = (f"{path}={path}" for path in _git_files())
+        _run(require_cluster_script(), "image", GIT_IMAGE, *files)
+
+
+def require_pytest_image(cluster: Cluster, folder: Path) -> None:
+    """Make the image PYTEST_IMAGE, unless the cluster has it; the folder is for its Dockerfile."""
+    if not _has(cluster, PYTEST_IMAGE):
+        script = require_cluster_script()
+        (folder / "Dockerfile").write_text("FROM python:3.13-slim\nRUN pip install pytest\n")
+        _run(script, "build", PYTEST_IMAGE, str(folder))
+
+
+def _has(cluster: Cluster, image: str) -> bool:
     (node,) = cluster.list(NODES).items
-    if GIT_IMAGE in str(node["status"].get("images")):
-        return
-    script = require_cluster_script()
-    _run(script, "image", GIT_IMAGE, *(f"{path}={path}" for path in _git_files()))
+    return image in str(node["status"].get("images"))
 
 
 def _git_files() -> list[str]:

@@ -254,7 +254,7 @@ print("key:", oct(key.stat().st_mode)[-3:], key.read_text().strip(), file=sys.st
 hosts = pathlib.Path(option.partition("=")[2].strip('"'))
 print("hosts:", hosts.read_text().strip(), *args, file=sys.stderr)
 if "REFUSE" in os.environ:
-    sys.exit(os.environ["REFUSE"])
+    sys.exit(os.environ["REFUSE"] + "\\r")
 os.execvp("sh", ["sh", "-c", args[-1]])
 """
 
