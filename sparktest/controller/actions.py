@@ -157,7 +157,9 @@ class Actions:
     ) -> bool:
         if observed.testrun is None:
             return False
-        event = build_warning_event(observed.testrun, step.reason, step.message, self._clock())
+        event = build_warning_event(
+            observed.testrun, step.reason, step.message, self._clock(), step.generation
+        )
         try:
             self._cluster.create(EVENTS, observed.testrun.namespace, event)
         except ConflictError:

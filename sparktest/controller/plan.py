@@ -12,7 +12,12 @@ import msgspec
 
 from sparktest.controller import cleanup, run_logs
 from sparktest.controller.observation import Observation, Registration, name_conflict
-from sparktest.controller.status import handle_api_down, status_names_other_run, update_status
+from sparktest.controller.status import (
+    acknowledge_change,
+    handle_api_down,
+    status_names_other_run,
+    update_status,
+)
 from sparktest.controller.steps import (
     AddFinalizer,
     ClaimRun,
@@ -67,8 +72,8 @@ def is_done(observed: Observation) -> bool:
 
 def _steps(observed: Observation, now: datetime) -> Iterator[Step]:
     if is_done(observed):
-        return
-    if observed.verify_exists and observed.run_id:
+        yield from acknowledge_change(observed)
+    elif observed.verify_exists and observed.run_id:
         yield FetchRun(observed.run_id)
     elif observed.registration is Registration.DELETED:
         yield from cleanup.clean_up_deleted_run(observed, now)

@@ -18,7 +18,7 @@ from sparktest.controller.steps import (
 )
 from sparktest.controller.testruns import ABANDON, TestRunView
 from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
-from sparktest.kube.fields import Object, items, text
+from sparktest.kube.fields import Object, integer, items, text
 from sparktest.kube.outcome import final_status
 from sparktest.kube.views import parse_conditions
 from sparktest.times import format_duration, format_time, parse_time
@@ -51,8 +51,17 @@ def update_status(observed: Observation, now: datetime) -> Iterator[Step]:
     if delayed_until and now < delayed_until:
         yield RequeueAt(delayed_until)
         return
+    yield from _warn_of_change(testrun)
     status = build_status(observed, testrun, now)
     yield from _write(observed, testrun, status, warn=needs_attention(status))
+
+
+def acknowledge_change(observed: Observation) -> Iterator[Step]:
+    """Note in the status of a finished TestRun that a change of its spec has been seen."""
+    testrun = observed.testrun
+    if testrun is not None and _changes(testrun):
+        yield from _warn_of_change(testrun)
+        yield PatchStatus({**testrun.status, "observedGeneration": testrun.generation})
 
 
 def handle_api_down(observed: Observation, now: datetime) -> Iterator[Step]:
@@ -144,6 +153,24 @@ def _write(
     yield PatchStatus(status)
     if warn and status.get("reason") != testrun.status.get("reason"):
         yield RecordEvent(str(status["reason"]), str(status.get("message") or ""))
+
+
+def _changes(testrun: TestRunView) -> int:
+    """Return how often the spec was changed since the status was written."""
+    seen = integer(testrun.status, "observedGeneration")
+    return max((testrun.generation or 0) - seen, 0) if seen is not None else 0
+
+
+def _warn_of_change(testrun: TestRunView) -> Iterator[Step]:
+    # The API server refuses changes other than `cancelled`, except of fields that CEL cannot
+    # compare, and before Kubernetes 1.25.
+    # A delete counts as a generation, too.
+    if _changes(testrun) > testrun.is_cancelled + testrun.is_deleting:
+        message = (
+            "the spec was changed after its run had been started (generation"
+            f" {testrun.generation}); this has no effect: create another TestRun"
+        )
+        yield RecordEvent("SpecChanged", message, testrun.generation)
 
 
 def _delayed_until(observed: Observation) -> datetime | None:

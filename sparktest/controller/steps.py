@@ -87,10 +87,11 @@ class PatchStatus(Step, frozen=True):
 
 
 class RecordEvent(Step, frozen=True):
-    """Record a Warning Event on the TestRun; best effort."""
+    """Record a Warning Event on the TestRun, once for each reason and generation; best effort."""
 
     reason: str
     message: str
+    generation: int | None = None
 
 
 class ReadEvents(Step, frozen=True):

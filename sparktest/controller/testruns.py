@@ -103,13 +103,16 @@ def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
     }
 
 
-def build_warning_event(testrun: TestRunView, reason: str, message: str, now: datetime) -> Object:
+def build_warning_event(
+    testrun: TestRunView, reason: str, message: str, now: datetime, generation: int | None = None
+) -> Object:
     """Return a Warning Event on the TestRun.
 
-    Its name depends on TestRun and reason only, so a reason is recorded once until the Event
-    expires.
+    Its name depends on TestRun, reason and generation only, so a reason is recorded once until the
+    Event expires.
     """
-    digest = hashlib.sha256(f"{testrun.uid} {reason}".encode()).hexdigest()[:16]
+    identity = f"{testrun.uid} {reason} {generation or ''}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     at = format_time(now)
     return {
         "apiVersion": EVENTS.api_version,

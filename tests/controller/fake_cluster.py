@@ -141,6 +141,8 @@ class FakeCluster:
         if obj["metadata"].get("finalizers"):
             if "deletionTimestamp" not in obj["metadata"]:
                 obj["metadata"]["deletionTimestamp"] = self._clock().isoformat()
+                if "generation" in obj["metadata"]:
+                    obj["metadata"]["generation"] += 1
                 self.put(resource, obj)
             return
         del self.objects[(resource, namespace, name)]

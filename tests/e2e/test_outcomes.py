@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from sparktest.domain import FailureClass, LogState, Run, Status
-from sparktest.kube.resources import EVENTS, PODS
+from sparktest.kube.resources import EVENTS, PODS, TESTRUNS
 from tests.e2e.program import until
 from tests.e2e.stack import IMAGE, Stack, condition
 
@@ -175,3 +175,22 @@ def _with_log(stack: Stack, name: str) -> Run | None:
         return None
     run = stack.run_of(name)
     return run if run.status is Status.RUNNING and stack.log_of(run) else None
+
+
+def test_a_spec_that_is_changed_after_its_start_gets_a_warning_event(stack: Stack) -> None:
+    stack.apply("edited", commands=["sleep 3"])
+    until("it is registered", lambda: "runId" in stack.testrun("edited").get("status", {}))
+
+    # No rule of the CRD can compare a template.
+    template = {"metadata": {"labels": {"tier": "e2e"}}}
+    stack.cluster.patch(TESTRUNS, stack.namespace, "edited", {"spec": {"template": template}})
+
+    def warned() -> bool:
+        events = stack.cluster.list(EVENTS, stack.namespace).items
+        return ("SpecChanged", "edited") in {
+            (event["reason"], event["involvedObject"]["name"]) for event in events
+        }
+
+    until("an Event says so", warned)
+    testrun = stack.wait_until_finished("edited")
+    assert testrun["status"]["observedGeneration"] == testrun["metadata"]["generation"] == 2
