@@ -7,7 +7,8 @@ from typing import Any
 
 from sparktest.devcluster.api_errors import Cause, cause, forbidden
 from sparktest.devcluster.kinds import ACCOUNTS, SYSTEM, Kind, crd_causes
-from sparktest.devcluster.objects import dns_label_causes, label_causes
+from sparktest.devcluster.objects import label_causes
+from sparktest.devcluster.pod_validation import pod_spec_causes
 from sparktest.devcluster.store import Store
 from sparktest.devcluster.stored_objects import Object
 from sparktest.domain import DEVCLUSTER_UID_PREFIX
@@ -150,7 +151,7 @@ def _job_causes(job: Object, old: Object | None) -> Iterator[Cause]:
     if not wanted or not wanted.items() <= (labels or {}).items():
         text = f"Invalid value: {_to_json(labels)}: `selector` does not match template `labels`"
         yield cause("Invalid", "spec.template.metadata.labels", text)
-    yield from _container_causes(template["spec"], "spec.template.spec")
+    yield from pod_spec_causes(template["spec"], "spec.template.spec")
     if template["spec"].get("restartPolicy") not in ("OnFailure", "Never"):
         text = 'Required value: valid values: "OnFailure", "Never"'
         yield cause("Required", "spec.template.spec.restartPolicy", text)
@@ -165,17 +166,6 @@ def _to_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
-def _container_causes(spec: Object, path: str) -> Iterator[Cause]:
-    if not spec.get("containers"):
-        yield cause("Required", f"{path}.containers", "Required value")
-    for field in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(field) or ()):
-            where = f"{path}.{field}[{index}]"
-            yield from dns_label_causes(f"{where}.name", container["name"])
-            if not container.get("image"):
-                yield cause("Required", f"{where}.image", "Required value")
-
-
 MUTABLE_POD_FIELDS = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
 POD_UPDATE_MESSAGE = (
     "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
@@ -186,7 +176,7 @@ POD_UPDATE_MESSAGE = (
 
 
 def _pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
-    yield from _container_causes(pod["spec"], "spec")
+    yield from pod_spec_causes(pod["spec"], "spec")
     if old is None:
         return
     if _immutable_part(pod) != _immutable_part(old):

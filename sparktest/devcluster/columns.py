@@ -44,12 +44,14 @@ def _age_of(obj: Object, now: datetime) -> str:
 
 def _pod_cells(pod: Object, now: datetime) -> list[Any]:
     spec, status = pod["spec"], pod.get("status") or {}
-    states = status.get("containerStatuses") or []
+    sidecars = _sidecars(spec)
+    states = [s for s in status.get("initContainerStatuses") or () if s["name"] in sidecars]
+    states += status.get("containerStatuses") or []
     ready = sum(bool(state.get("ready")) for state in states)
     restarts = sum(int(state.get("restartCount", 0)) for state in states)
     return [
         pod["metadata"]["name"],
-        f"{ready}/{len(spec['containers'])}",
+        f"{ready}/{len(sidecars) + len(spec['containers'])}",
         pod_status_text(pod),
         str(restarts),
         _age_of(pod, now),
@@ -64,15 +66,25 @@ def pod_status_text(pod: Object) -> str:
     """Return the STATUS cell of a pod: a container's reason, else the pod's reason or phase."""
     status = pod.get("status") or {}
     text = str(status.get("reason") or status.get("phase") or "Unknown")
+    sidecars = _sidecars(pod["spec"])
     for index, state in enumerate(status.get("initContainerStatuses") or ()):
         reason = _reason(state["state"])
-        if reason and reason != "Completed":
-            return _or_terminating(pod, f"Init:{reason}")
-        if not reason:
-            return _or_terminating(pod, f"Init:{index}/{len(pod['spec']['initContainers'])}")
+        if reason == "Completed" or (not reason and state.get("name") in sidecars):
+            continue
+        if reason in ("", "PodInitializing"):
+            reason = f"{index}/{len(pod['spec']['initContainers'])}"
+        text = f"Init:{reason}"
+        if not is_true(pod, "Initialized"):
+            return _or_terminating(pod, text)
+        break
     for state in reversed(status.get("containerStatuses") or ()):
         text = _reason(state["state"]) or text
     return _or_terminating(pod, text)
+
+
+def _sidecars(spec: Object) -> list[str]:
+    init = spec.get("initContainers") or ()
+    return [container["name"] for container in init if container.get("restartPolicy") == "Always"]
 
 
 def _reason(state: Object) -> str:

@@ -22,7 +22,7 @@ PATH = (
 )
 REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
 ADDRESS_FIELDS = ("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs")
-NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+NAME = re.compile(r"[ -<>-~]+")
 # Returns the object for a kind (Secret or ConfigMap) and a name, None if it does not exist.
 Lookup = Callable[[str, str], Object | None]
 

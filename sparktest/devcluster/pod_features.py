@@ -13,28 +13,13 @@ VOLUMES = ("emptyDir", "configMap", "secret", "projected", "downwardAPI", "hostP
 PROJECTED = ("configMap", "secret", "downwardAPI")
 # Everything else in a container's resources is a device.
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
+# Names separated by spaces.
 IGNORED_OF_POD = (
-    "affinity",
-    "dnsConfig",
-    "hostAliases",
-    "hostname",
-    "imagePullSecrets",
-    "nodeSelector",
-    "priorityClassName",
-    "runtimeClassName",
-    "schedulingGates",
-    "securityContext",
-    "subdomain",
-    "topologySpreadConstraints",
+    "affinity dnsConfig hostAliases hostname imagePullSecrets nodeSelector priorityClassName "
+    "runtimeClassName schedulingGates securityContext subdomain topologySpreadConstraints"
 )
 IGNORED_OF_CONTAINER = (
-    "lifecycle",
-    "livenessProbe",
-    "ports",
-    "readinessProbe",
-    "resources",
-    "securityContext",
-    "startupProbe",
+    "lifecycle livenessProbe ports readinessProbe resources securityContext startupProbe"
 )
 
 
@@ -50,8 +35,8 @@ def ignored_fields(pod: Object) -> list[str]:
     real = [each for each in _containers(spec) if not simulation_of(each.get("image", ""))]
     if not real:
         return []
-    found = {field for field in IGNORED_OF_POD if spec.get(field)}
-    found |= {field for each in real for field in IGNORED_OF_CONTAINER if each.get(field)}
+    found = {field for field in IGNORED_OF_POD.split() if spec.get(field)}
+    found |= {field for each in real for field in IGNORED_OF_CONTAINER.split() if each.get(field)}
     if any(each not in DEFAULT_TOLERATIONS for each in spec.get("tolerations") or ()):
         found.add("tolerations")
     if spec.get("automountServiceAccountToken") or spec.get("serviceAccountName") != "default":

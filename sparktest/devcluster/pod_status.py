@@ -31,6 +31,7 @@ class Container(msgspec.Struct):
     restarts: int = 0
     last_state: Object = {}
     resources: Object = {}
+    mounts: list[Object] = []
     state: Object = msgspec.field(
         default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}}
     )
@@ -66,6 +67,8 @@ class Container(msgspec.Struct):
             status["started"] = self.running
         if self.id:
             status |= {"containerID": self.id, "resources": self.resources}
+            if self.mounts:
+                status["volumeMounts"] = self.mounts
             if "requests" in self.resources:
                 status["allocatedResources"] = self.resources["requests"]
             if self.terminated:
@@ -108,7 +111,13 @@ def _container(spec: Object, state: Object, *, init: bool) -> Container:
         sidecar=init and spec.get("restartPolicy") == "Always",
         state=state,
         resources=spec.get("resources") or {},
+        mounts=[_mount_status(mount) for mount in spec.get("volumeMounts") or ()],
     )
+
+
+def _mount_status(mount: Object) -> Object:
+    read_only = {"readOnly": True, "recursiveReadOnly": "Disabled"} if mount.get("readOnly") else {}
+    return {"name": mount["name"], "mountPath": mount["mountPath"], **read_only}
 
 
 def waiting(reason: str, message: str = "") -> Object:

@@ -132,7 +132,8 @@ class PodWorker:
             try:
                 return self._runtime.create_volumes(pod)
             except VolumeError as error:
-                self._record.record_event("FailedMount", str(error), warning=True)
+                for message in error.messages:
+                    self._record.record_event("FailedMount", message, warning=True)
             self._wait(CONFIG_RETRY_SECONDS)
 
     def _start_container(self, pod: Object, document: Object, container: Container) -> None:

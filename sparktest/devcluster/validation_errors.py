@@ -76,6 +76,8 @@ def builtin_messages(causes: list[Cause]) -> list[Cause]:
     for found in causes:
         lead = f"{found['field']} in body should be"
         found["message"] = found["message"].replace(lead, "must be")
+        if found["message"].endswith("must be at least 1 chars long"):
+            found.update(cause("Required", found["field"], "Required value"))
     return causes
 
 

@@ -21,7 +21,11 @@ READ_ONLY = (*FILE_SOURCES, "projected")
 
 
 class VolumeError(Exception):
-    """A volume cannot be set up yet; the message is the kubelet's."""
+    """Volumes cannot be set up yet; `messages` are the kubelet's, one for each volume."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__("; ".join(messages))
+        self.messages = messages
 
 
 class File(msgspec.Struct, frozen=True):
@@ -47,6 +51,7 @@ def create_volumes(pod: Object, root: Path, lookup: Lookup) -> None:
         VolumeError: something that a volume refers to does not exist.
     """
     contents: dict[Path, list[File]] = {}
+    errors = []
     for volume in _mounted_volumes(pod):
         try:
             if "hostPath" in volume:
@@ -54,8 +59,9 @@ def create_volumes(pod: Object, root: Path, lookup: Lookup) -> None:
             else:
                 contents[_path(volume, root)] = list(_files(volume, pod, lookup))
         except (ConfigError, OSError, ValueError) as error:
-            text = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}'
-            raise VolumeError(text) from error
+            errors.append(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}')
+    if errors:
+        raise VolumeError(errors)
     for folder, files in contents.items():
         # A part may be left of an attempt that failed.
         shutil.rmtree(folder, ignore_errors=True)

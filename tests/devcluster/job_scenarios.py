@@ -1,7 +1,7 @@
 """The kubectl commands about Jobs and pods whose output is compared with a real cluster."""
 
 from tests.devcluster.kubectl import Step, steps
-from tests.devcluster.manifests import JOB, POD
+from tests.devcluster.manifests import JOB, POD, SIDECAR_POD, VOLUME_POD
 
 INIT = """
       initContainers:
@@ -151,6 +151,60 @@ SCENARIOS: dict[str, list[Step]] = {
             suspended=JOB.replace("backoffLimit", "suspend: true\n  backoffLimit"),
             init=JOB.replace("      containers:", INIT),
             twice=JOB.replace("backoffLimit", "completions: 2\n  parallelism: 2\n  backoffLimit"),
+        )
+    ],
+    "volumes": [
+        *steps(
+            """
+            apply -f - < pod
+            wait --for=jsonpath={.status.phase}=Pending pod/one
+            get pod one
+            get events --field-selector reason=FailedMount
+            create configmap files --from-literal=a=1
+            create secret generic hidden --from-literal=b=2
+            wait --for=jsonpath={.status.phase}=Succeeded pod/one --timeout=60s
+            get pod one
+            get pod one -o yaml
+            describe pod one
+            logs one
+            delete pod one
+            create -f - < unknown
+            create -f - < twice
+            create -f - < typeless
+            create -f - < escaping
+            create -f - < no_source
+            """,
+            pod=VOLUME_POD,
+            unknown=VOLUME_POD.replace("{name: work, mountPath", "{name: none, mountPath"),
+            twice=VOLUME_POD.replace("mountPath: /hidden", "mountPath: /work"),
+            typeless=VOLUME_POD.replace("emptyDir: {}", "emptyDir: {}, hostPath: {path: /tmp}"),
+            escaping=VOLUME_POD.replace("path: one}", "path: ../one}"),
+            no_source=VOLUME_POD.replace("{fieldRef: {fieldPath: metadata.name}}", "{}"),
+        )
+    ],
+    "sidecars": [
+        *steps(
+            """
+            apply -f - < pod
+            wait --for=condition=Ready pod/one --timeout=60s
+            get pod one
+            get pod one -o yaml
+            delete pod one
+            apply -f - < short
+            wait --for=jsonpath={.status.phase}=Succeeded pod/one --timeout=60s
+            get pod one
+            get pod one -o yaml
+            describe pod one
+            delete pod one
+            apply -f - < failing
+            wait --for=jsonpath={.status.phase}=Failed pod/one --timeout=60s
+            get pod one
+            get pod one -o yaml
+            delete pod one
+            """,
+            pod=SIDECAR_POD % (0, 60),
+            short=SIDECAR_POD % (0, 1),
+            failing=SIDECAR_POD % (2, 1),
         )
     ],
 }

@@ -34,6 +34,53 @@ spec:
   containers:
   - {name: test, image: "busybox:1.35", command: [sh, -c, 'trap "" TERM; echo up; sleep 60']}
 """
+# It waits for the ConfigMap `files` and the Secret `hidden`.
+VOLUME_POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: one}
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  volumes:
+  - {name: work, emptyDir: {}}
+  - {name: files, configMap: {name: files, items: [{key: a, path: one}]}}
+  - {name: hidden, secret: {secretName: hidden, defaultMode: 0400}}
+  - name: all
+    projected:
+      sources:
+      - configMap: {name: files}
+      - downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}
+  containers:
+  - name: test
+    image: busybox:1.35
+    command: [sh, -c, "pwd | tail -c 5"]
+    workingDir: /work/sub
+    env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+    volumeMounts:
+    - {name: work, mountPath: /work}
+    - {name: files, mountPath: /files, readOnly: true}
+    - {name: hidden, mountPath: /hidden}
+    - {name: all, mountPath: /all, subPath: name}
+"""
+# To be completed with the exit code of an init container and the duration in seconds.
+SIDECAR_POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: one}
+spec:
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 2
+  initContainers:
+  - name: side
+    image: busybox:1.35
+    restartPolicy: Always
+    command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+  - {name: init, image: "busybox:1.35", command: [sh, -c, "sleep 1; exit %d"]}
+  containers:
+  - {name: test, image: "busybox:1.35", command: [sh, -c, "sleep %d"]}
+"""
 LEASE = """
 apiVersion: coordination.k8s.io/v1
 kind: Lease

@@ -37,6 +37,36 @@ def test_an_invalid_pod_is_rejected(client: Client, body: Any, message: str) -> 
     assert message in reply.body["message"]
 
 
+def test_a_job_that_mounts_an_unknown_volume_is_rejected(client: Client) -> None:
+    body = job("a", volumeMounts=[{"name": "x", "mountPath": "/x"}])
+    reply = client.call("POST", JOBS, body)
+    assert (reply.code, reply.body["message"]) == (
+        422,
+        'Job.batch "a" is invalid: spec.template.spec.containers[0].volumeMounts[0].name: '
+        'Not found: "x"',
+    )
+
+
+def test_an_unknown_field_deep_in_a_job_is_named_with_its_path(client: Client) -> None:
+    body = job("a", foo=1, pod={"volumes": [{"name": "v", "emptyDir": {"bar": 1}}]})
+    reply = client.call("POST", f"{JOBS}?fieldValidation=Strict", body)
+    assert (reply.code, reply.body["message"]) == (
+        400,
+        'Job in version "v1" cannot be handled as a Job: strict decoding error: unknown field '
+        '"spec.template.spec.containers[0].foo", unknown field '
+        '"spec.template.spec.volumes[0].emptyDir.bar"',
+    )
+
+
+def test_a_volume_without_a_type_is_an_empty_folder(client: Client) -> None:
+    body = pod("a", image="simulate/creating")
+    body["spec"]["volumes"] = [{"name": "v"}, {"name": "c", "configMap": {"name": "c"}}]
+    assert client.create(PODS, body)["spec"]["volumes"] == [
+        {"name": "v", "emptyDir": {}},
+        {"name": "c", "configMap": {"name": "c", "defaultMode": 0o644}},
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

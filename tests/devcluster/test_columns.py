@@ -82,3 +82,32 @@ def test_the_status_of_a_pod_is_the_reason_of_a_container_else_its_own(
     assert pod_status_text(pod) == text
     pod["metadata"] = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
     assert pod_status_text(pod) == (text if status["phase"] == "Failed" else "Terminating")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "initialized", "text"),
+    [
+        ({"running": {}}, {"waiting": {"reason": "PodInitializing"}}, "False", "Init:1/2"),
+        ({"running": {}}, {"terminated": {"exitCode": 2}}, "False", "Init:ExitCode:2"),
+        ({"running": {}}, {"terminated": {"reason": "Completed"}}, "True", "Running"),
+        (
+            {"terminated": {"reason": "Error"}},
+            {"terminated": {"reason": "Completed"}},
+            "True",
+            "Init:Error",
+        ),
+    ],
+)
+def test_a_running_sidecar_does_not_hide_the_other_containers(
+    first: Any, second: Any, initialized: str, text: str
+) -> None:
+    sidecar = {"name": "side", "restartPolicy": "Always"}
+    init = [{"name": "side", "state": first}, {"name": "init", "state": second}]
+    status = {
+        "phase": "Running",
+        "conditions": [{"type": "Initialized", "status": initialized}],
+        "initContainerStatuses": init,
+        "containerStatuses": [{"state": {"running": {}}}],
+    }
+    spec = {"initContainers": [sidecar, {"name": "init"}], "containers": [{}]}
+    assert pod_status_text({"metadata": {}, "spec": spec, "status": status}) == text

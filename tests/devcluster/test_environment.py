@@ -9,7 +9,7 @@ import pytest
 from sparktest.devcluster.environment import ConfigError, build_command, build_environment, expand
 
 OBJECTS = {
-    ("Secret", "s"): {"data": {"TOKEN": b64encode(b"t").decode(), "not a name": "eA=="}},
+    ("Secret", "s"): {"data": {"TOKEN": b64encode(b"t").decode(), "not=name": "eA=="}},
     ("Secret", "broken"): {"data": {"A": "%"}},
     ("ConfigMap", "c"): {"data": {"A": "1", "B": "2"}},
 }
@@ -62,7 +62,7 @@ def test_secrets_and_config_maps_are_read_completely_or_by_key() -> None:
     found = built(envFrom=sources, env=env)
     assert (found["TOKEN"], found["P_A"], found["B"], found["T"]) == ("t", "1", "2", "t")
     assert "N" not in found
-    assert "not a name" not in found
+    assert "not=name" not in found
 
 
 def test_env_overrides_env_from() -> None:

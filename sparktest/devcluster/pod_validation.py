@@ -1,0 +1,139 @@
+"""Validation of a pod's containers and volumes beyond the schema, in Kubernetes' words. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from sparktest.devcluster.api_errors import Cause, cause
+from sparktest.devcluster.objects import dns_label_causes
+from sparktest.devcluster.stored_objects import Object
+
+# In the order in which Kubernetes looks for a second type of a volume.
+VOLUME_TYPES = ("emptyDir", "hostPath", "secret", "downwardAPI", "configMap", "projected")
+ENV_FIELD = re.compile(
+    r"metadata\.(?:name|namespace|uid|(?:labels|annotations)\['[^']+'\])"
+    r"|spec\.(?:nodeName|serviceAccountName)|status\.(?:hostIPs?|podIPs?)"
+)
+ENV_FIELDS = (
+    '"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", '
+    '"spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"'
+)
+SIDECAR_ONLY = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+SIDECARS = "Forbidden: may not be set for init containers without restartPolicy=Always"
+ENV_NAME = re.compile(r"[ -<>-~]+")
+BAD_ENV_NAME = (
+    "a valid environment variable name must consist only of printable ASCII characters other "
+    "than '='"
+)
+
+
+def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
+    """Yield the errors of a pod's containers and volumes."""
+    volumes = spec.get("volumes") or []
+    yield from _name_causes([volume["name"] for volume in volumes], f"{path}.volumes")
+    valid = []
+    for index, volume in enumerate(volumes):
+        causes = list(_volume_causes(volume, f"{path}.volumes[{index}]"))
+        yield from causes
+        valid += [] if causes else [volume["name"]]
+    if not spec.get("containers"):
+        yield cause("Required", f"{path}.containers", "Required value")
+    found: list[str] = []
+    for field in ("containers", "initContainers"):
+        containers = spec.get(field) or []
+        yield from _name_causes([each["name"] for each in containers], f"{path}.{field}", found)
+        found += [container["name"] for container in containers]
+        for index, container in enumerate(containers):
+            where = f"{path}.{field}[{index}]"
+            yield from _container_causes(container, where, valid)
+            if field == "initContainers" and container.get("restartPolicy") != "Always":
+                given = (name for name in SIDECAR_ONLY if container.get(name))
+                yield from (cause("Forbidden", f"{where}.{name}", SIDECARS) for name in given)
+
+
+def _name_causes(names: list[str], path: str, others: Iterable[str] = ()) -> Iterator[Cause]:
+    for index, name in enumerate(names):
+        where = f"{path}[{index}].name"
+        if not name:
+            yield cause("Required", where, "Required value")
+        elif name in others or name in names[:index]:
+            yield cause("Duplicate", where, f'Duplicate value: "{name}"')
+        else:
+            yield from dns_label_causes(where, name)
+
+
+def _invalid(path: str, value: str, why: str) -> Cause:
+    return cause("Invalid", path, f"Invalid value: {json.dumps(value)}: {why}")
+
+
+def _volume_causes(volume: Object, path: str) -> Iterator[Cause]:
+    types = [kind for kind in VOLUME_TYPES if kind in volume]
+    types += sorted(volume.keys() - {*VOLUME_TYPES, "name"})
+    for kind in types[1:]:
+        text = "Forbidden: may not specify more than 1 volume type"
+        yield cause("Forbidden", f"{path}.{kind}", text)
+    yield from _item_causes(volume, path)
+    for index, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+        where = f"{path}.projected.sources[{index}]"
+        if len(source) > 1:
+            text = "Forbidden: may not specify more than 1 volume type per source"
+            yield cause("Forbidden", where, text)
+        yield from _item_causes(source, where)
+
+
+def _item_causes(volume: Object, path: str) -> Iterator[Cause]:
+    for kind in ("secret", "configMap", "downwardAPI"):
+        for index, item in enumerate((volume.get(kind) or {}).get("items") or ()):
+            where = f"{path}.{kind}" + ("" if kind == "downwardAPI" else f".items[{index}]")
+            yield from _path_causes(item["path"], f"{where}.path")
+            if item["path"].startswith("..") and ".." not in item["path"].split("/"):
+                yield _invalid(f"{where}.path", item["path"], "must not start with '..'")
+            if kind == "downwardAPI" and not {"fieldRef", "resourceFieldRef"} & item.keys():
+                text = "Required value: one of fieldRef and resourceFieldRef is required"
+                yield cause("Required", where, text)
+
+
+def _path_causes(value: str, path: str) -> Iterator[Cause]:
+    """Yield the errors of a path that is relative to a volume."""
+    if value.startswith("/"):
+        yield _invalid(path, value, "must be a relative path")
+    if ".." in value.split("/"):
+        yield _invalid(path, value, "must not contain '..'")
+
+
+def _container_causes(container: Object, path: str, volumes: list[str]) -> Iterator[Cause]:
+    if not container.get("image"):
+        yield cause("Required", f"{path}.image", "Required value")
+    for index, variable in enumerate(container.get("env") or ()):
+        yield from _env_causes(variable, f"{path}.env[{index}]")
+    mounts = container.get("volumeMounts") or []
+    for index, mount in enumerate(mounts):
+        where = f"{path}.volumeMounts[{index}]"
+        if mount["name"] not in volumes:
+            yield cause("NotFound", f"{where}.name", f'Not found: "{mount["name"]}"')
+        if mount["mountPath"] in [other["mountPath"] for other in mounts[:index]]:
+            yield _invalid(f"{where}.mountPath", mount["mountPath"], "must be unique")
+        if mount.get("subPath") and mount.get("subPathExpr"):
+            why = "subPathExpr and subPath are mutually exclusive"
+            yield _invalid(f"{where}.subPathExpr", mount["subPathExpr"], why)
+        for field in ("subPath", "subPathExpr"):
+            # Kubernetes leaves the index out.
+            yield from _path_causes(mount.get(field, ""), f"{path}.volumeMounts.{field}")
+
+
+def _env_causes(variable: Object, path: str) -> Iterator[Cause]:
+    if not ENV_NAME.fullmatch(variable["name"]):
+        yield _invalid(f"{path}.name", variable["name"], BAD_ENV_NAME)
+    source, path = variable.get("valueFrom"), f"{path}.valueFrom"
+    if source == {}:
+        names = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+        yield _invalid(path, "", f"must specify one of: {names}")
+    elif source and variable.get("value"):
+        yield _invalid(path, "", "may not be specified when `value` is not empty")
+    elif source and len(source) > 1:
+        yield _invalid(path, "", "may not have more than one field specified at a time")
+    if source and "fieldRef" in source:
+        field = source["fieldRef"]["fieldPath"]
+        if not ENV_FIELD.fullmatch(field):
+            text = f"Unsupported value: {json.dumps(field)}: supported values: {ENV_FIELDS}"
+            yield cause("NotSupported", f"{path}.fieldRef.fieldPath", text)
