@@ -46,12 +46,22 @@ def checked_template(template: Mapping[str, Any]) -> Object:
     """
     template = normalize_template(template)
     errors = template_errors(template)
+    test = test_container(template)
+    if not errors and test is None:
+        raise InvalidError(AMBIGUOUS_CONTAINER)
+    errors += _restart_errors(test or {})
     if errors:
         detail = "; ".join(f"/template{each['pointer']}: {each['detail']}" for each in errors)
         raise InvalidError(detail, errors=errors)
-    if test_container(template) is None:
-        raise InvalidError(AMBIGUOUS_CONTAINER)
     return template
+
+
+def _restart_errors(test: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Yield the fields by which Kubernetes would run the test again in the same pod."""
+    for name in ("restartPolicy", "restartPolicyRules"):
+        if name in test:
+            pointer = f"/spec/containers/{test['name']}/{name}"
+            yield _error(pointer, "a run is one execution: the test is not restarted")
 
 
 def template_errors(template: Mapping[str, Any]) -> list[FieldError]:
