@@ -14,8 +14,12 @@ import msgspec
 # Prefix of the uid of every dev cluster, which runs local processes and pulls no images.
 DEVCLUSTER_UID_PREFIX = "facade00-"
 
-# The limit of the API. A TestRun object may have a longer name; `Run.k8s_ref` has all of it.
+# The limits of the API. A TestRun object may have a longer name; `Run.k8s_ref` has all of it.
 MAX_NAME_LENGTH = 200
+MAX_LABELS = 1000
+# The longest key in Kubernetes: a prefix of 253 characters, a slash and 63 more.
+MAX_LABEL_KEY_LENGTH = 317
+MAX_LABEL_VALUE_LENGTH = 253
 
 Id = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
 

@@ -1,7 +1,7 @@
 """Marshmallow fields of the request schemas: camelCase keys, strict types, length limits."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -14,10 +14,12 @@ from sparktest.domain import MAX_NAME_LENGTH
 from sparktest.errors import FieldError
 from sparktest.kube.git import git_errors
 from sparktest.kube.pod_template import normalize_template
+from sparktest.kube.script import MAX_COMMAND_BYTES
 from sparktest.kube.template_checks import template_errors
 
 MAX_SECONDS = 2**31 - 1
 MAX_TEMPLATE_BYTES = 256 * 1024
+MAX_COMMAND_LINE_BYTES = 1024 * 1024
 UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 QUANTITY = re.compile(r"^[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+|[KMGTPE]i|[numkMGTPE])?$")
@@ -161,9 +163,30 @@ def texts(max_length: int, max_items: int, **kw: Any) -> fields.List[str]:
     return fields.List(text(max_length), validate=Length(max=max_items), **kw)
 
 
-def commands(**kw: Any) -> fields.List[str]:
-    """Return a field for commands or arguments."""
-    return texts(65_536, 1000, **kw)
+def arguments(**kw: Any) -> fields.List[str]:
+    """Return a field for commands or arguments, of a size that Linux can start."""
+    rules: list[Callable[[list[str]], Any]] = [Length(max=1024), _fits_a_command_line]
+    return fields.List(fields.String(validate=_fits_an_argument), validate=rules, **kw)
+
+
+def size(value: str) -> int:
+    """Return the number of bytes that the text has in a process."""
+    return len(value.encode())
+
+
+def _fits_an_argument(value: str) -> None:
+    if size(value) > MAX_COMMAND_BYTES:
+        raise ma.ValidationError(
+            f"has {size(value):,} bytes; Linux allows {MAX_COMMAND_BYTES:,} in one argument"
+        )
+
+
+def _fits_a_command_line(values: list[str]) -> None:
+    total = sum(map(size, values))
+    if total > MAX_COMMAND_LINE_BYTES:
+        raise ma.ValidationError(
+            f"have {total:,} bytes together; at most {MAX_COMMAND_LINE_BYTES:,} are allowed"
+        )
 
 
 def seconds(minimum: int, **kw: Any) -> fields.Integer:

@@ -13,7 +13,8 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from sparktest.errors import FieldError, InvalidError, MalformedError, TooLargeError
 
-MAX_BODY_BYTES = 1024 * 1024
+# Commands may have 1 MiB, and three times as much where JSON has escapes for other scripts.
+MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_FIELDS_IN_WARNING = 10
 UNKNOWN: dict[str, str | None] = {"json": ma.EXCLUDE, "query": ma.RAISE}

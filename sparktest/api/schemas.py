@@ -9,7 +9,16 @@ from marshmallow.validate import Length, OneOf, Range
 
 from sparktest.api import fields as api_fields
 from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
-from sparktest.domain import FailureClass, LogState, Origin, Status
+from sparktest.domain import (
+    MAX_LABEL_KEY_LENGTH,
+    MAX_LABEL_VALUE_LENGTH,
+    MAX_LABELS,
+    FailureClass,
+    LogState,
+    Origin,
+    Status,
+)
+from sparktest.kube.script import MAX_COMMAND_BYTES
 
 # These give privileges to a pod. They come from definitions, executors and TestRun objects, or
 # from a request with the scope admin.
@@ -35,12 +44,12 @@ class SpecSchema(api_fields.Schema):
     """A spec; any field may come from the definition or the executor instead."""
 
     image = api_fields.text(1024, 1)
-    commands = api_fields.commands()
-    command = api_fields.commands()
-    args = api_fields.commands()
+    commands = api_fields.arguments()
+    command = api_fields.arguments()
+    args = api_fields.arguments()
     env = fields.Dict(
         keys=fields.String(validate=api_fields.ENV_NAME),
-        values=api_fields.text(131_072),
+        values=fields.String(),
         validate=Length(max=1000),
     )
     env_from = fields.List(fields.Nested(api_fields.EnvFrom), validate=Length(max=100))
@@ -60,6 +69,20 @@ class SpecSchema(api_fields.Schema):
         return {
             key: value for key, value in data.items() if key not in empty or value != empty[key]
         }
+
+    @ma.validates("env")
+    def fits_an_environment(self, env: dict[str, str], data_key: str) -> None:
+        """Refuse variables that no process can have."""
+        sizes = {name: api_fields.size(f"{name}={value}") for name, value in env.items()}
+        # A variable has the same limit as an argument.
+        limit = MAX_COMMAND_BYTES
+        wrong = {
+            name: {"value": [f"has {size:,} bytes with its name; Linux allows {limit:,}"]}
+            for name, size in sizes.items()
+            if size > limit
+        }
+        if wrong:
+            raise ma.ValidationError(wrong)
 
     @ma.validates_schema(skip_on_field_errors=False)
     def one_kind_of_command(self, data: dict[str, Any], **kw: Any) -> None:
@@ -94,7 +117,9 @@ class OverridesSchema(SpecSchema):
 
     name = api_fields.name()
     labels = fields.Dict(
-        keys=api_fields.text(317, 1), values=api_fields.text(253), validate=Length(max=1000)
+        keys=api_fields.text(MAX_LABEL_KEY_LENGTH, 1),
+        values=api_fields.text(MAX_LABEL_VALUE_LENGTH),
+        validate=Length(max=MAX_LABELS),
     )
     ttl_seconds_after_finished = api_fields.seconds(0)
 

@@ -6,7 +6,14 @@ from typing import Any
 
 import msgspec
 
-from sparktest.domain import MAX_NAME_LENGTH, RunSpec, Status
+from sparktest.domain import (
+    MAX_LABEL_KEY_LENGTH,
+    MAX_LABEL_VALUE_LENGTH,
+    MAX_LABELS,
+    MAX_NAME_LENGTH,
+    RunSpec,
+    Status,
+)
 from sparktest.kube.fields import Object, integer, mapping, text
 from sparktest.kube.jobs import FINALIZER, job_name_of_testrun
 from sparktest.kube.resources import EVENTS, TESTRUNS
@@ -36,6 +43,7 @@ class TestRunView(msgspec.Struct, frozen=True, kw_only=True):
         finalizers: all finalizers, in order.
         is_abandoned: a user asked to release it without a recorded outcome.
         spec: the fields that are registered; empty in a cache once the status is final.
+        labels: the labels that are registered; empty in a cache once the status is final.
         status: the whole `.status`.
     """
 
@@ -51,6 +59,7 @@ class TestRunView(msgspec.Struct, frozen=True, kw_only=True):
     is_cancelled: bool
     ttl_seconds: int | None
     spec: Object
+    labels: dict[str, str]
     status: Object
 
     @property
@@ -82,14 +91,30 @@ def parse_testrun(testrun: Object) -> TestRunView:
         is_cancelled=spec.get("cancelled") is True,
         ttl_seconds=integer(spec, "ttlSecondsAfterFinished"),
         spec={field: spec[field] for field in SPEC_KEYS if spec.get(field) is not None},
+        labels=_labels(metadata),
         status=status,
     )
 
 
 def parse_cached_testrun(testrun: Object) -> TestRunView:
-    """Parse a TestRun for a cache: without the spec if it has finished, to save memory."""
+    """Parse a TestRun for a cache: without spec and labels if it has finished, to save memory."""
     view = parse_testrun(testrun)
-    return msgspec.structs.replace(view, spec={}) if view.status_is_final else view
+    return msgspec.structs.replace(view, spec={}, labels={}) if view.status_is_final else view
+
+
+def _labels(metadata: Object) -> dict[str, str]:
+    """Return the labels that a run can have, in the order of their names.
+
+    Kubernetes does not limit their number. A run without some of them is better than none.
+    """
+    labels = [
+        (key, value)
+        for key, value in mapping(metadata, "labels").items()
+        if isinstance(value, str)
+        and 0 < len(key) <= MAX_LABEL_KEY_LENGTH
+        and len(value) <= MAX_LABEL_VALUE_LENGTH
+    ]
+    return dict(sorted(labels)[:MAX_LABELS])
 
 
 def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
@@ -99,6 +124,7 @@ def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
         "origin": "crd",
         "cluster": cluster,
         "k8sRef": {"namespace": testrun.namespace, "name": testrun.name, "uid": testrun.uid},
+        **({"labels": testrun.labels} if testrun.labels else {}),
         **testrun.spec,
     }
 

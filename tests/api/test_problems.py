@@ -64,7 +64,7 @@ class TestShape:
         problem(client.post("/api/test-runs", data=b"{", content_type=kind), 415)
 
     def test_a_body_over_the_limit_is_answered_with_413(self, client):
-        body = json.dumps(adhoc(env={"A": "x" * 1024 * 1024}))
+        body = json.dumps(adhoc(env={"A": "x" * 4 * 1024 * 1024}))
         problem(client.post("/api/test-runs", data=body, **JSON), 413)
 
     def test_a_nul_character_is_refused_with_the_field(self, client):

@@ -267,3 +267,13 @@ class TestReport:
         ends = [status for status in statuses if Status(status).final]
         highest = max([*statuses, "pending"], key=lambda status: Status(status).rank)
         assert get(client, run_id)["status"] == (ends[0] if ends else highest)
+
+
+def test_the_labels_of_a_testrun_find_its_run(client):
+    labels = {"team": "shop", "empty": "", f"{'p' * 253}/{'n' * 63}": "v" * 63}
+    labels |= {f"label-{number}": "" for number in range(997)}
+    run = register(client, labels=labels)
+    assert run["labels"] == labels
+    for query in ("label=team%3Dshop", "label=empty", "label=label-996&label=team"):
+        assert ids(client, query) == [run["id"]]
+    assert ids(client, "label=team%3Dcart") == []

@@ -138,3 +138,21 @@ def test_name_and_message_of_an_event_are_short_enough_for_kubernetes() -> None:
     event = build_warning_event(made(name="n" * 253), "Reason", "m" * 5000, NOW)
     assert len(event["metadata"]["name"]) <= 253
     assert len(event["message"]) == 1024
+
+
+def test_the_labels_of_a_testrun_are_registered() -> None:
+    labels = {"team": "shop", "empty": "", f"{'p' * 253}/{'n' * 63}": "v"}
+    assert create_run_payload(made(labels=labels), "here")["labels"] == labels
+    assert "labels" not in create_run_payload(made(), "here")
+
+
+@pytest.mark.parametrize(
+    "labels", ["team", [], {"team": 5}, {"": "x"}, {"k" * 318: "x"}, {"team": "x" * 254}]
+)
+def test_labels_that_a_run_cannot_have_are_left_out(labels: Any) -> None:
+    assert create_run_payload(made(labels=labels), "here") == create_run_payload(made(), "here")
+
+
+def test_of_too_many_labels_the_first_are_registered() -> None:
+    labels = {f"label-{number:04}": "" for number in reversed(range(2000))}
+    assert list(made(labels=labels).labels) == [f"label-{number:04}" for number in range(1000)]

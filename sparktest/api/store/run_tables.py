@@ -18,7 +18,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sparktest.api.store.tables import Base, BigId, EntityColumns, SearchTerm, SpecColumns
-from sparktest.domain import MAX_NAME_LENGTH, LogState, Origin, Status
+from sparktest.domain import (
+    MAX_LABEL_KEY_LENGTH,
+    MAX_LABEL_VALUE_LENGTH,
+    MAX_NAME_LENGTH,
+    LogState,
+    Origin,
+    Status,
+)
 
 
 def _one_of(column: str, values: type[Status | Origin | LogState]) -> CheckConstraint:
@@ -94,9 +101,8 @@ class RunLabelRow(Base):
 
     __tablename__ = "test_run_labels"
 
-    # The longest key in Kubernetes: a prefix of 253 characters, a slash and 63 more.
-    key: Mapped[str] = mapped_column(String(317), primary_key=True)
-    value: Mapped[str] = mapped_column(String(253), primary_key=True)
+    key: Mapped[str] = mapped_column(String(MAX_LABEL_KEY_LENGTH), primary_key=True)
+    value: Mapped[str] = mapped_column(String(MAX_LABEL_VALUE_LENGTH), primary_key=True)
     run_seq: Mapped[int] = _run_seq()
     __table_args__ = (Index("idx_test_run_labels_run", "run_seq"),)
 
