@@ -26,7 +26,17 @@ FULL: dict[str, dict[str, Any]] = {
         "serviceAccountName": "tester",
         "imagePullSecrets": [{"name": "pull"}],
     },
+    "template": {
+        "git": {"url": "https://example.com/a.git", "ref": "main"},
+        "template": {
+            "spec": {"nodeName": "a", "containers": [{"name": "c", "tty": True, "stdin": False}]}
+        },
+    },
 }
+
+
+def container(**fields: Any) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": "c", "tty": True, "stdin": False, **fields}]}}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +71,16 @@ def created(cluster: Cluster, namespace: str) -> str:
         ("exec", "resources", None),
         ("exec", "serviceAccountName", "other"),
         ("exec", "imagePullSecrets", []),
+        ("exec", "git", {"url": "https://example.com/a.git"}),
+        ("exec", "template", {}),
+        ("template", "git", {"ref": "v1"}),
+        ("template", "git", None),
+        ("template", "template", {"spec": {"nodeName": "b"}}),
+        ("template", "template", {"spec": {"nodeName": None}}),
+        ("template", "template", {"metadata": {"labels": {"a": "b"}}}),
+        ("template", "template", container(tty=False)),
+        ("template", "template", container(env=[])),
+        ("template", "template", {"spec": {"containers": []}}),
     ],
 )
 def test_what_runs_cannot_change_and_the_message_names_the_field(
