@@ -53,12 +53,13 @@ def test_a_name_that_is_too_long_for_a_run_is_truncated_except_in_the_reference(
     assert payload["k8sRef"]["name"] == "n" * 253
 
 
-def test_a_cache_keeps_only_the_ttl_of_a_finished_testruns_spec() -> None:
-    spec = {"image": "busybox", "ttlSecondsAfterFinished": 5}
-    testrun = {"metadata": {"name": "smoke"}, "spec": spec}
+def test_a_cache_keeps_neither_spec_nor_labels_of_a_finished_testrun_but_its_ttl() -> None:
+    spec, labels = {"image": "busybox", "ttlSecondsAfterFinished": 5}, {"team": "shop"}
+    testrun = {"metadata": {"name": "smoke", "labels": labels}, "spec": spec}
     assert parse_cached_testrun(testrun).spec == spec
+    assert parse_cached_testrun(testrun).labels == labels
     finished = parse_cached_testrun(testrun | {"status": {"phase": "Failed"}})
-    assert (finished.spec, finished.ttl_seconds) == ({}, 5)
+    assert (finished.spec, finished.labels, finished.ttl_seconds) == ({}, {}, 5)
 
 
 @pytest.mark.parametrize(
