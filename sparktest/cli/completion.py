@@ -1,4 +1,4 @@
-"""The command completion, and completions from the API: runs, definitions, namespaces, labels.
+"""The command completion, and completions from the API: names of what exists.
 
 When the API is down, is slow, or denies access, there are no completions and no message. Names that
 a shell could expand are completed as their ids.
@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 from sparktest.cli import COMPLETE_VARIABLE
 from sparktest.cli.context import load_settings
 from sparktest.cli.exits import ExitError
-from sparktest.cli.lookup import MIN_PREFIX
+from sparktest.cli.lookup import MIN_PREFIX, find_run
 from sparktest.client import ApiClient
 from sparktest.domain import Definition, Run, Status
 from sparktest.errors import SparkTestError
@@ -93,6 +93,12 @@ def without_used(
     return [item for item in items if item.value not in used]
 
 
+def first_argument(context: click.Context, name: str) -> str:
+    """Return the argument of this name that the command line has; "" if it has none."""
+    # click parses no arguments when an option at the end still lacks its value.
+    return context.params.get(name) or next(iter(context.args), "")
+
+
 def safe_completions(names: Mapping[str, str], incomplete: str) -> list[CompletionItem]:
     """Return the names that begin with what is typed and are safe in a shell, with their help."""
     return [
@@ -102,8 +108,13 @@ def safe_completions(names: Mapping[str, str], incomplete: str) -> list[Completi
     ]
 
 
-def api_completion(items: Callable[[ApiClient, str], Iterable[CompletionItem]]) -> Completer:
-    """Return a completer that asks the API, without what the command line has already."""
+def api_completion(
+    items: Callable[[ApiClient, str, click.Context], Iterable[CompletionItem]],
+) -> Completer:
+    """Return a completer that asks the API, without what the command line has already.
+
+    `items` gets what is typed of the word, and the context with what the command line has already.
+    """
 
     def complete(
         context: click.Context, option: click.Parameter, incomplete: str
@@ -113,7 +124,7 @@ def api_completion(items: Callable[[ApiClient, str], Iterable[CompletionItem]]) 
             with ApiClient.from_settings(
                 settings, clean=clean, timeout_seconds=TIMEOUT_SECONDS
             ) as client:
-                return without_used(items(client, incomplete), context, option)
+                return without_used(items(client, incomplete, context), context, option)
         except (SparkTestError, ExitError):
             return []
 
@@ -121,25 +132,32 @@ def api_completion(items: Callable[[ApiClient, str], Iterable[CompletionItem]]) 
 
 
 def _runs(statuses: Sequence[str]) -> Completer:
-    def items(client: ApiClient, incomplete: str) -> list[CompletionItem]:
+    def items(client: ApiClient, incomplete: str, context: click.Context) -> list[CompletionItem]:
         page = client.list_runs(status=statuses, q=incomplete or None, limit=MAX_ITEMS)
         return completions(((run, run.status.value) for run in page.runs), incomplete)
 
     return api_completion(items)
 
 
-def _definitions(client: ApiClient, incomplete: str) -> list[CompletionItem]:
+def _definitions(
+    client: ApiClient, incomplete: str, context: click.Context
+) -> list[CompletionItem]:
     found = client.list_definitions()
     return completions(((each, each.image) for each in found), incomplete)
 
 
 def _distinct(texts: Callable[[Run], Iterable[str]]) -> Completer:
-    def items(client: ApiClient, incomplete: str) -> list[CompletionItem]:
+    def items(client: ApiClient, incomplete: str, context: click.Context) -> list[CompletionItem]:
         page = client.list_runs(limit=MAX_ITEMS)
         found = sorted({text for run in page.runs for text in texts(run)})
         return safe_completions(dict.fromkeys(found, ""), incomplete)
 
     return api_completion(items)
+
+
+def _containers(client: ApiClient, incomplete: str, context: click.Context) -> list[CompletionItem]:
+    run = find_run(client, first_argument(context, "reference"))
+    return safe_completions(dict.fromkeys(run.containers, ""), incomplete)
 
 
 RUN = _runs(())
@@ -148,3 +166,4 @@ ENDED_RUN = _runs([status for status in Status if status.final])
 DEFINITION = api_completion(_definitions)
 NAMESPACE = _distinct(lambda run: (run.namespace,))
 LABEL = _distinct(lambda run: run.labels)
+CONTAINER = api_completion(_containers)

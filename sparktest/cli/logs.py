@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from sparktest.cli import options, waiting
-from sparktest.cli.completion import RUN
+from sparktest.cli.completion import CONTAINER, RUN
 from sparktest.cli.context import uses_api
 from sparktest.cli.lookup import find_run
 from sparktest.cli.output import on_terminal
@@ -21,7 +21,7 @@ from sparktest.sanitize import StreamCleaner
 @click.argument("reference", metavar="RUN", shell_complete=RUN)
 @click.option("-f", "--follow", is_flag=True, help="Print new lines until the run has ended.")
 @options.tail_option
-@options.container_option
+@options.container_option(CONTAINER)
 @uses_api
 def logs(
     client: ApiClient, reference: str, follow: bool, tail: int | None, container: str | None

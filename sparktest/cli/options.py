@@ -1,5 +1,6 @@
 """Options shared by several commands, most of them about the run to start or to define."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,20 @@ follow_option = click.option(
 tail_option = click.option(
     "--tail", type=WholeNumber(0), metavar="LINES", help="Print only the last lines."
 )
-container_option = click.option(
-    "-c", "--container", metavar="NAME", help="Default: the test container."
-)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print the request, and send nothing."
 )
+
+
+def container_option(completer: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return the option -c, whose values the completer offers."""
+    return click.option(
+        "-c",
+        "--container",
+        metavar="NAME",
+        help="A container of the run; default: the one that runs the test.",
+        shell_complete=completer,
+    )
 
 
 class RunCommand(click.Command):

@@ -85,6 +85,11 @@ def test_bash_completes_commands_options_words_and_names(hostile: ApiClient) -> 
     assert bash("sparktest", "definitions", incomplete="up") == ["update"]
 
 
+def test_the_containers_of_the_run_are_completed(hostile: ApiClient) -> None:
+    assert bash("sparktest", "logs", "shop-smoke", "-c") == ["test"]
+    assert bash("sparktest", "logs", "-c", incomplete="t") == []
+
+
 def test_fish_completes_with_a_help_text(hostile: ApiClient) -> None:
     assert fish("sparktest logs sho") == ["shop-smoke\tpending"]
     run = hostile.list_runs().runs[0]

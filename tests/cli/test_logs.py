@@ -50,11 +50,11 @@ def test_tail_and_follow_exclude_each_other(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("run")
-def test_a_missing_container_is_an_error(cli: Cli) -> None:
+def test_an_unknown_container_lists_those_of_the_run(cli: Cli) -> None:
     result = cli("logs", "logged", "-c", "sidecar")
 
     assert (result.code, result.out) == (2, "")
-    assert "sidecar" in result.err
+    assert "no container 'sidecar'; its containers are: test" in result.err
 
 
 def test_a_terminal_gets_text_without_escape_sequences(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from sparktest.cli.exits import Exit, ExitError, infra_errors
 from sparktest.cli.plugin.testrun import TestRun, parse_testrun, plain_name
 from sparktest.errors import NotFoundError
 from sparktest.kube.fields import Object
-from sparktest.kube.resources import TESTRUNS
+from sparktest.kube.jobs import RUN_ID
+from sparktest.kube.pod_view import main_pod, parse_pod
+from sparktest.kube.resources import PODS, TESTRUNS
 from sparktest.sanitize import clean
 from sparktest.settings import Settings
 
@@ -73,6 +75,14 @@ class KubeContext(NamedTuple):
             lambda: self.cluster.create(TESTRUNS, self.namespace, manifest, dry_run=dry_run)
         )
         return parse_testrun(created)
+
+    def pod(self, testrun: TestRun) -> Object | None:
+        """Return the pod of a TestRun whose status counts; None if it has none."""
+        selector = f"{RUN_ID}={testrun.id}"
+        pods = self.cluster.list(PODS, testrun.namespace, label_selector=selector).items
+        views = [parse_pod(each) for each in pods]
+        pod = main_pod(views)
+        return pods[views.index(pod)] if pod else None
 
     def cancel(self, name: str) -> None:
         """Ask for a TestRun to be stopped."""

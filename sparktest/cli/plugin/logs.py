@@ -9,16 +9,15 @@ from sparktest.cli import options
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.logs import follow_log, write_log
 from sparktest.cli.plugin.context import KubeContext
-from sparktest.cli.plugin.options import TESTRUN, uses_cluster
+from sparktest.cli.plugin.options import CONTAINER, TESTRUN, uses_cluster
 from sparktest.cli.plugin.testrun import TestRun
 from sparktest.cli.plugin.waiting import wait_for_testrun
 from sparktest.cli.waiting import progress_text
 from sparktest.domain import Status
 from sparktest.errors import MalformedError, NotFoundError
-from sparktest.kube.jobs import RUN_ID
-from sparktest.kube.pod_template import CONTAINER
-from sparktest.kube.pod_view import main_pod, parse_pod
-from sparktest.kube.resources import PODS
+from sparktest.kube.fields import Object
+from sparktest.kube.pod_template import container_names
+from sparktest.kube.pod_view import parse_pod
 
 if TYPE_CHECKING:
     from sparktest.kube.streams import ByteStream
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="NAME", shell_complete=TESTRUN)
 @click.option("-f", "--follow", is_flag=True, help="Print new lines until the test has ended.")
 @options.tail_option
-@options.container_option
+@options.container_option(CONTAINER)
 @uses_cluster
 def logs(
     kube: KubeContext, name: str, follow: bool, tail: int | None, container: str | None
@@ -56,7 +55,12 @@ def logs(
 
 def follow_testrun(kube: KubeContext, testrun: TestRun, container: str | None = None) -> TestRun:
     """Write the log to stdout until its end; return the TestRun as it was when the log began."""
-    testrun = wait_for_testrun(kube, testrun, lambda each: each.status is not Status.PENDING)
+    # An init container starts while the TestRun is pending.
+    testrun = wait_for_testrun(
+        kube,
+        testrun,
+        lambda each: each.status is not Status.PENDING or PodLog(kube, each, container).has_begun(),
+    )
     log = PodLog(kube, testrun, container)
     try:
         write_log(follow_log(log.follow))
@@ -73,12 +77,19 @@ def follow_testrun(kube: KubeContext, testrun: TestRun, container: str | None = 
 
 
 class PodLog:
-    """The log of a container of a TestRun's pod."""
+    """The log of a container of a TestRun's pod; `container` None: the one that runs the test."""
 
     def __init__(self, kube: KubeContext, testrun: TestRun, container: str | None) -> None:
         self._kube = kube
         self._testrun = testrun
-        self._container = container or CONTAINER
+        self._container = container
+
+    def has_begun(self) -> bool:
+        """Return True if a container was chosen and it has started."""
+        if not (self._container and (pod := self._kube.pod(self._testrun))):
+            return False
+        found = parse_pod(pod).containers.get(self._choose(pod))
+        return found is not None and found.has_log
 
     def follow(self, offset: int) -> Iterator[bytes]:
         """Yield the log from a byte offset, in chunks as they come."""
@@ -95,22 +106,35 @@ class PodLog:
 
         Raises:
             NotFoundError: the pod is gone.
-            MalformedError: the pod has no such container, or it has not started.
+            MalformedError: the container has not started.
+            ExitError: the pod has no such container.
         """
-        namespace = self._testrun.namespace
-        selector = f"{RUN_ID}={self._testrun.id}"
-        pods = self._kube.cluster.list(PODS, namespace, label_selector=selector).items
-        pod = main_pod(map(parse_pod, pods))
+        pod = self._kube.pod(self._testrun)
         if pod is None:
             raise NotFoundError(f"{self._testrun.name} has no pod")
         return self._kube.cluster.pod_log(
-            namespace, pod.name, self._container, follow=follow, tail_lines=tail
+            self._testrun.namespace,
+            pod["metadata"]["name"],
+            self._choose(pod),
+            follow=follow,
+            tail_lines=tail,
         )
+
+    def _choose(self, pod: Object) -> str:
+        names = container_names(pod)
+        if self._container and self._container not in names:
+            raise ExitError(
+                f"{self._testrun.name} has no container {self._container!r}; its containers are: "
+                f"{', '.join(names)}",
+                Exit.USAGE,
+            )
+        return self._container or names[0]
 
     def not_found(self) -> ExitError:
         """Return the error of a command that found no log, with a hint where one may be."""
         return ExitError(
-            f"no pod of {self._testrun.name} has a log of container {self._container}"
+            f"no pod of {self._testrun.name} has a log of "
+            f"{f'container {self._container}' if self._container else 'the test'}"
             f"{self.stored_log_hint()}",
             Exit.INFRA,
         )

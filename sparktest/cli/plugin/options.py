@@ -14,17 +14,24 @@ from sparktest.cli.completion import (
     MAX_ITEMS,
     TIMEOUT_SECONDS,
     Completer,
+    first_argument,
     safe_completions,
     without_used,
 )
 from sparktest.cli.exits import ExitError
 from sparktest.cli.plugin.context import KubeContext, connect, context_names
 from sparktest.errors import SparkTestError
+from sparktest.kube.pod_template import container_names
 from sparktest.kube.resources import NAMESPACES
 
 
-def cluster_completion(names: Callable[[KubeContext], Mapping[str, str]]) -> Completer:
-    """Return a completer that offers names from the cluster, each with its help."""
+def cluster_completion(
+    names: Callable[[KubeContext, click.Context], Mapping[str, str]],
+) -> Completer:
+    """Return a completer that offers names from the cluster, each with its help.
+
+    `names` gets the context with what the command line has already.
+    """
 
     def complete(
         context: click.Context, option: click.Parameter, incomplete: str
@@ -37,31 +44,36 @@ def cluster_completion(names: Callable[[KubeContext], Mapping[str, str]]) -> Com
                 params.get("namespace"),
                 TIMEOUT_SECONDS,
             )
-            return without_used(safe_completions(names(kube), incomplete), context, option)
+            return without_used(safe_completions(names(kube, context), incomplete), context, option)
         except (SparkTestError, ExitError):
             return []
 
     return complete
 
 
-def _testruns(kube: KubeContext) -> dict[str, str]:
+def _testruns(kube: KubeContext, context: click.Context) -> dict[str, str]:
     return {each.name: each.status.phase for each in kube.testruns(max_items=MAX_ITEMS)}
 
 
-def _live_testruns(kube: KubeContext) -> dict[str, str]:
+def _live_testruns(kube: KubeContext, context: click.Context) -> dict[str, str]:
     found = kube.testruns(max_items=MAX_ITEMS)
     return {each.name: each.status.phase for each in found if not each.status.final}
 
 
-def _definitions(kube: KubeContext) -> dict[str, str]:
+def _definitions(kube: KubeContext, context: click.Context) -> dict[str, str]:
     found = kube.testruns(max_items=MAX_ITEMS)
     names = {each.definition_name for each in found if each.definition_name}
     return dict.fromkeys(sorted(names), "definition")
 
 
-def _namespaces(kube: KubeContext) -> dict[str, str]:
+def _namespaces(kube: KubeContext, context: click.Context) -> dict[str, str]:
     found = kube.cluster.list(NAMESPACES, max_items=MAX_ITEMS).items
     return dict.fromkeys((str(each["metadata"]["name"]) for each in found), "")
+
+
+def _containers(kube: KubeContext, context: click.Context) -> dict[str, str]:
+    pod = kube.pod(kube.testrun(first_argument(context, "name")))
+    return dict.fromkeys(container_names(pod) if pod else (), "")
 
 
 def _contexts(
@@ -77,6 +89,7 @@ def _contexts(
 TESTRUN = cluster_completion(_testruns)
 LIVE_TESTRUN = cluster_completion(_live_testruns)
 DEFINITION = cluster_completion(_definitions)
+CONTAINER = cluster_completion(_containers)
 
 
 def uses_cluster(command: Callable[..., Any]) -> Callable[..., Any]:

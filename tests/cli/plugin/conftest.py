@@ -12,7 +12,7 @@ import yaml
 
 from sparktest import settings
 from sparktest.cli import waiting
-from sparktest.cli.plugin import main
+from sparktest.cli.plugin import completion, main
 from sparktest.domain import Origin, Run, Status
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import RUN_ID, build_job
@@ -51,8 +51,15 @@ class Sandbox:
         change = {"status": status}
         self.cluster.patch(TESTRUNS, self.namespace, name, change, subresource="status")
 
-    def start_pod(self, name: str, *commands: str) -> str:
+    def start_pod(self, name: str, *commands: str, **fields: Any) -> str:
         """Create the Job of a TestRun, wait until its pod has started, and return the run's id."""
+        run_id = self.create_job(name, *commands, **fields)
+        until("the pod has started", lambda: self._phase(run_id) in ("Running", *ENDED))
+        self.set_status(name, phase="Running")
+        return run_id
+
+    def create_job(self, name: str, *commands: str, **fields: Any) -> str:
+        """Create the Job of a TestRun, and return the run's id; `fields` are those of the run."""
         run_id = str(uuid.uuid4())
         run = Run(
             id=run_id,
@@ -64,10 +71,10 @@ class Sandbox:
             commands=commands,
             namespace=self.namespace,
             job_name=f"testrun-{name}",
+            **fields,
         )
         self.cluster.create(JOBS, self.namespace, build_job(run))
-        until("the pod has started", lambda: self._phase(run_id) in ("Running", *ENDED))
-        self.set_status(name, phase="Running", runId=run_id, jobName=run.job_name)
+        self.set_status(name, phase="Pending", runId=run_id, jobName=run.job_name)
         return run_id
 
     def in_background(self, *functions: Callable[[], object]) -> None:
@@ -117,5 +124,19 @@ def plugin(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         code = main(args)
         captured = capsys.readouterr()
         return Result(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def complete(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[list[str], str]]:
+    """Return a function that returns the completions and the directive: `complete("logs", "")`."""
+
+    def call(*words: str) -> tuple[list[str], str]:
+        assert completion.main(words) == 0
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        *lines, directive = captured.out.splitlines()
+        return lines, directive
 
     return call

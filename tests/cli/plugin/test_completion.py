@@ -4,23 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sparktest.cli.plugin.completion import main
 from tests.cli.plugin.conftest import Sandbox
 from tests.requirements import require_program
-
-
-@pytest.fixture
-def complete(capsys: pytest.CaptureFixture[str]):
-    """Return a function that returns the completions and the directive: `complete("logs", "")`."""
-
-    def call(*words: str) -> tuple[list[str], str]:
-        assert main(words) == 0
-        captured = capsys.readouterr()
-        assert captured.err == ""
-        *lines, directive = captured.out.splitlines()
-        return lines, directive
-
-    return call
 
 
 def test_commands_and_options_are_offered(complete) -> None:

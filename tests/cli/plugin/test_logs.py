@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.cli.plugin.conftest import Sandbox
 from tests.e2e.program import until
 
 Plugin = Callable[..., Result]
+Complete = Callable[..., tuple[list[str], str]]
 
 
 def test_the_log_of_the_pod_is_printed(sandbox: Sandbox, plugin: Plugin) -> None:
@@ -100,18 +102,49 @@ def test_without_a_job_a_failed_testrun_has_no_log(sandbox: Sandbox, plugin: Plu
     result = plugin("logs", "mine")
 
     assert (result.code, result.out) == (3, "")
-    assert result.err == "sparktest: no pod of mine has a log of container test\n"
+    assert result.err == "sparktest: no pod of mine has a log of the test\n"
 
 
-def test_a_missing_container_is_named(sandbox: Sandbox, plugin: Plugin) -> None:
+def template(setup: str) -> dict[str, Any]:
+    init = {"name": "fixtures", "image": "busybox", "command": ["sh", "-c", setup]}
+    unit = {"name": "unit", "image": "busybox", "command": ["echo", "tested"]}
+    return {"spec": {"initContainers": [init], "containers": [unit]}}
+
+
+def test_the_log_of_each_container_can_be_chosen(
+    sandbox: Sandbox, plugin: Plugin, complete: Complete
+) -> None:
     sandbox.apply("mine")
-    sandbox.wait_for_pod(sandbox.start_pod("mine", "true"))
-    sandbox.set_status("mine", phase="Succeeded")
+    sandbox.wait_for_pod(sandbox.start_pod("mine", template=template("echo prepared")))
 
-    result = plugin("logs", "mine", "-c", "nope")
+    assert plugin("logs", "mine").out == "tested\n"
+    assert plugin("logs", "mine", "-c", "unit").out == "tested\n"
+    assert plugin("logs", "mine", "-c", "fixtures").out == "prepared\n"
+    assert complete("logs", "mine", "-c", "") == (["unit", "fixtures"], ":4")
 
-    assert result.code == 3
-    assert "container nope" in result.err
+
+@pytest.mark.parametrize("follow", [(), ("-f",)], ids=["", "follow"])
+def test_an_unknown_container_lists_those_of_the_run(
+    sandbox: Sandbox, plugin: Plugin, follow: tuple[str, ...]
+) -> None:
+    sandbox.apply("mine")
+    sandbox.wait_for_pod(sandbox.start_pod("mine", template=template("true")))
+
+    result = plugin("logs", *follow, "mine", "-c", "test")
+
+    assert (result.code, result.out) == (2, "")
+    assert "mine has no container 'test'; its containers are: unit, fixtures" in result.err
+
+
+def test_an_init_container_is_followed_while_the_testrun_is_pending(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
+    sandbox.apply("mine")
+    sandbox.create_job("mine", template=template("echo one; sleep 0.3; echo two; exit 1"))
+
+    result = plugin("logs", "-f", "mine", "-c", "fixtures")
+
+    assert (result.code, result.out) == (0, "one\ntwo\n")
 
 
 def test_following_a_testrun_that_never_starts_ends_with_its_outcome(
