@@ -55,6 +55,7 @@ LIST = (
 RUN = (
     Action("back", "escape", "esc", "Back to the list", "back"),
     Action("zoom", "l", "l", "Hide or show the details beside the log", "log"),
+    Action("next_container", "t", "t", "Show the log of the next container of the run"),
     Action("app.copy", "y", "y", "Copy the focused command, or choose what to copy", "copy"),
     CANCEL,
     DELETE,

@@ -75,8 +75,22 @@ def source_rows(run: Run) -> Rows:
     return [("Namespace", run.k8s_ref.namespace), ("TestRun", run.k8s_ref.name)]
 
 
-def log_state(run: Run, *, is_empty: bool) -> str:
-    """Return the state of the stored log; "" when it is complete or `empty_log_text` shows it."""
+def container_text(run: Run, container: str | None) -> str:
+    """Return which container's log is shown, as `fixtures (2 of 3, t: next)`; "" of an only one."""
+    names = run.containers
+    if len(names) < 2:
+        return ""
+    number = names.index(container) + 1 if container in names else 1
+    return f"{names[number - 1]} ({number} of {len(names)}, t: next)"
+
+
+def log_state(run: Run, *, is_empty: bool, container: str | None = None) -> str:
+    """Return the state of the stored log; "" when it is complete or `empty_log_text` shows it.
+
+    `container`: whose log it is, None for the test's: only that one has a state of its own.
+    """
+    if container:
+        return "" if run.status.final else "live"
     if not run.status.final:
         return "live" if run.status is Status.RUNNING else "not started"
     if run.log.state is LogState.COMPLETE or (is_empty and run.log.state is LogState.NONE):
@@ -85,8 +99,10 @@ def log_state(run: Run, *, is_empty: bool) -> str:
     return f"{'incomplete' if run.log.state is LogState.PARTIAL else 'none stored'}{reason}"
 
 
-def empty_log_text(run: Run) -> str:
-    """Return the text to show instead of an empty log."""
+def empty_log_text(run: Run, container: str | None = None) -> str:
+    """Return the text to show instead of an empty log; `container`: as for `log_state`."""
+    if container:
+        return f"No output of {container}." if run.status.final else "No output yet."
     if not run.status.final:
         started = run.status is Status.RUNNING
         return "No output yet." if started else "No log yet: the container has not started."

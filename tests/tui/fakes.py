@@ -125,6 +125,8 @@ class FakeApi:
         self.logs = logs or {}
         self.error: SparkTestError | None = None
         self.hold: Event | None = None
+        # Of containers other than the test's, by run id and name.
+        self.container_logs: dict[tuple[str, str], bytes] = {}
         self.more: Callable[[str], Iterator[bytes]] = lambda run_id: iter(())
         self.requests: list[dict[str, Any]] = []
 
@@ -177,6 +179,9 @@ class FakeApi:
         self, run_id: str, *, container: str | None = None, offset: int = 0
     ) -> Iterator[bytes]:
         self._answer()
+        if container:
+            yield self.container_logs.get((run_id, container), b"")[offset:]
+            return
         for chunk in chain(self.logs.get(run_id, ()), self.more(run_id)):
             rest, offset = chunk[offset:], max(offset - len(chunk), 0)
             if rest:

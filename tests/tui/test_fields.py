@@ -106,6 +106,21 @@ def test_an_incomplete_log_shows_its_reason():
     assert fields.log_state(make_run(1), is_empty=True) == "live"
 
 
+def test_another_containers_log_has_no_state_of_its_own():
+    ended = make_run(3, log=Log(state=LogState.NONE, reason="NodeLost"))
+    assert fields.log_state(ended, is_empty=False, container="setup") == ""
+    assert fields.empty_log_text(ended, "setup") == "No output of setup."
+    assert fields.log_state(make_run(0), is_empty=True, container="setup") == "live"
+    assert fields.empty_log_text(make_run(0), "setup") == "No output yet."
+
+
+def test_a_run_of_several_containers_names_the_one_whose_log_is_shown():
+    run = make_run(3, containers=("unit", "setup", "proxy"))
+    assert fields.container_text(run, None) == "unit (1 of 3, t: next)"
+    assert fields.container_text(run, "proxy") == "proxy (3 of 3, t: next)"
+    assert fields.container_text(make_run(3), None) == ""
+
+
 def test_the_reason_for_no_log_is_in_the_state_only_where_lines_are_shown():
     run = make_run(3, log=Log(state=LogState.NONE, reason="NodeLost"))
     assert fields.log_state(run, is_empty=False) == "none stored: NodeLost"

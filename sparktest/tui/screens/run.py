@@ -70,6 +70,10 @@ class RunScreen(LiveScreen):
         if not self._pane.close_search():
             self.dismiss()
 
+    def action_next_container(self) -> None:
+        """Show the log of the next container."""
+        self._pane.show_next_container()
+
     def action_zoom(self) -> None:
         """Hide the details, or show them again."""
         self._details.display = not self._details.display

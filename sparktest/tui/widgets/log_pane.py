@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ from sparktest.domain import Run
 from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.sanitize import StreamCleaner, clean_text
 from sparktest.tui import text
-from sparktest.tui.fields import empty_log_text, log_state
+from sparktest.tui.fields import container_text, empty_log_text, log_state
 from sparktest.tui.widgets.log_view import LogView
 from sparktest.tui.widgets.static import CachedStatic
 
@@ -36,8 +37,21 @@ class LogSearch(Input):
     ]
 
 
+class LogReader:
+    """The position in the log of one container; used only by the worker that reads it.
+
+    Args:
+        container: the name of the container, None for the one that runs the test.
+    """
+
+    def __init__(self, container: str | None = None) -> None:
+        self.container = container
+        self.cleaner = StreamCleaner()
+        self.bytes_read = 0
+
+
 class LogPane(Vertical):
-    """The log of a run under a title line.
+    """The log of a container of a run under a title line.
 
     Args:
         api: the API to read the log from.
@@ -48,6 +62,7 @@ class LogPane(Vertical):
     class Read(Message):
         """More of the log arrived: complete lines, and the pending one."""
 
+        reader: LogReader
         complete: str
         pending: str
 
@@ -55,6 +70,7 @@ class LogPane(Vertical):
     class Ended(Message):
         """The worker reached the end of the log, or stopped because of `error`."""
 
+        reader: LogReader
         error: SparkTestError | None
 
     @dataclass
@@ -68,9 +84,8 @@ class LogPane(Vertical):
         super().__init__()
         self._api = api
         self._run = run
-        # Used only by the worker that reads.
-        self._cleaner = StreamCleaner()
-        self._bytes_read = 0
+        self._reader = LogReader()
+        self._test_line = ""
         self._error = ""
         self._title = CachedStatic(id="log-title")
         self._search = LogSearch(placeholder="search the log", compact=True, id="log-search")
@@ -87,12 +102,28 @@ class LogPane(Vertical):
         self._view.focus()
         self._search.display = False
         self._update_title()
-        self._read()
+        self._read(self._reader)
 
     @property
     def last_line(self) -> str:
-        """The last line of the log that is not blank, "" while there is none."""
-        return self._view.log_lines.last_line()
+        """The last line of the test's log that is not blank, "" while there is none."""
+        if self._reader.container is None:
+            return self._view.log_lines.last_line()
+        return self._test_line
+
+    def show_next_container(self) -> None:
+        """Show the log of the next container of the run, after the last one that of the test."""
+        names = self._run.containers
+        if len(names) < 2:
+            return
+        self._test_line = self.last_line
+        shown = names.index(self._reader.container) if self._reader.container in names else 0
+        following = (shown + 1) % len(names)
+        self._reader = LogReader(names[following] if following else None)
+        self._error = ""
+        self._view.clear()
+        self._update_title()
+        self._read(self._reader)
 
     def show(self, run: Run) -> None:
         """Show this version of the run."""
@@ -102,41 +133,52 @@ class LogPane(Vertical):
     # --- reading ---------------------------------------------------------------------------------
 
     @work(thread=True, exclusive=True, group="log", exit_on_error=False)
-    def _read(self) -> None:
+    def _read(self, reader: LogReader) -> None:
         worker, error = get_current_worker(), None
         try:
-            for chunk in self._api.follow_log(self._run.id, offset=self._bytes_read):
+            for chunk in self._api.follow_log(
+                self._run.id, container=reader.container, offset=reader.bytes_read
+            ):
                 if worker.is_cancelled:
                     return
-                self._bytes_read += len(chunk)
-                complete = self._cleaner.feed(chunk)
-                self.post_message(self.Read(complete, self._cleaner.pending))
+                reader.bytes_read += len(chunk)
+                complete = reader.cleaner.feed(chunk)
+                self.post_message(self.Read(reader, complete, reader.cleaner.pending))
         except SparkTestError as raised:
             error = raised
         if not worker.is_cancelled:
-            self.post_message(self.Ended(error))
+            self.post_message(self.Ended(reader, error))
 
     @on(Read)
     def _received(self, message: Read) -> None:
         message.stop()
-        self._error = ""
-        self._view.append(message.complete, message.pending)
+        if message.reader is self._reader:
+            self._error = ""
+            self._view.append(message.complete, message.pending)
 
     @on(Ended)
     def _ended(self, message: Ended) -> None:
         message.stop()
+        if message.reader is not self._reader:
+            return
         deleted = isinstance(message.error, NotFoundError | GoneError)
         self._error = f"stopped: {clean_text(message.error.detail)}" if message.error else ""
         if not deleted and (message.error or not self._run.status.final):
-            self.set_timer(RETRY_SECONDS, self._read)
+            self.set_timer(RETRY_SECONDS, partial(self._retry, message.reader))
         self._update_title()
+
+    def _retry(self, reader: LogReader) -> None:
+        if reader is self._reader:
+            self._read(reader)
 
     @on(Worker.StateChanged)
     def _worker_failed(self, message: Worker.StateChanged) -> None:
         """Show a bug in the worker as an error of the API."""
         if message.state is WorkerState.ERROR and message.worker.group == "log":
             name = type(message.worker.error).__name__
-            self.post_message(self.Ended(UnavailableError(f"{name} in the log worker")))
+            self.post_message(
+                self.Ended(self._reader, UnavailableError(f"{name} in the log worker"))
+            )
 
     # --- searching and saving --------------------------------------------------------------------
 
@@ -166,7 +208,7 @@ class LogPane(Vertical):
 
     @work(thread=True, exclusive=True, group="save", exit_on_error=False)
     def _save(self, text: str) -> None:
-        path, error = Path(f"{_file_name(self._run)}.log"), None
+        path, error = Path(f"{_file_name(self._run, self._reader.container)}.log"), None
         try:
             path = write_new(path.absolute(), text)
         except OSError as raised:
@@ -177,13 +219,14 @@ class LogPane(Vertical):
 
     @on(LogView.Changed)
     def _update_title(self) -> None:
-        view = self._view
+        view, container = self._view, self._reader.container
         count = len(view.log_lines)
-        if view.empty_text != (empty := self._error or empty_log_text(self._run)):
+        if view.empty_text != (empty := self._error or empty_log_text(self._run, container)):
             view.empty_text = empty
             view.refresh()
-        state = log_state(self._run, is_empty=not count)
-        parts = [f"{count:,} line{'' if count == 1 else 's'}", state, self._error]
+        state = log_state(self._run, is_empty=not count, container=container)
+        lines = f"{count:,} line{'' if count == 1 else 's'}"
+        parts = [container_text(self._run, container), lines, state, self._error]
         if view.following and not self._run.status.final:
             parts.append("following")
         if view.wrapped:
@@ -212,5 +255,6 @@ def write_new(path: Path, text: str) -> Path:
     raise FileExistsError(17, "this run has 1000 saved logs already")
 
 
-def _file_name(run: Run) -> str:
-    return re.sub(r"[^A-Za-z0-9-]+", "-", run.job_name or run.id)[:100].strip("-") or "log"
+def _file_name(run: Run, container: str | None) -> str:
+    name = re.sub(r"[^A-Za-z0-9-]+", "-", run.job_name or run.id)[:100].strip("-") or "log"
+    return f"{name}-{re.sub(r'[^a-z0-9-]+', '-', container)}" if container else name

@@ -43,6 +43,16 @@ class LogView(ScrollView, can_focus=True):
 
     # --- content and search ----------------------------------------------------------------------
 
+    def clear(self) -> None:
+        """Remove all lines and the search, and follow."""
+        self.log_lines = LogLines()
+        self.log_lines.wrap(self._wrap_width)
+        self.following = True
+        self.searched, self.matches, self.match = "", [], -1
+        self._update_virtual_size()
+        self.scroll_to(x=0, y=0, animate=False)
+        self.refresh()
+
     def append(self, complete: str, pending: str) -> None:
         """Append complete lines, and replace the pending line after them."""
         rows_before, known = self.log_lines.rows, len(self.log_lines.lines)
