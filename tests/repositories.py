@@ -66,14 +66,21 @@ def make_repository(folder: Path) -> Repository:
 
 
 class SmartHandler(BaseHTTPRequestHandler):
-    """Answers with `git http-backend`; with `password`, only to USER with PASSWORD."""
+    """Answers with `git http-backend`; with `password`, only to USER with PASSWORD.
 
-    def __init__(self, folder: Path, password: bool, *args: object) -> None:
-        self.folder, self.password = folder, password
+    `busy` has an entry for each request that is refused first.
+    """
+
+    def __init__(self, folder: Path, password: bool, busy: list[int], *args: object) -> None:
+        self.folder, self.password, self.busy = folder, password, busy
         super().__init__(*args)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
         """Answer with what the program prints."""
+        if self.busy:
+            self.busy.pop()
+            self.send_error(503)
+            return
         wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if self.password and self.headers.get("Authorization") != wanted:
             self.send_response(401)
@@ -122,7 +129,12 @@ class FileHandler(SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve(
-    folder: Path, host: str = "127.0.0.1", *, password: bool = False, smart: bool = True
+    folder: Path,
+    host: str = "127.0.0.1",
+    *,
+    password: bool = False,
+    smart: bool = True,
+    busy: int = 0,
 ) -> Iterator[str]:
     """Serve the repositories of a folder over HTTP; yield the URL of `tests.git`.
 
@@ -131,9 +143,10 @@ def serve(
         host: the address to listen on.
         password: whether USER and PASSWORD are required.
         smart: whether the server speaks git's protocol, or only serves files.
+        busy: how many requests it refuses at first.
     """
     handler = (
-        functools.partial(SmartHandler, folder, password)
+        functools.partial(SmartHandler, folder, password, [0] * busy)
         if smart
         else functools.partial(FileHandler, directory=str(folder))
     )

@@ -22,7 +22,8 @@ fail() {{
     printf %s "$1" >"$report"
     exit 1
 }}
-command -v git >/dev/null || fail 'fatal: there is no program git'
+command -v git >/dev/null ||
+    fail 'fatal: there is no git in the image (on the dev cluster: on this machine)'
 HOME=$(mktemp -d) || fail 'fatal: there is no folder for temporary files'
 export HOME
 trap 'rm -rf "$HOME"' EXIT
@@ -80,7 +81,16 @@ explain() {{
     fail "${{text% }}"
 }}
 fetch() {{
-    try fetch -q --no-recurse-submodules "$@"
+    for pause in 1 4 no; do
+        try fetch -q --no-recurse-submodules "$@" && return
+        case $pause$(cat "$HOME/output") in
+        no*) return 1 ;;
+        # A network or a server that may be there in a moment.
+        *'Could not resolve host'* | *' timed out'* | *'Connection re'* | *'returned error: 5'*) ;;
+        *) return 1 ;;
+        esac
+        sleep "$pause"
+    done
 }}
 may_be_commit() {{
     case $ref in *[!0-9a-f]*) return 1 ;; ????*) return 0 ;; esac

@@ -176,7 +176,22 @@ def test_no_program_is_run_by_a_url(clone: Cloner, url: str) -> None:
 def test_a_machine_without_git_is_told_of(clone: Cloner, tmp_path: Path) -> None:
     made = clone("https://example.com/x.git", PATH=str(tmp_path))
 
-    assert (made.code, made.message) == (1, "fatal: there is no program git")
+    assert (made.code, made.message) == (
+        1,
+        "fatal: there is no git in the image (on the dev cluster: on this machine)",
+    )
+
+
+def test_a_server_that_is_busy_is_asked_again(repository: Repository, clone: Cloner) -> None:
+    with serve(repository.folder, busy=1) as url:
+        assert clone(url).said == "main"
+
+
+def test_a_server_that_is_not_there_is_named_in_the_end(clone: Cloner) -> None:
+    made = clone("http://127.0.0.1:1/x.git")
+
+    assert made.code != 0
+    assert made.message.startswith("fatal: unable to access 'http://127.0.0.1:1/x.git/': ")
 
 
 # --- credentials ----------------------------------------------------------------------------------
