@@ -189,14 +189,14 @@ def test_annotations_show_the_usage_and_that_the_image_was_not_pulled(client: Cl
 
 
 def test_one_event_of_a_pod_lists_what_its_processes_do_not_get(client: Client) -> None:
-    init = [{"name": "init", "image": "i", "command": ["true"], "livenessProbe": {"exec": {}}}]
+    init = [{"name": "init", "image": "i", "command": ["true"], "ports": [{"containerPort": 1}]}]
     body = job("a", pod={"initContainers": init, "nodeSelector": {"a": "b"}})
     client.create(JOBS, body)
     assert "Complete" in conditions(ended_job(client, "a"))
     (pod,) = pods_of(client, "a")
     events = [each for each in events_of(client, pod["metadata"]["name"]) if "Ign" in each[0]]
-    text = "Its commands run as processes of this machine, without: image, livenessProbe,"
-    assert events == [("FieldsIgnored", f"{text} nodeSelector")]
+    text = "Its commands run as processes of this machine, without: image, nodeSelector,"
+    assert events == [("FieldsIgnored", f"{text} ports")]
 
 
 def test_a_pod_that_needs_what_a_process_cannot_have_fails_at_once(client: Client) -> None:
