@@ -42,7 +42,7 @@ class Controller:
         self._run_states = RunStates()
         self._caches = Caches(cluster, settings.namespaces, self._queue.add)
         self._log_collector = LogCollector(
-            cluster, client, state=self._caches.container_state, on_key=self._queue.add
+            cluster, client, source=self._caches.log_source, on_key=self._queue.add
         )
         self._api_run_poller = ApiRunPoller(
             client,

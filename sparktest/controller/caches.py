@@ -13,7 +13,7 @@ from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object, mapping, text
 from sparktest.kube.jobs import SELECTOR
 from sparktest.kube.outcome import lost_deadline
-from sparktest.kube.pod_view import PodState, PodView, parse_pod
+from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.kube.views import JobView, parse_job
 
@@ -117,21 +117,23 @@ class Caches:
             testrun.key for testrun in testruns if testrun.status_is_final
         }
 
-    def container_state(self, namespace: str, name: str, container: str) -> PodState:
-        """Return the state of a container of the pod; read the pod live if it is not cached."""
+    def log_source(self, namespace: str, name: str, container: str) -> LogSource:
+        """Return what is known of a container of the pod; read the pod live if it is not cached."""
         try:
             pod = _get(self._pods, namespace, name)
             if pod is None:
-                found = self._read(PODS, namespace, name)
-                pod = parse_pod(found) if found else None
+                live = self._read(PODS, namespace, name)
+                pod = parse_pod(live) if live else None
         except SparkTestError:
             # An error does not prove that the pod is gone.
-            return PodState.RUNNING
+            return LogSource(PodState.RUNNING)
         if pod is None:
-            return PodState.GONE
+            return LogSource(PodState.GONE)
         lost_at = lost_deadline(pod)
         ended = pod.has_ended(container) or (lost_at and lost_at <= datetime.now(UTC))
-        return PodState.ENDED if ended else PodState.RUNNING
+        found = pod.containers.get(container)
+        state = PodState.ENDED if ended else PodState.RUNNING
+        return LogSource(state, found.restarts if found else None)
 
     def read_live(self, key: Key, testrun_name: str | None) -> ClusterState:
         """Read the objects of the run from the cluster.

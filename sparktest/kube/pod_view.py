@@ -169,6 +169,13 @@ class PodState(StrEnum):
     GONE = "gone"
 
 
+class LogSource(NamedTuple):
+    """Whether a container still writes to its log; `restarts` is None if it is unknown."""
+
+    state: PodState
+    restarts: int | None = None
+
+
 def main_pod(pods: Iterable[PodView]) -> PodView | None:
     """Return the pod whose status counts: prefer pods not being deleted, then the newest."""
 

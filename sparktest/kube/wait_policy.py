@@ -116,7 +116,9 @@ def pod_wait(
                 message = exit_message(state.exit_code, message)
             reason, message = f"Init:{reason}", f"init container {init.name}: {message}"
         container = init.name if init else None
-        failure = Failure(FailureClass.CONFIG, reason, message, container=container)
+        # Of what waits, only a container that crashes has one.
+        code = state.exit_code
+        failure = Failure(FailureClass.CONFIG, reason, message, code, container)
         return Wait(reason, message, until, failure)
     if pod.scheduled and pod.scheduled.status == "False":
         reason = pod.scheduled.reason or "Unschedulable"

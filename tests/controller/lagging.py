@@ -7,7 +7,7 @@ from sparktest.controller.caches import ClusterState
 from sparktest.controller.testruns import Key, parse_cached_testrun, parse_testrun
 from sparktest.domain import Log, LogState, Run
 from sparktest.kube.outcome import CollectedLog
-from sparktest.kube.pod_view import PodState, PodView, parse_pod
+from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.kube.views import parse_job
 from tests.controller.fake_api import FakeApi
@@ -88,8 +88,8 @@ class LaggingCaches:
             testrun.key for testrun in testruns if testrun.status_is_final
         }
 
-    def container_state(self, namespace: str, name: str, container: str) -> PodState:
-        return PodState.GONE
+    def log_source(self, namespace: str, name: str, container: str) -> LogSource:
+        return LogSource(PodState.GONE)
 
     def _notify(self, resource: Resource, obj: Object) -> None:
         metadata = obj["metadata"]

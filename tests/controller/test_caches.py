@@ -1,7 +1,7 @@
 """The objects of a run are found by its key; one that is not cached may still exist."""
 
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -10,8 +10,9 @@ from sparktest.controller.caches import Caches
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.pod_view import PodState
+from sparktest.kube.pod_view import LogSource, PodState
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
+from sparktest.times import format_time
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import NAMESPACE
 from tests.controller.faults import Faults
@@ -23,10 +24,22 @@ Object = dict[str, Any]
 def test_a_pod_that_no_watch_has_delivered_is_read_live(phase: str, state: str) -> None:
     cluster = FakeCluster(lambda: datetime.now(UTC), Faults())
     caches = Caches(cast("Cluster", cluster), (), lambda key: None)
-    assert caches.container_state(NAMESPACE, "a", "test") is PodState.GONE
+    assert caches.log_source(NAMESPACE, "a", "test") == LogSource(PodState.GONE)
     metadata = {"name": "a", "namespace": NAMESPACE}
     cluster.put(PODS, {"metadata": metadata, "status": {"phase": phase}})
-    assert caches.container_state(NAMESPACE, "a", "test") is PodState(state)
+    assert caches.log_source(NAMESPACE, "a", "test").state is PodState(state)
+
+
+def test_a_container_of_a_lost_node_writes_nothing_more() -> None:
+    cluster = FakeCluster(lambda: datetime.now(UTC), Faults())
+    caches = Caches(cast("Cluster", cluster), (), lambda key: None)
+    statuses = [{"name": "test", "state": {"running": {}}, "restartCount": 2}]
+    for minutes, state in ((1, PodState.RUNNING), (3, PodState.ENDED)):
+        deleted = format_time(datetime.now(UTC) - timedelta(minutes=minutes, seconds=-30))
+        metadata = {"name": "a", "namespace": NAMESPACE, "deletionTimestamp": deleted}
+        status = {"phase": "Running", "containerStatuses": statuses}
+        cluster.put(PODS, {"metadata": metadata, "status": status})
+        assert caches.log_source(NAMESPACE, "a", "test") == LogSource(state, 2)
 
 
 def test_an_unreachable_cluster_does_not_mean_that_a_pod_is_gone() -> None:
@@ -36,7 +49,7 @@ def test_an_unreachable_cluster_does_not_mean_that_a_pod_is_gone() -> None:
 
     cluster = Unreachable(lambda: datetime.now(UTC), Faults())
     caches = Caches(cast("Cluster", cluster), (), lambda key: None)
-    assert caches.container_state(NAMESPACE, "a", "test") is PodState.RUNNING
+    assert caches.log_source(NAMESPACE, "a", "test") == LogSource(PodState.RUNNING)
 
 
 # --- the state of a run, by its key --------------------------------------------------------------

@@ -100,6 +100,8 @@ def test_a_sidecar_that_crashes_is_shown_with_the_message_of_its_last_end():
     wait = pod_wait(a_pod(waiting("PodInitializing"), initContainerStatuses=[status]))
     assert wait is not None
     assert wait.message == "init container proxy: exit code 3: no config"
+    assert wait.failure is not None
+    assert wait.failure.exit_code == 3
 
 
 def test_an_init_container_that_runs_for_long_is_what_the_run_waits_for():

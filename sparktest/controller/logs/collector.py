@@ -19,7 +19,7 @@ from sparktest.domain import Log, LogState, Run
 from sparktest.errors import GoneError, NotFoundError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.outcome import CollectedLog
-from sparktest.kube.pod_view import PodState, PodView
+from sparktest.kube.pod_view import LogSource, PodView
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class LogCollector:
     """Collects logs in threads, two for each log; any thread may call its methods.
 
     Args:
-        state: returns the state of the container with this namespace, pod and name.
+        source: returns what is known of the container with this namespace, pod and name.
         on_key: called in such a thread with a key of which a log is done or can be followed now.
     """
 
@@ -73,7 +73,7 @@ class LogCollector:
         cluster: Cluster,
         client: ApiClient,
         *,
-        state: Callable[[str, str, str], PodState],
+        source: Callable[[str, str, str], LogSource],
         on_key: Callable[[Key], None],
         limits: Limits | None = None,
         stream_timings: stream.Timings | None = None,
@@ -81,7 +81,7 @@ class LogCollector:
     ) -> None:
         self._cluster = cluster
         self._client = client
-        self._state = state
+        self._source = source
         self._on_key = on_key
         self._limits = limits or Limits()
         self._stream_timings = stream_timings
@@ -237,7 +237,7 @@ class LogCollector:
             container,
             stopping=self._stopping,
             timings=self._stream_timings,
-            state=lambda: self._state(namespace, pod, container),
+            source=lambda: self._source(namespace, pod, container),
         )
         target = LogUploader(
             self._client, run_id, container, stopping=self._stopping, backoff=self._upload_backoff

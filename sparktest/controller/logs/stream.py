@@ -20,7 +20,7 @@ from sparktest.backoff import Backoff
 from sparktest.controller.logs.cursor import CUT_STAMP, LogCursor, stamp_of
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.pod_view import PodState
+from sparktest.kube.pod_view import LogSource, PodState
 from sparktest.kube.streams import ByteStream
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class LogStream:
         pod: str,
         container: str,
         *,
-        state: Callable[[], PodState],
+        source: Callable[[], LogSource],
         stopping: Event,
         timings: Timings | None = None,
     ) -> None:
@@ -72,7 +72,7 @@ class LogStream:
         self._namespace = namespace
         self._pod = pod
         self._container = container
-        self._state = state
+        self._source = source
         self._stopping = stopping
         self._timings = timings or Timings()
         self._cursor = LogCursor()
@@ -83,6 +83,7 @@ class LogStream:
         self._bytes_since_check = 0
         self._bytes = 0
         self._broken = False
+        self._restarts = source().restarts or 0
         self._failures = 0
         self._failing_since: float | None = None
 
@@ -141,6 +142,11 @@ class LogStream:
         if self._rotated:
             stream, first = self._rotated.popleft()
             rest = self._cursor.next_file(complete=not self._broken)
+        elif self._restarts != (restarts := self._source().restarts or self._restarts):
+            # A restarted container begins a new log.
+            stream, first = self._open(None), b""
+            rest = self._cursor.next_file(complete=not self._broken)
+            self._restarts = restarts
         else:
             stream, first, rest = self._open(self._cursor.since), b"", b""
             self._cursor.resume()
@@ -189,13 +195,13 @@ class LogStream:
     def _has_ended(self) -> bool:
         """Return True if the container has ended, which is known shortly after its log ends."""
         deadline = time.monotonic() + self._timings.end_seconds
-        while self._state() is PodState.RUNNING:
+        while self._source().state is PodState.RUNNING:
             if time.monotonic() > deadline or self._stopping.wait(0.05):
                 return False
         return True
 
     def _give_up(self, error: SparkTestError) -> bool:
-        state = self._state()
+        state = self._source().state
         if isinstance(error, NotFoundError):
             self.incomplete_reason = "PodDeleted"
         elif state is PodState.RUNNING:

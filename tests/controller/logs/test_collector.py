@@ -12,7 +12,7 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState, Origin, Run, Status
 from sparktest.errors import GoneError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.pod_view import PodState, PodView, parse_pod
+from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
 from tests.controller.logs.fake_kubelet import FakeKubelet, Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.controller.objects import NOW
@@ -48,7 +48,7 @@ class Setup:
             cast("Cluster", kubelet),
             cast("ApiClient", store),
             limits=limits,
-            state=lambda namespace, name, container: PodState.ENDED,
+            source=lambda namespace, name, container: LogSource(PodState.ENDED),
             on_key=self.done.append,
             stream_timings=stream.Timings(backoff=AT_ONCE, unreachable_seconds=0.01),
             upload_backoff=AT_ONCE,

@@ -15,7 +15,7 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.outcome import CollectedLog
-from sparktest.kube.pod_view import PodState, PodView, parse_pod
+from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
 from tests.controller.logs.fake_kubelet import FakeStream, Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.controller.objects import run
@@ -63,7 +63,7 @@ class Environment:
             cast("Cluster", self),
             cast("ApiClient", self),
             limits=Limits(**limits),
-            state=lambda namespace, name, container: PodState.ENDED,
+            source=lambda namespace, name, container: LogSource(PodState.ENDED),
             on_key=self.keys.append,
             stream_timings=stream.Timings(backoff=AT_ONCE),
             upload_backoff=AT_ONCE,

@@ -8,7 +8,7 @@ from sparktest.controller.logs.cursor import GAP
 from sparktest.controller.logs.stream import LogStream, Timings
 from sparktest.errors import MalformedError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.pod_view import PodState
+from sparktest.kube.pod_view import LogSource, PodState
 from tests.controller.logs.fake_kubelet import Clock, FakeEvent, FakeKubelet, Part
 
 UNREACHABLE = UnavailableError("unreachable")
@@ -21,9 +21,13 @@ class Pod:
 
     def __init__(self, state: PodState = PodState.ENDED) -> None:
         self.state = state
+        self.restarts = 0
 
     def end(self) -> None:
         self.state = PodState.ENDED
+
+    def restart(self) -> None:
+        self.restarts += 1
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def stream_of(stopping: FakeEvent) -> Callable[..., LogStream]:
             "tests",
             "p",
             "c",
-            state=lambda: pod_or_ended.state,
+            source=lambda: LogSource(pod_or_ended.state, pod_or_ended.restarts),
             stopping=stopping,
             timings=timings,
         )
@@ -107,13 +111,42 @@ def test_a_stream_that_ends_before_the_container_is_opened_again(
     assert stream.incomplete_reason is None
 
 
+def test_the_log_of_a_restarted_container_continues_that_of_its_last_attempt(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    pod = Pod(PodState.RUNNING)
+    kubelet = FakeKubelet(
+        [line(1), line(2)], [line(2)], [line(2), pod.restart], [line(4), line(5), pod.end]
+    )
+    stream = stream_of(kubelet, pod)
+    assert text(stream) == b"1\n2\n4\n5\n"
+    assert stream.incomplete_reason is None
+    since = "2026-11-24T12:00:02Z"
+    assert kubelet.requests == [None, since, since, None]
+
+
+def test_what_was_not_read_of_the_last_attempt_is_marked(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    pod = Pod(PodState.RUNNING)
+    kubelet = FakeKubelet([line(1), pod.restart, UNREACHABLE], [line(4), pod.end])
+    stream = stream_of(kubelet, pod)
+    assert text(stream) == b"1\n" + GAP + b"4\n"
+    assert stream.incomplete_reason == "LogRotated"
+
+
 def test_the_container_may_count_as_running_shortly_after_the_end_of_its_log(
     stream_of: Callable[..., LogStream], stopping: FakeEvent
 ) -> None:
-    states = [PodState.RUNNING] * 3 + [PodState.ENDED]
+    states = [PodState.RUNNING] * 5 + [PodState.ENDED]
     kubelet = FakeKubelet([line(1)])
     stream = LogStream(
-        cast("Cluster", kubelet), "tests", "p", "c", state=lambda: states.pop(0), stopping=stopping
+        cast("Cluster", kubelet),
+        "tests",
+        "p",
+        "c",
+        source=lambda: LogSource(states.pop(0)),
+        stopping=stopping,
     )
     assert text(stream) == b"1\n"
     assert sum(stopping.waits) < Timings().end_seconds
