@@ -14,6 +14,7 @@ from sparktest.errors import InvalidError
 from sparktest.kube.jobs import build_job
 from tests.kube.pod_specs import fields_of, full_value, lost, pod_specs
 from tests.kube.test_jobs import a_run
+from tests.kube.valid_specs import NEWER, OWN, VOLUMES, named_specs
 
 # What SparkTest sets itself, whatever the template says.
 OVERWRITTEN = {"restartPolicy", "activeDeadlineSeconds"}
@@ -83,3 +84,13 @@ def test_the_container_of_the_test_cannot_be_restarted(name: str) -> None:
 def test_the_docs_name_every_field_that_does_not_stay(name: str) -> None:
     assert f"`{name}`" in DOCS.read_text(encoding="utf-8")
     assert name in fields_of("V1PodSpec") | fields_of("V1Container")
+
+
+def test_the_specs_that_a_real_cluster_is_given_have_every_field() -> None:
+    specs = named_specs().values()
+    pods = {name for spec in specs for name in spec}
+    kinds = [spec.get("initContainers", []) + spec["containers"] for spec in specs]
+    containers = {name for kind in kinds for container in kind for name in container}
+    assert fields_of("V1PodSpec").keys() - NEWER - OWN - pods == {"overhead", "priority"}
+    assert fields_of("V1Container").keys() - NEWER - containers == set()
+    assert fields_of("V1Volume").keys() - {"name"} == VOLUMES.keys()

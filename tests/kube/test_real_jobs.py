@@ -14,7 +14,9 @@ from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import RUN_ID, build_job, job_name_of_testrun
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS
 from tests.e2e.program import until
+from tests.kube.pod_specs import lost
 from tests.kube.real_runs import a_run, exists, named
+from tests.kube.valid_specs import named_specs
 from tests.real_cluster import dry_create
 
 pytestmark = pytest.mark.e2e
@@ -52,6 +54,19 @@ def test_the_api_server_takes_the_manifest_of_any_run_as_it_is(
     for field in ("command", "args", "env", "envFrom", "image"):
         assert pod["containers"][0].get(field) == wanted["containers"][0].get(field)
     assert made["metadata"].get("ownerReferences") == manifest["metadata"].get("ownerReferences")
+
+
+# The API server ignores a volume of kind image unless a feature gate is on.
+@pytest.mark.parametrize("name", sorted(named_specs().keys() - {"volume-image"}))
+def test_the_api_server_takes_any_template_and_keeps_every_field(
+    real: Cluster, namespace: str, name: str
+) -> None:
+    if int(real._transport.call("GET", "/version")["minor"].rstrip("+")) < 34:
+        pytest.skip("the specs have fields that came with Kubernetes 1.34")
+    spec = named_specs()[name]
+    manifest = build_job(a_run(namespace, image="", template={"spec": spec}))
+    made = dry_create(real, JOBS, namespace, manifest)
+    assert list(lost(spec, made["spec"]["template"]["spec"])) == []
 
 
 def test_a_field_of_resources_that_kubernetes_does_not_know_is_refused(
