@@ -63,7 +63,7 @@ def _errors(git: Mapping[str, str]) -> Iterator[FieldError]:
         yield {"pointer": "/path", "detail": "must be a folder inside the repository"}
 
 
-def add_clone(pod: Object, git: Mapping[str, str], *, test: str, image: str) -> Object:
+def add_clone(pod: Object, git: Mapping[str, str], *, test: Object, image: str) -> Object:
     """Return the spec of a pod whose first init container clones the repository.
 
     The clone is mounted in every container that mounts nothing at its place, and it is the working
@@ -72,7 +72,7 @@ def add_clone(pod: Object, git: Mapping[str, str], *, test: str, image: str) -> 
     Args:
         pod: the spec of the pod.
         git: the repository; see `domain.RunSpec`.
-        test: the name of the test container.
+        test: the test container, one of the pod's.
         image: the image of the init container, with git, ssh and a shell.
 
     Raises:
@@ -84,11 +84,11 @@ def add_clone(pod: Object, git: Mapping[str, str], *, test: str, image: str) -> 
     changed = dict(pod)
     for kind in ("initContainers", "containers"):
         if kind in pod:
-            changed[kind] = [_with_clone(each, git, test=test) for each in items(pod, kind)]
-    (container,) = (each for each in items(pod, "containers") if each.get("name") == test)
-    init = _init_container(git, container, image)
+            changed[kind] = [
+                _with_clone(each, git, is_test=each is test) for each in items(pod, kind)
+            ]
     return changed | {
-        "initContainers": [init, *changed.get("initContainers", ())],
+        "initContainers": [_init_container(git, test, image), *changed.get("initContainers", ())],
         "volumes": [*pod.get("volumes", ()), *_volumes(git)],
     }
 
@@ -148,13 +148,13 @@ def _init_container(git: Mapping[str, str], test: Object, image: str) -> Object:
     return container | ({"resources": limits} if limits else {})
 
 
-def _with_clone(container: Object, git: Mapping[str, str], *, test: str) -> Object:
+def _with_clone(container: Object, git: Mapping[str, str], *, is_test: bool) -> Object:
     changed = dict(container)
     if all(each.get("mountPath") != FOLDER for each in items(container, "volumeMounts")):
         mount = {"name": VOLUME, "mountPath": FOLDER}
         changed["volumeMounts"] = [*container.get("volumeMounts", ()), mount]
         changed["env"] = _with_safe_directory(container)
-    if container.get("name") == test and not container.get("workingDir"):
+    if is_test and not container.get("workingDir"):
         changed["workingDir"] = posixpath.normpath(posixpath.join(FOLDER, git.get("path", "")))
     return changed
 

@@ -103,7 +103,7 @@ def _template(run: Run, *, restricted: bool, git_image: str) -> dict[str, Any]:
     containers = [test if each is found else each for each in items(spec, "containers")]
     pod = _pod(run, {**spec, "containers": containers or [test]})
     if run.git:
-        pod = add_clone(pod, run.git, test=test["name"], image=git_image)
+        pod = add_clone(pod, run.git, test=test, image=git_image)
     pod = with_defaults(pod, restricted=restricted)
     return {
         "metadata": {

@@ -1,6 +1,7 @@
 """A git repository of a run: what is refused, and what the pod gets."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from sparktest.errors import InvalidError
 from sparktest.kube.git import FOLDER, add_clone, git_errors, read_commit
 from sparktest.kube.git_script import REF, SCRIPT, URL
-from tests.kube.objects import a_pod, exited, running
+from sparktest.kube.jobs import build_job
+from tests.kube.objects import a_pod, a_run, exited, running
+from tests.kube.test_template_checks import TEMPLATES
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SAFE = [
@@ -26,8 +29,8 @@ def a_container(**fields: Any) -> dict[str, Any]:
 
 def cloned(*containers: dict[str, Any], git: dict[str, str] | None = None, **pod: Any) -> Any:
     repository = {"url": "https://example.com/x.git"} | (git or {})
-    spec = {"containers": list(containers or [a_container()]), **pod}
-    return add_clone(spec, repository, test="test", image="git:1")
+    given = list(containers or [a_container()])
+    return add_clone({"containers": given, **pod}, repository, test=given[0], image="git:1")
 
 
 def env_of(container: dict[str, Any]) -> dict[str, str]:
@@ -229,6 +232,18 @@ def test_no_value_becomes_text_of_the_script_or_a_reference(url: str, ref: str) 
     assert env_of(init)[URL].replace("$$", "$") == url
     for value in env_of(init).values():
         assert not re.search(r"\$\(", value.replace("$$", ""))
+
+
+@given(template=TEMPLATES)
+def test_no_template_breaks_it(template: dict[str, Any]) -> None:
+    # The controller would try to create the Job for ever.
+    with suppress(InvalidError):
+        build_job(a_run(template=template, git={"url": "https://example.com/x.git"}))
+
+
+def test_two_containers_with_the_name_of_the_test_are_left_to_kubernetes() -> None:
+    pod = cloned(a_container(), a_container())
+    assert [each.get("workingDir") for each in pod["containers"]] == [FOLDER, None]
 
 
 def test_the_pod_that_was_given_is_not_changed() -> None:
