@@ -147,9 +147,10 @@ class Run(RunSpec, frozen=True, kw_only=True):
 
     The spec is a snapshot: `commands` are run by a shell; `entrypoint` and `args` are passed as
     they are (Kubernetes' command and args); without either, the image's own command runs.
-    `command` is for display: the commands, or `entrypoint` followed by `args`. `containers` are
-    the names of its containers, that of the test first. `git_commit` is the commit that was checked
-    out. `duration` is in seconds: whole where both times are whole seconds, else with milliseconds.
+    `command` is for display: the commands, or `entrypoint` followed by `args`; without them, the
+    command of the template's test container. `containers` are the names of its containers, that of
+    the test first. `git_commit` is the commit that was checked out. `duration` is in seconds: whole
+    where both times are whole seconds, else with milliseconds.
     """
 
     id: Id

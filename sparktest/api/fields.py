@@ -238,7 +238,7 @@ class Git(JsonKeySchema):
             raise ma.ValidationError(found)
 
 
-class Template(fields.Field[dict[str, Any]]):
+class Template(fields.Dict):
     """A partial PodTemplateSpec, normalized; Kubernetes checks the fields of the pod."""
 
     def _deserialize(

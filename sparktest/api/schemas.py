@@ -57,7 +57,9 @@ class SpecSchema(api_fields.Schema):
     service_account_name = api_fields.text(253, 1)
     image_pull_secrets = fields.List(fields.Nested(api_fields.PullSecret), validate=Length(max=100))
     git = fields.Nested(api_fields.Git)
-    template = api_fields.Template()
+    template = api_fields.Template(
+        metadata={"description": "A partial PodTemplateSpec, as in a Job, of at most 256 KiB."}
+    )
     timeout_seconds = api_fields.seconds(1)
 
     @ma.pre_load

@@ -65,3 +65,20 @@ def test_the_schemas_have_their_names_and_types(document):
     assert {"$ref": "#/components/schemas/K8sRef"} in run["k8sRef"]["anyOf"]
     assert [each["type"] for each in run["finishedAt"]["anyOf"]] == ["string", "null"]
     assert run["testDefinitionId"]["anyOf"][0] == {"type": "string", "format": "uuid"}
+
+
+def test_templates_and_git_are_objects_in_requests_and_answers(document):
+    schemas = document["components"]["schemas"]
+    for name in ("RunCreate", "Overrides", "DefinitionInput", "Run", "Definition"):
+        assert schemas[name]["properties"]["template"]["type"] == "object"
+        git = schemas[name]["properties"]["git"]
+        assert schemas[git["$ref"].rpartition("/")[2]] if "$ref" in git else git["type"] == "object"
+    assert set(schemas["Git"]["properties"]) == {"url", "ref", "path", "secretName"}
+    assert {"containers", "gitCommit"} <= set(schemas["Run"]["properties"])
+
+
+def test_a_rerun_takes_overrides_that_may_be_left_out(document):
+    body = document["paths"]["/api/test-runs/{run_id}/rerun"]["post"]["requestBody"]
+    assert body["required"] is False
+    schema = body["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/Overrides"}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from sparktest.kube.pod_template import (
     DEFAULT_CONTAINER,
@@ -11,6 +12,7 @@ from sparktest.kube.pod_template import (
     normalize_template,
     test_container,
 )
+from tests.kube.template_layers import TEMPLATES, leaves
 
 
 def spec(*containers: str, **fields: Any) -> dict[str, Any]:
@@ -113,3 +115,21 @@ def test_the_deprecated_name_of_the_service_account_is_replaced() -> None:
 
 def test_malformed_metadata_is_kept_for_the_check() -> None:
     assert normalize_template({"metadata": []}) == {"metadata": []}
+
+
+@given(executor=TEMPLATES, definition=TEMPLATES, run=TEMPLATES)
+def test_it_does_not_matter_which_layers_are_merged_first(
+    executor: dict[str, Any], definition: dict[str, Any], run: dict[str, Any]
+) -> None:
+    from_below = merge_templates(merge_templates(executor, definition), run)
+    assert from_below == merge_templates(executor, merge_templates(definition, run))
+
+
+@given(parent=TEMPLATES, child=TEMPLATES)
+def test_a_merge_has_everything_of_the_child_and_what_it_leaves_of_the_parent(
+    parent: dict[str, Any], child: dict[str, Any]
+) -> None:
+    merged = merge_templates(parent, child)
+    assert dict(leaves(merged)) == dict(leaves(parent)) | dict(leaves(child))
+    assert merge_templates(merged, child) == merged
+    assert merge_templates({}, child) == merge_templates(child, {}) == child
