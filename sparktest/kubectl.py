@@ -121,6 +121,12 @@ def delete(run: Run, *, target: Target = CURRENT) -> str:
     return _command(run, target, "delete", *_object(run))
 
 
+def recreate(run: Run, *, target: Target = CURRENT) -> str:
+    """Return a pipe that creates another TestRun like that of the run, under a new name."""
+    read = _command(run, target, "get", *_object(run), "-o", "yaml")
+    return f"{read} | {shlex.join(['kubectl', 'sparktest', 'run', '-f', '-', *target.options])}"
+
+
 def commands(run: Run, *, target: Target = CURRENT) -> list[tuple[str, str]]:
     """Return label and command of each, in the order in which people need them."""
     makers = (get, describe, logs, wait, delete)

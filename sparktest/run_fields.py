@@ -3,7 +3,9 @@
 values = run_fields(run, now)      # {"Name": "smoke", "Status": "failed after 3s", …}
 """
 
+import re
 import shlex
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +14,19 @@ from sparktest.sanitize import clean_text
 from sparktest.times import format_age, format_duration
 
 
-def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str, str]:
+def run_fields(
+    run: Run, now: datetime, *, last_log_line: str = "", original: Run | None = None
+) -> dict[str, str]:
     """Return the label and value of each field that has a value, in display order.
 
-    `Commands` has a line per command; `Command` and `Args` are quoted for a shell.
-    `last_log_line` is quoted only for a failure without a message (see `lacks_message`).
+    `Commands` has a line per command; `Command` and `Args` are quoted for a shell. Values that may
+    be secret are left out.
+
+    Args:
+        run: the run.
+        now: the time now, for ages.
+        last_log_line: quoted only for a failure without a message (see `lacks_message`).
+        original: the run that this one is a rerun of, if it is known.
     """
     ref = run.k8s_ref
     created = "" if run.job_created or run.job_uid else " (not created yet)"
@@ -28,9 +38,10 @@ def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str,
         "Why": _one_line(explain_status(run, last_log_line)),
         "Source": f"TestRun {ref.namespace}/{ref.name}" if ref else run.origin.value,
         "Definition": _one_line(run.definition_name or run.test_definition_id or ""),
-        "Rerun of": run.rerun_of,
+        "Rerun of": f"{original.id[:8]} ({_one_line(original.name)})" if original else run.rerun_of,
         "Job": f"{namespace}/{run.job_name}{created}" if run.job_name else None,
         "Image": run.display_image,
+        "Git": _git(run),
         "Commands": "\n".join(run.commands),
         "Command": shlex.join(run.entrypoint),
         "Args": shlex.join(run.args),
@@ -38,6 +49,8 @@ def run_fields(run: Run, now: datetime, *, last_log_line: str = "") -> dict[str,
         "Env": ", ".join(sorted(run.env)),
         "Env from": ", ".join(map(_env_source, run.env_from)),
         "Account": run.service_account_name,
+        "Containers": ", ".join(run.containers) if len(run.containers) > 1 else None,
+        "Pod": pod_text(run.template),
         "Labels": ", ".join(f"{key}={value}" for key, value in run.labels.items()),
         "Timeout": format_duration(run.timeout_seconds),
         "Created": _time(run.created_at, now),
@@ -98,6 +111,43 @@ def last_line(log: bytes) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def pod_text(template: Mapping[str, Any]) -> str:
+    """Return what a template adds to a pod: `2 init containers, 1 sidecar, volumes data, config`.
+
+    It names containers, volumes and the other fields of the pod, and no values.
+    """
+    spec = template.get("spec")
+    spec = spec if isinstance(spec, Mapping) else {}
+    inits = _objects(spec.get("initContainers"))
+    sidecars = [each for each in inits if each.get("restartPolicy") == "Always"]
+    volumes = [str(each.get("name")) for each in _objects(spec.get("volumes"))]
+    parts = [
+        _count(len(inits) - len(sidecars), "init container"),
+        _count(len(sidecars), "sidecar"),
+        _count(len(_objects(spec.get("containers"))) - 1, "other container"),
+        f"volume{'s' if len(volumes) > 1 else ''} {', '.join(volumes)}" if volumes else "",
+        *(name for name in spec if name not in ("initContainers", "containers", "volumes")),
+    ]
+    return _one_line(", ".join(filter(None, parts)))
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    found = value if isinstance(value, list) else []
+    return [each for each in found if isinstance(each, Mapping)]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}" if number > 0 else ""
+
+
+def _git(run: Run) -> str:
+    """Return repository, ref, path and commit, without a password in the URL."""
+    url = re.sub(r"//[^/@]*@", "//", run.git.get("url", ""))
+    ref, path = run.git.get("ref"), run.git.get("path")
+    commit = run.git_commit and f"commit {run.git_commit[:12]}"
+    return _one_line(", ".join(filter(None, (url, ref, path and f"path {path}", commit))))
 
 
 def _env_source(source: dict[str, Any]) -> str:

@@ -152,6 +152,15 @@ def test_without_a_usable_session_no_cluster_is_known(tmp_path: Path, text: str 
     assert known_clusters(Settings(), environ) == Clusters()
 
 
+def test_a_testrun_is_created_again_from_what_the_cluster_has() -> None:
+    run = crd_run(k8s_ref=K8sRef(namespace="a b", name="smoke"))
+
+    assert kubectl.recreate(run, target=Target(context="eu")) == (
+        "kubectl get testruns.sparktest.dev smoke -o yaml -n 'a b' --context eu | "
+        "kubectl sparktest run -f - --context eu"
+    )
+
+
 @pytest.mark.parametrize("make", [crd_run, api_run], ids=["crd", "api"])
 @example(name="-x", namespace="-x", context="-x")
 @given(name=st.text(), namespace=st.text(), context=st.text(min_size=1))

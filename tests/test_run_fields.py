@@ -9,6 +9,7 @@ from sparktest.run_fields import (
     explain_status,
     lacks_message,
     last_line,
+    pod_text,
     reason,
     run_duration,
     run_fields,
@@ -45,6 +46,54 @@ def test_fields_without_a_value_are_left_out() -> None:
         "Created",
         "Log",
     ]
+
+
+CONTAINERS = [{"name": "test", "env": [{"name": "TOKEN", "value": "secret"}]}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ({"containers": CONTAINERS}, ""),
+        (
+            {
+                "initContainers": [{}, {}, {"restartPolicy": "Always"}],
+                "containers": [*CONTAINERS, {"name": "proxy"}],
+                "volumes": [{"name": "data"}, {"name": "config"}],
+                "nodeSelector": {"disk": "ssd"},
+            },
+            "2 init containers, 1 sidecar, 1 other container, volumes data, config, nodeSelector",
+        ),
+        ({"initContainers": [{}], "volumes": [{"name": "data"}]}, "1 init container, volume data"),
+        ({"initContainers": "x", "volumes": [5], "containers": None}, ""),
+        ([], ""),
+    ],
+)
+def test_a_pod_is_told_by_the_names_of_its_parts(spec: Any, text: str) -> None:
+    assert pod_text({"metadata": {}, "spec": spec}) == text
+    assert run_fields(run(template={"spec": spec}), NOW).get("Pod", "") == text
+
+
+def test_a_repository_has_its_ref_path_and_commit_but_no_password() -> None:
+    git = {"url": "https://me:secret@example.org/shop.git", "ref": "main", "path": "tests"}
+
+    fields = run_fields(run(git=git, git_commit="0123456789abcdef0123456789abcdef01234567"), NOW)
+
+    assert fields["Git"] == "https://example.org/shop.git, main, path tests, commit 0123456789ab"
+    assert run_fields(run(git={"url": "git@example.org:a/b"}), NOW)["Git"] == "git@example.org:a/b"
+
+
+def test_containers_are_listed_when_there_are_several() -> None:
+    assert run_fields(run(containers=("unit", "setup")), NOW)["Containers"] == "unit, setup"
+    assert "Containers" not in run_fields(run(), NOW)
+
+
+def test_a_rerun_names_the_known_original() -> None:
+    original = run(id="0123456789abcdef", name="nightly")
+
+    fields = run_fields(run(rerun_of=original.id), NOW, original=original)
+
+    assert fields["Rerun of"] == "01234567 (nightly)"
 
 
 def test_every_field_of_a_run_is_listed() -> None:

@@ -10,6 +10,7 @@ from sparktest.cli.context import known_clusters
 from sparktest.cli.output import Column, coloured, field_lines
 from sparktest.client import ApiClient
 from sparktest.domain import Run, Status
+from sparktest.errors import GoneError, NotFoundError
 from sparktest.run_fields import lacks_message, last_line, reason, run_duration, run_fields
 from sparktest.times import format_age
 
@@ -47,7 +48,8 @@ def show_fields(client: ApiClient, runs: Sequence[Run]) -> None:
     now = datetime.now(UTC)
     clusters = known_clusters(client)
     for index, run in enumerate(runs):
-        fields = run_fields(run, now, last_log_line=_last_log_line(client, run))
+        line, original = _last_log_line(client, run), _original(client, run)
+        fields = run_fields(run, now, last_log_line=line, original=original)
         commands = [
             ("stored log", f"sparktest logs {run.id}"),
             ("note", clusters.warning(run)),
@@ -63,3 +65,11 @@ def _last_log_line(client: ApiClient, run: Run) -> str:
     if run.failure and run.log.bytes and lacks_message(run.failure):
         return last_line(client.get_log(run.id, tail=TAIL_LINES))
     return ""
+
+
+def _original(client: ApiClient, run: Run) -> Run | None:
+    """Return the run that this one is a rerun of; None if there is none, or no longer."""
+    try:
+        return client.get_run(run.rerun_of) if run.rerun_of else None
+    except (NotFoundError, GoneError):
+        return None

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from sparktest import kubectl
 from sparktest.cli import options
 from sparktest.cli.completion import DEFINITION, RUN
-from sparktest.cli.context import uses_api
-from sparktest.cli.exits import Exit, warn
+from sparktest.cli.context import known_clusters, uses_api
+from sparktest.cli.exits import Exit, ExitError, error_code, error_text, warn
 from sparktest.cli.logs import follow_run
 from sparktest.cli.lookup import find_definition, find_run
 from sparktest.cli.manifests.conversion import Manifest
@@ -22,6 +23,7 @@ from sparktest.cli.run_output import run_columns
 from sparktest.cli.waiting import first_failure, report_outcome, retry, wait_for_run
 from sparktest.client import ApiClient
 from sparktest.domain import Run, Status
+from sparktest.errors import ConflictError, ForbiddenError
 
 Body = dict[str, Any]
 
@@ -88,15 +90,37 @@ def run(
     return _start(client, definition_id, requests, output, wait=wait, follow=follow)
 
 
-@click.command("rerun")
-@click.argument("reference", metavar="RUN", shell_complete=RUN)
+@click.command("rerun", cls=options.RunCommand)
+@click.argument("reference", metavar="RUN [-- PROGRAM [ARG]...]", shell_complete=RUN)
+@click.option("--image", metavar="IMAGE", help="Instead of the run's image.")
+@options.commands_option
+@options.env_option
+@options.label_option
+@click.option("--name", metavar="NAME", help="The name of the new run; default: that of the run.")
+@options.timeout_option
 @options.wait_option
 @options.follow_option
 @output_option("name")
 @uses_api
-def rerun(client: ApiClient, reference: str, wait: bool, follow: bool, output: str) -> Exit:
-    """Repeat a run, and print the id of the new one."""
-    started = client.rerun_run(find_run(client, reference).id)
+def rerun(
+    client: ApiClient, reference: str, wait: bool, follow: bool, output: str, **overrides: Any
+) -> Exit:
+    """Repeat a run, and print the id of the new one.
+
+    It has the namespace and the fields of the run, but for those that options give. The words
+    after -- are a program that runs without a shell.
+    """
+    program = options.program_args(overrides["commands"])
+    body = _override({}, program=program, **overrides)
+    run = find_run(client, reference)
+    try:
+        started = client.rerun_run(run.id, body)
+    except (ConflictError, ForbiddenError) as error:
+        if run.k8s_ref is None:
+            raise
+        command = kubectl.recreate(run, target=known_clusters(client).target(run))
+        text = f"{error_text(error)}; to create its TestRun again: {command}"
+        raise ExitError(text, error_code(error)) from error
     _show_started([started], output, follow=follow)
     return follow_to_end(client, started, follow=follow) if wait or follow else Exit.PASSED
 

@@ -33,9 +33,12 @@ class FailureText(NamedTuple):
     message: str
 
 
-def field_rows(run: Run, now: datetime) -> tuple[Rows, Rows]:
-    """Return the labels and values of the overview, then those of all other fields."""
-    fields = run_fields(run, now)
+def field_rows(run: Run, now: datetime, original: Run | None = None) -> tuple[Rows, Rows]:
+    """Return the labels and values of the overview, then those of all other fields.
+
+    `original`: the run that this one is a rerun of, if it is known.
+    """
+    fields = run_fields(run, now, original=original)
     fields["Status"] = f"{text.STATUS_STYLES[run.status].glyph} {fields['Status']}"
     if not run.status.final and "Why" in fields:
         fields["Waits for"] = fields["Why"]

@@ -149,15 +149,6 @@ def test_deleting_the_run_of_a_testrun_prints_how_to_delete_the_testrun(
     assert "kubectl delete testruns.sparktest.dev smoke -n team" in result.err
 
 
-def test_rerun_prints_the_id_of_the_new_run(cli: Cli, api: ApiClient) -> None:
-    run = made(api, "again", Status.FAILED)
-
-    result = cli("rerun", "again")
-
-    assert (result.code, result.err) == (0, "")
-    assert api.get_run(result.out.strip()).rerun_of == run.id
-
-
 def _with(run: Run, **fields: object) -> Run:
     return msgspec.structs.replace(run, **fields)
 
@@ -196,10 +187,3 @@ def test_one_wrong_name_cancels_and_deletes_nothing(cli: Cli, api: ApiClient) ->
 
     assert api.get_run(run.id).cancel_requested_at is None
     assert api.get_run(over.id) == over
-
-
-def test_a_rerun_can_be_printed_as_json(cli: Cli, api: ApiClient) -> None:
-    run = made(api, "again", Status.FAILED)
-    answer = json.loads(cli("rerun", run.id, "-o", "json").out)
-
-    assert answer["rerunOf"] == run.id

@@ -36,6 +36,12 @@ def test_every_field_of_a_run_is_shown_once_without_env_values():
     assert "do-not-show" not in str(rest)
 
 
+def test_a_rerun_names_the_run_that_it_repeats():
+    run = make_run(2, rerun_of=make_run(3).id)
+    overview, _ = fields.field_rows(run, NOW, make_run(3))
+    assert dict(overview)["Rerun of"] == "5eed0003 (payments-contract-3)"
+
+
 @pytest.mark.parametrize("kind", FailureClass)
 def test_every_class_of_failure_has_an_explanation(kind):
     failure = failure_of(make_run(2, failure=Failure(class_=kind, reason="Evicted")))

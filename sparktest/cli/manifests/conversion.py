@@ -34,7 +34,7 @@ class Manifest(NamedTuple):
 
     Attributes:
         place: file and object, for messages.
-        is_testrun: False if it was converted from another kind.
+        keeps_name: it is a TestRun that is in no cluster yet; all others need another name.
         metadata: of a TestRun: name or generateName, and what it has of namespace, labels,
             annotations.
         spec: of a TestRun.
@@ -43,7 +43,7 @@ class Manifest(NamedTuple):
     """
 
     place: str
-    is_testrun: bool
+    keeps_name: bool
     metadata: Object
     spec: Object
     warnings: Sequence[str] = ()
@@ -87,7 +87,8 @@ def convert(place: str, content: Object) -> Manifest:
         spec, warnings, problems = _convert_pod(content, metadata)
     if not (text(metadata, "name") or text(metadata, "generateName")):
         problems = ["metadata.name: is required", *problems]
-    return Manifest(place, kind == "TestRun", metadata, spec, warnings, problems)
+    keeps_name = kind == "TestRun" and not is_live(content)
+    return Manifest(place, keeps_name, metadata, spec, warnings, problems)
 
 
 Converted = tuple[Object, list[str], list[str]]
@@ -112,7 +113,7 @@ def _convert_testrun(spec: Object) -> Converted:
 def _convert_job(job: Object, path: str) -> Converted:
     """Convert a Job, or a CronJob's template of one; `path` is that of its spec."""
     fields = without_null(mapping(job, "spec"))
-    is_live = "uid" in mapping(job, "metadata")
+    live = is_live(job)
     problems = [
         f"{path}.{name}: must be 1: a run has one pod"
         for name in ("completions", "parallelism")
@@ -125,9 +126,9 @@ def _convert_job(job: Object, path: str) -> Converted:
         for name, value in fields.items()
         if name not in JOB_FIELDS
         and value not in USUAL_VALUES.get(name, ())
-        and not (name == "selector" and is_live)
+        and not (name == "selector" and live)
     ]
-    spec, warnings, more = _convert_template(fields["template"], f"{path}.template", is_live)
+    spec, warnings, more = _convert_template(fields["template"], f"{path}.template", live)
     limits = [integer(fields, "activeDeadlineSeconds"), spec.pop("timeoutSeconds", None)]
     if given := [limit for limit in limits if limit is not None]:
         spec["timeoutSeconds"] = min(given)
@@ -150,11 +151,10 @@ def _convert_cronjob(cronjob: Object) -> Converted:
 
 
 def _convert_pod(pod: Object, metadata: Object) -> Converted:
-    is_live = "uid" in mapping(pod, "metadata")
-    return _convert_template({"metadata": metadata, "spec": pod.get("spec")}, "", is_live)
+    return _convert_template({"metadata": metadata, "spec": pod.get("spec")}, "", is_live(pod))
 
 
-def _convert_template(template: Object, path: str, is_live: bool) -> Converted:
+def _convert_template(template: Object, path: str, live: bool) -> Converted:
     """Convert the template of a pod; `path` is the template's, "" for that of a Pod itself."""
     template = without_null(template)
     metadata, pod = mapping(template, "metadata"), mapping(template, "spec")
@@ -167,11 +167,11 @@ def _convert_template(template: Object, path: str, is_live: bool) -> Converted:
         warnings.append(f"{where}.restartPolicy has no effect: a run that failed is not repeated")
     if (limit := integer(pod, "activeDeadlineSeconds")) is not None:
         spec["timeoutSeconds"] = limit
-    dropped = ("restartPolicy", "activeDeadlineSeconds", *(SET_IN_PODS if is_live else ()))
+    dropped = ("restartPolicy", "activeDeadlineSeconds", *(SET_IN_PODS if live else ()))
     pod = {name: value for name, value in pod.items() if name not in dropped}
     kept = {name: metadata[name] for name in ("labels", "annotations") if metadata.get(name)}
     spec["template"] = normalize_template(
-        {"metadata": kept, "spec": _without_token(pod) if is_live else pod}
+        {"metadata": kept, "spec": _without_token(pod) if live else pod}
     )
     return spec, warnings, _template_problems(spec["template"], path)
 
@@ -219,10 +219,16 @@ def _ignored(names: list[str]) -> list[str]:
     return [f"{', '.join(names)} {'have' if len(names) > 1 else 'has'} no effect on a run"]
 
 
+def is_live(content: Object) -> bool:
+    """Return True if the object was read from a cluster."""
+    return "uid" in mapping(content, "metadata")
+
+
 def _metadata(content: Object) -> Object:
     """Return the metadata that a new object can have, without null."""
     found = mapping(content, "metadata")
-    kept = ("name" if found.get("name") else "generateName", "namespace", "labels", "annotations")
+    is_generated = found.get("generateName") and (is_live(content) or not found.get("name"))
+    kept = ("generateName" if is_generated else "name", "namespace", "labels", "annotations")
     metadata: Object = without_null({name: found[name] for name in kept if found.get(name)})
     annotations: Object = metadata.pop("annotations", {})
     annotations.pop(LAST_APPLIED, None)

@@ -40,7 +40,7 @@ def _check(document: Document) -> Manifest:
     if not problems:
         problems = field_problems(content["kind"], content, kind_schemas()[content["kind"]])
     if problems:
-        return Manifest(place, is_testrun=False, metadata={}, spec={}, problems=problems)
+        return Manifest(place, keeps_name=False, metadata={}, spec={}, problems=problems)
     return convert(place, content)
 
 

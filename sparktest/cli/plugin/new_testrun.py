@@ -22,7 +22,7 @@ def describe_run(definition: str | None, image: str | None) -> Manifest:
         name, spec = "test", {"definitionId": definition}
     else:
         name, spec = definition, {"definitionName": definition}
-    return Manifest("", is_testrun=False, metadata={"name": name}, spec=spec)
+    return Manifest("", keeps_name=False, metadata={"name": name}, spec=spec)
 
 
 def build_testrun(
@@ -36,11 +36,11 @@ def build_testrun(
 ) -> Object:
     """Return the manifest of the TestRun that a document describes, without a namespace.
 
-    All but TestRuns can be run again and again, so their TestRuns get generated names.
+    All but new TestRuns can be run again and again, so their TestRuns get generated names.
     `overrides`: of `override_spec`.
     """
     metadata = {key: value for key, value in document.metadata.items() if key != "namespace"}
-    if name or not document.is_testrun:
+    if name or not document.keeps_name:
         metadata = {
             key: value for key, value in metadata.items() if key in ("labels", "annotations")
         }

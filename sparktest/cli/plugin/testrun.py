@@ -7,6 +7,7 @@ import msgspec
 from sparktest.domain import Origin, Run, Status
 from sparktest.errors import SparkTestError
 from sparktest.kube.fields import Object, mapping, text
+from sparktest.kube.pod_template import container_names, test_container
 
 KIND = "testrun.sparktest.dev"
 # What users and kubectl write before the / of a name.
@@ -46,7 +47,9 @@ def parse_testrun(testrun: Object) -> TestRun:
         SparkTestError: a field is missing or has a wrong type; the CRD allows neither.
     """
     metadata, spec, status = (mapping(testrun, name) for name in ("metadata", "spec", "status"))
+    template = mapping(spec, "template")
     values: Object = {
+        "image": text(test_container(template) or {}, "image"),
         **spec,
         **status,
         "object": testrun,
@@ -64,6 +67,7 @@ def parse_testrun(testrun: Object) -> TestRun:
         "statusMessage": status.get("message"),
         "testDefinitionId": spec.get("definitionId"),
         "entrypoint": spec.get("command", ()),
+        "containers": container_names(template),
         # Unknown; `run_fields` would otherwise show that the Job is not created yet.
         "jobCreated": True,
         "duration": _seconds(text(status, "duration")) if status.get("startedAt") else None,

@@ -63,7 +63,8 @@ class RunScreen(LiveScreen):
         self._run = known or self._run
         self._title.update(_title(self._run, self.size.width, deleted=known is None), layout=False)
         self._pane.show(self._run)
-        self._details.show(self._run, self.app.clock.now(), self._pane.last_line)
+        original = self.app.store.get(self._run.rerun_of or "")
+        self._details.show(self._run, self.app.clock.now(), self._pane.last_line, original)
 
     def action_back(self) -> None:
         """Close the log search if it is open, else go back to the list."""

@@ -82,10 +82,15 @@ class Details(VerticalScroll):
                 yield from self._commands
             yield self._more[1]
 
-    def show(self, run: Run, now: datetime, last_log_line: str = "") -> None:
-        """Show this version of the run; a failure may quote the last line of the log."""
+    def show(
+        self, run: Run, now: datetime, last_log_line: str = "", original: Run | None = None
+    ) -> None:
+        """Show this version of the run; a failure may quote the last line of the log.
+
+        `original`: the run that this one is a rerun of, if it is known.
+        """
         label_style = self.get_visual_style("details--label").rich_style
-        overview, more = field_rows(run, now)
+        overview, more = field_rows(run, now, original)
         self._overview.update(FieldTable(overview, label_style))
         for static in self._more:
             static.update(FieldTable(more, label_style))

@@ -87,7 +87,7 @@ def test_a_name_is_required_and_may_be_generated(content: dict[str, Any]) -> Non
 def test_a_testrun_keeps_its_spec_but_for_a_cancellation() -> None:
     manifest = converted(testrun(image="i", env={"A": "1"}, cancelled=True))
 
-    assert manifest.is_testrun
+    assert manifest.keeps_name
     assert manifest.spec == {"image": "i", "env": {"A": "1"}}
     assert list(manifest.warnings) == ["spec.cancelled has no effect on a new run"]
 
@@ -138,7 +138,7 @@ def test_a_job_becomes_its_template_with_timeout_and_ttl() -> None:
         "timeoutSeconds": 60,
         "ttlSecondsAfterFinished": 0,
     }
-    assert (manifest.is_testrun, list(manifest.warnings)) == (False, [])
+    assert (manifest.keeps_name, list(manifest.warnings)) == (False, [])
 
 
 def test_of_two_deadlines_the_shorter_one_counts() -> None:
@@ -255,6 +255,23 @@ def test_what_kubernetes_sets_in_a_live_pod_is_dropped() -> None:
             "volumes": [{"name": "v", "emptyDir": {}}],
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("metadata", "named"),
+    [
+        ({"name": "a"}, {"name": "a"}),
+        ({"name": "a-x1", "generateName": "a-"}, {"generateName": "a-"}),
+    ],
+)
+def test_a_testrun_that_is_in_a_cluster_needs_another_name(
+    metadata: dict[str, str], named: dict[str, str]
+) -> None:
+    content = testrun(image="i") | {"metadata": {**metadata, "uid": "1"}}
+
+    manifest = converted(content)
+
+    assert (manifest.keeps_name, manifest.metadata, manifest.name) == (False, named, "a")
 
 
 def test_a_live_job_is_read_without_warnings() -> None:

@@ -15,8 +15,8 @@ NO_OPTIONS: dict[str, Any] = {
 }
 
 
-def document(*, is_testrun: bool, **metadata: Any) -> Manifest:
-    return Manifest("x", is_testrun=is_testrun, metadata=metadata, spec={"image": "i"})
+def document(*, keeps_name: bool, **metadata: Any) -> Manifest:
+    return Manifest("x", keeps_name=keeps_name, metadata=metadata, spec={"image": "i"})
 
 
 def metadata_of(source: Manifest, **options: Any) -> Any:
@@ -24,15 +24,15 @@ def metadata_of(source: Manifest, **options: Any) -> Any:
 
 
 def test_a_testrun_keeps_its_name_and_all_but_the_namespace() -> None:
-    source = document(is_testrun=True, name="a", namespace="n", annotations={"b": "c"})
+    source = document(keeps_name=True, name="a", namespace="n", annotations={"b": "c"})
 
     assert metadata_of(source) == {"name": "a", "annotations": {"b": "c"}}
     assert metadata_of(source, name="d") == {"name": "d", "annotations": {"b": "c"}}
-    assert metadata_of(document(is_testrun=True, generateName="a-"))["generateName"] == "a-"
+    assert metadata_of(document(keeps_name=True, generateName="a-"))["generateName"] == "a-"
 
 
 def test_another_kind_gets_a_generated_name() -> None:
-    source = document(is_testrun=False, name=f"Unit.{'x' * 60}", labels={"a": "b"})
+    source = document(keeps_name=False, name=f"Unit.{'x' * 60}", labels={"a": "b"})
 
     found = metadata_of(source, labels={"c": "d"})
 
@@ -42,7 +42,7 @@ def test_another_kind_gets_a_generated_name() -> None:
 
 def test_options_override_the_spec() -> None:
     built = build_testrun(
-        document(is_testrun=True, name="a"),
+        document(keeps_name=True, name="a"),
         **NO_OPTIONS | {"ttl": 0, "service_account": "robot", "timeout": 5, "env": {"A": "b"}},
     )
 

@@ -135,3 +135,15 @@ def test_the_duration_is_shown_as_the_controller_wrote_it(seconds: float) -> Non
 )
 def test_a_name_may_have_its_kind_before_it(reference: str) -> None:
     assert plain_name(reference) == "smoke"
+
+
+def test_image_and_containers_come_from_the_template() -> None:
+    inits = [{"name": "setup", "image": "b"}]
+    template = {"spec": {"initContainers": inits, "containers": [{"name": "unit", "image": "a"}]}}
+
+    of_template = make_testrun({"template": template})
+    of_both = make_testrun({"image": "short", "template": {"spec": {"initContainers": inits}}})
+
+    assert (of_template.image, of_template.containers) == ("a", ("unit", "setup"))
+    assert (of_both.image, of_both.containers) == ("short", ("test", "setup"))
+    assert of_template.subject == "a"
