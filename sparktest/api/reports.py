@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sparktest.domain import LogState, Status
+from sparktest.errors import OffsetError
 
 LOG_RANK = {LogState.NONE: 0, LogState.PARTIAL: 1, LogState.COMPLETE: 2}
 MAX_REASON = 253
@@ -18,6 +19,9 @@ def changes(run: Mapping[str, Any], report: Mapping[str, Any], now: datetime) ->
         run: the current row.
         report: a loaded ReportSchema.
         now: the time of the report, used as the end of a run whose report has none.
+
+    Raises:
+        OffsetError: less of the log is stored than the report says.
     """
     before, after = Status(run["status"]), Status(report["status"])
     columns: dict[str, Any] = {}
@@ -67,6 +71,10 @@ def _end(
 
 def _log(run: Mapping[str, Any], log: Mapping[str, Any] | None) -> dict[str, Any]:
     """Let the log become more complete, also after the end of the run."""
+    stored = run["log_bytes"]
+    if log and log.get("bytes", 0) > stored:
+        # The database was restored after the log had been stored.
+        raise OffsetError(f"{stored} of {log['bytes']} bytes of the log are stored", stored=stored)
     if not log or LOG_RANK[LogState(log["state"])] < LOG_RANK[LogState(run["log_state"])]:
         return {}
     return {"log_state": log["state"], "log_reason": _truncate(log.get("reason"), MAX_MESSAGE)}

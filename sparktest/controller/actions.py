@@ -21,6 +21,7 @@ from sparktest.errors import (
     GoneError,
     InvalidError,
     NotFoundError,
+    OffsetError,
     SparkTestError,
     TooLargeError,
 )
@@ -225,6 +226,10 @@ class Actions:
         except GoneError:
             state.clear_run(Registration.DELETED)
             return True
+        except OffsetError as error:
+            log.warning("log is stored again run_id=%s error=%s", run.id, error.detail)
+            state.discard_logs = True
+            return self._fetch_run(steps.FetchRun(run.id), observed, state)
         state.set_run(after, self._clock())
         state.last_report = report
         log.info("run reported run_id=%s status=%s", run.id, report.status.value)

@@ -82,6 +82,9 @@ class Reconciler:
         """Return everything known about the run now."""
         seen = state.live or self._caches.get(key)
         just_fetched = _is_recent(state.run_fetched_at, now)
+        if state.discard_logs:
+            self._log_collector.discard(key)
+            state.discard_logs = False
         # A run that was just read exists.
         state.verify_exists = state.verify_exists and not just_fetched
         waiting = wait_policy.waiting_reason(main_pod(seen.pods))

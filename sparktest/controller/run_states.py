@@ -33,6 +33,7 @@ class RunState(msgspec.Struct):
     waiting_since: datetime | None = None
     last_report: RunReport | None = None
     last_status: dict[str, Any] | None = None
+    discard_logs: bool = False
     live: ClusterState | None = None
     verify_exists: bool = False
 
@@ -40,11 +41,12 @@ class RunState(msgspec.Struct):
         """Store the run that the API returned.
 
         Another run than before, or an older version of it, comes from a database that was lost or
-        restored: what was reported to the old one has to be reported again.
+        restored: reports and logs that the old one has are sent again.
         """
         old = self.run
         if old is None or old.id != run.id or old.version > run.version:
             self.last_report = self.last_status = None
+            self.discard_logs = True
         self.run, self.run_fetched_at = run, at
         self.registration = Registration.REGISTERED
         self.job_uid = run.job_uid or self.job_uid

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sparktest.api.reports import MAX_MESSAGE, changes
 from sparktest.domain import LogState, Status
+from sparktest.errors import OffsetError
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -24,6 +25,7 @@ def run(**columns):
         "failure": None,
         "log_state": "none",
         "log_reason": None,
+        "log_bytes": 0,
     } | columns
 
 
@@ -54,6 +56,16 @@ def test_a_success_has_no_failure():
 def test_messages_are_truncated():
     reported = {"status": "pending", "status_message": "x" * (MAX_MESSAGE + 1)}
     assert len(changes(run(), reported, NOW)["status_message"]) == MAX_MESSAGE
+
+
+@pytest.mark.parametrize("state", ["partial", "complete"])
+@pytest.mark.parametrize("status", ["running", "succeeded"])
+def test_a_report_of_a_log_of_which_less_is_stored_is_refused(status, state):
+    report = {"status": "succeeded", "log": {"state": state, "bytes": 9}}
+    with pytest.raises(OffsetError) as raised:
+        changes(run(status=status, log_bytes=8), report, NOW)
+    assert raised.value.stored == 8
+    assert changes(run(status=status, log_bytes=9), report, NOW)["log_state"] == state
 
 
 @pytest.mark.parametrize("before", LogState)

@@ -93,7 +93,7 @@ class FakeApi:
         self._answer()
         with self._faults.around():
             run = self._existing(run_id)
-            row = _row(run)
+            row = _row(run) | {"log_bytes": self._log_bytes(run_id)}
             changed = changes(row, _loaded(report), self._clock())
             if "failure" in changed:
                 changed["failure"] = report.failure
@@ -167,6 +167,9 @@ class FakeApi:
             class_=FailureClass.CONFIG, reason="DefinitionNotFound", message="no such definition"
         )
         return {"status": Status.FAILED, "failure": failure, "finished_at": self._clock()}
+
+    def _log_bytes(self, run_id: str) -> int:
+        return sum(len(data) for (found, _), data in self.logs.items() if found == run_id)
 
     def _existing(self, run_id: str) -> Run:
         if run_id in self.deleted:

@@ -135,6 +135,10 @@ class PromptLogCollector:
         self._logs = {at: found for at, found in self._logs.items() if at[0] != key}
         self._ending.discard(key)
 
+    def discard(self, key: Key) -> None:
+        self._pods = {at: found for at, found in self._pods.items() if at[0] != key}
+        self.forget(key)
+
     def read(self) -> None:
         """Store the logs of all containers that have ended."""
         for (key, container), (run_id, name) in [] if self.hold else list(self._pods.items()):

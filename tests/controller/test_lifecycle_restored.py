@@ -123,8 +123,27 @@ def test_a_testrun_that_goes_on_is_registered_again_in_a_lost_database(
     assert end(environment).status is Status.SUCCEEDED
 
     assert only_run(environment).log.state is LogState.COMPLETE
+    assert environment.api.logs == {(second.id, "test"): b"line\n"}
     assert status(environment)["runId"] == second.id
     assert len(environment.cluster.jobs_created()) == 1
+
+
+def test_a_log_that_is_stored_before_the_database_is_restored_is_stored_again(
+    environment: FakeEnvironment,
+) -> None:
+    begin(environment)
+    backup = environment.api.backup()
+    environment.end_container(environment.pods()[0])
+    environment.controller.deliver()
+    environment.controller.work()
+    environment.controller.log_collector.read()
+    environment.api.restore(backup)
+
+    environment.settle()
+
+    run = only_run(environment)
+    assert (run.status, run.log.state) == (Status.SUCCEEDED, LogState.COMPLETE)
+    assert environment.api.logs == {(run.id, "test"): b"line\n"}
 
 
 def test_a_testrun_that_goes_on_can_be_cancelled_after_the_database_was_lost(

@@ -13,7 +13,7 @@ from sparktest.controller.logs import stream, uploader
 from sparktest.controller.logs.buffer import Buffer
 from sparktest.controller.logs.stream import LogStream
 from sparktest.controller.logs.tail import LogTail
-from sparktest.controller.logs.uploader import LogUploader, StoppedError
+from sparktest.controller.logs.uploader import LogUploader, RestoredError, StoppedError
 from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState, Run
 from sparktest.errors import GoneError, NotFoundError
@@ -158,6 +158,12 @@ class LogCollector:
             if rest := {name: each for name, each in found.items() if each.done is None}:
                 self._logs[key] = rest
 
+    def discard(self, key: Key) -> None:
+        """Drop the state of all logs, so that they are collected again from their start."""
+        with self._lock:
+            self._waiting = {at: test for at, test in self._waiting.items() if at[0] != key}
+            self._logs.pop(key, None)
+
     def stop(self) -> None:
         """Start no more logs and stop the others; the next controller resumes them."""
         self._stopping.set()
@@ -204,7 +210,7 @@ class LogCollector:
         if not (collection.followed or collection.ended):
             collection.buffer.end_within(OTHERS_SECONDS)
         try:
-            done = self._store(key[0], run_id, pod, container, collection.buffer)
+            done = self._store(key[0], run_id, pod, container, collection)
         except StoppedError:
             return
         except (GoneError, NotFoundError):
@@ -228,6 +234,20 @@ class LogCollector:
         self._on_key(key)
 
     def _store(
+        self, namespace: str, run_id: str, pod: str, container: str, collection: _Collection
+    ) -> CollectedLog:
+        failures = 0
+        while True:
+            try:
+                return self._store_once(namespace, run_id, pod, container, collection.buffer)
+            except RestoredError:
+                log.warning("log is stored again run_id=%s container=%s", run_id, container)
+            if self._stopping.wait(self._upload_backoff.delay(failures)):
+                raise StoppedError
+            collection.buffer = Buffer()
+            failures += 1
+
+    def _store_once(
         self, namespace: str, run_id: str, pod: str, container: str, buffer: Buffer
     ) -> CollectedLog:
         source = LogStream(

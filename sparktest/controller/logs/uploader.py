@@ -30,6 +30,10 @@ class StoppedError(Exception):
     """Error for an upload that a stopping controller leaves to the next one."""
 
 
+class RestoredError(Exception):
+    """Error for an API that lost a part of the log, because its database was restored."""
+
+
 class LogUploader:
     """Appends one log to its stored part; used by one thread.
 
@@ -65,6 +69,7 @@ class LogUploader:
 
         Raises:
             StoppedError: the controller stops.
+            RestoredError: read the log again from its start.
             GoneError, NotFoundError: the run was deleted.
         """
         try:
@@ -89,6 +94,7 @@ class LogUploader:
 
         Raises:
             StoppedError: the controller stops.
+            RestoredError: the API has less than it had confirmed.
             SparkTestError: the API rejects them permanently.
         """
         while data := self._skip(data):
@@ -126,6 +132,8 @@ class LogUploader:
         The API accepts the bytes that it already has. So a rejected chunk extends beyond the end
         of the stored log, or differs from it.
         """
+        if error.stored < self._offset:
+            raise RestoredError
         other_writer = error.stored != self.stored
         self.stored = error.stored
         if other_writer and self._offset < self.stored < self._offset + len(data):

@@ -12,7 +12,7 @@ from sparktest.client import ApiClient
 from sparktest.controller.logs import uploader
 from sparktest.controller.logs.buffer import Buffer
 from sparktest.controller.logs.cursor import GAP
-from sparktest.controller.logs.uploader import LogUploader, StoppedError
+from sparktest.controller.logs.uploader import LogUploader, RestoredError, StoppedError
 from sparktest.domain import Log, LogState
 from sparktest.errors import (
     ForbiddenError,
@@ -170,6 +170,17 @@ def test_a_log_waits_until_the_api_accepts_the_credentials_again(error: SparkTes
     store = LogStore(error, error, None)
     upload(store, b"text")
     assert store.stored == b"text"
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_an_api_that_lost_what_it_had_confirmed_gets_the_log_again(kept: int) -> None:
+    store = LogStore()
+    made = upload(store, b"one\n")
+    store.stored = store.stored[:kept]
+    with pytest.raises(RestoredError):
+        made.append(b"two\n")
+    assert upload(store, b"one\n", b"two\n").gaps == 0
+    assert store.stored == b"one\ntwo\n"
 
 
 def ended_buffer(data: bytes, incomplete_reason: str | None = None) -> Buffer:

@@ -1,0 +1,61 @@
+"""A log that is stored again, because a part of it was lost with the database."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sparktest.controller.logs.cursor import GAP
+from sparktest.domain import Log, LogState
+from sparktest.errors import NotFoundError
+from tests.controller.logs.fake_log_store import LogStore
+from tests.controller.logs.test_collector import LINE, Setup, key, setup, soon
+
+__all__ = ["setup"]
+SECOND = b"2026-11-24T12:00:02.5Z two\n"
+
+
+@pytest.mark.parametrize("left", [[LINE + SECOND], [SECOND]])
+def test_a_log_that_a_restored_database_lost_is_read_again_from_its_start(
+    setup: Callable[..., Setup], left: list[bytes]
+) -> None:
+    store = LogStore()
+
+    def restore() -> None:
+        soon("the first line is stored", lambda: store.stored)
+        store.stored = b"o"
+
+    at = setup([LINE, restore, SECOND], left, store=store)
+    at.collect("a")
+    log = at.stored("a")
+    if LINE in left[0]:
+        assert store.stored == b"one\ntwo\n"
+        assert log == Log(state=LogState.COMPLETE, bytes=8)
+    else:
+        assert store.stored == b"o" + GAP + b"two\n"
+        assert (log.state, log.reason) == (LogState.PARTIAL, "LogRotated")
+
+
+def test_a_discarded_log_is_collected_again(setup: Callable[..., Setup]) -> None:
+    at = setup([LINE], [LINE])
+    at.collect("a")
+    at.stored("a")
+    at.store.stored = b""
+    at.done.clear()
+    at.collector.discard(key("a"))
+    assert at.collector.logs(key("a")) == {}
+    at.collect("a")
+    assert at.stored("a") == Log(state=LogState.COMPLETE, bytes=4)
+
+
+def test_what_becomes_of_a_log_that_was_discarded_does_not_count(
+    setup: Callable[..., Setup],
+) -> None:
+    at = setup()
+    at.kubelet.scripts = [at.blocked(), [LINE]]
+    at.collect("a")
+    soon("it is read", lambda: at.store.stored)
+    at.collector.discard(key("a"))
+    at.store.faults = [NotFoundError("the run is gone")]
+    at.gate.set()
+    soon("it has ended", at.idle)
+    assert at.collector.logs(key("a")) == {}
