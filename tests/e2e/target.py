@@ -47,6 +47,12 @@ class Target(NamedTuple):
             return {"image": "simulate/oom"}
         return {"commands": ["tail /dev/zero"], "resources": {"limits": {"memory": "16Mi"}}}
 
+    @property
+    def minor_version(self) -> int:
+        """The minor version of Kubernetes."""
+        version = self.cluster._transport.call("GET", "/version")
+        return int(version["minor"].rstrip("+"))
+
     def apply(self, namespace: str, manifest: dict[str, Any]) -> None:
         """Apply a TestRun."""
         if shutil.which("kubectl"):

@@ -1,14 +1,21 @@
 """Pod templates of TestRuns: what Kubernetes refuses, and which container decides."""
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sparktest.domain import FailureClass, Status
+from sparktest.kube.resources import Resource
 from tests.e2e.stack import IMAGE, Stack
 
 pytestmark = pytest.mark.e2e
+PAGE = Path(__file__).parents[2] / "docs" / "testruns.md"
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+SECRETS = Resource("", "v1", "secrets", "Secret")
 SHELL = {"image": IMAGE, "command": ["sh", "-c"]}
 
 
@@ -85,3 +92,19 @@ def test_only_the_container_named_test_decides(
     run = stack.run_of(name)
     assert run.status is status
     assert stack.log_of(run) == "mine\n"
+
+
+def test_every_testrun_of_the_page_about_templates_succeeds(stack: Stack) -> None:
+    if not stack.target.real or stack.target.minor_version < 29:
+        pytest.skip("the page needs containers and native sidecars")
+    shop = {"metadata": {"name": "shop"}}
+    stack.cluster.create(CONFIG_MAPS, stack.namespace, {**shop, "data": {"shop.properties": "a"}})
+    stack.cluster.create(SECRETS, stack.namespace, {**shop, "stringData": {"password": "a"}})
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    manifests = [yaml.safe_load(block) for block in blocks]
+    for manifest in manifests:
+        stack.target.apply(stack.namespace, manifest)
+
+    for manifest in manifests:
+        status = stack.wait_until_finished(manifest["metadata"]["name"])["status"]
+        assert status["phase"] == "Succeeded", status
