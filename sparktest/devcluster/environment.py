@@ -6,10 +6,13 @@ user's environment is passed on.
 
 import binascii
 import json
+import os
 import re
 import sys
 from base64 import b64decode
 from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 from sparktest.devcluster.bootstrap import ADDRESS
@@ -22,6 +25,13 @@ PATH = (
 )
 REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
 ADDRESS_FIELDS = ("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs")
+QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|[KMGTPE]i?|)")
+# Powers of 1000 or 1024.
+SCALES = {"m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
+NODE_LIMITS = {
+    "cpu": os.cpu_count() or 1,
+    "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+}
 NAME = re.compile(r"[ -<>-~]+")
 # Returns the object for a kind (Secret or ConfigMap) and a name, None if it does not exist.
 Lookup = Callable[[str, str], Object | None]
@@ -76,7 +86,7 @@ def build_environment(
                 if NAME.fullmatch(prefix + key):
                     found[prefix + key] = value
     for variable in container.get("env") or ():
-        text = _value_of(variable, pod, lookup)
+        text = _value_of(variable, pod, container, lookup)
         if text is not None:
             found[variable["name"]] = expand(text, found) if "value" in variable else text
     return found
@@ -107,7 +117,7 @@ def _decode(text: str) -> str:
         raise ConfigError("a value of the secret is not valid base64") from error
 
 
-def _value_of(variable: Object, pod: Object, lookup: Lookup) -> str | None:
+def _value_of(variable: Object, pod: Object, container: Object, lookup: Lookup) -> str | None:
     """Return the value of a variable; None if it is optional and its source does not exist."""
     source = variable.get("valueFrom")
     if not source:
@@ -121,11 +131,36 @@ def _value_of(variable: Object, pod: Object, lookup: Lookup) -> str | None:
             if reference.get("optional"):
                 return None
             raise ConfigError(f"couldn't find key {reference['key']} in {kind} {reference['name']}")
+    return downward_value(source, pod, container)
+
+
+def downward_value(source: Object, pod: Object, container: Object, *, whole: bool = False) -> str:
+    """Return the text of a fieldRef, or of a resourceFieldRef about this container.
+
+    For `whole` and errors see `pod_field`.
+    """
     if "fieldRef" in source:
-        return pod_field(source["fieldRef"]["fieldPath"], pod)
-    raise ConfigError(
-        f"{variable['name']}: the dev cluster does not support {next(iter(source), 'valueFrom')}"
-    )
+        return pod_field(source["fieldRef"]["fieldPath"], pod, whole=whole)
+    reference = source["resourceFieldRef"]
+    kind, name = reference["resource"].split(".")
+    given = ((container.get("resources") or {}).get(kind) or {}).get(name)
+    if given is None:  # as for a container without limits: what the node has
+        given = NODE_LIMITS.get(name, 0) if kind == "limits" else 0
+    # 0 stands for no divisor.
+    return str(ceil(_quantity(given) / (_quantity(reference.get("divisor", 1)) or 1)))
+
+
+def _quantity(value: object) -> Fraction:
+    """Return the value of a Kubernetes quantity: `500m`, `1.5`, `64Mi`, `2G`.
+
+    Raises:
+        ConfigError: it is not of this form.
+    """
+    match = QUANTITY.fullmatch(str(value))
+    if match is None:
+        raise ConfigError(f"the dev cluster cannot read the quantity {value}")
+    number, base = Fraction(match[1]), Fraction(1024 if match[2].endswith("i") else 1000)
+    return number * base ** SCALES[match[2][:1]]
 
 
 def pod_field(path: str, pod: Object, *, whole: bool = False) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sparktest.devcluster.environment import ConfigError, Lookup, expand, pod_field, read_all
+from sparktest.devcluster.environment import ConfigError, Lookup, downward_value, expand, read_all
 from sparktest.devcluster.stored_objects import Object
 
 # The variable with the path of a volume: its name in capitals, with _ for -.
@@ -126,10 +126,12 @@ def _sub_path(mount: Object, variables: dict[str, str]) -> str:
 
 
 def _mounted_volumes(pod: Object) -> Iterator[Object]:
-    spec = pod["spec"]
-    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
-    names = {mount["name"] for each in containers for mount in each.get("volumeMounts") or ()}
-    return (volume for volume in spec.get("volumes") or () if volume["name"] in names)
+    names = {m["name"] for each in _containers(pod) for m in each.get("volumeMounts") or ()}
+    return (volume for volume in pod["spec"].get("volumes") or () if volume["name"] in names)
+
+
+def _containers(pod: Object) -> list[Object]:
+    return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
 
 
 def _check_host_path(source: Object) -> None:
@@ -162,7 +164,9 @@ def _source_files(
     items: list[Object] | None = source.get("items")
     if kind == "downwardAPI":
         for item in items or ():
-            text = pod_field(item["fieldRef"]["fieldPath"], pod, whole=True)
+            name = (item.get("resourceFieldRef") or {}).get("containerName")
+            own = next((each for each in _containers(pod) if each["name"] == name), {})
+            text = downward_value(item, pod, own, whole=True)
             yield File(item["path"], text.encode(), item.get("mode", mode))
         return
     data = _data(kind, source, lookup)

@@ -1,5 +1,6 @@
 """Building the environment and the command of a container."""
 
+import os
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,39 @@ def test_a_field_ref_reads_a_field_of_the_pod() -> None:
 
 
 @pytest.mark.parametrize(
+    ("resource", "divisor", "value"),
+    [
+        ("limits.cpu", None, "1"),
+        ("limits.cpu", "1m", "500"),
+        ("limits.memory", "0", str(64 * 2**20)),
+        ("limits.memory", "1Mi", "64"),
+        ("limits.memory", "1M", "68"),
+        ("requests.cpu", None, "2"),
+        ("requests.memory", "1k", "1500000"),
+        ("requests.ephemeral-storage", None, "0"),
+    ],
+)
+def test_a_resource_field_is_rounded_up_to_its_divisor(
+    resource: str, divisor: str | None, value: str
+) -> None:
+    reference = {"resource": resource} | ({"divisor": divisor} if divisor else {})
+    found = built(
+        env=[{"name": "R", "valueFrom": {"resourceFieldRef": reference}}],
+        resources={
+            "limits": {"cpu": "500m", "memory": "64Mi"},
+            "requests": {"cpu": 1.5, "memory": "1.5G"},
+        },
+    )
+    assert found["R"] == value
+
+
+def test_without_limits_a_container_may_use_all_cpus() -> None:
+    reference = {"resource": "limits.cpu"}
+    found = built(env=[{"name": "R", "valueFrom": {"resourceFieldRef": reference}}])
+    assert found["R"] == str(os.cpu_count())
+
+
+@pytest.mark.parametrize(
     ("container", "words"),
     [
         ({"envFrom": [{"secretRef": {"name": "absent"}}]}, 'secret "absent" not found'),
@@ -91,7 +125,6 @@ def test_a_field_ref_reads_a_field_of_the_pod() -> None:
             {"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]},
             "couldn't find key k in Secret s",
         ),
-        ({"env": [{"name": "X", "valueFrom": {"resourceFieldRef": {}}}]}, "resourceFieldRef"),
         ({"env": [{"name": "X", "valueFrom": {"fieldRef": {"fieldPath": "spec"}}}]}, "spec"),
     ],
 )

@@ -112,6 +112,14 @@ def test_a_missing_source_is_named_as_the_kubelet_names_it(
     assert str(caught.value) == f'MountVolume.SetUp failed for volume "v-0" : {words}'
 
 
+def test_a_file_can_have_a_limit_of_a_container(tmp_path: Path) -> None:
+    reference = {"containerName": "test", "resource": "limits.memory", "divisor": "1Ki"}
+    own = pod({"downwardAPI": {"items": [{"path": "memory", "resourceFieldRef": reference}]}})
+    own["spec"]["containers"][0]["resources"] = {"limits": {"memory": "1Mi"}}
+    create_volumes(own, tmp_path, lambda *_: None)
+    assert contents(tmp_path / ".volumes" / "v-0") == {"memory": b"1024"}
+
+
 def test_a_missing_optional_source_leaves_an_empty_folder(tmp_path: Path) -> None:
     items = [{"key": "b", "path": "b"}, {"key": "x", "path": "x"}]
     volumes: list[dict[str, Any]] = [
