@@ -7,7 +7,7 @@ from typing import Any
 
 from sparktest.devcluster.api_errors import Cause, cause, forbidden
 from sparktest.devcluster.kinds import ACCOUNTS, SYSTEM, Kind, crd_causes
-from sparktest.devcluster.objects import label_causes
+from sparktest.devcluster.objects import all_containers, label_causes
 from sparktest.devcluster.pod_validation import pod_spec_causes
 from sparktest.devcluster.store import Store
 from sparktest.devcluster.stored_objects import Object
@@ -61,15 +61,10 @@ def _pod(pod: Object, store: Store, stamp: str) -> None:
         raise forbidden("pods", "", meta["name"], f'{why}{account}" not found')
     spec.setdefault("tolerations", DEFAULT_TOLERATIONS)
     _default_volumes(spec)
-    for container in _containers(spec):
+    for container in all_containers(spec):
         _default_pull_policy(container)
         _default_requests(container["resources"])
     pod["status"] = {"phase": "Pending", "qosClass": _qos_class(spec)}
-
-
-def _containers(spec: Object) -> Iterator[Object]:
-    yield from spec.get("initContainers") or ()
-    yield from spec.get("containers") or ()
 
 
 def _default_pull_policy(container: Object) -> None:
@@ -85,7 +80,7 @@ def _default_requests(resources: Object) -> None:
 
 
 def _qos_class(spec: Object) -> str:
-    resources = [container.get("resources") or {} for container in _containers(spec)]
+    resources = [container.get("resources") or {} for container in all_containers(spec)]
     if not any(each.get("limits") or each.get("requests") for each in resources):
         return "BestEffort"
     exact = all(
@@ -108,7 +103,7 @@ def _job_default(job: Object) -> None:
         spec["parallelism"] = 1
         spec.setdefault("completions", 1)
     _default_volumes(spec["template"]["spec"])
-    for container in _containers(spec["template"]["spec"]):
+    for container in all_containers(spec["template"]["spec"]):
         _default_pull_policy(container)
 
 

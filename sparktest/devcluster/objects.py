@@ -140,6 +140,11 @@ def finished(job: Object) -> bool:
     return is_true(job, "Complete") or is_true(job, "Failed")
 
 
+def all_containers(spec: Object) -> list[Object]:
+    """Return the containers of a pod's spec, init containers first."""
+    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+
+
 def phase(pod: Object) -> str:
     """Return the phase of a pod; Pending if it has none yet."""
     return str((pod.get("status") or {}).get("phase", "Pending"))

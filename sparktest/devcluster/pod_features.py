@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 from sparktest.devcluster.admission import DEFAULT_TOLERATIONS
+from sparktest.devcluster.objects import all_containers
+from sparktest.devcluster.pod_validation import VOLUME_TYPES
 from sparktest.devcluster.simulate import simulation_of
 from sparktest.devcluster.stored_objects import Object
 
 UNSUPPORTED = "Unsupported"
 IGNORED = "FieldsIgnored"
+IGNORED_MESSAGE = "Its commands run as processes of this machine, without"
 REAL_CLUSTER = "run on a real cluster: sparktest up --context NAME"
-VOLUMES = ("emptyDir", "configMap", "secret", "projected", "downwardAPI", "hostPath")
 PROJECTED = ("configMap", "secret", "downwardAPI")
 # Everything else in a container's resources is a device.
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
@@ -32,7 +34,7 @@ def unsupported(pod: Object) -> str:
 def ignored_fields(pod: Object) -> list[str]:
     """Return the fields of a pod that have no effect on its processes, in order."""
     spec = pod["spec"]
-    real = [each for each in _containers(spec) if not simulation_of(each.get("image", ""))]
+    real = [each for each in all_containers(spec) if not simulation_of(each.get("image", ""))]
     if not real:
         return []
     found = {field for field in IGNORED_OF_POD.split() if spec.get(field)}
@@ -44,18 +46,8 @@ def ignored_fields(pod: Object) -> list[str]:
     return ["image", *sorted(found)]
 
 
-def ignored_message(pod: Object) -> str:
-    """Return the message of the Event about ignored fields; "" if there are none."""
-    fields = ", ".join(ignored_fields(pod))
-    return fields and f"Its commands run as processes of this machine, without: {fields}"
-
-
-def _containers(spec: Object) -> list[Object]:
-    return [*(spec.get("initContainers") or ()), *spec["containers"]]
-
-
 def _missing_features(spec: Object) -> Iterator[str]:
-    containers = _containers(spec)
+    containers = all_containers(spec)
     for container in containers:
         name, image = container["name"], container.get("image", "")
         if not container.get("command") and not simulation_of(image):
@@ -77,6 +69,6 @@ def _missing_features(spec: Object) -> Iterator[str]:
 
 
 def _missing(volume: Object) -> Iterator[str]:
-    yield from sorted(volume.keys() - {*VOLUMES, "name"})
+    yield from sorted(volume.keys() - {*VOLUME_TYPES, "name"})
     for source in (volume.get("projected") or {}).get("sources") or ():
         yield from sorted(source.keys() - {*PROJECTED})

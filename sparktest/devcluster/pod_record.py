@@ -9,11 +9,13 @@ from sparktest.devcluster.clock import Clock, deadline
 from sparktest.devcluster.environment import Lookup, build_command, build_environment
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
+from sparktest.devcluster.mounts import can_mount
 from sparktest.devcluster.pod_status import ANNOTATIONS, Container, PodFailure
 from sparktest.devcluster.processes import POD_VARIABLE, Task
 from sparktest.devcluster.resources import Resources
 from sparktest.devcluster.stored_objects import Object, StoredObject
 from sparktest.devcluster.volumes import (
+    Mount,
     container_mounts,
     create_volumes,
     host_path,
@@ -68,8 +70,8 @@ class PodRuntime(NamedTuple):
         """
         meta = pod["metadata"]
         root = self.folder / meta["uid"]
-        home, tmp = root / container["name"], root / ".tmp"  # no container has that name
-        for folder in (root, home, tmp):
+        home, tmp, stage = (root / name for name in (container["name"], ".tmp", ".stage"))
+        for folder in (root, home, tmp, stage):
             folder.mkdir(mode=0o700, exist_ok=True)
         message = self.termination_log(meta["uid"], container["name"])
         with suppress(OSError):  # of the last process of a sidecar
@@ -80,7 +82,9 @@ class PodRuntime(NamedTuple):
             **volume_variables(container, pod, root),
         }
         mounts = container_mounts(container, pod, root, variables)
-        working_dir = container.get("workingDir")
+        cwd = container.get("workingDir") or str(home)
+        outside = _create_inside(root, host_path(cwd, mounts))
+        namespace = mounts and can_mount(self.folder)
         return Task(
             argv=build_command(container, variables),
             env={
@@ -88,8 +92,10 @@ class PodRuntime(NamedTuple):
                 POD_VARIABLE: f"{self.cluster_uid}/{meta['uid']}",
                 TERMINATION_LOG: str(message),
             },
-            cwd=_create_inside(root, host_path(working_dir, mounts)) if working_dir else str(home),
+            cwd=cwd if namespace else outside,
             log=str(self.log_path(meta["uid"], container["name"])),
+            mounts=[*mounts, Mount(str(root), str(root))] if namespace else [],
+            stage=str(stage),
         )
 
     def create_volumes(self, pod: Object) -> None:
@@ -125,11 +131,6 @@ class PodRecord:
     def all_terminated(self) -> bool:
         """Return True when every container has ended."""
         return all(container.terminated for container in self.containers)
-
-    @property
-    def own_terminated(self) -> bool:
-        """Return True when every container but the sidecars has ended."""
-        return all(container.terminated for container in self.containers if not container.sidecar)
 
     def container(self, name: str) -> Container:
         """Return the container with this name."""

@@ -10,7 +10,13 @@ from typing import Any
 from sparktest.devcluster import pod_status
 from sparktest.devcluster.control_loop import MAX_WAIT_SECONDS
 from sparktest.devcluster.environment import ConfigError
-from sparktest.devcluster.pod_features import IGNORED, UNSUPPORTED, ignored_message, unsupported
+from sparktest.devcluster.pod_features import (
+    IGNORED,
+    IGNORED_MESSAGE,
+    UNSUPPORTED,
+    ignored_fields,
+    unsupported,
+)
 from sparktest.devcluster.pod_record import PodRecord, PodRuntime, StopPodError
 from sparktest.devcluster.pod_status import Container, PodFailure
 from sparktest.devcluster.processes import Process, Task
@@ -111,8 +117,8 @@ class PodWorker:
         if why := unsupported(pod):
             self._record.reject(UNSUPPORTED, why)
             return
-        if ignored := ignored_message(pod):
-            self._record.record_event(IGNORED, ignored)
+        if fields := ", ".join(ignored_fields(pod)):
+            self._record.record_event(IGNORED, f"{IGNORED_MESSAGE}: {fields}")
         self._wait_for_volumes(pod)
         for document in spec.get("initContainers") or ():
             container = self._record.container(document["name"])
@@ -123,7 +129,8 @@ class PodWorker:
                 return
         for document in spec["containers"]:
             self._start_container(pod, document, self._record.container(document["name"]))
-        while not self._record.own_terminated:
+        own = [container for container in self._record.containers if not container.sidecar]
+        while not all(container.terminated for container in own):
             self._wait()
 
     def _wait_for_volumes(self, pod: Object) -> None:
@@ -132,7 +139,7 @@ class PodWorker:
             try:
                 return self._runtime.create_volumes(pod)
             except VolumeError as error:
-                for message in error.messages:
+                for message in error.args:
                     self._record.record_event("FailedMount", message, warning=True)
             self._wait(CONFIG_RETRY_SECONDS)
 

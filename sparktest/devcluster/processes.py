@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from sparktest.devcluster.volumes import Mount
+
 SHIM = Path(__file__).with_name("shim.py")
 # The environment variable that identifies the processes of a pod: <cluster uid>/<pod uid>.
 POD_VARIABLE = "SPARKTEST_DEVCLUSTER"
@@ -20,12 +22,17 @@ KILL_TIMEOUT_SECONDS = 10.0
 
 
 class Task(msgspec.Struct, frozen=True):
-    """The process of a container; `log` is the file for its output."""
+    """The process of a container.
+
+    `log` is the file for its output; `mounts` and `stage` are for `mounts.mount_all`.
+    """
 
     argv: list[str]
     env: dict[str, str]
     cwd: str
     log: str
+    mounts: list[Mount] = []
+    stage: str = ""
 
 
 class Process:

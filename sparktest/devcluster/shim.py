@@ -236,6 +236,12 @@ def main() -> None:
     task = lines.pop(0)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
+        if task["mounts"]:
+            # At the end, so that no module here hides one of the standard library.
+            sys.path.append(str(Path(__file__).parents[2]))
+            from sparktest.devcluster.mounts import mount_all
+
+            mount_all(task["mounts"], task["stage"])
         container = ContainerProcess(task, commands)
     except (OSError, ValueError) as error:
         message = getattr(error, "strerror", None) or str(error)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from sparktest.devcluster.environment import ConfigError, Lookup, downward_value, expand, read_all
+from sparktest.devcluster.objects import all_containers
 from sparktest.devcluster.stored_objects import Object
 
 # The variable with the path of a volume: its name in capitals, with _ for -.
@@ -20,20 +21,12 @@ FILE_SOURCES = ("configMap", "secret", "downwardAPI")
 READ_ONLY = (*FILE_SOURCES, "projected")
 
 
+# A file of a volume: its path in the volume, its content and its mode.
+File = tuple[str, bytes, int]
+
+
 class VolumeError(Exception):
-    """Volumes cannot be set up yet; `messages` are the kubelet's, one for each volume."""
-
-    def __init__(self, messages: list[str]) -> None:
-        super().__init__("; ".join(messages))
-        self.messages = messages
-
-
-class File(msgspec.Struct, frozen=True):
-    """A file of a volume; `path` is relative to it."""
-
-    path: str
-    data: bytes
-    mode: int
+    """Volumes cannot be set up yet; `args` are the kubelet's messages, one for each volume."""
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -61,17 +54,17 @@ def create_volumes(pod: Object, root: Path, lookup: Lookup) -> None:
         except (ConfigError, OSError, ValueError) as error:
             errors.append(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}')
     if errors:
-        raise VolumeError(errors)
+        raise VolumeError(*errors)
     for folder, files in contents.items():
         # A part may be left of an attempt that failed.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         folder.chmod(0o777)
-        for file in files:
-            path = folder / file.path
+        for name, data, mode in files:
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.data)
-            path.chmod(file.mode)
+            path.write_bytes(data)
+            path.chmod(mode)
 
 
 def container_mounts(
@@ -126,24 +119,21 @@ def _sub_path(mount: Object, variables: dict[str, str]) -> str:
 
 
 def _mounted_volumes(pod: Object) -> Iterator[Object]:
-    names = {m["name"] for each in _containers(pod) for m in each.get("volumeMounts") or ()}
+    names = {
+        m["name"] for each in all_containers(pod["spec"]) for m in each.get("volumeMounts") or ()
+    }
     return (volume for volume in pod["spec"].get("volumes") or () if volume["name"] in names)
 
 
-def _containers(pod: Object) -> list[Object]:
-    return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
-
-
 def _check_host_path(source: Object) -> None:
-    """Raise ConfigError if the path does not exist or is of another type; create it if asked to."""
+    """Raise ConfigError if the path is missing or of another type; create it if asked to."""
     path, kind = Path(source["path"]), source.get("type", "")
     if kind == "DirectoryOrCreate":
         path.mkdir(parents=True, exist_ok=True)
     elif kind == "FileOrCreate":
         path.touch()
-    wanted = {"Directory": path.is_dir, "File": path.is_file}.get(kind.removesuffix("OrCreate"))
-    if not (wanted or path.exists)():
-        what = {"Directory": "a directory", "File": "a file"}.get(kind, "there")
+    if not path.exists() or (kind == "Directory" and not path.is_dir()):
+        what = "a directory" if kind == "Directory" else "there"
         raise ConfigError(f"hostPath type check failed: {path} is not {what}")
 
 
@@ -165,15 +155,15 @@ def _source_files(
     if kind == "downwardAPI":
         for item in items or ():
             name = (item.get("resourceFieldRef") or {}).get("containerName")
-            own = next((each for each in _containers(pod) if each["name"] == name), {})
+            own = next((each for each in all_containers(pod["spec"]) if each["name"] == name), {})
             text = downward_value(item, pod, own, whole=True)
-            yield File(item["path"], text.encode(), item.get("mode", mode))
+            yield item["path"], text.encode(), item.get("mode", mode)
         return
     data = _data(kind, source, lookup)
     every: list[Object] = [{"key": key, "path": key} for key in data]
     for item in every if items is None else items:
         if item["key"] in data:
-            yield File(item["path"], data[item["key"]], item.get("mode", mode))
+            yield item["path"], data[item["key"]], item.get("mode", mode)
         elif not source.get("optional"):
             lead = "configmap references non-existent config" if kind == "configMap" else ""
             lead = lead or "references non-existent secret"

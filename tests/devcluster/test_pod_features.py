@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sparktest.devcluster.admission import DEFAULT_TOLERATIONS
-from sparktest.devcluster.pod_features import ignored_fields, ignored_message, unsupported
+from sparktest.devcluster.pod_features import ignored_fields, unsupported
 
 COMMAND = {"name": "test", "image": "busybox:1.35", "command": ["true"]}
 
@@ -98,4 +98,4 @@ def test_ignored_fields_are_those_of_pod_and_containers_without_defaults() -> No
 
 
 def test_a_pod_of_simulated_images_ignores_nothing() -> None:
-    assert ignored_message(pod({"image": "simulate/creating"}, nodeSelector={"a": "b"})) == ""
+    assert ignored_fields(pod({"image": "simulate/creating"}, nodeSelector={"a": "b"})) == []

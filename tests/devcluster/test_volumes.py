@@ -109,7 +109,7 @@ def test_a_missing_source_is_named_as_the_kubelet_names_it(
 ) -> None:
     with pytest.raises(VolumeError) as caught:
         created(tmp_path, volume)
-    assert str(caught.value) == f'MountVolume.SetUp failed for volume "v-0" : {words}'
+    assert caught.value.args == (f'MountVolume.SetUp failed for volume "v-0" : {words}',)
 
 
 def test_a_file_can_have_a_limit_of_a_container(tmp_path: Path) -> None:
