@@ -16,6 +16,8 @@ from sparktest.cli.manifests.files import parse_object, read_object
 from sparktest.cli.output import Column, output_option, plain, show
 from sparktest.client import ApiClient
 from sparktest.domain import Definition
+from sparktest.kube.fields import text
+from sparktest.kube.pod_template import test_container
 from sparktest.times import format_age
 
 # Set by the API.
@@ -38,7 +40,7 @@ def definition_columns() -> list[Column[Definition]]:
     return [
         Column("ID", lambda definition: definition.id, min_width=8, is_id=True),
         Column("NAME", lambda definition: definition.name, min_width=8),
-        Column("IMAGE", lambda definition: definition.image, min_width=8),
+        Column("IMAGE", _image, min_width=8),
         Column("AGE", lambda definition: format_age((now - definition.created_at).total_seconds())),
         Column("COMMANDS", _commands, wide=True),
         Column("LABELS", lambda definition: ",".join(definition.labels), wide=True),
@@ -113,8 +115,8 @@ def show_definition(client: ApiClient, reference: str, output: str) -> None:
 def create(client: ApiClient, filename: Path | None, output: str, **fields: Any) -> None:
     """Create a definition from a file, from options, or both, and print its id."""
     body = _read_fields(filename) | _option_fields(**fields)
-    if not (body.get("image") or body.get("executorId")):
-        raise click.UsageError("Give --image IMAGE, or a file with image or executorId.")
+    if not any(map(body.get, ("image", "executorId", "template"))):
+        raise click.UsageError("Give --image IMAGE, or a file with image, template or executorId.")
     made = client.create_definition(body)
     show([made], definition_columns(), output, one=True)
 
@@ -158,15 +160,15 @@ def edit(client: ApiClient, reference: str) -> None:
     """
     definition = find_definition(client, reference)
     fields = {name: value for name, value in plain(definition).items() if name not in READ_ONLY}
-    text = HEAD.format(name=" ".join(definition.name.split()), id=definition.id) + yaml.safe_dump(
-        fields, sort_keys=False, allow_unicode=True, width=10_000
-    )
+    document = HEAD.format(
+        name=" ".join(definition.name.split()), id=definition.id
+    ) + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=10_000)
     try:
-        changed = click.edit(text, extension=".yaml") or ""
+        changed = click.edit(document, extension=".yaml") or ""
     except (click.ClickException, ValueError) as error:
         raise ExitError(f"the editor failed: {error}; nothing was changed", Exit.INFRA) from error
     lines = [line for line in changed.splitlines() if not line.lstrip().startswith("#")]
-    if changed == text or not any(map(str.strip, lines)):
+    if changed == document or not any(map(str.strip, lines)):
         warn(f"{definition.name} ({definition.id}) is not changed")
         return
     body = parse_object(changed, "the edited definition")
@@ -205,6 +207,10 @@ def _option_fields(
 
 def _drop_empty(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value not in (None, [], {}, "")}
+
+
+def _image(definition: Definition) -> str:
+    return definition.image or text(test_container(definition.template) or {}, "image")
 
 
 def _commands(definition: Definition) -> str:

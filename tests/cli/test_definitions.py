@@ -134,7 +134,7 @@ def test_a_new_definition_needs_an_image_or_an_executor(cli: Cli, api: ApiClient
     executor = cli("definitions", "create", "-f", "-", stdin="name: x\nexecutorId: e\n")
 
     assert result.code == 2
-    assert error.startswith("sparktest: Give --image IMAGE, or a file with image or executorId.")
+    assert error.startswith("sparktest: Give --image IMAGE, or a file with image, template or")
     assert "--image" not in executor.err
 
 
@@ -236,3 +236,34 @@ def test_an_editor_that_fails_is_named_and_changes_nothing(
     assert result.err.endswith("; nothing was changed\n")
     assert result.err.count("\n") == 1
     assert api.get_definition(definition_id).version == 1
+
+
+def test_a_definition_with_a_template_and_git_is_created_shown_and_created_again(
+    cli: Cli, api: ApiClient
+) -> None:
+    document = """
+    name: unit
+    git: {url: "https://example.org/shop.git", ref: main}
+    template: {spec: {containers: [{name: unit, image: "busybox:1", command: [make]}]}}
+    """
+
+    made = cli("definitions", "create", "-f", "-", stdin=document)
+    shown = cli("definitions", "show", "unit").out
+    again = cli("definitions", "create", "-f", "-", "--name", "other", stdin=shown)
+
+    assert (made.code, again.code) == (0, 0)
+    first, second = (api.get_definition(each.out.strip()) for each in (made, again))
+    assert first.git == second.git == {"url": "https://example.org/shop.git", "ref": "main"}
+    assert first.template == second.template != {}
+    (heading, *rows) = cli("definitions", "list").out.splitlines()
+    assert heading.split()[2] == "IMAGE"
+    assert [row.split()[2] for row in rows] == ["busybox:1", "busybox:1"]
+
+
+def test_an_image_option_overrides_the_template_of_a_definition(cli: Cli, api: ApiClient) -> None:
+    template = {"spec": {"containers": [{"name": "unit", "image": "busybox:1"}]}}
+    api.create_definition({"name": "smoke", "template": template})
+
+    run = api.get_run(cli("run", "smoke", "--image", "busybox:2", "--", "true").out.strip())
+
+    assert (run.image, run.entrypoint, run.containers) == ("busybox:2", ("true",), ("unit",))

@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 
 from sparktest.cli.manifests.fields import path_text
 from sparktest.kube.fields import Object, integer, items, mapping, text
-from sparktest.kube.pod_template import AMBIGUOUS_CONTAINER, normalize_template, test_container
+from sparktest.kube.pod_template import (
+    AMBIGUOUS_CONTAINER,
+    JOB_LABELS,
+    normalize_template,
+    test_container,
+)
 from sparktest.kube.template_checks import template_errors
 
 KINDS = {"TestRun": "sparktest.dev/v1alpha1", "Job": "batch/v1", "CronJob": "batch/v1", "Pod": "v1"}
@@ -230,9 +235,11 @@ def _metadata(content: Object) -> Object:
     is_generated = found.get("generateName") and (is_live(content) or not found.get("name"))
     kept = ("generateName" if is_generated else "name", "namespace", "labels", "annotations")
     metadata: Object = without_null({name: found[name] for name in kept if found.get(name)})
-    annotations: Object = metadata.pop("annotations", {})
-    annotations.pop(LAST_APPLIED, None)
-    return metadata | ({"annotations": annotations} if annotations else {})
+    dropped = (*JOB_LABELS, LAST_APPLIED)
+    for field in ("labels", "annotations"):
+        values = mapping(metadata, field).items()
+        metadata[field] = {key: value for key, value in values if key not in dropped}
+    return {name: value for name, value in metadata.items() if value}
 
 
 def without_null(value: Any) -> Any:

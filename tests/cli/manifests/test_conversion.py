@@ -287,7 +287,7 @@ def test_a_live_job_is_read_without_warnings() -> None:
             "suspend": False,
         }
     )
-    live["metadata"]["uid"] = "1"
+    live["metadata"] = {"name": "unit", "uid": "1", "labels": {"job-name": "unit", "app": "x"}}
     live["spec"]["template"]["metadata"] = {
         "creationTimestamp": None,
         "labels": {"controller-uid": "1", "job-name": "unit", "app": "x"},
@@ -295,6 +295,7 @@ def test_a_live_job_is_read_without_warnings() -> None:
 
     manifest = converted(live)
 
+    assert manifest.metadata == {"name": "unit", "labels": {"app": "x"}}
     assert manifest.spec["template"]["metadata"] == {"labels": {"app": "x"}}
     assert list(manifest.warnings) == []
 
