@@ -21,6 +21,7 @@ from sparktest.domain import (
 )
 from sparktest.errors import ConflictError, GoneError, NotFoundError, OffsetError, UnavailableError
 from sparktest.kube.jobs import job_name_of_testrun
+from sparktest.kube.pod_template import container_names
 from tests.controller.faults import Faults
 
 
@@ -77,6 +78,8 @@ class FakeApi:
                 namespace=ref.namespace,
                 job_name=job_name_of_testrun(ref.name, ref.uid or ""),
                 image=body.get("image", ""),
+                template=body.get("template", {}),
+                containers=container_names(body.get("template", {})),
                 timeout_seconds=body.get("timeoutSeconds", 3600),
                 ttl_seconds_after_finished=body.get("ttlSecondsAfterFinished"),
             )

@@ -135,7 +135,11 @@ def pod_of(job: Object) -> Object:
             "labels": template["metadata"]["labels"] | {"job-name": metadata["name"]},
             "ownerReferences": [{"uid": metadata["uid"], "controller": True}],
         },
-        "spec": {"activeDeadlineSeconds": template["spec"]["activeDeadlineSeconds"]},
+        "spec": {
+            name: template["spec"][name]
+            for name in ("activeDeadlineSeconds", "initContainers", "containers")
+            if name in template["spec"]
+        },
         "status": {"phase": "Pending"},
     }
 

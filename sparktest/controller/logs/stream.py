@@ -126,6 +126,7 @@ class LogStream:
             log.warning("log rotation check failed pod=%s error=%s", self._pod, error.detail)
 
     def _open_next(self) -> None:
+        """Open the newest file of the log, unless it is open already."""
         with ExitStack() as stack:
             stream = stack.enter_context(self._open(None))
             first = _first_chunk(stream)
@@ -139,14 +140,14 @@ class LogStream:
 
     def _stream(self) -> Generator[bytes, None, bool]:
         """Read one stream to its end; return True if that was the end of the log."""
+        restarts = self._source().restarts or self._restarts
+        if restarts != self._restarts and not self._rotated:
+            # A restarted container has a new file; on the dev cluster it continues the old one.
+            self._open_next()
+            self._restarts = restarts
         if self._rotated:
             stream, first = self._rotated.popleft()
             rest = self._cursor.next_file(complete=not self._broken)
-        elif self._restarts != (restarts := self._source().restarts or self._restarts):
-            # A restarted container begins a new log.
-            stream, first = self._open(None), b""
-            rest = self._cursor.next_file(complete=not self._broken)
-            self._restarts = restarts
         else:
             stream, first, rest = self._open(self._cursor.since), b"", b""
             self._cursor.resume()

@@ -125,6 +125,18 @@ def test_the_log_of_a_restarted_container_continues_that_of_its_last_attempt(
     assert kubelet.requests == [None, since, since, None]
 
 
+def test_the_log_of_a_restarted_container_may_go_on_in_the_same_file(
+    stream_of: Callable[..., LogStream],
+) -> None:
+    pod = Pod(PodState.RUNNING)
+    kubelet = FakeKubelet(
+        [line(1), line(2), pod.restart], [line(1), line(2)], [line(2), line(4), pod.end]
+    )
+    stream = stream_of(kubelet, pod)
+    assert text(stream) == b"1\n2\n4\n"
+    assert stream.incomplete_reason is None
+
+
 def test_what_was_not_read_of_the_last_attempt_is_marked(
     stream_of: Callable[..., LogStream],
 ) -> None:
