@@ -63,14 +63,16 @@ class Kubelet:
         """
         pod = self._resources.get(PODS, namespace, name)
         container = _container_name(pod, request.query.get("container", ""))
-        if request.flag("previous"):
+        restarts = _status(pod, container).get("restartCount", 0)
+        previous = request.flag("previous")
+        if previous and not restarts:
             text = f'previous terminated container "{container}" in pod "{name}" not found'
             raise bad_request(text)
         _check_started(pod, container)
         options = LogOptions.from_request(request, self._runtime.clock.time())
         uid = pod["metadata"]["uid"]
-        path = self._runtime.log_path(uid, container)
-        return read_log(path, options, lambda: self._log_is_complete(uid, container))
+        path = self._runtime.log_path(uid, container, restarts - previous)
+        return read_log(path, options, lambda: previous or self._log_is_complete(uid, container))
 
     def _log_is_complete(self, uid: str, container: str) -> bool:
         """Return True when nothing more will be written to the log of a container."""
@@ -163,14 +165,19 @@ def _container_name(pod: Object, wanted: str) -> str:
     return str(names[0])
 
 
+def _status(pod: Object, container: str) -> Object:
+    """Return the status of a container; {} if it has none yet."""
+    status = pod.get("status") or {}
+    every = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
+    return next((each for each in every if each["name"] == container), {})
+
+
 def _check_started(pod: Object, container: str) -> None:
     """Raise StatusError (400) if the container has not started."""
     name = pod["metadata"]["name"]
     if not pod["spec"].get("nodeName"):
         raise bad_request(f"pod {name} does not have a host assigned")
-    status = pod.get("status") or {}
-    states = (status.get("initContainerStatuses") or []) + (status.get("containerStatuses") or [])
-    state: Object = next((each["state"] for each in states if each["name"] == container), {})
+    state = _status(pod, container).get("state", {})
     waiting = state.get("waiting")
     if waiting is not None or not state:
         reason = (waiting or {}).get("reason", "ContainerCreating")

@@ -54,16 +54,16 @@ class PodRuntime(NamedTuple):
         """The clock of the cluster."""
         return self.resources.clock
 
-    def log_path(self, uid: str, container: str) -> Path:
-        """Return the path of a container's log."""
-        return self.folder / uid / f"{container}.log"
+    def log_path(self, uid: str, container: str, restarts: int) -> Path:
+        """Return the path of the log of a container's process after so many restarts."""
+        return self.folder / uid / f"{container}.{restarts}.log"
 
     def termination_log(self, uid: str, container: str) -> Path:
         """Return the path of a container's termination message."""
         return self.folder / uid / f"{container}.termination-log"
 
-    def task(self, pod: Object, container: Object) -> Task:
-        """Return the process to run for a container; create its folders.
+    def task(self, pod: Object, container: Object, restarts: int) -> Task:
+        """Return the process to run for a container after so many restarts; create its folders.
 
         Raises:
             ConfigError: the container refers to something that does not exist.
@@ -93,7 +93,7 @@ class PodRuntime(NamedTuple):
                 TERMINATION_LOG: str(message),
             },
             cwd=cwd if namespace else outside,
-            log=str(self.log_path(meta["uid"], container["name"])),
+            log=str(self.log_path(meta["uid"], container["name"], restarts)),
             mounts=[*mounts, Mount(str(root), str(root))] if namespace else [],
             stage=str(stage),
         )

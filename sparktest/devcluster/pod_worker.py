@@ -162,7 +162,7 @@ class PodWorker:
         """Wait until all that the container refers to exists; return the process to run."""
         while True:
             try:
-                return self._runtime.task(pod, document)
+                return self._runtime.task(pod, document, container.restarts)
             except ConfigError as error:
                 text = str(error)
                 self._record.set_waiting(container, "CreateContainerConfigError", text, text)

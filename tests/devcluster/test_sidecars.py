@@ -105,13 +105,15 @@ def test_a_sidecar_that_ends_is_started_again_with_growing_delays(
 ) -> None:
     monkeypatch.setattr(pod_record, "BACK_OFF_SECONDS", 0.1)
     starts = f"{tmp_path}/starts"
-    unstable = sidecar("unstable", f"echo start >> {starts}; exit 7")
+    unstable = sidecar("unstable", f"echo start >> {starts}; wc -l < {starts}; exit 7")
     third = f"until test $(wc -l < {starts}) = 3; do sleep 0.05; done"
     pod = ended_pod(client, with_init(third, unstable))
     assert pod["status"]["phase"] == "Succeeded"
     status = init_status(pod, "unstable")
     assert status["restartCount"] == 2
     assert status["lastState"]["terminated"]["exitCode"] == 7
+    assert log(client, pod, "?container=unstable") == "3\n"
+    assert log(client, pod, "?container=unstable&previous=true") == "2\n"
     name = pod["metadata"]["name"]
     backed_off = f"Back-off restarting failed container unstable in pod {name}_"
     assert [text for reason, text in events_of(client, name) if reason == "BackOff"] == [
