@@ -295,7 +295,18 @@ def test_a_pod_of_a_lost_node_that_was_garbage_collected_has_lost_its_node():
 
 def test_a_pod_deleted_by_a_user_is_an_infrastructure_failure():
     pod = being_deleted(a_pod(exited(137, seconds=18), phase="Failed"), 8)
-    assert ended(seen(a_job(), pod)) == ("failed", "infra", "PodDeleted")
+    for job in (a_job(), None):
+        report = seen(job, pod)
+        assert ended(report) == ("failed", "infra", "PodDeleted")
+        assert report.failure is not None
+        assert report.failure.message == "the pod was deleted before the test ended"
+
+
+def test_a_disruption_without_a_time_came_before_the_end_of_the_test():
+    disruption = a_condition("DisruptionTarget", reason="EvictionByEvictionAPI")
+    del disruption["lastTransitionTime"]
+    pod = a_pod(exited(1), phase="Failed", conditions=[disruption])
+    assert ended(seen(a_job(), pod)) == ("failed", "infra", "Evicted")
 
 
 @pytest.mark.parametrize("kind", ["FailureTarget", "Failed"])
@@ -318,7 +329,8 @@ def test_a_pod_deleted_after_its_test_ended_keeps_the_result():
 def test_a_pod_that_outlives_its_grace_period_has_lost_its_node():
     pod = being_deleted(a_pod(running(), phase="Running"), 0, grace=10)
     assert compute_report(a_run(), a_job(), [pod], at(69)).status is Status.RUNNING
-    assert ended(compute_report(a_run(), a_job(), [pod], at(71))) == ("failed", "infra", "NodeLost")
+    report = compute_report(a_run(), a_job(), [pod], at(70))
+    assert ended(report) == ("failed", "infra", "NodeLost")
 
 
 def test_a_deletion_time_at_the_end_of_the_calendar_never_expires():
@@ -589,13 +601,13 @@ def test_a_failed_init_container_keeps_its_reason(reason, shown):
 
 
 @pytest.mark.parametrize(
-    ("message", "shown"), [("", "used more memory than its limit"), ("cgroup", "cgroup")]
+    ("message", "shown"), [("", "the test used more memory than its limit"), ("cgroup", "cgroup")]
 )
 def test_an_oom_kill_always_has_a_message(message, shown):
     pod = a_pod(exited(137, reason="OOMKilled", message=message), phase="Failed")
     failure = seen(a_job(), pod).failure
     assert failure is not None
-    assert failure.message.endswith(shown)
+    assert failure.message == shown
 
 
 def test_a_timeout_of_one_second_is_not_taken_for_a_stop():

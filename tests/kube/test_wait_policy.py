@@ -197,7 +197,8 @@ def test_without_a_rejection_no_wait_is_known():
 
 
 def test_a_suspended_job_waits_for_its_owner_without_a_deadline():
-    assert end_of(without_pod(suspend=True)) == ("Suspended", None, None)
+    expected = Wait("Suspended", "the Job is suspended", None, None)
+    assert without_pod(suspend=True) == expected
     assert wait_policy.needs_events_at(parse_job(a_job(suspend=True))) is None
 
 
@@ -253,6 +254,8 @@ def test_the_start_deadline_counts_from_the_start_of_the_job_else_its_creation_e
 def test_events_are_read_20_seconds_after_the_start_of_a_job_without_a_pod():
     job = parse_job(a_job())
     assert wait_policy.needs_events_at(job) == at(wait_policy.NO_POD_SECONDS)
+    started = msgspec.structs.replace(job, started_at=at(5))
+    assert wait_policy.needs_events_at(started) == at(5 + wait_policy.NO_POD_SECONDS)
     created = msgspec.structs.replace(job, started_at=None, created_at=at(3))
     assert wait_policy.needs_events_at(created) == at(3 + wait_policy.NO_POD_SECONDS)
     unknown = msgspec.structs.replace(job, started_at=None, created_at=None)
