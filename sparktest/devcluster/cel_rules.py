@@ -1,6 +1,5 @@
 """Validation rules in CEL (x-kubernetes-validations)."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,16 @@ ENVIRONMENT = cel.NewEnv(
     variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN},
     extensions=[ext_strings.ExtStrings(), ext_optional.ExtOptional()],
 )
+
+TYPES = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
 
 
 class Rule:
@@ -45,7 +54,8 @@ class Rule:
             text = evaluated if isinstance(evaluated, str) else text
         if not isinstance(result, bool):
             text = f"rule {self.text!r} could not be evaluated: {result}"
-        shown = json.dumps({dict: "object", list: "array"}.get(type(value), value))  # type: ignore[call-overload]
+        # As in Kubernetes, never the value itself: it may be a secret.
+        shown = f'"{TYPES[type(value)]}"'
         lead = {
             "Forbidden": "Forbidden",
             "Required": "Required value",

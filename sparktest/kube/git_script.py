@@ -27,6 +27,8 @@ command -v git >/dev/null ||
 HOME=$(mktemp -d) || fail 'fatal: there is no folder for temporary files'
 export HOME
 trap 'rm -rf "$HOME"' EXIT
+# As process 1 the shell would ignore TERM, and a shell handles it only after a foreground program.
+trap 'kill "$!" 2>/dev/null; exit 143' TERM
 
 # The tree is for every user: that of the test may be another one.
 umask 000
@@ -70,7 +72,8 @@ if [ -n "$secret" ]; then
 fi
 
 try() {{
-    git "$@" >"$HOME/output" 2>&1
+    git "$@" >"$HOME/output" 2>&1 &
+    wait "$!"
 }}
 explain() {{
     # After an empty line git only guesses.

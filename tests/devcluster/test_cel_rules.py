@@ -53,3 +53,9 @@ def test_items_of_a_map_list_are_compared_with_the_old_items() -> None:
 def test_a_rule_that_cannot_be_evaluated_fails_with_a_message() -> None:
     tree = rules_of(**{"x-kubernetes-validations": [{"rule": "self.missing == 1"}]})
     assert "could not be evaluated" in messages(tree, {"a": 1})[0]
+
+
+def test_the_value_itself_is_not_shown() -> None:
+    rule = {"rule": "!self.contains('@')", "message": "no password"}
+    tree = RuleTree({"properties": {"url": {"type": "string", "x-kubernetes-validations": [rule]}}})
+    assert messages(tree, {"url": "me:hunter2@x"}) == ['url: Invalid value: "string": no password']

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from sparktest.domain import FailureClass, Status
+from sparktest.errors import InvalidError
 from sparktest.kube.resources import Resource
 from tests.e2e.images import NODES, require_git_image
-from tests.e2e.stack import Stack
+from tests.e2e.stack import IMAGE, Stack
 from tests.repositories import PASSWORD, USER, Repository, make_repository, serve
 
 pytestmark = pytest.mark.e2e
@@ -113,6 +114,32 @@ def test_a_repository_that_cannot_be_cloned_is_a_config_failure_in_gits_words(
     assert (run.failure.class_, run.failure.container) == (FailureClass.CONFIG, "sparktest-git")
     assert words in run.failure.message
     assert run.git_commit is None
+
+
+def test_a_password_in_a_url_is_refused(stack: Stack) -> None:
+    git = {"url": "https://me:hunter2@example.com/x.git"}
+    try:
+        stack.apply("git-url", git=git, commands=SAY)
+    except InvalidError as error:
+        message = error.detail
+    else:  # before Kubernetes 1.25
+        message = stack.wait_until_finished("git-url")["status"]["message"]
+
+    assert "name it in secretName" in message
+    assert "hunter2" not in message
+
+
+def test_a_definition_can_have_a_repository(stack: Stack, repository: Repository, url: str) -> None:
+    name = f"git-{stack.namespace}"
+    stack.client.create_definition(
+        {"name": name, "image": IMAGE, "git": {"url": url, "path": "sub"}, "commands": SAY}
+    )
+
+    run = stack.wait_until_final(stack.client.create_run({"definitionName": name}).id)
+
+    assert run.status is Status.SUCCEEDED, run.failure
+    assert stack.log_of(run) == "sub\n"
+    assert run.git_commit == repository.commits["main"]
 
 
 def test_a_password_is_nowhere_in_the_cluster_but_in_its_secret(stack: Stack) -> None:

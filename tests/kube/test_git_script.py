@@ -1,6 +1,7 @@
 """The script that clones a repository, run by the shells and the git of this machine."""
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -44,6 +45,15 @@ class Cloner:
         self.credentials = folder / "its credentials"
 
     def __call__(self, url: str, ref: str = "HEAD", *, shell: str = "dash", **env: str) -> Clone:
+        with self.start(url, ref, shell=shell, **env) as process:
+            output, _ = process.communicate(timeout=60)
+        return self.left(process.returncode, output)
+
+    def left(self, code: int, output: str) -> Clone:
+        assert not list((self.folder / "t m p").iterdir()), "its own files are removed"
+        return Clone(code, output, (self.folder / "report").read_text(), self.folder / "a tree")
+
+    def start(self, url: str, ref: str, *, shell: str, **env: str) -> subprocess.Popen[str]:
         tree, report = self.folder / "a tree", self.folder / "report"
         for folder in (tree, self.credentials, self.folder / "t m p"):
             folder.mkdir(exist_ok=True)
@@ -62,16 +72,13 @@ class Cloner:
             SECRET: "",
             CREDENTIALS: str(self.credentials),
         }
-        done = subprocess.run(
+        return subprocess.Popen(
             [require_program(name), *options, "-c", SCRIPT],
             env=variables | env,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=60,
         )
-        assert not list((self.folder / "t m p").iterdir()), "its own files are removed"
-        return Clone(done.returncode, done.stdout + done.stderr, report.read_text(), tree)
 
     def keys(self, **keys: str) -> None:
         self.credentials.mkdir()
@@ -173,7 +180,7 @@ def test_no_program_is_run_by_a_url(clone: Cloner, url: str) -> None:
     assert "uid=" not in made.output
 
 
-def test_a_machine_without_git_is_told_of(clone: Cloner, tmp_path: Path) -> None:
+def test_a_machine_without_git_is_named(clone: Cloner, tmp_path: Path) -> None:
     made = clone("https://example.com/x.git", PATH=str(tmp_path))
 
     assert (made.code, made.message) == (
@@ -192,6 +199,21 @@ def test_a_server_that_is_not_there_is_named_in_the_end(clone: Cloner) -> None:
 
     assert made.code != 0
     assert made.message.startswith("fatal: unable to access 'http://127.0.0.1:1/x.git/': ")
+
+
+# Those that are `sh` in an image with git.
+@pytest.mark.parametrize("shell", ["busybox sh", "dash", "bash"])
+def test_a_clone_that_hangs_can_be_stopped(clone: Cloner, shell: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x.git"
+        with clone.start(url, "main", shell=shell) as process:
+            connection, _ = server.accept()
+            with connection:
+                process.terminate()
+                process.wait(timeout=5)
+
+    assert process.returncode == 143
+    clone.left(process.returncode, "")
 
 
 # --- credentials ----------------------------------------------------------------------------------
