@@ -6,13 +6,15 @@ from kubernetes import client
 
 from sparktest.kube.fields import Object
 
-SCALARS = {"int": {"type": "integer"}, "bool": {"type": "boolean"}}
+SCALARS = {"int": {"type": "integer"}, "bool": {"type": "boolean"}, "str": {"type": "string"}}
+# Quantities: Kubernetes takes numbers, too. The models have strings.
+QUANTITIES = ("limits", "requests", "overhead", "size_limit", "divisor")
 
 
 def model_schema(name: str) -> Object:
     """Return the OpenAPI schema of a model of the official client, such as `V1Job`.
 
-    It names every field. Strings have no type: Kubernetes takes numbers for some of them.
+    It names every field. What can be a number or a string has no type.
     """
     return _schema(name)
 
@@ -28,6 +30,8 @@ def _schema(type_name: str) -> Object:
     model = getattr(client, type_name, None)
     if model is None or not hasattr(model, "openapi_types"):
         return SCALARS.get(type_name, {})
-    types = model.openapi_types
-    properties = {key: _schema(types[name]) for name, key in model.attribute_map.items()}
+    properties = {
+        key: _schema(model.openapi_types[name]) if name not in QUANTITIES else {}
+        for name, key in model.attribute_map.items()
+    }
     return {"type": "object", "properties": properties}

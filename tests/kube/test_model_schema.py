@@ -17,17 +17,26 @@ def test_a_schema_has_every_field_down_to_the_last_level() -> None:
 def test_maps_name_no_fields() -> None:
     metadata = model_schema("V1ObjectMeta")["properties"]
 
-    assert metadata["labels"] == {"type": "object", "additionalProperties": {}}
+    assert metadata["labels"] == {"type": "object", "additionalProperties": {"type": "string"}}
     assert metadata["managedFields"]["items"]["properties"]["fieldsV1"] == {}
 
 
-def test_whole_numbers_and_booleans_have_a_type() -> None:
+def test_scalars_have_a_type() -> None:
     fields = model_schema("V1JobSpec")["properties"]
 
-    assert (fields["completions"], fields["suspend"]) == ({"type": "integer"}, {"type": "boolean"})
+    assert [fields[name] for name in ("completions", "suspend", "completionMode")] == [
+        {"type": "integer"},
+        {"type": "boolean"},
+        {"type": "string"},
+    ]
 
 
 def test_a_field_that_takes_a_number_or_a_string_has_no_type() -> None:
-    probe = model_schema("V1HTTPGetAction")["properties"]
-
-    assert probe["port"] == {}
+    for model, field in (
+        ("V1HTTPGetAction", "port"),
+        ("V1ResourceRequirements", "limits"),
+        ("V1EmptyDirVolumeSource", "sizeLimit"),
+        ("V1ResourceFieldSelector", "divisor"),
+        ("V1PodSpec", "overhead"),
+    ):
+        assert model_schema(model)["properties"][field] == {}

@@ -52,12 +52,15 @@ def _problems(value: Any, schema: Object, path: Path) -> Iterator[tuple[Path, st
         return
     expected, name = TYPES.get(schema.get("type", ""), (object, ""))
     if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-        yield path, f"must be {name}"
+        quotes = (
+            ": put it in quotes" if expected is str and not isinstance(value, dict | list) else ""
+        )
+        yield path, f"must be {name}{quotes}"
     elif isinstance(value, dict):
         yield from _field_problems(value, schema, path)
-    elif isinstance(value, list):
+    elif isinstance(value, list) and "items" in schema:
         for index, item in enumerate(value):
-            yield from _problems(item, schema.get("items", {}), (*path, index))
+            yield from _problems(item, schema["items"], (*path, index))
 
 
 def _field_problems(value: Object, schema: Object, path: Path) -> Iterator[tuple[Path, str]]:

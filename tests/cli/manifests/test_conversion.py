@@ -1,8 +1,11 @@
+import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sparktest.cli.manifests.conversion import Manifest, convert, kind_problem
+from sparktest.cli.manifests.conversion import KINDS, Manifest, convert, kind_problem
 
 CONTAINER = {"name": "t", "image": "busybox"}
 
@@ -304,3 +307,30 @@ def test_a_field_that_is_null_counts_as_left_out() -> None:
     manifest = converted(job({"activeDeadlineSeconds": None}, nodeSelector=None))
 
     assert manifest.spec == converted(job()).spec
+
+
+NAMES = st.sampled_from(
+    [
+        *("metadata", "spec", "template", "jobTemplate", "containers", "initContainers", "volumes"),
+        *("name", "image", "env", "uid", "labels", "annotations", "restartPolicy", "completions"),
+        *("activeDeadlineSeconds", "backoffLimit", "generateName", "nodeName", "volumeMounts"),
+        *("definitionName", "git", "selector", "$patch", "sparktest.dev/x~1"),
+    ]
+)
+SCALARS = st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["", "a", "Never"])
+CONTENT = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5)
+)
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), fields=st.dictionaries(NAMES, CONTENT))
+def test_whatever_an_object_has_it_is_converted_or_has_a_problem(
+    kind: str, fields: dict[str, Any]
+) -> None:
+    content = {"apiVersion": KINDS[kind], "kind": kind, **fields}
+    before = copy.deepcopy(content)
+
+    manifest = convert("x", content)
+
+    assert manifest.problems or (manifest.name and manifest.spec)
+    assert content == before
