@@ -162,8 +162,7 @@ def _changes(testrun: TestRunView) -> int:
 
 
 def _warn_of_change(testrun: TestRunView) -> Iterator[Step]:
-    # The API server refuses changes other than `cancelled`, except of fields that CEL cannot
-    # compare, and before Kubernetes 1.25.
+    # The CRD refuses changes other than `cancelled`, but not before Kubernetes 1.25.
     # A delete counts as a generation, too.
     if _changes(testrun) > testrun.is_cancelled + testrun.is_deleting:
         message = (

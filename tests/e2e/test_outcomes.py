@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from sparktest.domain import FailureClass, LogState, Run, Status
+from sparktest.errors import InvalidError
 from sparktest.kube.resources import EVENTS, PODS, TESTRUNS
 from tests.e2e.program import until
 from tests.e2e.stack import IMAGE, Stack, condition
@@ -177,13 +178,25 @@ def _with_log(stack: Stack, name: str) -> Run | None:
     return run if run.status is Status.RUNNING and stack.log_of(run) else None
 
 
-def test_a_spec_that_is_changed_after_its_start_gets_a_warning_event(stack: Stack) -> None:
+def _refusal(stack: Stack, name: str, **spec: str) -> str:
+    """Change the spec; return why that is refused, "" if it is not."""
+    try:
+        stack.cluster.patch(TESTRUNS, stack.namespace, name, {"spec": spec})
+    except InvalidError as error:
+        return error.detail
+    return ""
+
+
+def test_a_changed_spec_is_refused_or_gets_a_warning_event(stack: Stack) -> None:
     stack.apply("edited", commands=["sleep 3"])
     until("it is registered", lambda: "runId" in stack.testrun("edited").get("status", {}))
 
-    # No rule of the CRD can compare a template.
-    template = {"metadata": {"labels": {"tier": "e2e"}}}
-    stack.cluster.patch(TESTRUNS, stack.namespace, "edited", {"spec": {"template": template}})
+    refusal = _refusal(stack, "edited", image="busybox:2")
+
+    if refusal:
+        assert "image cannot change" in refusal
+        return
+    # Before Kubernetes 1.25 nothing refuses it.
 
     def warned() -> bool:
         events = stack.cluster.list(EVENTS, stack.namespace).items
