@@ -78,9 +78,9 @@ try() {{
 explain() {{
     # After an empty line git only guesses.
     text=$(tr -d '\r' <"$HOME/output" | sed '/^$/,$d' | tail -n 8 | tr '\n' ' ' | tail -c 1000)
-    case $secret$text in *'could not read Username'*)
-        text="$text(git.secretName can name a Secret with username and password)" ;;
-    esac
+    if [ -z "$secret" ] && grep -q 'could not read Username' "$HOME/output"; then
+        text="$text(git.secretName can name a Secret with username and password)"
+    fi
     fail "${{text% }}"
 }}
 fetch() {{

@@ -277,6 +277,7 @@ def test_another_server_does_not_get_the_password(
 
     assert made.code != 0
     assert "could not read Username" in made.message
+    assert "git.secretName" not in made.message
 
 
 # --- ssh ------------------------------------------------------------------------------------------
