@@ -127,10 +127,12 @@ class JobActions:
         return True
 
     def read_events(self, step: steps.ReadEvents, observed: Observation, state: RunState) -> bool:
-        """Read the Job's Events."""
-        if observed.job is None:
+        """Read the Events of the pod, else those of the Job."""
+        owner = observed.pod or observed.job
+        if owner is None:
             return True
-        selector = f"involvedObject.kind=Job,involvedObject.uid={observed.job.uid}"
+        kind = "Pod" if observed.pod else "Job"
+        selector = f"involvedObject.kind={kind},involvedObject.uid={owner.uid}"
         found = self._cluster.list(EVENTS, observed.key[0], field_selector=selector).items
         state.events = [parse_event(event) for event in found]
         state.events_expire_at = self._clock() + RETRY_INTERVAL

@@ -40,7 +40,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         job: the Job with this key, even if it belongs to another run.
         job_uid: the uid of the run's own Job; None before that is created.
         pods: the pods of any Job with this name.
-        events: the Job's Events; None unless they were read recently.
+        events: the Events of the pod, else of the Job; None unless they were read recently.
         logs: the logs that the collector is done with, by container.
         logs_in_progress: the containers whose logs are being collected.
         permanent_error: why the run can never be registered, or its Job can never be created.

@@ -177,8 +177,8 @@ def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> I
     elif observed.testrun_missing and not failure:
         yield ReadLive()
     yield from (CollectLog(name) for name in run_logs.to_collect(observed, run))
-    needs_events_at = wait_policy.needs_events_at(job)
-    if pod is None and observed.events is None and needs_events_at and not failure:
+    needs_events_at = wait_policy.needs_events_at(job, pod)
+    if observed.events is None and needs_events_at and not failure:
         yield RequeueAt(needs_events_at) if now < needs_events_at else ReadEvents()
     yield from _report_progress(observed, run, report, wait, now)
 
@@ -191,6 +191,7 @@ def _current_wait(observed: Observation, run: Run, job: JobView, now: datetime) 
         job,
         observed.pod,
         now,
+        events=observed.events or (),
         since=observed.waiting_since or now,
         image_pull_timeout_seconds=observed.image_pull_timeout_seconds,
     )

@@ -95,7 +95,7 @@ class RecordEvent(Step, frozen=True):
 
 
 class ReadEvents(Step, frozen=True):
-    """Read the Job's Events to find out why it has no pod."""
+    """Read the Events of the pod, else those of the Job, to find out why it does not start."""
 
 
 class ReadLive(Step, frozen=True):

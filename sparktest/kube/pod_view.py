@@ -131,6 +131,12 @@ class PodView(msgspec.Struct, frozen=True, kw_only=True):
         return self.container.kind == "terminated" or self.phase in ("Succeeded", "Failed")
 
     @property
+    def is_creating(self) -> bool:
+        """True if it has a node, and none of its containers has started."""
+        started = any(container.has_log for container in self.containers.values())
+        return bool(self.node_name) and not self.is_terminal and not started
+
+    @property
     def is_active(self) -> bool:
         """True if a container of the pod runs or is about to start."""
         return self.phase in ("Pending", "Running") and self.has_active_container

@@ -21,8 +21,10 @@ CONFIG_SECONDS = 15
 CRASH_SECONDS = 120
 # An init container that runs for longer than this is shown as what the run waits for.
 INIT_SECONDS = 10
-# When to read the Events of a Job without a pod: only they show that its pods are rejected.
-NO_POD_SECONDS = 20
+# When to read the Events of a Job without a pod, or of a pod that has a node and no container yet:
+# only they show that pods are rejected, or that a volume cannot be mounted.
+EVENTS_SECONDS = 20
+NOT_CREATED = ("FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox")
 # Parts of messages of an admission webhook and of a ValidatingAdmissionPolicy.
 DENIED = ("denied the request", "denied request")
 # Parts of messages of a 5xx by which nothing was created, unlike after other errors of a server.
@@ -89,12 +91,13 @@ def pod_wait(
     pod: PodView,
     now: datetime,
     *,
+    events: Iterable[EventView] = (),
     since: datetime,
     image_pull_timeout_seconds: int,
 ) -> Wait | None:
     """Return what a run with a pod waits for; None if nothing blocks it (it may be starting).
 
-    `since` is when `waiting_reason` last changed.
+    `since` is when `waiting_reason` last changed; `events` are those of the pod.
     """
     if pod.is_terminal:
         return None
@@ -124,11 +127,27 @@ def pod_wait(
         reason = pod.scheduled.reason or "Unschedulable"
         message = pod.scheduled.message
         return _failing(reason, message, start_deadline(run, job), FailureClass.TIMEOUT)
+    return _init_wait(pod, now) or _creation_wait(pod, events)
+
+
+def _init_wait(pod: PodView, now: datetime) -> Wait | None:
     shown_at, running = init_shown_at(pod), pod.running_init
     if running and shown_at and shown_at <= now:
         message = f"init container {running.name} is running"
         return Wait(f"Init:{pod.init_progress}", message, None, None)
     return None
+
+
+def _creation_wait(pod: PodView, events: Iterable[EventView]) -> Wait | None:
+    """Return why no container of the pod can be created; the pod's own deadline ends the wait."""
+    latest = _latest(events, NOT_CREATED) if pod.is_creating else None
+    return Wait(latest.reason, latest.message, None, None) if latest else None
+
+
+def _latest(events: Iterable[EventView], reasons: tuple[str, ...]) -> EventView | None:
+    oldest = datetime.min.replace(tzinfo=UTC)
+    found = (event for event in events if event.reason in reasons)
+    return max(found, key=lambda event: event.seen_at or oldest, default=None)
 
 
 def init_shown_at(pod: PodView | None) -> datetime | None:
@@ -144,9 +163,7 @@ def missing_pod_wait(
     """Return what a Job without a pod waits for, from its Events; None if they show nothing."""
     if job.suspend:
         return Wait("Suspended", "the Job is suspended", None, None)
-    rejections = (event for event in events if event.reason == "FailedCreate")
-    oldest = datetime.min.replace(tzinfo=UTC)
-    latest = max(rejections, key=lambda event: event.seen_at or oldest, default=None)
+    latest = _latest(events, ("FailedCreate",))
     if latest is None:
         return None
     return classify_rejection(latest.message, start_deadline(run, job), now)
@@ -166,12 +183,13 @@ def classify_rejection(message: str, deadline: datetime, now: datetime) -> Wait:
     return _failing("FailedCreate", message, deadline, FailureClass.TIMEOUT)
 
 
-def needs_events_at(job: JobView) -> datetime | None:
-    """Return when to read the Events of a Job that has no pod; None for never."""
-    began = job.started_at or job.created_at
-    if job.suspend or began is None:
-        return None
-    return began + timedelta(seconds=NO_POD_SECONDS)
+def needs_events_at(job: JobView, pod: PodView | None) -> datetime | None:
+    """Return when to read the Events of the pod, else those of the Job; None for never."""
+    if pod is not None:
+        began = pod.scheduled.changed_at if pod.scheduled and pod.is_creating else None
+    else:
+        began = None if job.suspend else job.started_at or job.created_at
+    return began + timedelta(seconds=EVENTS_SECONDS) if began else None
 
 
 def start_deadline(run: Run, job: JobView | None) -> datetime:

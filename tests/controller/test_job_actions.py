@@ -274,3 +274,12 @@ def test_the_events_of_the_job_are_kept_until_the_next_read(harness: JobHarness)
     assert [event.reason for event in harness.state.events or []] == ["FailedCreate"]
     assert harness.state.events_expire_at == harness.environment.now + RETRY_INTERVAL
     assert harness.requeue_after == {harness.key: RETRY_INTERVAL.total_seconds()}
+
+
+def test_of_a_run_with_a_pod_the_events_of_the_pod_are_read(running: JobHarness) -> None:
+    (pod,) = running.environment.pods()
+    about = {"kind": "Pod", "uid": pod["metadata"]["uid"]}
+    event = {"metadata": {"name": "y", "namespace": NAMESPACE}, "reason": "FailedMount"}
+    running.environment.cluster.put(EVENTS, {**event, "involvedObject": about})
+    assert running.actions.read_events(steps.ReadEvents(), running.observe(), running.state)
+    assert [event.reason for event in running.state.events or []] == ["FailedMount"]

@@ -10,6 +10,7 @@ import yaml
 
 from sparktest.domain import FailureClass, Status
 from sparktest.kube.resources import Resource
+from tests.e2e.program import until
 from tests.e2e.stack import IMAGE, Stack
 
 pytestmark = pytest.mark.e2e
@@ -17,6 +18,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "testruns.md"
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS = Resource("", "v1", "secrets", "Secret")
 SHELL = {"image": IMAGE, "command": ["sh", "-c"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slow_mount(stack: Stack) -> None:
+    """Start the run whose volume is looked up for long before the other tests."""
+    volume = {"name": "a", "configMap": {"name": "missing"}}
+    mounted = {"name": "test", "volumeMounts": [{"name": "a", "mountPath": "/a"}]}
+    template = {"spec": {"volumes": [volume], "containers": [mounted]}}
+    stack.apply("no-volume", commands=["true"], template=template)
 
 
 def containers(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -106,3 +116,11 @@ def test_every_testrun_of_the_page_about_templates_succeeds(stack: Stack) -> Non
     for manifest in manifests:
         status = stack.wait_until_finished(manifest["metadata"]["name"])["status"]
         assert status["phase"] == "Succeeded", status
+
+
+def test_a_run_that_waits_for_a_volume_names_it(stack: Stack) -> None:
+    def waits() -> str:
+        status = stack.testrun("no-volume").get("status", {})
+        return str(status["message"]) if status.get("reason") == "FailedMount" else ""
+
+    assert 'configmap "missing" not found' in until("the volume is named", waits)

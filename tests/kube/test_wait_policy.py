@@ -17,10 +17,10 @@ from tests.kube.objects import a_condition, a_job, a_pod, a_run, at, exited, run
 NOW = at(5)
 
 
-def pod_wait(pod: dict[str, Any], now: datetime = NOW) -> Wait | None:
-    return wait_policy.pod_wait(
-        a_run(), parse_job(a_job()), parse_pod(pod), now, since=NOW, image_pull_timeout_seconds=90
-    )
+def pod_wait(pod: dict[str, Any], now: datetime = NOW, *events: EventView) -> Wait | None:
+    limits: dict[str, Any] = {"since": NOW, "image_pull_timeout_seconds": 90}
+    job = parse_job(a_job())
+    return wait_policy.pod_wait(a_run(), job, parse_pod(pod), now, events=events, **limits)
 
 
 def waiting_reason(pod: dict[str, Any]) -> str | None:
@@ -199,11 +199,6 @@ def test_without_a_rejection_no_wait_is_known():
 def test_a_suspended_job_waits_for_its_owner_without_a_deadline():
     expected = Wait("Suspended", "the Job is suspended", None, None)
     assert without_pod(suspend=True) == expected
-    assert wait_policy.needs_events_at(parse_job(a_job(suspend=True))) is None
-
-
-def test_events_are_read_after_20_seconds():
-    assert wait_policy.needs_events_at(parse_job(a_job())) == at(20)
 
 
 def test_without_a_job_the_start_deadline_counts_from_the_creation_of_the_run():
@@ -253,14 +248,25 @@ def test_the_start_deadline_counts_from_the_start_of_the_job_else_its_creation_e
 
 def test_events_are_read_20_seconds_after_the_start_of_a_job_without_a_pod():
     job = parse_job(a_job())
-    assert wait_policy.needs_events_at(job) == at(wait_policy.NO_POD_SECONDS)
+    assert wait_policy.needs_events_at(job, None) == at(wait_policy.EVENTS_SECONDS)
     started = msgspec.structs.replace(job, started_at=at(5))
-    assert wait_policy.needs_events_at(started) == at(5 + wait_policy.NO_POD_SECONDS)
+    assert wait_policy.needs_events_at(started, None) == at(5 + wait_policy.EVENTS_SECONDS)
     created = msgspec.structs.replace(job, started_at=None, created_at=at(3))
-    assert wait_policy.needs_events_at(created) == at(3 + wait_policy.NO_POD_SECONDS)
+    assert wait_policy.needs_events_at(created, None) == at(3 + wait_policy.EVENTS_SECONDS)
     unknown = msgspec.structs.replace(job, started_at=None, created_at=None)
-    assert wait_policy.needs_events_at(unknown) is None
-    assert wait_policy.needs_events_at(msgspec.structs.replace(job, suspend=True)) is None
+    assert wait_policy.needs_events_at(unknown, None) is None
+    assert wait_policy.needs_events_at(msgspec.structs.replace(job, suspend=True), None) is None
+
+
+def test_a_volume_that_cannot_be_mounted_is_what_the_run_waits_for():
+    events = [EventView("FailedMount", "no such volume", at(2)), EventView("Pulled", "", at(3))]
+    conditions = [a_condition("PodScheduled", seconds=2)]
+    creating = a_pod(waiting("ContainerCreating"), conditions=conditions)
+    expected = Wait("FailedMount", "no such volume", None, None)
+    assert pod_wait(creating, NOW, *events) == expected
+    assert wait_policy.needs_events_at(parse_job(a_job()), parse_pod(creating)) == at(22)
+    assert pod_wait(a_pod(running()), NOW, *events) is None
+    assert wait_policy.needs_events_at(parse_job(a_job()), parse_pod(a_pod(running()))) is None
 
 
 def test_an_event_without_a_time_is_the_oldest():
