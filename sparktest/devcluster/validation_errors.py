@@ -43,6 +43,9 @@ def error_causes(error: jsonschema_rs.ValidationError) -> Iterator[Cause]:
         yield cause("Required", name, "Required value")
     elif kind.name in ("oneOf", "anyOf"):
         yield from _alternatives(error, path)
+    elif kind.name == "not":
+        text = f'"{path}" must not validate the schema (not)'
+        yield cause("Invalid", "<nil>", f'Invalid value: "": {text}')
     elif kind.name == "maxLength":
         yield cause("TooLong", path, f"Too long: may not be more than {kind.limit} bytes")
     elif kind.name in ("maxItems", "maxProperties"):

@@ -70,6 +70,7 @@ def test_a_crd_serves_again_after_a_restart(cluster: DevCluster, runs: Client) -
     ("spec", "message"),
     [
         ({"env": {}}, "must validate one and only one schema (oneOf). Found none valid"),
+        ({"env": {}}, "give one of definitionId, definitionName and image"),
         ({"image": "a", "definitionName": "b"}, "Found 2 valid alternatives"),
         ({"image": "a", "timeoutSeconds": 0}, "should be greater than or equal to 1"),
         ({"image": "a", "env": {"1A": "x"}}, "names must consist of letters"),

@@ -60,6 +60,13 @@ def test_one_of_reports_how_many_match_and_the_errors_of_the_first() -> None:
     assert messages(compiled, {"a": 1}) == []
 
 
+def test_what_must_not_hold_is_worded_as_kubernetes_does() -> None:
+    compiled = schema(**{"not": {"required": ["a"]}}, properties={})
+    expected = '<nil>: Invalid value: "": "spec" must not validate the schema (not)'
+    assert messages(compiled, {"a": 1}) == [expected]
+    assert messages(compiled, {}) == []
+
+
 def test_built_in_kinds_word_limits_differently() -> None:
     compiled = schema(properties={"n": {"type": "integer", "minimum": 1}})
     (found,) = builtin_messages(compiled.causes({"spec": {"n": 0}}, None))
