@@ -72,6 +72,9 @@ def rerun(connection: Connection, payload: Mapping[str, Any], run: Row, now: dat
     if error := template_error(payload, [run]):
         raise InvalidError.at(**error)
     spec = resolve_rerun(payload, run)
+    if not spec["image"]:
+        # The override makes another container the test's.
+        raise InvalidError.at("/template", "the container that runs the test has no image")
     heard = runs.heartbeats(connection).get(run["cluster"])
     if heard is not None and now - heard <= CONTROLLER_TIMEOUT:
         spec["cluster"] = run["cluster"]

@@ -42,6 +42,16 @@ def test_invalid_overrides_are_refused_with_the_field(client):
     containers = [{"name": "a"}, {"name": "b"}]
     ambiguous = {"template": {"spec": {"containers": containers}}}
     assert pointers(client.post(url, json=ambiguous)) == {"/template"}
+    twice = {"image": "i", "template": {"spec": {"containers": [{"name": "test", "image": "j"}]}}}
+    assert pointers(client.post(url, json=twice)) == {"/image"}
+
+
+def test_an_override_may_not_choose_a_test_container_without_an_image(client):
+    only = {"spec": {"containers": [{"name": "a", "image": "i"}]}}
+    run = create(client, image=None, template=only)
+    url = f"/api/test-runs/{run['id']}/rerun"
+    other = {"template": {"spec": {"containers": [{"name": "test"}]}}}
+    assert pointers(client.post(url, json=other)) == {"/template"}
 
 
 def test_a_rerun_stays_in_the_cluster_while_its_controller_is_there(client, clock):
