@@ -44,5 +44,7 @@ def test_without_admin_every_privileged_field_is_named_and_empty_ones_are_not(cl
     run = adhoc(envFrom=[], template={}, serviceAccountName="robot", git=GIT)
     response = client.post("/api/test-runs", json=run)
     assert pointers(response, 403) == {"/serviceAccountName", "/git/secretName"}
-    empty = adhoc(envFrom=[], template={}, imagePullSecrets=[], git={"url": "u"})
+    empty = adhoc(
+        envFrom=[], template={}, imagePullSecrets=[], git={"url": "https://example.com/a.git"}
+    )
     answered(client.post("/api/test-runs", json=empty), 201)
