@@ -8,7 +8,6 @@ import binascii
 import json
 import os
 import re
-import sys
 from base64 import b64decode
 from collections.abc import Callable
 from fractions import Fraction
@@ -18,11 +17,8 @@ from pathlib import Path
 from sparktest.devcluster.bootstrap import ADDRESS
 from sparktest.devcluster.stored_objects import Object
 
-PATH = (
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin:"
-    # So that `python` is always found.
-    f"{Path(sys.executable).parent}"
-)
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
+TMP = ".tmp"  # no container has that name
 REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
 ADDRESS_FIELDS = ("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs")
 QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|[KMGTPE]i?|)")
@@ -65,17 +61,19 @@ def build_command(container: Object, variables: dict[str, str]) -> list[str]:
 
 
 def build_environment(
-    container: Object, pod: Object, home: Path, tmp: Path, lookup: Lookup
+    container: Object, pod: Object, root: Path, programs: Path, lookup: Lookup
 ) -> dict[str, str]:
     """Return the environment variables of a container.
+
+    `root` is the pod's folder; the folder `programs` is the last one in PATH.
 
     Raises:
         ConfigError: a Secret, a ConfigMap, a key or a field does not exist.
     """
     found = {
-        "PATH": PATH,
-        "HOME": str(home),
-        "TMPDIR": str(tmp),
+        "PATH": f"{PATH}:{programs}",
+        "HOME": str(root / container["name"]),
+        "TMPDIR": str(root / TMP),
         "LANG": "C.UTF-8",
         "HOSTNAME": pod["metadata"]["name"],
     }

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -36,7 +37,12 @@ class Kubelet:
         killed = kill_leftovers(self._runtime.cluster_uid)
         if killed:
             LOG.warning("killed leftover processes count=%d", killed)
-        self._runtime.folder.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self._runtime.folder, self._runtime.programs):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        # Only Python itself: the programs of SparkTest's own environment are not for tests.
+        python = self._runtime.programs / "python"
+        python.unlink(missing_ok=True)
+        python.symlink_to(sys.executable)
         known = set()
         for stored in self._resources.store.objects(PODS.key):
             known.add(stored.uid)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sparktest.devcluster import pod_status
 from sparktest.devcluster.clock import Clock, deadline
-from sparktest.devcluster.environment import Lookup, build_command, build_environment
+from sparktest.devcluster.environment import TMP, Lookup, build_command, build_environment
 from sparktest.devcluster.event_recorder import EventRecorder
 from sparktest.devcluster.kinds import CONFIGMAPS, PODS, SECRETS
 from sparktest.devcluster.mounts import can_mount
@@ -54,6 +54,11 @@ class PodRuntime(NamedTuple):
         """The clock of the cluster."""
         return self.resources.clock
 
+    @property
+    def programs(self) -> Path:
+        """The folder with `python`, so that it is always found."""
+        return self.folder.with_name("bin")
+
     def log_path(self, uid: str, container: str, restarts: int) -> Path:
         """Return the path of the log of a container's process after so many restarts."""
         return self.folder / uid / f"{container}.{restarts}.log"
@@ -70,15 +75,15 @@ class PodRuntime(NamedTuple):
         """
         meta = pod["metadata"]
         root = self.folder / meta["uid"]
-        home, tmp, stage = (root / name for name in (container["name"], ".tmp", ".stage"))
-        for folder in (root, home, tmp, stage):
+        home, stage = root / container["name"], root / ".stage"
+        for folder in (root, home, root / TMP, stage):
             folder.mkdir(mode=0o700, exist_ok=True)
         message = self.termination_log(meta["uid"], container["name"])
         with suppress(OSError):  # of the last process of a sidecar
             message.unlink(missing_ok=True)
         message.touch(mode=0o600)
         variables = {
-            **build_environment(container, pod, home, tmp, self._lookup(pod)),
+            **build_environment(container, pod, root, self.programs, self._lookup(pod)),
             **volume_variables(container, pod, root),
         }
         mounts = container_mounts(container, pod, root, variables)

@@ -22,10 +22,10 @@ POD = {
 
 def built(**container: Any) -> dict[str, str]:
     return build_environment(
-        container,
+        {"name": "test", **container},
         POD,
-        Path("/home/x"),
-        Path("/tmp/x"),
+        Path("/pod"),
+        Path("/programs"),
         lambda kind, name: OBJECTS.get((kind, name)),
     )
 
@@ -36,7 +36,8 @@ def test_the_environment_of_the_user_is_not_passed_on(monkeypatch: pytest.Monkey
     found = built()
     assert set(found) == {"PATH", "HOME", "TMPDIR", "LANG", "HOSTNAME"}
     assert "canary" not in "".join(found.values())
-    assert found["HOME"] == "/home/x"
+    assert (found["HOME"], found["TMPDIR"]) == ("/pod/test", "/pod/.tmp")
+    assert found["PATH"].endswith("/bin:/opt/homebrew/bin:/programs")
 
 
 def test_later_variables_use_earlier_ones() -> None:

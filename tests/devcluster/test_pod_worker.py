@@ -294,3 +294,10 @@ def test_a_container_can_leave_a_termination_message(
 
     state = container(pods_of(client, "a")[0])["state"]["terminated"]
     assert (state["exitCode"], state.get("message")) == (3, message)
+
+
+def test_python_is_found_but_no_program_of_the_environment_of_sparktest(client: Client) -> None:
+    script = "python -c 'print(1)'; command -v sparktest || echo none"
+    client.create(JOBS, job("a", script))
+    ended_job(client, "a")
+    assert log(client, pods_of(client, "a")[0]) == "1\nnone\n"
