@@ -1,5 +1,6 @@
 """`kubectl sparktest`, called through kubectl, on a cluster with API and controller."""
 
+import json
 import os
 import subprocess
 import sys
@@ -86,3 +87,40 @@ def test_describe_and_list_show_a_testrun(stack: Stack) -> None:
     described = kubectl(stack, "describe", "shown").stdout
     assert f"sparktest logs {run.id}" in described
     assert "Finished" in described
+
+
+def test_a_pod_of_several_containers_runs_and_each_log_can_be_read(
+    stack: Stack, tmp_path: Path
+) -> None:
+    shell = {"image": IMAGE, "command": ["sh", "-c"]}
+    spec = {
+        "restartPolicy": "Never",
+        "initContainers": [{"name": "fixtures", **shell, "args": ["echo prepared"]}],
+        "containers": [{"name": "unit", **shell, "args": ["echo tested; exit 3"]}],
+    }
+    path = tmp_path / "pod.json"
+    metadata = {"name": "several", "labels": {"case": "several"}}
+    path.write_text(
+        json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    )
+
+    ended = kubectl(stack, "run", "-f", str(path), "--follow")
+
+    assert (ended.returncode, ended.stdout) == (1, "tested\n"), ended.stderr
+    (run,) = stack.client.list_runs(label=["case=several"]).runs
+    assert run.k8s_ref is not None
+    assert kubectl(stack, "logs", run.k8s_ref.name, "-c", "fixtures").stdout == "prepared\n"
+    assert kubectl(stack, "logs", run.k8s_ref.name, "-c", "nope").returncode == 2
+
+
+def test_a_testrun_that_the_cluster_has_is_created_again_under_another_name(
+    stack: Stack, tmp_path: Path
+) -> None:
+    first = kubectl(stack, "run", "--image", IMAGE, "--name", "first", "--wait", "--", "true")
+    path = tmp_path / "first.yaml"
+    path.write_text(stack.kubectl("get", "testruns.sparktest.dev", "first", "-o", "yaml"))
+
+    again = kubectl(stack, "run", "-f", str(path), "--wait")
+
+    assert (first.returncode, again.returncode) == (0, 0), again.stderr
+    assert again.stdout.startswith("testrun.sparktest.dev/first-")

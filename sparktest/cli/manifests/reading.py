@@ -1,5 +1,6 @@
 """Read manifests: check every document of every file before the first one is run."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def _check(document: Document) -> Manifest:
     return convert(place, content)
 
 
+@functools.cache
 def kind_schemas() -> dict[str, Object]:
     """Return the schema of every kind that can be run, by its name."""
     # Importing the Kubernetes client takes 0.3 s, which other commands need not wait for.
