@@ -133,9 +133,9 @@ class PodRecord:
         self._memory_bytes, self._cpu_seconds = 0, 0.0
 
     @property
-    def all_terminated(self) -> bool:
-        """Return True when every container has ended."""
-        return all(container.terminated for container in self.containers)
+    def nothing_runs(self) -> bool:
+        """Return True when every container has ended, or has not started."""
+        return not any(container.running for container in self.containers)
 
     def container(self, name: str) -> Container:
         """Return the container with this name."""
@@ -250,7 +250,7 @@ class PodRecord:
         timestamp = self._runtime.clock.timestamp()
         # Write the failure together with the end of the last container. If it were written later,
         # readers would take the exit code for the result.
-        failure = self.failure if final or self.all_terminated else None
+        failure = self.failure if final or self.nothing_runs else None
 
         def change(pod: Object) -> None:
             pod["status"] = pod_status.build_status(pod, self.containers, failure, timestamp)

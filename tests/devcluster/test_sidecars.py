@@ -135,6 +135,23 @@ def test_a_failing_init_container_stops_the_sidecars_before_it(
     assert container(pod)["state"] == {"waiting": {"reason": "PodInitializing"}}
 
 
+def test_a_pod_that_is_stopped_during_an_init_container_fails_with_the_reason(
+    client: Client,
+) -> None:
+    init = {"name": "init", "image": "i", "command": ["sleep", "600"]}
+    client.create(JOBS, with_init("echo never", init))
+    eventually(lambda: "running" in init_status(pods_of(client, "a")[0], "init")["state"])
+    pod = pods_of(client, "a")[0]["metadata"]
+    with client.stream(f"{PODS}?watch=1&resourceVersion={pod['resourceVersion']}") as stream:
+        client.patch(f"{PODS}/{pod['name']}", {"spec": {"activeDeadlineSeconds": 1}})
+        phase, status = "", {}
+        while phase != "Failed":
+            (event,) = stream.events(1)
+            status = event["object"]["status"]
+            phase = status["phase"]
+    assert status["reason"] == "DeadlineExceeded"
+
+
 def test_a_deadline_stops_the_test_before_its_sidecar(client: Client, tmp_path: Path) -> None:
     own = server("server", tmp_path, f"echo server >> {tmp_path}/order; exit 0")
     test = server("test", tmp_path, f"sleep 0.3; echo test >> {tmp_path}/order; exit 0")

@@ -362,6 +362,8 @@ def test_a_missing_job_was_deleted():
     report = seen(None)
     assert ended(report) == ("failed", "infra", "JobDeleted")
     assert (report.job_uid, report.finished_at) == (JOB_UID, NOW)
+    assert report.failure is not None
+    assert report.failure.message == "the Job was deleted before it ended"
 
 
 def test_a_pod_that_outlives_its_job_has_the_result():
@@ -369,7 +371,15 @@ def test_a_pod_that_outlives_its_job_has_the_result():
 
 
 def test_a_pod_may_fail_without_a_reason():
-    assert ended(seen(a_job(), a_pod(phase="Failed"))) == ("failed", "infra", "PodFailed")
+    report = seen(a_job(), a_pod(phase="Failed"))
+    assert ended(report) == ("failed", "infra", "PodFailed")
+    assert report.failure is not None
+    assert report.failure.message == "the pod failed without a reason"
+
+
+def test_a_test_may_end_without_a_reason():
+    pod = a_pod(exited(3, reason=""), phase="Failed")
+    assert ended(seen(a_job(), pod)) == ("failed", "test", "Error")
 
 
 # --- configuration errors -------------------------------------------------------------------------

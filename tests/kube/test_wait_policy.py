@@ -152,6 +152,7 @@ def test_an_unschedulable_pod_waits_until_the_start_deadline():
     [
         'pods "x-" is forbidden: error looking up service account a/b: not found',
         'pods "x-" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true',
+        'pods "x-" is forbidden: request violates a policy',
         'Pod "x-" is invalid: spec.containers[0].resources: Invalid value: "2": must be less',
         'admission webhook "policy.example" denied the request: no latest tags',
         "pods \"x-1\" is forbidden: ValidatingAdmissionPolicy 'a' denied request: no selectors",
