@@ -132,7 +132,8 @@ def _testrun_row(
         spec["test_definition_id"] = payload.get("definition_id")
         spec["definition_name"] = payload.get("definition_name")
         failure = {"class": FailureClass.CONFIG, "reason": error.reason, "message": error.detail}
-        end = {"status": Status.FAILED, "failure": failure, "finished_at": now}
+        if not payload["started"]:
+            end = {"status": Status.FAILED, "failure": failure, "finished_at": now}
     return (
         _row(now)
         | spec

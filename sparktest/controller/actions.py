@@ -172,7 +172,7 @@ class Actions:
     # --- the run in the API ----------------------------------------------------------------------
 
     def _register(self, step: steps.Register, observed: Observation, state: RunState) -> bool:
-        body = create_run_payload(_testrun(observed), observed.cluster)
+        body = create_run_payload(_testrun(observed), observed.cluster, observed.job)
         try:
             run = self._client.create_run(body)
         except GoneError:

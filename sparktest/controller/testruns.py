@@ -17,6 +17,7 @@ from sparktest.domain import (
 from sparktest.kube.fields import Object, integer, mapping, text
 from sparktest.kube.jobs import FINALIZER, job_name_of_testrun
 from sparktest.kube.resources import EVENTS, TESTRUNS
+from sparktest.kube.views import JobView
 from sparktest.times import format_time
 
 ABANDON = "sparktest.dev/abandon"
@@ -117,14 +118,16 @@ def _labels(metadata: Object) -> dict[str, str]:
     return dict(sorted(labels)[:MAX_LABELS])
 
 
-def create_run_payload(testrun: TestRunView, cluster: str) -> dict[str, Any]:
+def create_run_payload(testrun: TestRunView, cluster: str, job: JobView | None) -> dict[str, Any]:
     """Return the body of the `POST /api/test-runs` that registers the TestRun."""
+    has_job = job is not None and job.owner_uid == testrun.uid
     return {
         "name": testrun.name[:MAX_NAME_LENGTH],
         "origin": "crd",
         "cluster": cluster,
         "k8sRef": {"namespace": testrun.namespace, "name": testrun.name, "uid": testrun.uid},
         **({"labels": testrun.labels} if testrun.labels else {}),
+        **({"started": True} if has_job or testrun.status_is_final else {}),
         **testrun.spec,
     }
 

@@ -74,6 +74,12 @@ class TestRegister:
         assert run["finishedAt"] == run["createdAt"]
         assert ids(client, "status=failed") == [run["id"]]
 
+    def test_an_unresolvable_testrun_that_was_started_becomes_a_pending_run(self, client):
+        run = register(client, image=None, definitionName="lost", started=True)
+        assert (run["status"], run["definitionName"]) == ("pending", "lost")
+        report(client, run["id"], "succeeded")
+        assert get(client, run["id"])["status"] == "succeeded"
+
     def test_a_run_registered_as_failed_stays_failed(self, client):
         first = register(client, image=None, definitionName="late")
         define(client, name="late")

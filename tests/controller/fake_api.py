@@ -69,7 +69,7 @@ class FakeApi:
                     return run
             if ref.uid in self.deleted:
                 raise GoneError("deleted")
-            ended = {} if body.get("image") else self._no_definition()
+            ended = {} if body.get("image") or body.get("started") else self._no_definition()
             return self.add(
                 **ended,
                 origin=Origin.CRD,

@@ -3,7 +3,7 @@
 import pytest
 
 from sparktest.domain import Failure, FailureClass, LogState, Run, Status
-from sparktest.kube.resources import JOBS
+from sparktest.kube.resources import JOBS, TESTRUNS
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.lifecycles import begin, end, only_job, only_run, status, stopped
 
@@ -183,6 +183,29 @@ def test_a_testrun_that_has_ended_appears_again_in_a_lost_database(
     writes = len(environment.cluster.writes)
     environment.settle()
     assert len(environment.cluster.writes) == writes
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_a_definition_that_was_lost_with_the_database_fails_no_run_that_was_started(
+    environment: FakeEnvironment, has_ended: bool
+) -> None:
+    empty = environment.api.backup()
+    run = begin(environment)
+    environment.api.change(run.id, image="from the definition")
+    testrun = environment.testrun()
+    assert testrun is not None
+    del testrun["spec"]["image"]
+    environment.cluster.put(TESTRUNS, testrun)
+    if has_ended:
+        end(environment)
+    environment.api.restore(empty)
+    environment.settle()
+    if not has_ended:
+        end(environment)
+
+    ended = only_run(environment)
+    assert (ended.status, ended.log.state) == (Status.SUCCEEDED, LogState.COMPLETE)
+    assert status(environment)["phase"] == "Succeeded"
 
 
 def test_a_run_that_was_deleted_does_not_appear_again(environment: FakeEnvironment) -> None:

@@ -35,7 +35,7 @@ def test_the_payload_has_only_the_fields_of_a_run() -> None:
         "unknown": 1,
         "args": None,
     }
-    assert create_run_payload(made(spec), "here") == {
+    assert create_run_payload(made(spec), "here", None) == {
         "name": "smoke",
         "origin": "crd",
         "cluster": "here",
@@ -48,7 +48,7 @@ def test_the_payload_has_only_the_fields_of_a_run() -> None:
 
 
 def test_a_name_that_is_too_long_for_a_run_is_truncated_except_in_the_reference() -> None:
-    payload = create_run_payload(made(name="n" * 253), "here")
+    payload = create_run_payload(made(name="n" * 253), "here", None)
     assert len(payload["name"]) == MAX_NAME_LENGTH
     assert payload["k8sRef"]["name"] == "n" * 253
 
@@ -143,15 +143,17 @@ def test_name_and_message_of_an_event_are_short_enough_for_kubernetes() -> None:
 
 def test_the_labels_of_a_testrun_are_registered() -> None:
     labels = {"team": "shop", "empty": "", f"{'p' * 253}/{'n' * 63}": "v"}
-    assert create_run_payload(made(labels=labels), "here")["labels"] == labels
-    assert "labels" not in create_run_payload(made(), "here")
+    assert create_run_payload(made(labels=labels), "here", None)["labels"] == labels
+    assert "labels" not in create_run_payload(made(), "here", None)
 
 
 @pytest.mark.parametrize(
     "labels", ["team", [], {"team": 5}, {"": "x"}, {"k" * 318: "x"}, {"team": "x" * 254}]
 )
 def test_labels_that_a_run_cannot_have_are_left_out(labels: Any) -> None:
-    assert create_run_payload(made(labels=labels), "here") == create_run_payload(made(), "here")
+    assert create_run_payload(made(labels=labels), "here", None) == create_run_payload(
+        made(), "here", None
+    )
 
 
 def test_of_too_many_labels_the_first_are_registered() -> None:

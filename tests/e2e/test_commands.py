@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sparktest.domain import FailureClass, Status
+from sparktest.errors import InvalidError
 from tests.e2e.stack import IMAGE, Stack
 
 pytestmark = pytest.mark.e2e
@@ -60,6 +61,11 @@ def test_a_list_whose_commands_all_exit_with_0_passes(stack: Stack, name: str) -
     run = stack.run_of(name)
     assert run.status is Status.SUCCEEDED
     assert stack.log_of(run).endswith(log)
+
+
+def test_a_command_that_no_kernel_starts_is_refused(stack: Stack) -> None:
+    with pytest.raises(InvalidError, match="131071"):
+        stack.apply("one-long", commands=["true # " + "x" * 140_000])
 
 
 def test_words_after_two_dashes_reach_the_program_as_typed(stack: Stack) -> None:
