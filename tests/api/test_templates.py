@@ -1,7 +1,11 @@
 """Templates in runs, definitions and registrations."""
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from sparktest.domain import Run
 from tests.api.requests import adhoc, answered, define, get, ids, of_testrun, pointers, register
 from tests.api.test_definitions import url
 
@@ -14,6 +18,58 @@ def template(*containers, **spec):
 
 def body(**fields):
     return adhoc(**{"image": None, "commands": None, **fields})
+
+
+NAMES = st.sampled_from(
+    [
+        "metadata",
+        "spec",
+        "labels",
+        "annotations",
+        "containers",
+        "initContainers",
+        "volumes",
+        "name",
+        "image",
+        "command",
+        "args",
+        "env",
+        "$patch",
+        "test",
+        "~",
+        "/",
+        "_schema",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["test"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+ODD = st.fixed_dictionaries(
+    {},
+    optional={
+        "metadata": JSON,
+        "spec": JSON | st.fixed_dictionaries({"containers": st.lists(JSON, max_size=2)}),
+    },
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(first=ODD, second=JSON)
+def test_whatever_a_template_holds_the_answer_is_a_run_or_names_the_field(client, first, second):
+    response = client.post("/api/test-runs", json=adhoc(template=first))
+    if response.status_code == 201:
+        assert msgspec.convert(response.get_json(), Run).containers
+        again = {"template": second, "image": "i"}
+        url = f"/api/test-runs/{response.get_json()['id']}/rerun"
+        response = client.post(url, json=again)
+    if response.status_code == 201:
+        assert msgspec.convert(response.get_json(), Run).containers
+    else:
+        assert all(at.startswith(("/template", "/image")) for at in pointers(response))
 
 
 class TestRules:
