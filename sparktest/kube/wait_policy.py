@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sparktest.domain import Failure, FailureClass, Run
 from sparktest.errors import UnavailableError
+from sparktest.kube import git
 from sparktest.kube.outcome import exit_message
 from sparktest.kube.pod_view import PodView
 from sparktest.kube.views import EventView, JobView
@@ -48,6 +49,7 @@ QUOTA = "exceeded quota"
 # Parts of the kubelet's messages about a container that must not, but would run as root.
 NON_ROOT = ("runAsNonRoot", "non-root policy")
 NON_ROOT_HINT = "; set template.spec.securityContext.runAsUser to a user other than 0"
+GIT_IMAGE_HINT = "; the setting SPARKTEST_GIT_IMAGE of the controller names this image"
 TERMINATING = "being terminated"
 
 
@@ -112,8 +114,7 @@ def pod_wait(
         state = init.state if init else pod.container
         # ErrImagePull and ImagePullBackOff alternate; treat them as one wait.
         reason, message = PULL[0] if state.reason == "ErrImagePull" else state.reason, state.message
-        if any(part in message for part in NON_ROOT):
-            message += NON_ROOT_HINT
+        message += _hint(message, kind, init.name if init else "")
         if init:
             if kind == "crash":
                 message = exit_message(state.exit_code, message)
@@ -148,6 +149,13 @@ def _latest(events: Iterable[EventView], reasons: tuple[str, ...]) -> EventView 
     oldest = datetime.min.replace(tzinfo=UTC)
     found = (event for event in events if event.reason in reasons)
     return max(found, key=lambda event: event.seen_at or oldest, default=None)
+
+
+def _hint(message: str, kind: str, container: str) -> str:
+    """Return the way out that the kubelet does not name."""
+    if any(part in message for part in NON_ROOT):
+        return NON_ROOT_HINT
+    return GIT_IMAGE_HINT if kind == "pull" and container == git.CONTAINER else ""
 
 
 def init_shown_at(pod: PodView | None) -> datetime | None:

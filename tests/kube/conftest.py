@@ -1,4 +1,4 @@
-"""Fixtures: a fake API server and its client; a client of a real cluster and a namespace in it."""
+"""Fixtures: a fake API server and its client; a real cluster and a namespace in it; a clone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +8,10 @@ import pytest
 from sparktest.kube.cluster import Cluster
 from tests.e2e.program import until
 from tests.kube.apiserver import Apiserver, apiserver, cluster_of
+from tests.kube.cloner import Cloner
 from tests.kube.real_runs import exists
 from tests.real_cluster import install_crd, namespace_in, real_cluster
+from tests.repositories import Repository, make_repository
 
 
 @pytest.fixture
@@ -28,6 +30,16 @@ def cluster(kubeconfig: Path) -> Iterator[Cluster]:
     opened = cluster_of(kubeconfig)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return make_repository(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Cloner:
+    return Cloner(tmp_path)
 
 
 @pytest.fixture(scope="session")

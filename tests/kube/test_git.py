@@ -12,7 +12,10 @@ from sparktest.errors import InvalidError
 from sparktest.kube.git import FOLDER, add_clone, git_errors, read_commit
 from sparktest.kube.git_script import REF, SCRIPT, URL
 from sparktest.kube.jobs import build_job
-from tests.kube.objects import a_pod, a_run, exited, running
+from sparktest.kube.pod_view import parse_pod
+from sparktest.kube.views import parse_job
+from sparktest.kube.wait_policy import pod_wait
+from tests.kube.objects import a_job, a_pod, a_run, at, exited, running, waiting
 from tests.kube.test_template_checks import TEMPLATES
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -250,6 +253,17 @@ def test_the_pod_that_was_given_is_not_changed() -> None:
     container = a_container(env=[{"name": "A", "value": "a"}], volumeMounts=[])
     cloned(container)
     assert container == a_container(env=[{"name": "A", "value": "a"}], volumeMounts=[])
+
+
+@pytest.mark.parametrize(("name", "named"), [("sparktest-git", True), ("fixtures", False)])
+def test_the_setting_is_named_if_the_image_cannot_be_pulled(name: str, named: bool) -> None:
+    init = {"name": name, "state": waiting("ImagePullBackOff", "no such host")}
+    pod = parse_pod(a_pod(waiting("PodInitializing"), initContainerStatuses=[init]))
+    limits: dict[str, Any] = {"since": at(0), "image_pull_timeout_seconds": 90, "events": ()}
+    wait = pod_wait(a_run(), parse_job(a_job()), pod, at(5), **limits)
+    assert wait is not None
+    assert f"init container {name}: no such host" in wait.message
+    assert ("SPARKTEST_GIT_IMAGE" in wait.message) is named
 
 
 # --- the commit -----------------------------------------------------------------------------------
