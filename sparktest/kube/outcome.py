@@ -18,8 +18,14 @@ LOST_AFTER = timedelta(seconds=60)
 STOP_DEADLINE_SECONDS = 1
 # The most that a message quotes of a log.
 MAX_LAST_LINE = 200
-# The reason of a pod that the dev cluster cannot run as processes.
-UNSUPPORTED = "Unsupported"
+# Reasons of a pod that the node refuses for what it asks for; the dev cluster says Unsupported.
+REFUSED = (
+    "Unsupported",
+    "NodeAffinity",
+    "PodOSNotSupported",
+    "PodOSSelectorNodeLabelDoesNotMatch",
+    "SysctlForbidden",
+)
 # Reasons of a pod or of its condition DisruptionTarget, and the reason of the failure.
 INFRA_REASONS = {
     "EvictionByEvictionAPI": "Evicted",
@@ -159,7 +165,7 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
         late = _timeout(run, pod) if job and job.deadline_exceeded else None
         failure = _infra_failure(pod, "PodDeleted", "the pod was deleted before the test ended")
         return Outcome(stop or late or failure, finished)
-    if pod.reason == UNSUPPORTED:
+    if pod.reason in REFUSED and not pod.has_log:
         return Outcome(Failure(FailureClass.CONFIG, pod.reason, pod.message), finished)
     if pod.reason or _disrupted_before(pod, finished):
         return Outcome(_infra_failure(pod, "Disrupted", ""), finished)

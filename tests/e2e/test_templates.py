@@ -36,6 +36,8 @@ def containers(*entries: dict[str, Any]) -> dict[str, Any]:
 def test_a_misspelt_field_deep_in_the_template_ends_the_run_within_five_seconds(
     stack: Stack,
 ) -> None:
+    if stack.target.minor_version < 25:
+        pytest.skip("Kubernetes before 1.25 has no strict validation")
     began = time.monotonic()
     stack.apply("misspelt", template=containers({"name": "test", "imagePullPolicyy": "Always"}))
 

@@ -240,6 +240,15 @@ def test_an_evicted_pod_is_an_infrastructure_failure():
     assert report.failure.message == "The node was low on memory"
 
 
+@pytest.mark.parametrize("reason", ["NodeAffinity", "PodOSNotSupported", "SysctlForbidden"])
+def test_a_pod_that_its_node_refuses_is_a_configuration_error(reason):
+    pod = a_pod(phase="Failed", reason=reason, message="Pod was rejected: why")
+    report = seen(a_job(), pod)
+    assert report.failure == Failure(FailureClass.CONFIG, reason, "Pod was rejected: why")
+    ran = a_pod(exited(0), phase="Failed", reason=reason)
+    assert ended(seen(a_job(), ran)) == ("failed", "infra", reason)
+
+
 @pytest.mark.parametrize("reason", ["NodeLost", "NodeShutdown", "Evicted", "OutOfcpu"])
 def test_the_reason_of_the_pod_is_the_reason_of_the_failure(reason):
     assert ended(seen(a_job(), a_pod(phase="Failed", reason=reason))) == ("failed", "infra", reason)

@@ -5,9 +5,20 @@ from typing import Any
 
 import pytest
 
+from sparktest.kube.jobs import build_job
 from sparktest.kube.pod_view import ContainerState, main_pod, parse_pod
 from sparktest.kube.views import Condition
-from tests.kube.objects import a_condition, a_pod, at, being_deleted, exited, running, text, waiting
+from tests.kube.objects import (
+    a_condition,
+    a_pod,
+    a_run,
+    at,
+    being_deleted,
+    exited,
+    running,
+    text,
+    waiting,
+)
 
 
 def test_a_running_container_has_a_log_and_a_start() -> None:
@@ -25,6 +36,16 @@ def test_a_waiting_container_has_no_log_and_no_start() -> None:
 def test_a_container_that_never_ran_has_no_log() -> None:
     pod = parse_pod(a_pod(exited(128, reason="StartError"), phase="Failed"))
     assert (pod.has_log, pod.started_at, pod.is_terminal) == (False, None, True)
+
+
+@pytest.mark.parametrize("names", [["main", "istio-proxy"], ["istio-proxy", "main"]])
+def test_a_container_that_a_webhook_adds_does_not_hide_the_test(names: list[str]) -> None:
+    job = build_job(a_run(template={"spec": {"containers": [{"name": "main"}]}}))
+    created = job["spec"]["template"]
+    created["spec"]["containers"] = [{"name": name} for name in names]
+    states = [{"name": name, "state": exited(3) if name == "main" else running()} for name in names]
+    pod = parse_pod({**created, "status": {"phase": "Running", "containerStatuses": states}})
+    assert (pod.container.exit_code, pod.is_terminal, pod.is_active) == (3, True, True)
 
 
 def test_times_keep_their_fractions_of_a_second() -> None:
