@@ -118,7 +118,10 @@ def rerun(
     except (ConflictError, ForbiddenError) as error:
         if run.k8s_ref is None:
             raise
-        command = kubectl.recreate(run, target=known_clusters(client).target(run))
+        clusters = known_clusters(client)
+        if warning := clusters.warning(run):
+            warn(warning)
+        command = kubectl.recreate(run, target=clusters.target(run))
         text = f"{error_text(error)}; to create its TestRun again: {command}"
         raise ExitError(text, error_code(error)) from error
     _show_started([started], output, follow=follow)

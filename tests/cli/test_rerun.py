@@ -80,6 +80,7 @@ def test_where_the_api_refuses_the_command_that_creates_the_testrun_again_is_nam
     )
     session = Session(backend_url=api.url, cluster="facade00-1", kubeconfig="/data/kubeconfig")
 
+    unknown = cli("rerun", run.id)
     with session_file(os.environ, session):
         result = cli("rerun", run.id)
 
@@ -89,6 +90,7 @@ def test_where_the_api_refuses_the_command_that_creates_the_testrun_again_is_nam
         "again: kubectl get testruns.sparktest.dev nightly -o yaml -n team --kubeconfig "
         "/data/kubeconfig | kubectl sparktest run -f - --kubeconfig /data/kubeconfig\n"
     )
+    assert "cluster facade00-1 is not known here" in unknown.err.splitlines()[0]
 
 
 def test_a_refused_rerun_of_an_api_run_names_no_command(cli: Cli, api: ApiClient, run: Run) -> None:

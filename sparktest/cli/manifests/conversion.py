@@ -69,8 +69,9 @@ def kind_problem(content: Any) -> str:
         return ""
     if kind in KINDS:
         return f"{version} {kind} is another kind; give {TAKEN}"
-    described = f"{version} {kind}".strip()
-    return f"{described or 'an object without a kind'} cannot be run; give {TAKEN}"
+    if not (version and kind):
+        return f"an object without apiVersion and kind cannot be run; give {TAKEN}"
+    return f"{version} {kind} cannot be run (kubectl apply creates it); give {TAKEN}"
 
 
 def convert(place: str, content: Object) -> Manifest:

@@ -60,9 +60,12 @@ def test_four_kinds_can_be_run(content: dict[str, Any]) -> None:
     [
         (testrun() | {"apiVersion": "k6.io/v1alpha1"}, "k6.io/v1alpha1 TestRun is another kind"),
         (job() | {"apiVersion": None}, "Job is another kind"),
-        ({"apiVersion": "v1", "kind": "Service"}, "v1 Service cannot be run"),
+        (
+            {"apiVersion": "v1", "kind": "Service"},
+            "v1 Service cannot be run (kubectl apply creates it)",
+        ),
         ({"kind": ["Job"]}, "cannot be run"),
-        ({}, "an object without a kind cannot be run"),
+        ({}, "an object without apiVersion and kind cannot be run"),
         (["a"], "must be an object"),
     ],
 )
