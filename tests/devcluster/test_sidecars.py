@@ -140,7 +140,12 @@ def test_a_pod_that_is_stopped_during_an_init_container_fails_with_the_reason(
 ) -> None:
     init = {"name": "init", "image": "i", "command": ["sleep", "600"]}
     client.create(JOBS, with_init("echo never", init))
-    eventually(lambda: "running" in init_status(pods_of(client, "a")[0], "init")["state"])
+
+    def runs() -> bool:
+        statuses = (pod["status"].get("initContainerStatuses", ()) for pod in pods_of(client, "a"))
+        return any("running" in entry["state"] for found in statuses for entry in found)
+
+    eventually(runs)
     pod = pods_of(client, "a")[0]["metadata"]
     with client.stream(f"{PODS}?watch=1&resourceVersion={pod['resourceVersion']}") as stream:
         client.patch(f"{PODS}/{pod['name']}", {"spec": {"activeDeadlineSeconds": 1}})

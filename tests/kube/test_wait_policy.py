@@ -172,6 +172,7 @@ def test_a_permanent_rejection_of_a_pod_is_a_configuration_error(message):
     "message",
     [
         'pods "x-" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1',
+        'pods "x-" is forbidden: exceeded quota: never-violates, requested: pods=1',
         'jobs.batch is forbidden: User "system:serviceaccount:a:b" cannot create resource "jobs"',
         'Internal error occurred: failed calling webhook "w": connection refused',
     ],
