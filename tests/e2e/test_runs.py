@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from sparktest.domain import LogState, Origin, Status
-from tests.e2e.stack import Stack
+from tests.e2e.stack import IMAGE, Stack
 from tests.requirements import require_program
 
 pytestmark = pytest.mark.e2e
@@ -75,3 +75,20 @@ def test_an_api_run_becomes_one_job(stack: Stack) -> None:
     assert ended.origin is Origin.API
     assert len(stack.jobs_of(ended)) == 1
     assert stack.log_of(ended) == "from the API\n"
+
+
+def test_a_testrun_with_a_template_can_be_run_again_with_overrides(stack: Stack) -> None:
+    shell = {"name": "shell", "image": IMAGE, "command": ["sh", "-c", "echo $A $B"]}
+    template = {"spec": {"containers": [shell]}}
+    stack.apply("again", image=None, template=template, env={"A": "1", "B": "2"})
+    stack.wait_until_finished("again")
+    first = stack.run_of("again")
+    assert (first.image, first.command) == (IMAGE, ("sh", "-c", "echo $A $B"))
+
+    second = stack.client.rerun_run(first.id, {"env": {"B": "3"}, "labels": {"try": "2"}})
+
+    assert (second.rerun_of, second.cluster) == (first.id, first.cluster)
+    ended = stack.wait_until_final(second.id)
+    assert (ended.status, ended.namespace) == (Status.SUCCEEDED, stack.namespace)
+    assert (stack.log_of(first), stack.log_of(ended)) == ("1 2\n", "1 3\n")
+    assert [run.id for run in stack.client.list_runs(label=["try=2"]).runs] == [second.id]
