@@ -43,15 +43,19 @@ def mount_all(mounts: list[dict[str, Any]], stage: str) -> None:
     # A mount may hide the path of the next source.
     sources = [os.open(each["source"], os.O_PATH) for each in mounts]
     targets = [Path(os.path.realpath(each["target"])) for each in mounts]
-    outer = [path for path in targets if not set(path.parents) & set(targets)]
     covered: set[Path] = set()
+    for target in targets:
+        base = next(path for path in (target, *target.parents) if path.exists())
+        # Inside another volume, a mount point is created in that.
+        if base != target and base not in covered and not set(target.parents) & set(targets):
+            _cover(base, Path(stage))
+            covered.add(base)
     for source, target in zip(sources, targets, strict=True):
-        if target in outer:
-            _create(target, source, Path(stage), covered)
-    for source, target in zip(sources, targets, strict=True):
-        if target not in outer:
-            _create_in_volume(target, source)
-        _mount(f"/proc/self/fd/{source}", target, MS_BIND | MS_REC)
+        path = f"/proc/self/fd/{source}"
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.mkdir() if Path(path).is_dir() else target.touch()
+        _mount(path, target, MS_BIND | MS_REC)
     for each, target in zip(mounts, targets, strict=True):
         if each["read_only"]:
             locked = os.statvfs(target).f_flag & LOCKED
@@ -67,26 +71,6 @@ def _enter() -> None:
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
     _mount("", Path("/"), MS_REC | MS_PRIVATE)
-
-
-def _create(target: Path, source: int, stage: Path, covered: set[Path]) -> None:
-    """Create a mount point that does not exist, without a trace on the disk."""
-    if target.exists():
-        return
-    base = next(path for path in target.parents if path.exists())
-    if base not in covered:
-        _cover(base, stage)
-        covered.add(base)
-    covered.update(path for path in target.parents if not path.exists())
-    _create_in_volume(target, source)
-
-
-def _create_in_volume(target: Path, source: int) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if Path(f"/proc/self/fd/{source}").is_dir():
-        target.mkdir(exist_ok=True)
-    else:
-        target.touch()
 
 
 def _cover(base: Path, stage: Path) -> None:

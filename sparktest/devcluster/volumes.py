@@ -126,13 +126,13 @@ def _mounted_volumes(pod: Object) -> Iterator[Object]:
 
 
 def _check_host_path(source: Object) -> None:
-    """Raise ConfigError if the path is missing or of another type; create it if asked to."""
+    """Raise ConfigError if the path is missing or is no folder as wanted; create it if asked to."""
     path, kind = Path(source["path"]), source.get("type", "")
     if kind == "DirectoryOrCreate":
         path.mkdir(parents=True, exist_ok=True)
     elif kind == "FileOrCreate":
         path.touch()
-    if not path.exists() or (kind == "Directory" and not path.is_dir()):
+    if not (path.is_dir if kind == "Directory" else path.exists)():
         what = "a directory" if kind == "Directory" else "there"
         raise ConfigError(f"hostPath type check failed: {path} is not {what}")
 

@@ -135,7 +135,9 @@ def test_a_process_with_volumes_is_stopped_with_all_its_children(client: Client)
 
 
 def test_mounts_do_not_change_the_machine(client: Client, mounted: bool, tmp_path: Path) -> None:
-    (tmp_path / "own").write_text("own")
+    own = tmp_path / "own"
+    own.write_text("own")
+    os.utime(own, (0, 0))
     volumes = [{"name": "c", "configMap": {"name": "files"}}, {"name": "t", "emptyDir": {}}]
     mounts = [
         {"name": "c", "mountPath": f"{tmp_path}/new/config"},
@@ -151,4 +153,4 @@ def test_mounts_do_not_change_the_machine(client: Client, mounted: bool, tmp_pat
         assert "Read-only file system" in text
     assert [path.name for path in tmp_path.iterdir()] == ["own"]
     assert not Path(f"/tmp/{tmp_path.name}").exists()
-    assert (tmp_path / "own").read_text() == "own"
+    assert (own.read_text(), own.stat().st_mtime) == ("own", 0)
