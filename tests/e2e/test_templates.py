@@ -2,6 +2,7 @@
 
 import re
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,27 @@ def test_only_the_container_named_test_decides(
     run = stack.run_of(name)
     assert run.status is status
     assert stack.log_of(run) == "mine\n"
+
+
+def test_the_templates_of_definition_and_testrun_are_merged_and_env_wins(stack: Stack) -> None:
+    def with_env(**variables: str) -> dict[str, Any]:
+        env = [{"name": name, "value": value} for name, value in variables.items()]
+        return containers({"name": "test", "env": env})
+
+    made = stack.client.create_definition(
+        {
+            "name": f"template-{uuid.uuid4().hex[:8]}",
+            "image": IMAGE,
+            "commands": ["echo $A $B $C"],
+            "template": with_env(A="definition", B="definition", C="definition"),
+        }
+    )
+    template = with_env(B="testrun", C="testrun")
+    stack.apply("merged", definitionName=made.name, template=template, env={"C": "env"})
+
+    stack.wait_until_finished("merged")
+
+    assert stack.log_of(stack.run_of("merged")) == "definition testrun env\n"
 
 
 def test_every_testrun_of_the_page_about_templates_succeeds(stack: Stack) -> None:

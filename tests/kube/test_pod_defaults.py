@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from sparktest.kube.jobs import build_job
 from sparktest.kube.pod_defaults import with_defaults
+from tests.kube.test_jobs import a_run
 
 
 def test_a_silent_pod_gets_every_default() -> None:
@@ -71,6 +73,21 @@ def test_a_restricted_container_may_still_add_a_capability() -> None:
         "add": ["NET_BIND_SERVICE"],
         "drop": ["ALL"],
     }
+
+
+def test_a_restricted_container_that_drops_capabilities_itself_keeps_its_list() -> None:
+    said = {"capabilities": {"drop": ["NET_RAW"]}}
+    pod = with_defaults({"containers": [{"name": "a", "securityContext": said}]}, restricted=True)
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["NET_RAW"]}
+
+
+def test_the_container_that_clones_a_repository_is_restricted_too() -> None:
+    run = a_run(git={"url": "https://git.example/shop.git"})
+    (clone,) = build_job(run, restricted=True)["spec"]["template"]["spec"]["initContainers"]
+    assert (
+        clone["securityContext"].items()
+        >= {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}.items()
+    )
 
 
 def test_a_pod_for_windows_gets_no_default_that_kubernetes_refuses_there() -> None:
