@@ -12,6 +12,7 @@ import msgspec
 from sparktest.api.store.runs import JSON_COLUMNS
 from sparktest.domain import Definition, Run, RunSpec, Status
 from sparktest.kube.fields import texts
+from sparktest.kube.git import CONTAINER as GIT_CONTAINER
 from sparktest.kube.pod_template import container_names, test_container
 
 # A pending run whose controller has been silent for longer has the reason WAITING_REASON.
@@ -98,8 +99,12 @@ def containers(row: Mapping[str, Any]) -> tuple[str, ...]:
 
     The JSON columns of the row may be text or values.
     """
-    template = row["template"]
-    return container_names(msgspec.json.decode(template) if isinstance(template, str) else template)
+    template, git = (
+        msgspec.json.decode(row[field]) if isinstance(row[field], str) else row[field]
+        for field in ("template", "git")
+    )
+    test, *others = container_names(template)
+    return (test, GIT_CONTAINER, *others) if git else (test, *others)
 
 
 def serialize_definition(row: Mapping[str, Any]) -> dict[str, Any]:

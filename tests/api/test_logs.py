@@ -140,6 +140,14 @@ class TestRead:
         assert read(client, run, "container=fixtures") == b""
         assert get(client, run)["log"]["bytes"] == 8
 
+    def test_the_container_that_clones_a_repository_has_a_log_too(self, client):
+        git = {"url": "https://git.example/shop.git"}
+        run = register(client, git=git, template=TEMPLATE)["id"]
+        expected = ["tests", "sparktest-git", "fixtures", "sidecar"]
+        assert get(client, run)["containers"] == expected
+        put(client, run, b"cloned", 0, "sparktest-git")
+        assert read(client, run, "container=sparktest-git") == b"cloned"
+
     @pytest.mark.parametrize("follow", ["", "&follow=true"])
     def test_a_container_that_the_run_does_not_have_is_not_found(self, client, follow):
         run = register(client, template=TEMPLATE)["id"]

@@ -311,6 +311,15 @@ def test_a_pod_deleted_by_a_user_is_an_infrastructure_failure():
         assert report.failure.message == "the pod was deleted before the test ended"
 
 
+def test_a_pod_that_is_deleted_while_its_run_is_stopped_was_stopped():
+    pod = being_deleted(a_pod(exited(137, seconds=18), phase="Failed"), 8)
+    assert ended(seen(stopped(a_job()), pod)) == ("cancelled", "cancelled", "Cancelled")
+
+
+def test_a_report_has_the_uid_of_the_job_before_the_api_knows_it():
+    assert seen(a_job(), job_uid=None).job_uid == JOB_UID
+
+
 def test_a_disruption_without_a_time_came_before_the_end_of_the_test():
     disruption = a_condition("DisruptionTarget", reason="EvictionByEvictionAPI")
     del disruption["lastTransitionTime"]
