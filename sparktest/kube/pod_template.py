@@ -129,7 +129,7 @@ def _without_job_metadata(metadata: Mapping[str, Any]) -> Object:
 
 
 def test_container(template: Mapping[str, Any]) -> Object | None:
-    """Return the container that runs the test; None if it cannot be told.
+    """Return the container that runs the test; None if that is ambiguous.
 
     It is the container named `test`, else the one that the annotation
     `kubectl.kubernetes.io/default-container` names, else the only one. A template without

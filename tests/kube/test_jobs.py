@@ -278,9 +278,6 @@ def test_the_official_client_knows_all_fields_of_a_manifest_which_is_determinist
 def test_a_decoded_stop_reason_equals_the_encoded_one() -> None:
     cancel = Failure(FailureClass.CANCELLED, "Cancelled", "by Ann")
     assert decode_stop_reason(encode_stop_reason(cancel)) == cancel
-
-
-def test_a_job_without_the_annotation_has_no_stop_reason() -> None:
     assert decode_stop_reason(None) is None
 
 
