@@ -273,7 +273,12 @@ def test_a_disrupted_pod_fails_with_the_reason_of_the_disruption(disruption, rea
 @pytest.mark.parametrize("code", [0, 143])
 @pytest.mark.parametrize(
     ("own_reason", "reason"),
-    [("Evicted", "Evicted"), ("Terminated", "NodeShutdown"), ("Preempting", "Preempted")],
+    [
+        ("Evicted", "Evicted"),
+        ("Terminated", "NodeShutdown"),
+        ("Shutdown", "NodeShutdown"),
+        ("Preempting", "Preempted"),
+    ],
 )
 def test_the_reason_of_the_pod_decides_before_the_exit_code(own_reason, reason, code):
     conditions = [a_condition("DisruptionTarget", seconds=8, reason="TerminationByKubelet")]
@@ -318,6 +323,22 @@ def test_a_pod_that_is_deleted_while_its_run_is_stopped_was_stopped():
 
 def test_a_report_has_the_uid_of_the_job_before_the_api_knows_it():
     assert seen(a_job(), job_uid=None).job_uid == JOB_UID
+
+
+def test_a_disruption_may_have_no_reason():
+    pod = a_pod(exited(1), phase="Failed", conditions=[a_condition("DisruptionTarget")])
+    assert ended(seen(a_job(), pod)) == ("failed", "infra", "Disrupted")
+
+
+def test_a_job_may_fail_without_a_time():
+    condition = a_condition("Failed", reason="BackoffLimitExceeded")
+    del condition["lastTransitionTime"]
+    assert seen(a_job(condition)).finished_at == NOW
+
+
+def test_a_pod_whose_test_has_ended_is_never_lost():
+    assert outcome.lost_deadline(parse_pod(being_deleted(a_pod(running()), 5))) == at(75)
+    assert outcome.lost_deadline(parse_pod(being_deleted(a_pod(exited(0)), 5))) is None
 
 
 def test_a_disruption_without_a_time_came_before_the_end_of_the_test():
