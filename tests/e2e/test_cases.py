@@ -68,7 +68,7 @@ def test_a_variable_whose_name_has_dots_is_in_the_container_as_written(stack: St
 
 
 def test_a_failing_init_container_is_named_with_its_code_and_last_line(stack: Stack) -> None:
-    run = ended(stack, "init-fails")
+    run = ended(stack, "failing-init")
 
     assert run.failure is not None
     assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "Init:Error")
