@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
 from sparktest.controller.informer import Informer
 from sparktest.controller.testruns import Key, TestRunView, parse_cached_testrun, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
@@ -48,6 +50,9 @@ class Caches:
         self._pod_names: dict[Key, set[str]] = {}
         # Pods deleted during their test, kept as long as their Job: exit code 0 completes it.
         self._deleted_pods: dict[Key, PodView] = {}
+        # When the deletion of a pod was requested, as first seen, by uid: the kubelet's own delete
+        # at the end of the grace period moves the deletionTimestamp to the time of that delete.
+        self._deletions: dict[str | None, datetime] = {}
         scopes: list[str | None] = list(namespaces) or [None]
 
         def informers(
@@ -106,7 +111,7 @@ class Caches:
         return ClusterState(
             self._testrun(key),
             _get(self._jobs, namespace, name),
-            [pod for pod in pods if pod is not None],
+            [self._with_first_deletion(pod) for pod in pods if pod is not None],
         )
 
     def finished(self) -> set[Key]:
@@ -152,7 +157,7 @@ class Caches:
         """Read the pods of the run from the cluster."""
         # The label without the prefix exists in every version of Kubernetes.
         listing = self._cluster.list(PODS, key[0], label_selector=f"job-name={key[1]}")
-        return [parse_pod(pod) for pod in listing.items]
+        return [self._with_first_deletion(parse_pod(pod)) for pod in listing.items]
 
     def put(self, resource: Resource, obj: Object) -> None:
         """Cache the object that a write returned."""
@@ -160,6 +165,12 @@ class Caches:
         informer = _informer(self._by_resource[resource], namespace)
         if informer is not None:
             informer.put(obj)
+
+    def _with_first_deletion(self, pod: PodView) -> PodView:
+        first, latest = self._deletions.get(pod.uid), pod.deletion_requested_at
+        if first is None or latest is None or latest <= first:
+            return pod
+        return msgspec.structs.replace(pod, deletion_requested_at=first)
 
     def _informers(self) -> list[Informer[Any]]:
         return [one for informers in self._by_resource.values() for one in informers.values()]
@@ -194,12 +205,15 @@ class Caches:
         if not pod.job_name:
             return
         key = (pod.namespace, pod.job_name)
+        if pod.deletion_requested_at:
+            self._deletions.setdefault(pod.uid, pod.deletion_requested_at)
         with self._lock:
             names = self._pod_names.setdefault(key, set())
             if _get(self._pods, pod.namespace, pod.name) is None:
                 names.discard(pod.name)
                 if pod.is_terminal and pod.is_deleting and _get(self._jobs, *key) is not None:
-                    self._deleted_pods[key] = pod
+                    self._deleted_pods[key] = self._with_first_deletion(pod)
+                self._deletions.pop(pod.uid, None)
             else:
                 names.add(pod.name)
             if not names:

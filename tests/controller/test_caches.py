@@ -132,6 +132,37 @@ def test_a_pod_that_was_deleted_during_its_test_is_kept_as_long_as_its_job(
     assert watched.caches.get((NAMESPACE, "job")).pods == []
 
 
+def test_the_kubelets_final_delete_does_not_move_the_time_of_a_pods_deletion(
+    watched: Watched,
+) -> None:
+    pod, key = pod_of("job", "pod"), (NAMESPACE, "job")
+    watched.event(JOBS, made("job"))
+    ended = {"terminated": {"exitCode": 0, "finishedAt": "2026-01-01T00:00:09Z"}}
+    pod["status"] = {"containerStatuses": [{"name": "test", "state": ended}]}
+
+    def times() -> set[str | None]:
+        watched.cluster.put(PODS, pod)
+        pods = watched.caches.get(key).pods + watched.caches.read_live(key, None).pods
+        return {format_time(pod.deletion_requested_at) for pod in pods if pod.deletion_requested_at}
+
+    for version, deletes_at, grace in (("1", "19", 10), ("2", "19", 10), ("3", "11", 0)):
+        pod["metadata"] |= {
+            "resourceVersion": version,
+            "deletionTimestamp": f"2026-01-01T00:00:{deletes_at}Z",
+            "deletionGracePeriodSeconds": grace,
+        }
+        watched.event(PODS, pod)
+        assert times() == {"2026-01-01T00:00:09Z"}
+    pod["metadata"]["resourceVersion"] = "4"
+    watched.cluster.delete(PODS, NAMESPACE, "pod")
+    watched.event(PODS, pod, deleted=True)
+    kept = watched.caches.get(key).pods
+    assert [
+        format_time(each.deletion_requested_at) for each in kept if each.deletion_requested_at
+    ] == ["2026-01-01T00:00:09Z"]
+    assert watched.caches._deletions == {}
+
+
 def test_a_testrun_recreated_under_its_name_is_another_run(watched: Watched) -> None:
     watched.event(TESTRUNS, TESTRUN)
     again = made("smoke", 2, metadata={"uid": "another"})
