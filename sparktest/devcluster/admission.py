@@ -14,15 +14,6 @@ from sparktest.devcluster.stored_objects import Object
 from sparktest.domain import DEVCLUSTER_UID_PREFIX
 
 TRACKING = "batch.kubernetes.io/job-tracking"
-DEFAULT_TOLERATIONS = [
-    {
-        "key": f"node.kubernetes.io/{condition}",
-        "operator": "Exists",
-        "effect": "NoExecute",
-        "tolerationSeconds": 300,
-    }
-    for condition in ("not-ready", "unreachable")
-]
 JOB_NAME, JOB_UID = "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"
 
 
@@ -50,16 +41,10 @@ def causes(kind: Kind, obj: Object, old: Object | None) -> list[Cause]:
 
 def _pod(pod: Object, store: Store, stamp: str) -> None:
     spec, meta = pod["spec"], pod["metadata"]
-    spec.setdefault("restartPolicy", "Always")
-    spec.setdefault("enableServiceLinks", True)
-    spec.setdefault("priority", 0)
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
-    account = spec.setdefault("serviceAccountName", "default")
-    spec["serviceAccount"] = account
+    account = spec["serviceAccount"] = spec["serviceAccountName"]
     if store.get(ACCOUNTS.key, meta["namespace"], account) is None:
         why = f'error looking up service account {meta["namespace"]}/{account}: serviceaccount "'
         raise forbidden("pods", "", meta["name"], f'{why}{account}" not found')
-    spec.setdefault("tolerations", DEFAULT_TOLERATIONS)
     _default_volumes(spec)
     for container in all_containers(spec):
         _default_pull_policy(container)

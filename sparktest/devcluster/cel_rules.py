@@ -7,22 +7,13 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
 
 from sparktest.devcluster.api_errors import Cause, cause
+from sparktest.devcluster.validation_errors import json_type
 
 Tree = dict[str, Any]
 ENVIRONMENT = cel.NewEnv(
     variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN},
     extensions=[ext_strings.ExtStrings(), ext_optional.ExtOptional()],
 )
-
-TYPES = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    type(None): "null",
-}
 
 
 class Rule:
@@ -55,7 +46,7 @@ class Rule:
         if not isinstance(result, bool):
             text = f"rule {self.text!r} could not be evaluated: {result}"
         # As in Kubernetes, never the value itself: it may be a secret.
-        shown = f'"{TYPES[type(value)]}"'
+        shown = f'"{json_type(value)}"'
         lead = {
             "Forbidden": "Forbidden",
             "Required": "Required value",

@@ -145,6 +145,12 @@ def all_containers(spec: Object) -> list[Object]:
     return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
 
 
+def mounted_volumes(spec: Object, containers: list[Object]) -> list[Object]:
+    """Return the volumes of a pod's spec that at least one of these containers mounts."""
+    names = {mount["name"] for each in containers for mount in each.get("volumeMounts") or ()}
+    return [volume for volume in spec.get("volumes") or () if volume["name"] in names]
+
+
 def phase(pod: Object) -> str:
     """Return the phase of a pod; Pending if it has none yet."""
     return str((pod.get("status") or {}).get("phase", "Pending"))

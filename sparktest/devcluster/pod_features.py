@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from sparktest.devcluster.admission import DEFAULT_TOLERATIONS
-from sparktest.devcluster.objects import all_containers
-from sparktest.devcluster.pod_validation import VOLUME_TYPES
+from sparktest.devcluster.kinds import PODS
+from sparktest.devcluster.objects import all_containers, mounted_volumes
+from sparktest.devcluster.pod_validation import FILE_SOURCES, VOLUME_TYPES
 from sparktest.devcluster.simulate import simulation_of
 from sparktest.devcluster.stored_objects import Object
 
@@ -12,9 +12,9 @@ UNSUPPORTED = "Unsupported"
 IGNORED = "FieldsIgnored"
 IGNORED_MESSAGE = "Its commands run as processes of this machine, without"
 REAL_CLUSTER = "run on a real cluster: sparktest up --context NAME"
-PROJECTED = ("configMap", "secret", "downwardAPI")
 # Everything else in a container's resources is a device.
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
+DEFAULT_TOLERATIONS = PODS.schema["properties"]["spec"]["properties"]["tolerations"]["default"]
 # Names separated by spaces.
 IGNORED_OF_POD = (
     "affinity dnsConfig hostAliases hostname imagePullSecrets nodeSelector priorityClassName "
@@ -62,13 +62,11 @@ def _missing_features(spec: Object) -> Iterator[str]:
             yield f"give container {name} the device {device.get('devicePath')}"
     if spec.get("resourceClaims"):
         yield "give a pod the devices of resourceClaims"
-    mounted = {mount["name"] for each in containers for mount in each.get("volumeMounts") or ()}
-    for volume in spec.get("volumes") or ():
-        if volume["name"] in mounted:
-            yield from (f"mount volume {volume['name']} ({kind})" for kind in _missing(volume))
+    for volume in mounted_volumes(spec, containers):
+        yield from (f"mount volume {volume['name']} ({kind})" for kind in _missing(volume))
 
 
 def _missing(volume: Object) -> Iterator[str]:
     yield from sorted(volume.keys() - {*VOLUME_TYPES, "name"})
     for source in (volume.get("projected") or {}).get("sources") or ():
-        yield from sorted(source.keys() - {*PROJECTED})
+        yield from sorted(source.keys() - {*FILE_SOURCES})

@@ -67,38 +67,38 @@ class PodRuntime(NamedTuple):
         """Return the path of a container's termination message."""
         return self.folder / uid / f"{container}.termination-log"
 
-    def task(self, pod: Object, container: Object, restarts: int) -> Task:
-        """Return the process to run for a container after so many restarts; create its folders.
+    def task(self, pod: Object, container: Container) -> Task:
+        """Return the process to run for a container; create its folders.
 
         Raises:
             ConfigError: the container refers to something that does not exist.
         """
-        meta = pod["metadata"]
-        root = self.folder / meta["uid"]
-        home, stage = root / container["name"], root / ".stage"
+        uid, spec = pod["metadata"]["uid"], container.spec
+        root = self.folder / uid
+        home, stage = root / container.name, root / ".stage"
         for folder in (root, home, root / TMP, stage):
             folder.mkdir(mode=0o700, exist_ok=True)
-        message = self.termination_log(meta["uid"], container["name"])
+        message = self.termination_log(uid, container.name)
         with suppress(OSError):  # of the last process of a sidecar
             message.unlink(missing_ok=True)
         message.touch(mode=0o600)
         variables = {
-            **build_environment(container, pod, root, self.programs, self._lookup(pod)),
-            **volume_variables(container, pod, root),
+            **build_environment(spec, pod, root, self.programs, self._lookup(pod)),
+            **volume_variables(spec, pod, root),
         }
-        mounts = container_mounts(container, pod, root, variables)
-        cwd = container.get("workingDir") or str(home)
+        mounts = container_mounts(spec, pod, root, variables)
+        cwd = spec.get("workingDir") or str(home)
         outside = _create_inside(root, host_path(cwd, mounts))
         namespace = mounts and can_mount(self.folder)
         return Task(
-            argv=build_command(container, variables),
+            argv=build_command(spec, variables),
             env={
                 **variables,
-                POD_VARIABLE: f"{self.cluster_uid}/{meta['uid']}",
+                POD_VARIABLE: f"{self.cluster_uid}/{uid}",
                 TERMINATION_LOG: str(message),
             },
             cwd=cwd if namespace else outside,
-            log=str(self.log_path(meta["uid"], container["name"], restarts)),
+            log=str(self.log_path(uid, container.name, container.restarts)),
             mounts=[*mounts, Mount(str(root), str(root))] if namespace else [],
             stage=str(stage),
         )

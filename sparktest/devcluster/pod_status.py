@@ -18,24 +18,24 @@ LOST = "the dev cluster ended while this pod ran; its processes were killed"
 
 
 class Container(msgspec.Struct):
-    """A container of a pod and its state: waiting, running or terminated.
+    """A container of a pod and its state: waiting, running or terminated."""
 
-    `sidecar`: an init container with the restart policy Always, which runs until the other
-    containers have ended.
-    """
-
-    name: str
-    image: str
+    spec: Object
+    state: Object
     init: bool = False
-    sidecar: bool = False
+    id: str = ""
     restarts: int = 0
     last_state: Object = {}
-    resources: Object = {}
-    mounts: list[Object] = []
-    state: Object = msgspec.field(
-        default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}}
-    )
-    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name, unique in the pod."""
+        return str(self.spec["name"])
+
+    @property
+    def sidecar(self) -> bool:
+        """Return True for an init container that runs until the other containers have ended."""
+        return self.init and self.spec.get("restartPolicy") == "Always"
 
     @property
     def terminated(self) -> bool:
@@ -56,7 +56,7 @@ class Container(msgspec.Struct):
         """Return its ContainerStatus."""
         status: Object = {
             "name": self.name,
-            "image": self.image,
+            "image": self.spec.get("image", ""),
             "imageID": IMAGE_ID if self.id else "",
             "ready": self.succeeded if self.init and not self.sidecar else self.running,
             "restartCount": self.restarts,
@@ -66,11 +66,12 @@ class Container(msgspec.Struct):
         if self.running or self.terminated or not self.init:
             status["started"] = self.running
         if self.id:
-            status |= {"containerID": self.id, "resources": self.resources}
-            if self.mounts:
-                status["volumeMounts"] = self.mounts
-            if "requests" in self.resources:
-                status["allocatedResources"] = self.resources["requests"]
+            resources = self.spec.get("resources") or {}
+            status |= {"containerID": self.id, "resources": resources}
+            if mounts := self.spec.get("volumeMounts"):
+                status["volumeMounts"] = [_mount_status(mount) for mount in mounts]
+            if "requests" in resources:
+                status["allocatedResources"] = resources["requests"]
             if self.terminated:
                 status["state"] = self._with_id()
         return status
@@ -94,25 +95,10 @@ class PodFailure(msgspec.Struct, frozen=True):
 
 def new_containers(pod: Object) -> list[Container]:
     """Return the containers of a pod that has not started, init containers first."""
-    spec = pod["spec"]
-    init = [
-        _container(container, waiting("PodInitializing"), init=True)
-        for container in spec.get("initContainers") or ()
-    ]
+    init = pod["spec"].get("initContainers") or []
     state = waiting("PodInitializing" if init else "ContainerCreating")
-    return init + [_container(container, state, init=False) for container in spec["containers"]]
-
-
-def _container(spec: Object, state: Object, *, init: bool) -> Container:
-    return Container(
-        name=spec["name"],
-        image=spec.get("image", ""),
-        init=init,
-        sidecar=init and spec.get("restartPolicy") == "Always",
-        state=state,
-        resources=spec.get("resources") or {},
-        mounts=[_mount_status(mount) for mount in spec.get("volumeMounts") or ()],
-    )
+    found = [Container(spec, state, init=True) for spec in init]
+    return found + [Container(spec, state) for spec in pod["spec"]["containers"]]
 
 
 def _mount_status(mount: Object) -> Object:

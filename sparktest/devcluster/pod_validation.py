@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from sparktest.devcluster.api_errors import Cause, cause
 from sparktest.devcluster.objects import dns_label_causes
@@ -10,6 +10,8 @@ from sparktest.devcluster.stored_objects import Object
 
 # In the order in which Kubernetes looks for a second type of a volume.
 VOLUME_TYPES = ("emptyDir", "hostPath", "secret", "downwardAPI", "configMap", "projected")
+# Of a volume, or of a source of a projected volume.
+FILE_SOURCES = ("secret", "downwardAPI", "configMap")
 ENV_FIELD = re.compile(
     r"metadata\.(?:name|namespace|uid|(?:labels|annotations)\['[^']+'\])"
     r"|spec\.(?:nodeName|serviceAccountName)|status\.(?:hostIPs?|podIPs?)"
@@ -22,34 +24,30 @@ ENV_FIELDS = (
 
 def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
     """Yield the errors of a pod's containers and volumes."""
-    volumes = spec.get("volumes") or []
-    yield from _name_causes([volume["name"] for volume in volumes], f"{path}.volumes")
-    valid = []
-    for index, volume in enumerate(volumes):
-        causes = list(_volume_causes(volume, f"{path}.volumes[{index}]"))
-        yield from causes
-        valid += [] if causes else [volume["name"]]
+    volumes: list[str] = []
+    for index, volume in enumerate(spec.get("volumes") or ()):
+        where = f"{path}.volumes[{index}]"
+        yield from _name_causes(volume["name"], f"{where}.name", volumes)
+        yield from _volume_causes(volume, where)
+        volumes.append(volume["name"])
     if not spec.get("containers"):
         yield cause("Required", f"{path}.containers", "Required value")
-    found: list[str] = []
+    containers: list[str] = []
     for field in ("containers", "initContainers"):
-        containers = spec.get(field) or []
-        yield from _name_causes([each["name"] for each in containers], f"{path}.{field}", found)
-        found += [container["name"] for container in containers]
-        for index, container in enumerate(containers):
+        for index, container in enumerate(spec.get(field) or ()):
             where = f"{path}.{field}[{index}]"
-            yield from _container_causes(container, where, valid)
+            yield from _name_causes(container["name"], f"{where}.name", containers)
+            yield from _container_causes(container, where, volumes)
+            containers.append(container["name"])
 
 
-def _name_causes(names: list[str], path: str, others: Iterable[str] = ()) -> Iterator[Cause]:
-    for index, name in enumerate(names):
-        where = f"{path}[{index}].name"
-        if not name:
-            yield cause("Required", where, "Required value")
-        elif name in others or name in names[:index]:
-            yield cause("Duplicate", where, f'Duplicate value: "{name}"')
-        else:
-            yield from dns_label_causes(where, name)
+def _name_causes(name: str, path: str, earlier: list[str]) -> Iterator[Cause]:
+    if not name:
+        yield cause("Required", path, "Required value")
+    elif name in earlier:
+        yield cause("Duplicate", path, f'Duplicate value: "{name}"')
+    else:
+        yield from dns_label_causes(path, name)
 
 
 def _invalid(path: str, value: str, why: str) -> Cause:
@@ -67,9 +65,10 @@ def _volume_causes(volume: Object, path: str) -> Iterator[Cause]:
         yield from _item_causes(source, f"{path}.projected.sources[{index}]")
 
 
-def _item_causes(volume: Object, path: str) -> Iterator[Cause]:
-    for kind in ("secret", "configMap", "downwardAPI"):
-        for index, item in enumerate((volume.get(kind) or {}).get("items") or ()):
+def _item_causes(source: Object, path: str) -> Iterator[Cause]:
+    """Yield the errors of the files of a volume, or of a source of a projected volume."""
+    for kind in FILE_SOURCES:
+        for index, item in enumerate((source.get(kind) or {}).get("items") or ()):
             where = f"{path}.{kind}" + ("" if kind == "downwardAPI" else f".items[{index}]")
             yield from _path_causes(item["path"], f"{where}.path")
             if kind == "downwardAPI" and not {"fieldRef", "resourceFieldRef"} & item.keys():

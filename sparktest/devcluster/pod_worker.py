@@ -113,24 +113,22 @@ class PodWorker:
 
         A sidecar only has to start before the next one, and runs until it is stopped.
         """
-        spec = pod["spec"]
         if why := unsupported(pod):
             self._record.reject(UNSUPPORTED, why)
             return
         if fields := ", ".join(ignored_fields(pod)):
             self._record.record_event(IGNORED, f"{IGNORED_MESSAGE}: {fields}")
         self._wait_for_volumes(pod)
-        for document in spec.get("initContainers") or ():
-            container = self._record.container(document["name"])
-            self._start_container(pod, document, container)
+        containers = self._record.containers
+        for container in (each for each in containers if each.init):
+            self._start_container(pod, container)
             while not (container.running if container.sidecar else container.terminated):
                 self._wait()
             if container.terminated and not container.succeeded:
                 return
-        for document in spec["containers"]:
-            self._start_container(pod, document, self._record.container(document["name"]))
-        own = [container for container in self._record.containers if not container.sidecar]
-        while not all(container.terminated for container in own):
+        for container in (each for each in containers if not each.init):
+            self._start_container(pod, container)
+        while not all(each.terminated for each in containers if not each.sidecar):
             self._wait()
 
     def _wait_for_volumes(self, pod: Object) -> None:
@@ -143,12 +141,12 @@ class PodWorker:
                     self._record.record_event("FailedMount", message, warning=True)
             self._wait(CONFIG_RETRY_SECONDS)
 
-    def _start_container(self, pod: Object, document: Object, container: Container) -> None:
-        simulation = simulation_of(container.image)
+    def _start_container(self, pod: Object, container: Container) -> None:
+        simulation = simulation_of(container.spec.get("image", ""))
         if simulation:
             self._simulate(container, simulation)
             return
-        task = self._wait_for_config(pod, document, container)
+        task = self._wait_for_config(pod, container)
         name = container.name
         self._record.record_event("Created", f"Created container: {name}", name)
         container.id = f"process://{self.uid}/{name}/{container.restarts}"
@@ -158,11 +156,11 @@ class PodWorker:
             message = f"the process cannot be started: {error.strerror}"
             self._record.handle_report(name, {"failed": message})
 
-    def _wait_for_config(self, pod: Object, document: Object, container: Container) -> Task:
+    def _wait_for_config(self, pod: Object, container: Container) -> Task:
         """Wait until all that the container refers to exists; return the process to run."""
         while True:
             try:
-                return self._runtime.task(pod, document, container.restarts)
+                return self._runtime.task(pod, container)
             except ConfigError as error:
                 text = str(error)
                 self._record.set_waiting(container, "CreateContainerConfigError", text, text)
@@ -213,8 +211,7 @@ class PodWorker:
             del self._restarts[name]
             container = self._record.container(name)
             container.restart()
-            document = next(d for d in pod["spec"]["initContainers"] if d["name"] == name)
-            self._start_container(pod, document, container)
+            self._start_container(pod, container)
 
     def _handle(self, name: str, report: dict[str, Any]) -> None:
         """Handle a report; a wake-up has no name."""

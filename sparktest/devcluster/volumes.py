@@ -9,18 +9,16 @@ from pathlib import Path
 import msgspec
 
 from sparktest.devcluster.environment import ConfigError, Lookup, downward_value, expand, read_all
-from sparktest.devcluster.objects import all_containers
+from sparktest.devcluster.objects import all_containers, mounted_volumes
+from sparktest.devcluster.pod_validation import FILE_SOURCES
 from sparktest.devcluster.stored_objects import Object
 
 # The variable with the path of a volume: its name in capitals, with _ for -.
 VARIABLE = "SPARKTEST_VOLUME_"
 FOLDER = ".volumes"
 FILE_MODE = 0o644
-# Of a volume or of a source of a projected volume. The kubelet mounts them read-only.
-FILE_SOURCES = ("configMap", "secret", "downwardAPI")
+# The kubelet mounts these read-only.
 READ_ONLY = (*FILE_SOURCES, "projected")
-
-
 # A file of a volume: its path in the volume, its content and its mode.
 File = tuple[str, bytes, int]
 
@@ -45,7 +43,7 @@ def create_volumes(pod: Object, root: Path, lookup: Lookup) -> None:
     """
     contents: dict[Path, list[File]] = {}
     errors = []
-    for volume in _mounted_volumes(pod):
+    for volume in mounted_volumes(pod["spec"], all_containers(pod["spec"])):
         try:
             if "hostPath" in volume:
                 _check_host_path(volume["hostPath"])
@@ -90,11 +88,9 @@ def container_mounts(
 
 def volume_variables(container: Object, pod: Object, root: Path) -> dict[str, str]:
     """Return the variables with the paths of the volumes that a container mounts."""
-    names = {mount["name"] for mount in container.get("volumeMounts") or ()}
     return {
         VARIABLE + volume["name"].upper().replace("-", "_"): str(_path(volume, root))
-        for volume in pod["spec"].get("volumes") or ()
-        if volume["name"] in names
+        for volume in mounted_volumes(pod["spec"], [container])
     }
 
 
@@ -116,13 +112,6 @@ def _path(volume: Object, root: Path) -> Path:
 def _sub_path(mount: Object, variables: dict[str, str]) -> str:
     expression = mount.get("subPathExpr")
     return expand(expression, variables, strict=True) if expression else mount.get("subPath", "")
-
-
-def _mounted_volumes(pod: Object) -> Iterator[Object]:
-    names = {
-        m["name"] for each in all_containers(pod["spec"]) for m in each.get("volumeMounts") or ()
-    }
-    return (volume for volume in pod["spec"].get("volumes") or () if volume["name"] in names)
 
 
 def _check_host_path(source: Object) -> None:

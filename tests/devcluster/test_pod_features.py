@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from sparktest.devcluster.admission import DEFAULT_TOLERATIONS
-from sparktest.devcluster.pod_features import ignored_fields, unsupported
+from sparktest.devcluster.pod_features import DEFAULT_TOLERATIONS, ignored_fields, unsupported
 
 COMMAND = {"name": "test", "image": "busybox:1.35", "command": ["true"]}
 

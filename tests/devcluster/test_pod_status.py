@@ -12,7 +12,8 @@ from sparktest.devcluster.pod_status import (
     terminated,
 )
 
-SPEC = {"containers": [{"name": "test", "image": "i"}]}
+TEST = {"name": "test", "image": "i"}
+SPEC = {"containers": [TEST]}
 
 
 def pod(**more: Any) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def test_a_new_pod_is_pending_and_its_container_is_being_created() -> None:
 
 
 def test_a_pod_with_a_running_container_is_running_and_ready() -> None:
-    own = Container("test", "i", state={"running": {"startedAt": "T"}}, id="process://x")
+    own = Container(TEST, {"running": {"startedAt": "T"}}, id="process://x")
     found = build_status(pod(), [own], None, "T")
     assert found["phase"] == "Running"
     assert set(conditions(found).values()) == {"True"}
@@ -41,22 +42,26 @@ def test_a_pod_with_a_running_container_is_running_and_ready() -> None:
 
 
 def test_a_terminated_container_keeps_its_id_and_its_resources() -> None:
-    own = Container("test", "i", state=terminated(0, "Completed"), id="process://x")
-    own.resources = {"requests": {"cpu": "1"}}
+    own = Container(
+        TEST | {"resources": {"requests": {"cpu": "1"}}},
+        terminated(0, "Completed"),
+        id="process://x",
+    )
     found = own.status()
     assert found["state"]["terminated"]["containerID"] == found["containerID"]
-    assert (found["resources"], found["allocatedResources"]) == (own.resources, {"cpu": "1"})
+    assert found["resources"] == {"requests": {"cpu": "1"}}
+    assert found["allocatedResources"] == {"cpu": "1"}
 
 
 def test_exit_codes_decide_the_phase() -> None:
-    good, bad = (Container("c", "i", state=terminated(code, "x")) for code in (0, 3))
+    good, bad = (Container(TEST, terminated(code, "x")) for code in (0, 3))
     assert build_status(pod(), [good], None, "T")["phase"] == "Succeeded"
     assert build_status(pod(), [good, bad], None, "T")["phase"] == "Failed"
     assert build_status(pod(), [good], None, "T")["conditions"][2]["reason"] == "PodCompleted"
 
 
 def test_a_failure_of_the_pod_overrides_the_result_of_its_containers() -> None:
-    good = Container("test", "i", state=terminated(0, "Completed"))
+    good = Container(TEST, terminated(0, "Completed"))
     found = build_status(pod(), [good], PodFailure("DeadlineExceeded", pod_status.DEADLINE), "T")
     assert (found["phase"], found["reason"]) == ("Failed", "DeadlineExceeded")
 
