@@ -193,6 +193,11 @@ class Run(RunSpec, frozen=True, kw_only=True):
         named = self.image and (self.cluster or "").startswith(DEVCLUSTER_UID_PREFIX)
         return f"{self.image} (named, not pulled)" if named else self.image
 
+    @property
+    def failed_init_container(self) -> str | None:
+        """The init container with which the run ended before its test started, else None."""
+        return self.failure.container if self.failure and not self.started_at else None
+
 
 class Definition(RunSpec, frozen=True, kw_only=True):
     """A reusable test; `command` is Kubernetes' command, passed as it is."""

@@ -102,9 +102,14 @@ def describe(run: Run, *, target: Target = CURRENT) -> str:
 
 
 def logs(run: Run, *, target: Target = CURRENT) -> str:
-    """Return `kubectl logs` of the run's Job, with --follow until the run is final."""
-    follow = () if run.status.final else ("--follow",)
-    return _command(run, target, "logs", f"job/{run.job_name}", *follow)
+    """Return `kubectl logs` of the run's Job, with --follow until the run is final.
+
+    Where the test never started, it is the log of the init container that failed.
+    """
+    options = [] if run.status.final else ["--follow"]
+    if run.failed_init_container:
+        options = ["-c", run.failed_init_container]
+    return _command(run, target, "logs", f"job/{run.job_name}", *options)
 
 
 def wait(run: Run, *, target: Target = CURRENT) -> str:

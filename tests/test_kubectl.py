@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparktest import kubectl
-from sparktest.domain import K8sRef, Origin, Run, Status
+from sparktest.domain import Failure, FailureClass, K8sRef, Origin, Run, Status
 from sparktest.kubectl import CURRENT, Clusters, Target, known_clusters
 from sparktest.settings import Settings
 from sparktest.user_files import session_path
@@ -67,6 +67,16 @@ def test_the_log_of_a_final_run_is_not_followed() -> None:
     run = crd_run(status=Status.FAILED)
 
     assert kubectl.logs(run) == "kubectl logs job/testrun-smoke-0a1b2c3d -n team-a"
+
+
+def test_the_log_of_a_run_whose_test_never_started_is_that_of_what_failed() -> None:
+    failure = Failure(class_=FailureClass.CONFIG, reason="Init:Error", container="clone")
+    run = crd_run(status=Status.FAILED, failure=failure)
+
+    assert kubectl.logs(run) == "kubectl logs job/testrun-smoke-0a1b2c3d -c clone -n team-a"
+    assert " -c " not in kubectl.logs(
+        crd_run(status=Status.FAILED, failure=failure, started_at=NOW)
+    )
 
 
 def test_commands_name_the_cluster_of_the_target() -> None:

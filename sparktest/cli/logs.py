@@ -1,5 +1,6 @@
 """The command logs: raw bytes for a pipe, safe text for a terminal."""
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +10,11 @@ import click
 from sparktest.cli import options, waiting
 from sparktest.cli.completion import CONTAINER, RUN
 from sparktest.cli.context import uses_api
+from sparktest.cli.exits import warn
 from sparktest.cli.lookup import find_run
 from sparktest.cli.output import on_terminal
 from sparktest.client import ApiClient
-from sparktest.domain import Run
+from sparktest.domain import LogState, Run
 from sparktest.errors import SparkTestError
 from sparktest.sanitize import StreamCleaner
 
@@ -37,6 +39,28 @@ def logs(
         follow_run(client, run, container)
     else:
         write_log(iter([client.get_log(run.id, container=container, tail=tail)]))
+    if container is None and (text := missing_log_text(client.get_run(run.id))):
+        warn(text)
+
+
+def missing_log_text(run: Run) -> str:
+    """Return why an ended run has no log of its test, and where to look; "" when it has one."""
+    if run.failed_init_container:
+        command = stored_log_command(run.id, run.failed_init_container)
+        return f"the test of {run.name} never started; the log of what failed: {command}"
+    if not run.status.final or run.log.state is not LogState.NONE:
+        return ""
+    if run.log.reason == "NotStarted":
+        return f"{run.name} has no log: its container never started; see: sparktest show {run.id}"
+    return f"no log of {run.name} was stored{f': {run.log.reason}' if run.log.reason else ''}"
+
+
+def stored_log_command(run_id: str, container: str | None = None) -> str:
+    """Return the command that prints a stored log, quoted for a shell.
+
+    `container`: whose log, None for the test's.
+    """
+    return shlex.join(["sparktest", "logs", *(("-c", container) if container else ()), run_id])
 
 
 def follow_run(client: ApiClient, run: Run, container: str | None = None) -> None:

@@ -7,6 +7,7 @@ import click
 
 from sparktest import kubectl
 from sparktest.cli.context import known_clusters
+from sparktest.cli.logs import stored_log_command
 from sparktest.cli.output import Column, coloured, field_lines
 from sparktest.client import ApiClient
 from sparktest.domain import Run, Status
@@ -51,7 +52,7 @@ def show_fields(client: ApiClient, runs: Sequence[Run]) -> None:
         line, original = _last_log_line(client, run), _original(client, run)
         fields = run_fields(run, now, last_log_line=line, original=original)
         commands = [
-            ("stored log", f"sparktest logs {run.id}"),
+            ("stored log", stored_log_command(run.id, run.failed_init_container)),
             ("note", clusters.warning(run)),
             *kubectl.commands(run, target=clusters.target(run)),
         ]

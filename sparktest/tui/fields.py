@@ -109,6 +109,8 @@ def empty_log_text(run: Run, container: str | None = None) -> str:
     if not run.status.final:
         started = run.status is Status.RUNNING
         return "No output yet." if started else "No log yet: the container has not started."
+    if run.failed_init_container:
+        return f"The container never started; t shows the log of {run.failed_init_container}."
     if run.log.state is LogState.NONE:
         if run.log.reason == "NotStarted":
             return "No log: the container never started"

@@ -8,7 +8,7 @@ import pytest
 from sparktest.cli import main
 from sparktest.cli.logs import follow_log, write_log
 from sparktest.client import ApiClient
-from sparktest.domain import Run, RunReport, Status
+from sparktest.domain import Failure, FailureClass, Log, LogState, Run, RunReport, Status
 from sparktest.errors import NotFoundError, RateLimitedError, SparkTestError, UnavailableError
 from tests.cli.conftest import Cli
 
@@ -55,6 +55,40 @@ def test_an_unknown_container_lists_those_of_the_run(cli: Cli) -> None:
 
     assert (result.code, result.out) == (2, "")
     assert "no container 'sidecar'; its containers are: test" in result.err
+
+
+@pytest.mark.parametrize("options", [[], ["-f"], ["--tail", "5"]])
+def test_a_run_whose_test_never_started_names_the_log_of_what_failed(
+    cli: Cli, api: ApiClient, options: list[str]
+) -> None:
+    template = {"spec": {"initContainers": [{"name": "clone", "image": "i"}]}}
+    run = api.create_run({"name": "early", "image": "i", "template": template})
+    api.append_log(run.id, "clone", 0, b"no such branch\n")
+    failure = Failure(class_=FailureClass.CONFIG, reason="Init:Error", container="clone")
+    stored = Log(state=LogState.COMPLETE, bytes=15)
+    api.report_run(run.id, RunReport(status=Status.FAILED, failure=failure, log=stored))
+
+    result = cli("logs", "early", *options)
+
+    command = f"sparktest logs -c clone {run.id}"
+    assert (result.code, result.out) == (0, "")
+    assert result.err.endswith(
+        f"the test of early never started; the log of what failed: {command}\n"
+    )
+    assert f"stored log   {command}\n" in cli("show", "early").out
+    assert cli("logs", "early", "-c", "clone") == (0, "no such branch\n", "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [("NotStarted", "its container never started"), ("NodeLost", "was stored: NodeLost")],
+)
+def test_a_run_without_a_log_says_why(cli: Cli, api: ApiClient, reason: str, text: str) -> None:
+    run = api.create_run({"name": "bare", "image": "i"})
+    stored = Log(state=LogState.NONE, reason=reason)
+    api.report_run(run.id, RunReport(status=Status.FAILED, log=stored))
+
+    assert text in cli("logs", "bare").err
 
 
 def test_a_terminal_gets_text_without_escape_sequences(monkeypatch: pytest.MonkeyPatch) -> None:

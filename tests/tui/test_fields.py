@@ -105,6 +105,12 @@ def test_an_empty_log_shows_why(run, text):
     assert text in fields.empty_log_text(run)
 
 
+def test_an_empty_log_names_the_init_container_that_failed():
+    failure = Failure(class_=FailureClass.CONFIG, reason="Init:Error", container="clone")
+    run = make_run(2, failure=failure, started_at=None)
+    assert "t shows the log of clone" in fields.empty_log_text(run)
+
+
 def test_an_incomplete_log_shows_its_reason():
     partial = make_run(3, log=Log(state=LogState.PARTIAL, reason="NodeLost"))
     assert fields.log_state(partial, is_empty=False) == "incomplete: NodeLost"

@@ -1,5 +1,6 @@
 """The command logs: the log of a TestRun's pod, until the pod is deleted."""
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ import click
 
 from sparktest.cli import options
 from sparktest.cli.exits import Exit, ExitError, warn
-from sparktest.cli.logs import follow_log, write_log
+from sparktest.cli.logs import follow_log, stored_log_command, write_log
 from sparktest.cli.plugin.context import KubeContext
 from sparktest.cli.plugin.options import CONTAINER, TESTRUN, uses_cluster
 from sparktest.cli.plugin.testrun import TestRun
@@ -140,6 +141,14 @@ class PodLog:
         )
 
     def stored_log_hint(self) -> str:
-        """Return the command that prints the stored log, as the end of a sentence."""
-        run_id = self._testrun.id
-        return f"; the stored one: sparktest logs {run_id}" if run_id else ""
+        """Return the command that prints the stored log, as the end of a sentence.
+
+        Where the test never started, it is the log of the init container that failed.
+        """
+        run_id, failed = self._testrun.id, self._testrun.failed_init_container
+        if failed and not self._container:
+            arguments = self._kube.arguments(self._testrun)
+            options = shlex.join(["-c", failed])
+            return f"; it never started; see: kubectl sparktest logs {options} {arguments}"
+        stored = stored_log_command(run_id, self._container)
+        return f"; the stored one: {stored}" if run_id else ""

@@ -8,6 +8,7 @@ import click
 
 from sparktest import kubectl
 from sparktest.cli.exits import warn
+from sparktest.cli.logs import stored_log_command
 from sparktest.cli.output import (
     Column,
     coloured,
@@ -144,10 +145,11 @@ def events(kube: KubeContext, testrun: TestRun, now: datetime) -> list[Field]:
 def commands(kube: KubeContext, testrun: TestRun) -> list[Field]:
     """Return labels and commands to paste: what a user may do next."""
     arguments = kube.arguments(testrun)
-    ended = testrun.status.final
+    ended, failed = testrun.status.final, testrun.failed_init_container
+    options = shlex.join(["-c", failed]) + " " if failed else "" if ended else "-f "
     return [
-        ("Log", f"kubectl sparktest logs {'' if ended else '-f '}{arguments}"),
+        ("Log", f"kubectl sparktest logs {options}{arguments}"),
         ("Cancel", None if ended else f"kubectl sparktest cancel {arguments}"),
-        ("Stored log", f"sparktest logs {shlex.quote(testrun.id)}" if testrun.id else None),
+        ("Stored log", stored_log_command(testrun.id, failed) if testrun.id else None),
         ("Delete", kubectl.delete(testrun, target=kube.target)),
     ]

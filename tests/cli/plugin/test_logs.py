@@ -162,3 +162,33 @@ def test_following_a_testrun_that_never_starts_ends_with_its_outcome(
 
     assert (result.code, result.out) == (3, "")
     assert "mine has no log in the cluster; the stored one: sparktest logs 17" in result.err
+
+
+@pytest.mark.parametrize("follow", [(), ("-f",)], ids=["", "follow"])
+def test_where_the_test_never_started_the_log_of_what_failed_is_named(
+    sandbox: Sandbox, plugin: Plugin, follow: tuple[str, ...]
+) -> None:
+    sandbox.apply("mine")
+    run_id = sandbox.create_job("mine", template=template("echo no database; exit 1"))
+    sandbox.wait_for_pod(run_id)
+    failure = {"class": "config", "reason": "Init:Error", "container": "fixtures"}
+    sandbox.set_status("mine", phase="Failed", runId=run_id, failure=failure)
+
+    result = plugin("logs", *follow, "mine")
+
+    command = f"kubectl sparktest logs -c fixtures mine -n {sandbox.namespace}"
+    assert (result.code, result.out) == (3, "")
+    assert f"it never started; see: {command}" in result.err
+    assert plugin("logs", "mine", "-c", "fixtures").out == "no database\n"
+    described = plugin("describe", "mine").out
+    assert f"Log          {command}" in described
+    assert f"Stored log   sparktest logs -c fixtures {run_id}\n" in described
+
+
+def test_without_a_pod_the_stored_log_of_the_chosen_container_is_named(
+    sandbox: Sandbox, plugin: Plugin
+) -> None:
+    sandbox.apply("mine")
+    sandbox.set_status("mine", phase="Failed", runId="17")
+
+    assert "sparktest logs -c fixtures 17\n" in plugin("logs", "mine", "-c", "fixtures").err
