@@ -53,6 +53,12 @@ class Buffer:
             self.incomplete_reason = incomplete_reason
             self._changed.notify_all()
 
+    @property
+    def ends_soon(self) -> bool:
+        """True once `end_within` was called."""
+        with self._changed:
+            return self._ends_at is not None
+
     def end_within(self, seconds: float) -> None:
         """Mark the log as ended after this time, even if the reading thread goes on."""
         with self._changed:

@@ -244,7 +244,10 @@ class LogCollector:
                 log.warning("log is stored again run_id=%s container=%s", run_id, container)
             if self._stopping.wait(self._upload_backoff.delay(failures)):
                 raise StoppedError
-            collection.buffer = Buffer()
+            with self._lock:
+                ends_soon, collection.buffer = collection.buffer.ends_soon, Buffer()
+                if ends_soon:
+                    collection.buffer.end_within(OTHERS_SECONDS)
             failures += 1
 
     def _store_once(

@@ -13,6 +13,7 @@ from sparktest.controller.logs import stream
 from sparktest.controller.logs.collector import Limits, LogCollector
 from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState
+from sparktest.errors import OffsetError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
@@ -142,6 +143,23 @@ def test_a_sidecar_that_goes_on_is_read_for_a_short_time_after_the_test(
         at.collector.collect(KEY, RUN, a_pod(test=RUNNING, side=RUNNING), name)
     soon("both have begun", lambda: at.begun("test", "side"))
     at.end("test")
+    soon("both are done", lambda: at.collector.in_progress(KEY) == frozenset())
+    assert at.collector.logs(KEY)["side"].log == Log(state=LogState.COMPLETE, bytes=7)
+
+
+def test_a_sidecar_s_log_that_is_stored_again_still_ends_soon_after_the_test(
+    environment: Callable[..., Environment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OTHERS_SECONDS", 1.0)
+    at = environment()
+    for name in ("test", "side"):
+        at.collector.collect(KEY, RUN, a_pod(test=RUNNING, side=RUNNING), name)
+    soon("both have begun", lambda: at.begun("test", "side"))
+    at.end("test")
+    soon("the test's is done", lambda: "test" in at.collector.logs(KEY))
+    at.stores["side"].faults = [OffsetError("the database was restored", stored=0)]
+    first, at.gates["a/side"] = at.gates["a/side"], Event()
+    first.set()
     soon("both are done", lambda: at.collector.in_progress(KEY) == frozenset())
     assert at.collector.logs(KEY)["side"].log == Log(state=LogState.COMPLETE, bytes=7)
 
