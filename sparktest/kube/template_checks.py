@@ -46,10 +46,11 @@ def checked_template(template: Mapping[str, Any]) -> Object:
     """
     template = normalize_template(template)
     errors = template_errors(template)
-    test = test_container(template)
-    if not errors and test is None:
-        raise InvalidError(AMBIGUOUS_CONTAINER)
-    errors += _restart_errors(test or {})
+    if not errors:
+        test = test_container(template)
+        if test is None:
+            raise InvalidError(AMBIGUOUS_CONTAINER)
+        errors += _restart_errors(test)
     if errors:
         detail = "; ".join(f"/template{each['pointer']}: {each['detail']}" for each in errors)
         raise InvalidError(detail, errors=errors)

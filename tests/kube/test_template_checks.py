@@ -19,6 +19,7 @@ NAMES = st.sampled_from(
         *("metadata", "labels", "annotations", "spec", "os", "volumes", "imagePullSecrets"),
         *("serviceAccount", "containers", "initContainers", "securityContext", "capabilities"),
         *("name", "image", "args", "env", "envFrom", "resources", "ports", "containerPort"),
+        "restartPolicy",
         "$patch",
     ]
 )
@@ -84,6 +85,11 @@ def test_the_error_names_every_field() -> None:
         "/template/spec/containers/0: must be an object; "
         "/template/spec/containers/1/name: must be a name: containers are merged by it"
     )
+
+
+def test_a_nameless_container_with_a_restart_policy_is_refused_for_its_name() -> None:
+    with pytest.raises(InvalidError, match="/template/spec/containers/0/name: must be a name"):
+        checked_template({"spec": {"containers": [{"restartPolicy": "Always"}]}})
 
 
 def test_the_number_of_errors_is_limited() -> None:
