@@ -204,11 +204,12 @@ class LogPane(Vertical):
     @on(LogView.SaveRequested)
     def _save_requested(self, message: LogView.SaveRequested) -> None:
         message.stop()
-        self._save(self._view.log_lines.text())
+        name = _file_name(self._run, self._reader.container)
+        self._save(Path(f"{name}.log"), self._view.log_lines.text())
 
     @work(thread=True, exclusive=True, group="save", exit_on_error=False)
-    def _save(self, text: str) -> None:
-        path, error = Path(f"{_file_name(self._run, self._reader.container)}.log"), None
+    def _save(self, path: Path, text: str) -> None:
+        error = None
         try:
             path = write_new(path.absolute(), text)
         except OSError as raised:
