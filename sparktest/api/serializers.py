@@ -12,8 +12,8 @@ import msgspec
 from sparktest.api.store.runs import JSON_COLUMNS
 from sparktest.domain import Definition, Run, RunSpec, Status
 from sparktest.kube.fields import texts
-from sparktest.kube.git import CONTAINER as GIT_CONTAINER
-from sparktest.kube.pod_template import container_names, test_container
+from sparktest.kube.jobs import run_containers
+from sparktest.kube.pod_template import test_container
 
 # A pending run whose controller has been silent for longer has the reason WAITING_REASON.
 CONTROLLER_TIMEOUT = timedelta(seconds=15)
@@ -69,8 +69,9 @@ def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime)
     """
     document = {key: row[column] for key, column in RUN_COLUMNS}
     document |= {key: msgspec.Raw(row[column]) for key, column in RUN_JSON}
-    document["command"] = _display_command(row)
-    document["containers"] = containers(row)
+    template = _decoded(row["template"])
+    document["command"] = _display_command(row, template)
+    document["containers"] = run_containers(template, _decoded(row["git"]))
     document["jobCreated"] = row["job_uid"] is not None
     document["duration"] = duration_seconds(row["started_at"], row["finished_at"])
     document["log"] = {"state": row["log_state"], "bytes": row["log_bytes"]}
@@ -99,12 +100,14 @@ def containers(row: Mapping[str, Any]) -> tuple[str, ...]:
 
     The JSON columns of the row may be text or values.
     """
-    template, git = (
-        msgspec.json.decode(row[field]) if isinstance(row[field], str) else row[field]
-        for field in ("template", "git")
-    )
-    test, *others = container_names(template)
-    return (test, GIT_CONTAINER, *others) if git else (test, *others)
+    return run_containers(_decoded(row["template"]), _decoded(row["git"]))
+
+
+def _decoded(column: Any) -> Any:
+    # Most runs have neither template nor git, and a list has many runs.
+    if column == "{}":
+        return {}
+    return msgspec.json.decode(column) if isinstance(column, str) else column
 
 
 def serialize_definition(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,13 +141,13 @@ def controller_hint(cluster: str | None) -> str:
     return f"{silent}; start one with: sparktest controller (or sparktest up)"
 
 
-def _display_command(row: Mapping[str, Any]) -> Any:
+def _display_command(row: Mapping[str, Any], template: Mapping[str, Any]) -> Any:
     """Return the commands, or command and args of the run, else those of its test container."""
     if row["commands"] != "[]":
         return msgspec.Raw(row["commands"])
     command, args = (msgspec.json.decode(row[column]) for column in ("entrypoint", "args"))
-    if not command and row["template"] != "{}":
-        container = test_container(msgspec.json.decode(row["template"])) or {}
+    if not command and template:
+        container = test_container(template) or {}
         # The args of the template belong to its command.
         command, args = texts(container, "command"), args or texts(container, "args")
     return [*command, *args]

@@ -2,15 +2,22 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from sparktest.domain import Failure, FailureClass, Origin, Run
 from sparktest.kube.fields import integer, items, mapping
+from sparktest.kube.git import CONTAINER as GIT_CONTAINER
 from sparktest.kube.git import add_clone
 from sparktest.kube.pod_defaults import with_defaults
-from sparktest.kube.pod_template import DEFAULT_CONTAINER, merge_templates, test_container
+from sparktest.kube.pod_template import (
+    DEFAULT_CONTAINER,
+    container_names,
+    merge_templates,
+    test_container,
+)
 from sparktest.kube.script import escape_dollars, shell_command
 from sparktest.kube.template_checks import checked_template
 from sparktest.settings import GIT_IMAGE
@@ -45,6 +52,12 @@ def job_name_of_testrun(name: str, uid: str) -> str:
 def job_name_of_api_run(run_id: str) -> str:
     """Return the Job name of an API run: `test-run-<run id>`."""
     return f"test-run-{run_id}"
+
+
+def run_containers(template: Mapping[str, Any], git: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the containers of a run with these fields, its test container first."""
+    test, *others = container_names(template)
+    return (test, GIT_CONTAINER, *others) if git else (test, *others)
 
 
 def build_job(run: Run, *, restricted: bool = False, git_image: str = GIT_IMAGE) -> dict[str, Any]:

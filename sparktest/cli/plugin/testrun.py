@@ -7,7 +7,8 @@ import msgspec
 from sparktest.domain import Origin, Run, Status
 from sparktest.errors import SparkTestError
 from sparktest.kube.fields import Object, mapping, text
-from sparktest.kube.pod_template import container_names, test_container
+from sparktest.kube.jobs import run_containers
+from sparktest.kube.pod_template import test_container
 
 KIND = "testrun.sparktest.dev"
 # What users and kubectl write before the / of a name.
@@ -67,7 +68,7 @@ def parse_testrun(testrun: Object) -> TestRun:
         "statusMessage": status.get("message"),
         "testDefinitionId": spec.get("definitionId"),
         "entrypoint": spec.get("command", ()),
-        "containers": container_names(template),
+        "containers": run_containers(template, mapping(spec, "git")),
         # Unknown; `run_fields` would otherwise show that the Job is not created yet.
         "jobCreated": True,
         "duration": _seconds(text(status, "duration")) if status.get("startedAt") else None,

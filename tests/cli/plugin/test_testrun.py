@@ -142,8 +142,10 @@ def test_image_and_containers_come_from_the_template() -> None:
     template = {"spec": {"initContainers": inits, "containers": [{"name": "unit", "image": "a"}]}}
 
     of_template = make_testrun({"template": template})
+    of_git = make_testrun({"template": template, "git": {"url": "https://git.example/a"}})
     of_both = make_testrun({"image": "short", "template": {"spec": {"initContainers": inits}}})
 
     assert (of_template.image, of_template.containers) == ("a", ("unit", "setup"))
     assert (of_both.image, of_both.containers) == ("short", ("test", "setup"))
+    assert of_git.containers == ("unit", "sparktest-git", "setup")
     assert of_template.subject == "a"
