@@ -2,7 +2,7 @@
 
 from sparktest.controller.observation import Observation
 from sparktest.domain import Log, LogState, Run, RunReport
-from sparktest.kube.pod_view import ContainerKind, ContainerView, PodView
+from sparktest.kube.pod_view import ContainerView, PodView
 
 
 def to_collect(observed: Observation, run: Run) -> list[str]:
@@ -22,8 +22,8 @@ def _is_readable(pod: PodView, container: ContainerView) -> bool:
     if not container.has_log:
         return False
     # A sidecar that crashes has a log between its attempts, too, but not a whole one.
-    follows = container.kind is not ContainerKind.INIT and container.state.kind == "running"
-    return follows or pod.has_ended(container.name)
+    # Also an init container: at its end, the kubelet serves no more than the last 10 MiB.
+    return container.state.kind == "running" or pod.has_ended(container.name)
 
 
 def log_state(observed: Observation, run: Run, report: RunReport) -> Log:

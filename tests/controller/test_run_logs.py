@@ -48,7 +48,7 @@ def seen(
 @pytest.mark.parametrize(
     ("phase", "states", "containers"),
     [
-        ("Pending", {"fixtures": RUNNING, "test": WAITING}, []),
+        ("Pending", {"fixtures": RUNNING, "test": WAITING}, ["fixtures"]),
         ("Pending", {"fixtures": ENDED, "test": WAITING}, ["fixtures"]),
         ("Pending", {"proxy": RUNNING, "test": WAITING}, ["proxy"]),
         ("Pending", {"proxy": ENDED, "test": WAITING}, []),
@@ -63,7 +63,7 @@ def seen(
         ("Running", {"test": RUNNING, "mesh": RUNNING, "mesh-init": ENDED}, ["test"]),
     ],
 )
-def test_logs_of_init_containers_are_read_at_their_end_and_others_from_their_start(
+def test_the_log_of_every_container_of_the_runs_own_spec_is_read_from_its_start(
     phase: str, states: dict[str, Any], containers: list[str]
 ) -> None:
     assert to_collect(seen(a_pod(phase, **states)), RUN) == containers

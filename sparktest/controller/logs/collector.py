@@ -19,7 +19,7 @@ from sparktest.domain import Log, LogState, Run
 from sparktest.errors import GoneError, NotFoundError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.outcome import CollectedLog
-from sparktest.kube.pod_view import LogSource, PodView
+from sparktest.kube.pod_view import ContainerKind, LogSource, PodView
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,8 @@ class _Collection(msgspec.Struct):
     Attributes:
         is_test: the container is that of the test.
         followed: it is read while the test runs.
-        ended: the container had ended before it was read.
+        ended: the container had ended before it was read, or is an init container, which ends
+            before the test starts.
         done: None until its end.
     """
 
@@ -117,7 +118,8 @@ class LogCollector:
                 self._waiting[key, container] = is_test
                 return False
             self._waiting.pop((key, container), None)
-            collection = _Collection(is_test, follow, ended, Buffer())
+            is_init = pod.containers[container].kind is ContainerKind.INIT
+            collection = _Collection(is_test, follow, ended or is_init, Buffer())
             self._logs.setdefault(key, {})[container] = collection
             self._count(is_test, follow)
         args = (key, run.id, pod.name, container, collection)
@@ -147,7 +149,7 @@ class LogCollector:
             found = self._logs.get(key, {}).values()
             if not any(each.is_test and each.done is None for each in found):
                 for each in found:
-                    if each.followed:
+                    if each.followed and not each.ended:
                         each.buffer.end_within(OTHERS_SECONDS)
 
     def forget(self, key: Key) -> None:

@@ -191,6 +191,24 @@ def test_a_log_of_a_container_that_had_ended_is_read_to_its_end(
     soon("the other is done", lambda: at.collector.logs(KEY).get("side") == WHOLE)
 
 
+def test_the_log_of_an_init_container_is_read_to_its_end_after_the_test(
+    environment: Callable[..., Environment],
+) -> None:
+    at = environment()
+    status = {"initContainerStatuses": [{"name": "side", "state": RUNNING}]}
+    pod = parse_pod({"metadata": {"name": "a", "namespace": "tests"}, "status": status})
+    assert at.collector.collect(KEY, RUN, pod, "side")
+    assert at.followed() == 1
+    soon("it has begun", lambda: at.begun("side"))
+    at.collector.end_others(KEY)
+    # The log of a second container that began to end later is done before.
+    at.collector.collect(KEY, RUN, a_pod(more=RUNNING), "more")
+    at.collector.end_others(KEY)
+    soon("the second's is done", lambda: "more" in at.collector.logs(KEY))
+    at.end("side")
+    soon("all of it is stored", lambda: at.collector.logs(KEY).get("side") == WHOLE)
+
+
 def test_the_others_go_on_while_the_log_of_the_test_is_read(
     environment: Callable[..., Environment],
 ) -> None:
