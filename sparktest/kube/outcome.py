@@ -8,7 +8,15 @@ import msgspec
 
 from sparktest.domain import Failure, FailureClass, Log, Run, RunReport, Status
 from sparktest.kube import exec_errors
-from sparktest.kube.pod_view import NEVER_RAN, ContainerState, InitContainer, PodView, main_pod
+from sparktest.kube.pod_view import (
+    NEVER_RAN,
+    ContainerKind,
+    ContainerState,
+    ContainerView,
+    InitContainer,
+    PodView,
+    main_pod,
+)
 from sparktest.kube.views import JobView
 from sparktest.sanitize import clean_text
 
@@ -186,12 +194,21 @@ def _timeout(run: Run, pod: PodView | None) -> Failure:
         return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message)
     message = f"the test did not start within its timeout of {run.timeout_seconds} s"
     init = (pod.failing_init or pod.running_init) if pod else None
-    name = init.name if init else None
     if run.status_reason:
         message += f": {run.status_reason}: {run.status_message or ''}".rstrip(": ")
-    elif name:
-        message += f": init container {name} did not finish"
+        if not run.status_reason.startswith("Init:"):
+            # An init container that failed, too, was ended by the deadline.
+            init = None
+    elif pod and init:
+        message += f": {_unfinished(pod.containers[init.name])}"
+    name = init.name if init else None
     return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message, container=name)
+
+
+def _unfinished(init: ContainerView) -> str:
+    if init.kind is ContainerKind.SIDECAR:
+        return f"sidecar {init.name} did not start or keep running"
+    return f"init container {init.name} did not finish"
 
 
 def _deleted_before(pod: PodView, finished: datetime) -> bool:

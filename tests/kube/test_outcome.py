@@ -120,6 +120,31 @@ def test_the_timeout_of_a_test_names_the_init_container_that_still_runs():
     assert failure.container == "migrate"
 
 
+def test_the_timeout_of_a_test_names_the_sidecar_that_did_not_start():
+    sidecar = {"name": "proxy", "state": exited(137)}
+    found = out_of_time(a_pod(waiting("PodInitializing"), initContainerStatuses=[sidecar]))
+    found["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always"}]
+    failure = seen(a_job(), found).failure
+    assert failure is not None
+    assert "60 s: sidecar proxy did not start or keep running" in failure.message
+    assert failure.container == "proxy"
+
+
+@pytest.mark.parametrize(
+    ("reason", "container"), [("ImagePullBackOff", None), ("Init:ImagePullBackOff", "proxy")]
+)
+def test_the_timeout_of_a_test_without_its_image_does_not_blame_a_sidecar(
+    reason: str, container: str | None
+):
+    sidecar = {"name": "proxy", "state": exited(137)}
+    found = out_of_time(a_pod(NEVER_LOCATED, initContainerStatuses=[sidecar]))
+    found["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always"}]
+    failure = seen(a_job(), found, status_reason=reason, status_message="no such host").failure
+    assert failure is not None
+    assert failure.message.endswith(f"{reason}: no such host")
+    assert failure.container == container
+
+
 def test_a_job_past_its_deadline_has_timed_out():
     job = a_job(a_condition("Failed", seconds=20, reason="DeadlineExceeded"))
     report = seen(job)
