@@ -135,12 +135,20 @@ def _parse(text: str, source: str) -> list[Any]:
         # The API takes JSON, which has no dates, sets or NaN.
         documents = json.loads(json.dumps(documents, allow_nan=False))
     except yaml.YAMLError as error:
-        raise click.UsageError(f"{source}: is not YAML: {error}") from error
+        raise click.UsageError(f"{source}: is not YAML: {_yaml_problem(error)}") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise click.UsageError(
             f"{source}: has a value that is not valid in JSON: {error}"
         ) from error
     return [document for document in documents if document is not None]
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """Return what is wrong and where, on one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        at = error.problem_mark
+        return f"line {at.line + 1}, column {at.column + 1}: {error.problem}"
+    return str(error)
 
 
 def _text(path: Path) -> str:

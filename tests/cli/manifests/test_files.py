@@ -41,6 +41,7 @@ def test_yaml_is_read_as_kubectl_does(path: Path, text: str, found: Any) -> None
         (b"a: 1\n---\nb: 2", "exactly one object, not 2"),
         (b"- a", "exactly one object"),
         (b"a: [", "is not YAML"),
+        (b"a: [b\n c: {\n", "is not YAML: line 2, column 3: expected"),
         (b"a: \x00", "is not YAML"),
         (b"a: {b: 1, c: 2, b: 3}", "the key 'b' occurs twice"),
         (b"\xff\xfe\xfa", "is not UTF-8"),
