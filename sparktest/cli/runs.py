@@ -28,6 +28,8 @@ STATUS = click.Choice([status.value for status in Status])
 ORIGIN = click.Choice([origin.value for origin in Origin])
 PAGE_SIZE = 1000
 POLL_SECONDS = 1.0
+# What kubectl takes besides KEY and KEY=VALUE.
+SELECTOR = re.compile(r"[!,]|==|\s(in|notin)\s*\(")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -47,6 +49,20 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
     if at is None:
         raise click.BadParameter(f"{text!r} is not a time such as 15m, 2h, 7d or 2026-01-31T08:00Z")
     return at
+
+
+def _label_filters(
+    context: click.Context, option: click.Parameter, filters: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse a filter without a key, and warn about the selectors of kubectl, which are others."""
+    for text in filters:
+        key, _, value = text.partition("=")
+        if not key:
+            raise click.BadParameter(f"{text!r} is not KEY or KEY=VALUE")
+        if SELECTOR.search(text):
+            wanted = f"with the value {value!r}" if "=" in text else "with any value"
+            warn(f"-l {text!r} finds the key {key!r} {wanted}; repeat -l for several labels")
+    return filters
 
 
 @click.command("runs")
@@ -73,6 +89,7 @@ def _ago(context: click.Context, option: click.Parameter, text: str | None) -> d
     "--label",
     multiple=True,
     metavar="KEY[=VALUE]",
+    callback=_label_filters,
     shell_complete=LABEL,
     help="Only runs with this label; repeatable, all must match.",
 )

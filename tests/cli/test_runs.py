@@ -165,6 +165,30 @@ def test_runs_are_found_by_definition_label_and_time(cli: Cli, api: ApiClient) -
     assert cli("runs", "--definition", "nope").code == 2
 
 
+def test_a_label_without_a_key_is_wrong_usage(cli: Cli) -> None:
+    result = cli("runs", "-l", "=shop")
+
+    assert result.code == 2
+    assert "'=shop' is not KEY or KEY=VALUE" in result.err
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    ("selector", "meaning"),
+    [
+        ("team=a,tier=b", "finds the key 'team' with the value 'a,tier=b'"),
+        ("team==a", "finds the key 'team' with the value '=a'"),
+        ("!team", "finds the key '!team' with any value"),
+        ("team in (a, b)", "finds the key 'team in (a, b)' with any value"),
+    ],
+)
+def test_a_selector_of_kubectl_is_a_warning(cli: Cli, selector: str, meaning: str) -> None:
+    result = cli("runs", "-l", selector)
+
+    assert result.code == 0
+    assert f"{meaning}; repeat -l for several labels" in result.err
+
+
 @pytest.mark.parametrize("text", ["soon", "5", "-1h", "2026-01-31T08:00", "1w", "", "999999d"])
 def test_an_invalid_time_is_wrong_usage(cli: Cli, text: str) -> None:
     result = cli("runs", "--since", text)
