@@ -13,6 +13,7 @@ from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.lookup import find_definition
 from sparktest.cli.manifests.files import parse_object, read_object
+from sparktest.cli.manifests.reading import check_template
 from sparktest.cli.output import Column, output_option, plain, show
 from sparktest.client import ApiClient
 from sparktest.domain import Definition
@@ -172,6 +173,8 @@ def edit(client: ApiClient, reference: str) -> None:
         warn(f"{definition.name} ({definition.id}) is not changed")
         return
     body = parse_object(changed, "the edited definition")
+    if body.get("template"):
+        check_template(body["template"])
     client.replace_definition(definition.id, _drop_empty(body), version=definition.version)
     warn(f"{definition.name} ({definition.id}) is changed")
 
@@ -193,6 +196,8 @@ definitions.add_command(start.run)
 
 def _read_fields(filename: Path | None) -> dict[str, Any]:
     body = read_object(filename) if filename else {}
+    if body.get("template"):
+        check_template(body["template"])
     # The output of `show` can be created again, without a warning for each of these fields.
     return {name: value for name, value in body.items() if name not in READ_ONLY}
 

@@ -38,6 +38,24 @@ def test_a_definition_is_created_from_options(cli: Cli, api: ApiClient) -> None:
     assert (made.description, made.labels) == ("quick", ("web", "nightly"))
 
 
+@pytest.mark.parametrize("command", [("create", "--name", "new"), ("update", "smoke")])
+def test_a_template_with_an_unknown_field_is_refused(
+    cli: Cli, api: ApiClient, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    before = api.create_definition({"name": "smoke", "image": "busybox"})
+    path = tmp_path / "definition.yaml"
+    path.write_text(
+        "template: {spec: {volume: [], containers: [{name: test, comand: [x], args: null}]}}"
+    )
+
+    result = cli("definitions", *command, "-f", str(path))
+
+    assert (result.code, result.out) == (2, "")
+    assert "template.spec.volume: unknown field; did you mean volumes?" in result.err
+    assert "template.spec.containers[0].comand: unknown field; did you mean command?" in result.err
+    assert list(api.list_definitions()) == [before]
+
+
 @pytest.mark.parametrize("form", ["yaml", "json"])
 def test_options_override_the_file_of_a_new_definition(
     cli: Cli, api: ApiClient, tmp_path: Path, form: str

@@ -8,12 +8,16 @@ from sparktest.kube.fields import Object
 
 Path = tuple[str | int, ...]
 
-# Where a kind has its pod template; a Pod has the template's fields itself.
+# Not a kind of Kubernetes: a body of the REST API.
+DEFINITION = "Definition"
+
+# Where a kind, or a definition, has its pod template; a Pod has the template's fields itself.
 TEMPLATES: dict[str, Path] = {
     "TestRun": ("spec", "template"),
     "Job": ("spec", "template"),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
     "Pod": (),
+    DEFINITION: ("template",),
 }
 # What a Job has instead of these, or why a run has nothing like it.
 TESTRUN_HINTS = {

@@ -3,13 +3,14 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sparktest.cli.crd import manifest as shipped_manifest
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.manifests.conversion import KINDS, Manifest, convert, kind_problem
-from sparktest.cli.manifests.fields import field_problems
+from sparktest.cli.manifests.fields import DEFINITION, field_problems
 from sparktest.cli.manifests.files import Document, read_documents
 from sparktest.kube.fields import Object
 
@@ -33,6 +34,23 @@ def read_manifests(paths: Sequence[Path]) -> list[Manifest]:
         for warning in each.warnings:
             warn(f"{each.place}: {warning}")
     return found
+
+
+def check_template(template: Any) -> None:
+    """Check the fields of a definition's `template`; null is allowed anywhere.
+
+    Raises:
+        ExitError: a field is unknown or has a wrong type; every problem is printed.
+    """
+    # As in `kind_schemas`.
+    from sparktest.kube.model_schema import model_schema
+
+    schema = {"type": "object", "properties": {"template": model_schema("V1PodTemplateSpec")}}
+    problems = field_problems(DEFINITION, {"template": template}, schema)
+    for problem in problems[:-1]:
+        warn(problem)
+    if problems:
+        raise ExitError(f"{problems[-1]}; nothing was changed", Exit.USAGE)
 
 
 def _check(document: Document) -> Manifest:
