@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sparktest.devcluster.api_errors import Cause, cause, forbidden
-from sparktest.devcluster.kinds import ACCOUNTS, SYSTEM, Kind, crd_causes
+from sparktest.devcluster.kinds import ACCOUNTS, JOBS, SYSTEM, Kind, crd_causes
 from sparktest.devcluster.objects import all_containers, label_causes
 from sparktest.devcluster.pod_validation import pod_spec_causes
 from sparktest.devcluster.store import Store
@@ -45,17 +45,21 @@ def _pod(pod: Object, store: Store, stamp: str) -> None:
     if store.get(ACCOUNTS.key, meta["namespace"], account) is None:
         why = f'error looking up service account {meta["namespace"]}/{account}: serviceaccount "'
         raise forbidden("pods", "", meta["name"], f'{why}{account}" not found')
-    _default_volumes(spec)
+    _default_pod_spec(spec)
     for container in all_containers(spec):
-        _default_pull_policy(container)
         _default_requests(container["resources"])
     pod["status"] = {"phase": "Pending", "qosClass": _qos_class(spec)}
 
 
-def _default_pull_policy(container: Object) -> None:
-    image = str(container.get("image", ""))
-    latest = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
-    container.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")
+def _default_pod_spec(spec: Object) -> None:
+    """Set the defaults of volumes and containers, also in the template of a Job."""
+    for volume in spec.get("volumes") or ():
+        if len(volume) == 1:  # only a name
+            volume["emptyDir"] = {}
+    for container in all_containers(spec):
+        image = str(container.get("image", ""))
+        latest = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
+        container.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")
 
 
 def _default_requests(resources: Object) -> None:
@@ -76,20 +80,12 @@ def _qos_class(spec: Object) -> str:
     return "Guaranteed" if exact else "Burstable"
 
 
-def _default_volumes(spec: Object) -> None:
-    for volume in spec.get("volumes") or ():
-        if len(volume) == 1:  # only a name
-            volume["emptyDir"] = {}
-
-
 def _job_default(job: Object) -> None:
     spec = job["spec"]
     if "parallelism" not in spec:
         spec["parallelism"] = 1
         spec.setdefault("completions", 1)
-    _default_volumes(spec["template"]["spec"])
-    for container in all_containers(spec["template"]["spec"]):
-        _default_pull_policy(container)
+    _default_pod_spec(spec["template"]["spec"])
 
 
 def _job(job: Object, store: Store, stamp: str) -> None:
@@ -109,18 +105,6 @@ def _job(job: Object, store: Store, stamp: str) -> None:
     job["status"] = {}
 
 
-IMMUTABLE_JOB_FIELDS = (
-    "completions",
-    "selector",
-    "template",
-    "completionMode",
-    "podFailurePolicy",
-    "backoffLimitPerIndex",
-    "managedBy",
-    "successPolicy",
-)
-
-
 def _job_causes(job: Object, old: Object | None) -> Iterator[Cause]:
     spec, template = job["spec"], job["spec"]["template"]
     labels = (template.get("metadata") or {}).get("labels")
@@ -136,7 +120,7 @@ def _job_causes(job: Object, old: Object | None) -> Iterator[Cause]:
         text = 'Required value: valid values: "OnFailure", "Never"'
         yield cause("Required", "spec.template.spec.restartPolicy", text)
     before = (old or job)["spec"]
-    for field in IMMUTABLE_JOB_FIELDS:
+    for field in JOBS.immutable:
         if spec.get(field) != before.get(field):
             text = f"Invalid value: {_to_json(spec.get(field))}: field is immutable"
             yield cause("Invalid", f"spec.{field}", text)

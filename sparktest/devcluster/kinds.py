@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import yaml
@@ -29,7 +29,8 @@ class Column(msgspec.Struct, frozen=True, rename="camel"):
 class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True):
     """One kind in one version.
 
-    `fields` are the fields that a field selector may name, besides name and namespace.
+    `fields` are the fields that a field selector may name, besides name and namespace;
+    `immutable` are the fields of the spec that cannot be changed.
     """
 
     group: str = ""
@@ -44,6 +45,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, rename="camel", dict=True)
     verbs: tuple[str, ...] = VERBS
     subresources: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    immutable: tuple[str, ...] = ()
     generation: bool = False
     custom: bool = False
     storage_version: str = ""
@@ -179,9 +181,14 @@ def crd_causes(crd: dict[str, Any]) -> list[Cause]:
     return found
 
 
-_TEXT = (files("sparktest.devcluster") / "kinds.yaml").read_text(encoding="utf-8")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DOCUMENT: dict[str, Any] = yaml.load(_TEXT, Loader=_LOADER)  # noqa: S506 (a safe loader)
+def load_yaml(name: str) -> dict[Any, Any]:
+    """Return the content of a YAML file of this package."""
+    text = (files("sparktest.devcluster") / name).read_text(encoding="utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return cast(dict[Any, Any], yaml.load(text, Loader=loader))  # noqa: S506 (a safe loader)
+
+
+_DOCUMENT = load_yaml("kinds.yaml")
 BUILT_IN = tuple(map(_kind, _DOCUMENT["kinds"]))
 METADATA_SCHEMA = Schema(_DOCUMENT["everyKind"])
 
