@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sparktest.devcluster.kinds import Column
-from sparktest.devcluster.objects import is_true
+from sparktest.devcluster.objects import ended, is_true
 from sparktest.devcluster.stored_objects import Object
 from sparktest.times import parse_time
 
@@ -95,8 +95,8 @@ def _reason(state: Object) -> str:
 
 
 def _or_terminating(pod: Object, text: str) -> str:
-    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    return "Terminating" if pod["metadata"].get("deletionTimestamp") and not ended else text
+    deleted = pod["metadata"].get("deletionTimestamp")
+    return "Terminating" if deleted and not ended(pod) else text
 
 
 def _job_cells(job: Object, now: datetime) -> list[Any]:

@@ -95,14 +95,10 @@ def _resources(group: str, version: str, kinds: list[Kind]) -> Document | None:
             entries.append(sub | common)
     if not entries:
         return None
-    if not group:  # a real API server names no apiVersion here
-        return {"kind": "APIResourceList", "groupVersion": version, "resources": entries}
-    return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": f"{group}/{version}",
-        "resources": entries,
-    }
+    head = {"kind": "APIResourceList", "groupVersion": version}
+    if group:  # a real API server names no apiVersion for the core group
+        head |= {"apiVersion": "v1", "groupVersion": f"{group}/{version}"}
+    return {**head, "resources": entries}
 
 
 def _verbs_and_names(kind: Kind) -> Document:

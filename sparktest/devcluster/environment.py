@@ -176,11 +176,8 @@ def pod_field(path: str, pod: Object, *, whole: bool = False) -> str:
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
     if whole and isinstance(value, dict):
-        return "\n".join(f"{key}={_quoted(value[key])}" for key in sorted(value))
+        quoted = {key: json.dumps(text, ensure_ascii=False) for key, text in value.items()}
+        return "\n".join(f"{key}={quoted[key]}" for key in sorted(quoted))
     if isinstance(value, dict | list):
         raise ConfigError(f"fieldRef: {path} is not a single value")
     return "" if value is None else str(value)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

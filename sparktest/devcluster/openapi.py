@@ -72,40 +72,16 @@ def _schema(kind: Kind) -> Document:
 
 
 def _paths(kind: Kind) -> Document:
-    root = f"/{_path(kind)}"
+    """Return the operations that kubectl looks for.
+
+    `explain` finds the kind of a resource in them; `apply` and `diff` find out whether the server
+    validates fields and has a dry run.
+    """
+    operation = {
+        "x-kubernetes-group-version-kind": _gvk(kind),
+        "parameters": [STRICT, DRY_RUN],
+        "responses": {"200": {"description": "OK"}},
+    }
     scope = "/namespaces/{namespace}" if kind.namespaced else ""
-    answer = {
-        "description": "OK",
-        "content": {
-            "application/json": {"schema": {"$ref": f"#/components/schemas/{_name(kind)}"}}
-        },
-    }
-
-    def operation(action: str, *media_types: str) -> Document:
-        entry: Document = {
-            "x-kubernetes-action": action,
-            "x-kubernetes-group-version-kind": _gvk(kind),
-            "parameters": [STRICT, DRY_RUN],
-            "responses": {"200": answer},
-        }
-        if media_types:
-            content = {media_type: {"schema": {"type": "object"}} for media_type in media_types}
-            entry["requestBody"] = {"content": content}
-        return entry
-
-    patches = ("application/json-patch+json", "application/merge-patch+json")
-    paths = {
-        f"{root}{scope}/{kind.plural}": {
-            "get": operation("list"),
-            "post": operation("post", "application/json"),
-        },
-        f"{root}{scope}/{kind.plural}/{{name}}": {
-            "get": operation("get"),
-            "put": operation("put", "application/json"),
-            "patch": operation("patch", *patches),
-            "delete": operation("delete"),
-        },
-    }
-    if kind.namespaced:
-        paths[f"{root}/{kind.plural}"] = {"get": operation("list")}
-    return paths
+    path = f"/{_path(kind)}{scope}/{kind.plural}/{{name}}"
+    return {path: {"get": operation, "patch": operation}}

@@ -6,6 +6,7 @@ from typing import Any, cast
 import jsonpatch
 
 from sparktest.devcluster.api_errors import StatusError, bad_request
+from sparktest.devcluster.schemas import field_schema
 from sparktest.devcluster.validation_errors import json_type
 from sparktest.merge_patch import merge_patch
 
@@ -98,13 +99,13 @@ def strategic_merge(obj: Any, patch: Tree, schema: Tree) -> Tree:
         if key.startswith("$"):
             _directive(result, key, part)
             continue
-        field_schema = _field_schema(schema, key)
+        below = field_schema(schema, key) or {}
         if part is None:
             result.pop(key, None)
         elif isinstance(part, dict):
-            result[key] = strategic_merge(result.get(key), part, field_schema)
+            result[key] = strategic_merge(result.get(key), part, below)
         elif isinstance(part, list):
-            result[key] = _merged_list(result.get(key) or [], part, field_schema)
+            result[key] = _merged_list(result.get(key) or [], part, below)
         else:
             result[key] = part
     return result
@@ -118,11 +119,6 @@ def _directive(result: Tree, key: str, part: Any) -> None:
         for stale in result.keys() - set(part):
             del result[stale]
     # $setElementOrder is only about the order of a list; strategic_merge handles $patch.
-
-
-def _field_schema(schema: Tree, key: str) -> Tree:
-    below = (schema.get("properties") or {}).get(key) or schema.get("additionalProperties")
-    return below if isinstance(below, dict) else {}
 
 
 def _merged_list(items: list[Any], patch: list[Any], schema: Tree) -> list[Any]:

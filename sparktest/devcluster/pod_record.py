@@ -88,7 +88,9 @@ class PodRuntime(NamedTuple):
         }
         mounts = container_mounts(spec, pod, root, variables)
         cwd = spec.get("workingDir") or str(home)
-        outside = _create_inside(root, host_path(cwd, mounts))
+        outside = Path(host_path(cwd, mounts))
+        if outside.is_relative_to(root):
+            outside.mkdir(parents=True, exist_ok=True)
         namespace = mounts and can_mount(self.folder)
         return Task(
             argv=build_command(spec, variables),
@@ -97,7 +99,7 @@ class PodRuntime(NamedTuple):
                 POD_VARIABLE: f"{self.cluster_uid}/{uid}",
                 TERMINATION_LOG: str(message),
             },
-            cwd=cwd if namespace else outside,
+            cwd=cwd if namespace else str(outside),
             log=str(self.log_path(uid, container.name, container.restarts)),
             mounts=[*mounts, Mount(str(root), str(root))] if namespace else [],
             stage=str(stage),
@@ -263,13 +265,6 @@ class PodRecord:
                 meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = timestamp, 0
 
         self._runtime.resources.set_status(PODS, self.stored, change)
-
-
-def _create_inside(root: Path, path: str) -> str:
-    """Return a path; create its folder if it is missing and inside of `root`."""
-    if Path(path).is_relative_to(root):
-        Path(path).mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _read_message(path: Path) -> str:

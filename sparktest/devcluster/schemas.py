@@ -95,7 +95,7 @@ def _prune(value: Any, schema: Tree, path: str, unknown: list[str]) -> None:
         return
     for key in list(value):
         where = f"{path}.{key}" if path else key
-        below = _field_schema(schema, key)
+        below = field_schema(schema, key)
         if below is None:
             del value[key]
             unknown.append(where)
@@ -105,7 +105,7 @@ def _prune(value: Any, schema: Tree, path: str, unknown: list[str]) -> None:
             _prune(value[key], below, where, unknown)
 
 
-def _field_schema(schema: Tree, key: str) -> Tree | None:
+def field_schema(schema: Tree, key: str) -> Tree | None:
     """Return the schema of a field: empty if any value is valid, None if the field is unknown."""
     properties = schema.get("properties") or {}
     if key in properties:
@@ -129,7 +129,7 @@ def _default(value: Any, schema: Tree) -> None:
         if key not in value and "default" in below:
             value[key] = deepcopy(below["default"])
     for key, part in value.items():
-        _default(part, _field_schema(schema, key) or {})
+        _default(part, field_schema(schema, key) or {})
 
 
 def to_json_schema(schema: Tree) -> Tree:

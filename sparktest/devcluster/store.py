@@ -214,21 +214,17 @@ class Store:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    database = None
     try:
         path.touch(mode=0o600)  # before SQLite writes: its -wal and -shm files take the same mode
         database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    except sqlite3.DatabaseError as error:
-        raise _unusable(path, error) from error
-    try:
         # A commit survives a crash of this process; a crash of the machine may lose the last ones.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(TABLES)
     except sqlite3.DatabaseError as error:
-        database.close()
-        raise _unusable(path, error) from error
+        if database:
+            database.close()
+        text = f"{path}: {error}; sparktest devcluster reset deletes it"
+        raise UnavailableError(text) from error
     return database
-
-
-def _unusable(path: Path, error: sqlite3.DatabaseError) -> UnavailableError:
-    return UnavailableError(f"{path}: {error}; sparktest devcluster reset deletes it")
