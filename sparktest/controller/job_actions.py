@@ -24,9 +24,9 @@ from sparktest.kube import wait_policy
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import STOP, build_job, encode_stop_reason
 from sparktest.kube.outcome import STOP_DEADLINE_SECONDS
-from sparktest.kube.pod_view import PodView, main_pod
+from sparktest.kube.pod_view import PodView, main_pod, parse_pod
 from sparktest.kube.resources import EVENTS, JOBS, PODS
-from sparktest.kube.views import JobView, parse_event, parse_job
+from sparktest.kube.views import EventView, JobView, parse_event, parse_job
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class JobActions:
         return True
 
     def stop(self, step: steps.StopJob, observed: Observation, state: RunState) -> bool:
-        """Write the reason to the Job, then end its pod in a way that keeps pod and log."""
+        """Write the reason to the Job, then end its pod in a way that keeps its log."""
         job = observed.own_job
         if job is None:
             return True
@@ -98,10 +98,10 @@ class JobActions:
         # Read live: suspending would delete a pod that is not cached yet, and its log.
         pods = self._caches.read_pods(observed.key)
         pod = main_pod(pod for pod in pods if pod.owner_uid in (None, job.uid))
-        if pod is None or not pod.node_name:
+        if pod is not None and pod.node_name and not pod.is_terminal:
+            pod = self._end(pod)
+        if pod is None or not pod.node_name or self._waits_for_volume(pod, observed.key, state):
             self._patch_job(job, observed.key, {"spec": {"suspend": True}})
-        elif not pod.is_terminal:
-            self._end(pod)
         return False
 
     def delete(self, step: steps.DeleteJob, observed: Observation, state: RunState) -> bool:
@@ -131,13 +131,31 @@ class JobActions:
         owner = observed.pod or observed.job
         if owner is None:
             return True
-        kind = "Pod" if observed.pod else "Job"
-        selector = f"involvedObject.kind={kind},involvedObject.uid={owner.uid}"
-        found = self._cluster.list(EVENTS, observed.key[0], field_selector=selector).items
-        state.events = [parse_event(event) for event in found]
-        state.events_expire_at = self._clock() + RETRY_INTERVAL
+        self._read_events(owner, observed.key, state)
         self._requeue_after(observed.key, RETRY_INTERVAL.total_seconds())
         return True
+
+    def _read_events(self, owner: PodView | JobView, key: Key, state: RunState) -> list[EventView]:
+        kind = "Pod" if isinstance(owner, PodView) else "Job"
+        selector = f"involvedObject.kind={kind},involvedObject.uid={owner.uid}"
+        found = self._cluster.list(EVENTS, key[0], field_selector=selector).items
+        state.events = [parse_event(event) for event in found]
+        state.events_expire_at = self._clock() + RETRY_INTERVAL
+        return state.events
+
+    def _waits_for_volume(self, pod: PodView, key: Key, state: RunState) -> bool:
+        """Return True if the kubelet waits for a volume, and would notice the deadline too late.
+
+        The Job's controller can then delete the pod: no container has a log. The order is what
+        keeps it safe: with the deadline set, only the sync of the pod that goes on now can still
+        start a container. `pod` is the answer to that write, and the Events are read after it,
+        so a container that has started by then is left to the deadline, which keeps its pod. One
+        that starts between this read and the deletion has its grace period to be followed; if its
+        log is lost all the same, the run's log state says so.
+        """
+        return pod.is_creating and wait_policy.waits_for_volume(
+            pod, self._read_events(pod, key, state)
+        )
 
     def _wait_to_create(self, message: str, run: Run, key: Key, state: RunState) -> None:
         now, deadline = self._clock(), wait_policy.start_deadline(run, None)
@@ -146,7 +164,8 @@ class JobActions:
         self._requeue_after(key, RETRY_INTERVAL.total_seconds())
         log.warning("job not created run_id=%s error=%s", run.id, message)
 
-    def _end(self, pod: PodView) -> None:
+    def _end(self, pod: PodView) -> PodView | None:
+        """Set the pod's deadline to one second; return the pod after that, None if it is gone."""
         patch = {
             "metadata": {"uid": pod.uid},
             "spec": {"activeDeadlineSeconds": STOP_DEADLINE_SECONDS},
@@ -154,8 +173,9 @@ class JobActions:
         try:
             after = self._cluster.patch(PODS, pod.namespace, pod.name, patch)
         except NotFoundError:
-            return
+            return None
         self._caches.put(PODS, after)
+        return parse_pod(after)
 
     def _patch_job(self, job: JobView, key: Key, patch: dict[str, Any]) -> JobView:
         # The uid makes the API server reject the patch if another Job has the name.

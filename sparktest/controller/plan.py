@@ -178,7 +178,7 @@ def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> I
         yield ReadLive()
     yield from (CollectLog(name) for name in run_logs.to_collect(observed, run))
     needs_events_at = wait_policy.needs_events_at(job, pod)
-    if observed.events is None and needs_events_at and not failure:
+    if observed.events is None and needs_events_at:
         yield RequeueAt(needs_events_at) if now < needs_events_at else ReadEvents()
     yield from _report_progress(observed, run, report, wait, now)
 
@@ -206,6 +206,7 @@ def _stop_is_complete(observed: Observation, job: JobView) -> bool:
         pod is not None
         and bool(pod.node_name)
         and pod.active_deadline_seconds == outcome.STOP_DEADLINE_SECONDS
+        and not wait_policy.waits_for_volume(pod, observed.events or ())
     )
     return job.suspend or out_of_time
 

@@ -34,6 +34,8 @@ REFUSED = (
     "PodOSSelectorNodeLabelDoesNotMatch",
     "SysctlForbidden",
 )
+# Reasons of Events about a volume that cannot be mounted.
+VOLUME_REASONS = ("FailedMount", "FailedMapVolume", "FailedAttachVolume")
 # Reasons of a pod or of its condition DisruptionTarget, and the reason of the failure.
 INFRA_REASONS = {
     "EvictionByEvictionAPI": "Evicted",
@@ -165,8 +167,7 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
     stop = job.stop_reason if job else None
     finished = pod.container.finished_at or pod.changed_at or now
     if pod.reason == "DeadlineExceeded":
-        stopped = pod.active_deadline_seconds == STOP_DEADLINE_SECONDS
-        return Outcome(stop if stop and stopped else _timeout(run, pod), finished)
+        return _deadline_outcome(run, stop, pod, now)
     # These decide before the exit code: a test may handle TERM and exit with any code, even 0.
     if _deleted_before(pod, finished):
         # The Job's deadline may pass before the pod's, and then the Job deletes the pod.
@@ -186,6 +187,14 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
     return Outcome(_infra_failure(pod, "PodFailed", "the pod failed without a reason"), finished)
 
 
+def _deadline_outcome(run: Run, stop: Failure | None, pod: PodView, now: datetime) -> Outcome:
+    stopped = pod.active_deadline_seconds == STOP_DEADLINE_SECONDS
+    # The conditions of a pod that never started a container do not change at its end.
+    changed_at = pod.changed_at if run.started_at else pod.deletion_requested_at
+    finished = pod.container.finished_at or changed_at or now
+    return Outcome(stop if stop and stopped else _timeout(run, pod), finished)
+
+
 def _timeout(run: Run, pod: PodView | None) -> Failure:
     """Return the failure of a run past its timeout, with what it waited for if it never started."""
     if pod.has_log if pod else run.started_at:
@@ -202,7 +211,10 @@ def _timeout(run: Run, pod: PodView | None) -> Failure:
     elif pod and init:
         message += f": {_unfinished(pod.containers[init.name])}"
     name = init.name if init else None
-    return Failure(FailureClass.TIMEOUT, "DeadlineExceeded", message, container=name)
+    # The same reason as where the controller ends the wait for a volume before the kubelet does.
+    waits = run.status_reason in VOLUME_REASONS
+    reason = run.status_reason if run.status_reason and waits else "DeadlineExceeded"
+    return Failure(FailureClass.TIMEOUT, reason, message, container=name)
 
 
 def _unfinished(init: ContainerView) -> str:

@@ -1,5 +1,6 @@
 """What a run waits for before it starts, how long, and how it fails after that. Pure."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 from sparktest.domain import Failure, FailureClass, Run
 from sparktest.errors import UnavailableError
 from sparktest.kube import git
-from sparktest.kube.outcome import exit_message
+from sparktest.kube.outcome import VOLUME_REASONS, exit_message
 from sparktest.kube.pod_view import PodView
 from sparktest.kube.views import EventView, JobView
 
@@ -25,7 +26,13 @@ INIT_SECONDS = 10
 # When to read the Events of a Job without a pod, or of a pod that has a node and no container yet:
 # only they show that pods are rejected, or that a volume cannot be mounted.
 EVENTS_SECONDS = 20
-NOT_CREATED = ("FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox")
+NOT_CREATED = (*VOLUME_REASONS, "FailedCreatePodSandBox")
+# The first Events of a container; the kubelet has mounted all volumes before.
+CREATING = ("Pulling", "Pulled", "Created", "Started")
+# The kubelet's words about a volume that cannot be mounted until its object or key is created.
+MISSING_OBJECT = re.compile(
+    r'(configmap|secret) "[^"]*" not found|references non-existent (config|secret) key'
+)
 # Parts of messages of an admission webhook and of a ValidatingAdmissionPolicy.
 DENIED = ("denied the request", "denied request")
 # Parts of messages of a 5xx by which nothing was created, unlike after other errors of a server.
@@ -128,7 +135,7 @@ def pod_wait(
         reason = pod.scheduled.reason or "Unschedulable"
         message = pod.scheduled.message
         return _failing(reason, message, start_deadline(run, job), FailureClass.TIMEOUT)
-    return _init_wait(pod, now) or _creation_wait(pod, events)
+    return _init_wait(pod, now) or _creation_wait(run, pod, list(events))
 
 
 def _init_wait(pod: PodView, now: datetime) -> Wait | None:
@@ -139,10 +146,44 @@ def _init_wait(pod: PodView, now: datetime) -> Wait | None:
     return None
 
 
-def _creation_wait(pod: PodView, events: Iterable[EventView]) -> Wait | None:
-    """Return why no container of the pod can be created; the pod's own deadline ends the wait."""
-    latest = _latest(events, NOT_CREATED) if pod.is_creating else None
-    return Wait(latest.reason, latest.message, None, None) if latest else None
+def _creation_wait(run: Run, pod: PodView, events: list[EventView]) -> Wait | None:
+    """Return why no container of the pod can be created."""
+    began, latest = _creating_since(pod), _not_created(pod, events)
+    if began is None or latest is None:
+        return None
+    config_at = began + timedelta(seconds=CONFIG_SECONDS)
+    # The kubelet tries again after 0.5, 1, 2, 4, 8 and 16 s. An older Event may be of an object
+    # that was created after it.
+    lasting = (each for each in events if each.seen_at and each.seen_at >= config_at)
+    missing = _latest(
+        (each for each in lasting if MISSING_OBJECT.search(each.message)), VOLUME_REASONS
+    )
+    if missing:
+        return _failing(missing.reason, missing.message, config_at, FailureClass.CONFIG)
+    if latest.reason in VOLUME_REASONS:
+        until = began + timedelta(seconds=run.timeout_seconds)
+        return _failing(latest.reason, latest.message, until, FailureClass.TIMEOUT)
+    # The kubelet goes on syncing the pod, so that the pod's own deadline ends it.
+    return Wait(latest.reason, latest.message, None, None)
+
+
+def waits_for_volume(pod: PodView, events: Iterable[EventView]) -> bool:
+    """Return True if the kubelet cannot mount a volume of the pod, and has started nothing of it.
+
+    For up to two minutes at a time, it does not look at the deadline of such a pod.
+    """
+    latest = _not_created(pod, list(events))
+    return latest is not None and latest.reason in VOLUME_REASONS
+
+
+def _not_created(pod: PodView, events: list[EventView]) -> EventView | None:
+    if not pod.is_creating or any(event.reason in CREATING for event in events):
+        return None
+    return _latest(events, NOT_CREATED)
+
+
+def _creating_since(pod: PodView) -> datetime | None:
+    return pod.scheduled.changed_at if pod.scheduled and pod.is_creating else None
 
 
 def _latest(events: Iterable[EventView], reasons: tuple[str, ...]) -> EventView | None:
@@ -194,7 +235,7 @@ def classify_rejection(message: str, deadline: datetime, now: datetime) -> Wait:
 def needs_events_at(job: JobView, pod: PodView | None) -> datetime | None:
     """Return when to read the Events of the pod, else those of the Job; None for never."""
     if pod is not None:
-        began = pod.scheduled.changed_at if pod.scheduled and pod.is_creating else None
+        began = _creating_since(pod)
     else:
         began = None if job.suspend else job.started_at or job.created_at
     return began + timedelta(seconds=EVENTS_SECONDS) if began else None

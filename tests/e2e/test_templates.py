@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sparktest.domain import FailureClass, Status
-from sparktest.kube.resources import Resource
+from sparktest.domain import FailureClass, LogState, Run, Status
+from sparktest.kube.resources import EVENTS, Resource
 from tests.e2e.program import until
 from tests.e2e.stack import IMAGE, Stack
 
@@ -19,15 +19,21 @@ PAGE = Path(__file__).parents[2] / "docs" / "testruns.md"
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS = Resource("", "v1", "secrets", "Secret")
 SHELL = {"image": IMAGE, "command": ["sh", "-c"]}
+NO_CONFIG_MAP = {"configMap": {"name": "missing"}}
+NO_FOLDER = {"hostPath": {"path": "/no/such/folder", "type": "Directory"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def slow_mount(stack: Stack) -> None:
-    """Start the run whose volume is looked up for long before the other tests."""
-    volume = {"name": "a", "configMap": {"name": "missing"}}
+def slow_mounts(stack: Stack) -> None:
+    """Start the runs that wait for their volumes for long before the other tests."""
+    apply_with_volume(stack, "no-config-map", NO_CONFIG_MAP)
+    apply_with_volume(stack, "no-folder", NO_FOLDER, timeoutSeconds=25)
+
+
+def apply_with_volume(stack: Stack, name: str, source: dict[str, Any], **spec: Any) -> None:
     mounted = {"name": "test", "volumeMounts": [{"name": "a", "mountPath": "/a"}]}
-    template = {"spec": {"volumes": [volume], "containers": [mounted]}}
-    stack.apply("no-volume", commands=["true"], template=template)
+    template = {"spec": {"volumes": [{"name": "a", **source}], "containers": [mounted]}}
+    stack.apply(name, commands=["true"], template=template, **spec)
 
 
 def containers(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +148,61 @@ def test_every_testrun_of_the_page_about_templates_succeeds(stack: Stack) -> Non
         assert status["phase"] == "Succeeded", status
 
 
-def test_a_run_that_waits_for_a_volume_names_it(stack: Stack) -> None:
-    def waits() -> str:
-        status = stack.testrun("no-volume").get("status", {})
-        return str(status["message"]) if status.get("reason") == "FailedMount" else ""
+def has_ended(job: dict[str, Any]) -> bool:
+    """Return True if the Job has no pod and will start none."""
+    status = job.get("status", {})
+    ends = {"Complete", "Failed", "Suspended"} & {each["type"] for each in status["conditions"]}
+    return bool(ends) and not status.get("active")
 
-    assert 'configmap "missing" not found' in until("the volume is named", waits)
+
+def seconds_of(run: Run) -> float:
+    assert run.finished_at
+    return (run.finished_at - run.created_at).total_seconds()
+
+
+def test_a_run_that_is_cancelled_while_a_volume_is_missing_ends_at_once(stack: Stack) -> None:
+    apply_with_volume(stack, "cancelled-mount", NO_CONFIG_MAP)
+
+    def mount_failed() -> bool:
+        events = stack.cluster.list(EVENTS, stack.namespace).items
+        job = stack.testrun("cancelled-mount").get("status", {}).get("jobName", "?")
+        pods = [each["involvedObject"] for each in events if each["reason"] == "FailedMount"]
+        return any(pod["name"].startswith(job) for pod in pods)
+
+    until("a mount failed", mount_failed)
+    stack.target.cancel(stack.namespace, "cancelled-mount")
+    began = time.monotonic()
+
+    status = stack.wait_until_finished("cancelled-mount")["status"]
+
+    assert time.monotonic() - began < 10
+    assert (status["phase"], status["reason"]) == ("Cancelled", "Cancelled")
+
+
+def test_a_volume_whose_config_map_is_missing_ends_the_run_as_config(stack: Stack) -> None:
+    status = stack.wait_until_finished("no-config-map")["status"]
+
+    message = 'MountVolume.SetUp failed for volume "a" : configmap "missing" not found'
+    failure = {"class": FailureClass.CONFIG, "reason": "FailedMount", "message": message}
+    assert status["failure"] == failure
+    assert (status["phase"], status["reason"]) == ("Failed", "FailedMount")
+    assert status["message"] == message
+    assert "startedAt" not in status
+    run = stack.run_of("no-config-map")
+    assert (run.status, run.failure.class_ if run.failure else "") == ("failed", "config")
+    assert 15 <= seconds_of(run) < 45
+    assert (run.log.state, run.log.reason) == (LogState.NONE, "NotStarted")
+    until("the Job has ended", lambda: all(map(has_ended, stack.jobs_of(run))))
+    testrun = stack.testrun
+    until("it is released", lambda: not testrun("no-config-map")["metadata"].get("finalizers"))
+    stack.target.delete(stack.namespace, "no-config-map")
+    assert stack.is_deleted("no-config-map")
+
+
+def test_another_failed_mount_lasts_until_the_timeout(stack: Stack) -> None:
+    status = stack.wait_until_finished("no-folder")["status"]
+
+    assert (status["phase"], status["reason"]) == ("TimedOut", "FailedMount")
+    assert "hostPath type check failed" in status["message"]
+    # The pod got its node at a time in whole seconds.
+    assert 24 <= seconds_of(stack.run_of("no-folder")) < 45

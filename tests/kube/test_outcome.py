@@ -15,7 +15,7 @@ from tests.kube.objects import (
     text,
     waiting,
 )
-from tests.kube.outcomes import CANCEL, NEVER_LOCATED, ended, out_of_time, seen, stopped
+from tests.kube.outcomes import CANCEL, NEVER_LOCATED, NOW, ended, out_of_time, seen, stopped
 
 # --- unfinished runs ------------------------------------------------------------------------------
 
@@ -200,7 +200,25 @@ def test_a_stopped_job_that_failed_and_lost_its_pod_was_stopped():
 def test_a_container_without_an_end_ended_at_the_last_change_of_its_pod():
     pod = out_of_time(a_pod(NEVER_LOCATED), deadline=1)
     pod["status"]["conditions"] += [a_condition("Ready", "False", seconds=12)]
-    assert seen(stopped(a_job()), pod).finished_at == at(12)
+    assert seen(stopped(a_job()), pod, started_at=at(2)).finished_at == at(12)
+
+
+def test_a_pod_that_never_started_ended_when_it_was_deleted_else_now():
+    # Its conditions are of the time when it got its node.
+    pod = out_of_time(a_pod(NEVER_LOCATED, conditions=[a_condition("Ready", "False", seconds=1)]))
+    assert seen(stopped(a_job()), pod).finished_at == NOW
+    assert seen(stopped(a_job()), being_deleted(pod, 20)).finished_at == at(20)
+
+
+@pytest.mark.parametrize(
+    ("waited_for", "reason"),
+    [("FailedMount", "FailedMount"), ("ImagePullBackOff", "DeadlineExceeded")],
+)
+def test_a_timeout_while_a_volume_could_not_be_mounted_has_that_reason(waited_for, reason):
+    report = seen(a_job(), out_of_time(a_pod()), status_reason=waited_for, status_message="why")
+    assert ended(report) == ("timed_out", "timeout", reason)
+    assert report.failure is not None
+    assert report.failure.message.endswith(f"of 60 s: {waited_for}: why")
 
 
 def test_a_run_never_ends_before_it_starts():

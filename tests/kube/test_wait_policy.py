@@ -260,17 +260,6 @@ def test_events_are_read_20_seconds_after_the_start_of_a_job_without_a_pod():
     assert wait_policy.needs_events_at(msgspec.structs.replace(job, suspend=True), None) is None
 
 
-def test_a_volume_that_cannot_be_mounted_is_what_the_run_waits_for():
-    events = [EventView("FailedMount", "no such volume", at(2)), EventView("Pulled", "", at(3))]
-    conditions = [a_condition("PodScheduled", seconds=2)]
-    creating = a_pod(waiting("ContainerCreating"), conditions=conditions)
-    expected = Wait("FailedMount", "no such volume", None, None)
-    assert pod_wait(creating, NOW, *events) == expected
-    assert wait_policy.needs_events_at(parse_job(a_job()), parse_pod(creating)) == at(22)
-    assert pod_wait(a_pod(running()), NOW, *events) is None
-    assert wait_policy.needs_events_at(parse_job(a_job()), parse_pod(a_pod(running()))) is None
-
-
 def test_an_event_without_a_time_is_the_oldest():
     events = [
         EventView("FailedCreate", "first", None),
