@@ -1,7 +1,7 @@
 from sparktest.domain import Failure, FailureClass
 from tests.tui.driver import AppPilot, drive
 from tests.tui.fakes import FakeApi, make_run
-from tests.tui.screens.test_run import log_of, opened
+from tests.tui.screens.opening import log_of, opened
 
 
 def test_t_shows_the_log_of_the_next_container(tmp_path, monkeypatch):
