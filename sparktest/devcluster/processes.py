@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -52,6 +52,9 @@ class Process:
             cwd="/",
             start_new_session=True,
         )
+        # Popen has them, since both are pipes.
+        self._stdin = cast(IO[bytes], self._shim.stdin)
+        self._stdout = cast(IO[bytes], self._shim.stdout)
         self._send(msgspec.to_builtins(task))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -63,27 +66,23 @@ class Process:
     def kill(self) -> None:
         """Kill the process and wait for its end."""
         with suppress(OSError):
-            if self._shim.stdin:
-                self._shim.stdin.close()
+            self._stdin.close()
         self._reader.join(KILL_TIMEOUT_SECONDS)
 
     def _send(self, line: dict[str, Any]) -> None:
         # The shim may have exited: then `ended`, `failed` or `lost` is reported.
         with suppress(OSError, ValueError):
-            if self._shim.stdin:
-                self._shim.stdin.write(json.dumps(line).encode() + b"\n")
-                self._shim.stdin.flush()
+            self._stdin.write(json.dumps(line).encode() + b"\n")
+            self._stdin.flush()
 
     def _read(self) -> None:
         last: dict[str, Any] = {}
-        for text in self._shim.stdout or ():
+        for text in self._stdout:
             last = json.loads(text)
             self._on_report(last)
         with suppress(OSError):
-            if self._shim.stdin:
-                self._shim.stdin.close()
-        if self._shim.stdout:
-            self._shim.stdout.close()
+            self._stdin.close()
+        self._stdout.close()
         self._shim.wait()
         if "ended" not in last and "failed" not in last:
             self._on_report({"lost": self._shim.returncode})

@@ -14,5 +14,10 @@ def test_a_document_has_the_schema_and_the_paths_of_its_kinds() -> None:
     found = openapi.document("apis/batch/v1", [PODS, JOBS])
     assert found
     assert list(found["components"]["schemas"]) == ["batch.v1.Job"]
-    assert "/apis/batch/v1/namespaces/{namespace}/jobs/{name}" in found["paths"]
+    path = found["paths"]["/apis/batch/v1/namespaces/{namespace}/jobs/{name}"]
+    gvk = {"group": "batch", "kind": "Job", "version": "v1"}
+    for operation in (path["get"], path["patch"]):
+        assert operation["x-kubernetes-group-version-kind"] == gvk
+    names = {parameter["name"] for parameter in path["patch"]["parameters"]}
+    assert names == {"fieldValidation", "dryRun"}
     assert openapi.document("apis/nope/v1", [PODS, JOBS]) is None
