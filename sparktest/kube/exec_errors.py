@@ -57,4 +57,4 @@ def _template_command(template: Mapping[str, Any]) -> list[Any]:
 
 
 def _base(path: str) -> str:
-    return path.rsplit("/", 1)[-1]
+    return path.rpartition("/")[2]

@@ -117,7 +117,7 @@ def add_log_details(report: RunReport, run: Run, logs: Mapping[str, CollectedLog
 
 def _with_last_line(failure: Failure, last_line: str) -> Failure:
     line = clean_text(last_line)[:MAX_LAST_LINE].strip()
-    if not line or line in failure.message:
+    if line in failure.message:  # an empty line is part of every message
         return failure
     return msgspec.structs.replace(failure, message=f"{failure.message}: {line}")
 
@@ -204,7 +204,8 @@ def _timeout(run: Run, pod: PodView | None) -> Failure:
     message = f"the test did not start within its timeout of {run.timeout_seconds} s"
     init = (pod.failing_init or pod.running_init) if pod else None
     if run.status_reason:
-        message += f": {run.status_reason}: {run.status_message or ''}".rstrip(": ")
+        parts = (message, run.status_reason, run.status_message)
+        message = ": ".join(part for part in parts if part)
         if not run.status_reason.startswith("Init:"):
             # An init container that failed, too, was ended by the deadline.
             init = None

@@ -26,7 +26,7 @@ def shell_command(commands: Sequence[str]) -> list[str]:
     - No argument exceeds the limit of the kernel.
     """
     if len(commands) == 1:
-        return ["sh", "-c", commands[0]]
+        return ["sh", "-c", *commands]
     return ["sh", "-c", _runner(len(commands)), "sh", *commands]
 
 

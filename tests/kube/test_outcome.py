@@ -89,7 +89,7 @@ def test_a_pod_past_its_deadline_has_timed_out():
     assert ended(report) == ("timed_out", "timeout", "DeadlineExceeded")
     assert (report.started_at, report.finished_at) == (at(2), at(62))
     assert report.failure is not None
-    assert "longer than its timeout of 60 s" in report.failure.message
+    assert report.failure.message == "the run took longer than its timeout of 60 s"
 
 
 def test_the_timeout_of_a_test_that_never_started_names_what_it_waited_for():

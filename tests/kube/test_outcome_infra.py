@@ -37,7 +37,10 @@ def test_an_evicted_pod_is_an_infrastructure_failure():
     assert report.failure.message == "The node was low on memory"
 
 
-@pytest.mark.parametrize("reason", ["NodeAffinity", "PodOSNotSupported", "SysctlForbidden"])
+@pytest.mark.parametrize(
+    "reason",
+    ["NodeAffinity", "PodOSNotSupported", "PodOSSelectorNodeLabelDoesNotMatch", "SysctlForbidden"],
+)
 def test_a_pod_that_its_node_refuses_is_a_configuration_error(reason):
     pod = a_pod(phase="Failed", reason=reason, message="Pod was rejected: why")
     report = seen(a_job(), pod)
@@ -124,7 +127,8 @@ def test_a_report_has_the_uid_of_the_job_before_the_api_knows_it():
 
 def test_a_disruption_may_have_no_reason():
     pod = a_pod(exited(1), phase="Failed", conditions=[a_condition("DisruptionTarget")])
-    assert ended(seen(a_job(), pod)) == ("failed", "infra", "Disrupted")
+    failure = seen(a_job(), pod).failure
+    assert failure == Failure(FailureClass.INFRA, "Disrupted", "")
 
 
 def test_a_job_may_fail_without_a_time():
@@ -167,6 +171,9 @@ def test_a_pod_that_outlives_its_grace_period_has_lost_its_node():
     assert compute_report(a_run(), a_job(), [pod], at(69)).status is Status.RUNNING
     report = compute_report(a_run(), a_job(), [pod], at(70))
     assert ended(report) == ("failed", "infra", "NodeLost")
+    assert report.failure is not None
+    message = "its node stopped responding before the pod could be ended"
+    assert report.failure.message == message
 
 
 def test_a_deletion_time_at_the_end_of_the_calendar_never_expires():

@@ -84,6 +84,17 @@ def test_other_messages_stay_as_they_are(failure, logs):
     assert failure_of(failure, logs) == failure
 
 
+def test_a_log_without_a_last_line_adds_nothing():
+    assert failure_of(INIT, {"a": CollectedLog(Log(state=LogState.NONE))}) == INIT
+
+
+@pytest.mark.parametrize("line", [" no such bucket\t", f"no such bucket{' ' * 200}!"])
+def test_the_last_line_is_added_without_the_space_around_it(line):
+    failure = failure_of(INIT, {"a": a_log(line)})
+    assert failure is not None
+    assert failure.message == f"{INIT.message}: no such bucket"
+
+
 def test_a_long_last_line_is_cut():
     failure = failure_of(INIT, {"a": a_log("x" * 199 + "yz")})
     assert failure is not None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sparktest.kube.script import MAX_COMMAND_BYTES, shell_command
+from sparktest.kube.script import MAX_COMMAND_BYTES, TERMINATION_LOG, shell_command
 from tests.requirements import require_program
 
 SHELLS = {
@@ -162,6 +162,18 @@ def test_each_command_may_be_as_long_as_the_kernel_allows(
     done = execute(shell, [long, long, "echo end"], tmp_path)
 
     assert (done.returncode, done.stdout) == (0, b"end\n")
+
+
+def test_the_kernel_allows_no_longer_command(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Argument list too long"):
+        execute(("sh",), ["true #".ljust(MAX_COMMAND_BYTES + 1, "x")], tmp_path)
+
+
+def test_the_message_goes_to_the_file_that_the_kubelet_reads(shell: tuple[str, ...]) -> None:
+    argv = [*shell, "-c", f"echo {TERMINATION_LOG}"]
+    done = subprocess.run(argv, capture_output=True, check=True, env={"PATH": os.environ["PATH"]})
+
+    assert done.stdout == b"/dev/termination-log\n"
 
 
 PIECES = st.sampled_from(
