@@ -21,7 +21,7 @@ SHELLS = {
 
 
 def execute(
-    shell: tuple[str, ...], commands: list[str], folder: Path, **env: str
+    shell: tuple[str, ...], commands: list[str], folder: Path, stdin: bytes = b"", **env: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the commands as a container would, with the given shell as `sh`."""
     argv = shell_command(commands)
@@ -32,7 +32,7 @@ def execute(
         check=False,
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder)} | env,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         timeout=30,
     )
 
@@ -136,6 +136,22 @@ def test_the_termination_message_names_the_command_that_ended_the_run(
 
     assert done.returncode == 5
     assert message.read_text() == "command 3 of 4"
+
+
+def test_the_termination_message_of_a_success_names_the_last_command(
+    shell: tuple[str, ...], tmp_path: Path
+) -> None:
+    message = tmp_path / "message"
+    message.touch()
+    execute(shell, ["true", "true"], tmp_path, SPARKTEST_TERMINATION_LOG=str(message))
+
+    assert message.read_text() == "command 2 of 2"
+
+
+def test_only_the_commands_read_the_standard_input(shell: tuple[str, ...], tmp_path: Path) -> None:
+    done = execute(shell, ["true", "cat"], tmp_path, stdin=b"echo input\n")
+
+    assert done.stdout == b"echo input\n"
 
 
 def test_a_failing_write_to_the_termination_log_is_ignored(
