@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from sparktest.domain import LogState, Status
-from sparktest.kube.resources import EVENTS, JOBS
+from sparktest.kube.resources import EVENTS, JOBS, PODS, Resource
 from tests.controller.fake_environment import FakeEnvironment
 from tests.controller.fake_kubernetes import NAMESPACE
-from tests.controller.lifecycles import only_job, only_run, status, stopped
+from tests.controller.lifecycles import end, only_job, only_run, started, status, stopped
 
 MISSING = 'MountVolume.SetUp failed for volume "a" : configmap "settings" not found'
 TEXT = "%Y-%m-%dT%H:%M:%SZ"
@@ -113,6 +113,41 @@ def test_a_container_that_started_unseen_keeps_its_pod_and_log(
     # The cache still has the pod without a container.
     environment.start_container(environment.pods()[0])
     environment.controller.work()
+    assert "suspend" not in only_job(environment)["spec"]
+    run = stopped(environment)
+    assert (run.status, run.log.state) == (Status.CANCELLED, LogState.COMPLETE)
+
+
+def test_a_config_map_that_is_created_late_is_no_failure(environment: FakeEnvironment) -> None:
+    for _ in range(2):
+        record(environment, "FailedMount", MISSING)
+        work(environment, 5)
+    work(environment, 15)
+    assert only_run(environment).status_reason == "FailedMount"
+    record(environment, "Pulling")
+    work(environment, 12)
+    assert only_run(environment).status is Status.PENDING
+    environment.start_container(environment.pods()[0])
+    assert started(environment).status is Status.RUNNING
+    assert end(environment).status is Status.SUCCEEDED
+
+
+def test_a_container_that_starts_during_the_stop_keeps_its_pod_and_log(
+    environment: FakeEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = environment.cluster.patch
+
+    def start_before_patch(resource: Resource, *args: Any) -> Any:
+        if resource == PODS:
+            environment.start_container(environment.pods()[0])
+        return patch(resource, *args)
+
+    record(environment, "FailedMount", MISSING)
+    environment.edit(cancelled=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(environment.cluster, "patch", start_before_patch)
+        environment.controller.deliver()
+        environment.controller.work()
     assert "suspend" not in only_job(environment)["spec"]
     run = stopped(environment)
     assert (run.status, run.log.state) == (Status.CANCELLED, LogState.COMPLETE)
