@@ -92,7 +92,7 @@ def test_a_test_starts_in_its_repository_and_the_commit_is_kept(
     assert run.status is Status.SUCCEEDED, testrun["status"]
     assert stack.log_of(run) == f"{said}\n"
     assert run.git_commit == repository.commits[commit]
-    assert run.containers == ("test",)
+    assert run.containers == ("test", "sparktest-git")
 
 
 @pytest.mark.parametrize(
