@@ -137,10 +137,10 @@ def test_a_container_that_starts_during_the_stop_keeps_its_pod_and_log(
 ) -> None:
     patch = environment.cluster.patch
 
-    def start_before_patch(resource: Resource, *args: Any) -> Any:
+    def start_before_patch(resource: Resource, *args: Any, **options: Any) -> Any:
         if resource == PODS:
             environment.start_container(environment.pods()[0])
-        return patch(resource, *args)
+        return patch(resource, *args, **options)
 
     record(environment, "FailedMount", MISSING)
     environment.edit(cancelled=True)
