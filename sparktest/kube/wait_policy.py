@@ -43,7 +43,6 @@ PERMANENT = (
     "service account ",
     "no PriorityClass with name",
     "pod rejected: RuntimeClass",
-    "PodSecurity",
     "violates",
     "is invalid",
     "request is too large",
