@@ -83,8 +83,9 @@ class Reconciler:
         seen = state.live or self._caches.get(key)
         just_fetched = _is_recent(state.run_fetched_at, now)
         if state.discard_logs:
-            self._log_collector.discard(key)
+            # In this order: the poller may set it again at any time.
             state.discard_logs = False
+            self._log_collector.discard(key)
         # A run that was just read exists.
         state.verify_exists = state.verify_exists and not just_fetched
         waiting = wait_policy.waiting_reason(main_pod(seen.pods))
