@@ -1,81 +1,17 @@
-from collections.abc import Callable, Iterator
+"""A log is read from its first byte to its last, and never given up too early."""
+
+from collections.abc import Callable
 from typing import cast
 
 import pytest
 
-from sparktest.controller.logs import stream as module
 from sparktest.controller.logs.cursor import GAP
 from sparktest.controller.logs.stream import LogStream, Timings
-from sparktest.errors import MalformedError, NotFoundError, SparkTestError, UnavailableError
+from sparktest.errors import MalformedError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import LogSource, PodState
 from tests.controller.logs.fake_kubelet import Clock, FakeEvent, FakeKubelet, Part
-
-UNREACHABLE = UnavailableError("unreachable")
-# One line is enough to check for a rotated file.
-EAGER = Timings(rotation_bytes=20)
-
-
-class Pod:
-    """The state of the pod as the controller knows it."""
-
-    def __init__(self, state: PodState = PodState.ENDED) -> None:
-        self.state = state
-        self.restarts = 0
-
-    def end(self) -> None:
-        self.state = PodState.ENDED
-
-    def restart(self) -> None:
-        self.restarts += 1
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(module, "time", found)
-    return found
-
-
-@pytest.fixture
-def stopping(clock: Clock) -> FakeEvent:
-    return FakeEvent(clock)
-
-
-@pytest.fixture
-def stream_of(stopping: FakeEvent) -> Callable[..., LogStream]:
-    """Make a stream of the kubelet's log; the pod has ended unless `pod` is given."""
-
-    def make(
-        kubelet: FakeKubelet, pod: Pod | None = None, timings: Timings | None = None
-    ) -> LogStream:
-        pod_or_ended = pod or Pod()
-        return LogStream(
-            cast("Cluster", kubelet),
-            "tests",
-            "p",
-            "c",
-            source=lambda: LogSource(pod_or_ended.state, pod_or_ended.restarts),
-            stopping=stopping,
-            timings=timings,
-        )
-
-    return make
-
-
-def line(second: int, text: str = "") -> bytes:
-    return f"2026-11-24T12:00:{second:02d}.5Z {text or second}\n".encode()
-
-
-def read(stream: LogStream) -> Iterator[bytes]:
-    """Yield the chunks, as the collector reads them."""
-    for chunk in stream.chunks():
-        stream.open_rotated()
-        yield chunk
-
-
-def text(stream: LogStream) -> bytes:
-    return b"".join(read(stream))
+from tests.controller.logs.streams import EAGER, UNREACHABLE, Pod, busy, line, read, text
 
 
 def test_a_log_is_read_from_its_first_byte_to_its_last(stream_of: Callable[..., LogStream]) -> None:
@@ -162,130 +98,6 @@ def test_the_container_may_count_as_running_shortly_after_the_end_of_its_log(
     )
     assert text(stream) == b"1\n"
     assert sum(stopping.waits) < Timings().end_seconds
-
-
-# --- rotation ------------------------------------------------------------------------------------
-
-
-def busy(clock: Clock, *parts: Part) -> list[Part]:
-    """Return the parts, with time for a rotation check before each one."""
-    return [made for part in parts for made in (clock.advance(5), part)]
-
-
-def test_a_file_that_appears_while_another_is_read_is_read_next(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    kubelet = FakeKubelet(busy(clock, line(1), line(2)), [line(3), line(4)], [line(3)])
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n3\n4\n"
-    assert stream.incomplete_reason is None
-    assert kubelet.open == 0
-
-
-def test_several_rotated_files_may_be_open(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    kubelet = FakeKubelet(
-        busy(clock, line(1), line(2), line(3)), [line(4)], [line(5)], [line(6)], [line(6)]
-    )
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n3\n4\n5\n6\n"
-    assert stream.incomplete_reason is None
-    assert kubelet.open == 0
-
-
-def test_no_more_than_max_rotated_files_are_kept_open(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    kubelet = FakeKubelet(busy(clock, line(1), line(2), line(3)), [line(4)], [line(4)])
-    assert (
-        text(stream_of(kubelet, timings=Timings(rotation_bytes=20, max_rotated=1)))
-        == b"1\n2\n3\n4\n"
-    )
-    assert len(kubelet.requests) == 3
-
-
-def test_the_file_that_is_being_read_is_not_opened_twice(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    kubelet = FakeKubelet(busy(clock, line(1), line(2)), [line(1)], [line(1)], [line(1)])
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n"
-    assert stream.incomplete_reason is None
-    assert kubelet.open == 0
-
-
-def test_no_rotation_check_while_little_data_comes(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    kubelet = FakeKubelet(busy(clock, line(1), line(2), line(3)))
-    text(stream_of(kubelet))
-    assert kubelet.requests == [None]
-
-
-def test_a_failed_rotation_check_does_no_harm(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    kubelet = FakeKubelet(busy(clock, line(1), line(2)), UNREACHABLE, [UNREACHABLE], [line(1)])
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n"
-    assert stream.incomplete_reason is None
-    assert kubelet.open == 0
-
-
-def test_the_beginning_of_the_next_file_may_come_in_pieces(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    next_file: list[Part] = [line(3)[:4], line(3)[4:12], line(3)[12:], line(4)]
-    kubelet = FakeKubelet([line(1)[:7], line(1)[7:], *busy(clock, line(2))], next_file, [line(3)])
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n3\n4\n"
-    assert stream.incomplete_reason is None
-
-
-def test_a_file_that_appears_right_before_the_end_is_read(
-    stream_of: Callable[..., LogStream],
-) -> None:
-    kubelet = FakeKubelet([line(1), line(2)], [line(3)], [line(3)])
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n3\n"
-    assert stream.incomplete_reason is None
-    assert kubelet.open == 0
-
-
-def test_a_deleted_pod_has_no_next_file(stream_of: Callable[..., LogStream]) -> None:
-    stream = stream_of(FakeKubelet([line(1), line(2)], NotFoundError("no such pod")), timings=EAGER)
-    assert text(stream) == b"1\n2\n"
-    assert stream.incomplete_reason is None
-
-
-def test_the_check_at_the_end_is_retried_while_the_kubelet_is_unreachable(
-    stream_of: Callable[..., LogStream],
-) -> None:
-    kubelet = FakeKubelet([line(1), line(2)], UNREACHABLE, [line(2)], [line(3)], [line(3)])
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n3\n"
-    assert stream.incomplete_reason is None
-
-
-def test_a_break_in_a_file_that_is_no_longer_the_newest_leaves_a_gap(
-    stream_of: Callable[..., LogStream], clock: Clock
-) -> None:
-    kubelet = FakeKubelet([*busy(clock, line(1), line(2)), UNREACHABLE], [line(5)], [line(5)])
-    stream = stream_of(kubelet, timings=EAGER)
-    assert text(stream) == b"1\n2\n" + GAP + b"5\n"
-    assert stream.incomplete_reason == "LogRotated"
-
-
-def test_a_position_that_was_rotated_away_during_a_break_leaves_a_gap(
-    stream_of: Callable[..., LogStream],
-) -> None:
-    stream = stream_of(FakeKubelet([line(1), UNREACHABLE], [line(5), line(6)]))
-    assert text(stream) == b"1\n" + GAP + b"5\n6\n"
-    assert stream.incomplete_reason == "LogRotated"
-
-
-# --- missing and unreadable logs -----------------------------------------------------------------
 
 
 def test_a_container_that_has_not_started_is_tried_again(
