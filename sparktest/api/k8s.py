@@ -20,7 +20,7 @@ from sparktest.api.store import logs
 from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
 from sparktest.domain import Status
-from sparktest.errors import NotFoundError, SparkTestError
+from sparktest.errors import MalformedError, NotFoundError, SparkTestError
 from sparktest.kube.jobs import RUN_ID, SELECTOR
 from sparktest.kube.pod_template import container_names
 from sparktest.kube.resources import JOBS, PODS
@@ -224,7 +224,7 @@ def _get_job(ctx: AppContext, name: str) -> JobObject:
 
 
 def _tail_of_pod(ctx: AppContext, job: JobObject) -> tuple[str, str]:
-    """Return name and log of the Job's pod; both are empty while it has none."""
+    """Return name and log of the Job's pod; each is empty while there is none."""
     metadata = job["metadata"]
     pods = ctx.cluster().list(
         PODS,
@@ -236,9 +236,12 @@ def _tail_of_pod(ctx: AppContext, job: JobObject) -> tuple[str, str]:
     pod = pods.items[-1]["metadata"]["name"]
     container = container_names(pods.items[-1])[0]
     tail = b""
-    with ctx.cluster().pod_log(
-        metadata["namespace"], pod, container, tail_lines=TAIL_LINES
-    ) as chunks:
-        for chunk in chunks:
-            tail = (tail + chunk)[-TAIL_BYTES:]
+    try:
+        with ctx.cluster().pod_log(
+            metadata["namespace"], pod, container, tail_lines=TAIL_LINES
+        ) as chunks:
+            for chunk in chunks:
+                tail = (tail + chunk)[-TAIL_BYTES:]
+    except MalformedError:
+        pass  # The container has not started.
     return pod, tail.decode(errors="replace")

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sparktest.errors import NotFoundError, UnavailableError
+from sparktest.errors import MalformedError, NotFoundError, UnavailableError
 from sparktest.kube.cluster import Listing
 from sparktest.kube.jobs import LABELS, RUN_ID, SELECTOR
 from tests.api.requests import answered, create, get, pointers, register, report
@@ -195,6 +195,15 @@ class TestLogs:
         cluster.jobs = [job(uid="no-pod")]
         answer = answered(client.get("/api/k8s/logs/job-1"), 200)
         assert (answer["pod_name"], answer["logs"]) == ("", "")
+
+    def test_a_container_that_has_not_started_has_no_log_yet(self, client, cluster, monkeypatch):
+        def waiting(*args, **kw):
+            raise MalformedError('container "tests" in pod "p" is waiting to start')
+
+        cluster.jobs = [job(active=1)]
+        monkeypatch.setattr(cluster, "pod_log", waiting)
+        answer = answered(client.get("/api/k8s/logs/job-1"), 200)
+        assert (answer["pod_name"], answer["logs"]) == ("pod-of-u", "")
 
 
 class TestDelete:
