@@ -5,6 +5,7 @@ import yaml
 
 import sparktest
 from sparktest.cli.crd import EXAMPLES
+from sparktest.kube import git
 from tests.cli.conftest import Cli
 
 CRD = Path(sparktest.__file__).parents[1] / "crd"
@@ -31,3 +32,11 @@ def test_every_example_can_be_printed(cli: Cli) -> None:
 @pytest.mark.parametrize("args", [["--example", "nope"], ["--rbac", "--example", "exec"]])
 def test_anything_else_is_wrong_usage(cli: Cli, args: list[str]) -> None:
     assert cli("crd", *args).code == 2
+
+
+def test_crd_and_api_have_the_same_rules_for_the_repository() -> None:
+    crd = yaml.safe_load((CRD / "testrun.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    fields = schema["properties"]["spec"]["properties"]["git"]["properties"]
+    found = {name: fields[name]["pattern"] for name in ("url", "ref")}
+    assert found == {"url": f"^({git.URL.pattern})$", "ref": f"^{git.REF.pattern}$"}
