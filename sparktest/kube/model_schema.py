@@ -11,27 +11,23 @@ SCALARS = {"int": {"type": "integer"}, "bool": {"type": "boolean"}, "str": {"typ
 QUANTITIES = ("limits", "requests", "overhead", "size_limit", "divisor")
 
 
+@functools.cache
 def model_schema(name: str) -> Object:
     """Return the OpenAPI schema of a model of the official client, such as `V1Job`.
 
     It names every field. What can be a number or a string has no type.
     """
-    return _schema(name)
-
-
-@functools.cache
-def _schema(type_name: str) -> Object:
-    kind, _, inner = type_name.removesuffix("]").partition("[")
+    kind, _, inner = name.removesuffix("]").partition("[")
     if kind == "List":
-        return {"type": "array", "items": _schema(inner)}
+        return {"type": "array", "items": model_schema(inner)}
     if kind == "Dict":
-        values = _schema(inner.partition(", ")[2])
+        values = model_schema(inner.partition(", ")[2])
         return {"type": "object", "additionalProperties": values}
-    model = getattr(client, type_name, None)
+    model = getattr(client, name, None)
     if model is None or not hasattr(model, "openapi_types"):
-        return SCALARS.get(type_name, {})
+        return SCALARS.get(name, {})
     properties = {
-        key: _schema(model.openapi_types[name]) if name not in QUANTITIES else {}
-        for name, key in model.attribute_map.items()
+        key: model_schema(model.openapi_types[field]) if field not in QUANTITIES else {}
+        for field, key in model.attribute_map.items()
     }
     return {"type": "object", "properties": properties}
