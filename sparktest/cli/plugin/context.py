@@ -79,7 +79,7 @@ class KubeContext(NamedTuple):
     def pod(self, testrun: TestRun) -> Object | None:
         """Return the pod of a TestRun whose status counts; None if it has none."""
         selector = f"{RUN_ID}={testrun.id}"
-        pods = self.cluster.list(PODS, testrun.namespace, label_selector=selector).items
+        pods = clean(self.cluster.list(PODS, testrun.namespace, label_selector=selector).items)
         views = [parse_pod(each) for each in pods]
         pod = main_pod(views)
         return pods[views.index(pod)] if pod else None
