@@ -28,7 +28,7 @@ class Document(NamedTuple):
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML as kubectl does: 2026-01-02 and 12:30 are strings; a key occurs once."""
+    """A YAML loader like that of kubectl: 2026-01-02 and 12:30 are strings; a key occurs once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping, unless a key occurs twice."""
