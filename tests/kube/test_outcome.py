@@ -212,7 +212,12 @@ def test_a_pod_that_never_started_ended_when_it_was_deleted_else_now():
 
 @pytest.mark.parametrize(
     ("waited_for", "reason"),
-    [("FailedMount", "FailedMount"), ("ImagePullBackOff", "DeadlineExceeded")],
+    [
+        ("FailedMount", "FailedMount"),
+        ("FailedMapVolume", "FailedMapVolume"),
+        ("FailedAttachVolume", "FailedAttachVolume"),
+        ("ImagePullBackOff", "DeadlineExceeded"),
+    ],
 )
 def test_a_timeout_while_a_volume_could_not_be_mounted_has_that_reason(waited_for, reason):
     report = seen(a_job(), out_of_time(a_pod()), status_reason=waited_for, status_message="why")
