@@ -185,6 +185,12 @@ def test_a_job_suspended_by_a_stop_ends_once_it_has_no_pod():
     assert report.finished_at == at(15)
 
 
+def test_a_job_may_be_suspended_without_a_time():
+    condition = a_condition("Suspended")
+    del condition["lastTransitionTime"]
+    assert seen(stopped(a_job(condition, suspend=True))).finished_at == NOW
+
+
 def test_a_job_suspended_without_a_stop_has_not_ended():
     assert seen(a_job(a_condition("Suspended"), suspend=True)).status is Status.PENDING
 

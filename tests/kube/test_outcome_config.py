@@ -3,6 +3,7 @@
 import pytest
 
 from sparktest.domain import Failure, FailureClass
+from sparktest.kube.outcome import exit_message
 from tests.kube.objects import a_job, a_pod, exited, waiting
 from tests.kube.outcomes import NEVER_LOCATED, ended, seen
 
@@ -47,11 +48,22 @@ def test_a_sidecar_killed_after_the_test_does_not_change_the_result():
 
 
 def test_a_container_that_the_kubelet_lost_is_an_infrastructure_failure():
-    assert ended(seen(a_job(), a_pod(NEVER_LOCATED, phase="Failed"))) == (
-        "failed",
-        "infra",
-        "ContainerStatusUnknown",
-    )
+    message = "The container could not be located when the pod was terminated"
+    report = seen(a_job(), a_pod(NEVER_LOCATED, phase="Failed"))
+    assert report.failure == Failure(FailureClass.INFRA, "ContainerStatusUnknown", message)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "shown"),
+    [
+        (None, "", "no exit code"),
+        (None, " killed\n", "no exit code: killed"),
+        (0, "\n", "exit code 0"),
+        (3, "why", "exit code 3: why"),
+    ],
+)
+def test_the_message_of_an_end_names_the_exit_code_if_there_is_one(code, message, shown):
+    assert exit_message(code, message) == shown
 
 
 @pytest.mark.parametrize(("reason", "shown"), [("OOMKilled", "Init:OOMKilled"), ("", "Init:Error")])

@@ -192,6 +192,8 @@ def test_a_failed_job_whose_pod_is_gone_lost_its_pod():
     report = seen(a_job(a_condition("Failed", seconds=20, reason="BackoffLimitExceeded")))
     assert ended(report) == ("failed", "infra", "PodDeleted")
     assert report.finished_at == at(20)
+    message = "the pod was gone before its result could be read (BackoffLimitExceeded)"
+    assert report.failure == Failure(FailureClass.INFRA, "PodDeleted", message)
 
 
 def test_a_complete_job_whose_pod_is_gone_succeeded():
