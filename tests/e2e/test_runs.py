@@ -80,9 +80,9 @@ def test_an_api_run_becomes_one_job(stack: Stack) -> None:
 def test_a_testrun_with_a_template_can_be_run_again_with_overrides(stack: Stack) -> None:
     shell = {"name": "shell", "image": IMAGE, "command": ["sh", "-c", "echo $A $B"]}
     template = {"spec": {"containers": [shell]}}
-    stack.apply("again", image=None, template=template, env={"A": "1", "B": "2"})
-    stack.wait_until_finished("again")
-    first = stack.run_of("again")
+    stack.apply("repeated", image=None, template=template, env={"A": "1", "B": "2"})
+    stack.wait_until_finished("repeated")
+    first = stack.run_of("repeated")
     assert (first.image, first.command) == (IMAGE, ("sh", "-c", "echo $A $B"))
 
     second = stack.client.rerun_run(first.id, {"env": {"B": "3"}, "labels": {"try": "2"}})
