@@ -12,20 +12,35 @@ from sparktest.controller.steps import (
     CollectLog,
     DeleteJob,
     PatchJobTtl,
+    ReadEvents,
     ReadLive,
     ReleaseFinalizer,
     ReportRun,
+    RequeueAt,
     Step,
     WaitForLog,
 )
 from sparktest.domain import Failure, Run, RunReport
 from sparktest.kube.outcome import add_log_details, compute_report, final_status
+from sparktest.kube.probe_failures import add_probe_failure, needs_events_at
 from sparktest.kube.views import JobView
 
 
 def failed_report(failure: Failure, now: datetime) -> RunReport:
     """Return the final report of a run that fails without an outcome from its Job."""
     return RunReport(status=final_status(failure), finished_at=now, failure=failure)
+
+
+def report_outcome(
+    observed: Observation, run: Run, report: RunReport, now: datetime
+) -> Iterator[Step]:
+    """Report the end of the run's Job, after the pod's Events were read if they may change it."""
+    events_at = needs_events_at(run, report, observed.end_seen_at)
+    if events_at and observed.end_events is None:
+        yield from (CollectLog(name) for name in run_logs.to_collect(observed, run))
+        yield RequeueAt(events_at) if now < events_at else ReadEvents()
+        return
+    yield from report_end(observed, run, add_probe_failure(report, run, observed.end_events or ()))
 
 
 def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[Step]:

@@ -131,8 +131,12 @@ class JobActions:
         owner = observed.pod or observed.job
         if owner is None:
             return True
-        self._read_events(owner, observed.key, state)
-        self._requeue_after(observed.key, RETRY_INTERVAL.total_seconds())
+        events = self._read_events(owner, observed.key, state)
+        if observed.pod and observed.pod.is_terminal:
+            # Kept: an Event may be gone when the end can be reported at last.
+            state.end_events = events
+        else:
+            self._requeue_after(observed.key, RETRY_INTERVAL.total_seconds())
         return True
 
     def _read_events(self, owner: PodView | JobView, key: Key, state: RunState) -> list[EventView]:

@@ -41,6 +41,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         job_uid: the uid of the run's own Job; None before that is created.
         pods: the pods of any Job with this name.
         events: the Events of the pod, else of the Job; None unless they were read recently.
+        end_events: the Events of the pod after its end; None until they are read.
+        end_seen_at: when this controller first saw that the pod has ended; None before that.
         logs: the logs that the collector is done with, by container.
         logs_in_progress: the containers whose logs are being collected.
         permanent_error: why the run can never be registered, or its Job can never be created.
@@ -65,6 +67,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     job_uid: str | None = None
     pods: list[PodView] = []
     events: list[EventView] | None = None
+    end_events: list[EventView] | None = None
+    end_seen_at: datetime | None = None
     logs: dict[str, CollectedLog] = {}
     logs_in_progress: frozenset[str] = frozenset()
     permanent_error: Failure | None = None

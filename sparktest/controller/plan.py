@@ -159,7 +159,7 @@ def _job_deleted(observed: Observation, run: Run, now: datetime) -> Iterator[Ste
             failure = Failure(FailureClass.INFRA, "ObjectGone", message)
         status = outcome.final_status(failure)
         report = msgspec.structs.replace(report, status=status, failure=failure)
-    yield from cleanup.report_end(observed, run, report)
+    yield from cleanup.report_outcome(observed, run, report, now)
 
 
 def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> Iterator[Step]:
@@ -167,7 +167,7 @@ def _with_job(observed: Observation, run: Run, job: JobView, now: datetime) -> I
     report = outcome.compute_report(run, job, observed.own_pods, now)
     if report.status.final:
         certain = observed.is_live or (pod is not None and pod.is_terminal)
-        yield from cleanup.report_end(observed, run, report) if certain else [ReadLive()]
+        yield from cleanup.report_outcome(observed, run, report, now) if certain else [ReadLive()]
         return
     wait = _current_wait(observed, run, job, now)
     expired = wait.expired(now) if wait else None

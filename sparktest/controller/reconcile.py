@@ -88,7 +88,8 @@ class Reconciler:
             self._log_collector.discard(key)
         # A run that was just read exists.
         state.verify_exists = state.verify_exists and not just_fetched
-        waiting = wait_policy.waiting_reason(main_pod(seen.pods))
+        pod = main_pod(seen.pods)
+        waiting = wait_policy.waiting_reason(pod)
         creation_wait_holds = _is_before(now, state.creation_wait_expires_at)
         return Observation(
             key=key,
@@ -101,6 +102,8 @@ class Reconciler:
             job_uid=state.job_uid,
             pods=seen.pods,
             events=state.events if _is_before(now, state.events_expire_at) else None,
+            end_events=state.end_events,
+            end_seen_at=state.track_end(pod is not None and pod.is_terminal, now),
             logs=self._log_collector.logs(key),
             logs_in_progress=self._log_collector.in_progress(key),
             permanent_error=state.permanent_error,

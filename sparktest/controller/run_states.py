@@ -29,6 +29,8 @@ class RunState(msgspec.Struct):
     creation_wait_expires_at: datetime | None = None
     events: list[EventView] | None = None
     events_expire_at: datetime | None = None
+    end_events: list[EventView] | None = None
+    end_seen_at: datetime | None = None
     waiting_reason: str | None = None
     waiting_since: datetime | None = None
     last_report: RunReport | None = None
@@ -61,6 +63,14 @@ class RunState(msgspec.Struct):
         if reason != self.waiting_reason:
             self.waiting_reason, self.waiting_since = reason, now if reason else None
         return self.waiting_since
+
+    def track_end(self, has_ended: bool, now: datetime) -> datetime | None:
+        """Record whether the pod has ended; return when that was first seen, or None."""
+        if not has_ended:
+            self.end_seen_at = None
+        elif self.end_seen_at is None:
+            self.end_seen_at = now
+        return self.end_seen_at
 
 
 def _revision(run: Run) -> tuple[str, int, Status]:

@@ -95,7 +95,7 @@ class RecordEvent(Step, frozen=True):
 
 
 class ReadEvents(Step, frozen=True):
-    """Read the Events of the pod, else those of the Job, to find out why it does not start."""
+    """Read the Events of the pod, else those of the Job: why it does not start, or why it ended."""
 
 
 class ReadLive(Step, frozen=True):

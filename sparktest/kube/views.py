@@ -64,11 +64,12 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventView(NamedTuple):
-    """An Event."""
+    """An Event; `field_path` names the container that it is about, as `spec.containers{name}`."""
 
     reason: str
     message: str
     seen_at: datetime | None
+    field_path: str = ""
 
 
 def parse_job(job: Object) -> JobView:
@@ -101,7 +102,8 @@ def parse_job(job: Object) -> JobView:
 def parse_event(event: Object) -> EventView:
     """Parse an Event."""
     seen_at = parse_time(event.get("lastTimestamp")) or parse_time(event.get("eventTime"))
-    return EventView(text(event, "reason"), text(event, "message"), seen_at)
+    field_path = text(mapping(event, "involvedObject"), "fieldPath")
+    return EventView(text(event, "reason"), text(event, "message"), seen_at, field_path)
 
 
 def parse_conditions(status: Object) -> dict[str, Condition]:

@@ -1,5 +1,6 @@
 """The last steps of a run that ends, has ended or was deleted."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,16 +13,19 @@ from sparktest.controller.steps import (
     DeleteJob,
     PatchJobTtl,
     PatchStatus,
+    ReadEvents,
     ReadLive,
     ReleaseFinalizer,
     ReportRun,
+    RequeueAt,
     Step,
     WaitForLog,
 )
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
 from sparktest.kube.jobs import FINALIZER
 from sparktest.kube.outcome import CollectedLog
-from sparktest.kube.views import parse_job
+from sparktest.kube.probe_failures import EVENTS_SECONDS
+from sparktest.kube.views import EventView, parse_job
 from tests.controller.objects import (
     LATER,
     NOW,
@@ -124,6 +128,45 @@ def test_the_report_of_a_run_without_a_log_has_the_reason(
     (step,) = closed(observation(found), report)
     assert isinstance(step, ReportRun)
     assert step.report.log == wanted
+
+
+# --- the Events of the pod come before the end ---------------------------------------------------
+
+PROBED = {"spec": {"containers": [{"name": "test", "startupProbe": {"exec": {}}}]}}
+EVENTS_AT = NOW + timedelta(seconds=EVENTS_SECONDS)
+KILLED = EventView("Killing", "Container test failed startup probe", NOW, "spec.containers{test}")
+
+
+def outcome_steps(now: datetime, **fields: Any) -> list[Step]:
+    """Return the steps at the end of a test with a probe, first seen at NOW."""
+    given: dict[str, Any] = {"logs": {"test": CollectedLog(Log(state=LogState.COMPLETE))}}
+    given |= {"job": job(), "pods": [pod("terminated")], "end_seen_at": NOW}
+    found = run(template=PROBED)
+    return list(cleanup.report_outcome(observation(found, **given | fields), found, PASSED, now))
+
+
+def test_the_events_of_a_test_with_a_probe_are_read_some_seconds_after_its_end() -> None:
+    assert outcome_steps(NOW) == [RequeueAt(EVENTS_AT)]
+    assert outcome_steps(EVENTS_AT) == [ReadEvents()]
+
+
+def test_the_log_is_read_meanwhile() -> None:
+    assert outcome_steps(NOW, logs={}) == [CollectLog("test"), RequeueAt(EVENTS_AT)]
+
+
+@pytest.mark.parametrize(("events", "status"), [([], Status.SUCCEEDED), ([KILLED], Status.FAILED)])
+def test_the_events_decide_and_without_them_the_exit_code(
+    events: list[EventView], status: Status
+) -> None:
+    (step,) = outcome_steps(EVENTS_AT, end_events=events)
+    assert isinstance(step, ReportRun)
+    assert step.report.status is status
+
+
+def test_the_events_are_known_when_the_pod_is_gone() -> None:
+    (step,) = outcome_steps(EVENTS_AT, pods=[], end_seen_at=None, end_events=[KILLED])
+    assert isinstance(step, ReportRun)
+    assert step.report.status is Status.FAILED
 
 
 # --- after the final report ----------------------------------------------------------------------

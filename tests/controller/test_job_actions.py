@@ -283,3 +283,15 @@ def test_of_a_run_with_a_pod_the_events_of_the_pod_are_read(running: JobHarness)
     running.environment.cluster.put(EVENTS, {**event, "involvedObject": about})
     assert running.actions.read_events(steps.ReadEvents(), running.observe(), running.state)
     assert [event.reason for event in running.state.events or []] == ["FailedMount"]
+    assert running.state.end_events is None
+
+
+def test_the_events_of_a_pod_that_has_ended_are_kept(running: JobHarness) -> None:
+    (pod,) = running.environment.pods()
+    running.environment.end_container(pod, 0)
+    about = {"kind": "Pod", "uid": pod["metadata"]["uid"]}
+    event = {"metadata": {"name": "y", "namespace": NAMESPACE}, "reason": "Killing"}
+    running.environment.cluster.put(EVENTS, {**event, "involvedObject": about})
+    assert running.actions.read_events(steps.ReadEvents(), running.observe(), running.state)
+    assert [event.reason for event in running.state.end_events or []] == ["Killing"]
+    assert running.requeue_after == {}

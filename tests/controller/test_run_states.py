@@ -74,6 +74,15 @@ def test_waiting_counts_from_the_last_change_of_its_reason() -> None:
     assert state.track_waiting(None, later) is None
 
 
+def test_an_end_counts_from_when_it_was_first_seen() -> None:
+    state, later = RunState(), NOW + timedelta(seconds=9)
+    assert state.track_end(False, NOW) is None
+    assert state.track_end(True, NOW) == NOW
+    assert state.track_end(True, later) == NOW
+    assert state.track_end(False, later) is None
+    assert state.track_end(True, later) == later
+
+
 def test_an_update_is_true_only_for_a_new_or_newer_run() -> None:
     run_states = RunStates()
     found = run(version=2)

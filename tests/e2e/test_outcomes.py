@@ -1,6 +1,7 @@
 """Every outcome of a run, as users see it."""
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -207,3 +208,38 @@ def test_a_changed_spec_is_refused_or_gets_a_warning_event(stack: Stack) -> None
     until("an Event says so", warned)
     testrun = stack.wait_until_finished("edited")
     assert testrun["status"]["observedGeneration"] == testrun["metadata"]["generation"] == 2
+
+
+FALSE = {"exec": {"command": ["false"]}}
+FAILING_PROBE = {**FALSE, "initialDelaySeconds": 1, "periodSeconds": 1, "failureThreshold": 1}
+# The test must have set its trap before the kubelet ends it.
+FAILING_HOOK = {"exec": {"command": ["sh", "-c", "sleep 1; exit 1"]}}
+PASSING_PROBE = {"exec": {"command": ["true"]}, "periodSeconds": 1, "failureThreshold": 1}
+
+
+def apply_with(stack: Stack, name: str, script: str, **fields: Any) -> None:
+    """Create a TestRun whose container has these fields."""
+    template = {"spec": {"containers": [{"name": "test", **fields}]}}
+    stack.apply(name, command=["sh", "-c", script], template=template)
+
+
+def test_a_test_that_is_ended_for_its_probe_or_hook_has_failed(stack: Stack) -> None:
+    if not stack.target.real:
+        pytest.skip("a dev cluster has no probes and hooks")
+    handles_term = "trap 'exit 0' TERM; while :; do sleep 1; done"
+    apply_with(stack, "liveness", handles_term, livenessProbe=FAILING_PROBE)
+    apply_with(stack, "startup", handles_term, startupProbe=FAILING_PROBE)
+    apply_with(stack, "hook", handles_term, lifecycle={"postStart": FAILING_HOOK})
+    apply_with(stack, "healthy", "sleep 3", livenessProbe=PASSING_PROBE)
+    wanted = {
+        "liveness": ("Unhealthy", "Liveness probe failed"),
+        "startup": ("Unhealthy", "Startup probe failed"),
+        "hook": ("FailedPostStartHook", "failed"),
+    }
+    for name, (reason, words) in wanted.items():
+        status = stack.wait_until_finished(name)["status"]
+        assert (status["phase"], status["reason"]) == ("Failed", reason)
+        failure = status["failure"]
+        assert (failure["class"], failure["exitCode"]) == (FailureClass.TEST, 0)
+        assert words in failure["message"]
+    assert stack.wait_until_finished("healthy")["status"]["phase"] == "Succeeded"

@@ -63,6 +63,12 @@ def test_an_event_has_one_of_two_times(field: str) -> None:
     assert parse_event(event) == EventView("FailedCreate", "why", at(3))
 
 
+def test_an_event_names_the_container_that_it_is_about() -> None:
+    event = {"involvedObject": {"fieldPath": "spec.containers{test}"}}
+    assert parse_event(event).field_path == "spec.containers{test}"
+    assert parse_event({"involvedObject": {"fieldPath": 5}}).field_path == ""
+
+
 # --- properties -----------------------------------------------------------------------------------
 
 ANYTHING = st.recursive(
