@@ -51,7 +51,8 @@ class Target(NamedTuple):
     def minor_version(self) -> int:
         """The minor version of Kubernetes."""
         version = self.cluster._transport.call("GET", "/version")
-        return int(version["minor"].rstrip("+"))
+        # Empty in a build without a version: take it for the oldest.
+        return int(version["minor"].rstrip("+") or 0)
 
     def apply(self, namespace: str, manifest: dict[str, Any]) -> None:
         """Apply a TestRun."""

@@ -29,12 +29,20 @@ def back_up(stack: Stack) -> Path:
 
 def replace_database(stack: Stack, backup: Path | None) -> None:
     """Kill the API and start it with this database, or with an empty one."""
+    before = misses(stack)
     stack.api.stop(kill=True)
     for suffix in ("", "-wal", "-shm"):
         (stack.folder / f"sparktest.db{suffix}").unlink(missing_ok=True)
     if backup:
         backup.rename(stack.folder / "sparktest.db")
+    # It polls every second, and would not notice a quicker restart before its next sweep.
+    until("the controller misses the API", lambda: misses(stack) > before)
     stack.start_api()
+
+
+def misses(stack: Stack) -> int:
+    """Return how often the controller did not reach the API."""
+    return stack.controller.log.read_text().count("api unreachable")
 
 
 def log_is_stored(stack: Stack, name: str, lines: int) -> bool:

@@ -23,7 +23,8 @@ NO_CONFIG_MAP = {"configMap": {"name": "missing"}}
 NO_FOLDER = {"hostPath": {"path": "/no/such/folder", "type": "Directory"}}
 
 
-@pytest.fixture(scope="module", autouse=True)
+# A module is set up again when a worker of pytest-xdist runs other tests in between.
+@pytest.fixture(scope="session", autouse=True)
 def slow_mounts(stack: Stack) -> None:
     """Start the runs that wait for their volumes for long before the other tests."""
     apply_with_volume(stack, "no-config-map", NO_CONFIG_MAP)
@@ -34,6 +35,11 @@ def apply_with_volume(stack: Stack, name: str, source: dict[str, Any], **spec: A
     mounted = {"name": "test", "volumeMounts": [{"name": "a", "mountPath": "/a"}]}
     template = {"spec": {"volumes": [{"name": "a", **source}], "containers": [mounted]}}
     stack.apply(name, commands=["true"], template=template, **spec)
+
+
+def skip_slow_kubelets(stack: Stack) -> None:
+    if stack.target.minor_version < 27:
+        pytest.skip("the kubelet before 1.27 ends a pod only after its attempt to mount")
 
 
 def containers(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -161,6 +167,7 @@ def seconds_of(run: Run) -> float:
 
 
 def test_a_run_that_is_cancelled_while_a_volume_is_missing_ends_at_once(stack: Stack) -> None:
+    skip_slow_kubelets(stack)
     apply_with_volume(stack, "cancelled-mount", NO_CONFIG_MAP)
 
     def mount_failed() -> bool:
@@ -175,11 +182,12 @@ def test_a_run_that_is_cancelled_while_a_volume_is_missing_ends_at_once(stack: S
 
     status = stack.wait_until_finished("cancelled-mount")["status"]
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     assert (status["phase"], status["reason"]) == ("Cancelled", "Cancelled")
 
 
 def test_a_volume_whose_config_map_is_missing_ends_the_run_as_config(stack: Stack) -> None:
+    skip_slow_kubelets(stack)
     status = stack.wait_until_finished("no-config-map")["status"]
 
     message = 'MountVolume.SetUp failed for volume "a" : configmap "missing" not found'
@@ -190,7 +198,7 @@ def test_a_volume_whose_config_map_is_missing_ends_the_run_as_config(stack: Stac
     assert "startedAt" not in status
     run = stack.run_of("no-config-map")
     assert (run.status, run.failure.class_ if run.failure else "") == ("failed", "config")
-    assert 15 <= seconds_of(run) < 45
+    assert 15 <= seconds_of(run) < 60
     assert (run.log.state, run.log.reason) == (LogState.NONE, "NotStarted")
     until("the Job has ended", lambda: all(map(has_ended, stack.jobs_of(run))))
     testrun = stack.testrun
@@ -200,9 +208,10 @@ def test_a_volume_whose_config_map_is_missing_ends_the_run_as_config(stack: Stac
 
 
 def test_another_failed_mount_lasts_until_the_timeout(stack: Stack) -> None:
+    skip_slow_kubelets(stack)
     status = stack.wait_until_finished("no-folder")["status"]
 
     assert (status["phase"], status["reason"]) == ("TimedOut", "FailedMount")
     assert "hostPath type check failed" in status["message"]
     # The pod got its node at a time in whole seconds.
-    assert 24 <= seconds_of(stack.run_of("no-folder")) < 45
+    assert 24 <= seconds_of(stack.run_of("no-folder")) < 60

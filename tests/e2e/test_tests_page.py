@@ -69,6 +69,8 @@ def test_the_job_of_every_example_is_accepted(
     target: Target, namespace: str, client: ApiClient, block: dict[str, Any]
 ) -> None:
     name = name_of(block)
+    if name == "shop-database" and target.real and target.minor_version < 29:
+        pytest.skip("native sidecars came with Kubernetes 1.29")
     ref = {"namespace": namespace, "name": name, "uid": f"uid-of-{namespace}-{name}"}
     payload = {"name": name, "origin": Origin.CRD, "cluster": "page", "k8sRef": ref}
 
