@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sparktest.devcluster.api_errors import Cause, cause
 from sparktest.devcluster.objects import dns_label_causes
@@ -24,12 +24,14 @@ ENV_FIELDS = (
 
 def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
     """Yield the errors of a pod's containers and volumes."""
-    volumes: list[str] = []
+    volumes: dict[str, bool] = {}
     for index, volume in enumerate(spec.get("volumes") or ()):
-        where = f"{path}.volumes[{index}]"
-        yield from _name_causes(volume["name"], f"{where}.name", volumes)
-        yield from _volume_causes(volume, where)
-        volumes.append(volume["name"])
+        where, name = f"{path}.volumes[{index}]", volume["name"]
+        found = [*_name_causes(name, f"{where}.name", volumes), *_volume_causes(volume, where)]
+        yield from found
+        volumes[name] = not found
+    # To Kubernetes, a mount of an invalid volume refers to none.
+    valid = [name for name, is_valid in volumes.items() if is_valid]
     if not spec.get("containers"):
         yield cause("Required", f"{path}.containers", "Required value")
     containers: list[str] = []
@@ -37,11 +39,11 @@ def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
         for index, container in enumerate(spec.get(field) or ()):
             where = f"{path}.{field}[{index}]"
             yield from _name_causes(container["name"], f"{where}.name", containers)
-            yield from _container_causes(container, where, volumes)
+            yield from _container_causes(container, where, valid)
             containers.append(container["name"])
 
 
-def _name_causes(name: str, path: str, earlier: list[str]) -> Iterator[Cause]:
+def _name_causes(name: str, path: str, earlier: Collection[str]) -> Iterator[Cause]:
     if not name:
         yield cause("Required", path, "Required value")
     elif name in earlier:

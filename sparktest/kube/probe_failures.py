@@ -21,8 +21,10 @@ EVENTS_SECONDS = 5
 PROBES = ("livenessProbe", "startupProbe")
 UNHEALTHY = "Unhealthy"
 HOOK_FAILED = "FailedPostStartHook"
-# The message of the Event Killing; of most other ends it is "Stopping container NAME".
-_FAILED_PROBE = re.compile(r"Container \S+ failed (liveness|startup) probe")
+# Its message is the same for every cause. What else makes the kubelet end a container (a deletion,
+# an eviction, a deadline) is in the status of the pod and has decided before.
+KILLING = "Killing"
+_FAILED_PROBE = re.compile(r"(Liveness|Startup) probe failed")
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -59,20 +61,21 @@ def _is_by_exit_code(report: RunReport) -> bool:
 def _failure(report: RunReport, run: Run, events: list[EventView]) -> Failure | None:
     name = text(test_container(run.template) or {}, "name")
     own = [each for each in events if each.field_path == f"spec.containers{{{name}}}"]
+    if not any(each.reason == KILLING and _is_before_end(each, report) for each in own):
+        return None
+    causes = (each for each in own if _is_cause(each))
+    cause = max(causes, key=lambda each: each.seen_at or _OLDEST, default=None)
+    if cause is None:
+        return None
     code = report.failure.exit_code if report.failure else 0
-    for event in own:
-        if event.reason != "Killing" or not _is_before_end(event, report):
-            continue
-        probe = _FAILED_PROBE.match(event.message)
-        if probe:
-            reason, sign = UNHEALTHY, f"{probe[1]} probe failed"
-        elif event.message == HOOK_FAILED:
-            reason, sign = HOOK_FAILED, ""
-        else:
-            continue
-        message = _latest_message(own, reason, sign) or event.message
-        return Failure(FailureClass.TEST, reason, message, code)
-    return None
+    # A probe that prints nothing leaves a colon at the end.
+    message = cause.message.strip().removesuffix(":")
+    return Failure(FailureClass.TEST, cause.reason, message, code)
+
+
+def _is_cause(event: EventView) -> bool:
+    failed_probe = event.reason == UNHEALTHY and _FAILED_PROBE.match(event.message) is not None
+    return failed_probe or event.reason == HOOK_FAILED
 
 
 def _is_before_end(event: EventView, report: RunReport) -> bool:
@@ -80,12 +83,3 @@ def _is_before_end(event: EventView, report: RunReport) -> bool:
     if event.seen_at is None or report.finished_at is None:
         return True
     return event.seen_at <= report.finished_at
-
-
-def _latest_message(events: list[EventView], reason: str, sign: str) -> str:
-    """Return the message of the latest Event with this reason whose message begins with `sign`."""
-    found = (each for each in events if each.reason == reason)
-    begins = (each for each in found if each.message.lower().startswith(sign))
-    latest = max(begins, key=lambda each: each.seen_at or _OLDEST, default=None)
-    # A probe that prints nothing leaves a colon at the end.
-    return latest.message.strip().removesuffix(":") if latest else ""

@@ -134,7 +134,10 @@ def test_the_report_of_a_run_without_a_log_has_the_reason(
 
 PROBED = {"spec": {"containers": [{"name": "test", "startupProbe": {"exec": {}}}]}}
 EVENTS_AT = NOW + timedelta(seconds=EVENTS_SECONDS)
-KILLED = EventView("Killing", "Container test failed startup probe", NOW, "spec.containers{test}")
+KILLED = [
+    EventView("Unhealthy", "Startup probe failed: no", NOW, "spec.containers{test}"),
+    EventView("Killing", "Stopping container test", NOW, "spec.containers{test}"),
+]
 
 
 def outcome_steps(now: datetime, **fields: Any) -> list[Step]:
@@ -154,7 +157,7 @@ def test_the_log_is_read_meanwhile() -> None:
     assert outcome_steps(NOW, logs={}) == [CollectLog("test"), RequeueAt(EVENTS_AT)]
 
 
-@pytest.mark.parametrize(("events", "status"), [([], Status.SUCCEEDED), ([KILLED], Status.FAILED)])
+@pytest.mark.parametrize(("events", "status"), [([], Status.SUCCEEDED), (KILLED, Status.FAILED)])
 def test_the_events_decide_and_without_them_the_exit_code(
     events: list[EventView], status: Status
 ) -> None:
@@ -164,7 +167,7 @@ def test_the_events_decide_and_without_them_the_exit_code(
 
 
 def test_the_events_are_known_when_the_pod_is_gone() -> None:
-    (step,) = outcome_steps(EVENTS_AT, pods=[], end_seen_at=None, end_events=[KILLED])
+    (step,) = outcome_steps(EVENTS_AT, pods=[], end_seen_at=None, end_events=KILLED)
     assert isinstance(step, ReportRun)
     assert step.report.status is Status.FAILED
 

@@ -29,7 +29,7 @@ def record(environment: FakeEnvironment) -> None:
     """Record the Events of a failed probe on the pod, as the kubelet does."""
     (pod,) = environment.pods()
     about = {"kind": "Pod", "uid": pod["metadata"]["uid"], "fieldPath": "spec.containers{test}"}
-    words = {"Unhealthy": REFUSED, "Killing": "Container test failed liveness probe"}
+    words = {"Unhealthy": REFUSED, "Killing": "Stopping container test"}
     for reason, message in words.items():
         event: dict[str, Any] = {
             "metadata": {"name": reason.lower(), "namespace": NAMESPACE},

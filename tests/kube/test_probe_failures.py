@@ -16,8 +16,8 @@ HOOK = {"postStart": PROBE}
 TEST = "spec.containers{test}"
 PASSED = RunReport(status=Status.SUCCEEDED, started_at=at(2), finished_at=at(9))
 EXIT_143 = Failure(FailureClass.TEST, "Error", "exit code 143", exit_code=143)
-LIVENESS = "Container test failed liveness probe, will be restarted"
-STARTUP = "Container test failed startup probe, will be restarted"
+LIVENESS = "Liveness probe failed: no"
+KILLING = "Stopping container test"
 HOOK_FAILED = "FailedPostStartHook"
 
 
@@ -77,24 +77,23 @@ def test_an_end_with_another_cause_stays_as_it_is(kind):
     other = Failure(kind, "x", "y", exit_code=137)
     run = a_run(template=template(livenessProbe=PROBE))
     assert needs_events_at(run, failed(other), at(10)) is None
-    assert failure(event("Killing", LIVENESS), report=failed(other)) == other
+    assert failure(UNHEALTHY, event("Killing", KILLING), report=failed(other)) == other
 
 
 # --- what they show ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("killing", "reason", "message"),
+    ("reason", "message"),
     [
-        (LIVENESS, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500"),
-        ("Container test failed liveness probe", "Unhealthy", "Liveness probe failed: no"),
-        (STARTUP, "Unhealthy", "Startup probe failed: command timed out"),
-        (HOOK_FAILED, HOOK_FAILED, "PostStartHook failed"),
+        ("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500"),
+        ("Unhealthy", "Startup probe failed: command timed out"),
+        (HOOK_FAILED, "PostStartHook failed"),
     ],
 )
 @pytest.mark.parametrize(("report", "code"), [(PASSED, 0), (failed(EXIT_143), 143)])
-def test_a_failed_probe_or_hook_is_a_failure_of_the_test(killing, reason, message, report, code):
-    found = failure(event(reason, message), event("Killing", killing), report=report)
+def test_a_failed_probe_or_hook_is_a_failure_of_the_test(reason, message, report, code):
+    found = failure(event(reason, message), event("Killing", KILLING), report=report)
     assert found == Failure(FailureClass.TEST, reason, message, exit_code=code)
 
 
@@ -105,57 +104,56 @@ def test_the_latest_words_about_the_probe_that_failed_are_the_message():
         event("Unhealthy", "Liveness probe failed: at no known time", None),
         event("Unhealthy", "Liveness probe failed: of another", 7, "spec.containers{db}"),
         event("Unhealthy", "Readiness probe failed: not ready", 7),
-        event("Unhealthy", "Startup probe failed: not started", 7),
-        event("Killing", LIVENESS),
+        event("Killing", KILLING),
     )
     assert found is not None
     assert found.message == "Liveness probe failed: last"
 
 
 def test_a_probe_that_prints_nothing_has_failed_all_the_same():
-    found = failure(event("Unhealthy", "Liveness probe failed: "), event("Killing", LIVENESS))
+    found = failure(event("Unhealthy", "Liveness probe failed: "), event("Killing", KILLING))
     assert found is not None
     assert found.message == "Liveness probe failed"
 
 
-def test_without_an_event_of_the_probe_that_of_the_end_is_the_message():
-    found = failure(event("Killing", LIVENESS))
-    assert found is not None
-    assert (found.reason, found.message) == ("Unhealthy", LIVENESS)
+UNHEALTHY = event("Unhealthy", LIVENESS)
 
 
 @pytest.mark.parametrize(
-    "other",
+    "events",
     [
-        event("Unhealthy", "Liveness probe failed: no"),
-        event("Killing", "Stopping container test"),
-        event("Killing", "Stopping container test: Container test failed liveness probe"),
-        event("Started", LIVENESS),
-        event("Killing", LIVENESS, field="spec.containers{db}"),
-        event("Killing", LIVENESS, field="spec.initContainers{test}"),
-        event("Killing", LIVENESS, field=""),
-        event("Killing", LIVENESS, seconds=10),
+        [UNHEALTHY],
+        [event("Killing", KILLING)],
+        [event("Killing", KILLING), event("Unhealthy", "Readiness probe failed: no")],
+        [event("Killing", KILLING), event("Unhealthy", "Liveness probe errored: no")],
+        [event("Killing", KILLING), event("Unhealthy", LIVENESS, field="spec.containers{db}")],
+        [UNHEALTHY, event("Started", KILLING)],
+        [UNHEALTHY, event("Killing", KILLING, field="spec.containers{db}")],
+        [UNHEALTHY, event("Killing", KILLING, field="spec.initContainers{test}")],
+        [UNHEALTHY, event("Killing", KILLING, field="")],
+        [UNHEALTHY, event("Killing", KILLING, seconds=10)],
     ],
 )
 @pytest.mark.parametrize("report", [PASSED, failed(EXIT_143)])
-def test_a_test_that_the_kubelet_did_not_end_for_that_keeps_its_result(other, report):
-    assert failure(other, report=report) == failure(report=report) == report.failure
+def test_a_test_that_the_kubelet_did_not_end_for_that_keeps_its_result(events, report):
+    assert failure(*events, report=report) == failure(report=report) == report.failure
 
 
 @pytest.mark.parametrize("seconds", [9, None])
 def test_in_doubt_the_kubelet_ended_the_test(seconds):
-    assert failure(event("Killing", LIVENESS, seconds)) is not None
+    assert failure(UNHEALTHY, event("Killing", KILLING, seconds)) is not None
 
 
 def test_the_test_may_be_named_by_the_annotation():
     given = template(name="main")
     given["metadata"] = {"annotations": {"kubectl.kubernetes.io/default-container": "main"}}
-    killing = event("Killing", "Container main failed liveness probe", 7, "spec.containers{main}")
-    after = add_probe_failure(PASSED, a_run(template=given), [killing])
+    field = "spec.containers{main}"
+    events = [event("Unhealthy", LIVENESS, 6, field), event("Killing", KILLING, 7, field)]
+    after = add_probe_failure(PASSED, a_run(template=given), events)
     assert after.status is Status.FAILED
 
 
-WORDS = st.sampled_from([LIVENESS, STARTUP, HOOK_FAILED, "PostStartHook failed"]) | st.text()
+WORDS = st.sampled_from([LIVENESS, KILLING, "PostStartHook failed"]) | st.text()
 REASONS = st.sampled_from(["Killing", "Unhealthy", HOOK_FAILED, "Started"])
 TIMES = st.none() | st.integers(0, 12)
 
