@@ -176,7 +176,7 @@ class PodState(StrEnum):
 
 
 class LogSource(NamedTuple):
-    """Whether a container still writes to its log; `restarts` is None if it is unknown."""
+    """The state of a container as the source of a log; `restarts` is None if it is unknown."""
 
     state: PodState
     restarts: int | None = None

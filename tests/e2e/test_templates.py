@@ -38,8 +38,8 @@ def apply_with_volume(stack: Stack, name: str, source: dict[str, Any], **spec: A
 
 
 def skip_slow_kubelets(stack: Stack) -> None:
-    if stack.target.minor_version < 27:
-        pytest.skip("the kubelet before 1.27 ends a pod only after its attempt to mount")
+    if stack.target.minor_version < 28:
+        pytest.skip("the kubelet before 1.28 ends a pod only after its attempt to mount")
 
 
 def containers(*entries: dict[str, Any]) -> dict[str, Any]:
