@@ -41,6 +41,11 @@ class AppPilot:
         """Return the first line that contains the text, "" when none does."""
         return next((line for line in self.screen().splitlines() if text in line), "")
 
+    def run_names(self) -> list[str]:
+        """Return the names of runs in the visible rows, from the top."""
+        known = {run.name for run in self.api.runs.values()}
+        return [word for word in self.screen().split() if word in known]
+
     def footer(self) -> str:
         """Return the last line, without surrounding spaces."""
         return self.screen().splitlines()[-1].strip()
