@@ -284,7 +284,7 @@ def test_a_kind_that_is_not_installed_is_empty_until_it_is_installed(
     assert not informer.installed
     assert informer.items() == []
     api.installed = True
-    soon("it is installed", lambda: informer.installed)
+    soon("it is installed and watched", lambda: informer.installed and api.watching == 1)
     assert names(informer) == {"a"}
     api.installed = False
     api.cut()
