@@ -67,6 +67,18 @@ class FailureClass(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Scope(StrEnum):
+    """What a token allows.
+
+    `read` < `run` < `admin`; `controller` allows what a controller sends, and nothing else.
+    """
+
+    READ = "read"
+    RUN = "run"
+    ADMIN = "admin"
+    CONTROLLER = "controller"
+
+
 class LogState(StrEnum):
     """Completeness of a stored log."""
 
@@ -176,7 +188,9 @@ class Run(RunSpec, frozen=True, kw_only=True):
     definition_name: str | None = None
     executor_id: Id | None = None
     suite_run_id: Id | None = None
+    schedule_id: Id | None = None
     rerun_of: Id | None = None
+    repeat_of: Id | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     updated_at: datetime | None = None

@@ -19,7 +19,7 @@ from tests.kube.faults import Exchange, reply
 from tests.live_api import TOKEN, live_api
 
 # No route creates executors or suites yet.
-UNSETTABLE = {"executor_id", "suite_run_id"}
+UNSETTABLE = {"executor_id", "suite_run_id", "schedule_id", "repeat_of"}
 
 
 @pytest.fixture

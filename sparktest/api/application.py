@@ -80,5 +80,4 @@ def _record_heartbeat() -> None:
         )
     ctx = app_context()
     if ctx.should_record_heartbeat(cluster):
-        with ctx.store.writing() as connection:
-            store.record_heartbeat(connection, cluster, ctx.clock())
+        ctx.store.write(lambda connection: store.record_heartbeat(connection, cluster, ctx.clock()))

@@ -29,8 +29,9 @@ from sparktest.api.serializers import serialize_definition
 from sparktest.api.specs import executor_defaults, resolve_spec, template_error
 from sparktest.api.store import definitions as store
 from sparktest.api.store.engine import Row
-from sparktest.domain import MAX_NAME_LENGTH, Definition, Run
-from sparktest.errors import InvalidError, NotFoundError, PreconditionError
+from sparktest.api.transactions import in_transaction
+from sparktest.domain import MAX_NAME_LENGTH, Definition, Run, Scope
+from sparktest.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
 from sparktest.merge_patch import merge_patch
 
 # The columns of an empty definition.
@@ -56,7 +57,7 @@ def list_definitions(query: dict[str, Any]) -> Response:
     return page_response(rows, limit, serialize_definition)
 
 
-@blueprint.route("", methods=["POST"])
+@blueprint.route("", scope=Scope.ADMIN, methods=["POST"])
 @blueprint.arguments(DefinitionInputSchema)
 @blueprint.response(201, Definition)
 def create_definition(payload: dict[str, Any]) -> Response:
@@ -64,11 +65,13 @@ def create_definition(payload: dict[str, Any]) -> Response:
     ctx = app_context()
     definition = {"id": str(uuid4()), "created_at": ctx.clock(), "version": 1}
     definition |= EMPTY | payload
-    with ctx.store.writing() as connection:
+
+    def add(connection: Connection) -> Response:
         _check_parts(connection, definition)
         store.add(connection, definition)
-    headers = location(f"/api/test-definitions/{definition['id']}")
-    return _respond(definition, 201, headers)
+        return _respond(definition, 201, location(f"/api/test-definitions/{definition['id']}"))
+
+    return in_transaction(add)
 
 
 @blueprint.route("/<uuid:definition_id>")
@@ -82,60 +85,71 @@ def get_definition(definition_id: UUID) -> Response:
     return _respond(definition)
 
 
-@blueprint.route("/<uuid:definition_id>", methods=["PUT"])
+@blueprint.route("/<uuid:definition_id>", scope=Scope.ADMIN, methods=["PUT"])
 @blueprint.arguments(DefinitionInputSchema)
 @blueprint.response(200, Definition)
 def replace_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
     """Replace a definition; fields that are missing from the body become empty."""
-    with app_context().store.writing() as connection:
+
+    def replace(connection: Connection) -> Response:
         definition = _locked(connection, definition_id)
         return _respond(_replace(connection, definition, payload))
 
+    return in_transaction(replace)
 
-@blueprint.route("/<uuid:definition_id>", methods=["PATCH"])
+
+@blueprint.route("/<uuid:definition_id>", scope=Scope.ADMIN, methods=["PATCH"])
 @blueprint.doc(requestBody={"required": True, "content": MERGE_PATCH})
 @blueprint.response(200, Definition)
 def patch_definition(definition_id: UUID) -> Response:
     """Apply a JSON Merge Patch (RFC 7396); the result is validated as a whole."""
     patch = read_json(request)
-    with app_context().store.writing() as connection:
+
+    def apply(connection: Connection) -> Response:
         definition = _locked(connection, definition_id)
         # An empty field counts as not given.
         given = {key: value for key, value in serialize_definition(definition).items() if value}
         merged = merge_patch(given, patch)
         return _respond(_replace(connection, definition, load(DefinitionInputSchema(), merged)))
 
+    return in_transaction(apply)
 
-@blueprint.route("/<uuid:definition_id>", methods=["DELETE"])
+
+@blueprint.route("/<uuid:definition_id>", scope=Scope.ADMIN, methods=["DELETE"])
 @blueprint.response(204)
 def delete_definition(definition_id: UUID) -> Response:
     """Delete a definition; it is removed from suites, its runs keep their snapshots."""
-    with app_context().store.writing() as connection:
+
+    def remove(connection: Connection) -> Response:
         definition = _locked(connection, definition_id)
         _check_version(definition)
         store.remove(connection, definition["id"])
-    return no_content()
+        return no_content()
+
+    return in_transaction(remove)
 
 
-@blueprint.route("/<uuid:definition_id>/run", methods=["POST"])
+@blueprint.route("/<uuid:definition_id>/run", scope=Scope.RUN, methods=["POST"])
 @blueprint.arguments(OverridesSchema, required=False)
 @blueprint.response(201, Run)
 def run_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
     """Run a definition, with the overrides of the body."""
     ctx = app_context()
     auth.require_admin(privileged_fields(payload), runs.NEEDS_ADMIN)
-    with ctx.store.writing() as connection:
+
+    def create(connection: Connection) -> Response:
         definition = _locked(connection, definition_id)
         payload.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME_LENGTH])
         run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock(), definition)
-        document = runs.run_document(connection, ctx, run_id)
-    return runs.created(document)
+        return runs.created(runs.run_document(connection, ctx, run_id))
+
+    return in_transaction(create)
 
 
 def _replace(connection: Connection, definition: Row, payload: dict[str, Any]) -> Row:
     _check_version(definition)
     columns = EMPTY | payload
-    _check_parts(connection, columns)
+    _check_parts(connection, {**columns, "id": definition["id"]})
     columns["version"] = definition["version"] + 1
     store.change(connection, definition["id"], columns)
     return {**definition, **columns}
@@ -152,7 +166,10 @@ def _required(definition: Row | None, definition_id: UUID) -> Row:
 
 
 def _check_parts(connection: Connection, definition: Mapping[str, Any]) -> None:
-    """Check the definition together with its executor."""
+    """Check the definition together with its executor, and its name."""
+    named = store.find_named(connection, definition["name"])
+    if named and named["id"] != definition["id"]:
+        raise ConflictError(f"a definition is called {named['name']!r} already: {named['id']}")
     executor_id = definition["executor_id"]
     executor = store.find_executor(connection, executor_id) if executor_id else None
     if executor_id and executor is None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 from flask import Response, request
+from sqlalchemy import Connection
 
 from sparktest.api import runs
 from sparktest.api.context import AppContext, app_context
@@ -19,7 +20,8 @@ from sparktest.api.serializers import containers
 from sparktest.api.store import logs
 from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
-from sparktest.domain import Status
+from sparktest.api.transactions import in_transaction
+from sparktest.domain import Scope, Status
 from sparktest.errors import MalformedError, NotFoundError, SparkTestError
 from sparktest.kube.jobs import RUN_ID, SELECTOR
 from sparktest.kube.pod_template import container_names
@@ -132,17 +134,20 @@ def list_jobs() -> Response:
     return json_response(Jobs(jobs, len(jobs), ctx.clock()))
 
 
-@blueprint.route("/jobs/<job>", methods=["DELETE"], parameters=JOB_PARAMETER)
+@blueprint.route("/jobs/<job>", scope=Scope.RUN, methods=["DELETE"], parameters=JOB_PARAMETER)
 @blueprint.response(200, Message)
 def cancel_job(job: str) -> Response:
     """Request cancellation of this Job's run; the controller stops it."""
     ctx = app_context()
-    with ctx.store.writing() as connection:
+
+    def request_cancellation(connection: Connection) -> Response:
         run = store.find_job(connection, job)
         if run is None:
             raise NotFoundError(f"no run has a Job called {job!r}")
         runs.cancel(connection, ctx, runs.existing(connection, run["id"]))
-    return json_response(Message(f"requested cancellation of run {run['id']}", ctx.clock()))
+        return json_response(Message(f"requested cancellation of run {run['id']}", ctx.clock()))
+
+    return in_transaction(request_cancellation)
 
 
 @blueprint.route("/jobs/<job>/status", parameters=JOB_PARAMETER)

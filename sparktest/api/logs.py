@@ -19,7 +19,8 @@ from sparktest.api.serializers import containers
 from sparktest.api.store import logs as store
 from sparktest.api.store import runs as run_store
 from sparktest.api.store.engine import Row
-from sparktest.domain import StoredLog
+from sparktest.api.transactions import in_transaction
+from sparktest.domain import Scope, StoredLog
 from sparktest.errors import InvalidError, NotFoundError, UnavailableError
 
 MAX_APPEND_BYTES = 8 * 1024 * 1024
@@ -52,7 +53,10 @@ def get_log(query: dict[str, Any], run_id: UUID) -> Response:
 
 
 @blueprint.route(
-    "/<uuid:run_id>/logs/<container>", methods=["PUT"], parameters=[path_name("container")]
+    "/<uuid:run_id>/logs/<container>",
+    scope=Scope.CONTROLLER,
+    methods=["PUT"],
+    parameters=[path_name("container")],
 )
 @blueprint.arguments(AppendSchema, location="query")
 @blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
@@ -64,10 +68,13 @@ def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
     if request.mimetype != BINARY:
         raise UnsupportedMediaType(f"send bytes, with Content-Type: {BINARY}")
     data = read_body(request, MAX_APPEND_BYTES)
-    with app_context().store.writing() as connection:
+
+    def append(connection: Connection) -> Response:
         run = runs.existing(connection, str(run_id))
         stored = store.append(connection, run["seq"], container, query["offset"], data)
-    return json_response(StoredLog(bytes=stored))
+        return json_response(StoredLog(bytes=stored))
+
+    return in_transaction(append)
 
 
 def _container(connection: Connection, run: Row, name: str | None) -> str:

@@ -210,16 +210,10 @@ def _definition(connection: Connection, payload: Mapping[str, Any]) -> Row | Non
             raise _not_found("/definitionId", f"no definition has the id {definition_id}")
         return found
     if name := payload.get("definition_name"):
-        matches = definitions.find_named(connection, name)
-        if not matches:
+        named = definitions.find_named(connection, name)
+        if named is None:
             raise _not_found("/definitionName", f"no definition is called {name!r}")
-        if len(matches) > 1:
-            raise UnresolvedError(
-                "/definitionName",
-                "DefinitionAmbiguous",
-                f"more than one definition is called {name!r}; use definitionId",
-            )
-        return matches[0]
+        return named
     return None
 
 

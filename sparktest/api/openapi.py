@@ -11,7 +11,7 @@ from flask import Response, request
 from sparktest.api import problems
 from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
-from sparktest.domain import Definition, Run
+from sparktest.domain import Definition, Run, Scope
 
 REFERENCE = "#/components/schemas/{name}"
 
@@ -31,11 +31,15 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         super().__init__(*args, **options)
         self.response_types: set[type] = set()
 
-    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Serve the view at a path."""
+    def route(
+        self, rule: str, *, scope: Scope = Scope.READ, **options: Any
+    ) -> Callable[[View], View]:
+        """Serve the view at a path, for tokens with this scope."""
         decorate = super().route(rule, **options)
 
         def register(view: View) -> View:
+            # functools.wraps copies it to the decorators above.
+            view.required_scope = scope  # type: ignore[attr-defined]
             decorate(view if hasattr(view, "reads_query") else _without_query(view))
             return view
 

@@ -30,7 +30,8 @@ from sparktest.api.serializers import serialize_run
 from sparktest.api.store import run_pages
 from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
-from sparktest.domain import K8sRef, Origin, Run, Status
+from sparktest.api.transactions import in_transaction
+from sparktest.domain import K8sRef, Origin, Run, Scope, Status
 from sparktest.errors import ConflictError, GoneError, NotFoundError
 
 NEEDS_ADMIN = "is allowed in a definition or a TestRun object; elsewhere it needs the scope admin"
@@ -58,7 +59,7 @@ def list_runs(query: dict[str, Any]) -> Response:
     return page_response(rows, limit, lambda row: serialize_run(row, heartbeats, now))
 
 
-@blueprint.route("", methods=["POST"])
+@blueprint.route("", scope=Scope.RUN, methods=["POST"])
 @blueprint.arguments(RunCreateSchema)
 @blueprint.response(201, Run)
 @blueprint.alt_response(200, body=Run, description="The TestRun object has this run already")
@@ -67,14 +68,17 @@ def create_run(payload: dict[str, Any]) -> Response:
     ctx = app_context()
     if payload["origin"] != Origin.CRD:
         auth.require_admin(privileged_fields(payload), NEEDS_ADMIN)
-    with ctx.store.writing() as connection:
+
+    def add(connection: Connection) -> Response:
         if payload["origin"] == Origin.CRD:
             run_id, new = new_runs.register(connection, payload, ctx.settings, ctx.clock())
         else:
             run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock())
             new = True
         document = run_document(connection, ctx, run_id)
-    return created(document) if new else json_response(document)
+        return created(document) if new else json_response(document)
+
+    return in_transaction(add)
 
 
 @blueprint.route("/<uuid:run_id>")
@@ -86,61 +90,70 @@ def get_run(run_id: UUID) -> Response:
         return json_response(run_document(connection, ctx, str(run_id)))
 
 
-@blueprint.route("/<uuid:run_id>", methods=["DELETE"])
+@blueprint.route("/<uuid:run_id>", scope=Scope.ADMIN, methods=["DELETE"])
 @blueprint.response(204)
 def delete_run(run_id: UUID) -> Response:
     """Delete a run that has ended, with its log; a tombstone is kept."""
     ctx = app_context()
-    with ctx.store.writing() as connection:
+
+    def remove(connection: Connection) -> Response:
         run = store.find(connection, str(run_id), for_update=True)
         if run is None:
             raise _not_found(str(run_id))
         if not Status(run["status"]).final:
             raise ConflictError(f"the run is {run['status']}; cancel it first, then delete it")
         store.remove(connection, run, ctx.clock())
-    log.info("run deleted run_id=%s", run_id)
-    headers = {}
-    if run["origin"] == Origin.CRD:
-        headers["SparkTest-Remaining"] = kubectl.delete(_testrun(run))
-    return no_content(headers)
+        log.info("run deleted run_id=%s", run_id)
+        headers = {}
+        if run["origin"] == Origin.CRD:
+            headers["SparkTest-Remaining"] = kubectl.delete(_testrun(run))
+        return no_content(headers)
+
+    return in_transaction(remove)
 
 
-@blueprint.route("/<uuid:run_id>/cancel", methods=["POST"])
+@blueprint.route("/<uuid:run_id>/cancel", scope=Scope.RUN, methods=["POST"])
 @blueprint.response(202, Run)
 def cancel_run(run_id: UUID) -> Response:
     """Request cancellation; the status changes once the controller has stopped the run."""
     ctx = app_context()
-    with ctx.store.writing() as connection:
+
+    def request_cancellation(connection: Connection) -> Response:
         cancel(connection, ctx, existing(connection, str(run_id)))
         return json_response(run_document(connection, ctx, str(run_id)), 202)
 
+    return in_transaction(request_cancellation)
 
-@blueprint.route("/<uuid:run_id>/rerun", methods=["POST"])
+
+@blueprint.route("/<uuid:run_id>/rerun", scope=Scope.RUN, methods=["POST"])
 @blueprint.arguments(OverridesSchema, required=False)
 @blueprint.response(201, Run)
 def rerun(payload: dict[str, Any], run_id: UUID) -> Response:
     """Create a new API run with the namespace and spec of this run, and the body's overrides."""
     ctx = app_context()
     auth.require_admin(privileged_fields(payload), NEEDS_ADMIN)
-    with ctx.store.writing() as connection:
+
+    def repeat(connection: Connection) -> Response:
         run = existing(connection, str(run_id))
         auth.require_admin(new_runs.rerun_privileges(connection, run), RERUN_NEEDS_ADMIN)
         if run["namespace"] != ctx.settings.namespace:
             why = f"to repeat a run of the namespace {run['namespace']} needs the scope admin"
             auth.require_admin(["/namespace"], why)
         new_id = new_runs.rerun(connection, payload, run, ctx.clock())
-        document = run_document(connection, ctx, new_id)
-    return created(document)
+        return created(run_document(connection, ctx, new_id))
+
+    return in_transaction(repeat)
 
 
-@blueprint.route("/<uuid:run_id>/claim", methods=["PUT"])
+@blueprint.route("/<uuid:run_id>/claim", scope=Scope.CONTROLLER, methods=["PUT"])
 @blueprint.arguments(ClaimSchema)
 @blueprint.response(200, Run)
 def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
     """Claim a run for a cluster; a run never changes its cluster."""
     ctx = app_context()
     cluster = claim["cluster"]
-    with ctx.store.writing() as connection:
+
+    def compare_and_set(connection: Connection) -> Response:
         run = existing(connection, str(run_id))
         if run["cluster"] is None and Status(run["status"]).final:
             raise ConflictError(f"the run has ended: {run['status']}")
@@ -150,23 +163,27 @@ def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
             raise ConflictError(f"the run belongs to cluster {run['cluster']}")
         return json_response(run_document(connection, ctx, run["id"]))
 
+    return in_transaction(compare_and_set)
 
-@blueprint.route("/<uuid:run_id>/report", methods=["PUT"])
+
+@blueprint.route("/<uuid:run_id>/report", scope=Scope.CONTROLLER, methods=["PUT"])
 @blueprint.arguments(ReportSchema)
 @blueprint.response(200, Run)
 def report_run(report: dict[str, Any], run_id: UUID) -> Response:
     """Report the progress of a run; a status only moves forward, repeats change nothing."""
     ctx = app_context()
     now = ctx.clock()
-    with ctx.store.writing() as connection:
+
+    def apply(connection: Connection) -> Response:
         run = existing(connection, str(run_id))
         changes = reports.changes(run, report, now)
         if changes:
             store.change(connection, run["id"], changes, now)
-        document = run_document(connection, ctx, run["id"])
-    if "status" in changes:
-        log.info("run reported run_id=%s status=%s", run["id"], changes["status"])
-    return json_response(document)
+        if "status" in changes:
+            log.info("run reported run_id=%s status=%s", run["id"], changes["status"])
+        return json_response(run_document(connection, ctx, run["id"]))
+
+    return in_transaction(apply)
 
 
 def existing(connection: Connection, run_id: str) -> Row:

@@ -74,13 +74,24 @@ class TestCreateAndList:
         }
 
     def test_pages_are_linked(self, client):
-        made = [define(client)["id"] for _ in range(3)]
+        made = [define(client, name=str(n))["id"] for n in range(3)]
         response = client.get("/api/test-definitions?limit=2")
         first = [one["id"] for one in answered(response, 200)]
         following = response.headers["Link"].partition(">")[0].lstrip("<")
         response = client.get("/api/test-definitions" + following)
         assert first + [one["id"] for one in answered(response, 200)] == made[::-1]
         assert "Link" not in response.headers
+
+    def test_a_name_is_used_once(self, client):
+        first = define(client, name="smoke")
+        other = define(client, name="other")
+        body = {"name": "smoke", "image": "i"}
+        problem = answered(client.post("/api/test-definitions", json=body), 409)
+        assert first["id"] in problem["detail"]
+        path = f"/api/test-definitions/{other['id']}"
+        answered(client.put(path, json=body), 409)
+        answered(client.patch(path, json={"name": "smoke"}), 409)
+        answered(client.patch(path, json={"name": "other", "image": "j"}), 200)
 
     @pytest.mark.parametrize(
         ("body", "named"),

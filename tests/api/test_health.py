@@ -19,7 +19,7 @@ def test_an_older_database_is_not_ready_and_the_error_names_the_command(client, 
     assert "sparktest db upgrade" in problem["detail"]
     answered(client.get("/api/health"), 200)
     with store.writing() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
 
 
 def test_controllers_are_listed_with_the_latest_request_first(client, clock):

@@ -103,12 +103,6 @@ class TestCreate:
         assert run["testDefinitionId"] == definition["id"]
         assert (run["name"], run["timeoutSeconds"]) == ("by name", 7)
 
-    def test_a_name_of_two_definitions_is_refused(self, client):
-        define(client, name="twice")
-        define(client, name="twice")
-        body = {"definitionName": "twice"}
-        assert pointers(client.post("/api/test-runs", json=body)) == {"/definitionName"}
-
 
 class TestList:
     def test_the_newest_is_first(self, client):

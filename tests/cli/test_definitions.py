@@ -77,7 +77,7 @@ def test_the_output_of_show_can_be_created_again(cli: Cli, api: ApiClient) -> No
     document = json.loads(cli("definitions", "get", "smoke", "-o", "json").out)
     text = json.dumps({key: value for key, value in document.items() if value is not None})
 
-    result = cli("definitions", "create", "-f", "-", stdin=text)
+    result = cli("definitions", "create", "-f", "-", "--name", "copy", stdin=text)
 
     assert result.code == 0
     assert api.get_definition(result.out.strip()).commands == ("true",)

@@ -27,6 +27,12 @@ VALUES ('00000000-0000-4000-8000-00000000000{n}', 'run {n}', 'pending', 'busybox
   '[]', '{{}}', '[]', '{{}}', '[]', 60, 'default', 'job', '{{}}', '2026-01-01 00:00:00',
   '2026-01-01 00:00:00', 'none', 0, 1)
 """
+DEFINITION = """
+INSERT INTO test_definitions (id, created_at, version, image, commands, args, env, env_from,
+  resources, image_pull_secrets, name, description, command, labels)
+VALUES ('00000000-0000-4000-8000-00000000000{n}', '2026-01-01 00:00:00', 1, 'busybox', '[]', '[]',
+  '{{}}', '[]', '{{}}', '[]', '{name}', '', '[]', '[]')
+"""
 CHILDREN = (
     "INSERT INTO test_run_labels VALUES ({n}, 'team', 'web')",
     "INSERT INTO test_run_words VALUES ({n}, 'run')",
@@ -79,6 +85,18 @@ def test_a_downgrade_and_an_upgrade_keep_every_row(url, connect):
         assert count(connect, table) == 4, table
     with connect() as connection:
         assert connection.execute(text("SELECT DISTINCT origin FROM test_runs")).all() == [("api",)]
+
+
+def test_of_two_definitions_of_one_name_the_newer_gets_a_number(url, connect):
+    migrate.upgrade(url, "0003")
+    with connect() as connection:
+        for n, name in enumerate(("smoke", "smoke", "smoke (2)", "smoke", "x" * 200, "x" * 200)):
+            connection.execute(text(DEFINITION.format(n=n, name=name)))
+    migrate.upgrade(url)
+    with connect() as connection:
+        names = connection.execute(text("SELECT name FROM test_definitions ORDER BY seq")).scalars()
+        expected = ["smoke", "smoke (3)", "smoke (2)", "smoke (4)", "x" * 200, "x" * 196 + " (2)"]
+        assert names.all() == expected
 
 
 @pytest.mark.parametrize("bad", ["status = 'done'", "origin = 'ui'", "log_state = 'lost'"])

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from sparktest.api.store import access_tables  # noqa: F401 - registers its tables
 from sparktest.api.store.engine import (
     Store,
     engine_options,

@@ -30,10 +30,9 @@ def find(connection: Connection, definition_id: str, *, for_update: bool = False
     return first(connection, query.with_for_update() if for_update else query)
 
 
-def find_named(connection: Connection, name: str) -> Sequence[Row]:
-    """Return at most 3 definitions of this name: names need not be unique."""
-    query = select(*COLUMNS).where(DefinitionRow.name == name).limit(3)
-    return fetch_all(connection, query)
+def find_named(connection: Connection, name: str) -> Row | None:
+    """Return the definition of this name, None if there is none."""
+    return first(connection, select(*COLUMNS).where(DefinitionRow.name == name))
 
 
 def find_executor(connection: Connection, executor_id: str) -> Row | None:

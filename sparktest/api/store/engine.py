@@ -1,11 +1,11 @@
-"""Access to the database: `Store.reading` and `Store.writing`, and helpers for statements."""
+"""Access to the database: `Store.reading` and `Store.write`, and helpers for statements."""
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, Select, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +27,7 @@ RETRY_AFTER_SECONDS = 2
 WRITES = "sparktest_writes"
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +58,22 @@ class Store:
         with map_db_errors(), self._reads.connect() as connection:
             yield connection
 
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction and return its result once that is committed.
+
+        Nothing is stored when `work` raises.
+
+        Raises:
+            UnavailableError: the database does not answer, or is locked for too long.
+        """
+        with self.writing() as connection:
+            return work(connection)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Yield a connection in a transaction, which is committed at the end of the block.
+
+        For work outside of requests, which use `write`.
 
         Raises:
             UnavailableError: the database does not answer, or is locked for too long.

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -77,7 +78,11 @@ class RunRow(EntityColumns, SpecColumns, Base):
     definition_name: Mapped[str | None] = mapped_column(String(200))
     executor_id: Mapped[str | None] = mapped_column(CHAR(36))
     suite_run_id: Mapped[str | None] = mapped_column(CHAR(36))
+    schedule_id: Mapped[str | None] = mapped_column(CHAR(36))
     rerun_of: Mapped[str | None] = mapped_column(CHAR(36))
+    repeat_of: Mapped[str | None] = mapped_column(CHAR(36))
+    # Waits for the run before it in a sequential suite; controllers do not see it.
+    blocked: Mapped[bool] = mapped_column(default=False, server_default=false())
     labels: Mapped[dict[str, Any]]
     # When, and how it ended.
     started_at: Mapped[datetime | None]

@@ -1,4 +1,4 @@
-"""The tables of definitions, executors, suites and controllers, and the column types of all tables.
+"""The column types of all tables, and the tables of all but runs and access.
 
 `seq` numbers rows inside the store and orders pages; `id` is the public UUID.
 """
@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
 # The migration revision that this code reads and writes.
-REVISION = "0003"
+REVISION = "0006"
 
 CONSTRAINT_NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -125,7 +125,7 @@ class ExecutorRow(EntityColumns, Base):
 
     __tablename__ = "test_executors"
 
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200), index=True, unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
     image: Mapped[str] = mapped_column(Text)
     default_command: Mapped[str] = mapped_column(Text, default="")
@@ -142,7 +142,7 @@ class DefinitionRow(EntityColumns, SpecColumns, Base):
 
     __tablename__ = "test_definitions"
 
-    name: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(200), index=True, unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
     command: Mapped[list[Any]] = mapped_column(default=list)
     timeout_seconds: Mapped[int | None] = mapped_column(Integer)
@@ -161,11 +161,43 @@ class SuiteRow(EntityColumns, Base):
         {"sqlite_autoincrement": True},
     )
 
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200), index=True, unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
     execution_mode: Mapped[str] = mapped_column(String(32), default="sequential")
     stop_on_failure: Mapped[bool] = mapped_column(default=False)
     labels: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class ScheduleRow(EntityColumns, Base):
+    """Start times of a definition or a suite."""
+
+    __tablename__ = "test_schedules"
+    __table_args__ = (
+        CheckConstraint("concurrency IN ('allow', 'forbid', 'replace')", name="concurrency"),
+        CheckConstraint("(definition_id IS NULL) <> (suite_id IS NULL)", name="target"),
+        {"sqlite_autoincrement": True},
+    )
+
+    name: Mapped[str] = mapped_column(String(200), index=True, unique=True)
+    description: Mapped[str] = mapped_column(Text, default="")
+    definition_id: Mapped[str | None] = mapped_column(
+        ForeignKey("test_definitions.id", ondelete="CASCADE"), index=True
+    )
+    suite_id: Mapped[str | None] = mapped_column(
+        ForeignKey("test_suites.id", ondelete="CASCADE"), index=True
+    )
+    cron: Mapped[str] = mapped_column(String(200))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    concurrency: Mapped[str] = mapped_column(String(16))
+    starting_deadline_seconds: Mapped[int | None] = mapped_column(Integer)
+    enabled: Mapped[bool]
+    # The next due time; None where the schedule is not enabled or never due again.
+    next_run_at: Mapped[datetime | None] = mapped_column(index=True)
+    last_run_at: Mapped[datetime | None]
+    # The run, or the suite run, of that time.
+    last_run_id: Mapped[str | None] = mapped_column(CHAR(36))
+    missed_runs: Mapped[int] = mapped_column(Integer, default=0)
+    last_missed_at: Mapped[datetime | None]
 
 
 class SuiteMemberRow(Base):

@@ -96,9 +96,9 @@ def test_the_number_of_statements_does_not_depend_on_the_length_of_a_list(
     client, store, path, expected
 ):
     for rows in (0, 3, 12):
-        for _ in range(rows):
+        for number in range(rows):
             create(client, labels={"a": "b"})
-            define(client)
+            define(client, name=f"{rows}-{number}")
         with statements(store) as sent:
             answered(client.get(f"{path}?limit=10"), 200)
         assert len(sent) == expected, sent
