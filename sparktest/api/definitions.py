@@ -103,7 +103,7 @@ def replace_definition(payload: dict[str, Any], definition_id: UUID) -> Response
 @blueprint.response(200, Definition)
 def patch_definition(definition_id: UUID) -> Response:
     """Apply a JSON Merge Patch (RFC 7396); the result is validated as a whole."""
-    patch = read_json(request)
+    patch = read_json(request, required=True)
 
     def apply(connection: Connection) -> Response:
         definition = _locked(connection, definition_id)

@@ -103,6 +103,21 @@ class Id(fields.String):
         return super()._deserialize(value, attr, data, **kw).lower()
 
 
+class QueryInteger(fields.Integer):
+    """A whole number in a query: decimal digits and nothing else."""
+
+    def __init__(self, minimum: int, maximum: int, **kw: Any) -> None:
+        super().__init__(validate=Range(minimum, maximum), **kw)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> int:
+        # int() also takes spaces, underscores and the digits of other scripts.
+        if not re.fullmatch(r"-?[0-9]{1,20}", value):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kw)
+
+
 class Quantity(fields.String):
     """A Kubernetes quantity: a text such as 64Mi, or a plain number."""
 

@@ -47,20 +47,23 @@ class Parser(FlaskParser):
         raise invalid(messages) from error
 
 
-def read_json(req: Request, *, replace: bool = False) -> dict[str, Any]:
+def read_json(req: Request, *, replace: bool = False, required: bool = False) -> dict[str, Any]:
     """Return the JSON object in the body of the request, `{}` for an empty body.
 
     Args:
         req: the request.
         replace: replace the character NUL by U+FFFD instead of refusing it.
+        required: refuse an empty body.
 
     Raises:
-        UnsupportedMediaType: the Content-Type is not JSON.
+        UnsupportedMediaType: the Content-Type is not JSON, or the body is compressed.
         MalformedError: the body is not JSON.
         InvalidError: the body is not an object, or cannot be stored.
         TooLargeError: the body is larger than MAX_BODY_BYTES.
     """
     body = read_body(req, MAX_BODY_BYTES)
+    if not body and required:
+        raise InvalidError("a body is needed: a JSON object, which may be empty ({})")
     if not body:
         return {}
     if not req.is_json:
@@ -82,8 +85,12 @@ def read_body(req: Request, max_bytes: int) -> bytes:
     """Return the body of the request.
 
     Raises:
+        UnsupportedMediaType: it is compressed.
         TooLargeError: it is larger; also for a chunked body, which werkzeug would truncate.
     """
+    encoding = req.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMediaType("send the body without a Content-Encoding")
     req.max_content_length = max_bytes + 1
     if (req.content_length or 0) <= max_bytes:
         body = req.get_data(cache=False)

@@ -182,7 +182,7 @@ class RunCreateSchema(OverridesSchema):
 class PageSchema(api_fields.Schema):
     """A page of a list."""
 
-    limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=Range(1, MAX_LIMIT))
+    limit = api_fields.QueryInteger(1, MAX_LIMIT, load_default=DEFAULT_LIMIT)
     cursor = fields.String()
 
 
@@ -249,7 +249,7 @@ class ClaimSchema(api_fields.Schema):
 class AppendSchema(api_fields.Schema):
     """The position of an append to a log, in bytes."""
 
-    offset = fields.Integer(required=True, validate=Range(0, 2**62))
+    offset = api_fields.QueryInteger(0, 2**62, required=True)
 
 
 class LogQuerySchema(api_fields.Schema):
@@ -257,8 +257,8 @@ class LogQuerySchema(api_fields.Schema):
 
     container = api_fields.dns_label()
     follow = fields.Boolean(load_default=False)
-    tail = fields.Integer(validate=Range(0, 2**31))
-    offset = fields.Integer(validate=Range(0, 2**62))
+    tail = api_fields.QueryInteger(0, 2**31)
+    offset = api_fields.QueryInteger(0, 2**62)
 
     @ma.validates_schema
     def one_start(self, data: dict[str, Any], **kw: Any) -> None:

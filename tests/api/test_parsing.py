@@ -20,8 +20,11 @@ from sparktest.api.schemas import DefinitionInputSchema
 from sparktest.errors import InvalidError, MalformedError, TooLargeError
 
 
-def request(body: bytes, *, chunked: bool = False, content_type="application/json") -> Request:
-    builder = EnvironBuilder(method="POST", data=body, content_type=content_type)
+def request(
+    body: bytes, *, chunked: bool = False, content_type="application/json", encoding=None
+) -> Request:
+    headers = [("Content-Encoding", encoding)] if encoding else []
+    builder = EnvironBuilder(method="POST", data=body, content_type=content_type, headers=headers)
     environ = builder.get_environ()
     if chunked:
         del environ["CONTENT_LENGTH"]
@@ -43,8 +46,20 @@ def test_a_json_body_over_the_limit_is_refused(chunked):
         read_json(request(body, chunked=chunked))
 
 
-def test_an_empty_body_is_an_empty_object():
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "br", "identity, gzip"])
+def test_a_compressed_body_is_refused(encoding):
+    with pytest.raises(UnsupportedMediaType, match="Content-Encoding"):
+        read_json(request(b"{}", encoding=encoding))
+
+
+def test_a_body_may_say_that_it_is_not_compressed():
+    assert read_json(request(b'{"a": 1}', encoding="Identity")) == {"a": 1}
+
+
+def test_an_empty_body_is_an_empty_object_unless_a_body_is_required():
     assert read_json(request(b"")) == {}
+    with pytest.raises(InvalidError, match="a body is needed"):
+        read_json(request(b""), required=True)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ import pytest
 import requests
 
 from sparktest.api import server
+from sparktest.api.logs import MAX_APPEND_BYTES
+from sparktest.api.parsing import MAX_BODY_BYTES
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
 from sparktest.settings import Settings
 from tests.api import databases
@@ -90,6 +92,33 @@ def test_malformed_http_is_answered_with_a_problem(address, request_line, status
     head, _, body = send_raw(address, request_line + b"\r\nHost: x\r\n\r\n").partition(b"\r\n\r\n")
     assert b"application/problem+json" in head
     assert json.loads(body)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "limit"),
+    [
+        ("POST", "", "application/json", MAX_BODY_BYTES),
+        ("PUT", "/{run}/logs/test?offset=0", "application/octet-stream", MAX_APPEND_BYTES),
+    ],
+)
+def test_a_chunked_body_over_the_limit_is_refused_and_nothing_of_it_stored(
+    address, method, path, kind, limit
+):
+    runs = f"{address}/api/test-runs"
+    run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
+    # An iterator is sent in chunks, without a Content-Length.
+    body = (b" " * 65536 for _ in range(limit // 65536 + 1))
+    response = requests.request(
+        method,
+        runs + path.format(run=run),
+        data=body,
+        headers={"Content-Type": kind},
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert response.status_code == 413
+    assert response.headers["Content-Type"] == "application/problem+json"
+    log = requests.get(f"{runs}/{run}/logs", timeout=TIMEOUT_SECONDS)
+    assert (log.status_code, log.content) == (200, b"")
 
 
 def test_a_follower_receives_lines_while_the_run_is_active(address):
