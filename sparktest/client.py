@@ -7,7 +7,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from sparktest.domain import ControllerSeen, Definition, Run, RunPage, RunReport, StoredLog
+from sparktest.client_resources import ResourceClient
+from sparktest.domain import (
+    ControllerSeen,
+    Definition,
+    Executor,
+    Run,
+    RunPage,
+    RunReport,
+    StoredLog,
+)
 from sparktest.http import HttpTransport, StreamTimeoutError
 from sparktest.responses import Clean, Warn, read_cursor
 from sparktest.settings import Settings
@@ -18,6 +27,9 @@ class ApiClient:
 
     A client is a connection pool that threads may share. Nothing is retried here: the caller
     knows which requests may be repeated.
+
+    Attributes:
+        definitions, executors: their calls, such as `client.executors.create(body)`.
 
     Args:
         url: the URL of the API, with /api.
@@ -48,6 +60,8 @@ class ApiClient:
             warn=warn or (lambda text: None),
             timeout_seconds=timeout_seconds,
         )
+        self.definitions = ResourceClient(self._http, "/test-definitions", Definition)
+        self.executors = ResourceClient(self._http, "/test-executors", Executor)
 
     @classmethod
     def from_settings(
@@ -182,57 +196,13 @@ class ApiClient:
                 continue
             return
 
-    # --- definitions -----------------------------------------------------------------------------
-
-    def list_definitions(self, *, q: str | None = None) -> tuple[Definition, ...]:
-        """Return all definitions, newest first."""
-        found: list[Definition] = []
-        params: dict[str, Any] = {"q": q, "limit": 1000}
-        while True:
-            response = self._http.call("GET", "/test-definitions", params=params)
-            found += self._http.value(response, tuple[Definition, ...])
-            params["cursor"] = read_cursor(response.links.get("next", {}).get("url"))
-            if params["cursor"] is None:
-                return tuple(found)
-
-    def get_definition(self, definition_id: str) -> Definition:
-        """Return the definition with this id."""
-        return self._http.fetch(Definition, "GET", _definition(definition_id))
-
-    def create_definition(self, body: dict[str, Any]) -> Definition:
-        """Create a definition."""
-        return self._http.fetch(Definition, "POST", "/test-definitions", json=body)
-
-    def replace_definition(
-        self, definition_id: str, body: dict[str, Any], *, version: int | None = None
-    ) -> Definition:
-        """Replace the definition; fields that are missing from the body become empty.
-
-        Raises:
-            PreconditionError: it has another version.
-        """
-        headers = {"If-Match": f'"{version}"'} if version is not None else {}
-        return self._http.fetch(
-            Definition, "PUT", _definition(definition_id), json=body, headers=headers
-        )
-
-    def patch_definition(self, definition_id: str, body: dict[str, Any]) -> Definition:
-        """Apply a JSON Merge Patch to the definition."""
-        return self._http.fetch(
-            Definition,
-            "PATCH",
-            _definition(definition_id),
-            data=msgspec.json.encode(body),
-            headers={"Content-Type": "application/merge-patch+json"},
-        )
-
-    def delete_definition(self, definition_id: str) -> None:
-        """Delete the definition; its runs keep their snapshots."""
-        self._http.call("DELETE", _definition(definition_id))
+    # --- resources -----------------------------------------------------------------------------
 
     def run_definition(self, definition_id: str, body: dict[str, Any] | None = None) -> Run:
         """Create a run of the definition, with the overrides of the body."""
-        return self._http.fetch(Run, "POST", f"{_definition(definition_id)}/run", json=body or {})
+        return self._http.fetch(
+            Run, "POST", f"{self.definitions.path_of(definition_id)}/run", json=body or {}
+        )
 
     # --- the service -----------------------------------------------------------------------------
 
@@ -251,7 +221,3 @@ class ApiClient:
 
 def _run(run_id: str) -> str:
     return f"/test-runs/{quote(run_id, safe='')}"
-
-
-def _definition(definition_id: str) -> str:
-    return f"/test-definitions/{quote(definition_id, safe='')}"

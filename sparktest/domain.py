@@ -227,6 +227,28 @@ class Definition(RunSpec, frozen=True, kw_only=True):
     version: int = 1
 
 
+class Executor(WireStruct, frozen=True, kw_only=True):
+    """A named kind of test runner; a definition that points to it may leave out what it has.
+
+    `command` is Kubernetes' command; where it is empty, a shell runs `default_command`.
+    `environment_variables` are the names of variables that its tests read.
+    """
+
+    id: Id
+    name: str
+    created_at: datetime
+    description: str = ""
+    image: str = ""
+    default_command: str = ""
+    command: tuple[str, ...] = ()
+    supported_file_types: tuple[str, ...] = ()
+    environment_variables: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    template: dict[str, Any] = {}
+    icon: str = ""
+    version: int = 1
+
+
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of runs, newest first; `next` is the cursor of the next page, None at the end."""
 

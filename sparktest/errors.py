@@ -7,6 +7,7 @@ SparkTestError                500
 ├── ForbiddenError            403
 ├── NotFoundError             404
 ├── ConflictError             409
+│   ├── NameTakenError        409   another object of the kind has this name
 │   └── OffsetError           409   a log chunk that does not continue the stored log
 ├── GoneError                 410   it existed and was deleted
 ├── PreconditionError         412   it changed since it was read
@@ -108,6 +109,16 @@ class OffsetError(ConflictError):
         self.stored = stored
 
 
+class NameTakenError(ConflictError):
+    """Another object of the kind has this name; `path` is its path in the API, if it is known."""
+
+    title = "Name taken"
+
+    def __init__(self, detail: str, *, path: str | None = None) -> None:
+        super().__init__(f"/name: {detail}", errors=[{"pointer": "/name", "detail": detail}])
+        self.path = path
+
+
 class GoneError(SparkTestError):
     """The object existed and was deleted."""
 
@@ -145,7 +156,7 @@ class UnavailableError(SparkTestError):
     retryable = True
 
 
-# OffsetError shares 409 with its base class, which is the one to rebuild.
+# Some share 409 with their base class, which is the one to rebuild.
 BY_STATUS: dict[int, type[SparkTestError]] = {
     MalformedError.status: MalformedError,
     **{error.status: error for error in SparkTestError.__subclasses__()},

@@ -66,7 +66,7 @@ def test_every_field_of_a_run_is_transferred(real: ApiClient) -> None:
             git_commit="4b825dc642cb6eb9a060e54bf8d69288fbee4904",
         ),
     )
-    definition = real.create_definition({"name": "d", "image": "i", "commands": ["true"]})
+    definition = real.definitions.create({"name": "d", "image": "i", "commands": ["true"]})
     by_definition = real.run_definition(definition.id)
     rerun = real.rerun_run(by_definition.id)
     seen = (ended, by_definition, rerun)
@@ -98,24 +98,6 @@ def test_a_log_of_the_real_api_is_read_tailed_and_followed(real: ApiClient) -> N
     assert b"".join(received) == b"two\nthree\n"
     assert real.get_log(run.id, tail=1) == b"three\n"
     assert real.get_log(run.id) == b"one\ntwo\nthree\n"
-
-
-def test_all_pages_of_definitions_are_read(
-    real: ApiClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = [real.create_definition({"name": f"d{n}", "image": "i"}) for n in range(3)]
-    send = HttpTransport._send
-
-    def one_at_a_time(
-        self: HttpTransport, method: str, path: str, read_timeout: float, **kw: Any
-    ) -> Any:
-        if method == "GET":
-            kw["params"]["limit"] = 1
-        return send(self, method, path, read_timeout, **kw)
-
-    monkeypatch.setattr(HttpTransport, "_send", one_at_a_time)
-
-    assert list(real.list_definitions()) == made[::-1]
 
 
 def test_connections_of_many_threads_are_kept_and_reused() -> None:

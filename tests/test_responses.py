@@ -199,7 +199,7 @@ def test_an_invalid_link_to_a_next_page_is_ignored(
     api.scripts = [answer([], headers={"Link": link})]
 
     assert client.list_runs().next is None
-    assert client.list_definitions() == ()
+    assert client.definitions.list() == ()
 
 
 def test_an_id_is_escaped_in_the_path(api: ScriptedApi, client: ApiClient) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from flask import Flask, request
 
 from sparktest import __version__
-from sparktest.api import auth, definitions, health, k8s, logs, parsing, problems, runs
+from sparktest.api import auth, definitions, executors, health, k8s, logs, parsing, problems, runs
 from sparktest.api.context import AppContext, app_context, utc_now
 from sparktest.api.openapi import Api
 from sparktest.api.store import open_store
@@ -53,7 +53,8 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"token": []}]
     routes = (
         (health.blueprint, ""),
-        (definitions.blueprint, "/api/test-definitions"),
+        (definitions.blueprint, definitions.definitions.path),
+        (executors.blueprint, executors.executors.path),
         (runs.blueprint, "/api/test-runs"),
         (logs.blueprint, "/api/test-runs"),
         (k8s.blueprint, "/api/k8s"),

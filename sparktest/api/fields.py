@@ -183,7 +183,7 @@ def texts(max_length: int, max_items: int, **kw: Any) -> fields.List[str]:
 def arguments(**kw: Any) -> fields.List[str]:
     """Return a field for commands or arguments, of a size that Linux can start."""
     rules: list[Callable[[list[str]], Any]] = [Length(max=1024), _fits_a_command_line]
-    return fields.List(fields.String(validate=_fits_an_argument), validate=rules, **kw)
+    return fields.List(fields.String(validate=fits_an_argument), validate=rules, **kw)
 
 
 def size(value: str) -> int:
@@ -191,7 +191,8 @@ def size(value: str) -> int:
     return len(value.encode())
 
 
-def _fits_an_argument(value: str) -> None:
+def fits_an_argument(value: str) -> None:
+    """Refuse a text that Linux does not take as an argument."""
     if size(value) > MAX_COMMAND_BYTES:
         raise ma.ValidationError(
             f"has {size(value):,} bytes; Linux allows {MAX_COMMAND_BYTES:,} in one argument"

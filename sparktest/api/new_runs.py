@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from sparktest.api.schemas import privileged_fields
 from sparktest.api.serializers import CONTROLLER_TIMEOUT
 from sparktest.api.specs import executor_defaults, resolve_rerun, resolve_spec, template_error
-from sparktest.api.store import definitions, runs
+from sparktest.api.store import runs
 from sparktest.api.store.engine import Row
+from sparktest.api.store.resources import DEFINITIONS, EXECUTORS
 from sparktest.domain import MAX_NAME_LENGTH, FailureClass, LogState, Origin, Status
 from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
 from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun
@@ -87,7 +88,7 @@ def rerun_privileges(connection: Connection, run: Row) -> list[str]:
     Whoever may run the definition gets the others anyway.
     """
     definition_id = run["test_definition_id"]
-    definition = definitions.find(connection, definition_id) if definition_id else None
+    definition = DEFINITIONS.find(connection, definition_id) if definition_id else None
     executor = _executor(connection, definition)
     given = privileged_fields(resolve_spec({}, definition, executor, default_timeout_seconds=1))
     has = privileged_fields(run)
@@ -199,18 +200,18 @@ def _resolve(
 
 def _executor(connection: Connection, definition: Row | None) -> Row | None:
     executor_id = definition["executor_id"] if definition else None
-    return definitions.find_executor(connection, executor_id) if executor_id else None
+    return EXECUTORS.find(connection, executor_id) if executor_id else None
 
 
 def _definition(connection: Connection, payload: Mapping[str, Any]) -> Row | None:
     """Return the definition that the payload refers to, None if it refers to none."""
     if definition_id := payload.get("definition_id"):
-        found = definitions.find(connection, definition_id)
+        found = DEFINITIONS.find(connection, definition_id)
         if found is None:
             raise _not_found("/definitionId", f"no definition has the id {definition_id}")
         return found
     if name := payload.get("definition_name"):
-        named = definitions.find_named(connection, name)
+        named = DEFINITIONS.find_named(connection, name)
         if named is None:
             raise _not_found("/definitionName", f"no definition is called {name!r}")
         return named

@@ -11,8 +11,10 @@ from flask import Response, request
 from sparktest.api import problems
 from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
-from sparktest.domain import Definition, Run, Scope
+from sparktest.domain import Definition, Executor, Run, Scope
 
+# Their documents have every key, also of a field that has its default.
+ANSWERS = (Run, Definition, Executor)
 REFERENCE = "#/components/schemas/{name}"
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -95,7 +97,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         """Add the schemas of the structs, and of all that they refer to."""
         ordered = sorted({*types, problems.Problem}, key=lambda kind: kind.__name__)
         _, schemas = msgspec.json.schema_components(ordered, ref_template=REFERENCE)
-        for struct in (Run, Definition):
+        for struct in ANSWERS:
             schemas[struct.__name__]["required"] = required_keys(struct)
         for name, schema in schemas.items():
             self.spec.components.schema(name, schema)

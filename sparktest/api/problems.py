@@ -9,7 +9,14 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from sparktest.errors import FieldError, OffsetError, SparkTestError, UnauthorizedError
+from sparktest.api.responses import location
+from sparktest.errors import (
+    FieldError,
+    NameTakenError,
+    OffsetError,
+    SparkTestError,
+    UnauthorizedError,
+)
 
 MIMETYPE = "application/problem+json"
 
@@ -57,6 +64,8 @@ def from_error(error: SparkTestError) -> Response:
         headers["Retry-After"] = str(math.ceil(error.retry_after or 1))
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = 'Bearer realm="sparktest"'
+    if isinstance(error, NameTakenError) and error.path:
+        headers |= location(error.path)
     stored = error.stored if isinstance(error, OffsetError) else None
     return problem(
         error.status, error.title, error.detail, headers, errors=error.errors, stored=stored

@@ -40,27 +40,19 @@ def privileged_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {pointer: value for pointer, value in found.items() if value}
 
 
-class SpecSchema(api_fields.Schema):
-    """A spec; any field may come from the definition or the executor instead."""
+class ContainerSchema(api_fields.Schema):
+    """The test container: the fields that definitions, executors and runs have in common."""
 
     image = api_fields.text(1024, 1)
-    commands = api_fields.arguments()
     command = api_fields.arguments()
-    args = api_fields.arguments()
     env = fields.Dict(
         keys=fields.String(validate=api_fields.ENV_NAME),
         values=fields.String(),
         validate=Length(max=1000),
     )
-    env_from = fields.List(fields.Nested(api_fields.EnvFrom), validate=Length(max=100))
-    resources = fields.Nested(api_fields.Resources)
-    service_account_name = api_fields.text(253, 1)
-    image_pull_secrets = fields.List(fields.Nested(api_fields.PullSecret), validate=Length(max=100))
-    git = fields.Nested(api_fields.Git)
     template = api_fields.Template(
         metadata={"description": "A partial PodTemplateSpec, as in a Job, of at most 256 KiB."}
     )
-    timeout_seconds = api_fields.seconds(1)
 
     @ma.pre_load
     def drop_empty(self, data: Any, **kw: Any) -> Any:
@@ -86,6 +78,19 @@ class SpecSchema(api_fields.Schema):
         if wrong:
             raise ma.ValidationError(wrong)
 
+
+class SpecSchema(ContainerSchema):
+    """A spec; any field may come from the definition or the executor instead."""
+
+    commands = api_fields.arguments()
+    args = api_fields.arguments()
+    env_from = fields.List(fields.Nested(api_fields.EnvFrom), validate=Length(max=100))
+    resources = fields.Nested(api_fields.Resources)
+    service_account_name = api_fields.text(253, 1)
+    image_pull_secrets = fields.List(fields.Nested(api_fields.PullSecret), validate=Length(max=100))
+    git = fields.Nested(api_fields.Git)
+    timeout_seconds = api_fields.seconds(1)
+
     @ma.validates_schema(skip_on_field_errors=False)
     def one_kind_of_command(self, data: dict[str, Any], **kw: Any) -> None:
         """Allow commands for a shell or an exec form, not both."""
@@ -93,17 +98,22 @@ class SpecSchema(api_fields.Schema):
             raise ma.ValidationError("give commands, or command and args, not both", "commands")
 
 
-class DefinitionInputSchema(SpecSchema):
-    """A definition to create or to replace."""
+class ResourceSchema(api_fields.Schema):
+    """An object with a unique name."""
 
     name = api_fields.name(required=True)
     description = api_fields.text(10_000, load_default="")
-    executor_id = api_fields.Id()
-    labels = api_fields.texts(200, 64)
-    # Known, so that a definition can be sent back as it was received, without a warning.
+    # Known, so that an object can be sent back as it was received, without a warning.
     id = api_fields.Id(dump_only=True)
     created_at = api_fields.Time(dump_only=True)
     version = fields.Integer(dump_only=True)
+
+
+class DefinitionInputSchema(ResourceSchema, SpecSchema):
+    """A definition to create or to replace."""
+
+    executor_id = api_fields.Id()
+    labels = api_fields.texts(200, 64)
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def something_to_run(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
@@ -112,6 +122,24 @@ class DefinitionInputSchema(SpecSchema):
             raise ma.ValidationError(
                 "is required unless executorId or the template provides one", "image"
             )
+
+
+class ExecutorInputSchema(ResourceSchema, ContainerSchema):
+    """An executor to create or to replace."""
+
+    default_command = fields.String(
+        validate=api_fields.fits_an_argument,
+        metadata={"description": "A shell command; it is used where `command` is empty."},
+    )
+    supported_file_types = api_fields.texts(200, 64)
+    environment_variables = api_fields.texts(200, 1000)
+    icon = api_fields.text(10_000)
+
+    @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
+    def something_to_run(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
+        """Require an image, unless the template provides one."""
+        if not (original.get("image") or original.get("template")):
+            raise ma.ValidationError("is required unless the template provides one", "image")
 
 
 class OverridesSchema(SpecSchema):
@@ -186,8 +214,8 @@ class PageSchema(api_fields.Schema):
     cursor = fields.String()
 
 
-class DefinitionQuerySchema(PageSchema):
-    """Filters of definitions; `q` is a part of the name."""
+class NamedQuerySchema(PageSchema):
+    """Filters of objects with a name; `q` is a part of the name."""
 
     q = api_fields.text(200)
 

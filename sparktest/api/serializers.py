@@ -1,16 +1,17 @@
-"""Serialize rows as the JSON documents of `domain.Run` and `domain.Definition`. Pure.
+"""Serialize rows as JSON documents, described by the structs of `domain`. Pure.
 
 A field with a column of the same name needs no code here.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from sparktest.api.store.runs import JSON_COLUMNS
-from sparktest.domain import Definition, Run, RunSpec, Status
+from sparktest.domain import Run, RunSpec, Status, WireStruct
 from sparktest.kube.fields import texts
 from sparktest.kube.jobs import run_containers
 from sparktest.kube.pod_template import test_container
@@ -29,7 +30,7 @@ Fields = tuple[tuple[str, str], ...]
 Heartbeats = Mapping[str, datetime]
 
 
-def required_keys(struct: type[Run | Definition]) -> list[str]:
+def required_keys(struct: type[WireStruct]) -> list[str]:
     """Return the JSON keys that every answer has."""
     return [
         field.encode_name
@@ -38,7 +39,8 @@ def required_keys(struct: type[Run | Definition]) -> list[str]:
     ]
 
 
-def _fields(struct: type[Run | Definition], *, omit_none: bool) -> Fields:
+@cache
+def _fields(struct: type[WireStruct], *, omit_none: bool) -> Fields:
     """Return pairs of JSON key and column, with the fields of the spec last."""
     pairs = [
         (field.encode_name, field.name)
@@ -48,8 +50,6 @@ def _fields(struct: type[Run | Definition], *, omit_none: bool) -> Fields:
     return tuple(sorted(pairs, key=lambda pair: pair[1] in RunSpec.__struct_fields__))
 
 
-DEFINITION_FIELDS = _fields(Definition, omit_none=False)
-DEFINITION_OPTIONAL = _fields(Definition, omit_none=True)
 RUN_COLUMNS = tuple(
     pair for pair in _fields(Run, omit_none=False) if pair[1] not in JSON_COLUMNS | DERIVED
 )
@@ -110,10 +110,10 @@ def _decoded(column: Any) -> Any:
     return msgspec.json.decode(column) if isinstance(column, str) else column
 
 
-def serialize_definition(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a definition."""
-    document = {key: row[column] for key, column in DEFINITION_FIELDS}
-    for key, column in DEFINITION_OPTIONAL:
+def serialize_resource(struct: type[WireStruct], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a row with a column for each field of the struct."""
+    document = {key: row[column] for key, column in _fields(struct, omit_none=False)}
+    for key, column in _fields(struct, omit_none=True):
         if row[column] is not None:
             document[key] = row[column]
     return document

@@ -142,7 +142,7 @@ def _runs(statuses: Sequence[str]) -> Completer:
 def _definitions(
     client: ApiClient, incomplete: str, context: click.Context
 ) -> list[CompletionItem]:
-    found = client.list_definitions()
+    found = client.definitions.list()
     return completions(((each, each.image) for each in found), incomplete)
 
 

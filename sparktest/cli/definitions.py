@@ -78,7 +78,7 @@ def fields_options(command: Any) -> Any:
 @uses_api
 def list_(client: ApiClient, query: str | None, output: str) -> None:
     """List definitions, newest first."""
-    show(client.list_definitions(q=query), definition_columns(), output)
+    show(client.definitions.list(q=query), definition_columns(), output)
 
 
 @definitions.command("get")
@@ -118,7 +118,7 @@ def create(client: ApiClient, filename: Path | None, output: str, **fields: Any)
     body = _read_fields(filename) | _option_fields(**fields)
     if not any(map(body.get, ("image", "executorId", "template"))):
         raise click.UsageError("Give --image IMAGE, or a file with image, template or executorId.")
-    made = client.create_definition(body)
+    made = client.definitions.create(body)
     show([made], definition_columns(), output, one=True)
 
 
@@ -147,7 +147,7 @@ def update(
     if "commands" in change and not {"command", "args"} & set(change):
         # A definition has either shell commands or a program.
         change |= {"command": None, "args": None}
-    made = client.patch_definition(find_definition(client, reference).id, change)
+    made = client.definitions.patch(find_definition(client, reference).id, change)
     show([made], definition_columns(), output, one=True)
 
 
@@ -175,7 +175,7 @@ def edit(client: ApiClient, reference: str) -> None:
     body = parse_object(changed, "the edited definition")
     if body.get("template"):
         check_template(body["template"])
-    client.replace_definition(definition.id, _drop_empty(body), version=definition.version)
+    client.definitions.replace(definition.id, _drop_empty(body), version=definition.version)
     warn(f"{definition.name} ({definition.id}) is changed")
 
 
@@ -187,7 +187,7 @@ def edit(client: ApiClient, reference: str) -> None:
 def delete(client: ApiClient, references: tuple[str, ...]) -> None:
     """Delete definitions; their runs are kept."""
     for definition in [find_definition(client, reference) for reference in references]:
-        client.delete_definition(definition.id)
+        client.definitions.delete(definition.id)
         warn(f"{definition.name} ({definition.id}) is deleted")
 
 

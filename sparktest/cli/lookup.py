@@ -35,8 +35,8 @@ def find_definition(client: ApiClient, reference: str) -> Definition:
         ExitError: there is none, or more than one.
     """
     if FULL_ID.fullmatch(reference):
-        return client.get_definition(reference.lower())
-    return _only(client.list_definitions(), reference, "definition")
+        return client.definitions.get(reference.lower())
+    return _only(client.definitions.list(), reference, "definition")
 
 
 def _only(candidates: Sequence[T], reference: str, kind: str) -> T:

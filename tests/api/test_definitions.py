@@ -2,9 +2,7 @@
 
 import msgspec
 import pytest
-from sqlalchemy import insert
 
-from sparktest.api.store import tables
 from sparktest.domain import Definition
 from tests.api.requests import answered, concurrently, define, pointers
 
@@ -30,24 +28,10 @@ def url(definition) -> str:
 
 
 @pytest.fixture
-def executor(store, clock):
-    row = insert(tables.ExecutorRow).values(
-        id=EXECUTOR,
-        name="k6",
-        description="",
-        image="grafana/k6",
-        default_command="k6 run",
-        command=[],
-        supported_file_types=[],
-        environment_variables=[],
-        env={"A": "executor", "E": "executor"},
-        icon="",
-        created_at=clock(),
-        version=1,
-    )
-    with store.writing() as connection:
-        connection.execute(row)
-    return EXECUTOR
+def executor(client):
+    body = {"name": "k6", "image": "grafana/k6", "defaultCommand": "k6 run"}
+    env = {"A": "executor", "E": "executor"}
+    return answered(client.post("/api/test-executors", json={**body, "env": env}), 201)["id"]
 
 
 class TestCreateAndList:

@@ -249,7 +249,7 @@ def test_a_help_text_is_one_short_line_without_special_characters(text: str) -> 
 
 
 def test_each_command_completes_what_it_accepts(api: ApiClient) -> None:
-    api.create_definition({"name": "suite-a", "image": "i"})
+    api.definitions.create({"name": "suite-a", "image": "i"})
     for name, status in (("done", Status.SUCCEEDED), ("busy", Status.RUNNING)):
         run = api.create_run({"name": name, "image": "i"})
         api.report_run(run.id, RunReport(status=status))

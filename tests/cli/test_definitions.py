@@ -32,7 +32,7 @@ def test_a_definition_is_created_from_options(cli: Cli, api: ApiClient) -> None:
     )
 
     assert (result.code, result.err) == (0, "")
-    made = api.get_definition(result.out.strip())
+    made = api.definitions.get(result.out.strip())
     assert (made.name, made.image, made.commands) == ("smoke", "busybox", ("true", "echo hi"))
     assert (made.env, made.timeout_seconds) == ({"A": "b"}, 7)
     assert (made.description, made.labels) == ("quick", ("web", "nightly"))
@@ -42,7 +42,7 @@ def test_a_definition_is_created_from_options(cli: Cli, api: ApiClient) -> None:
 def test_a_template_with_an_unknown_field_is_refused(
     cli: Cli, api: ApiClient, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    before = api.create_definition({"name": "smoke", "image": "busybox"})
+    before = api.definitions.create({"name": "smoke", "image": "busybox"})
     path = tmp_path / "definition.yaml"
     path.write_text(
         "template: {spec: {volume: [], containers: [{name: test, comand: [x], args: null}]}}"
@@ -53,7 +53,7 @@ def test_a_template_with_an_unknown_field_is_refused(
     assert (result.code, result.out) == (2, "")
     assert "template.spec.volume: unknown field; did you mean volumes?" in result.err
     assert "template.spec.containers[0].comand: unknown field; did you mean command?" in result.err
-    assert list(api.list_definitions()) == [before]
+    assert list(api.definitions.list()) == [before]
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])
@@ -64,7 +64,7 @@ def test_options_override_the_file_of_a_new_definition(
     path = tmp_path / f"definition.{form}"
     path.write_text(json.dumps(body))
 
-    made = api.get_definition(
+    made = api.definitions.get(
         cli("definitions", "create", "-f", str(path), "--name", "mine").out.strip()
     )
 
@@ -73,14 +73,14 @@ def test_options_override_the_file_of_a_new_definition(
 
 
 def test_the_output_of_show_can_be_created_again(cli: Cli, api: ApiClient) -> None:
-    api.create_definition({"name": "smoke", "image": "busybox", "commands": ["true"]})
+    api.definitions.create({"name": "smoke", "image": "busybox", "commands": ["true"]})
     document = json.loads(cli("definitions", "get", "smoke", "-o", "json").out)
     text = json.dumps({key: value for key, value in document.items() if value is not None})
 
     result = cli("definitions", "create", "-f", "-", "--name", "copy", stdin=text)
 
     assert result.code == 0
-    assert api.get_definition(result.out.strip()).commands == ("true",)
+    assert api.definitions.get(result.out.strip()).commands == ("true",)
 
 
 def test_every_wrong_field_is_named(cli: Cli, api: ApiClient) -> None:
@@ -92,7 +92,7 @@ def test_every_wrong_field_is_named(cli: Cli, api: ApiClient) -> None:
 
 def test_definitions_are_listed_and_searched(cli: Cli, api: ApiClient) -> None:
     for name in ("checkout", "smoke"):
-        api.create_definition({"name": name, "image": "busybox", "command": ["a"], "args": ["b"]})
+        api.definitions.create({"name": name, "image": "busybox", "command": ["a"], "args": ["b"]})
 
     assert [line.split()[1] for line in cli("definitions", "list").out.splitlines()] == [
         "NAME",
@@ -104,16 +104,16 @@ def test_definitions_are_listed_and_searched(cli: Cli, api: ApiClient) -> None:
 
 
 def test_definitions_are_deleted(cli: Cli, api: ApiClient) -> None:
-    api.create_definition({"name": "smoke", "image": "busybox"})
+    api.definitions.create({"name": "smoke", "image": "busybox"})
 
     assert cli("definitions", "delete", "smoke").code == 0
     assert cli("definitions", "delete", "smoke").code == 2
-    assert api.list_definitions() == ()
+    assert api.definitions.list() == ()
 
 
 def made(api: ApiClient, **fields: object) -> str:
     body = {"name": "smoke", "image": "busybox", "commands": ["true"], "env": {"A": "1"}}
-    return api.create_definition(body | fields).id
+    return api.definitions.create(body | fields).id
 
 
 def test_update_changes_only_the_given_fields(cli: Cli, api: ApiClient) -> None:
@@ -121,7 +121,7 @@ def test_update_changes_only_the_given_fields(cli: Cli, api: ApiClient) -> None:
 
     result = cli("definitions", "update", "smoke", "--image", "alpine", "-e", "B=2", "--label", "c")
 
-    changed = api.get_definition(result.out.strip())
+    changed = api.definitions.get(result.out.strip())
     assert (changed.image, changed.commands, changed.timeout_seconds) == ("alpine", ("true",), 5)
     assert changed.env == {"A": "1", "B": "2"}
     assert changed.labels == ("c",)
@@ -132,7 +132,7 @@ def test_update_takes_a_file_in_which_null_removes(cli: Cli, api: ApiClient) -> 
 
     cli("definitions", "update", "smoke", "-f", "-", stdin="timeoutSeconds: null\nenv: {A: null}")
 
-    (changed,) = api.list_definitions()
+    (changed,) = api.definitions.list()
     assert (changed.timeout_seconds, changed.env) == (None, {})
     assert changed.description == "old"
 
@@ -142,7 +142,7 @@ def test_new_shell_commands_replace_a_program(cli: Cli, api: ApiClient) -> None:
 
     assert cli("definitions", "update", "smoke", "--command", "echo hi").code == 0
 
-    (changed,) = api.list_definitions()
+    (changed,) = api.definitions.list()
     assert (changed.commands, changed.command, changed.args) == (("echo hi",), (), ())
 
 
@@ -184,7 +184,7 @@ def test_edit_replaces_the_definition_with_the_edited_text(
     result = cli("definitions", "edit", "smoke")
 
     assert (result.code, result.out) == (0, "")
-    changed = api.get_definition(definition_id)
+    changed = api.definitions.get(definition_id)
     assert (changed.image, changed.description, changed.commands) == ("alpine", "", ("true",))
     assert changed.env == {"A": "1"}
 
@@ -200,7 +200,7 @@ def test_an_unchanged_or_empty_edit_changes_nothing(
 
     assert result.code == 0
     assert "is not changed" in result.err
-    assert api.get_definition(definition_id).version == 1
+    assert api.definitions.get(definition_id).version == 1
 
 
 def test_an_edit_does_not_overwrite_a_concurrent_change(
@@ -209,7 +209,7 @@ def test_an_edit_does_not_overwrite_a_concurrent_change(
     definition_id = made(api)
 
     def meanwhile(text: str, **kw: object) -> str:
-        api.patch_definition(definition_id, {"description": "theirs"})
+        api.definitions.patch(definition_id, {"description": "theirs"})
         return text.replace("busybox", "alpine")
 
     monkeypatch.setattr("click.edit", meanwhile)
@@ -217,7 +217,7 @@ def test_an_edit_does_not_overwrite_a_concurrent_change(
 
     assert result.code == 2
     assert "version 2" in result.err
-    assert api.get_definition(definition_id).image == "busybox"
+    assert api.definitions.get(definition_id).image == "busybox"
 
 
 def test_an_edit_that_is_not_yaml_is_an_error_and_changes_nothing(
@@ -253,7 +253,7 @@ def test_an_editor_that_fails_is_named_and_changes_nothing(
     assert result.err.startswith("sparktest: the editor failed: ")
     assert result.err.endswith("; nothing was changed\n")
     assert result.err.count("\n") == 1
-    assert api.get_definition(definition_id).version == 1
+    assert api.definitions.get(definition_id).version == 1
 
 
 def test_a_definition_with_a_template_and_git_is_created_shown_and_created_again(
@@ -270,7 +270,7 @@ def test_a_definition_with_a_template_and_git_is_created_shown_and_created_again
     again = cli("definitions", "create", "-f", "-", "--name", "other", stdin=shown)
 
     assert (made.code, again.code) == (0, 0)
-    first, second = (api.get_definition(each.out.strip()) for each in (made, again))
+    first, second = (api.definitions.get(each.out.strip()) for each in (made, again))
     assert first.git == second.git == {"url": "https://example.org/shop.git", "ref": "main"}
     assert first.template == second.template != {}
     (heading, *rows) = cli("definitions", "list").out.splitlines()
@@ -280,7 +280,7 @@ def test_a_definition_with_a_template_and_git_is_created_shown_and_created_again
 
 def test_an_image_option_overrides_the_template_of_a_definition(cli: Cli, api: ApiClient) -> None:
     template = {"spec": {"containers": [{"name": "unit", "image": "busybox:1"}]}}
-    api.create_definition({"name": "smoke", "template": template})
+    api.definitions.create({"name": "smoke", "template": template})
 
     run = api.get_run(cli("run", "smoke", "--image", "busybox:2", "--", "true").out.strip())
 

@@ -63,8 +63,8 @@ def test_a_name_that_is_also_an_id_prefix_is_ambiguous(api: ApiClient) -> None:
 
 
 def test_a_definition_is_found_by_id_id_prefix_or_name(api: ApiClient) -> None:
-    definition = api.create_definition({"name": "smoke", "image": "busybox"})
-    api.create_definition({"name": "smoke 2", "image": "busybox"})
+    definition = api.definitions.create({"name": "smoke", "image": "busybox"})
+    api.definitions.create({"name": "smoke 2", "image": "busybox"})
 
     for reference in (definition.id, definition.id[:6], "smoke"):
         assert find_definition(api, reference).id == definition.id

@@ -154,7 +154,7 @@ def _with(run: Run, **fields: object) -> Run:
 
 
 def test_runs_are_found_by_definition_label_and_time(cli: Cli, api: ApiClient) -> None:
-    definition = api.create_definition({"name": "smoke", "image": "i"})
+    definition = api.definitions.create({"name": "smoke", "image": "i"})
     ran = api.run_definition(definition.id, {"labels": {"team": "a"}})
     made(api, "other")
 

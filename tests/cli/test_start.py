@@ -129,7 +129,7 @@ def test_the_name_of_an_image_is_the_name_of_the_run(
 
 
 def test_a_definition_runs_by_its_name_with_overrides(cli: Cli, api: ApiClient) -> None:
-    definition = api.create_definition(
+    definition = api.definitions.create(
         {"name": "smoke", "image": "busybox", "commands": ["true"], "env": {"A": "1", "B": "2"}}
     )
 
@@ -144,7 +144,7 @@ def test_a_definition_runs_by_its_name_with_overrides(cli: Cli, api: ApiClient) 
 
 
 def test_the_image_of_a_definition_can_be_overridden(cli: Cli, api: ApiClient) -> None:
-    api.create_definition({"name": "smoke", "image": "busybox", "commands": ["true"]})
+    api.definitions.create({"name": "smoke", "image": "busybox", "commands": ["true"]})
 
     run = started(api, cli("run", "smoke", "--image", "busybox:2", "--", "echo", "--", "-x").out)
 

@@ -140,7 +140,7 @@ def test_a_run_that_the_api_refuses_does_not_stop_the_wait_for_the_others(
 def test_a_dry_run_prints_the_request_and_sends_nothing(
     cli: Cli, api: ApiClient, args: list[str], where: str, body: dict[str, Any]
 ) -> None:
-    api.create_definition({"name": "smoke", "image": "i"})
+    api.definitions.create({"name": "smoke", "image": "i"})
 
     plain = cli("run", "--dry-run", *args)
 

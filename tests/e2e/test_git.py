@@ -131,7 +131,7 @@ def test_a_password_in_a_url_is_refused(stack: Stack) -> None:
 
 def test_a_definition_can_have_a_repository(stack: Stack, repository: Repository, url: str) -> None:
     name = f"git-{stack.namespace}"
-    stack.client.create_definition(
+    stack.client.definitions.create(
         {"name": name, "image": IMAGE, "git": {"url": url, "path": "sub"}, "commands": SAY}
     )
 

@@ -67,7 +67,7 @@ def test_an_unknown_definition_fails_with_condition_and_event(stack: Stack) -> N
 
 def test_a_definition_by_name_runs_with_its_commands(stack: Stack) -> None:
     name = f"smoke-{uuid.uuid4().hex[:8]}"
-    made = stack.client.create_definition(
+    made = stack.client.definitions.create(
         {"name": name, "image": IMAGE, "commands": ["echo $WHO"], "env": {"WHO": "definition"}}
     )
     stack.apply("by-name", definitionName=name)

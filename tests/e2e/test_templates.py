@@ -122,7 +122,7 @@ def test_the_templates_of_definition_and_testrun_are_merged_and_env_wins(stack: 
         env = [{"name": name, "value": value} for name, value in variables.items()]
         return containers({"name": "test", "env": env})
 
-    made = stack.client.create_definition(
+    made = stack.client.definitions.create(
         {
             "name": f"template-{uuid.uuid4().hex[:8]}",
             "image": IMAGE,

@@ -1,0 +1,64 @@
+"""ResourceClient: the calls for objects with a unique name, against a running API."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sparktest import client_resources
+from sparktest.client import ApiClient
+from sparktest.domain import Executor
+from sparktest.errors import ConflictError, NotFoundError, PreconditionError
+from tests.live_api import TOKEN, live_api
+
+BODY = {"name": "k6", "image": "grafana/k6", "env": {"A": "1"}}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[ApiClient]:
+    with live_api(tmp_path) as url, ApiClient(url, TOKEN) as client:
+        yield client
+
+
+def test_an_object_is_created_changed_and_deleted(client: ApiClient) -> None:
+    made = client.executors.create(BODY)
+    assert isinstance(made, Executor)
+    assert client.executors.get(made.id) == made
+    assert client.executors.patch(made.id, {"icon": "i"}).env == {"A": "1"}
+    assert client.executors.replace(made.id, BODY, version=2).icon == ""
+
+    client.executors.delete(made.id)
+
+    with pytest.raises(NotFoundError):
+        client.executors.get(made.id)
+
+
+def test_a_stale_version_is_refused(client: ApiClient) -> None:
+    made = client.executors.create(BODY)
+    client.executors.patch(made.id, {"icon": "i"}, version=1)
+
+    with pytest.raises(PreconditionError):
+        client.executors.patch(made.id, {"icon": "j"}, version=1)
+    with pytest.raises(PreconditionError):
+        client.executors.replace(made.id, BODY, version=1)
+
+
+def test_a_taken_name_is_a_conflict_that_names_the_field(client: ApiClient) -> None:
+    client.executors.create(BODY)
+
+    with pytest.raises(ConflictError) as refused:
+        client.executors.create(BODY)
+
+    assert refused.value.errors[0]["pointer"] == "/name"
+
+
+def test_all_pages_are_read(client: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_resources, "PAGE_SIZE", 2)
+    made = [client.executors.create(BODY | {"name": f"k{n}"}) for n in range(5)]
+
+    assert list(client.executors.list()) == made[::-1]
+    assert list(client.executors.list(q="K3")) == [made[3]]
+
+
+def test_an_id_is_a_part_of_the_path_whatever_it_contains(client: ApiClient) -> None:
+    assert client.executors.path_of("../a?b") == "/test-executors/..%2Fa%3Fb"
