@@ -83,7 +83,7 @@ class TestFailures:
             raise UnavailableError("unavailable", retry_after=2)
 
         monkeypatch.setattr(ctx.store, "reading", unavailable)
-        monkeypatch.setattr(ctx.store, "writing", unavailable)
+        monkeypatch.setattr(ctx.store, "write", lambda work: unavailable())
         for response in (
             client.get("/api/test-runs"),
             client.post("/api/test-runs", json=adhoc()),

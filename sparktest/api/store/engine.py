@@ -1,6 +1,5 @@
 """Access to the database: `Store.reading` and `Store.write`, and helpers for statements."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,27 +8,20 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, Select, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import (
-    ArgumentError,
-    InterfaceError,
-    NoSuchModuleError,
-    OperationalError,
-    TimeoutError,  # noqa: A004 - SQLAlchemy's own: no free connection in the pool
-)
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from sparktest.errors import InvalidError, UnavailableError
+from sparktest.api.store.db_errors import map_db_errors
+from sparktest.api.store.writer import Writer
+from sparktest.errors import InvalidError
 
 POOL_SIZE = 16
 POOL_TIMEOUT_SECONDS = 5
 BUSY_TIMEOUT_MILLISECONDS = 10_000
-RETRY_AFTER_SECONDS = 2
 # Execution option of engines whose transactions write.
 WRITES = "sparktest_writes"
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 class Store:
@@ -47,6 +39,7 @@ class Store:
         autocommit = {} if sqlite_in_use else {"isolation_level": "AUTOCOMMIT"}
         self._reads = engine.execution_options(**autocommit)
         self._writes = engine.execution_options(**{WRITES: True})
+        self._writer = Writer(self._writes.begin)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -61,13 +54,16 @@ class Store:
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction and return its result once that is committed.
 
-        Nothing is stored when `work` raises.
+        Nothing is stored when `work` raises. It shares the transaction with the works of other
+        threads, so it must be quick, and must send neither COMMIT nor ROLLBACK. It is executed
+        again after a deadlock, so it must depend on nothing but the connection and the caller's
+        context variables, which it has although another thread executes it.
 
         Raises:
-            UnavailableError: the database does not answer, or is locked for too long.
+            UnavailableError: the database does not answer, or too many works wait; the work was
+                then not executed. After a lost connection it may have been.
         """
-        with self.writing() as connection:
-            return work(connection)
+        return self._writer.run(work)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -78,6 +74,8 @@ class Store:
         Raises:
             UnavailableError: the database does not answer, or is locked for too long.
         """
+        if self._writer.is_current_thread():
+            raise RuntimeError("a work must not write in another transaction")
         with map_db_errors(), self._writes.begin() as connection:
             yield connection
 
@@ -89,7 +87,8 @@ class Store:
             return str(found.scalar())
 
     def close(self) -> None:
-        """Close all connections; using the store again opens new ones."""
+        """Execute the works that wait, and close all connections; using it again opens new ones."""
+        self._writer.close()
         self.engine.dispose()
 
 
@@ -107,20 +106,6 @@ def dialect_insert(connection: Connection, table: type[Any]) -> sqlite.Insert | 
     """Return an INSERT that understands ON CONFLICT, for the connection's database."""
     sqlite_in_use = connection.dialect.name == "sqlite"
     return sqlite.insert(table) if sqlite_in_use else postgresql.insert(table)
-
-
-@contextmanager
-def map_db_errors() -> Iterator[None]:
-    """Raise UnavailableError for the block's errors of a database that cannot answer now."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, TimeoutError) as error:
-        cause = getattr(error, "orig", None) or error
-        log.warning("database unavailable error=%s", str(cause).strip().replace("\n", " "))
-        raise UnavailableError(
-            "the database cannot answer now; see the log of the API",
-            retry_after=RETRY_AFTER_SECONDS,
-        ) from error
 
 
 def parse_url(database_url: str) -> URL:
@@ -157,6 +142,8 @@ def engine_options(url: URL) -> dict[str, Any]:
         "pool_size": POOL_SIZE,
         "max_overflow": 0,
         "pool_timeout": POOL_TIMEOUT_SECONDS,
+        # The connection used last has the pages and statements that the next one needs.
+        "pool_use_lifo": True,
     }
     if not is_sqlite(url):
         # Keep the options of the URL (a search_path, for example): these would replace them.
@@ -212,7 +199,8 @@ def _set_up_sqlite(dbapi: Any, record: object) -> None:
     for pragma in (
         f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
         "foreign_keys = ON",
-        "synchronous = NORMAL",
+        # A commit survives a power cut, not only a crash of the process.
+        "synchronous = FULL",
     ):
         dbapi.execute(f"PRAGMA {pragma}")
 

@@ -15,12 +15,12 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 
+from sparktest.api.store.db_errors import map_db_errors
 from sparktest.api.store.engine import (
     WRITES,
     ensure_sqlite_file,
     is_sqlite,
     listen,
-    map_db_errors,
     missing_driver_as_error,
     parse_url,
 )
