@@ -52,6 +52,7 @@ def upgrade() -> None:
     op.create_table(
         "test_run_changes",
         sa.Column("seq", BIG_ID, autoincrement=True),
+        sa.Column("transaction_id", sa.BigInteger, nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.Column("run_id", sa.CHAR(36), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
@@ -61,6 +62,9 @@ def upgrade() -> None:
     op.create_index("ix_audit_at", "audit", ["at"])
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     op.create_index("ix_test_run_changes_at", "test_run_changes", ["at"])
+    op.create_index(
+        "ix_test_run_changes_transaction_id_seq", "test_run_changes", ["transaction_id", "seq"]
+    )
 
 
 def downgrade() -> None:

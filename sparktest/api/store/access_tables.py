@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CHAR, Integer, LargeBinary, String, Text
+from sqlalchemy import CHAR, BigInteger, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sparktest.api.store.tables import Base, BigId
@@ -60,12 +60,14 @@ class IdempotencyKeyRow(Base):
 
 
 class ChangeRow(Base):
-    """A change of a run, numbered in the order of the commits."""
+    """A change of a run; (transaction_id, seq) is the order, see `store.changes`."""
 
     __tablename__ = "test_run_changes"
-    __table_args__: Any = ({"sqlite_autoincrement": True},)
+    __table_args__: Any = (Index(None, "transaction_id", "seq"), {"sqlite_autoincrement": True})
 
     seq: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    # The transaction on PostgreSQL, 0 on SQLite.
+    transaction_id: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[datetime] = mapped_column(index=True)
     run_id: Mapped[str] = mapped_column(CHAR(36))
     # created, updated or deleted.

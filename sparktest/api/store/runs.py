@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, delete, insert, select, type_coerce, update
 
+from sparktest.api.store import changes
+from sparktest.api.store.changes import ChangeKind
 from sparktest.api.store.engine import Row, dialect_insert, first
 from sparktest.api.store.run_tables import RunLabelRow, RunRow, RunTermRow, TombstoneRow
 from sparktest.api.store.tables import ControllerRow, Json
@@ -87,6 +89,7 @@ def add(connection: Connection, run: Mapping[str, Any]) -> bool:
         pairs = run["labels"].items()
         rows = [{"key": key, "value": value, "run_seq": seq} for key, value in pairs]
         connection.execute(insert(RunLabelRow), rows)
+    changes.record(connection, ChangeKind.CREATED, [run["id"]], run["created_at"])
     return True
 
 
@@ -97,6 +100,7 @@ def change(connection: Connection, run_id: str, columns: Mapping[str, Any], now:
         .where(RunRow.id == run_id)
         .values(**columns, updated_at=now, version=RunRow.version + 1)
     )
+    changes.record(connection, ChangeKind.UPDATED, [run_id], now)
 
 
 def remove(connection: Connection, run: Mapping[str, Any], now: datetime) -> None:
@@ -107,6 +111,7 @@ def remove(connection: Connection, run: Mapping[str, Any], now: datetime) -> Non
         )
     )
     connection.execute(delete(RunRow).where(RunRow.id == run["id"]))
+    changes.record(connection, ChangeKind.DELETED, [run["id"]], now)
 
 
 def is_removed(connection: Connection, run_id: str) -> bool:
