@@ -16,15 +16,18 @@ def upgrade() -> None:
     """Create the tables."""
     op.create_table(
         "tokens",
-        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("seq", BIG_ID, autoincrement=True),
+        sa.Column("id", sa.CHAR(36), nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("scopes", sa.Text, nullable=False),
         sa.Column("digest", sa.CHAR(64), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("expires_at", TIME),
         sa.Column("last_used_at", TIME),
-        sa.PrimaryKeyConstraint("id", name="pk_tokens"),
+        sa.PrimaryKeyConstraint("seq", name="pk_tokens"),
+        sa.UniqueConstraint("id", name="uq_tokens_id"),
         sa.UniqueConstraint("name", name="uq_tokens_name"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "audit",

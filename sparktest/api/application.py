@@ -3,19 +3,26 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Flask, request
+from flask import Flask
 
 from sparktest import __version__
-from sparktest.api import auth, definitions, executors, health, k8s, logs, parsing, problems, runs
-from sparktest.api.context import AppContext, app_context, utc_now
+from sparktest.api import (
+    auth,
+    definitions,
+    executors,
+    health,
+    heartbeats,
+    k8s,
+    logs,
+    parsing,
+    problems,
+    runs,
+    tokens,
+)
+from sparktest.api.context import AppContext, utc_now
 from sparktest.api.openapi import Api
 from sparktest.api.store import open_store
-from sparktest.api.store import runs as store
-from sparktest.errors import InvalidError
 from sparktest.settings import Settings
-
-CONTROLLER_HEADER = "SparkTest-Controller"
-MAX_CLUSTER_LENGTH = 128
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
@@ -34,7 +41,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     database = open_store(app, settings.database_url)
     app.extensions["sparktest"] = AppContext(settings, database, clock)
     app.before_request(auth.check_request)
-    app.before_request(_record_heartbeat)
+    app.before_request(heartbeats.record)
     app.after_request(parsing.warn_unknown_fields)
     _register_routes(app)
     problems.install(app)
@@ -58,6 +65,7 @@ def _register_routes(app: Flask) -> None:
         (runs.blueprint, "/api/test-runs"),
         (logs.blueprint, "/api/test-runs"),
         (k8s.blueprint, "/api/k8s"),
+        (tokens.blueprint, "/api/tokens"),
     )
     for blueprint, prefix in routes:
         api.register_blueprint(blueprint, url_prefix=prefix)
@@ -65,20 +73,3 @@ def _register_routes(app: Flask) -> None:
     # The paths that earlier clients use; they are documented once, above.
     for blueprint in (runs.blueprint, logs.blueprint):
         app.register_blueprint(blueprint, url_prefix="/api/runs", name=f"{blueprint.name}-alias")
-
-
-def _record_heartbeat() -> None:
-    """Record when the controller of a cluster sent a request."""
-    cluster = request.headers.get(CONTROLLER_HEADER)
-    # Open paths need no token, so any client could send the header there.
-    if cluster is None or request.path in auth.OPEN_PATHS:
-        return
-    printable = cluster.isascii() and cluster.isprintable()
-    if not (printable and 0 < len(cluster) <= MAX_CLUSTER_LENGTH):
-        raise InvalidError(
-            f"{CONTROLLER_HEADER}: must be the uid of a cluster, at most {MAX_CLUSTER_LENGTH} "
-            "characters"
-        )
-    ctx = app_context()
-    if ctx.should_record_heartbeat(cluster):
-        ctx.store.write(lambda connection: store.record_heartbeat(connection, cluster, ctx.clock()))

@@ -1,47 +1,70 @@
-"""Authenticate requests: by token, or from this machine only; refuse cross-site requests."""
+"""Authenticate requests, and authorize them by the scopes of their route and their token."""
 
-import hashlib
 import hmac
-import ipaddress
+import logging
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from typing import cast
 
-from flask import request
+from flask import current_app, g, request
 
+from sparktest.api import hosts
+from sparktest.api.authenticator import Caller, digest
 from sparktest.api.context import app_context
+from sparktest.domain import Scope
 from sparktest.errors import FieldError, ForbiddenError, UnauthorizedError
 
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/api/health"})
-READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# A request to an API without a token, which only this machine can send.
+LOCAL = Caller("local", "local", frozenset(Scope))
+# The token of the setting SPARKTEST_TOKEN.
+BOOTSTRAP = Caller("bootstrap", "bootstrap", frozenset(Scope))
+RESERVED_NAMES = frozenset({LOCAL.name, BOOTSTRAP.name})
+
+log = logging.getLogger(__name__)
 
 
 def check_request() -> None:
-    """Check the token, the Host and the Origin of the request.
+    """Check Host, Origin and token of the request, and the scopes that its route needs.
 
     Raises:
-        UnauthorizedError: the token is missing or wrong.
-        ForbiddenError: the request comes from another web site, or, where no token is set, has a
-            Host other than localhost.
+        UnauthorizedError: the token is missing, unknown, expired or revoked.
+        ForbiddenError: the token has none of the scopes of the route; or the request comes from
+            another web site; or, where no token is set, it has a Host other than localhost.
     """
-    if request.method not in READ_METHODS:
-        _refuse_cross_site()
-    token = app_context().settings.token
-    if not token:
-        _refuse_foreign_host()
-    elif request.path not in OPEN_PATHS and not _is_sent(token):
-        raise UnauthorizedError(
-            "a valid token is needed: send Authorization: Bearer <token>; "
-            "SparkTest's programs read it from SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE"
-        )
+    hosts.refuse_cross_site(request)
+    if not app_context().settings.token:
+        hosts.refuse_foreign_host(request)
+    view = current_app.view_functions.get(request.endpoint or "")
+    scopes = getattr(view, "required_scopes", None)
+    if scopes == ():
+        return
+    g.caller = _authenticate()
+    # Where there is no route, a valid token is answered with 404 or 405.
+    if view is not None:
+        _authorize(scopes or ())
+
+
+def caller() -> Caller:
+    """Return who sent the request; only for routes that need a scope."""
+    return cast(Caller, g.caller)
+
+
+def token_id() -> str:
+    """Return the id of the request's token, `bootstrap` or `local`; at most 32 characters."""
+    return caller().token_id
 
 
 def is_admin() -> bool:
-    """Return True when the request, which `check_request` let pass, has the scope admin.
+    """Return True when the request has the scope admin."""
+    return Scope.ADMIN in caller().scopes
 
-    `SPARKTEST_TOKEN` has all scopes; without a token, only this machine can send requests.
+
+def require(scope: Scope) -> None:
+    """Refuse a request without this scope, where a route needs more than it declares.
+
+    Raises:
+        ForbiddenError: it names the scope.
     """
-    token = app_context().settings.token
-    return not token or _is_sent(token)
+    _authorize((scope,))
 
 
 def require_admin(fields: Collection[str], why: str) -> None:
@@ -59,44 +82,35 @@ def require_admin(fields: Collection[str], why: str) -> None:
         raise ForbiddenError(f"{', '.join(fields)}: {why}", errors=errors)
 
 
-def is_loopback(host: str) -> bool:
-    """Return True when this name or address can only mean the local machine."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_sent(token: str) -> bool:
+def _authenticate() -> Caller:
+    ctx = app_context()
+    if not ctx.settings.token:
+        return LOCAL
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # Digests have equal length: the comparison reveals nothing, not even the length of the token.
-    same = hmac.compare_digest(_digest(given.strip()), _digest(token))
-    return scheme.lower() == "bearer" and same
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
-
-
-def _refuse_foreign_host() -> None:
-    # DNS rebinding: evil.example can resolve to 127.0.0.1, but its page cannot change the Host.
-    try:
-        host = urlsplit(f"//{request.host}").hostname or ""
-    except ValueError:
-        host = ""
-    if not is_loopback(host):
-        raise ForbiddenError(
-            "without a token this API answers only as localhost; "
-            "set SPARKTEST_TOKEN on both sides to use another name"
+    found = None
+    if scheme.lower() == "bearer":
+        token = given.strip()
+        # Digests have equal length: the comparison reveals nothing, not even that of the token.
+        if hmac.compare_digest(digest(token), digest(ctx.settings.token)):
+            return BOOTSTRAP
+        found = ctx.authenticator.find(token)
+    if found is None:
+        raise UnauthorizedError(
+            "a valid token is needed, which is not expired or revoked: send "
+            "Authorization: Bearer <token>; SparkTest's programs read it from SPARKTEST_TOKEN or "
+            "SPARKTEST_TOKEN_FILE"
         )
+    return found
 
 
-def _refuse_cross_site() -> None:
-    origin = request.headers.get("Origin")
-    host = request.host.lower()
-    # Only a proxy in front of the API knows which scheme the client used.
-    foreign = origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}")
-    if foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise ForbiddenError("cross-site requests that change something are refused")
+def _authorize(scopes: Collection[Scope]) -> None:
+    """Refuse the request unless it has one of the scopes; without any, nobody may send it."""
+    sender = caller()
+    if sender.scopes.isdisjoint(scopes):
+        log.warning(
+            "request refused actor=%s method=%s path=%s", sender.name, request.method, request.path
+        )
+        needed = " or ".join(scopes) or "none: the route does not declare one"
+        raise ForbiddenError(
+            f"the token {sender.name!r} does not have the scope that this needs: {needed}"
+        )

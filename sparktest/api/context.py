@@ -1,7 +1,6 @@
 """The state of a running application: its settings, store, clock and cluster client."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from sparktest.api.authenticator import Authenticator
+from sparktest.api.interval import Interval
 from sparktest.api.store import Store
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.settings import Settings
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # Log streams that are followed at once; each occupies a thread of the server.
 MAX_STREAMS = 64
 # Controllers send requests more often than this; not every one is worth a write.
-HEARTBEAT_INTERVAL_SECONDS = 5.0
+HEARTBEAT_SECONDS = 5.0
 
 
 def utc_now() -> datetime:
@@ -39,9 +40,13 @@ class AppContext:
     )
     # Set when the process is about to end: log streams are cut instead of delaying it.
     closing: threading.Event = field(default_factory=threading.Event)
-    _next_heartbeat: dict[str, float] = field(default_factory=dict)
+    authenticator: Authenticator = field(init=False)
+    heartbeats: Interval = field(default_factory=lambda: Interval(HEARTBEAT_SECONDS))
     _cluster: "Cluster | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.authenticator = Authenticator(self.store, self.clock)
 
     def cluster(self) -> "Cluster":
         """Return the client of the cluster that the settings name; connect at the first call.
@@ -60,14 +65,6 @@ class AppContext:
                     # A fault of the server's configuration, not of the request.
                     raise UnavailableError(f"this API has no cluster: {error.detail}") from error
             return self._cluster
-
-    def should_record_heartbeat(self, cluster: str) -> bool:
-        """Return True when the last recorded heartbeat of this cluster is old enough."""
-        now = time.monotonic()
-        if now < self._next_heartbeat.get(cluster, now):
-            return False
-        self._next_heartbeat[cluster] = now + HEARTBEAT_INTERVAL_SECONDS
-        return True
 
 
 def app_context() -> AppContext:

@@ -23,8 +23,7 @@ class Health(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
     timestamp: datetime
 
 
-@blueprint.route("/api/health")
-@blueprint.doc(security=[])
+@blueprint.route("/api/health", scope=())
 @blueprint.response(200, Health)
 def health() -> Response:
     """Check that the service and its database answer."""
@@ -33,16 +32,14 @@ def health() -> Response:
     return json_response(Health(timestamp=ctx.clock()))
 
 
-@blueprint.route("/livez")
-@blueprint.doc(security=[])
+@blueprint.route("/livez", scope=())
 @blueprint.response(200, Health)
 def livez() -> Response:
     """Check that the process answers; a restart would not help an unavailable database."""
     return json_response(Health(timestamp=app_context().clock()))
 
 
-@blueprint.route("/readyz")
-@blueprint.doc(security=[])
+@blueprint.route("/readyz", scope=())
 @blueprint.response(200, Health)
 def readyz() -> Response:
     """Check that the database answers and has the revision that the code needs."""

@@ -34,14 +34,22 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         self.response_types: set[type] = set()
 
     def route(
-        self, rule: str, *, scope: Scope = Scope.READ, **options: Any
+        self, rule: str, *, scope: Scope | tuple[Scope, ...] = Scope.READ, **options: Any
     ) -> Callable[[View], View]:
-        """Serve the view at a path, for tokens with this scope."""
+        """Serve the view at a path, for tokens with this scope.
+
+        Of several scopes, any one is enough; with none, the route needs no token.
+        """
         decorate = super().route(rule, **options)
+        scopes = (scope,) if isinstance(scope, Scope) else scope
 
         def register(view: View) -> View:
             # functools.wraps copies it to the decorators above.
-            view.required_scope = scope  # type: ignore[attr-defined]
+            view.required_scopes = scopes  # type: ignore[attr-defined]
+            # Without the decorator `doc`, which would add a call to every request. Each entry is
+            # an alternative; those of a bearer token list roles.
+            info = view.__dict__.setdefault("_apidoc", {}).setdefault("manual_doc", {})
+            info["security"] = [{"token": [each.value]} for each in scopes]
             decorate(view if hasattr(view, "reads_query") else _without_query(view))
             return view
 
@@ -107,6 +115,12 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MIMETYPE
         super()._register_responses()
         del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
+    def _openapi_json(self) -> Response:
+        return cast(Response, super()._openapi_json())
+
+    # flask-smorest registers this route by itself.
+    _openapi_json.required_scopes = (Scope.READ,)  # type: ignore[attr-defined]
 
     def handle_http_exception(self, error: Any) -> Response:
         """Return the error as a problem."""

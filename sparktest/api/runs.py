@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("test-runs", __name__, description="Runs: each is one execution, one Job.")
 
 
-@blueprint.route("")
+@blueprint.route("", scope=(Scope.READ, Scope.CONTROLLER))
 @blueprint.arguments(RunQuerySchema, location="query")
 @blueprint.response(200, list[Run])
 def list_runs(query: dict[str, Any]) -> Response:
@@ -59,13 +59,17 @@ def list_runs(query: dict[str, Any]) -> Response:
     return page_response(rows, limit, lambda row: serialize_run(row, heartbeats, now))
 
 
-@blueprint.route("", scope=Scope.RUN, methods=["POST"])
+@blueprint.route("", scope=(Scope.RUN, Scope.CONTROLLER), methods=["POST"])
 @blueprint.arguments(RunCreateSchema)
 @blueprint.response(201, Run)
 @blueprint.alt_response(200, body=Run, description="The TestRun object has this run already")
 def create_run(payload: dict[str, Any]) -> Response:
-    """Create a run, or register the run of a TestRun object."""
+    """Create a run, or register the run of a TestRun object.
+
+    To register one with its `uid` needs the scope controller, everything else the scope run.
+    """
     ctx = app_context()
+    auth.require(Scope.CONTROLLER if _registers(payload) else Scope.RUN)
     if payload["origin"] != Origin.CRD:
         auth.require_admin(privileged_fields(payload), NEEDS_ADMIN)
 
@@ -81,7 +85,7 @@ def create_run(payload: dict[str, Any]) -> Response:
     return in_transaction(add)
 
 
-@blueprint.route("/<uuid:run_id>")
+@blueprint.route("/<uuid:run_id>", scope=(Scope.READ, Scope.CONTROLLER))
 @blueprint.response(200, Run)
 def get_run(run_id: UUID) -> Response:
     """Return a run."""
@@ -231,6 +235,10 @@ def run_document(connection: Connection, ctx: AppContext, run_id: str) -> dict[s
     if row is None:
         raise _not_found(run_id)
     return serialize_run(row, store.heartbeats(connection), ctx.clock())
+
+
+def _registers(payload: dict[str, Any]) -> bool:
+    return payload["origin"] == Origin.CRD and payload["k8s_ref"].get("uid") is not None
 
 
 def _not_found(run_id: str) -> NotFoundError:

@@ -12,8 +12,8 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from sparktest.api import create_app, problems
-from sparktest.api.auth import is_loopback
 from sparktest.api.context import MAX_STREAMS
+from sparktest.api.hosts import is_loopback
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import is_sqlite, parse_url
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError

@@ -13,6 +13,7 @@ from sparktest.api.context import AppContext
 from sparktest.api.store import Store, migrate
 from sparktest.settings import Settings
 from tests.api import databases
+from tests.api.credentials import BOOTSTRAP
 
 
 class Clock:
@@ -45,11 +46,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def app(shared_app, clock) -> Flask:
+def app(shared_app, clock) -> Iterator[Flask]:
     before: AppContext = shared_app.extensions["sparktest"]
     databases.clear(before.store)
-    shared_app.extensions["sparktest"] = AppContext(before.settings, before.store, clock)
-    return cast(Flask, shared_app)
+    ctx = AppContext(before.settings, before.store, clock)
+    shared_app.extensions["sparktest"] = ctx
+    yield cast(Flask, shared_app)
+    ctx.authenticator.flush()
 
 
 @pytest.fixture
@@ -71,3 +74,13 @@ def not_admin(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def token_needed(ctx: AppContext) -> Iterator[None]:
+    """Let the API need a token, as every API that other machines can reach."""
+    before = ctx.settings
+    # No cluster: no test may depend on the kubeconfig of the machine.
+    ctx.settings = Settings(token=BOOTSTRAP, namespace="tests", kubeconfig="/nonexistent")
+    yield
+    ctx.settings = before

@@ -2,7 +2,6 @@
 
 import pytest
 
-from sparktest.api.auth import is_loopback
 from sparktest.settings import Settings
 from tests.api.requests import adhoc, answered
 
@@ -86,23 +85,3 @@ class TestWebPages:
     def test_a_same_origin_request_is_accepted(self, client):
         headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
         answered(client.post("/api/test-runs", json=adhoc(), headers=headers), 201)
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("localhost", True),
-        ("localhost.", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("", False),
-        ("127.0.0.1.nip.io", False),
-        ("2130706433", False),
-    ],
-)
-def test_only_addresses_of_this_machine_are_loopback(host, loopback):
-    assert is_loopback(host) is loopback

@@ -13,9 +13,11 @@ class TokenRow(Base):
     """A token; its secret is stored as a digest only."""
 
     __tablename__ = "tokens"
+    __table_args__: Any = ({"sqlite_autoincrement": True},)
 
-    # The public part of the token: spt_<id>_<secret>.
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    # The public part of the token, which has it without dashes: spt_<id>_<secret>.
+    id: Mapped[str] = mapped_column(CHAR(36), unique=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     # Names of `domain.Scope`.
     scopes: Mapped[list[Any]]

@@ -1,0 +1,55 @@
+"""The heartbeats of controllers: whose requests count as one."""
+
+import pytest
+
+from sparktest.domain import Scope
+from tests.api.credentials import BOOTSTRAP, bearer, issue
+from tests.api.requests import answered
+
+pytestmark = pytest.mark.usefixtures("token_needed")
+
+
+def clusters(client):
+    seen = answered(client.get("/api/controllers", headers=bearer(BOOTSTRAP)), 200)
+    return {each["cluster"] for each in seen}
+
+
+def send(client, path, token=None, cluster="c1"):
+    headers = bearer(token) if token else {}
+    return client.get(path, headers=headers | {"SparkTest-Controller": cluster})
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/api/health", "/api/test-runs", "/nowhere"])
+def test_without_a_token_nobody_is_a_controller(client, path):
+    send(client, path)
+    assert clusters(client) == set()
+
+
+@pytest.mark.parametrize("scope", [Scope.READ, Scope.RUN, Scope.ADMIN])
+def test_another_scope_than_controller_makes_no_controller(client, scope):
+    token = issue(client, scope)["token"]
+    answered(send(client, "/api/test-runs", token), 200)
+    answered(send(client, "/api/test-runs", token, cluster="x" * 200), 200)
+    assert clusters(client) == set()
+
+
+@pytest.mark.parametrize("path", ["/livez", "/api/controllers", "/nowhere"])
+def test_on_routes_that_no_controller_uses_there_is_no_heartbeat(client, path):
+    send(client, path, BOOTSTRAP)
+    assert clusters(client) == set()
+
+
+def test_a_request_of_a_controller_is_its_heartbeat(client):
+    token = issue(client, Scope.CONTROLLER)["token"]
+    answered(send(client, "/api/test-runs", token), 200)
+    answered(send(client, "/api/test-runs", BOOTSTRAP, cluster="c2"), 200)
+    assert clusters(client) == {"c1", "c2"}
+
+
+def test_the_cluster_of_a_controller_must_be_printable_and_short(client):
+    for cluster in ("", "x" * 129, "é", "a\tb"):
+        assert (
+            "SparkTest-Controller"
+            in answered(send(client, "/api/test-runs", BOOTSTRAP, cluster=cluster), 422)["detail"]
+        )
+    assert clusters(client) == set()
