@@ -1,4 +1,4 @@
-"""The commands api, controller, tui and db.
+"""The commands api, controller and tui.
 
 Each imports its program when it runs: the terminal UI does not load Flask and SQLAlchemy, and the
 API does not load Textual.
@@ -91,33 +91,3 @@ def tui(**flags: Any) -> int:
     from sparktest.tui.app import run
 
     return run(settings)
-
-
-@click.group("db")
-def db() -> None:
-    """Migrate the database of the API."""
-
-
-@db.command("upgrade")
-@database_option
-def upgrade(**flags: Any) -> None:
-    """Migrate the database to the current schema, and print its revision.
-
-    sparktest api does this when it starts.
-    """
-    settings = load_settings(flags)
-    from sparktest.api.store import migrate
-
-    with infra_errors():
-        click.echo(migrate.upgrade(settings.database_url))
-
-
-@db.command("current")
-@database_option
-def current(**flags: Any) -> None:
-    """Print the schema revision of the database."""
-    settings = load_settings(flags)
-    from sparktest.api.store import migrate
-
-    with infra_errors():
-        click.echo(migrate.current(settings.database_url))

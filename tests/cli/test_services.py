@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sparktest.api.store.tables import REVISION
 from sparktest.client import ApiClient
 from sparktest.settings import Settings
 from tests.cli.conftest import Cli
@@ -81,24 +80,3 @@ def test_the_terminal_ui_takes_a_kubeconfig_and_a_context(
 
     assert result.code == 0
     assert (started[0].kubeconfig, started[0].context) == ("/a/config", "eu")
-
-
-def test_the_database_is_upgraded(cli: Cli, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'x.db'}"
-
-    assert cli("db", "current", "--database-url", url).code == 0
-    upgraded = cli("db", "upgrade", "--database-url", url)
-
-    assert (upgraded.code, upgraded.out) == (0, f"{REVISION}\n")
-    assert cli("db", "current", "--database-url", url).out == f"{REVISION}\n"
-
-
-@pytest.mark.parametrize(
-    "url", ["nonsense", "mysql://h/db", "sqlite:////dev/null/x.db"], ids=lambda url: url[:6]
-)
-def test_an_invalid_database_url_is_3_and_one_line(cli: Cli, url: str) -> None:
-    result = cli("db", "upgrade", "--database-url", url)
-
-    assert (result.code, result.out) == (3, "")
-    assert result.err.startswith("sparktest: ")
-    assert result.err.count("\n") == 1

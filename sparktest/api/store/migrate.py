@@ -1,19 +1,23 @@
 """Migrate a database. Every process may call it when it starts."""
 
 import fcntl
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from sparktest.api.store.db_errors import map_db_errors
 from sparktest.api.store.engine import (
@@ -24,28 +28,50 @@ from sparktest.api.store.engine import (
     missing_driver_as_error,
     parse_url,
 )
-from sparktest.errors import InvalidError, SparkTestError
+from sparktest.backoff import Backoff
+from sparktest.errors import InvalidError, SparkTestError, UnavailableError
 
 # Key of the advisory lock that every migrating process takes on PostgreSQL.
 LOCK = 7_201_116_320
+# A statement that waits for the lock of a whole table makes all writers wait behind it.
+LOCK_TIMEOUT_MILLISECONDS = 50
+LOCK_ERRORS = {"55P03", "40P01"}
+LOCK_BACKOFF = Backoff(first=0.1, cap=2.0)
+LOCK_ATTEMPTS = 60
+TURN_BACKOFF = Backoff(first=0.1, cap=0.5)
+BASE = "base"
+
+log = logging.getLogger(__name__)
 
 
 def upgrade(database_url: str, revision: str = "head") -> str:
     """Run all migrations up to `revision`; return the revision that the database then has.
 
-    Of two processes at once, the second waits and finds nothing to do. A failed migration
-    changes nothing.
+    Of two processes at once, the second waits and finds nothing to do. On SQLite a failure changes
+    nothing. On PostgreSQL the migrations before the failed one stay, and the failed one is
+    completed by the next call: it may have changed something, but nothing that the code that
+    served until then would notice.
 
     Raises:
         InvalidError: the URL is wrong, its path cannot be written, a driver is missing, or the
             database belongs to a newer version or to another program.
-        UnavailableError: the database does not answer.
+        UnavailableError: the database does not answer, or a table stays locked.
     """
     return _migrate(database_url, command.upgrade, revision)
 
 
 def downgrade(database_url: str, revision: str) -> str:
-    """Undo migrations down to `revision`; data that the older schema cannot hold is lost."""
+    """Undo the migrations after `revision`; data that the older schema cannot hold is lost.
+
+    Raises:
+        InvalidError: there is no such revision, or the database is older.
+    """
+    known = _known_revisions()
+    if revision not in known:
+        raise InvalidError(f"there is no revision {revision!r}; use one of: {', '.join(known)}")
+    before = current(database_url)
+    if before in known and known.index(before) < known.index(revision):
+        raise InvalidError(f"the database is at revision {before}, which is before {revision}")
     return _migrate(database_url, command.downgrade, revision)
 
 
@@ -58,17 +84,47 @@ def current(database_url: str) -> str:
         return _revision(connection)
 
 
+def _known_revisions() -> list[str]:
+    """Return all revisions, oldest first."""
+    with _config() as config:
+        scripts = ScriptDirectory.from_config(config).walk_revisions()
+        return [BASE, *reversed([script.revision for script in scripts])]
+
+
 def _migrate(database_url: str, step: Callable[[Config, str], None], revision: str) -> str:
     url = parse_url(database_url)
     ensure_sqlite_file(url)
-    with _map_errors(), _exclusive(url), _engine(url) as engine, engine.connect() as connection:
-        with connection.begin(), _config() as config:
-            if not is_sqlite(url):
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    run = _migrate_sqlite if is_sqlite(url) else _migrate_postgres
+    with _map_errors(), _config() as config:
+        return run(url, config, lambda: step(config, revision))
+
+
+def _migrate_sqlite(url: URL, config: Config, run: Callable[[], None]) -> str:
+    with _exclusive_folder(url), _engine(url) as engine, engine.connect() as connection:
+        with connection.begin():
             config.attributes["connection"] = connection
-            step(config, revision)
+            run()
             _check_foreign_keys(connection)
         return _revision(connection)
+
+
+def _migrate_postgres(url: URL, config: Config, run: Callable[[], None]) -> str:
+    with _engine(url) as engine, _advisory_lock(engine):
+        for failures in range(LOCK_ATTEMPTS):
+            try:
+                with engine.connect() as connection:
+                    config.attributes["connection"] = connection
+                    run()
+                    return _revision(connection)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", "") not in LOCK_ERRORS:
+                    raise
+                log.info("a table is locked, the migration is repeated error=%s", error.orig)
+            time.sleep(LOCK_BACKOFF.delay(failures))
+    raise UnavailableError(
+        "the database cannot be migrated: a long transaction of another program locks a table; "
+        "find it in pg_stat_activity, end it, and try again"
+    )
 
 
 def _revision(connection: Connection) -> str:
@@ -78,8 +134,13 @@ def _revision(connection: Connection) -> str:
 @contextmanager
 def _engine(url: URL) -> Iterator[Engine]:
     """Yield an engine without a pool, so that settings of a connection end with it."""
+    options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
+    if not is_sqlite(url):
+        given = f"{url.query.get('options', '')} "
+        lock_timeout = f"-c lock_timeout={LOCK_TIMEOUT_MILLISECONDS}ms"
+        options["connect_args"] = {"options": given + lock_timeout}
     with missing_driver_as_error():
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+        engine = create_engine(url, **options)
     listen(engine)
     if is_sqlite(url):
         event.listen(engine, "connect", _set_up_migration)
@@ -106,22 +167,38 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 
 @contextmanager
-def _exclusive(url: URL) -> Iterator[None]:
+def _exclusive_folder(url: URL) -> Iterator[None]:
     """Hold a lock against other processes that migrate this SQLite database.
 
     BEGIN IMMEDIATE is not enough: SQLite switches to its write-ahead log outside of transactions,
     and fails at once when two processes try. The lock is on the directory, because closing the
     database file itself would drop SQLite's own locks on it.
     """
-    if not is_sqlite(url):
-        yield
-        return
     folder = os.open(Path(url.database or "").parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _advisory_lock(engine: Engine) -> Iterator[None]:
+    """Hold a lock against other processes that migrate this PostgreSQL database.
+
+    A connection of its own holds it, because a migration ends its transactions. Waiting inside of
+    PostgreSQL would never end: CREATE INDEX CONCURRENTLY waits for every open statement, also for
+    one that waits for this lock.
+    """
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with autocommit.connect() as connection:
+        attempt = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LOCK)
+        for failures in count():
+            if connection.execute(attempt).scalar():
+                break
+            time.sleep(TURN_BACKOFF.delay(failures))
+        # The end of the connection ends the lock.
+        yield
 
 
 @contextmanager
