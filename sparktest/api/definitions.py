@@ -54,7 +54,7 @@ def run_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
     def create(connection: Connection) -> Response:
         definition = definitions.locked(connection, definition_id)
         payload.setdefault("name", f"{definition['name']} - Manual Run"[:MAX_NAME_LENGTH])
-        run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock(), definition)
-        return runs.created(runs.run_document(connection, ctx, run_id))
+        run = new_runs.create(connection, payload, ctx.settings, ctx.clock(), definition)
+        return runs.created(runs.serialize(connection, ctx, run))
 
     return in_transaction(create)

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
@@ -34,8 +34,8 @@ def create(
     settings: Settings,
     now: datetime,
     definition: Row | None = None,
-) -> str:
-    """Create an API run and return its id.
+) -> Row:
+    """Create an API run and return its row, with JSON columns as text.
 
     Args:
         connection: in a transaction.
@@ -53,8 +53,8 @@ def create(
     return _add_api_run(connection, spec | {"name": name}, settings.namespace, now)
 
 
-def rerun(connection: Connection, payload: Mapping[str, Any], run: Row, now: datetime) -> str:
-    """Create an API run like this run and return its id.
+def rerun(connection: Connection, payload: Mapping[str, Any], run: Row, now: datetime) -> Row:
+    """Create an API run like this run and return its row, with JSON columns as text.
 
     It has the same namespace, and the same cluster if the controller of that one is there.
 
@@ -97,8 +97,8 @@ def rerun_privileges(connection: Connection, run: Row) -> list[str]:
 
 def register(
     connection: Connection, payload: Mapping[str, Any], settings: Settings, now: datetime
-) -> tuple[str, bool]:
-    """Return the id of the run of a TestRun object, and True if it is new.
+) -> tuple[Row, bool]:
+    """Return the row of the run of a TestRun object, with JSON as text, and True if it is new.
 
     An object has one run. If its spec cannot be resolved, the run is created as failed, so that
     it appears in every list.
@@ -107,15 +107,15 @@ def register(
         GoneError: the run of this object was deleted.
     """
     cluster, uid = payload["cluster"], payload["k8s_ref"]["uid"]
-    if run_id := runs.find_testrun(connection, cluster, uid):
-        return run_id, False
+    if found := runs.find_testrun(connection, cluster, uid):
+        return found, False
     if not runs.is_testrun_removed(connection, cluster, uid):
         row = _testrun_row(connection, payload, settings, now)
-        if runs.add(connection, row):
-            return row["id"], True
+        if added := runs.add(connection, row):
+            return added, True
         # A concurrent request has registered the object.
-        if run_id := runs.find_testrun(connection, cluster, uid):
-            return run_id, False
+        if found := runs.find_testrun(connection, cluster, uid):
+            return found, False
     raise GoneError("the run of this TestRun was deleted; create the TestRun again to run it")
 
 
@@ -155,15 +155,15 @@ def _testrun_row(
 
 def _add_api_run(
     connection: Connection, spec: dict[str, Any], namespace: str, now: datetime
-) -> str:
+) -> Row:
     row = _row(now) | spec
     row |= {
         "origin": Origin.API,
         "namespace": namespace,
         "job_name": job_name_of_api_run(row["id"]),
     }
-    runs.add(connection, row)
-    return str(row["id"])
+    # Only the run of a TestRun object can be there already.
+    return cast(Row, runs.add(connection, row))
 
 
 def _row(now: datetime) -> dict[str, Any]:

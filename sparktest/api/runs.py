@@ -75,11 +75,11 @@ def create_run(payload: dict[str, Any]) -> Response:
 
     def add(connection: Connection) -> Response:
         if payload["origin"] == Origin.CRD:
-            run_id, new = new_runs.register(connection, payload, ctx.settings, ctx.clock())
+            run, new = new_runs.register(connection, payload, ctx.settings, ctx.clock())
         else:
-            run_id = new_runs.create(connection, payload, ctx.settings, ctx.clock())
+            run = new_runs.create(connection, payload, ctx.settings, ctx.clock())
             new = True
-        document = run_document(connection, ctx, run_id)
+        document = serialize(connection, ctx, run)
         return created(document) if new else json_response(document)
 
     return in_transaction(add)
@@ -123,8 +123,8 @@ def cancel_run(run_id: UUID) -> Response:
     ctx = app_context()
 
     def request_cancellation(connection: Connection) -> Response:
-        cancel(connection, ctx, existing(connection, str(run_id)))
-        return json_response(run_document(connection, ctx, str(run_id)), 202)
+        run = cancel(connection, ctx, existing(connection, str(run_id)))
+        return json_response(serialize(connection, ctx, store.as_text(run)), 202)
 
     return in_transaction(request_cancellation)
 
@@ -143,8 +143,8 @@ def rerun(payload: dict[str, Any], run_id: UUID) -> Response:
         if run["namespace"] != ctx.settings.namespace:
             why = f"to repeat a run of the namespace {run['namespace']} needs the scope admin"
             auth.require_admin(["/namespace"], why)
-        new_id = new_runs.rerun(connection, payload, run, ctx.clock())
-        return created(run_document(connection, ctx, new_id))
+        again = new_runs.rerun(connection, payload, run, ctx.clock())
+        return created(serialize(connection, ctx, again))
 
     return in_transaction(repeat)
 
@@ -162,10 +162,10 @@ def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
         if run["cluster"] is None and Status(run["status"]).final:
             raise ConflictError(f"the run has ended: {run['status']}")
         if run["cluster"] is None:
-            store.change(connection, run["id"], {"cluster": cluster}, ctx.clock())
+            run = store.change(connection, run, {"cluster": cluster}, ctx.clock())
         elif run["cluster"] != cluster:
             raise ConflictError(f"the run belongs to cluster {run['cluster']}")
-        return json_response(run_document(connection, ctx, run["id"]))
+        return json_response(serialize(connection, ctx, store.as_text(run)))
 
     return in_transaction(compare_and_set)
 
@@ -182,10 +182,10 @@ def report_run(report: dict[str, Any], run_id: UUID) -> Response:
         run = existing(connection, str(run_id))
         changes = reports.changes(run, report, now)
         if changes:
-            store.change(connection, run["id"], changes, now)
+            run = store.change(connection, run, changes, now)
         if "status" in changes:
             log.info("run reported run_id=%s status=%s", run["id"], changes["status"])
-        return json_response(run_document(connection, ctx, run["id"]))
+        return json_response(serialize(connection, ctx, store.as_text(run)))
 
     return in_transaction(apply)
 
@@ -205,8 +205,8 @@ def existing(connection: Connection, run_id: str) -> Row:
     return run
 
 
-def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
-    """Record a request to stop the run; the controller stops it and reports.
+def cancel(connection: Connection, ctx: AppContext, run: Row) -> Row:
+    """Record a request to stop the run, and return it; the controller stops it and reports.
 
     Raises:
         ConflictError: it has ended.
@@ -215,8 +215,9 @@ def cancel(connection: Connection, ctx: AppContext, run: Row) -> None:
         raise ConflictError(f"the run has already ended: {run['status']}")
     if run["cancel_requested_at"] is None:
         now = ctx.clock()
-        store.change(connection, run["id"], {"cancel_requested_at": now}, now)
+        run = store.change(connection, run, {"cancel_requested_at": now}, now)
         log.info("run cancellation requested run_id=%s", run["id"])
+    return run
 
 
 def created(document: dict[str, Any]) -> Response:
@@ -234,6 +235,11 @@ def run_document(connection: Connection, ctx: AppContext, run_id: str) -> dict[s
     row = store.find_as_text(connection, run_id)
     if row is None:
         raise _not_found(run_id)
+    return serialize(connection, ctx, row)
+
+
+def serialize(connection: Connection, ctx: AppContext, row: Row) -> dict[str, Any]:
+    """Return the document of a row whose JSON columns are text."""
     return serialize_run(row, store.heartbeats(connection), ctx.clock())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, delete, make_url, text
+from sqlalchemy import create_engine, delete, event, make_url, text
 
 from sparktest.api.store import Store
 from sparktest.api.store.engine import parse_url
@@ -36,6 +36,21 @@ def clear(store: Store) -> None:
     with store.writing() as connection:
         for table in reversed(RunRow.metadata.sorted_tables):
             connection.execute(delete(table))
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[str]]:
+    """Collect the statements that the block sends."""
+    sent: list[str] = []
+
+    def record(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        sent.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", record)
+    try:
+        yield sent
+    finally:
+        event.remove(store.engine, "before_cursor_execute", record)
 
 
 def _execute(url: str, statement: str) -> None:

@@ -92,9 +92,9 @@ class Store:
         self.engine.dispose()
 
 
-def first(connection: Connection, query: Select[Any]) -> Row | None:
+def first(connection: Connection, query: Select[Any], **parameters: Any) -> Row | None:
     """Return the first row, None if there is none."""
-    return cast("Row | None", connection.execute(query).mappings().first())
+    return cast("Row | None", connection.execute(query, parameters).mappings().first())
 
 
 def fetch_all(connection: Connection, query: Select[Any]) -> Sequence[Row]:

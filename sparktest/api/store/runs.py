@@ -6,9 +6,21 @@ Lists of runs are in run_pages.
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Text, delete, insert, select, type_coerce, update
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sparktest.api.store import changes
 from sparktest.api.store.changes import ChangeKind
@@ -24,8 +36,37 @@ TEXT_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
     type_coerce(column, Text).label(column.name) if column.name in JSON_COLUMNS else column
     for column in COLUMNS
 )
+# The values of columns that a new run does not give.
+DEFAULTS: dict[str, Any] = {
+    column.name: column.default.arg(None) if column.default.is_callable else column.default.arg
+    for column in COLUMNS
+    if column.default is not None
+}
 MAX_TERM_LENGTH = 64
 _TERM = re.compile(r"[^\W_]+")
+
+# Statements are built once: building one costs more than executing it.
+_RUNS = cast(Table, RunRow.__table__)
+_FIND = select(*COLUMNS).where(_RUNS.c.id == bindparam("run_id"))
+_FIND_LOCKED = _FIND.with_for_update()
+_FIND_AS_TEXT = select(*TEXT_COLUMNS).where(_RUNS.c.id == bindparam("run_id"))
+_NEW_ROW = {
+    column: bindparam(column.name, type_=Text() if column.name in JSON_COLUMNS else column.type)
+    for column in COLUMNS
+    if column.name != "seq"
+}
+# An API run has no uid, and NULLs never conflict.
+_ADD = {
+    database.__name__.rpartition(".")[2]: database.insert(_RUNS)
+    .values(_NEW_ROW)
+    .on_conflict_do_nothing(index_elements=["cluster", "k8s_ref_uid"])
+    .returning(_RUNS.c.seq)
+    for database in (sqlite, postgresql)
+}
+_ADD_TERMS = insert(cast(Table, RunTermRow.__table__))
+_ADD_LABELS = insert(cast(Table, RunLabelRow.__table__))
+_CHANGE = _RUNS.update().where(_RUNS.c.id == bindparam("run_id"))
+_HEARTBEATS = select(*cast(Table, ControllerRow.__table__).columns)
 
 
 def search_terms(*texts: str | None) -> set[str]:
@@ -36,14 +77,13 @@ def search_terms(*texts: str | None) -> set[str]:
 
 def find_as_text(connection: Connection, run_id: str) -> Row | None:
     """Return the run with its JSON columns as text, None if there is none."""
-    return first(connection, select(*TEXT_COLUMNS).where(RunRow.id == run_id))
+    return first(connection, _FIND_AS_TEXT, run_id=run_id)
 
 
 def find(connection: Connection, run_id: str, *, for_update: bool = False) -> Row | None:
     """Return the run, locked until the transaction ends if `for_update`; None if there is none."""
-    query = select(*COLUMNS).where(RunRow.id == run_id)
     # SQLite ignores FOR UPDATE: its writing transactions are serial anyway.
-    return first(connection, query.with_for_update() if for_update else query)
+    return first(connection, _FIND_LOCKED if for_update else _FIND, run_id=run_id)
 
 
 def status(connection: Connection, run_id: str) -> Status | None:
@@ -52,10 +92,10 @@ def status(connection: Connection, run_id: str) -> Status | None:
     return Status(found) if found else None
 
 
-def find_testrun(connection: Connection, cluster: str, uid: str) -> str | None:
-    """Return the id of the run of a TestRun object, None if there is none."""
-    query = select(RunRow.id).where(RunRow.cluster == cluster, RunRow.k8s_ref_uid == uid)
-    return connection.execute(query).scalar()
+def find_testrun(connection: Connection, cluster: str, uid: str) -> Row | None:
+    """Return the run of a TestRun object with its JSON columns as text, None if there is none."""
+    query = select(*TEXT_COLUMNS).where(RunRow.cluster == cluster, RunRow.k8s_ref_uid == uid)
+    return first(connection, query)
 
 
 def find_job(connection: Connection, job_name: str) -> Row | None:
@@ -64,43 +104,52 @@ def find_job(connection: Connection, job_name: str) -> Row | None:
     return first(connection, query.order_by(RunRow.seq.desc()).limit(1))
 
 
-def add(connection: Connection, run: Mapping[str, Any]) -> bool:
-    """Store a new run; return False when its TestRun object has a run already.
+def add(connection: Connection, run: Mapping[str, Any]) -> Row | None:
+    """Store a new run and return its row, with JSON columns as text, as `find_as_text` does.
 
-    Two controllers that register the same object at once both find no run. The unique constraint
-    decides: the second insert waits until the first has committed, and then inserts nothing.
+    Return None when its TestRun object has a run already. Two controllers that register the same
+    object at once both find no run. The unique constraint decides: the second insert waits until
+    the first has committed, and then inserts nothing.
 
     Raises:
         IntegrityError: any other constraint is violated.
     """
-    added = dialect_insert(connection, RunRow).values(**run)
-    # An API run has no uid, and NULLs never conflict.
-    added = added.on_conflict_do_nothing(index_elements=["cluster", "k8s_ref_uid"])
-    seq = connection.execute(added.returning(RunRow.seq)).scalar()
+    row = as_text({column.name: DEFAULTS.get(column.name) for column in _NEW_ROW} | dict(run))
+    seq = connection.execute(_ADD[connection.dialect.name], row).scalar()
     if seq is None:
-        return False
-    terms = search_terms(
-        run["id"][:8], run["name"], run["definition_name"], run.get("k8s_ref_name")
-    )
+        return None
+    terms = search_terms(row["id"][:8], row["name"], row["definition_name"], row["k8s_ref_name"])
     if terms:
-        rows = [{"word": term, "run_seq": seq} for term in sorted(terms)]
-        connection.execute(insert(RunTermRow), rows)
+        connection.execute(_ADD_TERMS, [{"word": term, "run_seq": seq} for term in sorted(terms)])
     if run["labels"]:
         pairs = run["labels"].items()
         rows = [{"key": key, "value": value, "run_seq": seq} for key, value in pairs]
-        connection.execute(insert(RunLabelRow), rows)
+        connection.execute(_ADD_LABELS, rows)
     changes.record(connection, ChangeKind.CREATED, [run["id"]], run["created_at"])
-    return True
+    return row | {"seq": seq}
 
 
-def change(connection: Connection, run_id: str, columns: Mapping[str, Any], now: datetime) -> None:
-    """Set columns of the run, and its version and `updated_at`."""
-    connection.execute(
-        update(RunRow)
-        .where(RunRow.id == run_id)
-        .values(**columns, updated_at=now, version=RunRow.version + 1)
-    )
-    changes.record(connection, ChangeKind.UPDATED, [run_id], now)
+def as_text(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a run with its JSON columns as the text that is stored."""
+    texts = {
+        name: msgspec.json.encode(row[name]).decode()
+        for name in JSON_COLUMNS
+        if row[name] is not None
+    }
+    return {**row, **texts}
+
+
+def change(
+    connection: Connection, run: Row, columns: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Set columns of the run, which the caller has locked; return the row as it is then.
+
+    Its version and `updated_at` change too.
+    """
+    changed = {**columns, "updated_at": now, "version": run["version"] + 1}
+    connection.execute(_CHANGE, {"run_id": run["id"], **changed})
+    changes.record(connection, ChangeKind.UPDATED, [run["id"]], now)
+    return {**run, **changed}
 
 
 def remove(connection: Connection, run: Mapping[str, Any], now: datetime) -> None:
@@ -136,5 +185,5 @@ def record_heartbeat(connection: Connection, cluster: str, now: datetime) -> Non
 
 def heartbeats(connection: Connection) -> dict[str, datetime]:
     """Return the time of the last heartbeat of each cluster's controller."""
-    rows = connection.execute(select(ControllerRow.cluster, ControllerRow.seen_at))
+    rows = connection.execute(_HEARTBEATS)
     return {row.cluster: row.seen_at for row in rows}

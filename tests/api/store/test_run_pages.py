@@ -1,15 +1,13 @@
 """Pages of runs: every filter uses an index, every run is listed once."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from sparktest.api.store import run_pages
+from tests.api.databases import statements
 from tests.api.requests import answered, create, define, ids
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -41,21 +39,6 @@ FILTERS = {
         "updated_since": NOW,
     },
 }
-
-
-@contextmanager
-def statements(store) -> Iterator[list[str]]:
-    """Collect the statements that the block sends."""
-    sent: list[str] = []
-
-    def record(connection, cursor, statement, *rest):
-        sent.append(statement)
-
-    event.listen(store.engine, "before_cursor_execute", record)
-    try:
-        yield sent
-    finally:
-        event.remove(store.engine, "before_cursor_execute", record)
 
 
 @pytest.mark.parametrize("below", [None, 1000], ids=["first page", "later page"])

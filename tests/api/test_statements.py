@@ -1,0 +1,50 @@
+"""Statements of requests that write: few, and none that reads back what was just written."""
+
+import pytest
+
+from tests.api.databases import statements
+from tests.api.requests import CLUSTER, adhoc, answered, create, define, get, of_testrun
+
+LABELS = {"team": "shop"}
+
+
+def run_path(client, route=""):
+    return f"/api/test-runs/{create(client, labels=LABELS)['id']}{route}"
+
+
+# For each route: its request, its status, and how many statements it may send. Beside those that
+# write there are: BEGIN on SQLite, the row that is locked, the definition, the heartbeats.
+WRITES = {
+    "create": (lambda client: ("POST", "/api/test-runs", adhoc(labels=LABELS)), 201, 6),
+    "register": (lambda client: ("POST", "/api/test-runs", of_testrun(labels=LABELS)), 201, 8),
+    "rerun": (lambda client: ("POST", run_path(client, "/rerun"), {}), 201, 8),
+    "run a definition": (
+        lambda client: ("POST", f"/api/test-definitions/{define(client)['id']}/run", {}),
+        201,
+        6,
+    ),
+    "cancel": (lambda client: ("POST", run_path(client, "/cancel"), None), 202, 5),
+    "claim": (lambda client: ("PUT", run_path(client, "/claim"), {"cluster": CLUSTER}), 200, 5),
+    "report": (
+        lambda client: ("PUT", run_path(client, "/report"), {"status": "running", "jobUid": "u"}),
+        200,
+        5,
+    ),
+}
+
+
+@pytest.mark.parametrize(("prepare", "status", "most"), WRITES.values(), ids=WRITES)
+def test_a_write_sends_few_statements_and_reads_nothing_back(client, store, prepare, status, most):
+    method, path, body = prepare(client)
+    with statements(store) as sent:
+        document = answered(client.open(path, method=method, json=body), status)
+    assert len(sent) <= most, sent
+    written = [
+        number
+        for number, statement in enumerate(sent)
+        if statement.startswith(("INSERT INTO test_runs", "UPDATE test_runs"))
+    ]
+    assert len(written) == 1
+    later = [statement for statement in sent[written[0] :] if statement.startswith("SELECT")]
+    assert [statement for statement in later if "FROM controllers" not in statement] == []
+    assert document == get(client, document["id"])
