@@ -16,6 +16,8 @@ from sparktest.domain import (
     RunPage,
     RunReport,
     StoredLog,
+    Token,
+    TokenAccess,
 )
 from sparktest.http import HttpTransport, StreamTimeoutError
 from sparktest.responses import Clean, Warn, read_cursor
@@ -29,7 +31,7 @@ class ApiClient:
     knows which requests may be repeated.
 
     Attributes:
-        definitions, executors: their calls, such as `client.executors.create(body)`.
+        definitions, executors, tokens: their calls, such as `client.executors.create(body)`.
 
     Args:
         url: the URL of the API, with /api.
@@ -62,6 +64,7 @@ class ApiClient:
         )
         self.definitions = ResourceClient(self._http, "/test-definitions", Definition)
         self.executors = ResourceClient(self._http, "/test-executors", Executor)
+        self.tokens = ResourceClient(self._http, "/tokens", Token)
 
     @classmethod
     def from_settings(
@@ -213,6 +216,10 @@ class ApiClient:
     def ready(self) -> dict[str, Any]:
         """Return `{status, timestamp}`; raise UnavailableError unless the store is up to date."""
         return self._http.fetch(dict[str, Any], "GET", "/readyz", outside=True)
+
+    def own_token(self) -> TokenAccess:
+        """Return what the token of this client may do."""
+        return self._http.fetch(TokenAccess, "GET", "/tokens/self")
 
     def list_controllers(self) -> tuple[ControllerSeen, ...]:
         """Return all controllers that have sent a request, latest first."""

@@ -67,7 +67,7 @@ def test_a_module_names_only_commands_and_files_that_exist(module: Path) -> None
 @pytest.mark.parametrize(
     ("source", "named"),
     [
-        ('warn("make one with: sparktest token create")', "no command 'token'"),
+        ('warn("make one with: sparktest secret create")', "no command 'secret'"),
         ('warn(f"see: sparktest runs --nope {name}")', "no option --nope"),
         ('warn(f"{name}: kubectl sparktest follow {name}")', "no command 'follow'"),
         ('APPLY = ("kubectl", "apply", "-f", "crd/examples/testrun.yaml")', "crd/examples"),

@@ -110,7 +110,8 @@ def _authorize(scopes: Collection[Scope]) -> None:
         log.warning(
             "request refused actor=%s method=%s path=%s", sender.name, request.method, request.path
         )
-        needed = " or ".join(scopes) or "none: the route does not declare one"
+        needed = " or ".join(scopes) or "of a route, and this one does not declare any"
         raise ForbiddenError(
-            f"the token {sender.name!r} does not have the scope that this needs: {needed}"
+            f"the token {sender.name!r} does not have the scope {needed}; somebody with the scope "
+            "admin can create one that has it: sparktest token create NAME --scope SCOPE"
         )

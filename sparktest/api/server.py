@@ -21,6 +21,7 @@ from sparktest.settings import Settings
 
 # Threads for everything but log streams, each of which occupies a thread of its own.
 REQUEST_THREADS = 16
+MIN_TOKEN_LENGTH = 16
 GRACEFUL_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
 BACKLOG = 1024
@@ -54,9 +55,15 @@ def refuse_exposure(settings: Settings) -> None:
     """Refuse to start without a token where other machines or a dev cluster could connect.
 
     Raises:
-        ForbiddenError: there is no token, and the host is not loopback or there is a dev cluster.
+        ForbiddenError: there is no token, and the host is not loopback or there is a dev cluster;
+            or the token is so short that it can be guessed.
     """
     if settings.token:
+        if len(settings.token) < MIN_TOKEN_LENGTH:
+            raise ForbiddenError(
+                f"SPARKTEST_TOKEN has fewer than {MIN_TOKEN_LENGTH} characters, so it could be "
+                "guessed; make a new one: openssl rand -hex 32"
+            )
         return
     if not is_loopback(settings.host):
         raise ForbiddenError(

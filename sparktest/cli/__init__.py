@@ -32,6 +32,7 @@ COMMANDS = {
         ("run", "start:run", "Start a run and print its id."),
         ("runs", "runs:runs", "List runs, newest first, or show some."),
         ("show", "runs:show_runs", "Show all fields of runs."),
+        ("token", "tokens:token", "Manage the tokens of the API."),
         ("tui", "services:tui", "Open the terminal UI."),
         ("up", "up.command:up", "Start API, controller and terminal UI together."),
         ("wait", "waiting:wait", "Wait until runs have ended."),

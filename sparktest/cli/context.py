@@ -28,7 +28,7 @@ def token_error(source: str) -> str:
     """Return the message for an API that denies access; `source`: of the token in the settings."""
     if source == DEFAULT:
         return "the API requires a token, but SPARKTEST_TOKEN and SPARKTEST_TOKEN_FILE are not set"
-    return f"the API rejected the token from {source}"
+    return f"the API rejected the token from {source}: it is unknown, expired or revoked"
 
 
 def known_clusters(client: ApiClient) -> kubectl.Clusters:

@@ -1,13 +1,17 @@
 """Options shared by several commands, most of them about the run to start or to define."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from sparktest.kube.script import escape_dollars
+from sparktest.times import parse_time
 
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 PROGRAM_KEY = f"{__name__}.program"
 
 
@@ -19,6 +23,36 @@ def parse_pairs(
         if not value.partition("=")[0] or "=" not in value:
             raise click.BadParameter(f"{value!r} is not KEY=VALUE")
     return dict(value.split("=", 1) for value in values)
+
+
+def time_from_now(
+    sign: int,
+) -> Callable[[click.Context, click.Parameter, str | None], datetime | None]:
+    """Return the callback that parses a time, or a duration such as `90s`, `15m`, `2h`, `7d`.
+
+    Args:
+        sign: -1 for a duration before now, 1 for one from now on.
+    """
+
+    def parse(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+        if text is None:
+            return None
+        match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+        try:
+            at = (
+                datetime.now(UTC) + sign * timedelta(**{UNITS[match[2]]: int(match[1])})
+                if match
+                else parse_time(text)
+            )
+        except OverflowError:
+            at = None
+        if at is None:
+            raise click.BadParameter(
+                f"{text!r} is not a time such as 15m, 2h, 7d or 2026-01-31T08:00Z"
+            )
+        return at
+
+    return parse
 
 
 class WholeNumber(click.IntRange):

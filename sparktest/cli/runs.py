@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
@@ -22,7 +22,6 @@ from sparktest.client import ApiClient
 from sparktest.domain import Origin, Run, Status
 from sparktest.errors import SparkTestError
 from sparktest.run_poller import RunPoller
-from sparktest.times import parse_time
 
 STATUS = click.Choice([status.value for status in Status])
 ORIGIN = click.Choice([origin.value for origin in Origin])
@@ -30,25 +29,6 @@ PAGE_SIZE = 1000
 POLL_SECONDS = 1.0
 # What kubectl takes besides KEY and KEY=VALUE.
 SELECTOR = re.compile(r"[!,]|==|\s(in|notin)\s*\(")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _ago(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
-    """Parse `90s`, `15m`, `2h`, `7d` (ago), or a time with a time zone."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
-    try:
-        at = (
-            datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
-            if match
-            else parse_time(text)
-        )
-    except OverflowError:
-        at = None
-    if at is None:
-        raise click.BadParameter(f"{text!r} is not a time such as 15m, 2h, 7d or 2026-01-31T08:00Z")
-    return at
 
 
 def _label_filters(
@@ -99,7 +79,7 @@ def _label_filters(
 @click.option(
     "--since",
     metavar="TIME",
-    callback=_ago,
+    callback=options.time_from_now(-1),
     help="Only runs created since then: 15m, 2h, 7d, or a time.",
 )
 @click.option("--limit", type=options.WholeNumber(1), default=100, show_default=True)

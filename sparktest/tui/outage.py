@@ -14,9 +14,9 @@ from sparktest.responses import ForeignServerError
 def advice(error: SparkTestError) -> str:
     """Return advice for the user on an error of the API."""
     if isinstance(error, UnauthorizedError):
-        return "set SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE to the token that the API was given"
+        return "set SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE to a valid token of this API"
     if isinstance(error, ForbiddenError):
-        return "check SPARKTEST_BACKEND_URL and SPARKTEST_TOKEN"
+        return "check SPARKTEST_BACKEND_URL, and the scopes of SPARKTEST_TOKEN"
     if isinstance(error, RateLimitedError):
         return "too many requests at once; the next try may succeed"
     # requests' errors are OSErrors: no connection, or one that was cut.

@@ -218,7 +218,9 @@ def test_an_address_of_another_machine_is_reported_with_its_setting(host):
 def test_without_a_token_only_loopback_addresses_are_allowed(host):
     with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN"):
         server.serve(Settings(host=host, port=0))
-    server.refuse_exposure(Settings(host=host, token="t"))
+    server.refuse_exposure(Settings(host=host, token="t" * 16))
+    with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN has fewer than 16 characters"):
+        server.refuse_exposure(Settings(host=host, token="t" * 15))
     server.refuse_exposure(Settings(host="localhost"))
 
 

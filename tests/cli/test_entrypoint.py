@@ -164,9 +164,9 @@ def test_a_wrong_token_is_3_and_its_source_is_named(
     monkeypatch.setenv("SPARKTEST_TOKEN_FILE", str(tmp_path / "token"))
     from_file = cli("show", "1234")
 
-    message = "sparktest: the API rejected the token from SPARKTEST_TOKEN"
-    assert from_variable == (3, "", f"{message}\n")
-    assert from_file == (3, "", f"{message}_FILE\n")
+    message = "sparktest: the API rejected the token from {}: it is unknown, expired or revoked\n"
+    assert from_variable == (3, "", message.format("SPARKTEST_TOKEN"))
+    assert from_file == (3, "", message.format("SPARKTEST_TOKEN_FILE"))
 
 
 def test_an_invalid_setting_is_3(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from sparktest.client import ApiClient
 from sparktest.domain import ControllerSeen
 from sparktest.errors import SparkTestError, UnauthorizedError, UnavailableError
 from sparktest.responses import ForeignServerError
-from sparktest.times import format_age
+from sparktest.times import format_age, format_time
 
 # As long as the API itself waits before it reports a controller as missing.
 SILENT_SECONDS = 15.0
@@ -41,12 +41,14 @@ def api_checks(client: ApiClient, *, cluster: str | None, token_source: str) -> 
 def _token(client: ApiClient, source: str) -> Check:
     todo = "set SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE to the token of this API"
     try:
-        client.list_runs(limit=1)
+        own = client.own_token()
     except UnauthorizedError as error:
         return Check("token", PROBLEM, token_error(source), todo, error_code(error))
     except SparkTestError as error:
         return Check("token", PROBLEM, error_text(error), todo, error_code(error))
-    return Check("token", OK, "accepted by the API")
+    scopes = ", ".join(own.scopes)
+    until = f", until {format_time(own.expires_at)}" if own.expires_at else ""
+    return Check("token", OK, f"accepted by the API as {own.name} with the scopes {scopes}{until}")
 
 
 def _database(client: ApiClient) -> Check:

@@ -24,6 +24,7 @@ from tests.live_api import TOKEN
 from tests.scripted_api import answer, problem, scripted_api
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+OWN = answer({"name": "ci", "scopes": ["read"], "expiresAt": None})
 HEALTHY = answer({"status": "healthy", "timestamp": "2026-01-02T03:04:05Z"})
 
 
@@ -105,12 +106,7 @@ def test_an_api_without_reports_of_a_controller_is_a_problem(cli: Cli, api: ApiC
 
 def test_a_database_of_an_older_version_is_a_problem(cli: Cli) -> None:
     with scripted_api() as scripted:
-        scripted.scripts = [
-            HEALTHY,
-            answer([]),
-            problem(503, detail="at revision 0001"),
-            answer([]),
-        ]
+        scripted.scripts = [HEALTHY, OWN, problem(503, detail="at revision 0001"), answer([])]
         result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
 
     assert result.code == 3
@@ -121,7 +117,7 @@ def test_a_database_of_an_older_version_is_a_problem(cli: Cli) -> None:
 def test_a_proxy_that_hides_the_readiness_of_the_api_is_no_problem(cli: Cli) -> None:
     hidden = answer(body=b"", status=404, headers={"Content-Type": "text/html"})
     with scripted_api() as scripted:
-        scripted.scripts = [HEALTHY, answer([]), hidden, answer([])]
+        scripted.scripts = [HEALTHY, OWN, hidden, answer([])]
         result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
 
     assert states(result.out)["database"] == "unchecked"
@@ -129,7 +125,7 @@ def test_a_proxy_that_hides_the_readiness_of_the_api_is_no_problem(cli: Cli) -> 
 
 def test_an_older_api_without_a_list_of_controllers_is_no_problem(cli: Cli) -> None:
     with scripted_api() as scripted:
-        scripted.scripts = [HEALTHY, answer([]), HEALTHY, problem(404, detail="no such page")]
+        scripted.scripts = [HEALTHY, OWN, HEALTHY, problem(404, detail="no such page")]
         result = cli("doctor", "-o", "json", "--backend-url", scripted.url)
 
     assert result.code == 0
