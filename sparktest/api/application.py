@@ -9,6 +9,7 @@ from sparktest import __version__
 from sparktest.api import (
     auth,
     definitions,
+    docs_page,
     executors,
     health,
     heartbeats,
@@ -21,8 +22,11 @@ from sparktest.api import (
 )
 from sparktest.api.context import AppContext, utc_now
 from sparktest.api.openapi import Api
+from sparktest.api.operations import OperationsPlugin
 from sparktest.api.store import open_store
 from sparktest.settings import Settings
+
+DESCRIPTION = "Runs tests on Kubernetes, and keeps what became of them."
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
@@ -54,8 +58,9 @@ def _register_routes(app: Flask) -> None:
         "API_VERSION": __version__,
         "OPENAPI_VERSION": "3.1.0",
         "OPENAPI_URL_PREFIX": "/api",
+        "API_SPEC_OPTIONS": {"info": {"description": DESCRIPTION}},
     }
-    api = Api(app)
+    api = Api(app, spec_kwargs={"extra_plugins": [OperationsPlugin()]})
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     api.spec.options["security"] = [{"token": []}]
     routes = (
@@ -70,6 +75,7 @@ def _register_routes(app: Flask) -> None:
     for blueprint, prefix in routes:
         api.register_blueprint(blueprint, url_prefix=prefix)
     api.document_responses(set().union(*(blueprint.response_types for blueprint, _ in routes)))
+    docs_page.serve(app, api.spec)
     # The paths that earlier clients use; they are documented once, above.
     for blueprint in (runs.blueprint, logs.blueprint):
         app.register_blueprint(blueprint, url_prefix="/api/runs", name=f"{blueprint.name}-alias")

@@ -105,7 +105,7 @@ blueprint.before_request(_check_name)
 
 @blueprint.route("/health")
 @blueprint.response(200, KubernetesHealth)
-def health() -> Response:
+def kubernetes_health() -> Response:
     """Check that the cluster answers; always 200, with the error where it does not."""
     ctx = app_context()
     error = None
@@ -118,6 +118,7 @@ def health() -> Response:
 
 @blueprint.route("/jobs")
 @blueprint.response(200, Jobs)
+@blueprint.errors(404)
 def list_jobs() -> Response:
     """List SparkTest's Jobs in the namespaces of the settings, or in all namespaces."""
     ctx = app_context()

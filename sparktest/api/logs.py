@@ -61,6 +61,7 @@ def get_log(query: dict[str, Any], run_id: UUID) -> Response:
 @blueprint.arguments(AppendSchema, location="query")
 @blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
 @blueprint.response(200, StoredLog)
+@blueprint.errors(410)
 def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
     """Append bytes to the log of a container; repeating a request changes nothing."""
     if not DNS_LABEL.fullmatch(container):

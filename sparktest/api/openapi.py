@@ -1,14 +1,15 @@
 """The OpenAPI document: response schemas come from the msgspec structs of the routes."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cached_property, wraps
+from http import HTTPStatus
 from typing import Any, TypeVar, cast, get_args
 
 import flask_smorest  # type: ignore[import-untyped]
 import msgspec
 from flask import Response, request
 
-from sparktest.api import problems
+from sparktest.api import operations, problems
 from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
 from sparktest.domain import Definition, Executor, Run, Scope
@@ -46,10 +47,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         def register(view: View) -> View:
             # functools.wraps copies it to the decorators above.
             view.required_scopes = scopes  # type: ignore[attr-defined]
-            # Without the decorator `doc`, which would add a call to every request. Each entry is
-            # an alternative; those of a bearer token list roles.
-            info = view.__dict__.setdefault("_apidoc", {}).setdefault("manual_doc", {})
-            info["security"] = [{"token": [each.value]} for each in scopes]
+            # Each entry is an alternative; those of a bearer token list roles.
+            _add_doc(view, security=[{"token": [each.value]} for each in scopes])
             decorate(view if hasattr(view, "reads_query") else _without_query(view))
             return view
 
@@ -87,6 +86,17 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Document what the decorators above cannot infer."""
         return cast("Callable[[View], View]", flask_smorest.Blueprint.doc(**options))
 
+    @staticmethod
+    def errors(*statuses: int) -> Callable[[View], View]:
+        """Document errors that cannot be inferred, such as 410."""
+        responses = {str(each): HTTPStatus(each).name for each in statuses}
+        return lambda view: _add_doc(view, responses=responses)
+
+    @staticmethod
+    def versioned(view: View) -> View:
+        """Document that the resource has an ETag, and what follows from it."""
+        return _add_doc(view, **{operations.ETAG: True})
+
     def _schema(self, body: Any) -> dict[str, Any] | None:
         if body is None:
             return None
@@ -111,20 +121,40 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
             self.spec.components.schema(name, schema)
 
     def _register_responses(self) -> None:
-        # The shared responses are the errors; all others are documented at their route.
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = problems.MIMETYPE
-        super()._register_responses()
-        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+        components = self.spec.components
+        for name, text in operations.HEADERS.items():
+            header = {"description": text, "schema": {"type": "string"}}
+            components.header(name, header, lazy=True)
+        for name, text in operations.REQUEST_HEADERS.items():
+            parameter = {"name": name, "description": text, "schema": {"type": "string"}}
+            components.parameter(name, "header", parameter, lazy=True)
+        content = {problems.MIMETYPE: {"schema": self.ERROR_SCHEMA}}
+        for status, text in operations.ERRORS.items():
+            response: dict[str, Any] = {"description": text, "content": content}
+            if names := operations.ERROR_HEADERS.get(status):
+                response["headers"] = {name: name for name in names}
+            components.response(HTTPStatus(status).name, response, lazy=True)
+        components.response("DEFAULT_ERROR", {"description": "Any error.", "content": content})
 
     def _openapi_json(self) -> Response:
-        return cast(Response, super()._openapi_json())
+        return Response(self._encoded, mimetype="application/json")
 
-    # flask-smorest registers this route by itself.
-    _openapi_json.required_scopes = (Scope.READ,)  # type: ignore[attr-defined]
+    # The page of the documentation needs it, and a browser sends no token.
+    _openapi_json.required_scopes = ()  # type: ignore[attr-defined]
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self.spec.to_dict()), indent=2)
 
     def handle_http_exception(self, error: Any) -> Response:
         """Return the error as a problem."""
         return problems.from_http(error)
+
+
+def _add_doc(view: View, **info: Any) -> View:
+    # Unlike the decorator `doc`, this adds no call to every request.
+    view.__dict__.setdefault("_apidoc", {}).setdefault("manual_doc", {}).update(info)
+    return view
 
 
 def _without_query(view: View) -> View:

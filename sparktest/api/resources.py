@@ -195,12 +195,14 @@ def add_routes(blueprint: Blueprint, resource: Resource) -> None:
     @blueprint.route("", scope=Scope.ADMIN, methods=["POST"])
     @blueprint.arguments(resource.schema)
     @blueprint.response(201, struct)
+    @blueprint.versioned
     @_described(f"create_{noun}", f"Create {one}; 409 with its Location if the name is taken.")
     def create(payload: dict[str, Any]) -> Response:
         return resource.create(payload)
 
     @blueprint.route(item)
     @blueprint.response(200, struct)
+    @blueprint.versioned
     @_described(f"get_{noun}", f"Return {one}.")
     def get(**path: UUID) -> Response:
         return resource.get(*path.values())
@@ -208,6 +210,7 @@ def add_routes(blueprint: Blueprint, resource: Resource) -> None:
     @blueprint.route(item, scope=Scope.ADMIN, methods=["PUT"])
     @blueprint.arguments(resource.schema)
     @blueprint.response(200, struct)
+    @blueprint.versioned
     @_described(f"replace_{noun}", f"Replace {one}; what the body does not have becomes empty.")
     def replace(payload: dict[str, Any], **path: UUID) -> Response:
         return resource.replace(payload, *path.values())
@@ -215,6 +218,7 @@ def add_routes(blueprint: Blueprint, resource: Resource) -> None:
     @blueprint.route(item, scope=Scope.ADMIN, methods=["PATCH"])
     @blueprint.doc(requestBody={"required": True, "content": MERGE_PATCH})
     @blueprint.response(200, struct)
+    @blueprint.versioned
     @_described(
         f"patch_{noun}",
         f"Apply a JSON Merge Patch (RFC 7396) to {one}; the result is validated as a whole.",
@@ -224,6 +228,7 @@ def add_routes(blueprint: Blueprint, resource: Resource) -> None:
 
     @blueprint.route(item, scope=Scope.ADMIN, methods=["DELETE"])
     @blueprint.response(204)
+    @blueprint.versioned
     @_described(f"delete_{noun}", f"Delete {one}.")
     def delete(**path: UUID) -> Response:
         return resource.delete(*path.values())

@@ -63,6 +63,7 @@ def list_runs(query: dict[str, Any]) -> Response:
 @blueprint.arguments(RunCreateSchema)
 @blueprint.response(201, Run)
 @blueprint.alt_response(200, body=Run, description="The TestRun object has this run already")
+@blueprint.errors(410)
 def create_run(payload: dict[str, Any]) -> Response:
     """Create a run, or register the run of a TestRun object.
 
@@ -118,6 +119,7 @@ def delete_run(run_id: UUID) -> Response:
 
 @blueprint.route("/<uuid:run_id>/cancel", scope=Scope.RUN, methods=["POST"])
 @blueprint.response(202, Run)
+@blueprint.errors(410)
 def cancel_run(run_id: UUID) -> Response:
     """Request cancellation; the status changes once the controller has stopped the run."""
     ctx = app_context()
@@ -132,6 +134,7 @@ def cancel_run(run_id: UUID) -> Response:
 @blueprint.route("/<uuid:run_id>/rerun", scope=Scope.RUN, methods=["POST"])
 @blueprint.arguments(OverridesSchema, required=False)
 @blueprint.response(201, Run)
+@blueprint.errors(410)
 def rerun(payload: dict[str, Any], run_id: UUID) -> Response:
     """Create a new API run with the namespace and spec of this run, and the body's overrides."""
     ctx = app_context()
@@ -152,6 +155,7 @@ def rerun(payload: dict[str, Any], run_id: UUID) -> Response:
 @blueprint.route("/<uuid:run_id>/claim", scope=Scope.CONTROLLER, methods=["PUT"])
 @blueprint.arguments(ClaimSchema)
 @blueprint.response(200, Run)
+@blueprint.errors(410)
 def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
     """Claim a run for a cluster; a run never changes its cluster."""
     ctx = app_context()
@@ -173,6 +177,7 @@ def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
 @blueprint.route("/<uuid:run_id>/report", scope=Scope.CONTROLLER, methods=["PUT"])
 @blueprint.arguments(ReportSchema)
 @blueprint.response(200, Run)
+@blueprint.errors(410)
 def report_run(report: dict[str, Any], run_id: UUID) -> Response:
     """Report the progress of a run; a status only moves forward, repeats change nothing."""
     ctx = app_context()

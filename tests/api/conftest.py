@@ -14,6 +14,7 @@ from sparktest.api.store import Store, migrate
 from sparktest.settings import Settings
 from tests.api import databases
 from tests.api.credentials import BOOTSTRAP
+from tests.api.documented import DocumentedClient
 
 
 class Clock:
@@ -73,6 +74,7 @@ def not_admin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
+    app.test_client_class = DocumentedClient
     return app.test_client()
 
 
