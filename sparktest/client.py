@@ -19,6 +19,7 @@ from sparktest.domain import (
     Token,
     TokenAccess,
 )
+from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.http import HttpTransport, StreamTimeoutError
 from sparktest.responses import Clean, Warn, read_cursor
 from sparktest.settings import Settings
@@ -31,7 +32,8 @@ class ApiClient:
     knows which requests may be repeated.
 
     Attributes:
-        definitions, executors, tokens: their calls, such as `client.executors.create(body)`.
+        definitions, executors, schedules, tokens: their calls, such as
+            `client.executors.create(body)`.
 
     Args:
         url: the URL of the API, with /api.
@@ -65,6 +67,7 @@ class ApiClient:
         self.definitions = ResourceClient(self._http, "/test-definitions", Definition)
         self.executors = ResourceClient(self._http, "/test-executors", Executor)
         self.tokens = ResourceClient(self._http, "/tokens", Token)
+        self.schedules = ResourceClient(self._http, "/schedules", Schedule)
 
     @classmethod
     def from_settings(
@@ -206,6 +209,16 @@ class ApiClient:
         return self._http.fetch(
             Run, "POST", f"{self.definitions.path_of(definition_id)}/run", json=body or {}
         )
+
+    def run_schedule(self, schedule_id: str) -> Schedule:
+        """Start a run of the schedule now; `last_run_id` is its id."""
+        path = f"{self.schedules.path_of(schedule_id)}/run"
+        return self._http.fetch(Schedule, "POST", path)
+
+    def next_due_times(self, schedule_id: str, count: int) -> tuple[datetime, ...]:
+        """Return the next due times of the schedule."""
+        path = f"{self.schedules.path_of(schedule_id)}/next"
+        return self._http.fetch(DueTimes, "GET", path, params={"count": count}).times
 
     # --- the service -----------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from sparktest.api import (
     parsing,
     problems,
     runs,
+    schedules,
     tokens,
 )
 from sparktest.api.context import AppContext, utc_now
@@ -67,6 +68,7 @@ def _register_routes(app: Flask) -> None:
         (health.blueprint, ""),
         (definitions.blueprint, definitions.definitions.path),
         (executors.blueprint, executors.executors.path),
+        (schedules.blueprint, schedules.schedules.path),
         (runs.blueprint, "/api/test-runs"),
         (logs.blueprint, "/api/test-runs"),
         (k8s.blueprint, "/api/k8s"),

@@ -42,6 +42,8 @@ class AppContext:
     closing: threading.Event = field(default_factory=threading.Event)
     authenticator: Authenticator = field(init=False)
     heartbeats: Interval = field(default_factory=lambda: Interval(HEARTBEAT_SECONDS))
+    # Set after a change of schedules: wakes the scheduler.
+    schedules_changed: threading.Event = field(default_factory=threading.Event)
     _cluster: "Cluster | None" = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

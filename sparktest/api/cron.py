@@ -11,7 +11,7 @@ and day of the week are restricted, either may match. When the clocks change:
   changes by half an hour, cronsim may move or miss such a time on the day of the change.)
 """
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -29,19 +29,21 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 FIELDS = 5
+MICROSECOND = timedelta(microseconds=1)
 # An expression names no year: what is due once is due again.
 ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 # Missed due times that are counted one by one: a week of every minute, in about 0.1 s.
 MAX_COUNTED = 10_000
 
 
-class Missed(NamedTuple):
-    """Due times up to now: the latest one, and the number of those before it.
+class Passed(NamedTuple):
+    """Due times that have passed: the latest, the one before it, and how many are before it.
 
-    `earlier` is at most `MAX_COUNTED`.
+    `earlier` is at most `MAX_COUNTED`; `before` is None if it is 0.
     """
 
     latest: datetime
+    before: datetime | None
     earlier: int
 
 
@@ -53,7 +55,7 @@ class Cron:
     """
 
     def __init__(self, expression: str, time_zone: str) -> None:
-        self._zone = _zone(time_zone)
+        self._zone = zone(time_zone)
         self._expression = MACROS.get(expression.strip().lower(), expression)
         if len(self._expression.split()) != FIELDS:
             raise InvalidError.at(
@@ -76,20 +78,21 @@ class Cron:
                 return in_utc
         return None
 
-    def missed(self, due: datetime, now: datetime) -> Missed:
+    def passed(self, due: datetime, now: datetime) -> Passed:
         """Return the due times from `due`, which is one of them, until `now`."""
-        latest, earlier = due, 0
+        latest, before, earlier = due, None, 0
         for each in self._iterate(due):
             in_utc = each.astimezone(UTC)
             if in_utc > now:
-                return Missed(latest, earlier)
+                break
             if in_utc > latest:
-                latest, earlier = in_utc, earlier + 1
+                latest, before, earlier = in_utc, latest, earlier + 1
             if earlier == MAX_COUNTED:
-                return Missed(self._latest(now), earlier)
-        return Missed(latest, earlier)
+                latest = self._last_until(now)
+                return Passed(latest, self._last_until(latest - MICROSECOND), earlier)
+        return Passed(latest, before, earlier)
 
-    def _latest(self, now: datetime) -> datetime:
+    def _last_until(self, now: datetime) -> datetime:
         """Return the last due time until `now`, by search from there backwards."""
         found = next(CronSim(self._expression, now.astimezone(self._zone), reverse=True))
         latest = found.astimezone(UTC)
@@ -102,7 +105,8 @@ class Cron:
         return CronSim(self._expression, after.astimezone(self._zone))
 
 
-def _zone(name: str) -> tzinfo:
+def zone(name: str) -> tzinfo:
+    """Return the IANA time zone of this name; raise InvalidError at /timeZone if there is none."""
     # Needs no data of zones.
     if name == "UTC":
         return UTC

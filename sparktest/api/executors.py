@@ -5,15 +5,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sparktest.api.openapi import Blueprint
-from sparktest.api.resources import Resource, add_routes
+from sparktest.api.resources import MAX_NAMES, Resource, add_routes, refuse_if_used
 from sparktest.api.schemas import ExecutorInputSchema
 from sparktest.api.specs import executor_defaults, resolve_spec, template_error
 from sparktest.api.store import resources as store
 from sparktest.api.store.engine import Row
 from sparktest.domain import Executor
-from sparktest.errors import ConflictError, InvalidError
-
-NAMES_SHOWN = 5
+from sparktest.errors import InvalidError
 
 
 class Executors(Resource):
@@ -33,14 +31,8 @@ class Executors(Resource):
 
         Without its command, the definition would run something else, which might succeed.
         """
-        names = store.names_of_definitions(connection, row["id"], NAMES_SHOWN + 1)
-        if names:
-            more = ", …" if len(names) > NAMES_SHOWN else ""
-            used_by = ", ".join(repr(name) for name in names[:NAMES_SHOWN])
-            raise ConflictError(
-                f"definitions use this executor: {used_by}{more}; "
-                "delete them or change their executorId first"
-            )
+        names = store.names_of_definitions(connection, row["id"], MAX_NAMES)
+        refuse_if_used("definitions", names, "executorId")
 
 
 executors = Executors(

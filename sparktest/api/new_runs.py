@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 from sqlalchemy import Connection
@@ -17,6 +18,8 @@ from sparktest.domain import MAX_NAME_LENGTH, FailureClass, LogState, Origin, St
 from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
 from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun
 from sparktest.settings import Settings
+
+NO_SOURCE: Mapping[str, Any] = MappingProxyType({})
 
 
 class UnresolvedError(InvalidError):
@@ -34,6 +37,8 @@ def create(
     settings: Settings,
     now: datetime,
     definition: Row | None = None,
+    *,
+    source: Mapping[str, Any] = NO_SOURCE,
 ) -> Row:
     """Create an API run and return its row, with JSON columns as text.
 
@@ -43,6 +48,7 @@ def create(
         settings: with the namespace and the default timeout of API runs.
         now: the time of creation.
         definition: the row, if the caller has it already.
+        source: columns that say what it is part of, such as `schedule_id`.
 
     Raises:
         UnresolvedError: the definition does not exist, or there is no image.
@@ -50,7 +56,36 @@ def create(
     definition = definition or _definition(connection, payload)
     spec = _resolve(connection, payload, definition, settings)
     name = payload.get("name") or (definition["name"] if definition else "")
-    return _add_api_run(connection, spec | {"name": name}, settings.namespace, now)
+    return _add_api_run(connection, {**spec, "name": name, **source}, settings.namespace, now)
+
+
+def add_failed(
+    connection: Connection,
+    error: InvalidError,
+    settings: Settings,
+    now: datetime,
+    definition: Row | None = None,
+    *,
+    source: Mapping[str, Any] = NO_SOURCE,
+) -> Row:
+    """Store an API run that failed because it could not be created; return its row.
+
+    For runs that nobody waits for: so that they appear in every list.
+
+    Args:
+        connection: in a transaction.
+        error: why it could not be created.
+        settings: with the namespace and the default timeout of API runs.
+        now: the time of creation.
+        definition: the row of its definition.
+        source: columns that say what it is part of, such as `schedule_id`, and its `name`.
+    """
+    spec = resolve_spec(
+        {}, definition, None, default_timeout_seconds=settings.default_timeout_seconds
+    )
+    return _add_api_run(
+        connection, {**spec, **_failed(error, now), **source}, settings.namespace, now
+    )
 
 
 def rerun(connection: Connection, payload: Mapping[str, Any], run: Row, now: datetime) -> Row:
@@ -132,9 +167,8 @@ def _testrun_row(
         )
         spec["test_definition_id"] = payload.get("definition_id")
         spec["definition_name"] = payload.get("definition_name")
-        failure = {"class": FailureClass.CONFIG, "reason": error.reason, "message": error.detail}
         if not payload["started"]:
-            end = {"status": Status.FAILED, "failure": failure, "finished_at": now}
+            end = _failed(error, now)
     return (
         _row(now)
         | spec
@@ -151,6 +185,13 @@ def _testrun_row(
             "k8s_ref_uid": ref["uid"],
         }
     )
+
+
+def _failed(error: InvalidError, now: datetime) -> dict[str, Any]:
+    """Return the columns of a run that failed for its configuration."""
+    reason = getattr(error, "reason", "Invalid")
+    failure = {"class": FailureClass.CONFIG, "reason": reason, "message": error.detail}
+    return {"status": Status.FAILED, "failure": failure, "finished_at": now}
 
 
 def _add_api_run(

@@ -13,9 +13,10 @@ from sparktest.api import operations, problems
 from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
 from sparktest.domain import Definition, Executor, Run, Scope
+from sparktest.domain_schedules import Schedule
 
 # Their documents have every key, also of a field that has its default.
-ANSWERS = (Run, Definition, Executor)
+ANSWERS = (Run, Definition, Executor, Schedule)
 REFERENCE = "#/components/schemas/{name}"
 
 View = TypeVar("View", bound=Callable[..., Response])

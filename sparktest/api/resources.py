@@ -1,6 +1,6 @@
 """The routes of objects with a unique name: list, create, get, replace, patch, delete."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -25,10 +25,12 @@ from sparktest.api.store.engine import Row
 from sparktest.api.store.resources import ResourceTable
 from sparktest.api.transactions import in_transaction
 from sparktest.domain import Scope, WireStruct
-from sparktest.errors import NameTakenError, NotFoundError, PreconditionError
+from sparktest.errors import ConflictError, NameTakenError, NotFoundError, PreconditionError
 from sparktest.merge_patch import merge_patch
 
 MERGE_PATCH = {"application/merge-patch+json": {"schema": {"type": "object"}}}
+# One more than an error shows of the names that refer to an object.
+MAX_NAMES = 6
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -108,7 +110,7 @@ class Resource:
     def get(self, key: UUID) -> Response:
         """Answer the object, or 304 if the client has this version."""
         with app_context().store.reading() as connection:
-            row = self._required(self.table.find(connection, str(key)), key)
+            row = self.found(connection, key)
         if request.if_none_match.contains_weak(_etag(row)):
             return Response(status=304, headers={"ETag": f'"{_etag(row)}"'})
         return self._respond(row)
@@ -146,6 +148,10 @@ class Resource:
             return no_content()
 
         return in_transaction(remove)
+
+    def found(self, connection: Connection, key: UUID) -> Row:
+        """Return the row; raise NotFoundError if there is none."""
+        return self._required(self.table.find(connection, str(key)), key)
 
     def locked(self, connection: Connection, key: UUID) -> Row:
         """Return the row, locked until the transaction ends; raise NotFoundError if none."""
@@ -232,6 +238,25 @@ def add_routes(blueprint: Blueprint, resource: Resource) -> None:
     @_described(f"delete_{noun}", f"Delete {one}.")
     def delete(**path: UUID) -> Response:
         return resource.delete(*path.values())
+
+
+def refuse_if_used(users: str, names: Sequence[str], field: str) -> None:
+    """Refuse to delete an object that others refer to.
+
+    Args:
+        users: the kind of the others, such as `definitions`.
+        names: their names, at most `MAX_NAMES`.
+        field: the field in which they refer to it.
+
+    Raises:
+        ConflictError: there are others.
+    """
+    if names:
+        shown = ", ".join(repr(name) for name in names[: MAX_NAMES - 1])
+        more = ", …" if len(names) == MAX_NAMES else ""
+        raise ConflictError(
+            f"{users} refer to it: {shown}{more}; delete them or change their {field} first"
+        )
 
 
 def _described(name: str, summary: str) -> Callable[[View], View]:

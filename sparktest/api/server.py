@@ -14,6 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from sparktest.api import create_app, problems
 from sparktest.api.context import MAX_STREAMS
 from sparktest.api.hosts import is_loopback
+from sparktest.api.scheduler import Scheduler
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import is_sqlite, parse_url
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
@@ -151,7 +152,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         # After the fork: processes must not share a database connection.
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        Scheduler(app.extensions["sparktest"]).start()
+        return app
 
 
 def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparktest.api.cron import MAX_COUNTED, Cron, Missed
+from sparktest.api.cron import MAX_COUNTED, Cron, Passed
 from sparktest.errors import InvalidError
 
 # The local dates of the days on which the clocks of a zone change.
@@ -155,17 +155,19 @@ class TestDueTimes:
             assert cron.next_after(between) == due
 
 
-class TestMissed:
-    def test_the_latest_and_the_number_before_it(self):
+class TestPassed:
+    def test_the_latest_the_one_before_and_the_number_of_those(self):
         cron = Cron("*/10 * * * *", "UTC")
         due, now = at("2026-05-01T12:00:00Z"), at("2026-05-01T12:39:59Z")
-        assert cron.missed(due, due) == Missed(due, 0)
-        assert cron.missed(due, now) == Missed(at("2026-05-01T12:30:00Z"), 3)
+        latest, before = at("2026-05-01T12:30:00Z"), at("2026-05-01T12:20:00Z")
+        assert cron.passed(due, due) == Passed(due, None, 0)
+        assert cron.passed(due, now) == Passed(latest, before, 3)
 
     def test_a_long_time_is_not_counted_to_its_end(self):
         cron = Cron("* * * * *", "Europe/Berlin")
         due, now = at("2020-05-01T12:00:00Z"), at("2026-10-25T02:59:30+01:00")
-        assert cron.missed(due, now) == Missed(at("2026-10-25T02:59:00+01:00"), MAX_COUNTED)
+        latest, before = at("2026-10-25T02:59:00+01:00"), at("2026-10-25T02:58:00+01:00")
+        assert cron.passed(due, now) == Passed(latest, before, MAX_COUNTED)
 
     @given(ALL_DAYS, st.one_of(FIXED, BY_MINUTE, BY_HOUR), st.integers(0, 3 * 86_400))
     def test_none_is_lost_and_the_next_is_later_than_now(self, change, text, seconds):
@@ -175,9 +177,9 @@ class TestMissed:
         due = cron.next_after(start)
         assert due is not None
         now = due + timedelta(seconds=seconds)
-        missed = cron.missed(due, now)
-        expected = due_times(cron, start, now)
-        assert missed == Missed(expected[-1], len(expected) - 1)
+        *others, latest = due_times(cron, start, now)
+        before = others[-1] if others else None
+        assert cron.passed(due, now) == Passed(latest, before, len(others))
 
 
 class TestErrors:

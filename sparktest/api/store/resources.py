@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sparktest.api.store.engine import Row, dialect_insert, fetch_all, first
-from sparktest.api.store.tables import DefinitionRow, ExecutorRow
+from sparktest.api.store.tables import DefinitionRow, ExecutorRow, ScheduleRow
 
 
 class ResourceTable:
@@ -94,6 +94,7 @@ class ResourceTable:
 
 DEFINITIONS = ResourceTable(DefinitionRow)
 EXECUTORS = ResourceTable(ExecutorRow)
+SCHEDULES = ResourceTable(ScheduleRow)
 
 
 def names_of_definitions(connection: Connection, executor_id: str, limit: int) -> Sequence[str]:
