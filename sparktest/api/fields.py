@@ -71,8 +71,10 @@ class Schema(ma.Schema):
         unknown = ma.EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Set the JSON key of the field."""
+        """Set the JSON key of the field, and allow null unless it is required."""
         field_obj.data_key = camel(field_obj.data_key or field_name)
+        # `drop_nulls` comes first: this is for the OpenAPI document.
+        field_obj.allow_none = not field_obj.required
 
     @ma.pre_load
     def drop_nulls(self, data: Any, **kw: Any) -> Any:
@@ -242,14 +244,16 @@ class PullSecret(JsonKeySchema):
 class Git(JsonKeySchema):
     """A git repository to clone into the working directory of the test."""
 
-    url = text(2048, 1, required=True)
+    url = text(2048, 1)
     ref = text(255, 1)
     path = text(4096, 1)
     secret_name = text(253, 1)
 
     @ma.validates_schema
     def can_be_cloned(self, data: dict[str, Any], **kw: Any) -> None:
-        """Refuse what git must not be given."""
+        """Refuse what git must not be given; an empty object is no repository."""
+        if not data:
+            return
         errors = git_errors({camel(name): value for name, value in data.items()})
         if errors:
             found = {each["pointer"].lstrip("/"): [each["detail"]] for each in errors}

@@ -59,7 +59,7 @@ def get_log(query: dict[str, Any], run_id: UUID) -> Response:
     parameters=[path_name("container")],
 )
 @blueprint.arguments(AppendSchema, location="query")
-@blueprint.doc(requestBody={"content": {BINARY: {"schema": {"type": "string"}}}})
+@blueprint.doc(requestBody={"required": True, "content": {BINARY: {"schema": {"type": "string"}}}})
 @blueprint.response(200, StoredLog)
 @blueprint.errors(410)
 def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:

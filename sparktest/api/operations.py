@@ -76,6 +76,8 @@ def complete(path: str, method: str, operation: dict[str, Any]) -> None:
     etag = operation.pop(ETAG, False)
     responses = {str(status): response for status, response in operation["responses"].items()}
     parameters = operation.setdefault("parameters", [])
+    for each in parameters:
+        _require_value(each)
     paged = any(isinstance(each, dict) and each.get("name") == "cursor" for each in parameters)
     body = "requestBody" in operation
     parameters += _request_headers(method, created="201" in responses, etag=etag)
@@ -89,6 +91,13 @@ def complete(path: str, method: str, operation: dict[str, Any]) -> None:
     for error in _errors(path, method, paged=paged, etag=etag, body=body, secured=secured):
         responses[str(error)] = HTTPStatus(error).name
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _require_value(parameter: Any) -> None:
+    """Remove null from the types of a query parameter: only JSON has it."""
+    schema = parameter.get("schema", {}) if isinstance(parameter, dict) else {}
+    if isinstance(schema.get("type"), list):
+        (schema["type"],) = [kind for kind in schema["type"] if kind != "null"]
 
 
 def _request_headers(method: str, *, created: bool, etag: bool) -> Iterator[str]:

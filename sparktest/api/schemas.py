@@ -43,7 +43,8 @@ def privileged_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
 class ContainerSchema(api_fields.Schema):
     """The test container: the fields that definitions, executors and runs have in common."""
 
-    image = api_fields.text(1024, 1)
+    # An empty text is the same as none: so it stands in a document that is sent back.
+    image = api_fields.text(1024)
     command = api_fields.arguments()
     env = fields.Dict(
         keys=fields.String(validate=api_fields.ENV_NAME),
@@ -53,16 +54,6 @@ class ContainerSchema(api_fields.Schema):
     template = api_fields.Template(
         metadata={"description": "A partial PodTemplateSpec, as in a Job, of at most 256 KiB."}
     )
-
-    @ma.pre_load
-    def drop_empty(self, data: Any, **kw: Any) -> Any:
-        """Drop an empty `git` or `image`: so they stand in a document that is sent back."""
-        if not isinstance(data, dict):
-            return data
-        empty = {"git": {}, "image": ""}
-        return {
-            key: value for key, value in data.items() if key not in empty or value != empty[key]
-        }
 
     @ma.validates("env")
     def fits_an_environment(self, env: dict[str, str], data_key: str) -> None:
