@@ -8,6 +8,7 @@ from marshmallow import fields
 from marshmallow.validate import Length, OneOf, Range
 
 from sparktest.api import fields as api_fields
+from sparktest.api import spec_fields
 from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
 from sparktest.domain import (
     MAX_LABEL_KEY_LENGTH,
@@ -51,7 +52,7 @@ class ContainerSchema(api_fields.Schema):
         values=fields.String(),
         validate=Length(max=1000),
     )
-    template = api_fields.Template(
+    template = spec_fields.Template(
         metadata={"description": "A partial PodTemplateSpec, as in a Job, of at most 256 KiB."}
     )
 
@@ -75,11 +76,13 @@ class SpecSchema(ContainerSchema):
 
     commands = api_fields.arguments()
     args = api_fields.arguments()
-    env_from = fields.List(fields.Nested(api_fields.EnvFrom), validate=Length(max=100))
-    resources = fields.Nested(api_fields.Resources)
+    env_from = fields.List(fields.Nested(spec_fields.EnvFrom), validate=Length(max=100))
+    resources = fields.Nested(spec_fields.Resources)
     service_account_name = api_fields.text(253, 1)
-    image_pull_secrets = fields.List(fields.Nested(api_fields.PullSecret), validate=Length(max=100))
-    git = fields.Nested(api_fields.Git)
+    image_pull_secrets = fields.List(
+        fields.Nested(spec_fields.PullSecret), validate=Length(max=100)
+    )
+    git = fields.Nested(spec_fields.Git)
     timeout_seconds = api_fields.seconds(1)
 
     @ma.validates_schema(skip_on_field_errors=False)
