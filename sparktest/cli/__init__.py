@@ -31,6 +31,7 @@ COMMANDS = {
         ("rerun", "start:rerun", "Repeat a run, and print the id of the new one."),
         ("run", "start:run", "Start a run and print its id."),
         ("runs", "runs:runs", "List runs, newest first, or show some."),
+        ("schedules", "schedules:schedules", "Manage schedules, which start definitions."),
         ("show", "runs:show_runs", "Show all fields of runs."),
         ("token", "tokens:token", "Manage the tokens of the API."),
         ("tui", "services:tui", "Open the terminal UI."),

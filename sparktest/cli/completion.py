@@ -14,9 +14,10 @@ from click.shell_completion import CompletionItem, get_completion_class
 from sparktest.cli import COMPLETE_VARIABLE
 from sparktest.cli.context import load_settings
 from sparktest.cli.exits import ExitError
-from sparktest.cli.lookup import MIN_PREFIX, find_run
+from sparktest.cli.lookup import MIN_PREFIX, N, T, find_run
 from sparktest.client import ApiClient
-from sparktest.domain import Definition, Run, Status
+from sparktest.client_resources import ResourceClient
+from sparktest.domain import Run, Status
 from sparktest.errors import SparkTestError
 from sparktest.sanitize import clean
 
@@ -53,9 +54,7 @@ def completion(shell: str) -> None:
     click.echo(f"# To install it: {INSTALL[shell]}")
 
 
-def completions(
-    values: Iterable[tuple[Run | Definition, str]], incomplete: str
-) -> list[CompletionItem]:
+def completions(values: Iterable[tuple[T, str]], incomplete: str) -> list[CompletionItem]:
     """Return the names that are unique and safe in a shell, and the ids of the others.
 
     Args:
@@ -139,11 +138,16 @@ def _runs(statuses: Sequence[str]) -> Completer:
     return api_completion(items)
 
 
-def _definitions(
-    client: ApiClient, incomplete: str, context: click.Context
-) -> list[CompletionItem]:
-    found = client.definitions.list()
-    return completions(((each, each.image) for each in found), incomplete)
+def names_of(
+    calls: Callable[[ApiClient], ResourceClient[N]], text: Callable[[N], str]
+) -> Completer:
+    """Return a completer of objects with a name; `text` is the help of one."""
+
+    def items(client: ApiClient, incomplete: str, context: click.Context) -> list[CompletionItem]:
+        found = calls(client).list()
+        return completions(((each, text(each)) for each in found), incomplete)
+
+    return api_completion(items)
 
 
 def _distinct(texts: Callable[[Run], Iterable[str]]) -> Completer:
@@ -163,7 +167,9 @@ def _containers(client: ApiClient, incomplete: str, context: click.Context) -> l
 RUN = _runs(())
 LIVE_RUN = _runs([status for status in Status if not status.final])
 ENDED_RUN = _runs([status for status in Status if status.final])
-DEFINITION = api_completion(_definitions)
+DEFINITION = names_of(lambda client: client.definitions, lambda each: each.image)
+EXECUTOR = names_of(lambda client: client.executors, lambda each: each.image)
+SCHEDULE = names_of(lambda client: client.schedules, lambda each: each.cron)
 NAMESPACE = _distinct(lambda run: (run.namespace,))
 LABEL = _distinct(lambda run: run.labels)
 CONTAINER = api_completion(_containers)

@@ -1,4 +1,4 @@
-"""Find a run or definition by id, by the first characters of an id, or by name."""
+"""Find a run, or an object with a name, by id, by the first characters of an id, or by name."""
 
 import re
 from collections.abc import Sequence
@@ -7,14 +7,18 @@ from typing import TypeVar
 
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.client import ApiClient
-from sparktest.domain import Definition, Run
+from sparktest.client_resources import ResourceClient
+from sparktest.domain import Definition, Executor, Run, Status
+from sparktest.domain_schedules import Schedule
 from sparktest.times import format_age
 
 FULL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 MIN_PREFIX = 4
 MAX_LISTED = 5
 
-T = TypeVar("T", Run, Definition)
+# The kinds of objects with a unique name.
+N = TypeVar("N", Definition, Executor, Schedule)
+T = TypeVar("T", Run, Definition, Executor, Schedule)
 
 
 def find_run(client: ApiClient, reference: str) -> Run:
@@ -34,9 +38,18 @@ def find_definition(client: ApiClient, reference: str) -> Definition:
     Raises:
         ExitError: there is none, or more than one.
     """
+    return find(client.definitions, reference, "definition")
+
+
+def find(calls: ResourceClient[N], reference: str, noun: str) -> N:
+    """Return the object with this id, id prefix, or name; `noun` names its kind in errors.
+
+    Raises:
+        ExitError: there is none, or more than one.
+    """
     if FULL_ID.fullmatch(reference):
-        return client.definitions.get(reference.lower())
-    return _only(client.definitions.list(), reference, "definition")
+        return calls.get(reference.lower())
+    return _only(calls.list(), reference, noun)
 
 
 def _only(candidates: Sequence[T], reference: str, kind: str) -> T:
@@ -59,13 +72,14 @@ def _only(candidates: Sequence[T], reference: str, kind: str) -> T:
     return found[0]
 
 
-def _summary(value: Run | Definition, now: datetime) -> str:
-    """Return `<id> (failed, 5m ago)`; a definition has no status."""
+def _summary(value: T, now: datetime) -> str:
+    """Return `<id> (failed, 5m ago)`; only a run has a status."""
     age = f"{format_age((now - value.created_at).total_seconds())} ago"
-    status = f"{value.status.value.replace('_', ' ')}, " if isinstance(value, Run) else ""
-    return f"{value.id} ({status}{age})"
+    status: Status | None = getattr(value, "status", None)
+    shown = f"{status.value.replace('_', ' ')}, {age}" if status else age
+    return f"{value.id} ({shown})"
 
 
-def _matches(value: Run | Definition, reference: str) -> bool:
+def _matches(value: T, reference: str) -> bool:
     by_id = len(reference) >= MIN_PREFIX and value.id.startswith(reference.lower())
     return by_id or value.name == reference

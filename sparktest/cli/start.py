@@ -124,7 +124,7 @@ def rerun(
         command = kubectl.recreate(run, target=clusters.target(run))
         text = f"{error_text(error)}; to create its TestRun again: {command}"
         raise ExitError(text, error_code(error)) from error
-    _show_started([started], output, follow=follow)
+    show_started([started], output, follow=follow)
     return follow_to_end(client, started, follow=follow) if wait or follow else Exit.PASSED
 
 
@@ -164,7 +164,7 @@ def _start(
     def show_at_once(run: Run) -> None:
         if output == "name":
             # The next one may fail, and this one is already running.
-            _show_started([run], output, follow=follow)
+            show_started([run], output, follow=follow)
 
     starters = [
         (manifest.place if manifest else "", partial(start, manifest, body))
@@ -172,7 +172,7 @@ def _start(
     ]
     started = start_all(starters, show_at_once)
     if output != "name":
-        _show_started(started.runs, output, follow=follow)
+        show_started(started.runs, output, follow=follow)
     codes = []
     if wait or follow:
         codes = [follow_to_end(client, run, follow=follow) for run in started.runs]
@@ -180,7 +180,7 @@ def _start(
     return first_failure(codes)
 
 
-def _show_started(started: Sequence[Run], output: str, *, follow: bool) -> None:
+def show_started(started: Sequence[Run], output: str, *, follow: bool) -> None:
     """Print the started runs; only ids, on stderr, when the logs go to stdout."""
     if not follow:
         show(started, run_columns(), output, one=len(started) == 1)

@@ -11,8 +11,9 @@ import pytest
 from sparktest import __version__
 from sparktest import cli as cli_module
 from sparktest.cli import plugin, start
-from sparktest.cli.definitions import create, update
+from sparktest.cli.definitions import definitions
 from sparktest.cli.exits import Exit, ExitError
+from sparktest.cli.schedules import schedules
 from sparktest.client import ApiClient
 from tests.cli.conftest import Cli
 from tests.scripted_api import answer, problem, scripted_api
@@ -51,11 +52,12 @@ def test_every_command_has_the_short_help_of_the_table(cli: Cli) -> None:
         assert f"  {name}" in cli("--help").out
 
 
-@pytest.mark.parametrize("command", [start.run, start.rerun, create, update])
-def test_every_option_of_a_run_and_of_a_definition_has_a_help_text(command: click.Command) -> None:
-    options = [found for found in command.params if isinstance(found, click.Option)]
+@pytest.mark.parametrize("group", [definitions, schedules], ids=lambda group: group.name)
+def test_every_option_about_what_to_run_has_a_help_text(group: click.Group) -> None:
+    for command in (start.run, start.rerun, *group.commands.values()):
+        options = [found for found in command.params if isinstance(found, click.Option)]
 
-    assert [found.name for found in options if not found.help] == []
+        assert [found.name for found in options if not found.help] == []
 
 
 def test_messages_of_wrong_usage_end_with_a_full_stop(cli: Cli) -> None:
