@@ -47,7 +47,7 @@ FIELD_OPTIONS = (
 
 @click.group("schedules")
 def schedules() -> None:
-    """Manage schedules, which start definitions at fixed times."""
+    """Manage schedules, which start definitions."""
 
 
 @schedules.command("enable")
