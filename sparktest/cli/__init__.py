@@ -27,6 +27,7 @@ COMMANDS = {
         ("demo", "up.demo:demo", "Run example tests on a temporary dev cluster."),
         ("devcluster", "devcluster:devcluster", "Run a dev cluster until Ctrl-C."),
         ("doctor", "doctor.command:doctor", "Find what is wrong, and how to fix it."),
+        ("executors", "executors:executors", "Manage executors, the kinds of test runners."),
         ("logs", "logs:logs", "Print the log of a run."),
         ("rerun", "start:rerun", "Repeat a run, and print the id of the new one."),
         ("run", "start:run", "Start a run and print its id."),

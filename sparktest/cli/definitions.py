@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from sparktest.cli import options, start
-from sparktest.cli.completion import DEFINITION
+from sparktest.cli.completion import DEFINITION, EXECUTOR
+from sparktest.cli.lookup import find
 from sparktest.cli.output import Column
 from sparktest.cli.resources import Body, Kind, add_commands
 from sparktest.client import ApiClient
@@ -18,6 +19,12 @@ from sparktest.times import format_age
 FIELD_OPTIONS = (
     click.option("--name", metavar="NAME", help="The name of the definition."),
     click.option("--image", metavar="IMAGE", help="The image that its runs use."),
+    click.option(
+        "--executor",
+        metavar="EXECUTOR",
+        help="The executor, which gives what the definition leaves out.",
+        shell_complete=EXECUTOR,
+    ),
     options.commands_option,
     options.env_option,
     options.timeout_option,
@@ -54,19 +61,26 @@ def definition_columns(client: ApiClient) -> list[Column[Definition]]:
 def _fields(
     client: ApiClient,
     *,
+    executor: str | None,
     timeout: int | None,
     commands: tuple[str, ...],
     labels: tuple[str, ...],
     **fields: Any,
 ) -> Body:
     return options.without_empty(
-        commands=list(commands), timeoutSeconds=timeout, labels=list(labels), **fields
+        executorId=find(client.executors, executor, "executor").id if executor else None,
+        commands=list(commands),
+        timeoutSeconds=timeout,
+        labels=list(labels),
+        **fields,
     )
 
 
 def _complete(client: ApiClient, body: Body, *, new: bool) -> Body:
     if new and not any(map(body.get, ("image", "executorId", "template"))):
-        raise click.UsageError("Give --image IMAGE, or a file with image, template or executorId.")
+        raise click.UsageError(
+            "Give --image IMAGE, --executor EXECUTOR, or a file with image, template or executorId."
+        )
     if not new and "commands" in body and not {"command", "args"} & set(body):
         # A definition has either shell commands or a program.
         return body | {"command": None, "args": None}

@@ -152,7 +152,7 @@ def test_a_new_definition_needs_an_image_or_an_executor(cli: Cli, api: ApiClient
     executor = cli("definitions", "create", "-f", "-", stdin="name: x\nexecutorId: e\n")
 
     assert result.code == 2
-    assert error.startswith("sparktest: Give --image IMAGE, or a file with image, template or")
+    assert error.startswith("sparktest: Give --image IMAGE, --executor EXECUTOR, or a file with")
     assert "--image" not in executor.err
 
 
