@@ -28,8 +28,8 @@ from sparktest.settings import Settings
 class ApiClient:
     """Client of the API; its methods return values of sparktest.domain and raise its errors.
 
-    A client is a connection pool that threads may share. Nothing is retried here: the caller
-    knows which requests may be repeated.
+    A client is a connection pool that threads may share. Only requests that create a run are
+    repeated here, when their response is lost; of all others, the caller knows which may be.
 
     Attributes:
         definitions, executors, schedules, tokens: their calls, such as
@@ -136,7 +136,9 @@ class ApiClient:
 
     def create_run(self, body: dict[str, Any]) -> Run:
         """Create an API run, or register the run of a TestRun object (idempotent by uid)."""
-        return self._http.fetch(Run, "POST", "/test-runs", json=body)
+        if "k8sRef" in body:
+            return self._http.fetch(Run, "POST", "/test-runs", json=body)
+        return self._http.create(Run, "/test-runs", body)
 
     def delete_run(self, run_id: str) -> str | None:
         """Delete the run; return the kubectl command that deletes its TestRun object, if any."""
@@ -149,7 +151,7 @@ class ApiClient:
 
     def rerun_run(self, run_id: str, body: dict[str, Any] | None = None) -> Run:
         """Create a new API run with namespace and spec of this run, and the body's overrides."""
-        return self._http.fetch(Run, "POST", f"{_run(run_id)}/rerun", json=body or {})
+        return self._http.create(Run, f"{_run(run_id)}/rerun", body or {})
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
         """Claim the run for a cluster; raise ConflictError when another cluster has it."""
@@ -206,9 +208,7 @@ class ApiClient:
 
     def run_definition(self, definition_id: str, body: dict[str, Any] | None = None) -> Run:
         """Create a run of the definition, with the overrides of the body."""
-        return self._http.fetch(
-            Run, "POST", f"{self.definitions.path_of(definition_id)}/run", json=body or {}
-        )
+        return self._http.create(Run, f"{self.definitions.path_of(definition_id)}/run", body or {})
 
     def run_schedule(self, schedule_id: str) -> Schedule:
         """Start a run of the schedule now; `last_run_id` is its id."""

@@ -1,14 +1,19 @@
 """HTTP transport: send requests to the API, and return values or raise errors."""
 
 import socket
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
+from sparktest.backoff import Backoff
 from sparktest.errors import UnavailableError
 from sparktest.responses import Clean, Warn, read_error, read_warnings
 
@@ -19,12 +24,20 @@ READ_TIMEOUT_SECONDS = 30.0
 STREAM_TIMEOUT_SECONDS = 60.0
 # The threads of a controller (workers and logs) call at once; opened only when needed.
 MAX_CONNECTIONS = 100
+KEY_HEADER = "Idempotency-Key"
+# After a lost response: about as long as a server takes to start again.
+RETRIES = Backoff(first=0.2, cap=2.0)
+CREATE_RETRIES = 4
 
 T = TypeVar("T")
 
 
 class StreamTimeoutError(UnavailableError):
     """Error for a stream without data for so long that the connection may be dead."""
+
+
+class LostResponseError(UnavailableError):
+    """Error for a connection that broke after the request was sent: it may have been executed."""
 
 
 class HttpTransport:
@@ -94,6 +107,25 @@ class HttpTransport:
         """Send a request; return the JSON of its response as a value of this type."""
         return self.value(self.call(method, path, **kw), kind)
 
+    def create(self, kind: type[T], path: str, body: Any) -> T:
+        """Send a POST that creates something; return the JSON of its response.
+
+        Its Idempotency-Key lets the server execute it once, so it is sent again when the connection
+        breaks before the response has arrived, also while the server starts again.
+        """
+        send = partial(
+            self.fetch, kind, "POST", path, json=body, headers={KEY_HEADER: str(uuid.uuid4())}
+        )
+        for failures in range(CREATE_RETRIES):
+            try:
+                return send()
+            except UnavailableError as error:
+                # After a lost response, the server may be starting again.
+                if failures == 0 and not isinstance(error, LostResponseError):
+                    raise
+            time.sleep(RETRIES.delay(failures))
+        return send()
+
     def value(self, response: requests.Response, kind: type[T]) -> T:
         """Return the cleaned JSON of a response as a value of this type."""
         try:
@@ -128,14 +160,22 @@ class HttpTransport:
         try:
             yield
         except requests.RequestException as error:
-            raise UnavailableError(
-                f"the API at {self.url} cannot be reached: {_cause(error)}"
-            ) from error
+            kind = LostResponseError if _is_lost(error) else UnavailableError
+            raise kind(f"the API at {self.url} cannot be reached: {_cause(error)}") from error
 
 
 def _timed_out(error: requests.RequestException) -> bool:
     # For a stream, requests reports a timeout only in its message.
     return isinstance(error, requests.Timeout) or "Read timed out" in str(error)
+
+
+def _is_lost(error: requests.RequestException) -> bool:
+    """Return True when there was a connection, which broke."""
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return True
+    return isinstance(error, requests.ConnectionError) and isinstance(
+        next(iter(error.args), None), urllib3.exceptions.ProtocolError
+    )
 
 
 def _is_unknown_host(error: BaseException) -> bool:

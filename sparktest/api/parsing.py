@@ -82,7 +82,7 @@ def read_json(req: Request, *, replace: bool = False, required: bool = False) ->
 
 
 def read_body(req: Request, max_bytes: int) -> bytes:
-    """Return the body of the request.
+    """Return the body of the request, also when it was read before.
 
     Raises:
         UnsupportedMediaType: it is compressed.
@@ -93,7 +93,7 @@ def read_body(req: Request, max_bytes: int) -> bytes:
         raise UnsupportedMediaType("send the body without a Content-Encoding")
     req.max_content_length = max_bytes + 1
     if (req.content_length or 0) <= max_bytes:
-        body = req.get_data(cache=False)
+        body = req.get_data()
         if len(body) <= max_bytes:
             return body
     raise TooLargeError(f"the body is larger than {max_bytes} bytes")

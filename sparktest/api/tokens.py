@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Response
+from flask import Response, request
 from sqlalchemy import Connection
 
-from sparktest.api import auth
+from sparktest.api import auth, idempotency
 from sparktest.api.access_schemas import TokenInputSchema
 from sparktest.api.authenticator import digest, new_token
 from sparktest.api.context import app_context
@@ -44,6 +44,7 @@ def list_tokens(query: dict[str, Any]) -> Response:
 @blueprint.response(201, Token)
 def create_token(payload: dict[str, Any]) -> Response:
     """Create a token; this answer is the only one that has the whole of it, as `token`."""
+    idempotency.refuse(request, "the response has a secret, which is not stored")
     ctx = app_context()
     now = ctx.clock()
     if payload.get("expires_at") and payload["expires_at"] <= now:

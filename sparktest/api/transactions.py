@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 
-from flask import Response
+from flask import Response, request
 from sqlalchemy import Connection
 
+from sparktest.api import idempotency
 from sparktest.api.context import app_context
 
 
 def in_transaction(work: Callable[[Connection], Response]) -> Response:
     """Run `work` in a transaction and return its response once that is committed.
 
-    Every route that writes for a client answers through this function.
+    Every route that writes for a client answers through this function. A POST with an
+    Idempotency-Key that was sent before gets the first response again, without `work`.
 
     Raises:
+        InvalidError: the Idempotency-Key is not valid, or was sent with another request.
         UnavailableError: the database does not answer, or is locked for too long.
     """
-    return app_context().store.write(work)
+    return app_context().store.write(idempotency.once(request, work))
