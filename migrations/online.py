@@ -33,7 +33,7 @@ def create_index(
     if not _on_postgres():
         op.create_index(name, table, columns, **options)
         return
-    with _without_transaction() as connection:
+    with without_transaction() as connection:
         # An interrupted CREATE INDEX CONCURRENTLY leaves an index that is never used.
         valid = connection.execute(
             sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"),
@@ -50,7 +50,7 @@ def drop_index(name: str, table: str) -> None:
     if not _on_postgres():
         op.drop_index(name, table)
         return
-    with _without_transaction():
+    with without_transaction():
         op.drop_index(name, table, postgresql_concurrently=True, if_exists=True)
 
 
@@ -67,7 +67,7 @@ def backfill(table: str, assignments: str, condition: str) -> None:
         f"UPDATE {table} SET {assignments} "  # noqa: S608 - all three are literals of migrations
         f"WHERE seq > :after AND seq <= :last AND ({condition})"
     )
-    with _without_transaction() as connection:
+    with without_transaction() as connection:
         after = -1
         while True:
             batch = {"after": after, "rows": BATCH_ROWS}
@@ -83,7 +83,7 @@ def _on_postgres() -> bool:
 
 
 @contextmanager
-def _without_transaction() -> Iterator[sa.Connection]:
+def without_transaction() -> Iterator[sa.Connection]:
     """Yield a connection on which PostgreSQL commits each statement; on SQLite, the usual one."""
     if not _on_postgres():
         yield op.get_bind()

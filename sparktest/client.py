@@ -106,29 +106,44 @@ class ApiClient:
         origin: Sequence[str] = (),
         namespace: Sequence[str] = (),
         definition_id: Sequence[str] = (),
+        suite_run_id: Sequence[str] = (),
+        schedule_id: Sequence[str] = (),
+        class_: Sequence[str] = (),
         label: Sequence[str] = (),
         q: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         updated_since: datetime | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> RunPage:
-        """Return a page of runs, newest first."""
+        """Return a page of runs, newest first.
+
+        The API may end a page of rare runs early; it is filled up here with further requests.
+        """
         params: dict[str, Any] = {
             "status": list(status),
             "origin": list(origin),
             "namespace": list(namespace),
             "definitionId": list(definition_id),
+            "suiteRunId": list(suite_run_id),
+            "scheduleId": list(schedule_id),
+            "class": list(class_),
             "label": list(label),
             "q": q,
             "since": since,
+            "until": until,
             "updatedSince": updated_since,
-            "cursor": cursor,
-            "limit": limit,
         }
-        response = self._http.call("GET", "/test-runs", params=msgspec.to_builtins(params))
-        runs = self._http.value(response, tuple[Run, ...])
-        return RunPage(runs=runs, next=read_cursor(response.links.get("next", {}).get("url")))
+        given = msgspec.to_builtins(params)
+        runs: list[Run] = []
+        while True:
+            asked = {**given, "cursor": cursor, "limit": limit - len(runs)}
+            response = self._http.call("GET", "/test-runs", params=asked)
+            runs += self._http.value(response, tuple[Run, ...])
+            cursor = read_cursor(response.links.get("next", {}).get("url"))
+            if cursor is None or len(runs) >= limit:
+                return RunPage(runs=tuple(runs), next=cursor)
 
     def get_run(self, run_id: str) -> Run:
         """Return the run with this id."""

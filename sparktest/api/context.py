@@ -17,6 +17,8 @@ from sparktest.settings import Settings
 if TYPE_CHECKING:
     from sparktest.kube.cluster import Cluster
 
+# Sent by controllers: the uid of their cluster.
+CONTROLLER_HEADER = "SparkTest-Controller"
 # Log streams that are followed at once; each occupies a thread of the server.
 MAX_STREAMS = 64
 # Controllers send requests more often than this; not every one is worth a write.

@@ -5,12 +5,11 @@ import time
 from flask import current_app, request
 
 from sparktest.api import auth
-from sparktest.api.context import app_context
+from sparktest.api.context import CONTROLLER_HEADER, app_context
 from sparktest.api.store import runs as store
 from sparktest.domain import Scope
 from sparktest.errors import InvalidError
 
-CONTROLLER_HEADER = "SparkTest-Controller"
 MAX_CLUSTER_LENGTH = 128
 
 

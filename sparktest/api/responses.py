@@ -55,12 +55,15 @@ def page_response(
         limit: the size of a page.
         serialize: makes the document of a row.
     """
-    headers = {}
-    if len(rows) > limit:
-        query = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
-        query.append(("cursor", encode_cursor(rows[limit - 1]["seq"])))
-        headers["Link"] = f'<?{urlencode(query)}>; rel="next"'
+    headers = next_link(rows[limit - 1]["seq"]) if len(rows) > limit else None
     return json_response([serialize(row) for row in rows[:limit]], headers=headers)
+
+
+def next_link(seq: int) -> dict[str, str]:
+    """Return the Link header to the page that begins below this row number."""
+    query = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
+    query.append(("cursor", encode_cursor(seq)))
+    return {"Link": f'<?{urlencode(query)}>; rel="next"'}
 
 
 def encode_cursor(seq: int) -> str:

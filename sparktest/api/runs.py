@@ -4,26 +4,20 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request
 from sqlalchemy import Connection
 
 from sparktest import kubectl
 from sparktest.api import auth, new_runs, reports
-from sparktest.api.context import AppContext, app_context
+from sparktest.api.context import CONTROLLER_HEADER, AppContext, app_context
 from sparktest.api.openapi import Blueprint
-from sparktest.api.responses import (
-    decode_cursor,
-    json_response,
-    location,
-    no_content,
-    page_response,
-)
+from sparktest.api.responses import decode_cursor, json_response, location, next_link, no_content
+from sparktest.api.run_query import RunQuerySchema
 from sparktest.api.schemas import (
     ClaimSchema,
     OverridesSchema,
     ReportSchema,
     RunCreateSchema,
-    RunQuerySchema,
     privileged_fields,
 )
 from sparktest.api.serializers import serialize_run
@@ -48,15 +42,23 @@ blueprint = Blueprint("test-runs", __name__, description="Runs: each is one exec
 @blueprint.arguments(RunQuerySchema, location="query")
 @blueprint.response(200, list[Run])
 def list_runs(query: dict[str, Any]) -> Response:
-    """List runs, newest first; the Link header leads to the next page."""
+    """List runs, newest first; the Link header leads to the next page.
+
+    With filters, a page may have fewer runs than `limit`, even none, and a next page: the API looks
+    at a limited number of runs for each. Follow the links until there is none.
+    """
     ctx = app_context()
-    limit = query["limit"]
+    # Runs that wait for another run of their suite are not for controllers.
+    query["unblocked"] = CONTROLLER_HEADER in request.headers
     with ctx.store.reading() as connection:
-        # One row more than the limit shows that there is a next page.
-        rows = run_pages.page(connection, query, decode_cursor(query.get("cursor")), limit + 1)
+        found = run_pages.find(
+            connection, query, decode_cursor(query.get("cursor")), query["limit"]
+        )
+        rows = run_pages.rows(connection, found.seqs)
         heartbeats = store.heartbeats(connection)
     now = ctx.clock()
-    return page_response(rows, limit, lambda row: serialize_run(row, heartbeats, now))
+    headers = next_link(found.next) if found.next else None
+    return json_response([serialize_run(row, heartbeats, now) for row in rows], headers=headers)
 
 
 @blueprint.route("", scope=(Scope.RUN, Scope.CONTROLLER), methods=["POST"])

@@ -214,20 +214,6 @@ class NamedQuerySchema(PageSchema):
     q = api_fields.text(200)
 
 
-class RunQuerySchema(PageSchema):
-    """Filters of runs. A filter given twice matches either value; labels must all match."""
-
-    status = fields.List(fields.String(validate=OneOf(list(Status))))
-    origin = fields.List(fields.String(validate=OneOf(list(Origin))))
-    namespace = fields.List(api_fields.text(63))
-    cluster = fields.List(api_fields.text(128))
-    definition_id = fields.List(api_fields.Id())
-    label = fields.List(api_fields.text(571, 1), validate=Length(max=16))
-    q = api_fields.text(200)
-    since = api_fields.Time()
-    updated_since = api_fields.Time()
-
-
 class ReportedFailureSchema(api_fields.JsonKeySchema):
     """The failure in a report."""
 

@@ -1,7 +1,6 @@
 """Commands about existing runs: runs, show, cancel, delete."""
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -19,29 +18,27 @@ from sparktest.cli.output import output_option, plain, show, show_table
 from sparktest.cli.run_output import run_columns, show_fields
 from sparktest.cli.waiting import BACKOFF, RETRY_SECONDS
 from sparktest.client import ApiClient
-from sparktest.domain import Origin, Run, Status
-from sparktest.errors import SparkTestError
+from sparktest.domain import FailureClass, Origin, Run, Status
+from sparktest.errors import InvalidError, SparkTestError
+from sparktest.label_selectors import parse_selector
 from sparktest.run_poller import RunPoller
 
 STATUS = click.Choice([status.value for status in Status])
+CLASS = click.Choice([each.value for each in FailureClass])
 ORIGIN = click.Choice([origin.value for origin in Origin])
 PAGE_SIZE = 1000
 POLL_SECONDS = 1.0
-# What kubectl takes besides KEY and KEY=VALUE.
-SELECTOR = re.compile(r"[!,]|==|\s(in|notin)\s*\(")
 
 
 def _label_filters(
     context: click.Context, option: click.Parameter, filters: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Refuse a filter without a key, and warn about the selectors of kubectl, which are others."""
+    """Refuse what is no label selector."""
     for text in filters:
-        key, _, value = text.partition("=")
-        if not key:
-            raise click.BadParameter(f"{text!r} is not KEY or KEY=VALUE")
-        if SELECTOR.search(text):
-            wanted = f"with the value {value!r}" if "=" in text else "with any value"
-            warn(f"-l {text!r} finds the key {key!r} {wanted}; repeat -l for several labels")
+        try:
+            parse_selector(text)
+        except InvalidError as error:
+            raise click.BadParameter(f"{text!r} {error.detail}") from error
     return filters
 
 
@@ -68,13 +65,16 @@ def _label_filters(
     "-l",
     "--label",
     multiple=True,
-    metavar="KEY[=VALUE]",
+    metavar="SELECTOR",
     callback=_label_filters,
     shell_complete=LABEL,
-    help="Only runs with this label; repeatable, all must match.",
+    help="Only runs with these labels: a=b, a!=b, 'a in (b,c)', a, !a; repeatable, all must match.",
 )
 @click.option(
-    "-q", "--query", metavar="WORDS", help="Search name, image, id … by the beginnings of words."
+    "-q",
+    "--query",
+    metavar="WORDS",
+    help="Search name, definition, namespace, labels, failure by parts of words, or the id.",
 )
 @click.option(
     "--since",
@@ -82,6 +82,21 @@ def _label_filters(
     callback=options.time_from_now(-1),
     help="Only runs created since then: 15m, 2h, 7d, or a time.",
 )
+@click.option(
+    "--until",
+    metavar="TIME",
+    callback=options.time_from_now(-1),
+    help="Only runs created before then; see --since.",
+)
+@click.option(
+    "--class",
+    "class_",
+    multiple=True,
+    type=CLASS,
+    help="Only runs that failed for this cause; repeatable.",
+)
+@click.option("--suite-run", "suite_run_id", multiple=True, metavar="ID", help="Its runs only.")
+@click.option("--schedule", "schedule_id", multiple=True, metavar="ID", help="Its runs only.")
 @click.option("--limit", type=options.WholeNumber(1), default=100, show_default=True)
 @click.option("-w", "--watch", is_flag=True, help="Print the list, then every change.")
 @output_option()

@@ -3,16 +3,14 @@
 import re
 from collections.abc import Callable
 
+from sparktest import label_selectors
 from sparktest.devcluster.api_errors import bad_request
 from sparktest.devcluster.kinds import JOBS, Kind
 from sparktest.devcluster.stored_objects import Object, StoredObject
+from sparktest.errors import InvalidError
 
 Predicate = Callable[[StoredObject], bool]
 Labels = dict[str, str]
-KEY = r"[A-Za-z0-9./_-]+"
-SET = re.compile(rf"\s*({KEY})\s+(in|notin)\s*\(([^)]*)\)\s*")
-EQUAL = re.compile(rf"\s*({KEY})\s*(==|=|!=)\s*([A-Za-z0-9._-]*)\s*")
-EXISTS = re.compile(rf"\s*(!?)\s*({KEY})\s*")
 
 
 def parse_selector(kind: Kind, labels: str, fields: str) -> Predicate | None:
@@ -39,30 +37,12 @@ def label_requirements(text: str) -> list[Callable[[Labels], bool]]:
     Raises:
         StatusError: 400, invalid syntax.
     """
-    requirements, rest = [], text.strip()
-    while rest:
-        for pattern, make in ((SET, _in_set), (EQUAL, _equals), (EXISTS, _exists)):
-            match = pattern.match(rest)
-            if match and (match.end() == len(rest) or rest[match.end()] == ","):
-                requirements.append(make(*match.groups()))
-                rest = rest[match.end() + 1 :]
-                break
-        else:
-            raise bad_request(f"unable to parse requirement: {rest!r} of the selector {text!r}")
-    return requirements
-
-
-def _in_set(key: str, operator: str, values: str) -> Callable[[Labels], bool]:
-    wanted = {value.strip() for value in values.split(",")}
-    return lambda labels: (labels.get(key) in wanted) == (operator == "in")
-
-
-def _equals(key: str, operator: str, value: str) -> Callable[[Labels], bool]:
-    return lambda labels: (labels.get(key) == value) == (operator != "!=")
-
-
-def _exists(negation: str, key: str) -> Callable[[Labels], bool]:
-    return lambda labels: (key in labels) != bool(negation)
+    if not text.strip():
+        return []
+    try:
+        return [requirement.matches for requirement in label_selectors.parse_selector(text)]
+    except InvalidError as error:
+        raise bad_request(f"unable to parse requirement: the selector {text!r}") from error
 
 
 def _field_predicates(kind: Kind, text: str) -> list[Predicate]:

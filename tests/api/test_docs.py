@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sparktest.api import context, logs, responses
-from sparktest.api.schemas import RunQuerySchema
+from sparktest.api.run_query import RunQuerySchema
 from tests.api.requests import answered
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"

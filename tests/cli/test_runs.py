@@ -165,28 +165,42 @@ def test_runs_are_found_by_definition_label_and_time(cli: Cli, api: ApiClient) -
     assert cli("runs", "--definition", "nope").code == 2
 
 
-def test_a_label_without_a_key_is_wrong_usage(cli: Cli) -> None:
-    result = cli("runs", "-l", "=shop")
-
-    assert result.code == 2
-    assert "'=shop' is not KEY or KEY=VALUE" in result.err
-
-
-@pytest.mark.usefixtures("api")
-@pytest.mark.parametrize(
-    ("selector", "meaning"),
-    [
-        ("team=a,tier=b", "finds the key 'team' with the value 'a,tier=b'"),
-        ("team==a", "finds the key 'team' with the value '=a'"),
-        ("!team", "finds the key '!team' with any value"),
-        ("team in (a, b)", "finds the key 'team in (a, b)' with any value"),
-    ],
-)
-def test_a_selector_of_kubectl_is_a_warning(cli: Cli, selector: str, meaning: str) -> None:
+@pytest.mark.parametrize("selector", ["=shop", "", "team in shop", "a,,b"])
+def test_what_is_no_label_selector_is_wrong_usage(cli: Cli, selector: str) -> None:
     result = cli("runs", "-l", selector)
 
-    assert result.code == 0
-    assert f"{meaning}; repeat -l for several labels" in result.err
+    assert result.code == 2
+    assert f"{selector!r} is not a label selector" in result.err
+    assert "examples: a=b, a!=b" in result.err
+
+
+def test_selectors_of_kubectl_select_runs(api: ApiClient, cli: Cli) -> None:
+    for team in ("a", "b", "c"):
+        api.create_run({"name": team, "image": "busybox", "labels": {"team": team}})
+    made(api, "none")
+
+    def selected(*selectors: str) -> list[str]:
+        options = [word for selector in selectors for word in ("-l", selector)]
+        return names(cli("runs", "-o", "json", *options).out)
+
+    assert selected("team in (a, b)") == ["b", "a"]
+    assert selected("team!=a") == ["none", "c", "b"]
+    assert selected("team", "team notin (a,b)") == ["c"]
+    assert selected("!team") == ["none"]
+
+
+def test_runs_are_found_by_the_class_of_their_failure_and_by_time(api: ApiClient, cli: Cli) -> None:
+    run = made(api, "broken")
+    failure = Failure(class_=FailureClass.INFRA, reason="OOMKilled")
+    api.report_run(run.id, RunReport(status=Status.FAILED, failure=failure))
+
+    assert "broken" in cli("runs", "--class", "infra").out
+    assert "broken" not in cli("runs", "--class", "test").out
+    assert "broken" in cli("runs", "--until", "2999-01-01T00:00Z", "-q", "oomk").out
+    assert "broken" not in cli("runs", "--until", "1h").out
+    other = "00000000-0000-4000-8000-000000000000"
+    assert "broken" not in cli("runs", "--suite-run", other).out
+    assert "broken" not in cli("runs", "--schedule", other).out
 
 
 @pytest.mark.parametrize("text", ["soon", "5", "-1h", "2026-01-31T08:00", "1w", "", "999999d"])

@@ -6,6 +6,7 @@ from sparktest.api.store import migrate
 from sparktest.api.store.tables import REVISION
 from tests.migrations import filled
 
+DERIVED = {"test_run_words"}
 REVISIONS = [f"{number:04}" for number in range(1, int(REVISION) + 1)]
 
 
@@ -34,12 +35,17 @@ def test_every_table_has_rows(url, fill, rows):
     assert len(rows()) >= 16
 
 
+def without_derived(found):
+    """Return the rows without those that a migration derives from others."""
+    return {table: rows for table, rows in found.items() if table not in DERIVED}
+
+
 def test_each_upgrade_and_each_downgrade_keeps_every_row(url, fill, rows):
     for revision in REVISIONS:
         before = rows()
         migrate.upgrade(url, revision)
         first, second = filled.common(before, rows())
-        assert first == second, revision
+        assert without_derived(first) == without_derived(second), revision
         assert first.keys() == before.keys(), revision
         fill(revision)
     newest = rows()
@@ -47,7 +53,7 @@ def test_each_upgrade_and_each_downgrade_keeps_every_row(url, fill, rows):
         before = rows()
         migrate.downgrade(url, revision)
         first, second = filled.common(before, rows())
-        assert first == second, revision
+        assert without_derived(first) == without_derived(second), revision
         assert first.keys() == rows().keys(), revision
     migrate.upgrade(url)
     first, second = filled.common(newest, rows())

@@ -1,6 +1,7 @@
 """The migrations match the tables, and an upgrade or downgrade loses no row."""
 
 import fcntl
+import json
 import multiprocessing
 import os
 import sqlite3
@@ -44,6 +45,30 @@ def test_the_migrations_create_exactly_the_tables_of_the_code(url, connect):
     with connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_existing_runs_are_found_by_the_words_and_the_class_of_their_failure(url, connect):
+    migrate.upgrade(url, "0006")
+    failure = json.dumps({"class": "infra", "reason": "OOMKilled", "message": "used 2Gi"})
+    with connect() as connection:
+        for n in range(1, 3):
+            connection.execute(text(RUN.format(n=n)))
+        connection.execute(text("INSERT INTO test_run_labels VALUES (1, 'team', 'web')"))
+        connection.execute(text("INSERT INTO test_run_words VALUES (2, '00000000')"))
+        connection.execute(
+            text("UPDATE test_runs SET failure = :failure WHERE seq = 2"), {"failure": failure}
+        )
+    migrate.upgrade(url)
+    with connect() as connection:
+        words = connection.execute(text("SELECT run_seq, word FROM test_run_words")).all()
+        assert {tuple(row) for row in words} == {
+            *((1, word) for word in ("default", "team", "web")),
+            *((2, word) for word in ("default", "oomkilled", "used", "2gi")),
+        }
+        parts = "SELECT part FROM test_run_word_parts WHERE word = 'team'"
+        assert set(connection.execute(text(parts)).scalars()) == {"team", "eam", "am", "m"}
+        classes = "SELECT failure_class FROM test_runs ORDER BY seq"
+        assert connection.execute(text(classes)).scalars().all() == [None, "infra"]
 
 
 def test_of_two_definitions_of_one_name_the_newer_gets_a_number(url, connect):

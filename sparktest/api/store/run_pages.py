@@ -1,95 +1,177 @@
-"""Pages of runs, newest first; every filter has an index that returns runs in that order."""
+"""Pages of runs, newest first, at a bounded cost.
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+A filter of which an index knows the runs begins the search; the others are checked for each of
+these runs. Of several, the one is taken that has the fewest runs, as far as `BUDGET` entries of
+each index tell. No statement checks more than `BUDGET` runs: a page may end early, with the number
+of the run below which the next page goes on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, false, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, select
 
+from sparktest.api.store import run_filters
 from sparktest.api.store.engine import Row, fetch_all
-from sparktest.api.store.run_tables import RunLabelRow, RunRow, RunTermRow
-from sparktest.api.store.runs import TEXT_COLUMNS, search_terms
+from sparktest.api.store.filter_sql import NOTHING, Branch, Dialect, Filter, Sql
+from sparktest.api.store.run_tables import RunRow
+from sparktest.api.store.runs import TEXT_COLUMNS
 
-# The highest code point: `prefix + HIGHEST` is an upper bound of all terms with this prefix.
-HIGHEST = "\U0010ffff"
-EPOCH = datetime.fromtimestamp(0, UTC)
+# How many runs a page checks at most.
+BUDGET = 5000
 MAX_CLOCK_SKEW = timedelta(hours=1)
-ID_PREFIX = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{0,27}\Z")
-# Built once: building a statement of forty columns costs as much as executing it.
-RUNS = select(*TEXT_COLUMNS)
-OLDER = aliased(RunRow)
-# The index of labels returns the runs with a label in the order of the page.
-FIRST_LABEL = aliased(RunLabelRow)
-LABELLED_RUNS = RUNS.join(FIRST_LABEL, FIRST_LABEL.run_seq == RunRow.seq)
-FILTER_COLUMNS = {
-    "status": RunRow.status,
-    "origin": RunRow.origin,
-    "namespace": RunRow.namespace,
-    "cluster": RunRow.cluster,
-    "definition_id": RunRow.test_definition_id,
-}
+MIN_TIME = datetime.min.replace(tzinfo=UTC) + MAX_CLOCK_SKEW
+MAX_TIME = datetime.max.replace(tzinfo=UTC) - MAX_CLOCK_SKEW
+# Above every number of a run.
+END = 2**63 - 1
+ALL = Branch("test_runs", "seq", Sql("1 = 1"))
 
 
-def page(
-    connection: Connection, query: Mapping[str, Any], below: int | None, limit: int
-) -> Sequence[Row]:
-    """Return at most `limit` runs with `seq` below `below`, with their JSON columns as text."""
-    return fetch_all(connection, statement(query, below, limit))
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The numbers of the runs of a page, newest first.
+
+    Attributes:
+        seqs: the numbers.
+        next: the next page has the runs below this number; None at the end.
+    """
+
+    seqs: Sequence[int]
+    next: int | None = None
 
 
-def statement(query: Mapping[str, Any], below: int | None, limit: int) -> Select[Any]:
-    """Return the statement of a page; `query` is a loaded RunQuerySchema."""
-    labels = [label.partition("=") for label in query.get("label") or ()]
-    exact = next((label for label in labels if label[1]), None)
-    runs, seq = (RUNS, RunRow.seq) if exact is None else (LABELLED_RUNS, FIRST_LABEL.run_seq)
-    if exact:
-        labels.remove(exact)
-        runs = runs.where(FIRST_LABEL.key == exact[0], FIRST_LABEL.value == exact[2])
-    if below is not None:
-        runs = runs.where(seq < below)
-    runs = runs.where(*_conditions(query), *(_has_label(label) for label in labels))
-    return runs.order_by(seq.desc()).limit(limit)
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers from `low` up to, not including, `below`."""
+
+    low: int
+    below: int
 
 
-def _conditions(query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
-    for name, column in FILTER_COLUMNS.items():
-        if query.get(name):
-            yield column.in_(query[name])
-    if query.get("since"):
-        yield from _created_since(query["since"])
-    if query.get("updated_since"):
-        updated = select(RunRow.seq).where(RunRow.updated_at >= query["updated_since"])
-        yield RunRow.seq.in_(updated)
-    for text in (query.get("q") or "").casefold().split():
-        yield from _matches(text)
+def rows(connection: Connection, seqs: Sequence[int]) -> Sequence[Row]:
+    """Return the runs with these numbers, newest first, with their JSON columns as text."""
+    query = select(*TEXT_COLUMNS).where(RunRow.seq.in_(seqs))
+    return fetch_all(connection, query.order_by(RunRow.seq.desc()))
 
 
-def _created_since(since: datetime) -> Iterator[ColumnElement[bool]]:
-    """Bound `seq` by the index of creation times: both grow together, except for clock skew."""
-    yield RunRow.created_at >= since
-    start = max(since, EPOCH) - MAX_CLOCK_SKEW
-    oldest = select(OLDER.seq).where(OLDER.created_at >= start)
-    yield RunRow.seq >= oldest.order_by(OLDER.created_at).limit(1).scalar_subquery()
+def find(connection: Connection, query: Mapping[str, Any], below: int | None, limit: int) -> Found:
+    """Return the numbers of at most `limit` runs below `below`.
+
+    Args:
+        connection: to the database.
+        query: a loaded RunQuerySchema.
+        below: the page begins below this number; None for the first page.
+        limit: the size of a page.
+    """
+    dialect = Dialect(connection.dialect.name)
+    filters = run_filters.filters(connection, query, dialect)
+    span = _span(connection, query, below or END, dialect)
+    if NOTHING in filters:
+        return Found(())
+    first, low = _choose(connection, filters, span, dialect)
+    checks = [one for one in filters if one is not first]
+    branches = first.branches if first else (ALL,)
+    parts = [
+        _branch(branch, checks, Range(low, span.below), limit + 1, dialect) for branch in branches
+    ]
+    seqs = sorted(set(_scalars(connection, parts, dialect)), reverse=True)
+    if len(seqs) > limit:
+        return Found(seqs[:limit], seqs[limit - 1])
+    return Found(seqs, low if low > span.low else None)
 
 
-def _has_label(label: tuple[str, str, str]) -> ColumnElement[bool]:
-    """Match `key=value`, or `key` with any value."""
-    key, equals, value = label
-    with_label = select(RunLabelRow.run_seq).where(RunLabelRow.key == key)
-    return RunRow.seq.in_(with_label.where(RunLabelRow.value == value) if equals else with_label)
+def _choose(
+    connection: Connection, filters: Sequence[Filter], span: Range, dialect: Dialect
+) -> tuple[Filter | None, int]:
+    """Return the filter to begin with, and the lowest number to look at."""
+    candidates = [one for one in filters if one.branches]
+    if len(candidates) == 1 == len(filters) and all(one.ordered for one in candidates[0].branches):
+        return candidates[0], span.low
+    if not filters:
+        return None, span.low
+    choices = [*candidates, Filter(Sql("1 = 1"), (ALL,))]
+    # Of all runs, the budget is known to reach as far as their numbers have no gaps.
+    ends = [end for one in choices for end in _ends(one, span, dialect)]
+    numbers = iter(_row(connection, ends, dialect))
+    lows = [max(next(numbers) for _ in one.branches) for one in choices]
+    best = min(range(len(choices)), key=lambda index: lows[index])
+    return (candidates[best] if best < len(candidates) else None), max(lows[best], span.low)
 
 
-def _matches(text: str) -> Iterator[ColumnElement[bool]]:
-    """Match runs by the beginnings of their search terms, or of their id."""
-    if ID_PREFIX.match(text):
-        # The first group of the id is a search term: an index finds the few runs that have it.
-        yield func.substr(RunRow.id, 1, len(text)) == text
-        text = text[:8]
-    terms = search_terms(text)
-    if not terms:
-        yield false()
-    for term in terms:
-        between = RunTermRow.word.between(term, term + HIGHEST)
-        yield RunRow.seq.in_(select(RunTermRow.run_seq).where(between))
+def _ends(one: Filter, span: Range, dialect: Dialect) -> list[Sql]:
+    """Return expressions for the number at which the budget of each branch ends, 0 if it does not.
+
+    For a branch without order, the end is at once, or never.
+    """
+    budget = BUDGET // len(one.branches)
+    expressions = []
+    for branch in one.branches:
+        where = f"{branch.where.text} AND {branch.seq} >= ? AND {branch.seq} < ?"
+        params = (*branch.where.params, span.low, span.below)
+        entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
+        if branch.ordered:
+            end = (
+                f"SELECT seq FROM ({entries} ORDER BY {branch.seq} DESC LIMIT 1 OFFSET {budget}) e"
+            )
+        else:
+            end = f"SELECT {END} FROM ({entries} LIMIT 1 OFFSET {budget}) e"
+        expressions.append(Sql(f"coalesce(({end}), 0)", params))
+    return expressions
+
+
+def _branch(
+    branch: Branch, checks: Sequence[Filter], span: Range, limit: int, dialect: Dialect
+) -> Sql:
+    """Return the statement for the newest runs of a branch that pass all checks."""
+    where = f"{branch.where.text} AND {branch.seq} >= ? AND {branch.seq} < ?"
+    params = [*branch.where.params, span.low, span.below]
+    entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
+    conditions = [one.check for one in checks if not one.of_run]
+    of_run = [one.check for one in checks if one.of_run]
+    if of_run:
+        both = " AND ".join(check.text for check in of_run)
+        text = f"EXISTS (SELECT 1 FROM test_runs r WHERE r.seq = c.seq AND {both}{dialect.fence})"
+        conditions.insert(0, Sql(text, tuple(value for check in of_run for value in check.params)))
+    if not conditions:
+        return Sql(f"{entries} ORDER BY {branch.seq} DESC LIMIT {limit}", tuple(params))
+    both = " AND ".join(check.text for check in conditions)
+    params += [value for check in conditions for value in check.params]
+    # The order within the fence lets PostgreSQL stop at the limit.
+    order = f" ORDER BY {branch.seq} DESC{dialect.fence}" if dialect.fence else ""
+    text = f"SELECT c.seq AS seq FROM ({entries}{order}) c WHERE {both}"
+    return Sql(f"{text} ORDER BY c.seq DESC LIMIT {limit}", tuple(params))
+
+
+def _span(connection: Connection, query: Mapping[str, Any], below: int, dialect: Dialect) -> Range:
+    """Return the range of numbers that the times of the query leave.
+
+    Number and creation time grow together, except for the differences of clocks: a run that was
+    created `MAX_CLOCK_SKEW` earlier than another has a lower number.
+    """
+    since, until = query.get("since"), query.get("until")
+    if not (since or until):
+        return Range(0, below)
+    before = max(since or MIN_TIME, MIN_TIME) - MAX_CLOCK_SKEW
+    after = min(until or MAX_TIME, MAX_TIME) + MAX_CLOCK_SKEW
+    created = "SELECT seq FROM test_runs WHERE created_at"
+    last = f"({created} < ? ORDER BY created_at DESC LIMIT 1)"
+    first = f"({created} >= ? ORDER BY created_at LIMIT 1)"
+    bounds = [Sql(last, (dialect.time(before),)), Sql(first, (dialect.time(after),))]
+    low, high = _row(connection, bounds, dialect)
+    return Range((low or 0) + 1, min(below, high or END))
+
+
+def _scalars(connection: Connection, parts: Sequence[Sql], dialect: Dialect) -> Sequence[int]:
+    """Return the numbers that the statements find."""
+    text = " UNION ALL ".join(f"SELECT seq FROM ({part.text}) p" for part in parts)
+    params = tuple(value for part in parts for value in part.params)
+    return connection.exec_driver_sql(dialect.statement(text), params).scalars().all()
+
+
+def _row(connection: Connection, expressions: Sequence[Sql], dialect: Dialect) -> Sequence[Any]:
+    """Return the values of the expressions."""
+    text = "SELECT " + ", ".join(one.text for one in expressions)
+    params = tuple(value for one in expressions for value in one.params)
+    return connection.exec_driver_sql(dialect.statement(text), params).one()

@@ -7,11 +7,13 @@ from sqlalchemy import (
     CHAR,
     BigInteger,
     CheckConstraint,
+    Column,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     String,
+    Table,
     Text,
     UniqueConstraint,
     false,
@@ -52,7 +54,9 @@ class RunRow(EntityColumns, SpecColumns, Base):
         Index("idx_test_runs_job", "job_name"),
         Index("idx_test_runs_created", "created_at"),
         Index("idx_test_runs_updated", "updated_at"),
-        Index("idx_test_runs_suite_run", "suite_run_id"),
+        Index("idx_test_runs_suite_run", "suite_run_id", "seq"),
+        Index("idx_test_runs_schedule", "schedule_id", "seq"),
+        Index("idx_test_runs_failure_class", "failure_class", "seq"),
         Index("idx_test_runs_origin", "origin", "seq"),
         Index("idx_test_runs_cluster", "cluster", "seq"),
         Index("idx_test_runs_k8s_ref", "k8s_ref_namespace", "k8s_ref_name"),
@@ -90,6 +94,8 @@ class RunRow(EntityColumns, SpecColumns, Base):
     updated_at: Mapped[datetime]
     cancel_requested_at: Mapped[datetime | None]
     failure: Mapped[dict[str, Any] | None]
+    # Of the failure, for filtering.
+    failure_class: Mapped[str | None] = mapped_column(String(32))
     log_state: Mapped[str] = mapped_column(String(32))
     log_reason: Mapped[str | None] = mapped_column(Text)
     log_bytes: Mapped[int] = mapped_column(BigInteger)
@@ -109,18 +115,32 @@ class RunLabelRow(Base):
     key: Mapped[str] = mapped_column(String(MAX_LABEL_KEY_LENGTH), primary_key=True)
     value: Mapped[str] = mapped_column(String(MAX_LABEL_VALUE_LENGTH), primary_key=True)
     run_seq: Mapped[int] = _run_seq()
-    __table_args__ = (Index("idx_test_run_labels_run", "run_seq"),)
+    __table_args__ = (
+        Index("idx_test_run_labels_run", "run_seq"),
+        Index("idx_test_run_labels_key", "key", "run_seq"),
+    )
 
 
 class RunTermRow(Base):
-    """A search term of a run; a search matches the beginnings of terms."""
+    """A search term of a run: a word, in lower case."""
 
     # The table was named before its words were called terms; a rename would need a migration.
     __tablename__ = "test_run_words"
 
     word: Mapped[str] = mapped_column(SearchTerm, primary_key=True)
     run_seq: Mapped[int] = _run_seq()
-    __table_args__ = (Index("idx_test_run_words_run", "run_seq"),)
+    __table_args__ = (Index("idx_test_run_words_run", "run_seq", "word"),)
+
+
+# Every end of every word, with the word: the words that contain a text have a part that begins with
+# it. A part may be there twice.
+word_parts = Table(
+    "test_run_word_parts",
+    Base.metadata,
+    Column("part", SearchTerm, nullable=False),
+    Column("word", SearchTerm, nullable=False),
+    Index("idx_test_run_word_parts", "part", "word"),
+)
 
 
 class LogChunkRow(Base):

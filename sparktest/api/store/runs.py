@@ -3,7 +3,6 @@
 Lists of runs are in run_pages.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
@@ -22,10 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sparktest.api.store import changes
+from sparktest.api.store import changes, run_search
 from sparktest.api.store.changes import ChangeKind
 from sparktest.api.store.engine import Row, dialect_insert, first
-from sparktest.api.store.run_tables import RunLabelRow, RunRow, RunTermRow, TombstoneRow
+from sparktest.api.store.run_tables import RunLabelRow, RunRow, TombstoneRow
 from sparktest.api.store.tables import ControllerRow, Json
 from sparktest.domain import Status
 
@@ -42,8 +41,6 @@ DEFAULTS: dict[str, Any] = {
     for column in COLUMNS
     if column.default is not None
 }
-MAX_TERM_LENGTH = 64
-_TERM = re.compile(r"[^\W_]+")
 
 # Statements are built once: building one costs more than executing it.
 _RUNS = cast(Table, RunRow.__table__)
@@ -63,16 +60,9 @@ _ADD = {
     .returning(_RUNS.c.seq)
     for database in (sqlite, postgresql)
 }
-_ADD_TERMS = insert(cast(Table, RunTermRow.__table__))
 _ADD_LABELS = insert(cast(Table, RunLabelRow.__table__))
 _CHANGE = _RUNS.update().where(_RUNS.c.id == bindparam("run_id"))
 _HEARTBEATS = select(*cast(Table, ControllerRow.__table__).columns)
-
-
-def search_terms(*texts: str | None) -> set[str]:
-    """Return the case-folded words of the texts: runs of letters and digits of any script."""
-    joined = " ".join(text for text in texts if text)
-    return {term[:MAX_TERM_LENGTH] for term in _TERM.findall(joined.casefold())}
 
 
 def find_as_text(connection: Connection, run_id: str) -> Row | None:
@@ -114,13 +104,13 @@ def add(connection: Connection, run: Mapping[str, Any]) -> Row | None:
     Raises:
         IntegrityError: any other constraint is violated.
     """
-    row = as_text({column.name: DEFAULTS.get(column.name) for column in _NEW_ROW} | dict(run))
+    row = as_text(
+        {column.name: DEFAULTS.get(column.name) for column in _NEW_ROW} | _with_class(run)
+    )
     seq = connection.execute(_ADD[connection.dialect.name], row).scalar()
     if seq is None:
         return None
-    terms = search_terms(row["id"][:8], row["name"], row["definition_name"], row["k8s_ref_name"])
-    if terms:
-        connection.execute(_ADD_TERMS, [{"word": term, "run_seq": seq} for term in sorted(terms)])
+    run_search.add_terms(connection, seq, run_search.run_terms(run))
     if run["labels"]:
         pairs = run["labels"].items()
         rows = [{"key": key, "value": value, "run_seq": seq} for key, value in pairs]
@@ -146,10 +136,21 @@ def change(
 
     Its version and `updated_at` change too.
     """
-    changed = {**columns, "updated_at": now, "version": run["version"] + 1}
+    changed = {**_with_class(columns), "updated_at": now, "version": run["version"] + 1}
     connection.execute(_CHANGE, {"run_id": run["id"], **changed})
+    if columns.get("failure"):
+        terms = run_search.failure_terms(columns["failure"])
+        run_search.add_terms(connection, run["seq"], terms)
     changes.record(connection, ChangeKind.UPDATED, [run["id"]], now)
     return {**run, **changed}
+
+
+def _with_class(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns with the one that filters by the class of the failure."""
+    if "failure" not in columns:
+        return dict(columns)
+    failure = columns["failure"]
+    return {**columns, "failure_class": failure["class"] if failure else None}
 
 
 def remove(connection: Connection, run: Mapping[str, Any], now: datetime) -> None:

@@ -36,29 +36,3 @@ class TestAdd:
         monkeypatch.setattr("uuid.uuid4", lambda: run["id"])
         assert client.post("/api/test-runs", json=adhoc()).status_code == 500
         assert ids(client) == [run["id"]]
-
-
-class TestSearch:
-    @pytest.mark.parametrize(
-        ("name", "found", "not_found"),
-        [
-            ("Проверка корзины", ["проверка", "ПРОВ", "корз пров"], ["роверка", "заказ"]),
-            ("支付测试 登录", ["支付", "支付测试", "登录"], ["登出"]),
-            ("Ünïcode-Straße", ["ünïcode", "STRASSE", "strasse"], ["unicode"]),
-            ("결제 테스트", ["결제", "테"], ["주문"]),
-            ("𐐀𐐁 deseret", ["𐐨𐐩", "𐐀"], ["𐐩"]),
-        ],
-    )
-    def test_words_of_any_script_are_found_by_their_beginning(self, client, name, found, not_found):
-        run = create(client, name=name)["id"]
-        assert all(ids(client, f"q={q}") == [run] for q in found)
-        assert not any(ids(client, f"q={q}") for q in not_found)
-
-    @pytest.mark.parametrize("q", ["%25", "_", "!", "%2B", "login %25"])
-    def test_punctuation_finds_nothing(self, client, q):
-        create(client)
-        assert ids(client, f"q={q}") == []
-
-
-def test_search_terms_are_folded_words_of_limited_length():
-    assert runs.search_terms("Log-in_2", None, "x" * 100) == {"log", "in", "2", "x" * 64}
