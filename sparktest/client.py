@@ -16,9 +16,8 @@ from sparktest.domain import (
     RunPage,
     RunReport,
     StoredLog,
-    Token,
-    TokenAccess,
 )
+from sparktest.domain_access import Token, TokenAccess
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.http import HttpTransport, StreamTimeoutError
 from sparktest.responses import Clean, Warn, read_cursor

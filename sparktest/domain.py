@@ -263,30 +263,6 @@ class ControllerSeen(WireStruct, frozen=True, kw_only=True):
     seen_at: datetime
 
 
-class Token(WireStruct, frozen=True, kw_only=True):
-    """A token of the API; `token` is the whole of it, which only the answer to its creation has."""
-
-    id: str
-    name: str
-    scopes: tuple[Scope, ...]
-    created_at: datetime
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = None
-    token: str | None = None
-
-    def __repr__(self) -> str:
-        """Return a text without the secret."""
-        return f"Token(id={self.id!r}, name={self.name!r})"
-
-
-class TokenAccess(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
-    """What the token of a request may do; `scopes` has those that another one includes, too."""
-
-    name: str
-    scopes: tuple[Scope, ...]
-    expires_at: datetime | None = None
-
-
 class StoredLog(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
     """Number of bytes stored for a container's log."""
 

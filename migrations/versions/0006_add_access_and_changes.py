@@ -63,6 +63,8 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_at", "audit", ["at"])
+    op.create_index("ix_audit_actor_seq", "audit", ["actor", "seq"])
+    op.create_index("ix_audit_object_id", "audit", ["object_id"])
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     op.create_index("ix_test_run_changes_at", "test_run_changes", ["at"])
     op.create_index(

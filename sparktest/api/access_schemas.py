@@ -5,6 +5,7 @@ from marshmallow.validate import Length, NoneOf, OneOf
 
 from sparktest.api import fields as api_fields
 from sparktest.api.auth import RESERVED_NAMES
+from sparktest.api.schemas import PageSchema
 from sparktest.domain import MAX_NAME_LENGTH, Scope
 
 
@@ -25,3 +26,12 @@ class TokenInputSchema(api_fields.Schema):
         fields.String(validate=OneOf(list(Scope))), required=True, validate=Length(1, len(Scope))
     )
     expires_at = api_fields.Time()
+
+
+class AuditQuerySchema(PageSchema):
+    """Filters of the audit: all of them must match."""
+
+    actor = api_fields.text(MAX_NAME_LENGTH)
+    object_id = api_fields.Id()
+    since = api_fields.Time()
+    until = api_fields.Time()

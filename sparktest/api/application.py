@@ -7,6 +7,7 @@ from flask import Flask
 
 from sparktest import __version__
 from sparktest.api import (
+    audit,
     auth,
     definitions,
     docs_page,
@@ -73,6 +74,7 @@ def _register_routes(app: Flask) -> None:
         (logs.blueprint, "/api/test-runs"),
         (k8s.blueprint, "/api/k8s"),
         (tokens.blueprint, "/api/tokens"),
+        (audit.blueprint, "/api/audit"),
     )
     for blueprint, prefix in routes:
         api.register_blueprint(blueprint, url_prefix=prefix)

@@ -75,7 +75,7 @@ def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
         stored = store.append(connection, run["seq"], container, query["offset"], data)
         return json_response(StoredLog(bytes=stored))
 
-    return in_transaction(append)
+    return in_transaction(append, audited=False)
 
 
 def _container(connection: Connection, run: Row, name: str | None) -> str:

@@ -85,7 +85,7 @@ def create_run(payload: dict[str, Any]) -> Response:
         document = serialize(connection, ctx, run)
         return created(document) if new else json_response(document)
 
-    return in_transaction(add)
+    return in_transaction(add, audited=not _registers(payload))
 
 
 @blueprint.route("/<uuid:run_id>", scope=(Scope.READ, Scope.CONTROLLER))
@@ -173,7 +173,7 @@ def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
             raise ConflictError(f"the run belongs to cluster {run['cluster']}")
         return json_response(serialize(connection, ctx, store.as_text(run)))
 
-    return in_transaction(compare_and_set)
+    return in_transaction(compare_and_set, audited=False)
 
 
 @blueprint.route("/<uuid:run_id>/report", scope=Scope.CONTROLLER, methods=["PUT"])
@@ -194,7 +194,7 @@ def report_run(report: dict[str, Any], run_id: UUID) -> Response:
             log.info("run reported run_id=%s status=%s", run["id"], changes["status"])
         return json_response(serialize(connection, ctx, store.as_text(run)))
 
-    return in_transaction(apply)
+    return in_transaction(apply, audited=False)
 
 
 def existing(connection: Connection, run_id: str) -> Row:

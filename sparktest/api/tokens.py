@@ -22,7 +22,8 @@ from sparktest.api.schemas import PageSchema
 from sparktest.api.store import tokens as store
 from sparktest.api.store.engine import Row
 from sparktest.api.transactions import in_transaction
-from sparktest.domain import Scope, Token, TokenAccess
+from sparktest.domain import Scope
+from sparktest.domain_access import Token, TokenAccess
 from sparktest.errors import ConflictError, InvalidError, NotFoundError
 
 blueprint = Blueprint("tokens", __name__, description="Tokens: who may use the API.")

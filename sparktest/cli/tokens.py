@@ -9,7 +9,8 @@ from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.output import Column, output_option, show
 from sparktest.client import ApiClient
-from sparktest.domain import Scope, Token
+from sparktest.domain import Scope
+from sparktest.domain_access import Token
 from sparktest.times import format_age, format_time
 
 SCOPES = click.Choice([scope.value for scope in Scope])

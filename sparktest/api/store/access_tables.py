@@ -32,17 +32,20 @@ class AuditRow(Base):
     """Record of a write: who, what, when."""
 
     __tablename__ = "audit"
-    __table_args__: Any = ({"sqlite_autoincrement": True},)
+    __table_args__: Any = (
+        Index("ix_audit_actor_seq", "actor", "seq"),
+        {"sqlite_autoincrement": True},
+    )
 
     seq: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
-    # The name of the token.
+    # The name of the token; bootstrap for that of the settings, local without one.
     actor: Mapped[str] = mapped_column(String(200))
     method: Mapped[str] = mapped_column(String(16))
     path: Mapped[str] = mapped_column(Text)
     status: Mapped[int] = mapped_column(Integer)
     # The id of what was written, where it has one.
-    object_id: Mapped[str | None] = mapped_column(CHAR(36))
+    object_id: Mapped[str | None] = mapped_column(CHAR(36), index=True)
 
 
 class IdempotencyKeyRow(Base):
