@@ -42,6 +42,8 @@ class AppContext:
     )
     # Set when the process is about to end: log streams are cut instead of delaying it.
     closing: threading.Event = field(default_factory=threading.Event)
+    # Set when no process will take its place: load balancers should send no more requests.
+    draining: threading.Event = field(default_factory=threading.Event)
     authenticator: Authenticator = field(init=False)
     heartbeats: Interval = field(default_factory=lambda: Interval(HEARTBEAT_SECONDS))
     # Set after a change of schedules: wakes the scheduler.

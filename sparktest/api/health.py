@@ -42,8 +42,13 @@ def livez() -> Response:
 @blueprint.route("/readyz", scope=())
 @blueprint.response(200, Health)
 def readyz() -> Response:
-    """Check that the database answers and has the revision that the code needs."""
+    """Check that the database answers and has the revision that the code needs.
+
+    503 also while the process is shutting down.
+    """
     ctx = app_context()
+    if ctx.draining.is_set():
+        raise UnavailableError("this process is shutting down")
     revision = ctx.store.revision()
     if revision != REVISION:
         raise UnavailableError(

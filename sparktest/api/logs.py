@@ -97,7 +97,7 @@ def _container(connection: Connection, run: Row, name: str | None) -> str:
 def _follow(ctx: AppContext, run: Row, container: str, start: int) -> Response:
     if not ctx.streams.acquire(blocking=False):
         raise UnavailableError(f"{MAX_STREAMS} logs are followed already", retry_after=5)
-    wait = streams.wait_or_disconnect(request.environ.get("gunicorn.socket"))
+    wait = streams.wait_or_disconnect(request.environ.get("sparktest.on_disconnect"))
     response = _text(streams.follow(ctx, run, container, start, wait))
     response.call_on_close(ctx.streams.release)
     return response

@@ -1,31 +1,37 @@
-"""Serve the API with gunicorn (threaded workers) until SIGTERM or SIGINT."""
+"""Serve the API until SIGTERM or SIGINT; reload it on SIGHUP.
+
+gunicorn manages the worker processes; `worker.Worker` serves.
+"""
 
 import errno
+import os
+import resource
+import signal
 import socket
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from sparktest.api import create_app, problems
-from sparktest.api.context import MAX_STREAMS
+from sparktest.api import create_app, reload
+from sparktest.api.event_loop import MAX_CONNECTIONS
 from sparktest.api.hosts import is_loopback
 from sparktest.api.scheduler import Scheduler
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import is_sqlite, parse_url
+from sparktest.api.worker import RETIRE, Worker
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
 from sparktest.settings import Settings
 
-# Threads for everything but log streams, each of which occupies a thread of its own.
-REQUEST_THREADS = 16
 MIN_TOKEN_LENGTH = 16
+# After SIGTERM; a worker ends by itself before.
 GRACEFUL_SECONDS = 10
-KEEP_ALIVE_SECONDS = 30
 BACKLOG = 1024
+# For the connections of a worker, its temporary files and those of the database.
+OPEN_FILES = MAX_CONNECTIONS * 2
 # In memory: a busy disk would delay the heartbeat, and gunicorn would kill the worker.
 HEARTBEAT = Path("/dev/shm")  # noqa: S108 - gunicorn creates an unlinked file there
 
@@ -40,13 +46,16 @@ def serve(settings: Settings) -> None:
         UnavailableError: the database does not answer, or the server could not start.
     """
     refuse_exposure(settings)
-    listener = listen(settings.host, settings.port)
+    inherited = reload.take_inherited()
+    listener = inherited.listener if inherited else listen(settings.host, settings.port)
     with listener:
         migrate.upgrade(settings.database_url)
-        sys.stdout.write(f"SparkTest API at {address(listener)}\n")
-        sys.stdout.flush()
+        _raise_file_limit()
+        if inherited is None:
+            sys.stdout.write(f"SparkTest API at {address(listener)}\n")
+            sys.stdout.flush()
         try:
-            _Server(settings, listener).run()
+            _Server(settings, listener, inherited.workers if inherited else ()).run()
         except SystemExit as end:
             if end.code:
                 raise UnavailableError("the API could not start; see the log above") from end
@@ -108,59 +117,82 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Worker(ThreadWorker):  # type: ignore[misc]
-    """Threaded worker of gunicorn that answers its own errors as problems too."""
-
-    def init_process(self) -> None:
-        # gunicorn answers malformed HTTP by itself, with an HTML page.
-        util.write_error = _write_problem
-        super().init_process()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        # SIGTERM may arrive before the application is loaded.
-        if getattr(self, "wsgi", None):
-            self.wsgi.extensions["sparktest"].closing.set()
-
-
 class _Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn without its command line, configuration files and environment."""
+    """gunicorn without its command line, configuration files and environment.
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    It starts the worker processes, and replaces those that die.
+    """
+
+    def __init__(
+        self, settings: Settings, listener: socket.socket, replaced: Collection[int]
+    ) -> None:
         self._settings = settings
-        # gunicorn closes the descriptor, and reads it again on SIGHUP.
+        # gunicorn makes a socket of its own from it.
         self._bind = f"fd://{listener.detach()}"
+        self._replaced = tuple(replaced)
         super().__init__()
 
     def load_config(self) -> None:
+        """Set the options; gunicorn calls it once."""
         options: dict[str, Any] = {
             "bind": [self._bind],
-            # Only one process can write to SQLite at a time: a second one would only wait.
-            "workers": 1 if is_sqlite(parse_url(self._settings.database_url)) else 2,
-            "worker_class": _Worker,
-            "threads": REQUEST_THREADS + MAX_STREAMS,
+            "workers": worker_count(self._settings),
+            "worker_class": Worker,
             "worker_tmp_dir": str(HEARTBEAT) if HEARTBEAT.is_dir() else None,
-            "limit_request_line": 8190,
             "graceful_timeout": GRACEFUL_SECONDS,
-            "keepalive": KEEP_ALIVE_SECONDS,
             "loglevel": "debug" if self._settings.log_level == "debug" else "warning",
             # Its path is the same for all servers of a user.
             "control_socket_disable": True,
+            "when_ready": self._keep_arbiter,
+            "post_worker_init": self._end_replaced,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        # After the fork: processes must not share a database connection.
+        """Return the application; after the fork, as processes must not share a connection."""
         app = create_app(self._settings)
         Scheduler(app.extensions["sparktest"]).start()
         return app
 
+    def reload(self) -> None:
+        """Replace the program by one that is started anew; gunicorn calls it on SIGHUP."""
+        (listener,) = self._arbiter.LISTENERS
+        reload.replace_program(listener.sock, tuple(self._arbiter.WORKERS))
 
-def _write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
-    document = problems.encode_problem(status, reason.capitalize(), message or reason)
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
-        f"Content-Type: {problems.MIMETYPE}\r\nContent-Length: {len(document)}\r\n\r\n"
-    )
-    util.write_nonblock(client, head.encode("latin-1") + document)
+    def _keep_arbiter(self, arbiter: Any) -> None:
+        self._arbiter = arbiter
+        _end_at_second_signal()
+
+    def _end_replaced(self, worker: Any) -> None:
+        reload.end_workers(self._replaced, RETIRE)
+
+
+def worker_count(settings: Settings) -> int:
+    """Return the number of worker processes."""
+    # Only one process can write to SQLite at a time: a second one would only wait.
+    return 1 if is_sqlite(parse_url(settings.database_url)) else 2
+
+
+def _end_at_second_signal() -> None:
+    """Have SIGINT act as SIGTERM, and a second signal end all processes at once."""
+    terminate: Any = signal.getsignal(signal.SIGTERM)
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            # The workers end with this process.
+            os._exit(128 + number)
+        terminate(signal.SIGTERM, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, handle)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files, and so connections, as this user may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

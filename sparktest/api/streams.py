@@ -1,9 +1,7 @@
 """Stream logs: one megabyte at a time, without a database connection in between."""
 
 import errno
-import select
-import socket
-import time
+import threading
 from collections.abc import Callable, Iterator
 
 from sparktest.api.context import AppContext
@@ -56,33 +54,20 @@ def follow(ctx: AppContext, run: Row, container: str, start: int, wait: Wait) ->
             return
 
 
-def wait_or_disconnect(client: socket.socket | None) -> Wait:
+def wait_or_disconnect(on_disconnect: Callable[[Callable[[], None]], None] | None) -> Wait:
     """Return a wait function that returns early when the client closes the connection.
 
-    The stream of a silent test writes nothing, so a disconnect is noticed only here. Without a
-    socket (no server, or one that does not expose it) it is a plain sleep.
+    The stream of a silent test writes nothing, so a disconnect is noticed only here.
+
+    Args:
+        on_disconnect: `sparktest.on_disconnect` of the WSGI environment; None without a server.
     """
-
-    def wait(seconds: float) -> bool:
-        if client is None:
-            time.sleep(seconds)
-            return False
-        poll = select.poll()
-        poll.register(client, select.POLLIN)
-        if not poll.poll(seconds * 1000):
-            return False
-        try:
-            closed = client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except OSError:
-            return True
-        if not closed:
-            # The client has pipelined a request: the socket stays readable, so sleep instead.
-            time.sleep(seconds)
-        return closed
-
-    return wait
+    disconnected = threading.Event()
+    if on_disconnect is not None:
+        on_disconnect(disconnected.set)
+    return disconnected.wait
 
 
 def _broken_stream() -> ConnectionResetError:
-    # gunicorn drops the connection without the end of the body, and logs nothing.
+    # The server closes the connection without the end of the body.
     return ConnectionResetError(errno.ECONNRESET, "the log stream was interrupted")

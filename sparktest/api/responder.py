@@ -1,0 +1,174 @@
+"""Threads that answer requests: a fixed number, and one more for each stream."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from queue import SimpleQueue
+from typing import Any
+
+from flask import Flask
+
+from sparktest.api import auth, http1, problems
+from sparktest.api.connection import Connection
+from sparktest.errors import SparkTestError
+
+REQUEST_THREADS = 16
+# Each occupies a thread: log streams, event streams, and large responses to slow clients.
+MAX_STREAM_THREADS = 1024
+
+log = logging.getLogger(__name__)
+
+
+class Responder:
+    """Calls the application for the requests of busy connections.
+
+    Attributes:
+        closing: the process is about to end: connections are closed after their response.
+    """
+
+    def __init__(self, app: Flask, wake: Callable[[Connection], None]) -> None:
+        self.closing = False
+        self._app = app
+        # Hands a connection back to the loop.
+        self._wake = wake
+        self._queue: SimpleQueue[Connection | None] = SimpleQueue()
+        self._streams = threading.BoundedSemaphore(MAX_STREAM_THREADS)
+        for number in range(REQUEST_THREADS):
+            _start_thread(self._work, f"request-{number}")
+
+    def submit(self, connection: Connection) -> None:
+        """Answer the request of a connection, which is busy."""
+        self._queue.put(connection)
+
+    def close(self) -> None:
+        """End the threads, except those that answer a request."""
+        for _ in range(REQUEST_THREADS):
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        while connection := self._queue.get():
+            self._guard(connection, self._answer)
+
+    def _guard(self, connection: Connection, step: Callable[[Connection], None]) -> None:
+        """Run a step; without a response, or after a part of it, the connection is closed."""
+        try:
+            step(connection)
+        except OSError as error:
+            log.debug("connection broken error=%s", error)
+            self._abort(connection)
+        except Exception:
+            log.exception("request failed path=%r", getattr(connection.request, "path", ""))
+            self._abort(connection)
+
+    def _answer(self, connection: Connection) -> None:
+        request = connection.request
+        refusal = http1.refusal(request)
+        if refusal:
+            self._refuse(connection, refusal)
+        elif request.completed:
+            self._respond(connection, self._app)
+        else:
+            self._check(connection)
+
+    def _check(self, connection: Connection) -> None:
+        """Check the token of a request before its body is read."""
+        environ = http1.environ(connection.request, connection.client, connection.server)
+        with self._app.request_context(environ):
+            try:
+                auth.check_request()
+            except SparkTestError as error:
+                refused = problems.from_error(error)
+            else:
+                connection.accept_body()
+                self._wake(connection)
+                return
+        self._respond(connection, refused, keep_alive=False)
+
+    def _respond(
+        self,
+        connection: Connection,
+        app: Callable[..., Iterable[bytes]],
+        *,
+        keep_alive: bool = True,
+    ) -> None:
+        request = connection.request
+        keep_alive = keep_alive and not self.closing and http1.wants_keep_alive(request)
+        response = http1.Response(request, keep_alive=keep_alive)
+        environ = http1.environ(request, connection.client, connection.server)
+        environ["sparktest.on_disconnect"] = connection.on_disconnect
+        body = app(environ, response.start)
+        if response.streamed:
+            self._start_stream(connection, response, body, iter(body))
+        else:
+            self._send(connection, response, body)
+
+    def _send(
+        self, connection: Connection, response: http1.Response, body: Iterable[bytes]
+    ) -> None:
+        """Send a body of known length; never wait for the client."""
+        parts = iter(body)
+        try:
+            connection.send(response.head + response.frame(next(parts, b"")))
+            for part in parts:
+                if connection.out:
+                    self._start_stream(connection, response, body, chain([part], parts))
+                    return
+                connection.send(response.frame(part))
+        except BaseException:
+            _close(body)
+            raise
+        _close(body)
+        self._finish(connection, keep_alive=response.keep_alive)
+
+    def _start_stream(
+        self,
+        connection: Connection,
+        response: http1.Response,
+        body: Iterable[bytes],
+        parts: Iterator[bytes],
+    ) -> None:
+        """Send the body in a thread of its own, which may wait for the client."""
+        if not self._streams.acquire(blocking=False):
+            _close(body)
+            self._refuse(connection, http1.BUSY)
+            return
+
+        def stream(connection: Connection) -> None:
+            try:
+                if response.streamed:
+                    connection.send_all(response.head)
+                for part in parts:
+                    connection.send_all(response.frame(part))
+                connection.send_all(response.end())
+            finally:
+                _close(body)
+                self._streams.release()
+            self._finish(connection, keep_alive=response.keep_alive and not self.closing)
+
+        _start_thread(lambda: self._guard(connection, stream), "stream")
+
+    def _refuse(self, connection: Connection, refusal: http1.Refusal) -> None:
+        connection.send(http1.refused(refusal))
+        self._finish(connection, keep_alive=False)
+
+    def _finish(self, connection: Connection, *, keep_alive: bool) -> None:
+        """Continue with the next request, or leave the rest to the loop."""
+        connection.keep_alive = keep_alive
+        if connection.out or not keep_alive or connection.next_request():
+            self._wake(connection)
+
+    def _abort(self, connection: Connection) -> None:
+        connection.out = b""
+        connection.keep_alive = False
+        connection.disconnected = True
+        self._wake(connection)
+
+
+def _close(body: Any) -> None:
+    if hasattr(body, "close"):
+        body.close()
+
+
+def _start_thread(target: Callable[[], None], name: str) -> None:
+    threading.Thread(target=target, name=name, daemon=True).start()
