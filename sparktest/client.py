@@ -18,6 +18,7 @@ from sparktest.domain import (
     StoredLog,
 )
 from sparktest.domain_access import Token, TokenAccess
+from sparktest.domain_apply import ApplyResult
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.http import HttpTransport, StreamTimeoutError
 from sparktest.responses import Clean, Warn, read_cursor
@@ -233,6 +234,15 @@ class ApiClient:
         """Return the next due times of the schedule."""
         path = f"{self.schedules.path_of(schedule_id)}/next"
         return self._http.fetch(DueTimes, "GET", path, params={"count": count}).times
+
+    def apply(self, documents: Sequence[dict[str, Any]], *, dry_run: bool = False) -> ApplyResult:
+        """Create or update the objects of the documents by name: all of them, or none.
+
+        Raises:
+            InvalidError: documents are wrong; the pointers begin with /documents/N.
+        """
+        body = {"documents": list(documents), "dryRun": dry_run}
+        return self._http.fetch(ApplyResult, "POST", "/apply", json=body)
 
     # --- the service -----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from flask import Flask
 
 from sparktest import __version__
 from sparktest.api import (
+    apply,
     audit,
     auth,
     definitions,
@@ -70,6 +71,7 @@ def _register_routes(app: Flask) -> None:
         (definitions.blueprint, definitions.definitions.path),
         (executors.blueprint, executors.executors.path),
         (schedules.blueprint, schedules.schedules.path),
+        (apply.blueprint, "/api/apply"),
         (runs.blueprint, "/api/test-runs"),
         (logs.blueprint, "/api/test-runs"),
         (k8s.blueprint, "/api/k8s"),

@@ -31,7 +31,7 @@ from sparktest.merge_patch import merge_patch
 MERGE_PATCH = {"application/merge-patch+json": {"schema": {"type": "object"}}}
 # One more than an error shows of the names that refer to an object.
 MAX_NAMES = 6
-EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
+EMPTY_VALUES: tuple[Any, ...] = (None, "", (), [], {})
 
 View = TypeVar("View", bound=Callable[..., Response])
 
@@ -97,12 +97,9 @@ class Resource:
 
     def create(self, payload: dict[str, Any]) -> Response:
         """Store a new object and answer it."""
-        new = {"id": str(uuid4()), "created_at": app_context().clock(), "version": 1}
 
         def add(connection: Connection) -> Response:
-            row = self.prepare(connection, new | self._empty | payload)
-            if not self.table.add(connection, row):
-                raise self._name_taken(connection, row["name"])
+            row = self.insert(connection, payload)
             return self._respond(row, 201, location(f"{self.path}/{row['id']}"))
 
         return in_transaction(add)
@@ -157,12 +154,28 @@ class Resource:
         """Return the row, locked until the transaction ends; raise NotFoundError if none."""
         return self._required(self.table.lock(connection, str(key)), key)
 
-    def _store(self, connection: Connection, before: Row, payload: dict[str, Any]) -> Response:
-        _check_version(before, self.noun)
-        row = self.prepare(connection, {**before, **self._empty, **payload})
+    def insert(self, connection: Connection, payload: dict[str, Any]) -> dict[str, Any]:
+        """Store a new object and return its columns; raise NameTakenError if the name is taken."""
+        new = {"id": str(uuid4()), "created_at": app_context().clock(), "version": 1}
+        row = self.prepare(connection, new | self._empty | payload)
+        if not self.table.add(connection, row):
+            raise self._name_taken(connection, row["name"])
+        return row
+
+    def merge(self, connection: Connection, before: Row, payload: dict[str, Any]) -> dict[str, Any]:
+        """Return the columns of a locked object, with the fields of the payload instead of its."""
+        return self.prepare(connection, {**before, **self._empty, **payload})
+
+    def update(self, connection: Connection, before: Row, row: dict[str, Any]) -> None:
+        """Store changed columns of a locked object; raise NameTakenError if the name is taken."""
         row["version"] = before["version"] + 1
         if not self.table.change(connection, row):
             raise self._name_taken(connection, row["name"])
+
+    def _store(self, connection: Connection, before: Row, payload: dict[str, Any]) -> Response:
+        _check_version(before, self.noun)
+        row = self.merge(connection, before, payload)
+        self.update(connection, before, row)
         return self._respond(row)
 
     def _required(self, row: Row | None, key: UUID) -> Row:

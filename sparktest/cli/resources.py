@@ -12,6 +12,7 @@ import click
 import yaml
 
 from sparktest.cli import options
+from sparktest.cli.apply import apply_command
 from sparktest.cli.completion import Completer
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, ExitError, warn
@@ -98,6 +99,7 @@ def add_commands(group: click.Group, kind: Kind[N]) -> None:
     """Add the commands of the kind to its group."""
     for make in (_list, _get, _show, _create, _update, _edit, _delete):
         group.add_command(make(kind))
+    group.add_command(apply_command(kind.noun.capitalize()))
 
 
 def _list(kind: Kind[N]) -> click.Command:

@@ -42,15 +42,20 @@ def check_template(template: Any) -> None:
     Raises:
         ExitError: a field is unknown or has a wrong type; every problem is printed.
     """
-    # As in `kind_schemas`.
-    from sparktest.kube.model_schema import model_schema
-
-    schema = {"type": "object", "properties": {"template": model_schema("V1PodTemplateSpec")}}
-    problems = field_problems(DEFINITION, {"template": template}, schema)
+    problems = template_problems(template)
     for problem in problems[:-1]:
         warn(problem)
     if problems:
         raise ExitError(f"{problems[-1]}; nothing was changed", Exit.USAGE)
+
+
+def template_problems(template: Any) -> list[str]:
+    """Return what is wrong with the fields of a `template`; null is allowed anywhere."""
+    # As in `kind_schemas`.
+    from sparktest.kube.model_schema import model_schema
+
+    schema = {"type": "object", "properties": {"template": model_schema("V1PodTemplateSpec")}}
+    return field_problems(DEFINITION, {"template": template}, schema)
 
 
 def _check(document: Document) -> Manifest:
