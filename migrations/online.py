@@ -90,7 +90,8 @@ def without_transaction() -> Iterator[sa.Connection]:
         return
     with op.get_context().autocommit_block():
         connection = op.get_bind()
-        # These statements wait without blocking writers: a time limit would only make them fail.
-        connection.execute(sa.text("SET lock_timeout = 0"))
+        # These statements wait for transactions of others without blocking writers. The limit is
+        # there so that the log of the API says what it waits for.
+        connection.execute(sa.text("SET lock_timeout = '60s'"))
         yield connection
         connection.execute(sa.text("RESET lock_timeout"))

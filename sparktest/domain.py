@@ -87,6 +87,10 @@ class LogState(StrEnum):
     NONE = "none"
 
 
+# Reason of a log that is partial because it has more bytes than the API stores.
+LOG_TOO_LARGE = "LogTooLarge"
+
+
 class WireStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Base class of values sent as JSON; fields that have their default are left out."""
 

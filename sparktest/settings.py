@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     image_pull_timeout_seconds: int = 90
     pod_security: str = "baseline"
     git_image: str = GIT_IMAGE
+    log_max_bytes: int = 64 * 1024**2
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -231,6 +232,7 @@ RULES = {
     "job_ttl_seconds": _seconds(0),
     "image_pull_timeout_seconds": _seconds(1),
     "pod_security": Rule(lambda value: value in POD_SECURITY, f"one of {', '.join(POD_SECURITY)}"),
+    "log_max_bytes": Rule(lambda value: 0 < value < 2**40, "1 to 1099511627775 bytes"),
     "git_image": Rule(re.compile(r"\S+").fullmatch, "the name of an image"),
     "token": Rule(
         lambda value: value is None or re.fullmatch(r"[!-~]+", value),

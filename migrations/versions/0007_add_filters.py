@@ -34,9 +34,9 @@ def upgrade() -> None:
         "test_run_word_parts",
         sa.Column("part", term, nullable=False),
         sa.Column("word", term, nullable=False),
-        sa.Index("idx_test_run_word_parts", "part", "word"),
         if_not_exists=True,
     )
+    online.create_index("idx_test_run_word_parts", "test_run_word_parts", ["part", "word"])
     online.drop_index("idx_test_runs_suite_run", "test_runs")
     online.drop_index("idx_test_run_words_run", "test_run_words")
     online.create_index("idx_test_run_words_run", "test_run_words", ["run_seq", "word"])

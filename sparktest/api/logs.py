@@ -69,10 +69,13 @@ def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
     if request.mimetype != BINARY:
         raise UnsupportedMediaType(f"send bytes, with Content-Type: {BINARY}")
     data = read_body(request, MAX_APPEND_BYTES)
+    max_bytes = app_context().settings.log_max_bytes
 
     def append(connection: Connection) -> Response:
         run = runs.existing(connection, str(run_id))
-        stored = store.append(connection, run["seq"], container, query["offset"], data)
+        stored = store.append(
+            connection, run["seq"], container, query["offset"], data, max_bytes=max_bytes
+        )
         return json_response(StoredLog(bytes=stored))
 
     return in_transaction(append, audited=False)

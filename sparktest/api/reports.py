@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sparktest.domain import LogState, Status
+from sparktest.domain import LOG_TOO_LARGE, LogState, Status
 from sparktest.errors import OffsetError
 
 LOG_RANK = {LogState.NONE: 0, LogState.PARTIAL: 1, LogState.COMPLETE: 2}
@@ -75,6 +75,9 @@ def _log(run: Mapping[str, Any], log: Mapping[str, Any] | None) -> dict[str, Any
     if log and log.get("bytes", 0) > stored:
         # The database was restored after the log had been stored.
         raise OffsetError(f"{stored} of {log['bytes']} bytes of the log are stored", stored=stored)
+    if run["log_reason"] == LOG_TOO_LARGE:
+        # The controller has sent all of it, and does not know that some was not stored.
+        return {}
     if not log or LOG_RANK[LogState(log["state"])] < LOG_RANK[LogState(run["log_state"])]:
         return {}
     return {"log_state": log["state"], "log_reason": _truncate(log.get("reason"), MAX_MESSAGE)}

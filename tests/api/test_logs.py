@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sparktest.api import streams
+from sparktest.api.store import log_chunks
 from sparktest.api.store import logs as store_logs
 from sparktest.errors import UnavailableError
 from tests.api.requests import answered, create, get, register, report
@@ -115,7 +116,7 @@ class TestAppend:
     def test_any_split_and_any_repetition_stores_the_same_bytes(
         self, client, monkeypatch, data, cuts, seed
     ):
-        monkeypatch.setattr(store_logs, "CHUNK_BYTES", 7)
+        monkeypatch.setattr(log_chunks, "MAX_CHUNK_BYTES", 7)
         run = create(client)["id"]
         stored = 0
         for cut in sorted({cut for cut in cuts if cut < len(data)} | {len(data)}):
@@ -177,7 +178,7 @@ class TestRead:
     @given(text=st.text(alphabet="ab\n", max_size=40), lines=st.integers(0, 12))
     @example(text="a\n\nb\n", lines=2)
     def test_a_tail_is_the_last_lines(self, client, monkeypatch, text, lines):
-        monkeypatch.setattr(store_logs, "CHUNK_BYTES", 3)
+        monkeypatch.setattr(log_chunks, "MAX_CHUNK_BYTES", 3)
         monkeypatch.setattr(store_logs, "READ_BYTES", 8)
         monkeypatch.setattr(store_logs, "MAX_CHUNKS", 2)
         run = create(client)["id"]
@@ -200,7 +201,7 @@ class TestRead:
     def test_a_log_that_cannot_be_read_to_its_end_breaks_the_connection(
         self, client, ctx, run, monkeypatch
     ):
-        monkeypatch.setattr(store_logs, "CHUNK_BYTES", 40)
+        monkeypatch.setattr(log_chunks, "MAX_CHUNK_BYTES", 40)
         monkeypatch.setattr(store_logs, "READ_BYTES", 40)
         put(client, run, b"x" * 100, 0)
         response = client.get(f"/api/test-runs/{run}/logs", buffered=False)

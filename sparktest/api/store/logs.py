@@ -1,48 +1,85 @@
-"""Logs in the store: an append-only sequence of bytes for each container, kept in chunks."""
+"""Logs in the store: an append-only sequence of bytes for each container, kept in chunks.
 
-from sqlalchemy import Connection, func, insert, select, update
+A log that is too large is cut. Its last chunk then stands for all bytes that were not stored, so
+that offsets still count the bytes that were sent, and its sender need not know. Readers get a line
+of text in their place.
+"""
 
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select, update
+
+from sparktest.api.store.log_chunks import (
+    MAX_MERGED,
+    Chunk,
+    Encoding,
+    cut,
+    decode,
+    encode,
+    marker,
+    split,
+    to_merge,
+)
 from sparktest.api.store.run_tables import LogChunkRow, RunRow
-from sparktest.domain import LogState
+from sparktest.domain import LOG_TOO_LARGE, LogState
 from sparktest.errors import OffsetError
 
-CHUNK_BYTES = 256 * 1024
 # Size of one read, so that a log of any size needs little memory.
 READ_BYTES = 1024 * 1024
 MAX_CHUNKS = 1024
+# Bytes that one row counts: its column is a 32-bit integer.
+MAX_DISCARDED = 2**30
+
+# Number of the run, and container.
+Log = tuple[int, str]
 
 
-def append(connection: Connection, run_seq: int, container: str, offset: int, data: bytes) -> int:
-    """Append `data`, which begins at `offset`; return the number of bytes then stored.
+def append(
+    connection: Connection,
+    run_seq: int,
+    container: str,
+    offset: int,
+    data: bytes,
+    *,
+    max_bytes: int,
+) -> int:
+    """Append `data`, which begins at `offset`; return the number of bytes that the log then has.
 
-    Bytes that are stored already change nothing, so a sender may repeat a request. The caller has
-    locked the run.
+    Bytes that are stored already change nothing, so a sender may repeat a request. Bytes beyond
+    `max_bytes` are counted and not stored. The caller has locked the run.
 
     Raises:
         OffsetError: the data begins beyond the end of the log, or differs from it.
     """
-    stored = length(connection, run_seq, container)
-    if offset == stored:
-        _store(connection, run_seq, container, offset, data)
-        return stored + len(data)
-    if offset + len(data) > stored:
-        raise OffsetError(f"{stored} bytes are stored; continue from there", stored=stored)
-    if read_all(connection, run_seq, container, offset, offset + len(data)) != data:
-        raise OffsetError(
-            f"other bytes are stored at {offset}; {stored} bytes are stored", stored=stored
-        )
-    return stored
+    log = (run_seq, container)
+    last = _last_chunks(connection, log)
+    end = last[0].end if last else 0
+    if offset == end:
+        if data:
+            too_large = _store(connection, log, last, data, max_bytes)
+            _count(connection, run_seq, len(data), too_large=too_large)
+        return end + len(data)
+    if offset + len(data) > end:
+        raise OffsetError(f"{end} bytes are stored; continue from there", stored=end)
+    known = data
+    if last[0].encoding == Encoding.DISCARDED:
+        known = data[: max(0, _start_of_discarded(connection, log) - offset)]
+    if read_all(connection, *log, offset, offset + len(known)) != known:
+        raise OffsetError(f"other bytes are stored at {offset}; {end} bytes are stored", stored=end)
+    return end
 
 
 def length(connection: Connection, run_seq: int, container: str) -> int:
-    """Return the number of bytes stored for this container."""
-    query = (
-        select(LogChunkRow.start + LogChunkRow.size)
-        .where(LogChunkRow.run_seq == run_seq, LogChunkRow.container == container)
-        .order_by(LogChunkRow.start.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar() or 0
+    """Return the number of bytes that a reader of the log gets."""
+    log = (run_seq, container)
+    last = _last_chunks(connection, log, limit=1)
+    if not last:
+        return 0
+    if last[0].encoding != Encoding.DISCARDED:
+        return last[0].end
+    start = _start_of_discarded(connection, log)
+    return start + len(read(connection, *log, start, start + READ_BYTES))
 
 
 def containers(connection: Connection, run_seq: int) -> list[str]:
@@ -56,24 +93,30 @@ def read(connection: Connection, run_seq: int, container: str, start: int, end: 
 
     At least one chunk, about READ_BYTES, and no more than MAX_CHUNKS chunks.
     """
-    log = (LogChunkRow.run_seq == run_seq, LogChunkRow.container == container)
+    log = _of((run_seq, container))
     first = select(func.max(LogChunkRow.start)).where(*log, LogChunkRow.start <= start)
-    sizes = connection.execute(
-        select(LogChunkRow.start, LogChunkRow.size)
-        .where(*log, LogChunkRow.start >= first.scalar_subquery(), LogChunkRow.start < end)
+    from_first = (*log, LogChunkRow.start >= first.scalar_subquery())
+    starts = connection.execute(
+        select(LogChunkRow.start)
+        .where(*from_first, LogChunkRow.start < end)
         .order_by(LogChunkRow.start)
         .limit(MAX_CHUNKS)
-    ).all()
-    if not sizes:
-        return b""
-    beginning = sizes[0].start
-    last = max(chunk.start for chunk in sizes if chunk.start - beginning < READ_BYTES)
-    chunks = connection.execute(
-        select(LogChunkRow.data)
-        .where(*log, LogChunkRow.start.between(beginning, last))
-        .order_by(LogChunkRow.start)
     ).scalars()
-    return b"".join(chunks)[start - beginning : end - beginning]
+    found = starts.all()
+    if not found:
+        return b""
+    last = max(chunk for chunk in found if chunk - found[0] < READ_BYTES)
+    # An append may have merged chunks since then, so the first one is looked up again.
+    chunks = connection.execute(
+        select(LogChunkRow.start, LogChunkRow.encoding, LogChunkRow.data)
+        .where(*from_first, LogChunkRow.start <= last)
+        .order_by(LogChunkRow.start)
+    ).all()
+    if not chunks:
+        return b""
+    beginning = chunks[0].start
+    data = b"".join(decode(chunk.encoding, chunk.data) for chunk in chunks)
+    return data[start - beginning : end - beginning]
 
 
 def read_all(connection: Connection, run_seq: int, container: str, start: int, end: int) -> bytes:
@@ -105,27 +148,96 @@ def start_of_tail(connection: Connection, run_seq: int, container: str, lines: i
     return 0
 
 
-def _store(connection: Connection, run_seq: int, container: str, offset: int, data: bytes) -> None:
-    if not data:
+def _of(log: Log) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    run_seq, container = log
+    return LogChunkRow.run_seq == run_seq, LogChunkRow.container == container
+
+
+def _last_chunks(connection: Connection, log: Log, limit: int = MAX_MERGED) -> list[Chunk]:
+    """Return the last chunks, newest first; as many as can be merged with a new one."""
+    query = (
+        select(LogChunkRow.start, LogChunkRow.size, LogChunkRow.encoding)
+        .where(*_of(log))
+        .order_by(LogChunkRow.start.desc())
+        .limit(limit)
+    )
+    return [Chunk(*row) for row in connection.execute(query)]
+
+
+def _start_of_discarded(connection: Connection, log: Log) -> int:
+    """Return the offset from which on a log that was cut is not stored."""
+    query = select(func.min(LogChunkRow.start))
+    discarded = LogChunkRow.encoding == Encoding.DISCARDED
+    return connection.execute(query.where(*_of(log), discarded)).scalar_one()
+
+
+def _store(
+    connection: Connection, log: Log, last: Sequence[Chunk], data: bytes, max_bytes: int
+) -> bool:
+    """Add bytes at the end of a log whose last chunks are `last`; return True if it is cut."""
+    if last and last[0].encoding == Encoding.DISCARDED:
+        _discard(connection, log, last[0], len(data))
+        return True
+    end = last[0].end if last else 0
+    kept = cut(data, max(0, max_bytes - end))
+    if kept:
+        _add_chunks(connection, log, to_merge(last, len(kept)), end, kept)
+    if len(kept) == len(data):
+        return False
+    before = kept or read_all(connection, *log, end - 1, end)
+    rest = Chunk(end + len(kept), len(data) - len(kept), Encoding.DISCARDED)
+    _insert(connection, log, rest, marker(before, max_bytes))
+    return True
+
+
+def _add_chunks(
+    connection: Connection, log: Log, merged: Sequence[Chunk], end: int, data: bytes
+) -> None:
+    """Store data at the offset `end`, together with that of the `merged` chunks before it."""
+    start = end
+    if merged:
+        start = merged[-1].start
+        data = read_all(connection, *log, start, end) + data
+        connection.execute(delete(LogChunkRow).where(*_of(log), LogChunkRow.start >= start))
+    for piece in split(data):
+        encoding, encoded = encode(piece)
+        _insert(connection, log, Chunk(start, len(piece), encoding), encoded)
+        start += len(piece)
+
+
+def _discard(connection: Connection, log: Log, last: Chunk, size: int) -> None:
+    """Count bytes that are not stored."""
+    if last.size + size > MAX_DISCARDED:
+        _insert(connection, log, Chunk(last.end, size, Encoding.DISCARDED), b"")
         return
-    for start in range(0, len(data), CHUNK_BYTES):
-        chunk = data[start : start + CHUNK_BYTES]
-        connection.execute(
-            insert(LogChunkRow).values(
-                run_seq=run_seq,
-                container=container,
-                start=offset + start,
-                size=len(chunk),
-                data=chunk,
-            )
+    connection.execute(
+        update(LogChunkRow)
+        .where(*_of(log), LogChunkRow.start == last.start)
+        .values(size=last.size + size)
+    )
+
+
+def _insert(connection: Connection, log: Log, chunk: Chunk, data: bytes) -> None:
+    run_seq, container = log
+    connection.execute(
+        insert(LogChunkRow).values(
+            run_seq=run_seq, container=container, **chunk._asdict(), data=data
         )
-    # Neither `version` nor `updated_at` changes: a client that watches runs must not see every log
-    # line.
-    connection.execute(
-        update(RunRow).where(RunRow.seq == run_seq).values(log_bytes=RunRow.log_bytes + len(data))
     )
-    connection.execute(
-        update(RunRow)
-        .where(RunRow.seq == run_seq, RunRow.log_state == LogState.NONE)
-        .values(log_state=LogState.PARTIAL)
-    )
+
+
+def _count(connection: Connection, run_seq: int, size: int, *, too_large: bool) -> None:
+    """Add to the size of the run's log, and set its state.
+
+    Neither `version` nor `updated_at` changes: a client that watches runs must not see every log
+    line.
+    """
+    columns: dict[str, Any] = {
+        "log_bytes": RunRow.log_bytes + size,
+        "log_state": case(
+            (RunRow.log_state == LogState.NONE, LogState.PARTIAL), else_=RunRow.log_state
+        ),
+    }
+    if too_large:
+        columns |= {"log_state": LogState.PARTIAL, "log_reason": LOG_TOO_LARGE}
+    connection.execute(update(RunRow).where(RunRow.seq == run_seq).values(columns))

@@ -19,7 +19,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from sparktest.api.store.db_errors import map_db_errors
+from sparktest.api.store.db_errors import is_repeatable, map_db_errors
 from sparktest.api.store.engine import (
     WRITES,
     ensure_sqlite_file,
@@ -31,11 +31,10 @@ from sparktest.api.store.engine import (
 from sparktest.backoff import Backoff
 from sparktest.errors import InvalidError, SparkTestError, UnavailableError
 
-# Key of the advisory lock that every migrating process takes on PostgreSQL.
-LOCK = 7_201_116_320
+# First key of the advisory lock of migrating processes on PostgreSQL; the second is the schema.
+LOCK = 720_111_632
 # A statement that waits for the lock of a whole table makes all writers wait behind it.
 LOCK_TIMEOUT_MILLISECONDS = 50
-LOCK_ERRORS = {"55P03", "40P01"}
 LOCK_BACKOFF = Backoff(first=0.1, cap=2.0)
 LOCK_ATTEMPTS = 60
 TURN_BACKOFF = Backoff(first=0.1, cap=0.5)
@@ -109,17 +108,17 @@ def _migrate_sqlite(url: URL, config: Config, run: Callable[[], None]) -> str:
 
 
 def _migrate_postgres(url: URL, config: Config, run: Callable[[], None]) -> str:
-    with _engine(url) as engine, _advisory_lock(engine):
+    with _engine(url) as engine:
         for failures in range(LOCK_ATTEMPTS):
             try:
-                with engine.connect() as connection:
+                with _advisory_lock(engine), engine.connect() as connection:
                     config.attributes["connection"] = connection
                     run()
                     return _revision(connection)
             except OperationalError as error:
-                if getattr(error.orig, "sqlstate", "") not in LOCK_ERRORS:
+                if not is_repeatable(error):
                     raise
-                log.info("a table is locked, the migration is repeated error=%s", error.orig)
+                log.warning("a table is locked; the migration is repeated error=%s", error.orig)
             time.sleep(LOCK_BACKOFF.delay(failures))
     raise UnavailableError(
         "the database cannot be migrated: a long transaction of another program locks a table; "
@@ -192,7 +191,7 @@ def _advisory_lock(engine: Engine) -> Iterator[None]:
     """
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     with autocommit.connect() as connection:
-        attempt = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LOCK)
+        attempt = text(f"SELECT pg_try_advisory_lock({LOCK}, hashtext(current_schema()))")
         for failures in count():
             if connection.execute(attempt).scalar():
                 break

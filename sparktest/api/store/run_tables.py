@@ -144,7 +144,7 @@ word_parts = Table(
 
 
 class LogChunkRow(Base):
-    """A piece of a container's log; `start` is its offset in bytes."""
+    """A piece of a container's log: `size` bytes from the offset `start` on."""
 
     __tablename__ = "test_run_log_chunks"
 
@@ -152,6 +152,8 @@ class LogChunkRow(Base):
     container: Mapped[str] = mapped_column(String(63), primary_key=True)
     start: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     size: Mapped[int] = mapped_column(Integer)
+    # How `data` holds them: see log_chunks.
+    encoding: Mapped[str] = mapped_column(String(16), server_default="identity")
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
@@ -162,6 +164,6 @@ class TombstoneRow(Base):
     __table_args__ = (UniqueConstraint("cluster", "k8s_ref_uid"),)
 
     id: Mapped[str] = mapped_column(CHAR(36), primary_key=True)
-    deleted_at: Mapped[datetime]
+    deleted_at: Mapped[datetime] = mapped_column(index=True)
     cluster: Mapped[str | None] = mapped_column(String(128))
     k8s_ref_uid: Mapped[str | None] = mapped_column(String(128))

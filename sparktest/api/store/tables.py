@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
 # The migration revision that this code reads and writes.
-REVISION = "0007"
+REVISION = "0008"
 
 CONSTRAINT_NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -237,3 +237,13 @@ class ControllerRow(Base):
 
     cluster: Mapped[str] = mapped_column(String(128), primary_key=True)
     seen_at: Mapped[datetime]
+
+
+class LeaseRow(Base):
+    """The right of one process to do some background work, until a time."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str] = mapped_column(CHAR(36))
+    until: Mapped[datetime]
