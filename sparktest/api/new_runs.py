@@ -9,11 +9,11 @@ from typing import Any, cast
 from sqlalchemy import Connection
 
 from sparktest.api.schemas import privileged_fields
-from sparktest.api.serializers import CONTROLLER_TIMEOUT
 from sparktest.api.specs import executor_defaults, resolve_rerun, resolve_spec, template_error
 from sparktest.api.store import runs
 from sparktest.api.store.engine import Row
 from sparktest.api.store.resources import DEFINITIONS, EXECUTORS
+from sparktest.api.store.run_documents import CONTROLLER_TIMEOUT
 from sparktest.domain import MAX_NAME_LENGTH, FailureClass, LogState, Origin, Status
 from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
 from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun

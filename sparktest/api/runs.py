@@ -50,14 +50,16 @@ def list_runs(query: dict[str, Any]) -> Response:
     ctx = app_context()
     # Runs that wait for another run of their suite are not for controllers.
     query["unblocked"] = CONTROLLER_HEADER in request.headers
+    below, limit, now = decode_cursor(query.get("cursor")), query["limit"], ctx.clock()
     with ctx.store.reading() as connection:
-        found = run_pages.find(
-            connection, query, decode_cursor(query.get("cursor")), query["limit"]
-        )
-        rows = run_pages.rows(connection, found.seqs)
-        heartbeats = store.heartbeats(connection)
-    now = ctx.clock()
-    headers = next_link(found.next) if found.next else None
+        text, following = run_pages.page(connection, query, below, limit, now)
+        if text is None:
+            found = run_pages.find(connection, query, below, limit)
+            rows, following = run_pages.rows(connection, found.seqs), found.next
+            heartbeats = store.heartbeats(connection)
+    headers = next_link(following) if following else None
+    if text is not None:
+        return Response(text, headers=headers, mimetype="application/json")
     return json_response([serialize_run(row, heartbeats, now) for row in rows], headers=headers)
 
 

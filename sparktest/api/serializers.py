@@ -5,28 +5,27 @@ A field with a column of the same name needs no code here.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import msgspec
 
-from sparktest.api.store.runs import JSON_COLUMNS
-from sparktest.domain import Run, RunSpec, Status, WireStruct
+from sparktest.api.store.run_documents import (
+    CONTROLLER_TIMEOUT,
+    NULLABLE,
+    RUN_COLUMNS,
+    RUN_JSON,
+    RUN_OPTIONAL,
+    WAITING_REASON,
+    controller_hint,
+    document_fields,
+)
+from sparktest.domain import Status, WireStruct
 from sparktest.kube.fields import texts
 from sparktest.kube.jobs import run_containers
 from sparktest.kube.pod_template import test_container
 
-# A pending run whose controller has been silent for longer has the reason WAITING_REASON.
-CONTROLLER_TIMEOUT = timedelta(seconds=15)
-WAITING_REASON = "WaitingForController"
-# Fields of a run without a column of the same name; see `serialize_run`.
-DERIVED = frozenset(
-    {"command", "containers", "job_created", "duration", "k8s_ref", "failure", "log"}
-)
-# Sent as null where there is no value: earlier clients expect these keys.
-NULLABLE = frozenset({"test_definition_id", "executor_id", "started_at", "finished_at", "duration"})
+MICROSECOND = timedelta(microseconds=1)
 
-Fields = tuple[tuple[str, str], ...]
 Heartbeats = Mapping[str, datetime]
 
 
@@ -37,26 +36,6 @@ def required_keys(struct: type[WireStruct]) -> list[str]:
         for field in msgspec.structs.fields(struct)
         if field.default is not None or field.name in NULLABLE
     ]
-
-
-@cache
-def _fields(struct: type[WireStruct], *, omit_none: bool) -> Fields:
-    """Return pairs of JSON key and column, with the fields of the spec last."""
-    pairs = [
-        (field.encode_name, field.name)
-        for field in msgspec.structs.fields(struct)
-        if (field.default is None and field.name not in NULLABLE) == omit_none
-    ]
-    return tuple(sorted(pairs, key=lambda pair: pair[1] in RunSpec.__struct_fields__))
-
-
-RUN_COLUMNS = tuple(
-    pair for pair in _fields(Run, omit_none=False) if pair[1] not in JSON_COLUMNS | DERIVED
-)
-RUN_JSON = tuple(
-    pair for pair in _fields(Run, omit_none=False) if pair[1] in JSON_COLUMNS - DERIVED
-)
-RUN_OPTIONAL = tuple(pair for pair in _fields(Run, omit_none=True) if pair[1] not in DERIVED)
 
 
 def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> dict[str, Any]:
@@ -112,8 +91,8 @@ def _decoded(column: Any) -> Any:
 
 def serialize_resource(struct: type[WireStruct], row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document of a row with a column for each field of the struct."""
-    document = {key: row[column] for key, column in _fields(struct, omit_none=False)}
-    for key, column in _fields(struct, omit_none=True):
+    document = {key: row[column] for key, column in document_fields(struct, omit_none=False)}
+    for key, column in document_fields(struct, omit_none=True):
         if row[column] is not None:
             document[key] = row[column]
     return document
@@ -126,19 +105,10 @@ def duration_seconds(started: datetime | None, finished: datetime | None) -> int
     """
     if started is None or finished is None:
         return None
-    elapsed = finished - started
-    if not elapsed.microseconds:
-        return elapsed.days * 86_400 + elapsed.seconds
-    return max(round(elapsed.total_seconds(), 3), 0.001)
-
-
-def controller_hint(cluster: str | None) -> str:
-    """Return the message that says which controller is missing and how to start one."""
-    if cluster:
-        silent = f"the controller of cluster {cluster} has not called the API for 15 s"
-    else:
-        silent = "no controller has called the API for 15 s"
-    return f"{silent}; start one with: sparktest controller (or sparktest up)"
+    microseconds = (finished - started) // MICROSECOND
+    if microseconds % 1_000_000 == 0:
+        return microseconds // 1_000_000
+    return max((microseconds + 500) // 1000, 1) / 1000
 
 
 def _display_command(row: Mapping[str, Any], template: Mapping[str, Any]) -> Any:

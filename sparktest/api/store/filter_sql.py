@@ -76,7 +76,7 @@ class Dialect:
 
     def statement(self, text: str) -> str:
         """Return the statement with the driver's placeholders."""
-        return text if self.sqlite else text.replace("?", "%s")
+        return text if self.sqlite else text.replace("%", "%%").replace("?", "%s")
 
 
 def marks(values: Sequence[Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sparktest.api.store import run_filters
+from sparktest.api.store import run_documents, run_filters
 from sparktest.api.store.engine import Row, fetch_all
 from sparktest.api.store.filter_sql import NOTHING, Branch, Dialect, Filter, Sql
 from sparktest.api.store.run_tables import RunRow
@@ -48,6 +48,27 @@ class Range:
 
     low: int
     below: int
+
+
+def page(
+    connection: Connection, query: Mapping[str, Any], below: int | None, limit: int, now: datetime
+) -> tuple[str | None, int | None]:
+    """Return a page as JSON, and below which number the next one begins, None at the end.
+
+    The text is None where `serializers` must make the documents: see `run_documents`.
+    """
+    if _is_filtered(query):
+        found = find(connection, query, below, limit)
+        return run_documents.of_numbers(connection, found.seqs, now), found.next
+    newest = run_documents.newest(connection, below or END, limit, now)
+    return newest.text, newest.oldest if newest.more else None
+
+
+def _is_filtered(query: Mapping[str, Any]) -> bool:
+    """Return True when the query names a filter."""
+    return any(value for name, value in query.items() if name not in ("limit", "cursor")) or (
+        query.get("q") is not None
+    )
 
 
 def rows(connection: Connection, seqs: Sequence[int]) -> Sequence[Row]:

@@ -1,0 +1,278 @@
+"""Documents of runs as JSON that the database makes: a page is one text.
+
+The fields come from `domain.Run`, as they do in `serializers`, which makes the same document of a
+single row. A test compares both. Only the latter reads pod templates; where a run has one, or a git
+repository, there is no text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Boolean, Connection, Integer
+
+from sparktest.api.store.filter_sql import Dialect
+from sparktest.api.store.run_tables import RunRow
+from sparktest.api.store.runs import JSON_COLUMNS
+from sparktest.api.store.tables import UtcTime
+from sparktest.domain import Run, RunSpec, Status, WireStruct
+
+# A pending run whose controller has been silent for longer has the reason WAITING_REASON.
+CONTROLLER_TIMEOUT = timedelta(seconds=15)
+WAITING_REASON = "WaitingForController"
+# Fields of a run without a column of the same name.
+DERIVED = frozenset(
+    {"command", "containers", "job_created", "duration", "k8s_ref", "failure", "log"}
+)
+# Sent as null where there is no value: earlier clients expect these keys.
+NULLABLE = frozenset({"test_definition_id", "executor_id", "started_at", "finished_at", "duration"})
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@cache
+def document_fields(struct: type[WireStruct], *, omit_none: bool) -> Fields:
+    """Return pairs of JSON key and column, with the fields of the spec last."""
+    pairs = [
+        (field.encode_name, field.name)
+        for field in msgspec.structs.fields(struct)
+        if (field.default is None and field.name not in NULLABLE) == omit_none
+    ]
+    return tuple(sorted(pairs, key=lambda pair: pair[1] in RunSpec.__struct_fields__))
+
+
+RUN_COLUMNS = tuple(
+    pair for pair in document_fields(Run, omit_none=False) if pair[1] not in JSON_COLUMNS | DERIVED
+)
+RUN_JSON = tuple(
+    pair for pair in document_fields(Run, omit_none=False) if pair[1] in JSON_COLUMNS - DERIVED
+)
+RUN_OPTIONAL = tuple(
+    pair for pair in document_fields(Run, omit_none=True) if pair[1] not in DERIVED
+)
+_WAITING = ("status_reason", "status_message")
+_TYPES = {column.name: column.type for column in RunRow.__table__.columns}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of runs.
+
+    Attributes:
+        text: the JSON array; None if a run of the page has a template or a git repository.
+        oldest: the lowest number of its runs, None for an empty page.
+        more: there are runs with lower numbers.
+    """
+
+    text: str | None
+    oldest: int | None
+    more: bool
+
+
+def newest(connection: Connection, below: int, limit: int, now: datetime) -> Page:
+    """Return the newest runs with numbers below `below`."""
+    dialect = Dialect(connection.dialect.name)
+    params = (*_times(dialect, now), below, limit)
+    text, oldest, special, more = connection.exec_driver_sql(
+        _newest_statement(connection.dialect.name), params
+    ).one()
+    return Page(None if special else text or "[]", oldest, more is not None)
+
+
+def of_numbers(connection: Connection, seqs: Sequence[int], now: datetime) -> str | None:
+    """Return the JSON array of the runs with these numbers, newest first; see `Page.text`."""
+    dialect = Dialect(connection.dialect.name)
+    numbers = msgspec.json.encode(seqs).decode() if dialect.sqlite else list(seqs)
+    text, special = connection.exec_driver_sql(
+        _numbers_statement(connection.dialect.name), (*_times(dialect, now), numbers)
+    ).one()
+    return None if special else text or "[]"
+
+
+def controller_hint(cluster: str | None) -> str:
+    """Return the message that says which controller is missing and how to start one."""
+    if cluster:
+        silent = f"the controller of cluster {cluster} has not called the API for 15 s"
+    else:
+        silent = "no controller has called the API for 15 s"
+    return f"{silent}; start one with: sparktest controller (or sparktest up)"
+
+
+def _times(dialect: Dialect, now: datetime) -> tuple[Any, ...]:
+    return (dialect.time(now - CONTROLLER_TIMEOUT),)
+
+
+@cache
+def _newest_statement(database: str) -> str:
+    writer = _Writer(database)
+    runs = f"{writer.select()} WHERE r.seq < ? ORDER BY r.seq DESC LIMIT ?"
+    more = "(SELECT 1 FROM test_runs m WHERE m.seq < p.oldest LIMIT 1)"
+    return writer.dialect.statement(
+        f"SELECT p.docs, p.oldest, p.special, {more} FROM ("
+        f"SELECT {writer.array()} AS docs, min(seq) AS oldest, max(special) AS special "
+        f"FROM ({runs}) d) p"
+    )
+
+
+@cache
+def _numbers_statement(database: str) -> str:
+    writer = _Writer(database)
+    numbers = "IN (SELECT value FROM json_each(?))" if writer.dialect.sqlite else "= ANY(?)"
+    runs = f"{writer.select()} WHERE r.seq {numbers} ORDER BY r.seq DESC"
+    return writer.dialect.statement(
+        f"SELECT {writer.array()}, max(special) FROM ({runs} LIMIT 1000000) d"
+    )
+
+
+class _Writer:
+    """Writes the expressions of a document for one database; `r` is the run."""
+
+    def __init__(self, database: str) -> None:
+        self.dialect = Dialect(database)
+
+    def array(self) -> str:
+        """Return the aggregate of the documents `doc`, in the order of the subquery."""
+        if self.dialect.sqlite:
+            return "'[' || group_concat(doc, ',') || ']'"
+        return "'[' || string_agg(doc, ',' ORDER BY seq DESC) || ']'"
+
+    def select(self) -> str:
+        """Return SELECT and FROM for number, document, and whether it cannot be made here."""
+        special = "CASE WHEN r.template = '{}' AND r.git = '{}' THEN 0 ELSE 1 END"
+        return f"SELECT r.seq, {self.document()} AS doc, {special} AS special FROM test_runs r"
+
+    def document(self) -> str:
+        """Return the expression for the document of a run."""
+        required = {key: self.value(column) for key, column in RUN_COLUMNS}
+        required |= {key: f"r.{column}" for key, column in RUN_JSON}
+        required |= {
+            "command": self.command(),
+            "containers": _quoted(msgspec.json.encode(_default("containers")).decode()),
+            "jobCreated": "CASE WHEN r.job_uid IS NULL THEN 'false' ELSE 'true' END",
+            "duration": self.duration(),
+            "log": self.log(),
+        }
+        parts = []
+        for number, (key, expression) in enumerate(required.items()):
+            parts += [_quoted(("," if number else "{") + f'"{key}":'), expression]
+        parts += [
+            self.optional(key, column) for key, column in RUN_OPTIONAL if column not in _WAITING
+        ]
+        parts += [self.waiting(), self.k8s_ref()]
+        parts.append(self.given("r.failure", "failure", "r.failure"))
+        return " || ".join([*parts, "'}'"])
+
+    def value(self, column: str) -> str:
+        """Return the expression for the JSON value of a column; null for NULL."""
+        kind, name = _TYPES[column], f"r.{column}"
+        if isinstance(kind, UtcTime):
+            return f"CASE WHEN {name} IS NULL THEN 'null' ELSE {self.time(name)} END"
+        if isinstance(kind, Integer) and not isinstance(kind, Boolean):
+            return f"coalesce(CAST({name} AS text), 'null')"
+        return self.text(name)
+
+    def text(self, expression: str) -> str:
+        """Return the expression for a JSON string; null for NULL."""
+        if self.dialect.sqlite:
+            return f"json_quote({expression})"
+        return f"coalesce(CAST(to_json(CAST({expression} AS text)) AS text), 'null')"
+
+    def time(self, name: str) -> str:
+        """Return the expression for a time that is not NULL, as RFC 3339."""
+        if self.dialect.sqlite:
+            micros = f"substr({name}, 21, 6)"
+            fraction = f"CASE WHEN {micros} IN ('', '000000') THEN '' ELSE '.' || {micros} END"
+            day, time = f"substr({name}, 1, 10)", f"substr({name}, 12, 8)"
+            return f"'\"' || {day} || 'T' || {time} || {fraction} || 'Z\"'"
+        written = f"to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        return f"'\"' || replace({written}, '.000000Z', 'Z') || '\"'"
+
+    def given(self, condition: str, key: str, expression: str) -> str:
+        """Return the expression for an item that is left out where `condition` is NULL."""
+        name = _quoted(',"' + key + '":')
+        item = f"{name} || {expression}"
+        return f"CASE WHEN {condition} IS NULL THEN '' ELSE {item} END"
+
+    def optional(self, key: str, column: str) -> str:
+        """Return the expression for a column that is left out where it is NULL."""
+        return self.given(f"r.{column}", key, self.value(column))
+
+    def command(self) -> str:
+        """Return the expression for the command to show, of a run without a template."""
+        both = "substr(r.entrypoint, 1, length(r.entrypoint) - 1) || ',' || substr(r.args, 2)"
+        return (
+            "CASE WHEN r.commands <> '[]' THEN r.commands WHEN r.entrypoint = '[]' THEN r.args "
+            f"WHEN r.args = '[]' THEN r.entrypoint ELSE {both} END"
+        )
+
+    def duration(self) -> str:
+        """Return the expression for the seconds between start and end; see `serializers`."""
+        if self.dialect.sqlite:
+            whole = " - ".join(
+                f"CAST(strftime('%s', substr(r.{name}, 1, 19)) AS integer)"
+                for name in ("finished_at", "started_at")
+            )
+            fraction = " - ".join(
+                f"CAST(substr(r.{name}, 21, 6) AS integer)"
+                for name in ("finished_at", "started_at")
+            )
+            micros = f"(({whole}) * 1000000 + ({fraction}))"
+            seconds = f"max(({micros} + 500) / 1000, 1) / 1000.0"
+        else:
+            micros = "CAST(extract(epoch FROM r.finished_at - r.started_at) * 1000000 AS bigint)"
+            seconds = f"round(greatest(({micros} + 500) / 1000, 1) / 1000.0, 3)"
+        return (
+            "CASE WHEN r.started_at IS NULL OR r.finished_at IS NULL THEN 'null' "
+            f"WHEN {micros} % 1000000 = 0 THEN CAST({micros} / 1000000 AS text) "
+            f"ELSE CAST({seconds} AS text) END"
+        )
+
+    def log(self) -> str:
+        """Return the expression for the state of the log."""
+        reason = self.given("r.log_reason", "reason", self.text("r.log_reason"))
+        state, size = self.text("r.log_state"), self.value("log_bytes")
+        return f"'{{\"state\":' || {state} || ',\"bytes\":' || {size} || {reason} || '}}'"
+
+    def k8s_ref(self) -> str:
+        """Return the expression for the TestRun object."""
+        items = [f'"{key}":' for key in ("namespace", "name", "uid")]
+        values = [self.text(f"r.k8s_ref_{key}") for key in ("namespace", "name", "uid")]
+        pairs = [f"{_quoted(item)} || {value}" for item, value in zip(items, values, strict=True)]
+        both = " || ',' || ".join(pairs)
+        return self.given("r.k8s_ref_name", "k8sRef", f"'{{' || {both} || '}}'")
+
+    def waiting(self) -> str:
+        """Return the expression for what the run waits for: a controller, or what was reported."""
+        last = (
+            "CASE WHEN r.cluster IS NULL THEN (SELECT max(seen_at) FROM controllers) "
+            "ELSE (SELECT s.seen_at FROM controllers s WHERE s.cluster = r.cluster) END"
+        )
+        before, after = (_quoted(text) for text in controller_hint("\n").split("\n"))
+        own = self.text(f"{before} || r.cluster || {after}")
+        none = self.text(_quoted(controller_hint(None)))
+        hint = f"CASE WHEN r.cluster IS NULL THEN {none} ELSE {own} END"
+        reason = _quoted(f',"statusReason":"{WAITING_REASON}","statusMessage":')
+        reported = [
+            self.optional(key, column) for key, column in RUN_OPTIONAL if column in _WAITING
+        ]
+        return (
+            f"CASE WHEN r.status = '{Status.PENDING}' AND r.job_uid IS NULL "
+            f"AND coalesce(({last}) < ?, {self.true()}) "
+            f"THEN {reason} || {hint} ELSE {' || '.join(reported)} END"
+        )
+
+    def true(self) -> str:
+        """Return the value of what is true."""
+        return "1" if self.dialect.sqlite else "true"
+
+
+def _default(field: str) -> Any:
+    return next(one.default for one in msgspec.structs.fields(Run) if one.name == field)
+
+
+def _quoted(text: str) -> str:
+    """Return the text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
