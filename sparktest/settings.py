@@ -33,6 +33,10 @@ DEVCLUSTER_CONTEXT = "sparktest-devcluster"
 # Has git, ssh and a shell.
 GIT_IMAGE = "alpine/git:v2.52.0"
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+# Of allowed_hosts: a proxy in front of the API checks the Host.
+ANY_HOST = "*"
+HOST = re.compile(r"\*|[A-Za-z0-9_]([-A-Za-z0-9_.]{0,252})")
+ORIGIN = re.compile(r"https?://[a-z0-9_][-a-z0-9_.]*(:[0-9]{1,5})?")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -56,6 +60,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pod_security: str = "baseline"
     git_image: str = GIT_IMAGE
     log_max_bytes: int = 64 * 1024**2
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    token_requests_per_minute: int = 6000
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -169,9 +176,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
                 given.setdefault(field, Value(value, name))
     if environ.get(TOKEN_FILE) and "token" not in given:
         given["token"] = Value(_read_token(Path(environ[TOKEN_FILE])), TOKEN_FILE)
-    if "namespaces" in given:
-        names, source = given["namespaces"]
-        given["namespaces"] = Value([name for name in re.split(r"\s*,\s*", names) if name], source)
+    for field in LISTS & set(given):
+        texts, source = given[field]
+        given[field] = Value([text for text in re.split(r"\s*,\s*", texts) if text], source)
     return given
 
 
@@ -223,6 +230,7 @@ def _seconds(least: int) -> Rule:
 
 
 FIELDS = get_type_hints(Settings)
+LISTS = {field for field, kind in FIELDS.items() if kind == tuple[str, ...]}
 RULES = {
     "log_level": Rule(lambda value: value in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
     "port": Rule(lambda value: 0 <= value <= 65535, "a port, 0 to 65535"),
@@ -233,6 +241,14 @@ RULES = {
     "image_pull_timeout_seconds": _seconds(1),
     "pod_security": Rule(lambda value: value in POD_SECURITY, f"one of {', '.join(POD_SECURITY)}"),
     "log_max_bytes": Rule(lambda value: 0 < value < 2**40, "1 to 1099511627775 bytes"),
+    "allowed_hosts": Rule(
+        lambda names: all(map(HOST.fullmatch, names)), "names of hosts without a port, or *"
+    ),
+    "cors_origins": Rule(
+        lambda origins: all(map(ORIGIN.fullmatch, origins)),
+        "origins in lower case such as https://ci.example.org",
+    ),
+    "token_requests_per_minute": Rule(lambda value: 0 <= value < 2**31, "0 (no limit) or more"),
     "git_image": Rule(re.compile(r"\S+").fullmatch, "the name of an image"),
     "token": Rule(
         lambda value: value is None or re.fullmatch(r"[!-~]+", value),

@@ -53,9 +53,16 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
         "backend_url": "https://sparktest.example/api",
         "log_level": "error",
         "namespaces": "a, b,",
+        "allowed_hosts": "a, b,",
+        "cors_origins": "http://a, http://b:1,",
         "pod_security": "restricted",
     }.get(field, "17")
-    expected: Any = {"namespaces": ("a", "b")}.get(field, value)
+    lists = {
+        "namespaces": ("a", "b"),
+        "allowed_hosts": ("a", "b"),
+        "cors_origins": ("http://a", "http://b:1"),
+    }
+    expected: Any = lists.get(field, value)
     variable = f"SPARKTEST_{field.upper()}"
 
     found, sources = load_with_sources(home | {variable: f" {value} "})
@@ -105,6 +112,11 @@ def test_the_variable_that_kubernetes_sets_for_a_service_is_not_a_port(
         ("SPARKTEST_NAMESPACE", "Team_A", "must be the name of a namespace"),
         ("SPARKTEST_NAMESPACES", "a,../b", "must be names of namespaces"),
         ("SPARKTEST_TOKEN", "two words", "must be printable ASCII"),
+        ("SPARKTEST_ALLOWED_HOSTS", "https://ci.example.org", "must be names of hosts"),
+        ("SPARKTEST_ALLOWED_HOSTS", "ci.example.org:443", "must be names of hosts"),
+        ("SPARKTEST_CORS_ORIGINS", "*", "must be origins"),
+        ("SPARKTEST_CORS_ORIGINS", "https://ci.example.org/", "must be origins"),
+        ("SPARKTEST_TOKEN_REQUESTS_PER_MINUTE", "-1", "must be 0"),
         ("SPARKTEST_TOKEN", "line\nbreak", "must be printable ASCII"),
         ("SPARKTEST_BACKEND_URL", "localhost:8080", "is not an http:// or https:// URL"),
     ],

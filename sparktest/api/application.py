@@ -10,11 +10,13 @@ from sparktest.api import (
     apply,
     audit,
     auth,
+    cors,
     definitions,
     docs_page,
     executors,
     health,
     heartbeats,
+    hosts,
     k8s,
     logs,
     parsing,
@@ -47,9 +49,11 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.url_map.merge_slashes = False
     database = open_store(app, settings.database_url)
     app.extensions["sparktest"] = AppContext(settings, database, clock)
-    app.before_request(auth.check_request)
+    for check in (hosts.check_host, cors.answer_preflight, hosts.check_origin, auth.check_request):
+        app.before_request(check)
     app.before_request(heartbeats.record)
     app.after_request(parsing.warn_unknown_fields)
+    app.after_request(cors.add_headers)
     _register_routes(app)
     problems.install(app)
     return app

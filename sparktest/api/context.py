@@ -10,6 +10,7 @@ from flask import current_app
 
 from sparktest.api.authenticator import Authenticator
 from sparktest.api.interval import Interval
+from sparktest.api.rate_limit import RateLimit
 from sparktest.api.store import Store
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.settings import Settings
@@ -23,6 +24,8 @@ CONTROLLER_HEADER = "SparkTest-Controller"
 MAX_STREAMS = 64
 # Controllers send requests more often than this; not every one is worth a write.
 HEARTBEAT_SECONDS = 5.0
+# Wrong tokens of one address, before they are answered with 429.
+WRONG_TOKENS_PER_MINUTE = 20
 
 
 def utc_now() -> datetime:
@@ -46,6 +49,13 @@ class AppContext:
     draining: threading.Event = field(default_factory=threading.Event)
     authenticator: Authenticator = field(init=False)
     heartbeats: Interval = field(default_factory=lambda: Interval(HEARTBEAT_SECONDS))
+    wrong_tokens: RateLimit = field(
+        default_factory=lambda: RateLimit(WRONG_TOKENS_PER_MINUTE, 60.0)
+    )
+    # The token of the settings was received.
+    bootstrap_used: bool = False
+    # Of each token; None for no limit.
+    requests: RateLimit | None = field(init=False)
     # Set after a change of schedules: wakes the scheduler.
     schedules_changed: threading.Event = field(default_factory=threading.Event)
     _cluster: "Cluster | None" = None
@@ -53,6 +63,8 @@ class AppContext:
 
     def __post_init__(self) -> None:
         self.authenticator = Authenticator(self.store, self.clock)
+        limit = self.settings.token_requests_per_minute
+        self.requests = RateLimit(limit, 60.0) if limit else None
 
     def cluster(self) -> "Cluster":
         """Return the client of the cluster that the settings name; connect at the first call.

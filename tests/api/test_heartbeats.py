@@ -2,6 +2,7 @@
 
 import pytest
 
+from sparktest.api.store import runs
 from sparktest.domain import Scope
 from tests.api.credentials import BOOTSTRAP, bearer, issue
 from tests.api.requests import answered
@@ -53,3 +54,21 @@ def test_the_cluster_of_a_controller_must_be_printable_and_short(client):
             in answered(send(client, "/api/test-runs", BOOTSTRAP, cluster=cluster), 422)["detail"]
         )
     assert clusters(client) == set()
+
+
+def test_a_cluster_is_dropped_a_day_after_its_last_heartbeat(client, clock):
+    answered(send(client, "/api/test-runs", BOOTSTRAP, cluster="old"), 200)
+    clock.advance(86_400)
+    answered(send(client, "/api/test-runs", BOOTSTRAP, cluster="day"), 200)
+    assert clusters(client) == {"old", "day"}
+    clock.advance(1)
+    answered(send(client, "/api/test-runs", BOOTSTRAP, cluster="new"), 200)
+    assert clusters(client) == {"day", "new"}
+
+
+def test_the_newest_clusters_are_kept(client, clock, monkeypatch):
+    monkeypatch.setattr(runs, "MAX_CONTROLLERS", 2)
+    for cluster in ("c1", "c2", "c3"):
+        clock.advance(1)
+        answered(send(client, "/api/test-runs", BOOTSTRAP, cluster=cluster), 200)
+    assert clusters(client) == {"c2", "c3"}

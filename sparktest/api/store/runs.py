@@ -4,7 +4,7 @@ Lists of runs are in run_pages.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import msgspec
@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    or_,
     select,
     type_coerce,
 )
@@ -28,6 +29,8 @@ from sparktest.api.store.run_tables import RunLabelRow, RunRow, TombstoneRow
 from sparktest.api.store.tables import ControllerRow, Json
 from sparktest.domain import Status
 
+CONTROLLER_KEPT = timedelta(days=1)
+MAX_CONTROLLERS = 100
 COLUMNS = tuple(RunRow.__table__.columns)
 JSON_COLUMNS = frozenset(column.name for column in COLUMNS if isinstance(column.type, Json))
 # For answers: a JSON column is read as the text it is stored as, to be sent unchanged.
@@ -179,9 +182,18 @@ def is_testrun_removed(connection: Connection, cluster: str, uid: str) -> bool:
 
 
 def record_heartbeat(connection: Connection, cluster: str, now: datetime) -> None:
-    """Store that the controller of the cluster sent a request now."""
+    """Store that the controller of the cluster sent a request now.
+
+    Clusters without a heartbeat for a day are dropped, and all but the newest MAX_CONTROLLERS.
+    """
     row = dialect_insert(connection, ControllerRow).values(cluster=cluster, seen_at=now)
     connection.execute(row.on_conflict_do_update(index_elements=["cluster"], set_={"seen_at": now}))
+    newest = select(ControllerRow.cluster).order_by(ControllerRow.seen_at.desc())
+    dropped = or_(
+        ControllerRow.seen_at < now - CONTROLLER_KEPT,
+        ControllerRow.cluster.not_in(newest.limit(MAX_CONTROLLERS)),
+    )
+    connection.execute(delete(ControllerRow).where(dropped))
 
 
 def heartbeats(connection: Connection) -> dict[str, datetime]:
