@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from sparktest.client_resources import ResourceClient
+from sparktest.client_suite_runs import SuiteRunClient
 from sparktest.domain import (
     ControllerSeen,
     Definition,
@@ -20,6 +21,7 @@ from sparktest.domain import (
 from sparktest.domain_access import Token, TokenAccess
 from sparktest.domain_apply import ApplyResult
 from sparktest.domain_schedules import DueTimes, Schedule
+from sparktest.domain_suites import Suite, SuiteRun
 from sparktest.http import HttpTransport, StreamTimeoutError
 from sparktest.responses import Clean, Warn, read_cursor
 from sparktest.settings import Settings
@@ -32,7 +34,7 @@ class ApiClient:
     repeated here, when their response is lost; of all others, the caller knows which may be.
 
     Attributes:
-        definitions, executors, schedules, tokens: their calls, such as
+        definitions, executors, schedules, suites, suite_runs, tokens: their calls, such as
             `client.executors.create(body)`.
 
     Args:
@@ -68,6 +70,8 @@ class ApiClient:
         self.executors = ResourceClient(self._http, "/test-executors", Executor)
         self.tokens = ResourceClient(self._http, "/tokens", Token)
         self.schedules = ResourceClient(self._http, "/schedules", Schedule)
+        self.suites = ResourceClient(self._http, "/test-suites", Suite)
+        self.suite_runs = SuiteRunClient(self._http)
 
     @classmethod
     def from_settings(
@@ -243,6 +247,10 @@ class ApiClient:
         """
         body = {"documents": list(documents), "dryRun": dry_run}
         return self._http.fetch(ApplyResult, "POST", "/apply", json=body)
+
+    def run_suite(self, suite_id: str) -> SuiteRun:
+        """Run all definitions of the suite; return the suite run with its runs and a message."""
+        return self._http.fetch(SuiteRun, "POST", f"{self.suites.path_of(suite_id)}/run")
 
     # --- the service -----------------------------------------------------------------------------
 

@@ -62,3 +62,20 @@ def test_all_pages_are_read(client: ApiClient, monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_id_is_a_part_of_the_path_whatever_it_contains(client: ApiClient) -> None:
     assert client.executors.path_of("../a?b") == "/test-executors/..%2Fa%3Fb"
+
+
+def test_a_suite_is_run_listed_and_cancelled(client: ApiClient) -> None:
+    body = {"name": "d", "image": "i"}
+    definition = client.definitions.create(body)
+    suite = client.suites.create({"name": "s", "testDefinitionIds": [definition.id] * 2})
+
+    started = client.run_suite(suite.id)
+
+    assert started.message == "started the suite 's': 2 runs, one after the other"
+    assert started.runs
+    assert [run.suite_run_id for run in started.runs] == [started.id] * 2
+    found = client.suite_runs.list_page(suite_id=[suite.id], status=["pending"], limit=1)
+    assert [each.id for each in found.suite_runs] == [started.id]
+    cancelled = client.suite_runs.cancel(started.id)
+    assert cancelled.counts == {"pending": 1, "cancelled": 1}
+    assert client.suite_runs.get(started.id) == cancelled

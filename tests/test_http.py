@@ -18,7 +18,7 @@ from tests.kube.apiserver import apiserver
 from tests.kube.faults import Exchange, reply
 from tests.live_api import TOKEN, live_api
 
-# No route creates executors or suites yet.
+# See the tests of executors, suites, schedules and batches.
 UNSETTABLE = {"executor_id", "suite_run_id", "schedule_id", "repeat_of"}
 
 

@@ -23,6 +23,8 @@ from sparktest.api import (
     problems,
     runs,
     schedules,
+    suite_runs,
+    suites,
     tokens,
 )
 from sparktest.api.context import AppContext, utc_now
@@ -78,6 +80,8 @@ def _register_routes(app: Flask) -> None:
         (apply.blueprint, "/api/apply"),
         (runs.blueprint, "/api/test-runs"),
         (logs.blueprint, "/api/test-runs"),
+        (suites.blueprint, suites.suites.path),
+        (suite_runs.blueprint, "/api/suite-runs"),
         (k8s.blueprint, "/api/k8s"),
         (tokens.blueprint, "/api/tokens"),
         (audit.blueprint, "/api/audit"),

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 from sparktest.api import auth, new_runs, runs
 from sparktest.api.context import app_context
 from sparktest.api.openapi import Blueprint
+from sparktest.api.resource_schemas import DefinitionInputSchema
 from sparktest.api.resources import MAX_NAMES, Resource, add_routes, refuse_if_used
-from sparktest.api.schemas import DefinitionInputSchema, OverridesSchema, privileged_fields
+from sparktest.api.schemas import OverridesSchema, privileged_fields
 from sparktest.api.specs import executor_defaults, resolve_spec, template_error
-from sparktest.api.store import schedules
+from sparktest.api.store import schedules, suites
 from sparktest.api.store.engine import Row
 from sparktest.api.store.resources import DEFINITIONS, EXECUTORS
 from sparktest.api.transactions import in_transaction
@@ -41,6 +42,7 @@ class Definitions(Resource):
         """Refuse to delete a definition that schedules start; it is removed from suites."""
         names = schedules.names_starting(connection, row["id"], MAX_NAMES)
         refuse_if_used("schedules", names, "definitionId")
+        suites.increment_versions(connection, row["seq"])
 
 
 definitions = Definitions(

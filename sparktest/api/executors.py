@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sparktest.api.openapi import Blueprint
+from sparktest.api.resource_schemas import ExecutorInputSchema
 from sparktest.api.resources import MAX_NAMES, Resource, add_routes, refuse_if_used
-from sparktest.api.schemas import ExecutorInputSchema
 from sparktest.api.specs import executor_defaults, resolve_spec, template_error
 from sparktest.api.store import resources as store
 from sparktest.api.store.engine import Row

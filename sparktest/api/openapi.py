@@ -14,9 +14,10 @@ from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
 from sparktest.domain import Definition, Executor, Run, Scope
 from sparktest.domain_schedules import Schedule
+from sparktest.domain_suites import Suite, SuiteRun
 
 # Their documents have every key, also of a field that has its default.
-ANSWERS = (Run, Definition, Executor, Schedule)
+ANSWERS = (Run, Definition, Executor, Schedule, Suite, SuiteRun)
 REFERENCE = "#/components/schemas/{name}"
 
 View = TypeVar("View", bound=Callable[..., Response])

@@ -158,7 +158,7 @@ class Resource:
         """Store a new object and return its columns; raise NameTakenError if the name is taken."""
         new = {"id": str(uuid4()), "created_at": app_context().clock(), "version": 1}
         row = self.prepare(connection, new | self._empty | payload)
-        if not self.table.add(connection, row):
+        if self.table.add(connection, row) is None:
             raise self._name_taken(connection, row["name"])
         return row
 

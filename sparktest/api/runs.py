@@ -8,7 +8,7 @@ from flask import Response, request
 from sqlalchemy import Connection
 
 from sparktest import kubectl
-from sparktest.api import auth, new_runs, reports
+from sparktest.api import auth, new_runs, reports, suite_progress
 from sparktest.api.context import CONTROLLER_HEADER, AppContext, app_context
 from sparktest.api.openapi import Blueprint
 from sparktest.api.responses import decode_cursor, json_response, location, next_link, no_content
@@ -102,16 +102,17 @@ def get_run(run_id: UUID) -> Response:
 @blueprint.route("/<uuid:run_id>", scope=Scope.ADMIN, methods=["DELETE"])
 @blueprint.response(204)
 def delete_run(run_id: UUID) -> Response:
-    """Delete a run that has ended, with its log; a tombstone is kept."""
+    """Delete a run that has ended, or that no controller has taken; a tombstone is kept."""
     ctx = app_context()
 
     def remove(connection: Connection) -> Response:
         run = store.find(connection, str(run_id), for_update=True)
         if run is None:
             raise _not_found(str(run_id))
-        if not Status(run["status"]).final:
+        if not (Status(run["status"]).final or _is_untaken(run)):
             raise ConflictError(f"the run is {run['status']}; cancel it first, then delete it")
         store.remove(connection, run, ctx.clock())
+        suite_progress.after_delete(connection, run, ctx.clock())
         log.info("run deleted run_id=%s", run_id)
         headers = {}
         if run["origin"] == Origin.CRD:
@@ -167,8 +168,8 @@ def claim_run(claim: dict[str, Any], run_id: UUID) -> Response:
 
     def compare_and_set(connection: Connection) -> Response:
         run = existing(connection, str(run_id))
-        if run["cluster"] is None and Status(run["status"]).final:
-            raise ConflictError(f"the run has ended: {run['status']}")
+        if run["cluster"] is None:
+            _check_claimable(run)
         if run["cluster"] is None:
             run = store.change(connection, run, {"cluster": cluster}, ctx.clock())
         elif run["cluster"] != cluster:
@@ -191,7 +192,8 @@ def report_run(report: dict[str, Any], run_id: UUID) -> Response:
         run = existing(connection, str(run_id))
         changes = reports.changes(run, report, now)
         if changes:
-            run = store.change(connection, run, changes, now)
+            before, run = run, store.change(connection, run, changes, now)
+            suite_progress.after_change(connection, before, changes, now)
         if "status" in changes:
             log.info("run reported run_id=%s status=%s", run["id"], changes["status"])
         return json_response(serialize(connection, ctx, store.as_text(run)))
@@ -217,13 +219,17 @@ def existing(connection: Connection, run_id: str) -> Row:
 def cancel(connection: Connection, ctx: AppContext, run: Row) -> Row:
     """Record a request to stop the run, and return it; the controller stops it and reports.
 
+    A run that waits for others in its suite ends at once: no controller has it.
+
     Raises:
         ConflictError: it has ended.
     """
     if Status(run["status"]).final:
         raise ConflictError(f"the run has already ended: {run['status']}")
+    now = ctx.clock()
+    if run["blocked"]:
+        return suite_progress.leave_out(connection, run, now)
     if run["cancel_requested_at"] is None:
-        now = ctx.clock()
         run = store.change(connection, run, {"cancel_requested_at": now}, now)
         log.info("run cancellation requested run_id=%s", run["id"])
     return run
@@ -254,6 +260,19 @@ def serialize(connection: Connection, ctx: AppContext, row: Row) -> dict[str, An
 
 def _registers(payload: dict[str, Any]) -> bool:
     return payload["origin"] == Origin.CRD and payload["k8s_ref"].get("uid") is not None
+
+
+def _is_untaken(run: Row) -> bool:
+    """Return True for a pending run that no controller has claimed or registered."""
+    return run["status"] == Status.PENDING and run["cluster"] is None and run["job_uid"] is None
+
+
+def _check_claimable(run: Row) -> None:
+    """Raise ConflictError if no controller may take the run."""
+    if Status(run["status"]).final:
+        raise ConflictError(f"the run has ended: {run['status']}")
+    if run["blocked"]:
+        raise ConflictError("the run waits for the run before it in its suite")
 
 
 def _not_found(run_id: str) -> NotFoundError:

@@ -9,7 +9,8 @@ from marshmallow.validate import OneOf, Range
 
 from sparktest.api import cron
 from sparktest.api import fields as api_fields
-from sparktest.api.schemas import ResourceSchema, given
+from sparktest.api.resource_schemas import ResourceSchema
+from sparktest.api.schemas import given
 from sparktest.domain_schedules import Concurrency
 from sparktest.errors import InvalidError
 

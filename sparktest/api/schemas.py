@@ -92,50 +92,6 @@ class SpecSchema(ContainerSchema):
             raise ma.ValidationError("give commands, or command and args, not both", "commands")
 
 
-class ResourceSchema(api_fields.Schema):
-    """An object with a unique name."""
-
-    name = api_fields.name(required=True)
-    description = api_fields.text(10_000, load_default="")
-    # Known, so that an object can be sent back as it was received, without a warning.
-    id = api_fields.Id(dump_only=True)
-    created_at = api_fields.Time(dump_only=True)
-    version = fields.Integer(dump_only=True)
-
-
-class DefinitionInputSchema(ResourceSchema, SpecSchema):
-    """A definition to create or to replace."""
-
-    executor_id = api_fields.Id()
-    labels = api_fields.texts(200, 64)
-
-    @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
-    def something_to_run(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
-        """Require an image, unless an executor or the template provides one."""
-        if not any(original.get(name) for name in ("image", "executorId", "template")):
-            raise ma.ValidationError(
-                "is required unless executorId or the template provides one", "image"
-            )
-
-
-class ExecutorInputSchema(ResourceSchema, ContainerSchema):
-    """An executor to create or to replace."""
-
-    default_command = fields.String(
-        validate=api_fields.fits_an_argument,
-        metadata={"description": "A shell command; it is used where `command` is empty."},
-    )
-    supported_file_types = api_fields.texts(200, 64)
-    environment_variables = api_fields.texts(200, 1000)
-    icon = api_fields.text(10_000)
-
-    @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
-    def something_to_run(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
-        """Require an image, unless the template provides one."""
-        if not (original.get("image") or original.get("template")):
-            raise ma.ValidationError("is required unless the template provides one", "image")
-
-
 class OverridesSchema(SpecSchema):
     """Overrides of a definition for one run."""
 
@@ -212,6 +168,13 @@ class NamedQuerySchema(PageSchema):
     """Filters of objects with a name; `q` is a part of the name."""
 
     q = api_fields.text(200)
+
+
+class SuiteRunQuerySchema(PageSchema):
+    """Filters of suite runs. A filter given twice matches either value."""
+
+    suite_id = fields.List(api_fields.Id())
+    status = fields.List(fields.String(validate=OneOf(list(Status))))
 
 
 class ReportedFailureSchema(api_fields.JsonKeySchema):

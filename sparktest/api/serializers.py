@@ -125,7 +125,7 @@ def _display_command(row: Mapping[str, Any], template: Mapping[str, Any]) -> Any
 
 def _waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:
     """Return True when no controller is polling for this run; a Job runs on without one."""
-    if row["status"] != Status.PENDING or row["job_uid"] is not None:
+    if row["status"] != Status.PENDING or row["job_uid"] is not None or row["blocked"]:
         return False
     cluster = row["cluster"]
     last = heartbeats.get(cluster) if cluster else max(heartbeats.values(), default=None)

@@ -16,7 +16,7 @@ from sparktest.api.parsing import (
     replace_nul,
     unknown_fields,
 )
-from sparktest.api.schemas import DefinitionInputSchema
+from sparktest.api.resource_schemas import DefinitionInputSchema
 from sparktest.errors import InvalidError, MalformedError, TooLargeError
 
 

@@ -8,6 +8,7 @@ from tests.api.requests import (
     CLUSTER,
     adhoc,
     answered,
+    concurrently,
     create,
     define,
     get,
@@ -222,10 +223,27 @@ class TestCancel:
 
 
 class TestDelete:
-    def test_a_run_that_is_not_final_cannot_be_deleted(self, client):
+    def test_a_run_that_a_controller_has_taken_cannot_be_deleted(self, client):
         run = create(client)
-        assert "cancel" in answered(client.delete(f"/api/test-runs/{run['id']}"), 409)["detail"]
+        url = f"/api/test-runs/{run['id']}"
+        answered(client.put(f"{url}/claim", json={"cluster": CLUSTER}), 200)
+        assert "cancel" in answered(client.delete(url), 409)["detail"]
         assert get(client, run["id"])["status"] == "pending"
+
+    def test_a_run_that_no_controller_has_taken_is_deleted(self, client):
+        run = create(client)
+        url = f"/api/test-runs/{run['id']}"
+        assert client.delete(url).status_code == 204
+        answered(client.put(f"{url}/claim", json={"cluster": CLUSTER}), 410)
+
+    def test_either_the_claim_or_the_deletion_of_a_run_succeeds(self, app):
+        url = f"/api/test-runs/{create(app.test_client())['id']}"
+        calls = [
+            lambda: app.test_client().put(f"{url}/claim", json={"cluster": CLUSTER}),
+            lambda: app.test_client().delete(url),
+        ]
+        statuses = sorted(response.status_code for response in concurrently(calls))
+        assert statuses in ([200, 409], [204, 410])
 
     def test_a_deleted_run_is_not_found_and_cannot_be_changed(self, client):
         run = create(client)

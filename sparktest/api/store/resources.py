@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from sparktest.api.store.engine import Row, dialect_insert, fetch_all, first
+from sparktest.api.store.engine import Row, dialect_insert, fetch_all
 from sparktest.api.store.tables import DefinitionRow, ExecutorRow, ScheduleRow
 
 
@@ -33,20 +33,20 @@ class ResourceTable:
             query = query.where(func.lower(self.row.name).contains(q.lower(), autoescape=True))
         if below is not None:
             query = query.where(self.row.seq < below)
-        return fetch_all(connection, query)
+        return self._rows(connection, query)
 
     def find(self, connection: Connection, key: str) -> Row | None:
         """Return the row with this id, None if there is none."""
-        return first(connection, self._select().where(self.row.id == key))
+        return self._first(connection, self._select().where(self.row.id == key))
 
     def find_named(self, connection: Connection, name: str) -> Row | None:
         """Return the row of this name, None if there is none."""
-        return first(connection, self._select().where(self.row.name == name))
+        return self._first(connection, self._select().where(self.row.name == name))
 
     def lock(self, connection: Connection, key: str) -> Row | None:
         """Return the row with this id, locked until the transaction ends; None if there is none."""
         # SQLite ignores FOR UPDATE: its writing transactions are serial anyway.
-        return first(connection, self._select().where(self.row.id == key).with_for_update())
+        return self._first(connection, self._select().where(self.row.id == key).with_for_update())
 
     def refer(self, connection: Connection, key: str) -> Row | None:
         """Return the row to refer to: it cannot be deleted until the transaction ends.
@@ -54,15 +54,15 @@ class ResourceTable:
         None if there is none.
         """
         query = self._select().where(self.row.id == key)
-        return first(connection, query.with_for_update(read=True, key_share=True))
+        return self._first(connection, query.with_for_update(read=True, key_share=True))
 
-    def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
-        """Store a new row; return False when the name is taken."""
+    def add(self, connection: Connection, row: Mapping[str, Any]) -> int | None:
+        """Store a new row and return its `seq`; None when the name is taken."""
         # The unique index decides between concurrent requests: the second insert waits until the
         # first has committed.
         added = dialect_insert(connection, self.row).values(**self._own(row))
         added = added.on_conflict_do_nothing(index_elements=["name"])
-        return connection.execute(added.returning(self.row.seq)).scalar() is not None
+        return connection.execute(added.returning(self.row.seq)).scalar()
 
     def change(self, connection: Connection, row: Mapping[str, Any]) -> bool:
         """Set all columns of a locked row, except its id; return False when the name is taken."""
@@ -84,6 +84,12 @@ class ResourceTable:
     def remove(self, connection: Connection, key: str) -> None:
         """Delete the row, which the caller has locked."""
         connection.execute(delete(self.row).where(self.row.id == key))
+
+    def _rows(self, connection: Connection, query: Select[Any]) -> Sequence[Row]:
+        return fetch_all(connection, query)
+
+    def _first(self, connection: Connection, query: Select[Any]) -> Row | None:
+        return next(iter(self._rows(connection, query)), None)
 
     def _select(self) -> Select[Any]:
         return select(*self.columns)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -24,7 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from sqlalchemy.types import TypeDecorator
 
 # The migration revision that this code reads and writes.
-REVISION = "0008"
+REVISION = "0009"
 
 CONSTRAINT_NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -219,6 +220,7 @@ class SuiteRunRow(EntityColumns, Base):
 
     __tablename__ = "test_suite_runs"
     __table_args__ = (
+        Index("idx_test_suite_runs_status", "status", "seq"),
         CheckConstraint("execution_mode IN ('sequential', 'parallel')", name="execution_mode"),
         {"sqlite_autoincrement": True},
     )
@@ -228,6 +230,12 @@ class SuiteRunRow(EntityColumns, Base):
     execution_mode: Mapped[str] = mapped_column(String(32))
     stop_on_failure: Mapped[bool]
     cancel_requested_at: Mapped[datetime | None]
+    # From its runs, whose rows may be deleted: the number of runs by status.
+    status: Mapped[str] = mapped_column(String(32), server_default="pending")
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    schedule_id: Mapped[str | None] = mapped_column(CHAR(36), index=True)
 
 
 class ControllerRow(Base):
