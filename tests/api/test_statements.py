@@ -12,23 +12,25 @@ def run_path(client, route=""):
     return f"/api/test-runs/{create(client, labels=LABELS)['id']}{route}"
 
 
-# For each route: its request, its status, and how many statements it may send. Beside those that
-# write there are: BEGIN on SQLite, the row that is locked, the definition, the heartbeats.
+# Their rows are stored at the end of a transaction, in one statement for all its works.
+DEFERRED = ("audit", "test_run_words", "test_run_word_parts", "test_run_changes")
+# For each route: its request, its status, and how many statements of its own it may send. Beside
+# those that write there are: BEGIN on SQLite, the row that is locked, the heartbeats.
 WRITES = {
-    "create": (lambda client: ("POST", "/api/test-runs", adhoc(labels=LABELS)), 201, 6),
-    "register": (lambda client: ("POST", "/api/test-runs", of_testrun(labels=LABELS)), 201, 8),
-    "rerun": (lambda client: ("POST", run_path(client, "/rerun"), {}), 201, 8),
+    "create": (lambda client: ("POST", "/api/test-runs", adhoc(labels=LABELS)), 201, 4),
+    "register": (lambda client: ("POST", "/api/test-runs", of_testrun(labels=LABELS)), 201, 6),
+    "rerun": (lambda client: ("POST", run_path(client, "/rerun"), {}), 201, 6),
     "run a definition": (
         lambda client: ("POST", f"/api/test-definitions/{define(client)['id']}/run", {}),
         201,
-        6,
+        4,
     ),
-    "cancel": (lambda client: ("POST", run_path(client, "/cancel"), None), 202, 5),
-    "claim": (lambda client: ("PUT", run_path(client, "/claim"), {"cluster": CLUSTER}), 200, 5),
+    "cancel": (lambda client: ("POST", run_path(client, "/cancel"), None), 202, 4),
+    "claim": (lambda client: ("PUT", run_path(client, "/claim"), {"cluster": CLUSTER}), 200, 4),
     "report": (
         lambda client: ("PUT", run_path(client, "/report"), {"status": "running", "jobUid": "u"}),
         200,
-        5,
+        4,
     ),
 }
 
@@ -38,6 +40,7 @@ def test_a_write_sends_few_statements_and_reads_nothing_back(client, store, prep
     method, path, body = prepare(client)
     with statements(store) as sent:
         document = answered(client.open(path, method=method, json=body), status)
+    sent = [one for one in sent if not any(f" {table} " in one for table in DEFERRED)]
     assert len(sent) <= most, sent
     written = [
         number

@@ -1,16 +1,17 @@
 """The audit in the store."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, insert, select
 
 from sparktest.api.store.access_tables import AuditRow
+from sparktest.api.store.deferred import defer
 from sparktest.api.store.engine import Row, fetch_all
 
 COLUMNS = tuple(AuditRow.__table__.columns)
 # Made once: every write of a client executes it.
-ADD = insert(AuditRow)
+ADD = insert(cast(Table, AuditRow.__table__))
 
 
 def page(
@@ -38,5 +39,9 @@ def page(
 
 
 def add(connection: Connection, entry: Mapping[str, Any]) -> None:
-    """Store an entry."""
-    connection.execute(ADD, entry)
+    """Store an entry at the end of the transaction."""
+    defer(connection, _add_all, entry)
+
+
+def _add_all(connection: Connection, entries: list[Mapping[str, Any]]) -> None:
+    connection.execute(ADD, entries)

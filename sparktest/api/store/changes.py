@@ -11,12 +11,14 @@ commit at a time. SQLite has one writer at a time, so there `seq` is the order o
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from typing import cast as cast_type
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    Table,
     cast,
     delete,
     func,
@@ -28,6 +30,7 @@ from sqlalchemy import (
 )
 
 from sparktest.api.store.access_tables import ChangeRow
+from sparktest.api.store.deferred import defer
 
 
 class ChangeKind(StrEnum):
@@ -56,19 +59,24 @@ class Change(NamedTuple):
 # Before every change.
 START = Position(0, 0)
 _ORDER = tuple_(ChangeRow.transaction_id, ChangeRow.seq)
+# Built once: building a statement costs more than executing it.
+_CHANGES = cast_type(Table, ChangeRow.__table__)
+_ADD = {
+    "sqlite": insert(_CHANGES).values(transaction_id=literal(0)),
+    "postgresql": insert(_CHANGES).values(transaction_id=func.txid_current()),
+}
 
 
 def record(
     connection: Connection, kind: ChangeKind, run_ids: Collection[str], now: datetime
 ) -> None:
-    """Store that these runs were created, updated or deleted, in the transaction that does it."""
-    if not run_ids:
-        return
-    transaction = literal(0) if _is_sqlite(connection) else func.txid_current()
-    connection.execute(
-        insert(ChangeRow).values(transaction_id=transaction),
-        [{"at": now, "run_id": run_id, "kind": kind} for run_id in run_ids],
-    )
+    """Store that these runs were created, updated or deleted, at the end of the transaction."""
+    for run_id in run_ids:
+        defer(connection, _add_all, {"at": now, "run_id": run_id, "kind": kind})
+
+
+def _add_all(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    connection.execute(_ADD[connection.dialect.name], rows)
 
 
 def read(connection: Connection, after: Position, limit: int) -> list[Change]:

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, Select, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from sparktest.api.store import deferred
 from sparktest.api.store.db_errors import map_db_errors
 from sparktest.api.store.writer import Writer
 from sparktest.errors import InvalidError
@@ -39,7 +40,7 @@ class Store:
         autocommit = {} if sqlite_in_use else {"isolation_level": "AUTOCOMMIT"}
         self._reads = engine.execution_options(**autocommit)
         self._writes = engine.execution_options(**{WRITES: True})
-        self._writer = Writer(self._writes.begin)
+        self._writer = Writer(self._transaction)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -76,8 +77,16 @@ class Store:
         """
         if self._writer.is_current_thread():
             raise RuntimeError("a work must not write in another transaction")
-        with map_db_errors(), self._writes.begin() as connection:
+        with map_db_errors(), self._transaction() as connection:
             yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._writes.begin() as connection:
+            # Left over from a transaction that failed.
+            deferred.drop(connection, {})
+            yield connection
+            deferred.flush(connection)
 
     def revision(self) -> str:
         """Return the revision of the database; raise UnavailableError when it does not answer."""

@@ -6,7 +6,7 @@ contains.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, insert, select
@@ -64,11 +64,17 @@ def run_terms(run: Mapping[str, Any]) -> set[str]:
 
 def add_terms(connection: Connection, seq: int, terms: Iterable[str]) -> None:
     """Store words of a run; those that it has already are left as they are."""
-    words = sorted(terms)
-    if not words:
+    add_words(connection, [(word, seq) for word in terms])
+
+
+def add_words(connection: Connection, pairs: Sequence[tuple[str, int]]) -> None:
+    """Store pairs of a word and the `seq` of the run that has it."""
+    if not pairs:
         return
-    rows = [{"word": word, "run_seq": seq} for word in words]
+    # Sorted, so that two transactions do not wait for each other.
+    rows = [{"word": word, "run_seq": seq} for word, seq in sorted(pairs)]
     connection.execute(_ADD_TERMS[connection.dialect.name], rows)
+    words = sorted({word for word, _ in pairs})
     known = connection.execute(_KNOWN, {"words": words}).scalars()
     new = sorted(set(words).difference(known))
     # No unique constraint: two transactions that add the same words would wait for each other.

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sparktest.api.store import changes, run_search
 from sparktest.api.store.changes import ChangeKind
+from sparktest.api.store.deferred import defer
 from sparktest.api.store.engine import Row, dialect_insert, first
 from sparktest.api.store.run_tables import RunLabelRow, RunRow, TombstoneRow
 from sparktest.api.store.tables import ControllerRow, Json
@@ -113,7 +114,8 @@ def add(connection: Connection, run: Mapping[str, Any]) -> Row | None:
     seq = connection.execute(_ADD[connection.dialect.name], row).scalar()
     if seq is None:
         return None
-    run_search.add_terms(connection, seq, run_search.run_terms(run))
+    for word in run_search.run_terms(run):
+        defer(connection, run_search.add_words, (word, seq))
     if run["labels"]:
         pairs = run["labels"].items()
         rows = [{"key": key, "value": value, "run_seq": seq} for key, value in pairs]

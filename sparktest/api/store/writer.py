@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from sparktest.api.store import deferred
 from sparktest.api.store.db_errors import (
     RETRY_AFTER_SECONDS,
     is_repeatable,
@@ -178,21 +179,34 @@ def _run_in_savepoint(connection: Connection, job: Job) -> None:
     """Execute a work; when it raises, undo what it has written and nothing else.
 
     Raises:
-        DBAPIError: the whole transaction is lost, or should be repeated.
+        SQLAlchemyError: the whole transaction is lost, or should be repeated.
     """
+    before = deferred.mark(connection)
+    # Never released: the next one hides it, and the COMMIT ends them all.
     connection.exec_driver_sql("SAVEPOINT work")
     try:
         with map_db_errors():
             job.result = job.run(connection)
-            connection.exec_driver_sql("RELEASE SAVEPOINT work")
+        _check_usable(connection)
     except BaseException as error:
         cause = error.__cause__ or error
         if connection.invalidated or is_repeatable(cause):
             raise cause from error
         # Fails where the database has ended the transaction, such as SQLite on a full disk.
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
-        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+        deferred.drop(connection, before)
         job.error = error
+
+
+def _check_usable(connection: Connection) -> None:
+    """Raise RuntimeError when the work has ignored an error that ended its transaction."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "postgresql":
+        usable = driver.info.transaction_status.name == "INTRANS"
+    else:
+        usable = driver.in_transaction
+    if not usable:
+        raise RuntimeError("a work ignored an error of the database")
 
 
 def _write_alone(begin: Begin, job: Job) -> None:

@@ -96,6 +96,7 @@ def test_a_page_has_the_oldest_changes(store):
 @pytest.mark.usefixtures("postgres")
 def test_a_change_is_not_skipped_when_it_is_committed_after_a_later_one(store):
     with store.writing() as slow:
+        runs.record_heartbeat(slow, "cluster-1", NOW)
         changes.record(slow, ChangeKind.UPDATED, ["first"], NOW)
         with store.writing() as quick:
             changes.record(quick, ChangeKind.UPDATED, ["second"], NOW)

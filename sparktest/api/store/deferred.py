@@ -1,0 +1,42 @@
+"""Rows that are stored at the end of a transaction, together with those of its other works.
+
+One statement for the rows of many works costs little more than one for those of a single work.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+# Key in `Connection.info`.
+DEFERRED = "sparktest_deferred"
+
+Insert = Callable[[Connection, list[Any]], None]
+Mark = dict[Insert, int]
+
+
+def defer(connection: Connection, insert: Insert, row: Any) -> None:
+    """Let `insert` store this row, with others, before the transaction is committed.
+
+    Until then nobody can read it. An error of `insert` fails the whole transaction, with the works
+    of other requests: it must not violate a constraint.
+    """
+    connection.info.setdefault(DEFERRED, {}).setdefault(insert, []).append(row)
+
+
+def flush(connection: Connection) -> None:
+    """Store all deferred rows."""
+    for insert, rows in connection.info.pop(DEFERRED, {}).items():
+        if rows:
+            insert(connection, rows)
+
+
+def mark(connection: Connection) -> Mark:
+    """Return how many rows are deferred now, for `drop`."""
+    return {insert: len(rows) for insert, rows in connection.info.get(DEFERRED, {}).items()}
+
+
+def drop(connection: Connection, since: Mark) -> None:
+    """Forget the rows that were deferred since then; with an empty mark, all of them."""
+    for insert, rows in connection.info.get(DEFERRED, {}).items():
+        del rows[since.get(insert, 0) :]

@@ -1,0 +1,74 @@
+"""Deferred rows: stored at the end of the transaction, in one statement for all works."""
+
+import pytest
+from sqlalchemy import insert, select
+
+from sparktest.api.store.deferred import defer
+from sparktest.api.store.tables import ControllerRow
+from tests.api.store.batches import NOW, in_one_batch, stored
+
+
+@pytest.fixture
+def inserts():
+    """Collect the rows of each call of `add`."""
+    return []
+
+
+@pytest.fixture
+def add(inserts):
+    def add(connection, rows):
+        inserts.append(rows)
+        connection.execute(
+            insert(ControllerRow), [{"cluster": row, "seen_at": NOW} for row in rows]
+        )
+
+    return add
+
+
+def deferring(add, name, error=None):
+    def work(connection):
+        defer(connection, add, name)
+        if error:
+            raise error
+        return connection.execute(select(ControllerRow)).all()
+
+    return work
+
+
+def test_the_rows_of_all_works_are_stored_together(store, add, inserts):
+    assert in_one_batch(store, [deferring(add, name) for name in "abc"]) == [[]] * 3
+    assert inserts == [["a", "b", "c"]]
+    assert stored(store) == {"a", "b", "c"}
+
+
+def test_the_rows_of_a_failed_work_are_dropped(store, add, inserts):
+    works = [deferring(add, name, ValueError("no") if name in "ac" else None) for name in "abcd"]
+    in_one_batch(store, works)
+    assert inserts == [["b", "d"]]
+
+
+def test_a_work_of_its_own_and_a_transaction_outside_of_requests_store_theirs(store, add):
+    store.write(deferring(add, "a"))
+    with store.writing() as connection:
+        defer(connection, add, "b")
+    assert stored(store) == {"a", "b"}
+
+
+@pytest.mark.parametrize("through_writer", [True, False])
+def test_nothing_is_left_of_a_failed_transaction(store, add, inserts, through_writer):
+    def fail():
+        if through_writer:
+            store.write(deferring(add, "a", ValueError("no")))
+        with store.writing() as connection:
+            deferring(add, "a", ValueError("no"))(connection)
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    store.write(deferring(add, "b"))
+    assert inserts == [["b"]]
+
+
+def test_an_error_while_they_are_stored_fails_every_work(store, add):
+    answers = in_one_batch(store, [deferring(add, name) for name in "aab"])
+    assert [type(answer).__name__ for answer in answers] == ["UnavailableError"] * 3
+    assert stored(store) == set()
