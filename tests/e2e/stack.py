@@ -19,9 +19,14 @@ ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 
 class Stack:
-    """An API and a controller for one new namespace."""
+    """An API and a controller for one new namespace.
 
-    def __init__(self, target: Target, folder: Path, **extra: str) -> None:
+    The controller has a token with the scope controller, unless it is given another one.
+    """
+
+    def __init__(
+        self, target: Target, folder: Path, *, controller_token: str = "", **extra: str
+    ) -> None:
         self.target = target
         self.namespace = f"sparktest-e2e-{uuid.uuid4().hex[:8]}"
         self.folder = folder
@@ -44,6 +49,7 @@ class Stack:
         }
         self.api = Program(["api"], self.environ, folder / "api.log")
         self.controller = Program(["controller"], self.environ, folder / "controller.log")
+        self.controller_token = controller_token
         self.client = ApiClient(f"http://127.0.0.1:{self.port}/api", TOKEN)
         self.cluster = target.cluster
 
@@ -54,6 +60,10 @@ class Stack:
         self.cluster.create(NAMESPACES, None, {"metadata": {"name": self.namespace}})
         until("the namespace has its service account", self._has_account)
         self.start_api()
+        if not self.controller_token:
+            made = self.client.tokens.create({"name": "controller", "scopes": ["controller"]})
+            self.controller_token = str(made.token)
+        self.controller.environ = self.environ | {"SPARKTEST_TOKEN": self.controller_token}
         self.controller.start()
 
     def _has_account(self) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from sparktest.domain import LogState, Run, Status
 from tests.e2e.program import until
-from tests.e2e.stack import Stack
+from tests.e2e.stack import TOKEN, Stack
 
 pytestmark = pytest.mark.e2e
 LINES = "for i in $(seq 1 {}); do echo $i; sleep 1; done"
@@ -105,7 +105,8 @@ def test_after_a_restore_every_run_ends_with_its_whole_log(own_stack: Callable[.
 def test_a_run_can_be_cancelled_after_the_database_was_lost(
     own_stack: Callable[..., Stack],
 ) -> None:
-    stack = own_stack()
+    # Any other token is lost with the database.
+    stack = own_stack(controller_token=TOKEN)
     stack.apply("endless", commands=["echo 1; sleep 600"])
     until("it has begun", lambda: log_is_stored(stack, "endless", 1))
 
