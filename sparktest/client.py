@@ -16,6 +16,7 @@ from sparktest.domain import (
     Run,
     RunPage,
     RunReport,
+    RunSummary,
     StoredLog,
 )
 from sparktest.domain_access import Token, TokenAccess
@@ -149,6 +150,12 @@ class ApiClient:
             if cursor is None or len(runs) >= limit:
                 return RunPage(runs=tuple(runs), next=cursor)
 
+    def summary(self, **filters: Any) -> RunSummary:
+        """Return counts of the newest runs that pass the filters: those of `list_runs`."""
+        given = {_camel(name): value for name, value in filters.items()}
+        params = msgspec.to_builtins(given)
+        return self._http.fetch(RunSummary, "GET", "/test-runs/summary", params=params)
+
     def get_run(self, run_id: str) -> Run:
         """Return the run with this id."""
         return self._http.fetch(Run, "GET", _run(run_id))
@@ -269,6 +276,11 @@ class ApiClient:
     def list_controllers(self) -> tuple[ControllerSeen, ...]:
         """Return all controllers that have sent a request, latest first."""
         return self._http.fetch(tuple[ControllerSeen, ...], "GET", "/controllers")
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.rstrip("_").split("_")
+    return head + "".join(word.capitalize() for word in rest)
 
 
 def _run(run_id: str) -> str:

@@ -260,6 +260,22 @@ class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
+class RunSummary(WireStruct, frozen=True, kw_only=True, omit_defaults=False):
+    """Counts of the newest runs, 5,000 at most.
+
+    `complete` says that all runs were counted; else those since `oldest`. `class_` counts failures
+    by their cause; `namespace` has the 20 namespaces with the most runs.
+    """
+
+    total: int
+    complete: bool
+    oldest: datetime | None
+    status: dict[Status, int]
+    origin: dict[Origin, int]
+    class_: dict[FailureClass, int] = msgspec.field(name="class")
+    namespace: dict[str, int]
+
+
 class ControllerSeen(WireStruct, frozen=True, kw_only=True):
     """Time of the last request from the controller of a cluster."""
 

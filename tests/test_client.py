@@ -219,3 +219,25 @@ def test_a_follower_without_a_response_raises_unavailable(
 
     with pytest.raises(UnavailableError, match="timed out"):
         list(client.follow_log("1"))
+
+
+def test_a_page_that_the_api_ends_early_is_filled_up(api: ScriptedApi, client: ApiClient) -> None:
+    link = '<?limit=2&cursor={}>; rel="next"'
+    api.scripts = [
+        answer([RUN | {"id": "3"}], headers={"Link": link.format("a")}),
+        answer([], headers={"Link": link.format("b")}),
+        answer([RUN | {"id": "2"}], headers={"Link": link.format("c")}),
+    ]
+
+    page = client.list_runs(limit=2)
+
+    assert [run.id for run in page.runs] == ["3", "2"]
+    assert page.next == "c"
+
+
+def test_a_page_without_a_next_one_ends(api: ScriptedApi, client: ApiClient) -> None:
+    api.scripts = [answer([RUN])]
+
+    page = client.list_runs(limit=2)
+
+    assert (len(page.runs), page.next) == (1, None)

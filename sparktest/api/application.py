@@ -21,6 +21,7 @@ from sparktest.api import (
     logs,
     parsing,
     problems,
+    run_lists,
     runs,
     schedules,
     suite_runs,
@@ -78,6 +79,7 @@ def _register_routes(app: Flask) -> None:
         (executors.blueprint, executors.executors.path),
         (schedules.blueprint, schedules.schedules.path),
         (apply.blueprint, "/api/apply"),
+        (run_lists.blueprint, "/api/test-runs"),
         (runs.blueprint, "/api/test-runs"),
         (logs.blueprint, "/api/test-runs"),
         (suites.blueprint, suites.suites.path),
@@ -91,5 +93,5 @@ def _register_routes(app: Flask) -> None:
     api.document_responses(set().union(*(blueprint.response_types for blueprint, _ in routes)))
     docs_page.serve(app, api.spec)
     # The paths that earlier clients use; they are documented once, above.
-    for blueprint in (runs.blueprint, logs.blueprint):
+    for blueprint in (run_lists.blueprint, runs.blueprint, logs.blueprint):
         app.register_blueprint(blueprint, url_prefix="/api/runs", name=f"{blueprint.name}-alias")

@@ -8,6 +8,7 @@ from marshmallow import fields
 from marshmallow.validate import Length, OneOf
 
 from sparktest.api import fields as api_fields
+from sparktest.api.parsing import QuerySchema
 from sparktest.api.schemas import PageSchema
 from sparktest.domain import FailureClass, Origin, Status
 from sparktest.errors import InvalidError
@@ -38,7 +39,7 @@ def _any_of(field: fields.Field[Any], **kw: Any) -> fields.List[Any]:
     return fields.List(field, validate=Length(max=MAX_VALUES), **kw)
 
 
-class RunQuerySchema(PageSchema):
+class RunFilterSchema(QuerySchema):
     """Filters of runs. A filter given twice matches either value; labels must all match."""
 
     status = _any_of(fields.String(validate=OneOf(list(Status))))
@@ -68,3 +69,7 @@ class RunQuerySchema(PageSchema):
     since = api_fields.Time(metadata={"description": "Created at this time or later."})
     until = api_fields.Time(metadata={"description": "Created before this time."})
     updated_since = api_fields.Time(metadata={"description": "Changed at this time or later."})
+
+
+class RunQuerySchema(PageSchema, RunFilterSchema):
+    """A page of the runs that pass the filters."""

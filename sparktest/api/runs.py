@@ -9,10 +9,9 @@ from sqlalchemy import Connection
 
 from sparktest import kubectl
 from sparktest.api import auth, new_runs, reports, suite_progress
-from sparktest.api.context import CONTROLLER_HEADER, AppContext, app_context
+from sparktest.api.context import AppContext, app_context
 from sparktest.api.openapi import Blueprint
-from sparktest.api.responses import decode_cursor, json_response, location, next_link, no_content
-from sparktest.api.run_query import RunQuerySchema
+from sparktest.api.responses import json_response, location, no_content
 from sparktest.api.schemas import (
     ClaimSchema,
     OverridesSchema,
@@ -21,9 +20,9 @@ from sparktest.api.schemas import (
     privileged_fields,
 )
 from sparktest.api.serializers import serialize_run
-from sparktest.api.store import run_pages
 from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
+from sparktest.api.store.run_documents import WAITING_REASON
 from sparktest.api.transactions import in_transaction
 from sparktest.domain import K8sRef, Origin, Run, Scope, Status
 from sparktest.errors import ConflictError, GoneError, NotFoundError
@@ -36,31 +35,6 @@ RERUN_NEEDS_ADMIN = (
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("test-runs", __name__, description="Runs: each is one execution, one Job.")
-
-
-@blueprint.route("", scope=(Scope.READ, Scope.CONTROLLER))
-@blueprint.arguments(RunQuerySchema, location="query")
-@blueprint.response(200, list[Run])
-def list_runs(query: dict[str, Any]) -> Response:
-    """List runs, newest first; the Link header leads to the next page.
-
-    With filters, a page may have fewer runs than `limit`, even none, and a next page: the API looks
-    at a limited number of runs for each. Follow the links until there is none.
-    """
-    ctx = app_context()
-    # Runs that wait for another run of their suite are not for controllers.
-    query["unblocked"] = CONTROLLER_HEADER in request.headers
-    below, limit, now = decode_cursor(query.get("cursor")), query["limit"], ctx.clock()
-    with ctx.store.reading() as connection:
-        text, following = run_pages.page(connection, query, below, limit, now)
-        if text is None:
-            found = run_pages.find(connection, query, below, limit)
-            rows, following = run_pages.rows(connection, found.seqs), found.next
-            heartbeats = store.heartbeats(connection)
-    headers = next_link(following) if following else None
-    if text is not None:
-        return Response(text, headers=headers, mimetype="application/json")
-    return json_response([serialize_run(row, heartbeats, now) for row in rows], headers=headers)
 
 
 @blueprint.route("", scope=(Scope.RUN, Scope.CONTROLLER), methods=["POST"])
@@ -92,11 +66,20 @@ def create_run(payload: dict[str, Any]) -> Response:
 
 @blueprint.route("/<uuid:run_id>", scope=(Scope.READ, Scope.CONTROLLER))
 @blueprint.response(200, Run)
+@blueprint.versioned
 def get_run(run_id: UUID) -> Response:
     """Return a run."""
     ctx = app_context()
     with ctx.store.reading() as connection:
-        return json_response(run_document(connection, ctx, str(run_id)))
+        document = run_document(connection, ctx, str(run_id))
+    etag = str(document["version"])
+    if document.get("statusReason") == WAITING_REASON:
+        # It comes and goes with the controller, and without a new version.
+        etag += "-waiting"
+    response = json_response(document)
+    response.set_etag(etag)
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.route("/<uuid:run_id>", scope=Scope.ADMIN, methods=["DELETE"])

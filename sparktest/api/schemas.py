@@ -9,6 +9,7 @@ from marshmallow.validate import Length, OneOf, Range
 
 from sparktest.api import fields as api_fields
 from sparktest.api import spec_fields
+from sparktest.api.parsing import QuerySchema
 from sparktest.api.responses import DEFAULT_LIMIT, MAX_LIMIT
 from sparktest.domain import (
     MAX_LABEL_KEY_LENGTH,
@@ -157,7 +158,7 @@ class RunCreateSchema(OverridesSchema):
             raise ma.ValidationError(errors)
 
 
-class PageSchema(api_fields.Schema):
+class PageSchema(QuerySchema):
     """A page of a list."""
 
     limit = api_fields.QueryInteger(1, MAX_LIMIT, load_default=DEFAULT_LIMIT)

@@ -100,7 +100,7 @@ class TestFailures:
         def broken(*args):
             raise RuntimeError("canary")
 
-        monkeypatch.setattr(run_pages, "find", broken)
+        monkeypatch.setattr(run_pages, "page", broken)
         with caplog.at_level(logging.ERROR):
             document = problem(client.get("/api/test-runs"), 500)
         assert "canary" not in str(document)

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from sparktest.api.store import runs as store
 from sparktest.domain import Run
 from tests.api.requests import (
     CLUSTER,
@@ -103,6 +104,28 @@ class TestCreate:
         run = answered(client.post("/api/test-runs", json={"definitionName": "by name"}), 201)
         assert run["testDefinitionId"] == definition["id"]
         assert (run["name"], run["timeoutSeconds"]) == ("by name", 7)
+
+
+class TestVersion:
+    def test_the_etag_of_a_run_is_its_version(self, client):
+        run = register(client)
+        report(client, run["id"], "running", jobUid="j")
+        response = client.get(f"/api/test-runs/{run['id']}")
+        etag = response.headers["ETag"]
+        assert etag == f'"{response.get_json()["version"]}"'
+        unchanged = client.get(f"/api/test-runs/{run['id']}", headers={"If-None-Match": etag})
+        assert (unchanged.status_code, unchanged.data) == (304, b"")
+        report(client, run["id"], "succeeded")
+        changed = client.get(f"/api/test-runs/{run['id']}", headers={"If-None-Match": etag})
+        assert answered(changed, 200)["status"] == "succeeded"
+
+    def test_a_run_that_waits_for_a_controller_has_another_etag(self, client, ctx, clock):
+        run = create(client)
+        path = f"/api/test-runs/{run['id']}"
+        waiting = client.get(path).headers["ETag"]
+        with ctx.store.writing() as connection:
+            store.record_heartbeat(connection, "c", clock())
+        assert client.get(path).headers["ETag"] != waiting
 
 
 class TestList:

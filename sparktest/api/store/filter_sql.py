@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Sql:
@@ -62,6 +64,8 @@ class Dialect:
     def __init__(self, name: str) -> None:
         self.sqlite = name == "sqlite"
         self.fence = "" if self.sqlite else " OFFSET 0"
+        # A condition with one parameter, `numbers`, whatever their count.
+        self.in_numbers = "IN (SELECT value FROM json_each(?))" if self.sqlite else "= ANY(?)"
 
     def table(self, branch: Branch) -> str:
         """Return the table of the branch, with its index."""
@@ -73,6 +77,10 @@ class Dialect:
         if not self.sqlite:
             return time
         return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+    def numbers(self, numbers: Sequence[int]) -> Any:
+        """Return the parameter of `in_numbers`."""
+        return msgspec.json.encode(numbers).decode() if self.sqlite else list(numbers)
 
     def statement(self, text: str) -> str:
         """Return the statement with the driver's placeholders."""

@@ -85,9 +85,8 @@ def newest(connection: Connection, below: int, limit: int, now: datetime) -> Pag
 def of_numbers(connection: Connection, seqs: Sequence[int], now: datetime) -> str | None:
     """Return the JSON array of the runs with these numbers, newest first; see `Page.text`."""
     dialect = Dialect(connection.dialect.name)
-    numbers = msgspec.json.encode(seqs).decode() if dialect.sqlite else list(seqs)
     text, special = connection.exec_driver_sql(
-        _numbers_statement(connection.dialect.name), (*_times(dialect, now), numbers)
+        _numbers_statement(connection.dialect.name), (*_times(dialect, now), dialect.numbers(seqs))
     ).one()
     return None if special else text or "[]"
 
@@ -120,8 +119,7 @@ def _newest_statement(database: str) -> str:
 @cache
 def _numbers_statement(database: str) -> str:
     writer = _Writer(database)
-    numbers = "IN (SELECT value FROM json_each(?))" if writer.dialect.sqlite else "= ANY(?)"
-    runs = f"{writer.select()} WHERE r.seq {numbers} ORDER BY r.seq DESC"
+    runs = f"{writer.select()} WHERE r.seq {writer.dialect.in_numbers} ORDER BY r.seq DESC"
     return writer.dialect.statement(
         f"SELECT {writer.array()}, max(special) FROM ({runs} LIMIT 1000000) d"
     )
@@ -157,13 +155,22 @@ class _Writer:
         }
         parts = []
         for number, (key, expression) in enumerate(required.items()):
-            parts += [_quoted(("," if number else "{") + f'"{key}":'), expression]
+            parts += [_quoted(f'{"," if number else "{"}"{key}":'), expression]
         parts += [
             self.optional(key, column) for key, column in RUN_OPTIONAL if column not in _WAITING
         ]
         parts += [self.waiting(), self.k8s_ref()]
         parts.append(self.given("r.failure", "failure", "r.failure"))
-        return " || ".join([*parts, "'}'"])
+        return self.joined([*parts, "'}'"])
+
+    def joined(self, parts: Sequence[str]) -> str:
+        """Return the expression for all parts in a row; each `||` would copy what is before it."""
+        arguments = ", ".join(parts)
+        return (
+            f"printf('{'%s' * len(parts)}', {arguments})"
+            if self.dialect.sqlite
+            else (f"concat({arguments})")
+        )
 
     def value(self, column: str) -> str:
         """Return the expression for the JSON value of a column; null for NULL."""
@@ -183,10 +190,8 @@ class _Writer:
     def time(self, name: str) -> str:
         """Return the expression for a time that is not NULL, as RFC 3339."""
         if self.dialect.sqlite:
-            micros = f"substr({name}, 21, 6)"
-            fraction = f"CASE WHEN {micros} IN ('', '000000') THEN '' ELSE '.' || {micros} END"
-            day, time = f"substr({name}, 1, 10)", f"substr({name}, 12, 8)"
-            return f"'\"' || {day} || 'T' || {time} || {fraction} || 'Z\"'"
+            written = f"replace(replace({name}, ' ', 'T'), '.000000', '')"
+            return f"'\"' || {written} || 'Z\"'"
         written = f"to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
         return f"'\"' || replace({written}, '.000000Z', 'Z') || '\"'"
 
@@ -211,23 +216,21 @@ class _Writer:
     def duration(self) -> str:
         """Return the expression for the seconds between start and end; see `serializers`."""
         if self.dialect.sqlite:
-            whole = " - ".join(
+            end, start = (
                 f"CAST(strftime('%s', substr(r.{name}, 1, 19)) AS integer)"
                 for name in ("finished_at", "started_at")
             )
-            fraction = " - ".join(
-                f"CAST(substr(r.{name}, 21, 6) AS integer)"
-                for name in ("finished_at", "started_at")
-            )
-            micros = f"(({whole}) * 1000000 + ({fraction}))"
+            after, before = (f"substr(r.{name}, 21, 6)" for name in ("finished_at", "started_at"))
+            is_whole, whole = f"{after} = {before}", f"{end} - {start}"
+            micros = f"({end} - {start}) * 1000000 + {after} - {before}"
             seconds = f"max(({micros} + 500) / 1000, 1) / 1000.0"
         else:
             micros = "CAST(extract(epoch FROM r.finished_at - r.started_at) * 1000000 AS bigint)"
+            is_whole, whole = f"{micros} % 1000000 = 0", f"{micros} / 1000000"
             seconds = f"round(greatest(({micros} + 500) / 1000, 1) / 1000.0, 3)"
         return (
             "CASE WHEN r.started_at IS NULL OR r.finished_at IS NULL THEN 'null' "
-            f"WHEN {micros} % 1000000 = 0 THEN CAST({micros} / 1000000 AS text) "
-            f"ELSE CAST({seconds} AS text) END"
+            f"WHEN {is_whole} THEN CAST({whole} AS text) ELSE CAST({seconds} AS text) END"
         )
 
     def log(self) -> str:

@@ -73,13 +73,16 @@ def stored(connection, columns, number=1) -> int:
     return int(row["seq"])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(RUN, max_size=4), seen=HEARTBEATS)
 def test_both_documents_of_any_run_are_equal(store, rows, seen):
     databases.clear(store)
     with store.writing() as connection:
         # A TestRun object has one run: uids must differ.
-        uids = [row["k8s_ref_uid"] and f"{row['k8s_ref_uid']}{n}" for n, row in enumerate(rows)]
+        uids = [
+            row["k8s_ref_uid"] is not None and f"{row['k8s_ref_uid']}{n}"
+            for n, row in enumerate(rows)
+        ]
         seqs = [
             stored(connection, row | {"k8s_ref_uid": uid}, number)
             for number, (row, uid) in enumerate(zip(rows, uids, strict=True), 1)
