@@ -38,6 +38,7 @@ def run_fields(
         "Why": _one_line(explain_status(run, last_log_line)),
         "Source": f"TestRun {ref.namespace}/{ref.name}" if ref else run.origin.value,
         "Definition": _one_line(run.definition_name or run.test_definition_id or ""),
+        "Schedule": run.schedule_id,
         "Rerun of": f"{original.id[:8]} ({_one_line(original.name)})" if original else run.rerun_of,
         "Job": f"{namespace}/{run.job_name}{created}" if run.job_name else None,
         "Image": run.display_image,

@@ -9,6 +9,7 @@ from sparktest.api.definitions import definitions
 from sparktest.api.executors import executors
 from sparktest.api.resources import EMPTY_VALUES, Resource
 from sparktest.api.schedules import schedules
+from sparktest.api.suites import suites
 from sparktest.errors import FieldError
 
 Document = dict[str, Any]
@@ -27,12 +28,17 @@ class Reference(NamedTuple):
 KINDS: dict[str, Resource] = {
     "Executor": executors,
     "Definition": definitions,
+    "Suite": suites,
     "Schedule": schedules,
 }
 REFERENCES: dict[str, Sequence[Reference]] = {
     "Executor": (),
     "Definition": (Reference("executor", "executorId", "Executor"),),
-    "Schedule": (Reference("definition", "definitionId", "Definition"),),
+    "Suite": (Reference("definitions", "testDefinitionIds", "Definition", several=True),),
+    "Schedule": (
+        Reference("definition", "definitionId", "Definition"),
+        Reference("suite", "suiteId", "Suite"),
+    ),
 }
 
 

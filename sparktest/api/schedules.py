@@ -14,6 +14,7 @@ from sparktest.api.resources import Resource, add_routes
 from sparktest.api.responses import json_response, location
 from sparktest.api.schedule_schemas import DueTimesQuerySchema, ScheduleInputSchema
 from sparktest.api.store.resources import DEFINITIONS, SCHEDULES
+from sparktest.api.store.suites import SUITES
 from sparktest.api.transactions import in_transaction
 from sparktest.domain import Scope
 from sparktest.domain_schedules import DueTimes, Schedule
@@ -39,6 +40,9 @@ class Schedules(Resource):
         definition_id = row["definition_id"]
         if definition_id and DEFINITIONS.refer(connection, definition_id) is None:
             raise InvalidError.at("/definitionId", f"no definition has the id {definition_id}")
+        suite_id = row["suite_id"]
+        if suite_id and SUITES.refer(connection, suite_id) is None:
+            raise InvalidError.at("/suiteId", f"no suite has the id {suite_id}")
         row = NEW | row
         before = self.table.find(connection, row["id"])
         # A schedule that is due now stays due when its description is edited.
@@ -74,9 +78,10 @@ def run_schedule(schedule_id: UUID) -> Response:
         schedule = schedules.locked(connection, schedule_id)
         run_id = schedule_runs.start(connection, ctx, schedule)
         changed = {"last_run_at": ctx.clock(), "last_run_id": run_id}
+        path = "/api/suite-runs" if schedule["suite_id"] else "/api/test-runs"
         row = {**schedule, **changed, "version": schedule["version"] + 1}
         schedules.table.change(connection, row)
-        return json_response(schedules.serialize(row), 201, location(f"/api/test-runs/{run_id}"))
+        return json_response(schedules.serialize(row), 201, location(f"{path}/{run_id}"))
 
     return in_transaction(start)
 

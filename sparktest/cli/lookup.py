@@ -10,6 +10,7 @@ from sparktest.client import ApiClient
 from sparktest.client_resources import ResourceClient
 from sparktest.domain import Definition, Executor, Run, Status
 from sparktest.domain_schedules import Schedule
+from sparktest.domain_suites import Suite
 from sparktest.times import format_age
 
 FULL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -17,8 +18,8 @@ MIN_PREFIX = 4
 MAX_LISTED = 5
 
 # The kinds of objects with a unique name.
-N = TypeVar("N", Definition, Executor, Schedule)
-T = TypeVar("T", Run, Definition, Executor, Schedule)
+N = TypeVar("N", Definition, Executor, Suite, Schedule)
+T = TypeVar("T", Run, Definition, Executor, Suite, Schedule)
 
 
 def find_run(client: ApiClient, reference: str) -> Run:

@@ -7,21 +7,30 @@ from typing import Any
 import click
 
 from sparktest.cli import options
-from sparktest.cli.completion import DEFINITION, SCHEDULE
+from sparktest.cli.completion import DEFINITION, SCHEDULE, SUITE
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
-from sparktest.cli.lookup import find_definition
-from sparktest.cli.output import Column, output_option
+from sparktest.cli.lookup import find, find_definition
+from sparktest.cli.output import Column, output_option, show
 from sparktest.cli.resources import READ_ONLY, Body, Kind, add_commands
 from sparktest.cli.start import follow_to_end, show_started
+from sparktest.cli.suites import follow_suite, suite_run_columns
 from sparktest.client import ApiClient
 from sparktest.domain_schedules import Concurrency, Schedule
+from sparktest.domain_suites import SuiteRun
+from sparktest.errors import NotFoundError
 from sparktest.times import format_age, format_time
 
 FIELD_OPTIONS = (
     click.option("--name", metavar="NAME", help="The name of the schedule."),
     click.option(
-        "--definition", metavar="DEFINITION", help="What it starts.", shell_complete=DEFINITION
+        "--definition",
+        metavar="DEFINITION",
+        help="The definition that it starts.",
+        shell_complete=DEFINITION,
+    ),
+    click.option(
+        "--suite", metavar="SUITE", help="The suite that it starts.", shell_complete=SUITE
     ),
     click.option(
         "--cron",
@@ -47,7 +56,7 @@ FIELD_OPTIONS = (
 
 @click.group("schedules")
 def schedules() -> None:
-    """Manage schedules, which start definitions."""
+    """Manage schedules of definitions and suites."""
 
 
 @schedules.command("enable")
@@ -107,6 +116,9 @@ def run(client: ApiClient, reference: str, wait: bool, follow: bool, output: str
     Also if it is not enabled; its due times stay as they are.
     """
     started = client.run_schedule(KIND.find(client, reference).id)
+    if started.suite_id and (suite_run := _suite_run(client, started)):
+        show([suite_run], suite_run_columns(), output, one=True)
+        return follow_suite(client, suite_run) if wait or follow else Exit.PASSED
     run = client.get_run(started.last_run_id or "")
     show_started([run], output, follow=follow)
     return follow_to_end(client, run, follow=follow) if wait or follow else Exit.PASSED
@@ -118,7 +130,8 @@ def schedule_columns(client: ApiClient) -> list[Column[Schedule]]:
 
     @cache
     def names() -> dict[str, str]:
-        return {each.id: each.name for each in client.definitions.list()}
+        found = {each.id: each.name for each in client.definitions.list()}
+        return found | {each.id: each.name for each in client.suites.list()}
 
     def starts(schedule: Schedule) -> str:
         target = schedule.definition_id or schedule.suite_id or ""
@@ -145,21 +158,35 @@ def _fields(
     client: ApiClient,
     *,
     definition: str | None,
+    suite: str | None,
     time_zone: str | None,
     starting_deadline: int | None,
     **fields: Any,
 ) -> Body:
     return options.without_empty(
         definitionId=find_definition(client, definition).id if definition else None,
+        suiteId=find(client.suites, suite, "suite").id if suite else None,
         timeZone=time_zone,
         startingDeadlineSeconds=starting_deadline,
         **fields,
     )
 
 
+def _suite_run(client: ApiClient, schedule: Schedule) -> SuiteRun | None:
+    """Return the last suite run; None where the suite could not be started: that is a run."""
+    try:
+        return client.suite_runs.get(schedule.last_run_id or "")
+    except NotFoundError:
+        return None
+
+
 def _complete(client: ApiClient, body: Body, *, new: bool) -> Body:
+    if not new and "suiteId" in body:
+        return {"definitionId": None, **body}
+    if not new and "definitionId" in body:
+        return {"suiteId": None, **body}
     if new and not (body.get("cron") and (body.get("definitionId") or body.get("suiteId"))):
-        raise click.UsageError("Give --cron and --definition, or a file with these fields.")
+        raise click.UsageError("Give --cron, and --definition or --suite, or a file with them.")
     return body
 
 

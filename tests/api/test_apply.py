@@ -83,6 +83,33 @@ class TestApply:
         assert ctx.schedules_changed.is_set()
 
 
+class TestSuites:
+    def test_definitions_are_named_in_order_and_may_occur_twice(self, client):
+        suite = {"kind": "Suite", "name": "all", "definitions": ["load", "smoke", "load"]}
+        smoke = {"kind": "Definition", "name": "smoke", "image": "busybox"}
+        schedule = {"kind": "Schedule", "name": "nightly", "suite": "all", "cron": "@daily"}
+        result = apply(client, schedule, suite, smoke, DEFINITION, EXECUTOR)
+        ids = {each["name"]: each["id"] for each in result["applied"]}
+        stored = answered(client.get(f"/api/test-suites/{ids['all']}"), 200)
+        assert stored["testDefinitionIds"] == [ids["load"], ids["smoke"], ids["load"]]
+        stored = answered(client.get(f"/api/schedules/{ids['nightly']}"), 200)
+        assert stored["suiteId"] == ids["all"]
+        again = apply(client, suite, schedule)
+        assert {action for *_, action in actions(again)} == {"unchanged"}
+        (changed,) = apply(client, {**suite, "definitions": ["smoke"]})["applied"]
+        assert changed["before"]["definitions"] == ["load", "smoke", "load"]
+        assert changed["after"]["definitions"] == ["smoke"]
+
+    def test_an_unknown_definition_is_named_by_its_position(self, client):
+        smoke = {"kind": "Definition", "name": "smoke", "image": "busybox"}
+        suite = {"kind": "Suite", "name": "all", "definitions": ["smoke", "none", 5]}
+        body = {"documents": [smoke, suite]}
+        assert pointers(client.post("/api/apply", json=body)) == {
+            "/documents/1/definitions/1",
+            "/documents/1/definitions/2",
+        }
+
+
 class TestDryRun:
     def test_it_answers_what_would_be_done_and_stores_nothing(self, client):
         result = apply(client, SCHEDULE, EXECUTOR, DEFINITION, dryRun=True)

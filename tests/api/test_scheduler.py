@@ -25,7 +25,8 @@ def scheduler(ctx):
 
 
 def add(client, definition, **fields):
-    body = {"name": "hourly", "definitionId": definition["id"], "cron": "@hourly"} | fields
+    target = definition and definition["id"]
+    body = {"name": "hourly", "definitionId": target, "cron": "@hourly"} | fields
     return answered(client.post("/api/schedules", json=body), 201)
 
 
@@ -176,6 +177,69 @@ class TestStart:
         assert scheduler.start_due() == MAX_WAIT_SECONDS
         clock.advance(HOUR - 5)
         assert scheduler.start_due() == pytest.approx(5)
+
+
+class TestSuite:
+    @pytest.fixture
+    def suite(self, client):
+        made = [define(client, name=name)["id"] for name in ("first", "second")]
+        body = {"name": "all", "testDefinitionIds": made}
+        return answered(client.post("/api/test-suites", json=body), 201)
+
+    def test_a_suite_run_is_started_once(self, client, clock, scheduler, suite):
+        schedule = add(client, None, suiteId=suite["id"])
+        clock.advance(HOUR)
+        for _ in range(2):
+            scheduler.start_due()
+        (suite_run,) = answered(client.get("/api/suite-runs"), 200)
+        assert suite_run["scheduleId"] == schedule["id"]
+        assert read(client, schedule)["lastRunId"] == suite_run["id"]
+        assert {run["scheduleId"] for run in runs_of(client)} == {schedule["id"]}
+        assert len(ids(client)) == 2
+
+    def test_forbid_waits_for_all_runs_of_the_suite(self, client, clock, scheduler, suite):
+        schedule = add(client, None, suiteId=suite["id"], concurrency="forbid")
+        clock.advance(HOUR)
+        scheduler.start_due()
+        _, first = ids(client)
+        report(client, first, "succeeded")
+        clock.advance(HOUR)
+        scheduler.start_due()
+        assert read(client, schedule)["missedRuns"] == 1
+        report(client, ids(client)[0], "succeeded")
+        clock.advance(HOUR)
+        scheduler.start_due()
+        assert len(answered(client.get("/api/suite-runs"), 200)) == 2
+
+    def test_replace_cancels_the_suite_run(self, client, clock, scheduler, suite):
+        add(client, None, suiteId=suite["id"], concurrency="replace")
+        for _ in range(2):
+            clock.advance(HOUR)
+            scheduler.start_due()
+        after, before = answered(client.get("/api/suite-runs"), 200)
+        assert "cancelRequestedAt" in before
+        assert "cancelRequestedAt" not in after
+        assert get(client, ids(client)[2])["status"] == "cancelled"
+
+    def test_one_that_cannot_be_run_is_one_failed_run_and_no_half_suite(
+        self, client, clock, ctx, scheduler, suite
+    ):
+        schedule = add(client, None, suiteId=suite["id"])
+        with ctx.store.writing() as connection:
+            broken = tables.DefinitionRow.name == "second"
+            connection.execute(update(tables.DefinitionRow).where(broken).values(image=""))
+        clock.advance(HOUR)
+        scheduler.start_due()
+        (run,) = runs_of(client)
+        assert (run["name"], run["status"]) == ("all - hourly", "failed")
+        assert run["failure"]["class"] == "config"
+        assert run["scheduleId"] == schedule["id"]
+        assert answered(client.get("/api/suite-runs"), 200) == []
+
+    def test_a_suite_of_a_schedule_cannot_be_deleted(self, client, suite):
+        add(client, None, suiteId=suite["id"])
+        detail = answered(client.delete(f"/api/test-suites/{suite['id']}"), 409)["detail"]
+        assert "'hourly'" in detail
 
 
 class TestThread:

@@ -166,6 +166,23 @@ class TestRun:
         assert "cancelRequestedAt" not in get(client, first)
 
 
+class TestSuite:
+    def test_a_suite_run_is_started_by_hand(self, client, definition):
+        body = {"name": "all", "testDefinitionIds": [definition["id"]]}
+        suite = answered(client.post("/api/test-suites", json=body), 201)
+        schedule = add(client, {"id": None}, suiteId=suite["id"])
+        response = client.post(f"{PATH}/{schedule['id']}/run")
+        started = answered(response, 201)
+        assert response.headers["Location"] == f"../../suite-runs/{started['lastRunId']}"
+        found = answered(client.get(f"/api/suite-runs/{started['lastRunId']}"), 200)
+        assert found["suiteId"] == suite["id"]
+
+    def test_an_unknown_suite_is_refused(self, client):
+        unknown = "11111111-1111-4111-8111-111111111111"
+        body = {"name": "n", "suiteId": unknown, "cron": "@daily"}
+        assert pointers(client.post(PATH, json=body)) == {"/suiteId"}
+
+
 class TestNextDueTimes:
     def test_they_are_those_of_the_zone(self, client, definition):
         berlin = add(client, definition, cron="0 3 * * SUN", timeZone="Europe/Berlin")

@@ -15,6 +15,7 @@ from sparktest.cli.definitions import definitions
 from sparktest.cli.executors import executors
 from sparktest.cli.exits import Exit, ExitError
 from sparktest.cli.schedules import schedules
+from sparktest.cli.suites import suites
 from sparktest.client import ApiClient
 from tests.cli.conftest import Cli
 from tests.scripted_api import answer, problem, scripted_api
@@ -53,7 +54,9 @@ def test_every_command_has_the_short_help_of_the_table(cli: Cli) -> None:
         assert f"  {name}" in cli("--help").out
 
 
-@pytest.mark.parametrize("group", [definitions, executors, schedules], ids=lambda group: group.name)
+@pytest.mark.parametrize(
+    "group", [definitions, executors, schedules, suites], ids=lambda group: group.name
+)
 def test_every_option_about_what_to_run_has_a_help_text(group: click.Group) -> None:
     for command in (start.run, start.rerun, *group.commands.values()):
         options = [found for found in command.params if isinstance(found, click.Option)]
