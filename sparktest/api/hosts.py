@@ -1,5 +1,6 @@
 """Check Host and Origin: refuse requests that a foreign web site makes a browser send."""
 
+import functools
 import ipaddress
 import socket
 from urllib.parse import urlsplit
@@ -26,8 +27,8 @@ def check_host() -> None:
         ForbiddenError: without a token, the Host is not localhost; with one, see `is_served`.
     """
     settings = app_context().settings
-    host = _host()
-    if is_loopback(host):
+    host, loopback = _parse(request.host)
+    if loopback:
         return
     if not settings.token:
         raise ForbiddenError(
@@ -85,9 +86,12 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _host() -> str:
-    """Return the Host of the request, in lower case and without port and final dot."""
+# A client sends the same one with every request.
+@functools.lru_cache(maxsize=256)
+def _parse(host: str) -> tuple[str, bool]:
+    """Return a Host in lower case and without port and final dot, and whether it is loopback."""
     try:
-        return (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
-        return ""
+        name = ""
+    return name, is_loopback(name)

@@ -42,15 +42,26 @@ def new_token() -> str:
     return f"spt_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
 
 
-def free_port(preferred: int) -> int:
-    """Return the preferred port of the loopback address, or a free one when it is in use."""
+def free_port(preferred: int, host: str = "127.0.0.1") -> int:
+    """Return the preferred port of this address, or a free one when it is in use.
+
+    Raises:
+        ExitError: no port of the address can be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in (preferred, 0):
-        with socket.socket() as probe:
+        with socket.socket(family) as probe:
             # As the server does: a port with connections in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind((host, port))
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise ExitError("127.0.0.1 has no free port", Exit.INFRA)
+    raise ExitError(f"{host} is no address of this machine, or has no free port", Exit.INFRA)
+
+
+def local_url(host: str, port: int) -> str:
+    """Return the URL at which programs of this machine reach what listens on the address."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not to listen
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

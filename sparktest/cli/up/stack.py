@@ -20,7 +20,7 @@ from sparktest.cli.up.processes import (
     StopSignals,
 )
 from sparktest.cli.up.run_changes import RunChanges
-from sparktest.cli.up.session import free_port, new_token
+from sparktest.cli.up.session import free_port, local_url, new_token
 from sparktest.sanitize import clean_text
 from sparktest.settings import Settings
 from sparktest.user_files import Session, data_folder, session_file
@@ -58,14 +58,14 @@ class Stack:
         environ: Mapping[str, str],
         signals: StopSignals,
     ) -> None:
-        port, token = free_port(settings.port), new_token()
+        port, token = free_port(settings.port, settings.host), settings.token or new_token()
         if settings.port not in (0, port):
             warn(f"port {settings.port} is taken; the API listens on {port}")
-        url = f"http://127.0.0.1:{port}/api"
+        url = f"{local_url(settings.host, port)}/api"
         variables = {
             "SPARKTEST_BACKEND_URL": url,
             "SPARKTEST_TOKEN": token,
-            "SPARKTEST_HOST": "127.0.0.1",
+            "SPARKTEST_HOST": settings.host,
             "SPARKTEST_PORT": str(port),
             "SPARKTEST_KUBECONFIG": settings.kubeconfig or "",
             "SPARKTEST_CONTEXT": settings.context or "",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparktest.cli.exits import Exit, ExitError
-from sparktest.cli.up.session import free_port, new_token, single_instance
+from sparktest.cli.up.session import free_port, local_url, new_token, single_instance
 from sparktest.settings import load
 from sparktest.user_files import Session, data_folder, session_file, session_path
 
@@ -75,6 +75,25 @@ def test_a_port_in_use_is_replaced() -> None:
         assert other != port
         assert other > 0
     assert free_port(port) == port
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(ExitError, match=r"192\.0\.2\.1 is no address of this machine"):
+        free_port(0, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8"),
+        ("0.0.0.0", "http://127.0.0.1:8"),
+        ("::", "http://[::1]:8"),
+        ("::1", "http://[::1]:8"),
+        ("10.0.0.5", "http://10.0.0.5:8"),
+    ],
+)
+def test_the_url_for_programs_of_this_machine(host: str, url: str) -> None:
+    assert local_url(host, 8) == url
 
 
 def test_tokens_are_long_and_unique() -> None:

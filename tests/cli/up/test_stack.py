@@ -232,6 +232,24 @@ def test_a_second_instance_names_the_first(ups: list[Up], tmp_path: Path) -> Non
     assert session_path(os.environ).exists()
 
 
+def test_a_token_and_an_address_that_are_set_are_used(
+    ups: list[Up], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKTEST_TOKEN", "one-of-my-own-0123456789")
+    monkeypatch.setenv("SPARKTEST_HOST", "0.0.0.0")
+    ups.append(up := Up(tmp_path, API, CONTROLLER))
+    up.prints("ready")
+    monkeypatch.delenv("SPARKTEST_TOKEN")
+
+    found = load()
+
+    assert found.token == "one-of-my-own-0123456789"
+    assert found.backend_url.startswith("http://127.0.0.1:")
+    (api, _) = up.children()
+    environ = Path(f"/proc/{api}/environ").read_bytes().split(b"\0")
+    assert b"SPARKTEST_HOST=0.0.0.0" in environ
+
+
 def test_a_port_in_use_is_replaced_and_reported(ups: list[Up], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
