@@ -16,6 +16,7 @@ import msgspec
 from sparktest.errors import InvalidError
 from sparktest.user_files import config_path, data_folder, load_session, read_toml, session_path
 
+MAX_WORKERS = 16
 LOG_LEVELS = ("debug", "info", "warning", "error")
 RESTRICTED = "restricted"
 POD_SECURITY = ("baseline", RESTRICTED)
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str = ""
     host: str = "127.0.0.1"
     port: int = 8080
+    api_workers: int | None = None
     namespace: str = "default"
     namespaces: tuple[str, ...] = ()
     cluster: str | None = None
@@ -234,6 +236,9 @@ LISTS = {field for field, kind in FIELDS.items() if kind == tuple[str, ...]}
 RULES = {
     "log_level": Rule(lambda value: value in LOG_LEVELS, f"one of {', '.join(LOG_LEVELS)}"),
     "port": Rule(lambda value: 0 <= value <= 65535, "a port, 0 to 65535"),
+    "api_workers": Rule(
+        lambda value: value is None or 1 <= value <= MAX_WORKERS, f"a number, 1 to {MAX_WORKERS}"
+    ),
     "namespace": Rule(NAMESPACE.fullmatch, "the name of a namespace"),
     "namespaces": Rule(lambda names: all(map(NAMESPACE.fullmatch, names)), "names of namespaces"),
     "default_timeout_seconds": _seconds(1),

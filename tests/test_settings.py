@@ -56,6 +56,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
         "allowed_hosts": "a, b,",
         "cors_origins": "http://a, http://b:1,",
         "pod_security": "restricted",
+        "api_workers": "16",
     }.get(field, "17")
     lists = {
         "namespaces": ("a", "b"),
@@ -102,6 +103,7 @@ def test_the_variable_that_kubernetes_sets_for_a_service_is_not_a_port(
     ("variable", "value", "rule"),
     [
         ("SPARKTEST_PORT", "65536", "must be a port"),
+        ("SPARKTEST_API_WORKERS", "0", "must be a number, 1 to 16"),
         ("PORT", "http", "must be a port"),
         ("SPARKTEST_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
         ("SPARKTEST_DEFAULT_TIMEOUT_SECONDS", "0", "must be 1 to 2147483647 seconds"),

@@ -19,6 +19,7 @@ from sparktest.api import (
     hosts,
     k8s,
     logs,
+    metrics_page,
     parsing,
     problems,
     run_lists,
@@ -29,6 +30,7 @@ from sparktest.api import (
     tokens,
 )
 from sparktest.api.context import AppContext, utc_now
+from sparktest.api.metrics import Metrics
 from sparktest.api.openapi import Api
 from sparktest.api.operations import OperationsPlugin
 from sparktest.api.store import open_store
@@ -37,12 +39,15 @@ from sparktest.settings import Settings
 DESCRIPTION = "Runs tests on Kubernetes, and keeps what became of them."
 
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
+def create_app(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, metrics: Metrics | None = None
+) -> Flask:
     """Create the application over the database of the settings, which must be up to date.
 
     Args:
         settings: of the API.
         clock: returns the time now, aware, in UTC.
+        metrics: of all processes of the server; default: of this one.
 
     Raises:
         InvalidError: the database URL is wrong, or its driver is missing.
@@ -51,13 +56,17 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     # A redirect to a cleaned path would be an HTML page and lose the body of a POST.
     app.url_map.merge_slashes = False
     database = open_store(app, settings.database_url)
-    app.extensions["sparktest"] = AppContext(settings, database, clock)
+    app.extensions["sparktest"] = AppContext(
+        settings, database, clock, metrics=metrics or Metrics()
+    )
+    app.before_request(metrics_page.start_clock)
     for check in (hosts.check_host, cors.answer_preflight, hosts.check_origin, auth.check_request):
         app.before_request(check)
     app.before_request(heartbeats.record)
     app.after_request(parsing.warn_unknown_fields)
     app.after_request(cors.add_headers)
     _register_routes(app)
+    metrics_page.install(app)
     problems.install(app)
     return app
 
@@ -75,6 +84,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"token": []}]
     routes = (
         (health.blueprint, ""),
+        (metrics_page.blueprint, ""),
         (definitions.blueprint, definitions.definitions.path),
         (executors.blueprint, executors.executors.path),
         (schedules.blueprint, schedules.schedules.path),

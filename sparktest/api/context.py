@@ -1,7 +1,7 @@
 """The state of a running application: its settings, store, clock and cluster client."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -10,8 +10,10 @@ from flask import current_app
 
 from sparktest.api.authenticator import Authenticator
 from sparktest.api.interval import Interval
+from sparktest.api.metrics import Metrics
 from sparktest.api.rate_limit import RateLimit
 from sparktest.api.store import Store
+from sparktest.domain import Status
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.settings import Settings
 
@@ -45,6 +47,9 @@ class AppContext:
     )
     # Set when the process is about to end: log streams are cut instead of delaying it.
     closing: threading.Event = field(default_factory=threading.Event)
+    metrics: Metrics = field(default_factory=Metrics)
+    # The number of runs by status, and when they were counted (monotonic).
+    run_counts: tuple[float, Mapping[Status, int] | None] = (0.0, None)
     # Set when no process will take its place: load balancers should send no more requests.
     draining: threading.Event = field(default_factory=threading.Event)
     authenticator: Authenticator = field(init=False)

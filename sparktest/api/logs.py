@@ -78,7 +78,9 @@ def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
         )
         return json_response(StoredLog(bytes=stored))
 
-    return in_transaction(append, audited=False)
+    response = in_transaction(append, audited=False)
+    app_context().metrics.add("log_bytes", len(data))
+    return response
 
 
 def _container(connection: Connection, run: Row, name: str | None) -> str:

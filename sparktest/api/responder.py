@@ -24,22 +24,28 @@ class Responder:
     """Calls the application for the requests of busy connections.
 
     Attributes:
+        open_streams: how many threads send streams.
         closing: the process is about to end: connections are closed after their response.
     """
 
     def __init__(self, app: Flask, wake: Callable[[Connection], None]) -> None:
+        self.open_streams = 0
         self.closing = False
         self._app = app
         # Hands a connection back to the loop.
         self._wake = wake
         self._queue: SimpleQueue[Connection | None] = SimpleQueue()
-        self._streams = threading.BoundedSemaphore(MAX_STREAM_THREADS)
+        self._lock = threading.Lock()
         for number in range(REQUEST_THREADS):
             _start_thread(self._work, f"request-{number}")
 
     def submit(self, connection: Connection) -> None:
         """Answer the request of a connection, which is busy."""
         self._queue.put(connection)
+
+    def waiting(self) -> int:
+        """Return the number of requests that wait for a thread."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         """End the threads, except those that answer a request."""
@@ -129,7 +135,7 @@ class Responder:
         parts: Iterator[bytes],
     ) -> None:
         """Send the body in a thread of its own, which may wait for the client."""
-        if not self._streams.acquire(blocking=False):
+        if not self._count_stream():
             _close(body)
             self._refuse(connection, http1.BUSY)
             return
@@ -143,10 +149,19 @@ class Responder:
                 connection.send_all(response.end())
             finally:
                 _close(body)
-                self._streams.release()
+                with self._lock:
+                    self.open_streams -= 1
             self._finish(connection, keep_alive=response.keep_alive and not self.closing)
 
         _start_thread(lambda: self._guard(connection, stream), "stream")
+
+    def _count_stream(self) -> bool:
+        """Return False when there are as many streams as allowed."""
+        with self._lock:
+            if self.open_streams >= MAX_STREAM_THREADS:
+                return False
+            self.open_streams += 1
+            return True
 
     def _refuse(self, connection: Connection, refusal: http1.Refusal) -> None:
         connection.send(http1.refused(refusal))

@@ -4,6 +4,7 @@ gunicorn manages the worker processes; `worker.Worker` serves.
 """
 
 import errno
+import logging
 import os
 import resource
 import signal
@@ -15,18 +16,29 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
 from sparktest.api import create_app, reload
 from sparktest.api.event_loop import MAX_CONNECTIONS
 from sparktest.api.hosts import is_loopback
+from sparktest.api.metrics import MAX_SLOTS, Metrics, SharedMemory
 from sparktest.api.scheduler import Scheduler
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import is_sqlite, parse_url
 from sparktest.api.worker import RETIRE, Worker
-from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
+from sparktest.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    SparkTestError,
+    UnavailableError,
+)
 from sparktest.settings import Settings
 
 MIN_TOKEN_LENGTH = 16
+# On PostgreSQL, where the setting is silent: one for each core within these bounds.
+MIN_WORKERS = 2
+DEFAULT_MAX_WORKERS = 4
 # After SIGTERM; a worker ends by itself before.
 GRACEFUL_SECONDS = 10
 BACKLOG = 1024
@@ -34,6 +46,8 @@ BACKLOG = 1024
 OPEN_FILES = MAX_CONNECTIONS * 2
 # In memory: a busy disk would delay the heartbeat, and gunicorn would kill the worker.
 HEARTBEAT = Path("/dev/shm")  # noqa: S108 - gunicorn creates an unlinked file there
+
+log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
@@ -54,9 +68,13 @@ def serve(settings: Settings) -> None:
         if inherited is None:
             sys.stdout.write(f"SparkTest API at {address(listener)}\n")
             sys.stdout.flush()
+        master = os.getpid()
         try:
             _Server(settings, listener, inherited.workers if inherited else ()).run()
         except SystemExit as end:
+            if os.getpid() != master:
+                # gunicorn ends the server when it gets the code of a worker that cannot start.
+                raise
             if end.code:
                 raise UnavailableError("the API could not start; see the log above") from end
 
@@ -130,6 +148,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         # gunicorn makes a socket of its own from it.
         self._bind = f"fd://{listener.detach()}"
         self._replaced = tuple(replaced)
+        self._metrics = SharedMemory()
+        self._slot = 0
         super().__init__()
 
     def load_config(self) -> None:
@@ -144,6 +164,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
             # Its path is the same for all servers of a user.
             "control_socket_disable": True,
             "when_ready": self._keep_arbiter,
+            "pre_fork": self._assign_slot,
+            "post_fork": self._keep_slot,
+            "child_exit": self._clear_gauges,
             "post_worker_init": self._end_replaced,
         }
         for name, value in options.items():
@@ -151,7 +174,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Return the application; after the fork, as processes must not share a connection."""
-        app = create_app(self._settings)
+        try:
+            app = create_app(self._settings, metrics=Metrics(self._metrics, self._slot))
+        except SparkTestError as error:
+            log.error("the worker cannot start: %s", error.detail)  # noqa: TRY400 - no traceback
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
         Scheduler(app.extensions["sparktest"]).start()
         return app
 
@@ -164,14 +191,30 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._arbiter = arbiter
         _end_at_second_signal()
 
+    def _assign_slot(self, arbiter: Any, worker: Worker) -> None:
+        used = {other.slot for other in arbiter.WORKERS.values()}
+        # More workers than slots, which only signals can demand, share the last one.
+        free = [slot for slot in range(MAX_SLOTS) if slot not in used]
+        worker.slot = free[0] if free else MAX_SLOTS - 1
+
+    def _keep_slot(self, arbiter: Any, worker: Worker) -> None:
+        self._slot = worker.slot
+
+    def _clear_gauges(self, arbiter: Any, worker: Worker) -> None:
+        self._metrics.clear_gauges(worker.slot)
+
     def _end_replaced(self, worker: Any) -> None:
         reload.end_workers(self._replaced, RETIRE)
 
 
 def worker_count(settings: Settings) -> int:
     """Return the number of worker processes."""
-    # Only one process can write to SQLite at a time: a second one would only wait.
-    return 1 if is_sqlite(parse_url(settings.database_url)) else 2
+    if settings.api_workers:
+        return settings.api_workers
+    # Only one process can write to SQLite at a time: others would wait for it, in no order.
+    if is_sqlite(parse_url(settings.database_url)):
+        return 1
+    return max(MIN_WORKERS, min(os.cpu_count() or 1, DEFAULT_MAX_WORKERS))
 
 
 def _end_at_second_signal() -> None:

@@ -24,6 +24,7 @@ END_SECONDS = 9.0
 # Sent to the workers of the program that a reload replaced.
 RETIRE = signal.SIGUSR2
 POLL_SECONDS = 1.0
+GAUGE_SECONDS = 0.5
 CLOSING_POLL_SECONDS = 0.05
 PR_SET_PDEATHSIG = 1
 
@@ -31,12 +32,19 @@ log = logging.getLogger(__name__)
 
 
 class Worker(BaseWorker):  # type: ignore[misc]
-    """Worker class of gunicorn: an event loop, and threads that answer requests."""
+    """Worker class of gunicorn: an event loop, and threads that answer requests.
+
+    Attributes:
+        slot: of its metrics; no other worker that lives has the same.
+    """
+
+    slot = 0
 
     def init_process(self) -> None:
         """Run until the end; called in the new process."""
         self._ending_since: float | None = None
         self._replaced = False
+        self._next_gauges = 0.0
         end_with_parent()
         super().init_process()
 
@@ -74,6 +82,23 @@ class Worker(BaseWorker):  # type: ignore[misc]
             # Where `end_with_parent` has no effect.
             os._exit(1)
         self._loop.step(timeout)
+        self._set_gauges()
+
+    def _set_gauges(self) -> None:
+        now = time.monotonic()
+        if now < self._next_gauges:
+            return
+        self._next_gauges = now + GAUGE_SECONDS
+        context, responder = self.wsgi.extensions["sparktest"], self._loop.responder
+        context.metrics.set_gauges(
+            {
+                "connections_open": len(self._loop),
+                "streams_open": responder.open_streams,
+                "requests_waiting": responder.waiting(),
+                "writes_waiting": context.store.writes_waiting(),
+                "database_connections_in_use": context.store.connections_in_use(),
+            }
+        )
 
     def _end(self, since: float) -> None:
         context: Any = self.wsgi.extensions["sparktest"]

@@ -28,6 +28,7 @@ context_option = click.option(
 @click.command("api")
 @click.option("--host", metavar="ADDRESS")
 @click.option("--port", type=options.PORT, help="0: any free one.")
+@click.option("--api-workers", type=int, metavar="NUMBER", help="How many processes serve.")
 @database_option
 @kubeconfig_option
 @context_option

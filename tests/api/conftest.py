@@ -51,6 +51,7 @@ def app(shared_app, clock) -> Iterator[Flask]:
     before: AppContext = shared_app.extensions["sparktest"]
     databases.clear(before.store)
     ctx = AppContext(before.settings, before.store, clock)
+    ctx.metrics.set_routes(rule.rule for rule in shared_app.url_map.iter_rules())
     shared_app.extensions["sparktest"] = ctx
     yield cast(Flask, shared_app)
     ctx.authenticator.flush()

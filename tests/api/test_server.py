@@ -1,15 +1,8 @@
 """The server as a process: startup, errors, log streams, signals."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
@@ -19,48 +12,8 @@ from sparktest.api.logs import MAX_APPEND_BYTES
 from sparktest.api.parsing import MAX_BODY_BYTES
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
 from sparktest.settings import Settings
-from tests.api import databases
 from tests.api.requests import adhoc
-
-PROGRAM = """
-from sparktest.api.server import serve
-from sparktest.settings import load
-serve(load())
-"""
-TIMEOUT_SECONDS = 20
-
-
-@contextmanager
-def running(database_url: str, **environment: str):
-    """Start the server; yield the process and its URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": "/nonexistent",
-            "SPARKTEST_PORT": "0",
-            "SPARKTEST_DATABASE_URL": database_url,
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout
-        line = process.stdout.readline()
-        yield process, line.rpartition(" ")[2].strip()
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_until(condition):
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+from tests.api.servers import TIMEOUT_SECONDS, running, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -164,40 +117,6 @@ def test_disconnected_followers_release_their_slots(address):
             return response.status_code == 200
 
     wait_until(has_room)
-
-
-def test_sighup_replaces_the_worker_and_keeps_serving(tmp_path):
-    with running(f"sqlite:///{tmp_path}/s.db") as (process, address):
-
-        def workers() -> set[str]:
-            return {*Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()}
-
-        wait_until(workers)
-        before = workers()
-        process.send_signal(signal.SIGHUP)
-        wait_until(lambda: (now := workers()) and not now & before)
-        assert requests.get(f"{address}/livez", timeout=TIMEOUT_SECONDS).status_code == 200
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
-        assert (process.returncode, out, err) == (0, "", "")
-
-
-@pytest.mark.parametrize("kind", databases.ENGINES)
-def test_sigterm_interrupts_log_streams_and_exits_with_0(kind, tmp_path):
-    with databases.empty(kind, tmp_path) as url, running(url) as (process, address):
-        runs = f"{address}/api/test-runs"
-        run = requests.post(runs, json=adhoc(), timeout=TIMEOUT_SECONDS).json()["id"]
-        log = {"Content-Type": "application/octet-stream"}
-        url = f"{runs}/{run}/logs"
-        requests.put(f"{url}/test?offset=0", data=b"one", headers=log, timeout=TIMEOUT_SECONDS)
-        with requests.get(f"{url}?follow=true", stream=True, timeout=TIMEOUT_SECONDS) as response:
-            parts = response.iter_content(chunk_size=None)
-            assert next(parts) == b"one"
-            process.send_signal(signal.SIGTERM)
-            with pytest.raises(requests.exceptions.ChunkedEncodingError):
-                list(parts)
-        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
-        assert (process.returncode, out, err) == (0, "", "")
 
 
 def test_a_port_in_use_is_reported_with_its_setting():

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import URL, Connection, Engine, Select, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, QueuePool, Select, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -87,6 +87,15 @@ class Store:
             deferred.drop(connection, {})
             yield connection
             deferred.flush(connection)
+
+    def writes_waiting(self) -> int:
+        """Return the number of works that wait for their transaction."""
+        return self._writer.waiting()
+
+    def connections_in_use(self) -> int:
+        """Return the number of connections of the pool that are in use."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def revision(self) -> str:
         """Return the revision of the database; raise UnavailableError when it does not answer."""

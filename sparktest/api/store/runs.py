@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -156,6 +157,13 @@ def _with_class(columns: Mapping[str, Any]) -> dict[str, Any]:
         return dict(columns)
     failure = columns["failure"]
     return {**columns, "failure_class": failure["class"] if failure else None}
+
+
+def count_by_status(connection: Connection) -> Mapping[Status, int]:
+    """Return the number of runs of each status; it reads a whole index."""
+    query = select(RunRow.status, func.count()).group_by(RunRow.status)
+    counts = {Status(row[0]): int(row[1]) for row in connection.execute(query)}
+    return {status: counts.get(status, 0) for status in Status}
 
 
 def remove(connection: Connection, run: Mapping[str, Any], now: datetime) -> None:

@@ -118,6 +118,10 @@ class Writer:
         """Return True in a work."""
         return threading.current_thread() is self._thread
 
+    def waiting(self) -> int:
+        """Return the number of works that wait."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Execute what waits, and end the thread; a later work starts another one."""
         with self._changed:
