@@ -120,10 +120,22 @@ class NameTakenError(ConflictError):
 
 
 class GoneError(SparkTestError):
-    """The object existed and was deleted."""
+    """The object existed and was deleted.
+
+    Attributes:
+        tombstone: in the API, the id of the run that was deleted.
+    """
 
     status = 410
     title = "Gone"
+    tombstone: str | None = None
+
+    @classmethod
+    def of_run(cls, run_id: str, detail: str) -> Self:
+        """Return the error for a run whose tombstone the store has."""
+        error = cls(detail)
+        error.tombstone = run_id
+        return error
 
 
 class PreconditionError(SparkTestError):

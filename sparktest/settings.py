@@ -31,6 +31,7 @@ TOKEN_FILE = "SPARKTEST_TOKEN_FILE"  # noqa: S105 - the name of a variable
 DEFAULT = "default"
 # The context of a dev cluster in its kubeconfig.
 DEVCLUSTER_CONTEXT = "sparktest-devcluster"
+MAX_DAYS = 36_500
 # Has git, ssh and a shell.
 GIT_IMAGE = "alpine/git:v2.52.0"
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -65,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     token_requests_per_minute: int = 6000
+    retention_days: int | None = None
+    retention_runs: int | None = None
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -245,6 +248,12 @@ RULES = {
     "job_ttl_seconds": _seconds(0),
     "image_pull_timeout_seconds": _seconds(1),
     "pod_security": Rule(lambda value: value in POD_SECURITY, f"one of {', '.join(POD_SECURITY)}"),
+    "retention_days": Rule(
+        lambda days: days is None or 0 < days <= MAX_DAYS, f"1 to {MAX_DAYS} days"
+    ),
+    "retention_runs": Rule(
+        lambda runs: runs is None or 0 < runs < 2**40, "a number of runs, from 1"
+    ),
     "log_max_bytes": Rule(lambda value: 0 < value < 2**40, "1 to 1099511627775 bytes"),
     "allowed_hosts": Rule(
         lambda names: all(map(HOST.fullmatch, names)), "names of hosts without a port, or *"

@@ -144,14 +144,16 @@ def register(
     cluster, uid = payload["cluster"], payload["k8s_ref"]["uid"]
     if found := runs.find_testrun(connection, cluster, uid):
         return found, False
-    if not runs.is_testrun_removed(connection, cluster, uid):
+    removed = runs.removed_testrun(connection, cluster, uid)
+    if removed is None:
         row = _testrun_row(connection, payload, settings, now)
         if added := runs.add(connection, row):
             return added, True
         # A concurrent request has registered the object.
         if found := runs.find_testrun(connection, cluster, uid):
             return found, False
-    raise GoneError("the run of this TestRun was deleted; create the TestRun again to run it")
+    why = "the run of this TestRun was deleted; create the TestRun again to run it"
+    raise GoneError.of_run(removed, why) if removed else GoneError(why)
 
 
 def _testrun_row(

@@ -193,7 +193,7 @@ def existing(connection: Connection, run_id: str) -> Row:
     """
     run = store.find(connection, run_id, for_update=True)
     if run is None and store.is_removed(connection, run_id):
-        raise GoneError(f"run {run_id} was deleted")
+        raise GoneError.of_run(run_id, f"run {run_id} was deleted")
     if run is None:
         raise _not_found(run_id)
     return run

@@ -22,6 +22,7 @@ from sparktest.api import create_app, reload
 from sparktest.api.event_loop import MAX_CONNECTIONS
 from sparktest.api.hosts import is_loopback
 from sparktest.api.metrics import MAX_SLOTS, Metrics, SharedMemory
+from sparktest.api.pruner import Pruner
 from sparktest.api.scheduler import Scheduler
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import is_sqlite, parse_url
@@ -180,6 +181,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             log.error("the worker cannot start: %s", error.detail)  # noqa: TRY400 - no traceback
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         Scheduler(app.extensions["sparktest"]).start()
+        Pruner(app.extensions["sparktest"]).start()
         return app
 
     def reload(self) -> None:

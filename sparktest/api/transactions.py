@@ -1,12 +1,15 @@
 """Run the write of a request in a transaction and answer once it is committed."""
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Response, request
 from sqlalchemy import Connection
 
 from sparktest.api import audit, idempotency
 from sparktest.api.context import app_context
+from sparktest.api.store import runs
+from sparktest.errors import GoneError
 
 
 def in_transaction(work: Callable[[Connection], Response], *, audited: bool = True) -> Response:
@@ -30,4 +33,10 @@ def in_transaction(work: Callable[[Connection], Response], *, audited: bool = Tr
         audit.record(connection, response, ctx.clock())
         return response
 
-    return ctx.store.write(idempotency.once(request, audited_work if audited else work))
+    try:
+        return ctx.store.write(idempotency.once(request, audited_work if audited else work))
+    except GoneError as error:
+        if error.tombstone:
+            renew = partial(runs.renew_tombstone, run_id=error.tombstone, now=ctx.clock())
+            ctx.store.write(renew)
+        raise

@@ -151,6 +151,8 @@ def _set_up_migration(dbapi: Any, record: object) -> None:
     # A batch migration copies a table and drops the old one; with foreign keys enabled, the drop
     # would delete every child row. SQLite ignores this pragma inside a transaction.
     dbapi.execute("PRAGMA foreign_keys = OFF")
+    # Of a new file only; it lets `free_pages` give back what was deleted.
+    dbapi.execute("PRAGMA auto_vacuum = INCREMENTAL")
     dbapi.execute("PRAGMA journal_mode = WAL")
 
 

@@ -164,6 +164,7 @@ class TombstoneRow(Base):
     __table_args__ = (UniqueConstraint("cluster", "k8s_ref_uid"),)
 
     id: Mapped[str] = mapped_column(CHAR(36), primary_key=True)
+    # Or when a client asked for it since then.
     deleted_at: Mapped[datetime] = mapped_column(index=True)
     cluster: Mapped[str | None] = mapped_column(String(128))
     k8s_ref_uid: Mapped[str | None] = mapped_column(String(128))

@@ -20,6 +20,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -33,6 +34,8 @@ from sparktest.domain import Status
 
 CONTROLLER_KEPT = timedelta(days=1)
 MAX_CONTROLLERS = 100
+# How often a tombstone is renewed that clients ask for.
+RENEWAL = timedelta(days=1)
 COLUMNS = tuple(RunRow.__table__.columns)
 JSON_COLUMNS = frozenset(column.name for column in COLUMNS if isinstance(column.type, Json))
 # For answers: a JSON column is read as the text it is stored as, to be sent unchanged.
@@ -183,12 +186,25 @@ def is_removed(connection: Connection, run_id: str) -> bool:
     return connection.execute(query).scalar() is not None
 
 
-def is_testrun_removed(connection: Connection, cluster: str, uid: str) -> bool:
-    """Return True when the run of this TestRun object was deleted."""
+def removed_testrun(connection: Connection, cluster: str, uid: str) -> str | None:
+    """Return the id of the deleted run of this TestRun object; None if none was deleted."""
     query = select(TombstoneRow.id).where(
         TombstoneRow.cluster == cluster, TombstoneRow.k8s_ref_uid == uid
     )
-    return connection.execute(query).scalar() is not None
+    return connection.execute(query).scalar()
+
+
+def renew_tombstone(connection: Connection, run_id: str, now: datetime) -> None:
+    """Store that a client asked for the deleted run, at most once a day.
+
+    Tombstones are pruned by age; without one, the controller would register a TestRun object that
+    is still there as a new run.
+    """
+    connection.execute(
+        update(TombstoneRow)
+        .where(TombstoneRow.id == run_id, TombstoneRow.deleted_at < now - RENEWAL)
+        .values(deleted_at=now)
+    )
 
 
 def record_heartbeat(connection: Connection, cluster: str, now: datetime) -> None:
