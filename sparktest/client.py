@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from sparktest.client_access import AuditClient, TokenClient
 from sparktest.client_resources import ResourceClient
 from sparktest.client_suite_runs import SuiteRunClient
 from sparktest.domain import (
@@ -19,7 +20,6 @@ from sparktest.domain import (
     RunSummary,
     StoredLog,
 )
-from sparktest.domain_access import Token, TokenAccess
 from sparktest.domain_apply import ApplyResult
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.domain_suites import Suite, SuiteRun
@@ -69,7 +69,8 @@ class ApiClient:
         )
         self.definitions = ResourceClient(self._http, "/test-definitions", Definition)
         self.executors = ResourceClient(self._http, "/test-executors", Executor)
-        self.tokens = ResourceClient(self._http, "/tokens", Token)
+        self.tokens = TokenClient(self._http)
+        self.audit = AuditClient(self._http)
         self.schedules = ResourceClient(self._http, "/schedules", Schedule)
         self.suites = ResourceClient(self._http, "/test-suites", Suite)
         self.suite_runs = SuiteRunClient(self._http)
@@ -268,10 +269,6 @@ class ApiClient:
     def ready(self) -> dict[str, Any]:
         """Return `{status, timestamp}`; raise UnavailableError unless the store is up to date."""
         return self._http.fetch(dict[str, Any], "GET", "/readyz", outside=True)
-
-    def own_token(self) -> TokenAccess:
-        """Return what the token of this client may do."""
-        return self._http.fetch(TokenAccess, "GET", "/tokens/self")
 
     def list_controllers(self) -> tuple[ControllerSeen, ...]:
         """Return all controllers that have sent a request, latest first."""

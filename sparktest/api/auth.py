@@ -112,7 +112,7 @@ def _authenticate() -> Caller:
             retry_after=wait,
         )
     ctx.wrong_tokens.count(address, now)
-    log.warning("wrong token address=%s path=%s", address, request.path)
+    log.warning("wrong token address=%s path=%r", address, request.path)
     raise UnauthorizedError(UNAUTHENTICATED)
 
 
@@ -148,7 +148,7 @@ def _authorize(scopes: Collection[Scope]) -> None:
     sender = caller()
     if sender.scopes.isdisjoint(scopes):
         log.warning(
-            "request refused actor=%s method=%s path=%s", sender.name, request.method, request.path
+            "request refused actor=%s method=%s path=%r", sender.name, request.method, request.path
         )
         needed = " or ".join(scopes) or "of a route, and this one does not declare any"
         raise ForbiddenError(

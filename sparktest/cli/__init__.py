@@ -16,6 +16,7 @@ COMMANDS = {
     name: LazyCommand(f"sparktest.cli.{target}", short_help)
     for name, target, short_help in (
         ("api", "services:api", "Serve the REST API."),
+        ("audit", "audit:audit", "List the writes of clients, newest first."),
         ("cancel", "runs:cancel", "Cancel runs; their logs are kept."),
         ("completion", "completion:completion", "Print the completion script of a shell."),
         ("config", "config:config", "Show the settings and where they come from."),

@@ -17,7 +17,7 @@ def test_create_prints_the_token_and_nothing_else(cli: Cli, api: ApiClient) -> N
     assert (result.code, result.err) == (Exit.PASSED, "")
     assert re.fullmatch(r"spt_[0-9a-f]{32}_[0-9a-f]{64}\n", result.out)
     with ApiClient(api.url, result.out.strip()) as client:
-        assert client.own_token().scopes == (Scope.READ, Scope.RUN, Scope.CONTROLLER)
+        assert client.tokens.own().scopes == (Scope.READ, Scope.RUN, Scope.CONTROLLER)
 
 
 def test_a_token_can_expire(cli: Cli, api: ApiClient) -> None:
@@ -53,7 +53,7 @@ def test_revoke_ends_a_token(cli: Cli, api: ApiClient, by: str) -> None:
     assert api.tokens.list() == ()
     assert cli("token", "revoke", "ci").code == Exit.USAGE
     with ApiClient(api.url, token) as client, pytest.raises(Exception, match="token is needed"):
-        client.own_token()
+        client.tokens.own()
 
 
 def test_a_name_that_is_taken_is_refused(cli: Cli, api: ApiClient) -> None:

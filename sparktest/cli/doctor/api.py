@@ -41,7 +41,7 @@ def api_checks(client: ApiClient, *, cluster: str | None, token_source: str) -> 
 def _token(client: ApiClient, source: str) -> Check:
     todo = "set SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE to the token of this API"
     try:
-        own = client.own_token()
+        own = client.tokens.own()
     except UnauthorizedError as error:
         return Check("token", PROBLEM, token_error(source), todo, error_code(error))
     except SparkTestError as error:
