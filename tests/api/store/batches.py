@@ -4,10 +4,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 from sqlalchemy import insert, select
 
-from sparktest.api.store import Store
+from sparktest.api.store import Store, writer
 from sparktest.api.store.tables import ControllerRow
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -75,8 +76,11 @@ class Busy:
         return answer
 
 
-def in_one_batch(store: Store, works) -> list:
-    """Execute the works in one transaction; return the result or the error of each."""
-    with Busy(store) as busy:
+def in_one_batch(store: Store, works, seconds: float = SECONDS) -> list:
+    """Execute the works in one transaction; return the result or the error of each.
+
+    The default of MAX_BATCH_SECONDS is not enough on a busy machine.
+    """
+    with patch.object(writer, "MAX_BATCH_SECONDS", seconds), Busy(store) as busy:
         answers = [busy.submit(work) for work in works]
     return [answer.result(SECONDS) for answer in answers]

@@ -20,12 +20,6 @@ from sparktest.errors import ConflictError, UnavailableError
 from tests.api.store.batches import SECONDS, Busy, adding, caught, in_one_batch, stored
 
 
-@pytest.fixture(autouse=True)
-def one_batch_for_all(monkeypatch):
-    """A busy machine must not split a batch."""
-    monkeypatch.setattr(writer, "MAX_BATCH_SECONDS", SECONDS)
-
-
 @pytest.fixture
 def commits(store):
     """Collect the writing transactions that were committed."""
@@ -182,9 +176,9 @@ class TestQueue:
             store.write(adding("a", TimeoutError("mine")))
         assert stored(store) == set()
 
-    def test_slow_works_are_spread_over_several_transactions(self, store, commits, monkeypatch):
-        monkeypatch.setattr(writer, "MAX_BATCH_SECONDS", 0)
-        assert in_one_batch(store, [adding(name) for name in "abc"]) == ["a", "b", "c"]
+    def test_slow_works_are_spread_over_several_transactions(self, store, commits):
+        works = [adding(name) for name in "abc"]
+        assert in_one_batch(store, works, seconds=0) == ["a", "b", "c"]
         assert len(commits) == 4
 
 

@@ -7,15 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text, update
 
-from sparktest.api.store import Store, writer
+from sparktest.api.store import Store
 from sparktest.api.store.tables import ControllerRow
 from sparktest.errors import UnavailableError
-from tests.api.store.batches import NOW, SECONDS, adding, caught, in_one_batch, stored
+from tests.api.store.batches import NOW, adding, caught, in_one_batch, stored
 
 
 @pytest.fixture(autouse=True)
-def postgres_only(store, monkeypatch):
-    monkeypatch.setattr(writer, "MAX_BATCH_SECONDS", SECONDS)
+def postgres_only(store):
     if store.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no row locks, and no server to lose")
 
