@@ -26,6 +26,7 @@ from sparktest.domain import Run, Status
 from sparktest.errors import ConflictError, ForbiddenError
 
 Body = dict[str, Any]
+MAX_REPEAT = 500
 
 
 @click.command("run", cls=options.RunCommand)
@@ -50,6 +51,13 @@ Body = dict[str, Any]
     help="The name of the run; default: that in the manifest, of the definition or of the image.",
 )
 @options.timeout_option
+@click.option(
+    "--repeat",
+    type=options.WholeNumber(1, MAX_REPEAT),
+    default=1,
+    metavar="NUMBER",
+    help="Start this many runs of it, all at once; the exit code is that of the first that fails.",
+)
 @options.wait_option
 @options.follow_option
 @options.dry_run_option
@@ -60,6 +68,7 @@ def run(
     reference: str | None,
     filenames: tuple[Path, ...],
     image: str | None,
+    repeat: int,
     wait: bool,
     follow: bool,
     dry_run: bool,
@@ -86,7 +95,7 @@ def run(
         _show_dry(client, definition_id, bodies, output)
         return Exit.PASSED
     sources: list[Manifest | None] = [*manifests] or [None]
-    requests = list(zip(sources, bodies, strict=True))
+    requests = list(zip(sources, bodies, strict=True)) * repeat
     return _start(client, definition_id, requests, output, wait=wait, follow=follow)
 
 

@@ -1,17 +1,20 @@
 """Exactly one run for each due time with several processes, through restarts and kills."""
 
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
+import requests
 
 from sparktest.api.context import AppContext
 from sparktest.api.scheduler import Scheduler
 from sparktest.api.store import Store
 from tests.api.requests import answered, concurrently, define
+from tests.api.servers import running, wait_until
 
 HOUR = 3600
 
@@ -85,3 +88,23 @@ def test_processes_that_are_killed_and_started_again_lose_and_repeat_nothing(
             send(each, clock.now.isoformat())
         assert [read(each) for each in (again, third)] == [clock.now.isoformat()] * 2
     assert starts(client) == dict.fromkeys(made, 3)
+
+
+def test_a_server_starts_what_is_due(tmp_path):
+    """The due time is set in the database, since the clock of a process cannot be."""
+    database = tmp_path / "runs.db"
+    with running(f"sqlite:///{database}") as (_, address):
+        api = f"{address}/api"
+        body = {"name": "smoke", "image": "busybox"}
+        made = requests.post(f"{api}/test-definitions", json=body, timeout=20).json()
+        body = {"name": "yearly", "definitionId": made["id"], "cron": "@yearly"}
+        schedule = requests.post(f"{api}/schedules", json=body, timeout=20).json()
+        url = f"{api}/schedules/{schedule['id']}"
+        with closing(sqlite3.connect(database)) as connection, connection:
+            past = "2026-01-01 00:00:00.000000"
+            connection.execute("UPDATE test_schedules SET next_run_at = ?", (past,))
+        # It wakes the scheduler, and leaves the due time as it is.
+        requests.patch(url, json={"description": "once a year"}, timeout=20)
+        wait_until(lambda: "lastRunId" in requests.get(url, timeout=20).json())
+        (run,) = requests.get(f"{api}/test-runs", timeout=20).json()
+        assert run["scheduleId"] == schedule["id"]

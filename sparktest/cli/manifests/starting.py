@@ -40,7 +40,8 @@ def start_all(
         except SparkTestError as error:
             if len(starters) == 1:
                 raise
-            text = f"{place}: {error_text(error)}; {len(started)} of {len(starters)} were started"
+            where = f"{place}: " if place else ""
+            text = f"{where}{error_text(error)}; {len(started)} of {len(starters)} were started"
             return Started(started, ExitError(text, error_code(error)))
         on_start(started[-1])
     return Started(started, None)
