@@ -55,7 +55,6 @@ def upgrade() -> None:
     op.create_table(
         "test_run_changes",
         sa.Column("seq", BIG_ID, autoincrement=True),
-        sa.Column("transaction_id", sa.BigInteger, nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.Column("run_id", sa.CHAR(36), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
@@ -67,9 +66,6 @@ def upgrade() -> None:
     op.create_index("ix_audit_object_id", "audit", ["object_id"])
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     op.create_index("ix_test_run_changes_at", "test_run_changes", ["at"])
-    op.create_index(
-        "ix_test_run_changes_transaction_id_seq", "test_run_changes", ["transaction_id", "seq"]
-    )
 
 
 def downgrade() -> None:

@@ -13,6 +13,7 @@ from sparktest.api import (
     cors,
     definitions,
     docs_page,
+    events,
     executors,
     health,
     heartbeats,
@@ -94,6 +95,7 @@ def _register_routes(app: Flask) -> None:
         (logs.blueprint, "/api/test-runs"),
         (suites.blueprint, suites.suites.path),
         (suite_runs.blueprint, "/api/suite-runs"),
+        (events.blueprint, "/api/test-runs"),
         (k8s.blueprint, "/api/k8s"),
         (tokens.blueprint, "/api/tokens"),
         (audit.blueprint, "/api/audit"),
@@ -103,5 +105,5 @@ def _register_routes(app: Flask) -> None:
     api.document_responses(set().union(*(blueprint.response_types for blueprint, _ in routes)))
     docs_page.serve(app, api.spec)
     # The paths that earlier clients use; they are documented once, above.
-    for blueprint in (run_lists.blueprint, runs.blueprint, logs.blueprint):
+    for blueprint in (run_lists.blueprint, runs.blueprint, logs.blueprint, events.blueprint):
         app.register_blueprint(blueprint, url_prefix="/api/runs", name=f"{blueprint.name}-alias")

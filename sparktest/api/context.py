@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, cast
 from flask import current_app
 
 from sparktest.api.authenticator import Authenticator
+from sparktest.api.change_feed import ChangeFeed
 from sparktest.api.interval import Interval
 from sparktest.api.metrics import Metrics
+from sparktest.api.notifier import Notifier
 from sparktest.api.rate_limit import RateLimit
 from sparktest.api.store import Store
 from sparktest.domain import Status
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 # Sent by controllers: the uid of their cluster.
 CONTROLLER_HEADER = "SparkTest-Controller"
-# Log streams that are followed at once; each occupies a thread of the server.
-MAX_STREAMS = 64
+# Streams (events, followed logs) that are open at once; each occupies a thread of the server.
+MAX_STREAMS = 512
 # Controllers send requests more often than this; not every one is worth a write.
 HEARTBEAT_SECONDS = 5.0
 # Wrong tokens of one address, before they are answered with 429.
@@ -45,7 +47,7 @@ class AppContext:
     streams: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(MAX_STREAMS)
     )
-    # Set when the process is about to end: log streams are cut instead of delaying it.
+    # Set when the process is about to end: streams are cut instead of delaying it.
     closing: threading.Event = field(default_factory=threading.Event)
     metrics: Metrics = field(default_factory=Metrics)
     # The number of runs by status, and when they were counted (monotonic).
@@ -53,6 +55,8 @@ class AppContext:
     # Set when no process will take its place: load balancers should send no more requests.
     draining: threading.Event = field(default_factory=threading.Event)
     authenticator: Authenticator = field(init=False)
+    feed: ChangeFeed = field(init=False)
+    notifier: Notifier = field(init=False)
     heartbeats: Interval = field(default_factory=lambda: Interval(HEARTBEAT_SECONDS))
     wrong_tokens: RateLimit = field(
         default_factory=lambda: RateLimit(WRONG_TOKENS_PER_MINUTE, 60.0)
@@ -70,6 +74,8 @@ class AppContext:
         self.authenticator = Authenticator(self.store, self.clock)
         limit = self.settings.token_requests_per_minute
         self.requests = RateLimit(limit, 60.0) if limit else None
+        self.feed = ChangeFeed(self.store, self.clock)
+        self.notifier = Notifier(self.store, self.feed, self.closing)
 
     def cluster(self) -> "Cluster":
         """Return the client of the cluster that the settings name; connect at the first call.

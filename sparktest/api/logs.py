@@ -1,5 +1,6 @@
 """Routes of logs: read, follow, append."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,8 @@ from flask import Response, request
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnsupportedMediaType
 
-from sparktest.api import runs, streams
-from sparktest.api.context import MAX_STREAMS, AppContext, app_context
+from sparktest.api import log_events, runs, sse, streams
+from sparktest.api.context import AppContext, app_context
 from sparktest.api.fields import DNS_LABEL, path_name
 from sparktest.api.openapi import Blueprint
 from sparktest.api.parsing import read_body
@@ -18,23 +19,30 @@ from sparktest.api.schemas import AppendSchema, LogQuerySchema
 from sparktest.api.serializers import containers
 from sparktest.api.store import logs as store
 from sparktest.api.store import runs as run_store
-from sparktest.api.store.engine import Row
+from sparktest.api.store.engine import Row, publish
 from sparktest.api.transactions import in_transaction
 from sparktest.domain import Scope, StoredLog
-from sparktest.errors import InvalidError, NotFoundError, UnavailableError
+from sparktest.errors import InvalidError, NotFoundError
 
 MAX_APPEND_BYTES = 8 * 1024 * 1024
 BINARY = "application/octet-stream"
-TEXT = {"text/plain": {"schema": {"type": "string"}}}
+OFFSET = re.compile(r"[0-9]{1,18}")
+TEXT = "text/plain"
+LOG = {kind: {"schema": {"type": "string"}} for kind in (TEXT, sse.MIMETYPE)}
 
 blueprint = Blueprint("logs", __name__, description="Logs of runs, one for each container.")
 
 
 @blueprint.route("/<uuid:run_id>/logs")
 @blueprint.arguments(LogQuerySchema, location="query")
-@blueprint.doc(responses={"200": {"description": "The log", "content": TEXT}})
+@blueprint.doc(responses={"200": {"description": "The log", "content": LOG}})
 def get_log(query: dict[str, Any], run_id: UUID) -> Response:
-    """Return the stored log as text; with follow=true, stream it until the run has ended."""
+    """Return the stored log as text; with follow=true, stream it until the run has ended.
+
+    With `Accept: text/event-stream`, a followed log is sent as Server-Sent Events, which have
+    heartbeats: events `log` with `{text}`, or `{base64}` where the bytes are no UTF-8, and `end`.
+    Their id is the offset to continue from.
+    """
     ctx = app_context()
     with ctx.store.reading() as connection:
         run = run_store.find(connection, str(run_id))
@@ -76,6 +84,7 @@ def append_log(query: dict[str, Any], run_id: UUID, container: str) -> Response:
         stored = store.append(
             connection, run["seq"], container, query["offset"], data, max_bytes=max_bytes
         )
+        publish(connection, run["id"])
         return json_response(StoredLog(bytes=stored))
 
     response = in_transaction(append, audited=False)
@@ -100,15 +109,17 @@ def _container(connection: Connection, run: Row, name: str | None) -> str:
 
 
 def _follow(ctx: AppContext, run: Row, container: str, start: int) -> Response:
-    if not ctx.streams.acquire(blocking=False):
-        raise UnavailableError(f"{MAX_STREAMS} logs are followed already", retry_after=5)
-    wait = streams.wait_or_disconnect(request.environ.get("sparktest.on_disconnect"))
-    response = _text(streams.follow(ctx, run, container, start, wait))
-    response.call_on_close(ctx.streams.release)
-    return response
+    as_events = request.accept_mimetypes.best_match([TEXT, sse.MIMETYPE]) == sse.MIMETYPE
+    received = request.headers.get("Last-Event-ID", "")
+    if as_events and OFFSET.fullmatch(received):
+        start = int(received)
+    pieces = streams.follow(ctx, run, container, start, streams.Client(request.environ))
+    if as_events:
+        return streams.respond(ctx, log_events.encode(pieces, start), sse.MIMETYPE)
+    return streams.respond(ctx, pieces, TEXT)
 
 
 def _text(chunks: Iterator[bytes]) -> Response:
     # A test can print HTML: a browser must not render a log as a page.
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    return Response(chunks, mimetype="text/plain", headers=headers)
+    return Response(chunks, mimetype=TEXT, headers=headers)

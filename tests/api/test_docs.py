@@ -40,7 +40,7 @@ def test_it_names_every_filter(text):
 
 def test_its_limits_are_those_of_the_code(text):
     assert f"`limit` ({responses.DEFAULT_LIMIT}; up to {responses.MAX_LIMIT})" in text
-    assert f"At most {context.MAX_STREAMS} logs" in text
+    assert f"At most {context.MAX_STREAMS} streams" in text
     assert f"for {run_pages.BUDGET:,} runs at most" in text
     assert f"newest {run_summary.MAX_COUNTED:,} runs" in text
     assert f"(the {run_lists.MAX_NAMESPACES} with the most runs)" in text

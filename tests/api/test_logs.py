@@ -1,6 +1,7 @@
 """Logs: append, read, tail, follow."""
 
 import io
+import json
 import threading
 import tracemalloc
 
@@ -8,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sparktest.api import streams
+from sparktest.api import sse
 from sparktest.api.store import log_chunks
 from sparktest.api.store import logs as store_logs
 from sparktest.errors import UnavailableError
 from tests.api.requests import answered, create, get, register, report
+from tests.api.sse_reader import parse
+from tests.api.store.batches import wait_until
 
 BYTES = {"content_type": "application/octet-stream"}
 TEMPLATE = {
@@ -27,11 +30,6 @@ TEMPLATE = {
 @pytest.fixture
 def run(client):
     return create(client)["id"]
-
-
-@pytest.fixture(autouse=True)
-def quick_polls(monkeypatch):
-    monkeypatch.setattr(streams, "POLL_SECONDS", 0.01)
 
 
 def put(client, run, data: bytes, offset: int, container: str = "test"):
@@ -212,15 +210,15 @@ class TestRead:
 
 class TestFollow:
     def follow(self, client, run, query: str = ""):
-        """Return the open response; the test client waits for its first bytes."""
+        """Yield the parts of the open response, without the empty ones that carry nothing."""
         url = f"/api/test-runs/{run}/logs?follow=true{query}"
         response = client.get(url, buffered=False)
         assert response.status_code == 200
-        return response
+        return filter(None, response.iter_encoded())
 
     def test_new_bytes_are_streamed_until_the_run_has_ended(self, client, run):
         put(client, run, b"one", 0)
-        parts = self.follow(client, run).iter_encoded()
+        parts = self.follow(client, run)
         assert next(parts) == b"one"
         put(client, run, b"two", 3)
         assert next(parts) == b"two"
@@ -228,19 +226,48 @@ class TestFollow:
         report(client, run, "failed")
         assert list(parts) == [b"end"]
 
+    def test_a_follower_that_accepts_events_gets_them_with_heartbeats(
+        self, client, run, monkeypatch
+    ):
+        monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.01)
+        put(client, run, "grün".encode(), 0)
+        response = client.get(
+            f"/api/test-runs/{run}/logs?follow=true",
+            headers={"Accept": "text/event-stream"},
+            buffered=False,
+        )
+        assert response.mimetype == "text/event-stream"
+        parts = response.iter_encoded()
+        assert next(parts).startswith(b": SparkTest")
+        while b"heartbeat" not in next(parts):
+            pass
+        report(client, run, "failed")
+        put(client, run, b"\xff", 5)
+        events = [(kind, event_id) for kind, _, event_id in parse(b"".join(parts))]
+        assert events[-2:] == [("log", "6"), ("end", "6")]
+
+    @pytest.mark.parametrize(("header", "text"), [("3", "two"), ("x", "onetwo"), ("", "onetwo")])
+    def test_a_follower_of_events_continues_after_its_last_event(self, client, run, header, text):
+        put(client, run, b"onetwo", 0)
+        report(client, run, "succeeded")
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": header}
+        response = client.get(f"/api/test-runs/{run}/logs?follow=true", headers=headers)
+        (kind, data, _), end = parse(response.data)
+        assert (kind, json.loads(data), end[0]) == ("log", {"text": text}, "end")
+
     def test_a_follower_can_continue_at_an_offset(self, client, run):
         put(client, run, b"onetwo", 0)
         report(client, run, "succeeded")
-        assert b"".join(self.follow(client, run, "&offset=3").iter_encoded()) == b"two"
+        assert b"".join(self.follow(client, run, "&offset=3")) == b"two"
 
     def test_following_an_ended_run_gives_its_log(self, client, run):
         put(client, run, b"one", 0)
         report(client, run, "succeeded")
-        assert list(self.follow(client, run, "&tail=1").iter_encoded()) == [b"one"]
+        assert list(self.follow(client, run, "&tail=1")) == [b"one"]
 
     def test_a_log_stream_ends_when_the_run_is_deleted(self, client, run):
         put(client, run, b"one", 0)
-        parts = self.follow(client, run).iter_encoded()
+        parts = self.follow(client, run)
         assert next(parts) == b"one"
         report(client, run, "succeeded")
         assert client.delete(f"/api/test-runs/{run}").status_code == 204
@@ -248,15 +275,15 @@ class TestFollow:
 
     def test_a_waiting_follower_holds_no_connection(self, client, store, run):
         put(client, run, b"one", 0)
-        parts = self.follow(client, run).iter_encoded()
+        parts = self.follow(client, run)
         assert next(parts) == b"one"
-        assert store.engine.pool.checkedout() == 0
+        wait_until(lambda: store.engine.pool.checkedout() == 0)
 
     def test_a_follower_survives_a_short_outage_of_the_database(
         self, client, ctx, run, monkeypatch
     ):
         put(client, run, b"one", 0)
-        parts = self.follow(client, run).iter_encoded()
+        parts = self.follow(client, run)
         assert next(parts) == b"one"
         put(client, run, b"two", 3)
         with monkeypatch.context() as patched:
@@ -266,7 +293,7 @@ class TestFollow:
 
     def test_a_stopping_server_interrupts_its_log_streams(self, client, ctx, run):
         put(client, run, b"one", 0)
-        parts = self.follow(client, run).iter_encoded()
+        parts = self.follow(client, run)
         assert next(parts) == b"one"
         ctx.closing.set()
         with pytest.raises(ConnectionResetError):
@@ -276,13 +303,13 @@ class TestFollow:
         while ctx.streams.acquire(blocking=False):
             pass
         response = client.get(f"/api/test-runs/{run}/logs?follow=true")
-        assert answered(response, 503)["detail"].startswith("64 logs")
+        assert answered(response, 503)["detail"].startswith("512 streams")
         assert response.headers["Retry-After"] == "5"
 
     def test_closing_a_log_stream_releases_its_slot(self, client, ctx, run):
         put(client, run, b"one", 0)
         before = ctx.streams._value
-        response = self.follow(client, run)
+        response = client.get(f"/api/test-runs/{run}/logs?follow=true", buffered=False)
         assert ctx.streams._value == before - 1
         response.close()
         assert ctx.streams._value == before

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from sparktest.api import server
+from sparktest.api.context import MAX_STREAMS
 from sparktest.api.logs import MAX_APPEND_BYTES
 from sparktest.api.parsing import MAX_BODY_BYTES
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
@@ -105,7 +106,9 @@ def test_disconnected_followers_release_their_slots(address):
         f"{runs}/{run}/logs/test?offset=0", data=b"x", headers=kind, timeout=TIMEOUT_SECONDS
     )
     url = f"{runs}/{run}/logs?follow=true"
-    followers = [requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) for _ in range(64)]
+    followers = [
+        requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) for _ in range(MAX_STREAMS)
+    ]
     assert {follower.status_code for follower in followers} == {200}
     assert requests.get(url, timeout=TIMEOUT_SECONDS).status_code == 503
     assert requests.get(f"{address}/livez", timeout=TIMEOUT_SECONDS).status_code == 200

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CHAR, BigInteger, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import CHAR, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sparktest.api.store.tables import Base, BigId
@@ -65,14 +65,12 @@ class IdempotencyKeyRow(Base):
 
 
 class ChangeRow(Base):
-    """A change of a run; (transaction_id, seq) is the order, see `store.changes`."""
+    """A change of a run; see `store.changes` for the order of their numbers."""
 
     __tablename__ = "test_run_changes"
-    __table_args__: Any = (Index(None, "transaction_id", "seq"), {"sqlite_autoincrement": True})
+    __table_args__: Any = ({"sqlite_autoincrement": True},)
 
     seq: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    # The transaction on PostgreSQL, 0 on SQLite.
-    transaction_id: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[datetime] = mapped_column(index=True)
     run_id: Mapped[str] = mapped_column(CHAR(36))
     # created, updated or deleted.

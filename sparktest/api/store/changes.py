@@ -1,36 +1,44 @@
 """Changes of runs in the store: a row for each creation, change and deletion of a run.
 
-A reader passes a position and reads what comes after it, so that it misses no change. Numbers of a
-sequence are no such positions on PostgreSQL: they are taken before the COMMIT, so that a reader
-could see 11, continue after it, and never see 10, which is committed later. Therefore a row also
-has the number of its transaction, and readers see only rows of transactions older than all that
-are still running. Writers wait for nothing; a lock until the COMMIT would let only one transaction
-commit at a time. SQLite has one writer at a time, so there `seq` is the order of the commits.
+A reader continues after the number of the last change that it has read. On PostgreSQL it could miss
+changes: numbers are taken before the COMMIT, so it could see 11, continue after it, and never see
+10, which is committed later. So it reads up to a number that `settle` returns: every transaction
+that may have taken this number or a lower one has ended. Writers wait for nothing; with a lock
+until the COMMIT, only one transaction could commit at a time. Transactions that record no changes
+do not delay a reader, as they would with `pg_snapshot_xmin`. SQLite has one writer at a time.
 """
 
+import time
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
-from typing import cast as cast_type
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Connection,
-    Table,
-    cast,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    true,
-    tuple_,
-)
+from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
 from sparktest.api.store.access_tables import ChangeRow
 from sparktest.api.store.deferred import defer
+from sparktest.api.store.engine import publish
+
+# The topic that is published with every change; logs have the ids of their runs.
+CHANGES = ""
+# Before every change.
+START = 0
+SETTLE_POLL_SECONDS = 0.002
+LAST_NUMBER = text(
+    "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM test_run_changes_seq_seq"
+)
+# An INSERT takes this lock on the table before it takes a number, and holds it until the
+# transaction has ended and its rows can be read.
+RECORDING = text(
+    "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND relation = 'test_run_changes'::regclass AND mode = 'RowExclusiveLock'"
+)
+
+
+# Built once: it is a part of most writes.
+_RECORD = insert(cast(Table, ChangeRow.__table__))
 
 
 class ChangeKind(StrEnum):
@@ -41,30 +49,12 @@ class ChangeKind(StrEnum):
     DELETED = "deleted"
 
 
-class Position(NamedTuple):
-    """A place in the order of the changes: that of the change with these numbers."""
-
-    transaction: int
-    seq: int
-
-
 class Change(NamedTuple):
     """A change of a run."""
 
-    position: Position
+    seq: int
     run_id: str
     kind: ChangeKind
-
-
-# Before every change.
-START = Position(0, 0)
-_ORDER = tuple_(ChangeRow.transaction_id, ChangeRow.seq)
-# Built once: building a statement costs more than executing it.
-_CHANGES = cast_type(Table, ChangeRow.__table__)
-_ADD = {
-    "sqlite": insert(_CHANGES).values(transaction_id=literal(0)),
-    "postgresql": insert(_CHANGES).values(transaction_id=func.txid_current()),
-}
 
 
 def record(
@@ -76,91 +66,73 @@ def record(
 
 
 def _add_all(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    connection.execute(_ADD[connection.dialect.name], rows)
+    connection.execute(_RECORD, rows)
+    publish(connection, CHANGES)
 
 
-def read(connection: Connection, after: Position, limit: int) -> list[Change]:
-    """Return at most `limit` of the changes after a position, oldest first."""
+def settle(connection: Connection, seconds: float) -> int | None:
+    """Return a number up to which changes can be read, as high as possible.
+
+    It waits for transactions that record changes now; after some seconds it returns None.
+
+    Args:
+        connection: of `Store.reading`: each statement must see what was committed before it.
+        seconds: how long to wait.
+    """
+    if connection.dialect.name == "sqlite":
+        return connection.execute(select(func.max(ChangeRow.seq))).scalar() or START
+    end = time.monotonic() + seconds
+    last = connection.execute(LAST_NUMBER).scalar_one()
+    running = set(connection.execute(RECORDING).scalars())
+    while running:
+        if time.monotonic() > end:
+            return None
+        time.sleep(SETTLE_POLL_SECONDS)
+        running.intersection_update(connection.execute(RECORDING).scalars().all())
+    return int(last)
+
+
+def read(connection: Connection, after: int, settled: int, limit: int) -> list[Change]:
+    """Return at most `limit` of the changes after a number and up to a settled one, in order."""
     rows = connection.execute(
-        select(ChangeRow.transaction_id, ChangeRow.seq, ChangeRow.run_id, ChangeRow.kind)
-        .where(tuple_(*after) < _ORDER, _is_settled(connection))
-        .order_by(ChangeRow.transaction_id, ChangeRow.seq)
+        select(ChangeRow.seq, ChangeRow.run_id, ChangeRow.kind)
+        .where(ChangeRow.seq > after, ChangeRow.seq <= settled)
+        .order_by(ChangeRow.seq)
         .limit(limit)
     )
-    return [
-        Change(Position(row.transaction_id, row.seq), row.run_id, ChangeKind(row.kind))
-        for row in rows
-    ]
+    return [Change(row.seq, row.run_id, ChangeKind(row.kind)) for row in rows]
 
 
-def newest(connection: Connection) -> Position:
-    """Return the position of the newest change that can be read, START where there is none."""
-    found = connection.execute(
-        select(ChangeRow.transaction_id, ChangeRow.seq)
-        .where(_is_settled(connection))
-        .order_by(ChangeRow.transaction_id.desc(), ChangeRow.seq.desc())
-        .limit(1)
-    ).first()
-    return Position(*found) if found else START
+def newest(connection: Connection, settled: int) -> int:
+    """Return the number of the newest settled change, START if there is none."""
+    query = select(func.max(ChangeRow.seq)).where(ChangeRow.seq <= settled)
+    return connection.execute(query).scalar() or START
 
 
-def are_waiting(connection: Connection) -> bool:
-    """Return True when changes are committed that cannot be read before other transactions end."""
-    if _is_sqlite(connection):
-        return False
-    query = select(ChangeRow.seq).where(~_is_settled(connection)).limit(1)
-    return connection.execute(query).first() is not None
+def is_kept(connection: Connection, seq: int) -> bool:
+    """Return True when all changes after this one are in the table.
 
-
-def is_kept(connection: Connection, position: Position) -> bool:
-    """Return True when all changes after this position are in the table.
-
-    False for a position that was pruned, and for one that this database never had (a client may
-    have it from before the database was restored).
+    False for one that was pruned, and for one that this database never had (a client may have its
+    number from before the database was restored).
     """
-    if position == START:
+    if seq == START:
         # A rolled back transaction leaves a gap in the numbers: then this is False without need.
-        oldest = connection.execute(select(func.min(ChangeRow.seq))).scalar()
-        return oldest in (None, 1)
-    query = select(ChangeRow.seq).where(
-        ChangeRow.transaction_id == position.transaction,
-        ChangeRow.seq == position.seq,
-        _is_settled(connection),
-    )
+        return connection.execute(select(func.min(ChangeRow.seq))).scalar() in (None, START + 1)
+    query = select(ChangeRow.seq).where(ChangeRow.seq == seq)
     return connection.execute(query).first() is not None
 
 
 def prune(connection: Connection, before: datetime, limit: int) -> int:
     """Delete at most `limit` of the oldest changes before a time; return how many were deleted.
 
-    The newest change always stays: its position is where new readers begin.
+    The newest change always stays: its number is where new readers begin.
     """
-    old = (
-        select(ChangeRow.transaction_id, ChangeRow.seq)
-        .where(ChangeRow.at < before, tuple_(*newest(connection)) > _ORDER)
-        .order_by(ChangeRow.transaction_id.desc(), ChangeRow.seq.desc())
-        .limit(1)
+    older = select(func.max(ChangeRow.seq)).where(
+        ChangeRow.at < before, ChangeRow.seq < select(func.max(ChangeRow.seq)).scalar_subquery()
     )
-    last = connection.execute(old).first()
+    last = connection.execute(older).scalar()
     if last is None:
         return 0
-    # By position, not by time: the times of two transactions may differ from their order.
-    oldest = (
-        select(ChangeRow.seq)
-        .where(tuple_(*last) >= _ORDER)
-        .order_by(ChangeRow.transaction_id, ChangeRow.seq)
-        .limit(limit)
-    )
+    # By number, not by time: the times of two transactions may differ from their order.
+    oldest = select(ChangeRow.seq).where(ChangeRow.seq <= last).order_by(ChangeRow.seq).limit(limit)
     return connection.execute(delete(ChangeRow).where(ChangeRow.seq.in_(oldest))).rowcount
-
-
-def _is_settled(connection: Connection) -> ColumnElement[bool]:
-    """Return the condition that no older transaction can add a change any more."""
-    if _is_sqlite(connection):
-        return true()
-    oldest_running = func.txid_snapshot_xmin(func.txid_current_snapshot())
-    return cast(ChangeRow.transaction_id < oldest_running, Boolean)
-
-
-def _is_sqlite(connection: Connection) -> bool:
-    return connection.dialect.name == "sqlite"

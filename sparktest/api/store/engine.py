@@ -1,7 +1,7 @@
 """Access to the database: `Store.reading` and `Store.write`, and helpers for statements."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,6 +20,8 @@ POOL_TIMEOUT_SECONDS = 5
 BUSY_TIMEOUT_MILLISECONDS = 10_000
 # Execution option of engines whose transactions write.
 WRITES = "sparktest_writes"
+# Key in `Connection.info`: the topics to publish after the commit.
+TOPICS = "sparktest_topics"
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -41,6 +43,8 @@ class Store:
         self._reads = engine.execution_options(**autocommit)
         self._writes = engine.execution_options(**{WRITES: True})
         self._writer = Writer(self._transaction)
+        # Called with the topics of `publish` after each commit; must be quick and must not raise.
+        self.on_commit: Callable[[Collection[str]], None] = lambda topics: None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -85,8 +89,12 @@ class Store:
         with self._writes.begin() as connection:
             # Left over from a transaction that failed.
             deferred.drop(connection, {})
+            connection.info.pop(TOPICS, None)
             yield connection
             deferred.flush(connection)
+            topics = connection.info.pop(TOPICS, None)
+        if topics:
+            self.on_commit(topics)
 
     def writes_waiting(self) -> int:
         """Return the number of works that wait for their transaction."""
@@ -108,6 +116,11 @@ class Store:
         """Execute the works that wait, and close all connections; using it again opens new ones."""
         self._writer.close()
         self.engine.dispose()
+
+
+def publish(connection: Connection, topic: str) -> None:
+    """Wake whoever waits for this topic, once the transaction is committed."""
+    connection.info.setdefault(TOPICS, set()).add(topic)
 
 
 def first(connection: Connection, query: Select[Any], **parameters: Any) -> Row | None:

@@ -3,7 +3,7 @@
 Lists of runs are in run_pages.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sparktest.api.store import changes, run_search
 from sparktest.api.store.changes import ChangeKind
 from sparktest.api.store.deferred import defer
-from sparktest.api.store.engine import Row, dialect_insert, first
+from sparktest.api.store.engine import Row, dialect_insert, fetch_all, first
 from sparktest.api.store.run_tables import RunLabelRow, RunRow, TombstoneRow
 from sparktest.api.store.tables import ControllerRow, Json
 from sparktest.domain import Status
@@ -49,6 +49,8 @@ DEFAULTS: dict[str, Any] = {
     for column in COLUMNS
     if column.default is not None
 }
+# Values in a condition IN.
+MAX_IN = 500
 
 # Statements are built once: building one costs more than executing it.
 _RUNS = cast(Table, RunRow.__table__)
@@ -76,6 +78,21 @@ _HEARTBEATS = select(*cast(Table, ControllerRow.__table__).columns)
 def find_as_text(connection: Connection, run_id: str) -> Row | None:
     """Return the run with its JSON columns as text, None if there is none."""
     return first(connection, _FIND_AS_TEXT, run_id=run_id)
+
+
+def find_many_as_text(connection: Connection, run_ids: Sequence[str]) -> Sequence[Row]:
+    """Return those of the runs that exist, with their JSON columns as text."""
+    return fetch_all(connection, select(*TEXT_COLUMNS).where(RunRow.id.in_(run_ids)))
+
+
+def log_states(connection: Connection, run_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return the status of each run and the bytes of its logs."""
+    states: dict[str, tuple[str, int]] = {}
+    for at in range(0, len(run_ids), MAX_IN):
+        query = select(RunRow.id, RunRow.status, RunRow.log_bytes)
+        found = connection.execute(query.where(RunRow.id.in_(run_ids[at : at + MAX_IN])))
+        states |= {row.id: (row.status, row.log_bytes) for row in found}
+    return states
 
 
 def find(connection: Connection, run_id: str, *, for_update: bool = False) -> Row | None:

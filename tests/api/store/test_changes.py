@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from sparktest.api.store import changes, runs
-from sparktest.api.store.changes import START, ChangeKind, Position
+from sparktest.api.store import changes, deferred, runs
+from sparktest.api.store.changes import START, ChangeKind
 from tests.api.requests import create, report
 from tests.api.store.rows import CREATED as NOW
 from tests.api.store.rows import run_row
@@ -23,17 +23,26 @@ def record(store, *run_ids: str, at=NOW) -> None:
         changes.record(connection, ChangeKind.UPDATED, run_ids, at)
 
 
-def read(store, after: Position = START) -> list[str]:
+def settle(store, seconds: float = 5.0) -> int | None:
     with store.reading() as connection:
-        return [row.run_id.strip() for row in changes.read(connection, after, 100)]
+        return changes.settle(connection, seconds)
 
 
-def newest(store) -> Position:
+def read(store, after: int = START) -> list[str]:
+    settled = settle(store)
+    assert settled is not None
     with store.reading() as connection:
-        return changes.newest(connection)
+        return [row.run_id.strip() for row in changes.read(connection, after, settled, 100)]
 
 
-def is_kept(store, position: Position) -> bool:
+def newest(store) -> int:
+    settled = settle(store)
+    assert settled is not None
+    with store.reading() as connection:
+        return changes.newest(connection, settled)
+
+
+def is_kept(store, position: int) -> bool:
     with store.reading() as connection:
         return changes.is_kept(connection, position)
 
@@ -49,7 +58,7 @@ def test_creation_change_and_deletion_of_a_run_are_recorded(client, store):
     report(client, run_id, "succeeded")
     assert client.delete(f"/api/test-runs/{run_id}").status_code == 204
     with store.reading() as connection:
-        found = changes.read(connection, START, 100)
+        found = changes.read(connection, START, 2**40, 100)
     assert [(row.run_id, row.kind) for row in found] == [
         (run_id, "created"),
         (run_id, "updated"),
@@ -87,9 +96,9 @@ def test_a_reader_continues_after_its_position(store):
 def test_a_page_has_the_oldest_changes(store):
     record(store, "a", "b", "c")
     with store.reading() as connection:
-        first = changes.read(connection, START, 2)
+        first = changes.read(connection, START, 2**40, 2)
         assert [row.run_id.strip() for row in first] == ["a", "b"]
-        last = changes.read(connection, first[1].position, 2)
+        last = changes.read(connection, first[1].seq, 2**40, 2)
     assert [row.run_id.strip() for row in last] == ["c"]
 
 
@@ -98,27 +107,42 @@ def test_a_change_is_not_skipped_when_it_is_committed_after_a_later_one(store):
     with store.writing() as slow:
         runs.record_heartbeat(slow, "cluster-1", NOW)
         changes.record(slow, ChangeKind.UPDATED, ["first"], NOW)
+        deferred.flush(slow)
         with store.writing() as quick:
             changes.record(quick, ChangeKind.UPDATED, ["second"], NOW)
-        # The second is committed, but what is read now would be the position to continue from.
-        assert read(store) == []
-        assert newest(store) == START
-        with store.reading() as connection:
-            assert changes.are_waiting(connection)
+        # The second is committed, but a reader that read it would never see the first.
+        assert settle(store, 0.01) is None
     assert read(store) == ["first", "second"]
-    with store.reading() as connection:
-        assert not changes.are_waiting(connection)
 
 
 @pytest.mark.usefixtures("postgres")
-def test_a_transaction_that_began_first_but_records_last_is_not_skipped(store):
-    with store.writing() as early:
-        runs.record_heartbeat(early, "cluster-1", NOW)
+def test_settling_ends_when_the_transactions_do_that_ran_before(store):
+    recorded = threading.Event()
+    finish = threading.Event()
+
+    def write() -> None:
+        with store.writing() as connection:
+            changes.record(connection, ChangeKind.UPDATED, ["first"], NOW)
+            deferred.flush(connection)
+            recorded.set()
+            finish.wait(10)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    recorded.wait(10)
+    timer = threading.Timer(0.05, finish.set)
+    timer.start()
+    assert read(store) == ["first"]
+    thread.join()
+    timer.join()
+
+
+@pytest.mark.usefixtures("postgres")
+def test_a_transaction_that_records_no_change_does_not_delay_readers(store):
+    with store.writing() as other:
+        runs.record_heartbeat(other, "cluster-1", NOW)
         record(store, "first")
-        changes.record(early, ChangeKind.UPDATED, ["second"], NOW)
-    position = newest(store)
-    assert sorted(read(store)) == ["first", "second"]
-    assert read(store, position) == []
+        assert read(store) == ["first"]
 
 
 def test_a_reader_during_concurrent_writes_sees_every_change_once(store):
@@ -134,11 +158,13 @@ def test_a_reader_during_concurrent_writes_sees_every_change_once(store):
     seen: list[str] = []
     position = START
     while any(thread.is_alive() for thread in threads) or len(seen) < len(wanted):
+        settled = settle(store)
+        assert settled is not None
         with store.reading() as connection:
-            page = changes.read(connection, position, 7)
+            page = changes.read(connection, position, settled, 7)
         seen += [row.run_id.strip() for row in page]
         if page:
-            position = page[-1].position
+            position = page[-1].seq
     assert len(seen) == len(wanted)
     assert set(seen) == wanted
 
@@ -171,11 +197,9 @@ def test_the_oldest_changes_are_pruned_first_whatever_their_times(store):
     assert prune(store, NOW - timedelta(days=1)) == 1
 
 
-def test_a_position_that_the_database_never_had_is_not_kept(store):
+def test_a_number_that_the_database_never_had_is_not_kept(store):
     record(store, "a")
-    transaction, seq = newest(store)
-    assert not is_kept(store, Position(transaction, seq + 1))
-    assert not is_kept(store, Position(transaction + 1, seq))
+    assert not is_kept(store, newest(store) + 1)
 
 
 def test_an_empty_table_keeps_the_start(store):
