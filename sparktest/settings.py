@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     api_workers: int | None = None
     namespace: str = "default"
+    run_namespaces: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     cluster: str | None = None
     kubeconfig: str | None = None
@@ -243,6 +244,9 @@ RULES = {
         lambda value: value is None or 1 <= value <= MAX_WORKERS, f"a number, 1 to {MAX_WORKERS}"
     ),
     "namespace": Rule(NAMESPACE.fullmatch, "the name of a namespace"),
+    "run_namespaces": Rule(
+        lambda names: all(map(NAMESPACE.fullmatch, names)), "names of namespaces"
+    ),
     "namespaces": Rule(lambda names: all(map(NAMESPACE.fullmatch, names)), "names of namespaces"),
     "default_timeout_seconds": _seconds(1),
     "job_ttl_seconds": _seconds(0),

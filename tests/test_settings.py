@@ -53,6 +53,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
         "backend_url": "https://sparktest.example/api",
         "log_level": "error",
         "namespaces": "a, b,",
+        "run_namespaces": "a, b,",
         "allowed_hosts": "a, b,",
         "cors_origins": "http://a, http://b:1,",
         "pod_security": "restricted",
@@ -60,6 +61,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
     }.get(field, "17")
     lists = {
         "namespaces": ("a", "b"),
+        "run_namespaces": ("a", "b"),
         "allowed_hosts": ("a", "b"),
         "cors_origins": ("http://a", "http://b:1"),
     }
@@ -113,6 +115,7 @@ def test_the_variable_that_kubernetes_sets_for_a_service_is_not_a_port(
         ("SPARKTEST_POD_SECURITY", "strict", "must be one of baseline, restricted"),
         ("SPARKTEST_NAMESPACE", "Team_A", "must be the name of a namespace"),
         ("SPARKTEST_NAMESPACES", "a,../b", "must be names of namespaces"),
+        ("SPARKTEST_RUN_NAMESPACES", "a,B", "must be names of namespaces"),
         ("SPARKTEST_TOKEN", "two words", "must be printable ASCII"),
         ("SPARKTEST_ALLOWED_HOSTS", "https://ci.example.org", "must be names of hosts"),
         ("SPARKTEST_ALLOWED_HOSTS", "ci.example.org:443", "must be names of hosts"),

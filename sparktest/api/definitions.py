@@ -11,7 +11,7 @@ from sparktest.api.context import app_context
 from sparktest.api.openapi import Blueprint
 from sparktest.api.resource_schemas import DefinitionInputSchema
 from sparktest.api.resources import MAX_NAMES, Resource, add_routes, refuse_if_used
-from sparktest.api.schemas import OverridesSchema, privileged_fields
+from sparktest.api.schemas import StartSchema, privileged_fields
 from sparktest.api.specs import executor_defaults, resolve_spec, template_error
 from sparktest.api.store import schedules, suites
 from sparktest.api.store.engine import Row
@@ -53,7 +53,7 @@ add_routes(blueprint, definitions)
 
 
 @blueprint.route("/<uuid:definition_id>/run", scope=Scope.RUN, methods=["POST"])
-@blueprint.arguments(OverridesSchema, required=False)
+@blueprint.arguments(StartSchema, required=False)
 @blueprint.response(201, Run)
 def run_definition(payload: dict[str, Any], definition_id: UUID) -> Response:
     """Run a definition, with the overrides of the body."""

@@ -22,7 +22,7 @@ from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
 from sparktest.api.transactions import in_transaction
 from sparktest.domain import Scope, Status
-from sparktest.errors import MalformedError, NotFoundError, SparkTestError
+from sparktest.errors import ConflictError, MalformedError, NotFoundError, SparkTestError
 from sparktest.kube.jobs import RUN_ID, SELECTOR
 from sparktest.kube.pod_template import container_names
 from sparktest.kube.resources import JOBS, PODS
@@ -154,6 +154,7 @@ def cancel_job(job: str) -> Response:
 @blueprint.route("/jobs/<job>/status", parameters=JOB_PARAMETER)
 @blueprint.route("/status/<job>", parameters=JOB_PARAMETER)
 @blueprint.response(200, JobStatus)
+@blueprint.errors(409)
 def job_status(job: str) -> Response:
     """Return the status of a Job."""
     ctx = app_context()
@@ -164,6 +165,7 @@ def job_status(job: str) -> Response:
 
 @blueprint.route("/logs/<job>", parameters=JOB_PARAMETER)
 @blueprint.response(200, JobLogs)
+@blueprint.errors(409)
 def job_logs(job: str) -> Response:
     """Return the last 1000 lines of a Job's log."""
     ctx = app_context()
@@ -226,6 +228,9 @@ def _get_job(ctx: AppContext, name: str) -> JobObject:
     jobs = _list_jobs(ctx, name)
     if not jobs:
         raise NotFoundError(f"SparkTest has no Job called {name!r}")
+    if len(jobs) > 1:
+        found = ", ".join(sorted(job["metadata"]["namespace"] for job in jobs))
+        raise ConflictError(f"several namespaces have a Job called {name!r}: {found}")
     return jobs[0]
 
 

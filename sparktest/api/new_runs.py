@@ -1,4 +1,4 @@
-"""Create runs: from a request, from a definition, as a rerun, or for a TestRun object."""
+"""Create API runs: from a request, from a definition, or as a rerun."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from sparktest.api.store import runs
 from sparktest.api.store.engine import Row
 from sparktest.api.store.resources import DEFINITIONS, EXECUTORS
 from sparktest.api.store.run_documents import CONTROLLER_TIMEOUT
-from sparktest.domain import MAX_NAME_LENGTH, FailureClass, LogState, Origin, Status
-from sparktest.errors import ConflictError, FieldError, GoneError, InvalidError
-from sparktest.kube.jobs import job_name_of_api_run, job_name_of_testrun
+from sparktest.domain import FailureClass, LogState, Origin, Status
+from sparktest.errors import ConflictError, FieldError, InvalidError
+from sparktest.kube.jobs import job_name_of_api_run
 from sparktest.settings import Settings
 
 NO_SOURCE: Mapping[str, Any] = MappingProxyType({})
@@ -52,11 +52,13 @@ def create(
 
     Raises:
         UnresolvedError: the definition does not exist, or there is no image.
+        InvalidError: the namespace is not one for API runs.
     """
-    definition = definition or _definition(connection, payload)
-    spec = _resolve(connection, payload, definition, settings)
+    namespace = _namespace(payload, settings)
+    definition = definition or find_definition(connection, payload)
+    spec = resolve(connection, payload, definition, settings)
     name = payload.get("name") or (definition["name"] if definition else "")
-    return _add_api_run(connection, {**spec, "name": name, **source}, settings.namespace, now)
+    return _add_api_run(connection, {**spec, "name": name, **source}, namespace, now)
 
 
 def add_failed(
@@ -84,7 +86,7 @@ def add_failed(
         {}, definition, None, default_timeout_seconds=settings.default_timeout_seconds
     )
     return _add_api_run(
-        connection, {**spec, **_failed(error, now), **source}, settings.namespace, now
+        connection, {**spec, **failed(error, now), **source}, settings.namespace, now
     )
 
 
@@ -117,6 +119,23 @@ def rerun(connection: Connection, payload: Mapping[str, Any], run: Row, now: dat
     return _add_api_run(connection, spec, run["namespace"], now)
 
 
+def namespaces(settings: Settings) -> tuple[str, ...]:
+    """Return the namespaces of API runs, the default one first."""
+    return tuple(dict.fromkeys((settings.namespace, *settings.run_namespaces)))
+
+
+def _namespace(payload: Mapping[str, Any], settings: Settings) -> str:
+    allowed = namespaces(settings)
+    namespace = payload.get("namespace") or settings.namespace
+    if namespace not in allowed:
+        names = ", ".join(allowed)
+        raise InvalidError.at(
+            "/namespace",
+            f"must be one of {names}; the setting SPARKTEST_RUN_NAMESPACES allows others",
+        )
+    return str(namespace)
+
+
 def rerun_privileges(connection: Connection, run: Row) -> list[str]:
     """Return the JSON pointers of the run's privileged fields that its definition does not give.
 
@@ -130,66 +149,7 @@ def rerun_privileges(connection: Connection, run: Row) -> list[str]:
     return [pointer for pointer, value in has.items() if given.get(pointer) != value]
 
 
-def register(
-    connection: Connection, payload: Mapping[str, Any], settings: Settings, now: datetime
-) -> tuple[Row, bool]:
-    """Return the row of the run of a TestRun object, with JSON as text, and True if it is new.
-
-    An object has one run. If its spec cannot be resolved, the run is created as failed, so that
-    it appears in every list.
-
-    Raises:
-        GoneError: the run of this object was deleted.
-    """
-    cluster, uid = payload["cluster"], payload["k8s_ref"]["uid"]
-    if found := runs.find_testrun(connection, cluster, uid):
-        return found, False
-    removed = runs.removed_testrun(connection, cluster, uid)
-    if removed is None:
-        row = _testrun_row(connection, payload, settings, now)
-        if added := runs.add(connection, row):
-            return added, True
-        # A concurrent request has registered the object.
-        if found := runs.find_testrun(connection, cluster, uid):
-            return found, False
-    why = "the run of this TestRun was deleted; create the TestRun again to run it"
-    raise GoneError.of_run(removed, why) if removed else GoneError(why)
-
-
-def _testrun_row(
-    connection: Connection, payload: Mapping[str, Any], settings: Settings, now: datetime
-) -> dict[str, Any]:
-    ref = payload["k8s_ref"]
-    end: dict[str, Any] = {}
-    try:
-        spec = _resolve(connection, payload, _definition(connection, payload), settings)
-    except UnresolvedError as error:
-        spec = resolve_spec(
-            payload, None, None, default_timeout_seconds=settings.default_timeout_seconds
-        )
-        spec["test_definition_id"] = payload.get("definition_id")
-        spec["definition_name"] = payload.get("definition_name")
-        if not payload["started"]:
-            end = _failed(error, now)
-    return (
-        _row(now)
-        | spec
-        | end
-        | {
-            # A TestRun object may have a longer name than a run.
-            "name": (payload.get("name") or ref["name"])[:MAX_NAME_LENGTH],
-            "origin": Origin.CRD,
-            "cluster": payload["cluster"],
-            "namespace": ref["namespace"],
-            "job_name": job_name_of_testrun(ref["name"], ref["uid"]),
-            "k8s_ref_namespace": ref["namespace"],
-            "k8s_ref_name": ref["name"],
-            "k8s_ref_uid": ref["uid"],
-        }
-    )
-
-
-def _failed(error: InvalidError, now: datetime) -> dict[str, Any]:
+def failed(error: InvalidError, now: datetime) -> dict[str, Any]:
     """Return the columns of a run that failed for its configuration."""
     reason = getattr(error, "reason", "Invalid")
     failure = {"class": FailureClass.CONFIG, "reason": reason, "message": error.detail}
@@ -199,7 +159,7 @@ def _failed(error: InvalidError, now: datetime) -> dict[str, Any]:
 def _add_api_run(
     connection: Connection, spec: dict[str, Any], namespace: str, now: datetime
 ) -> Row:
-    row = _row(now) | spec
+    row = new_row(now) | spec
     row |= {
         "origin": Origin.API,
         "namespace": namespace,
@@ -209,7 +169,8 @@ def _add_api_run(
     return cast(Row, runs.add(connection, row))
 
 
-def _row(now: datetime) -> dict[str, Any]:
+def new_row(now: datetime) -> dict[str, Any]:
+    """Return the columns that every new run has."""
     return {
         "id": str(uuid.uuid4()),
         "status": Status.PENDING,
@@ -221,9 +182,14 @@ def _row(now: datetime) -> dict[str, Any]:
     }
 
 
-def _resolve(
+def resolve(
     connection: Connection, payload: Mapping[str, Any], definition: Row | None, settings: Settings
 ) -> dict[str, Any]:
+    """Return the spec columns of a run of the payload and its definition.
+
+    Raises:
+        UnresolvedError: there is no image, or not one test container.
+    """
     executor = _executor(connection, definition)
     parents = [executor_defaults(executor)] if executor else []
     if error := template_error(payload, [*parents, definition or {}]):
@@ -246,8 +212,12 @@ def _executor(connection: Connection, definition: Row | None) -> Row | None:
     return EXECUTORS.find(connection, executor_id) if executor_id else None
 
 
-def _definition(connection: Connection, payload: Mapping[str, Any]) -> Row | None:
-    """Return the definition that the payload refers to, None if it refers to none."""
+def find_definition(connection: Connection, payload: Mapping[str, Any]) -> Row | None:
+    """Return the definition that the payload refers to, None if it refers to none.
+
+    Raises:
+        UnresolvedError: it does not exist.
+    """
     if definition_id := payload.get("definition_id"):
         found = DEFINITIONS.find(connection, definition_id)
         if found is None:

@@ -8,7 +8,7 @@ from flask import Response, request
 from sqlalchemy import Connection
 
 from sparktest import kubectl
-from sparktest.api import auth, new_runs, reports, suite_progress
+from sparktest.api import auth, new_runs, registrations, reports, suite_progress
 from sparktest.api.context import AppContext, app_context
 from sparktest.api.openapi import Blueprint
 from sparktest.api.responses import json_response, location, no_content
@@ -45,19 +45,22 @@ blueprint = Blueprint("test-runs", __name__, description="Runs: each is one exec
 def create_run(payload: dict[str, Any]) -> Response:
     """Create a run, or register the run of a TestRun object.
 
-    To register one with its `uid` needs the scope controller, everything else the scope run.
+    To register one with its `uid` needs the scope controller, everything else the scope run. With
+    `origin: crd` and without a `uid` it is a record that another program reports for.
     """
     ctx = app_context()
     auth.require(Scope.CONTROLLER if _registers(payload) else Scope.RUN)
-    if payload["origin"] != Origin.CRD:
+    if not _registers(payload):
         auth.require_admin(privileged_fields(payload), NEEDS_ADMIN)
 
     def add(connection: Connection) -> Response:
-        if payload["origin"] == Origin.CRD:
-            run, new = new_runs.register(connection, payload, ctx.settings, ctx.clock())
+        new = True
+        if _registers(payload):
+            run, new = registrations.register(connection, payload, ctx.settings, ctx.clock())
+        elif payload["origin"] == Origin.CRD:
+            run = registrations.record(connection, payload, ctx.settings, ctx.clock())
         else:
             run = new_runs.create(connection, payload, ctx.settings, ctx.clock())
-            new = True
         document = serialize(connection, ctx, run)
         return created(document) if new else json_response(document)
 
@@ -131,7 +134,7 @@ def rerun(payload: dict[str, Any], run_id: UUID) -> Response:
     def repeat(connection: Connection) -> Response:
         run = existing(connection, str(run_id))
         auth.require_admin(new_runs.rerun_privileges(connection, run), RERUN_NEEDS_ADMIN)
-        if run["namespace"] != ctx.settings.namespace:
+        if run["namespace"] not in new_runs.namespaces(ctx.settings):
             why = f"to repeat a run of the namespace {run['namespace']} needs the scope admin"
             auth.require_admin(["/namespace"], why)
         again = new_runs.rerun(connection, payload, run, ctx.clock())
@@ -256,6 +259,8 @@ def _check_claimable(run: Row) -> None:
         raise ConflictError(f"the run has ended: {run['status']}")
     if run["blocked"]:
         raise ConflictError("the run waits for the run before it in its suite")
+    if not run["job_name"]:
+        raise ConflictError("the run is a record that another program reports for")
 
 
 def _not_found(run_id: str) -> NotFoundError:

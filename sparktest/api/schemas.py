@@ -105,6 +105,14 @@ class OverridesSchema(SpecSchema):
     ttl_seconds_after_finished = api_fields.seconds(0)
 
 
+class StartSchema(OverridesSchema):
+    """Overrides of a definition for a run that starts in a namespace."""
+
+    namespace = api_fields.dns_label(
+        metadata={"description": "SPARKTEST_NAMESPACE, or one of SPARKTEST_RUN_NAMESPACES."}
+    )
+
+
 class TestRunRefSchema(api_fields.Schema):
     """Reference to the TestRun object of a run."""
 
@@ -113,7 +121,7 @@ class TestRunRefSchema(api_fields.Schema):
     uid = api_fields.text(128, 1)
 
 
-class RunCreateSchema(OverridesSchema):
+class RunCreateSchema(StartSchema):
     """A run to create; with origin crd, the TestRun object to register."""
 
     definition_id = api_fields.Id()
@@ -145,15 +153,20 @@ class RunCreateSchema(OverridesSchema):
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def matches_origin(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
-        """Require the TestRun reference with origin crd, and refuse it otherwise."""
+        """Require the TestRun reference with origin crd, and refuse it otherwise.
+
+        Its uid and the cluster are given together; without them it is a record, not a registration.
+        """
         fields_given = {"cluster", "k8sRef"} & given(original)
+        errors: dict[str, Any] = {}
         if data.get("origin") != Origin.CRD:
-            wrong, why = fields_given, "is allowed only with origin crd"
-        else:
-            wrong, why = {"cluster", "k8sRef"} - fields_given, "is required with origin crd"
-        errors: dict[str, Any] = {name: [why] for name in wrong}
-        if not wrong and fields_given and "uid" not in given(original["k8sRef"]):
-            errors["k8sRef"] = {"uid": [why]}
+            errors = {name: ["is allowed only with origin crd"] for name in fields_given}
+        elif "k8sRef" not in fields_given:
+            errors["k8sRef"] = ["is required with origin crd"]
+        elif "uid" in given(original["k8sRef"]) and "cluster" not in fields_given:
+            errors["cluster"] = ["is required with a uid"]
+        elif "cluster" in fields_given and "uid" not in given(original["k8sRef"]):
+            errors["k8sRef"] = {"uid": ["is required with a cluster"]}
         if errors:
             raise ma.ValidationError(errors)
 

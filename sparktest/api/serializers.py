@@ -61,11 +61,9 @@ def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime)
     if row["log_reason"] is not None:
         document["log"]["reason"] = row["log_reason"]
     if row["k8s_ref_name"] is not None:
-        document["k8sRef"] = {
-            "namespace": row["k8s_ref_namespace"],
-            "name": row["k8s_ref_name"],
-            "uid": row["k8s_ref_uid"],
-        }
+        document["k8sRef"] = {"namespace": row["k8s_ref_namespace"], "name": row["k8s_ref_name"]}
+        if row["k8s_ref_uid"] is not None:
+            document["k8sRef"]["uid"] = row["k8s_ref_uid"]
     if row["failure"] is not None:
         document["failure"] = msgspec.Raw(row["failure"])
     if _waits_for_controller(row, heartbeats, now):
@@ -125,7 +123,10 @@ def _display_command(row: Mapping[str, Any], template: Mapping[str, Any]) -> Any
 
 def _waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:
     """Return True when no controller is polling for this run; a Job runs on without one."""
-    if row["status"] != Status.PENDING or row["job_uid"] is not None or row["blocked"]:
+    if row["status"] != Status.PENDING or row["job_uid"] is not None:
+        return False
+    # Only a record that another program reports for has no name of a Job.
+    if row["blocked"] or not row["job_name"]:
         return False
     cluster = row["cluster"]
     last = heartbeats.get(cluster) if cluster else max(heartbeats.values(), default=None)

@@ -57,6 +57,9 @@ def resolve_rerun(payload: Mapping[str, Any], run: Mapping[str, Any]) -> dict[st
         **{name: run[name] for name in kept},
         "name": payload.get("name") or run["name"],
         "labels": {**run["labels"], **(payload.get("labels") or {})},
+        "ttl_seconds_after_finished": payload.get(
+            "ttl_seconds_after_finished", run["ttl_seconds_after_finished"]
+        ),
         "rerun_of": run["id"],
     }
 

@@ -205,6 +205,14 @@ class TestLogs:
         answer = answered(client.get("/api/k8s/logs/job-1"), 200)
         assert (answer["pod_name"], answer["logs"]) == ("pod-of-u", "")
 
+    def test_of_two_jobs_of_one_name_neither_is_shown(self, client, cluster):
+        other = job(uid="v")
+        other["metadata"]["namespace"] = "web"
+        cluster.jobs = [job(), other]
+        for path in ("logs/job-1", "status/job-1"):
+            detail = answered(client.get(f"/api/k8s/{path}"), 409)["detail"]
+            assert "shop, web" in detail
+
 
 class TestDelete:
     def test_a_run_that_is_not_final_is_cancelled(self, client):

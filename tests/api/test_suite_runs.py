@@ -87,6 +87,8 @@ class TestSequence:
         clock.advance(60)
         reasons = [run["statusReason"] for run in start(client, 2)["runs"]]
         assert reasons == ["WaitingForController", "WaitingForSuite"]
+        listed = answered(client.get("/api/test-runs"), 200)
+        assert [run["statusReason"] for run in listed] == reasons[::-1]
 
     def test_it_goes_on_after_a_restart_of_the_api(self, client, store, clock):
         started = start(client)

@@ -241,11 +241,12 @@ class _Writer:
 
     def k8s_ref(self) -> str:
         """Return the expression for the TestRun object."""
-        items = [f'"{key}":' for key in ("namespace", "name", "uid")]
-        values = [self.text(f"r.k8s_ref_{key}") for key in ("namespace", "name", "uid")]
-        pairs = [f"{_quoted(item)} || {value}" for item, value in zip(items, values, strict=True)]
-        both = " || ',' || ".join(pairs)
-        return self.given("r.k8s_ref_name", "k8sRef", f"'{{' || {both} || '}}'")
+        namespace, name, uid = (
+            self.text(f"r.k8s_ref_{key}") for key in ("namespace", "name", "uid")
+        )
+        ref = f"'{{\"namespace\":' || {namespace} || ',\"name\":' || {name}"
+        ref = f"{ref} || {self.given('r.k8s_ref_uid', 'uid', uid)} || '}}'"
+        return self.given("r.k8s_ref_name", "k8sRef", ref)
 
     def waiting(self) -> str:
         """Return the expression for what the run waits for: a controller, or what was reported."""
@@ -263,6 +264,7 @@ class _Writer:
         ]
         return (
             f"CASE WHEN r.status = '{Status.PENDING}' AND r.job_uid IS NULL "
+            "AND NOT r.blocked AND r.job_name <> '' "
             f"AND coalesce(({last}) < ?, {self.true()}) "
             f"THEN {reason} || {hint} ELSE {' || '.join(reported)} END"
         )
