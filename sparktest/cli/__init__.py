@@ -22,7 +22,7 @@ COMMANDS = {
         ("config", "config:config", "Show the settings and where they come from."),
         ("controller", "services:controller", "Turn TestRuns and API runs into Jobs."),
         ("crd", "crd:crd", "Print manifests for kubectl apply -f -."),
-        ("db", "database:db", "Migrate the database of the API."),
+        ("db", "database:db", "Migrate, back up and prune the database of the API."),
         ("definitions", "definitions:definitions", "Manage and run definitions."),
         ("delete", "runs:delete", "Delete runs that have ended, with their logs."),
         ("demo", "up.demo:demo", "Run example tests on a temporary dev cluster."),
