@@ -17,6 +17,7 @@ from sparktest.api.due import Decision
 from sparktest.api.store import schedules as store
 from sparktest.api.store.engine import Row
 from sparktest.api.store.resources import SCHEDULES
+from sparktest.backoff import Backoff
 from sparktest.errors import ConflictError, InvalidError, UnavailableError
 
 # Schedules that other processes changed, and a clock that was set, are noticed after this time.
@@ -24,6 +25,7 @@ MAX_WAIT_SECONDS = 15.0
 # A clock may have moved a little less than the wait.
 MIN_WAIT_SECONDS = 0.01
 MAX_AT_ONCE = 100
+UNAVAILABLE = Backoff(first=1.0, cap=MAX_WAIT_SECONDS)
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +54,14 @@ class Scheduler:
         self._thread.start()
 
     def _loop(self) -> None:
+        failures = 0
         while not self._ctx.closing.is_set():
             self._ctx.schedules_changed.clear()
             try:
-                wait = self.start_due()
+                wait, failures = self.start_due(), 0
             except UnavailableError:
                 # The store has logged it.
-                wait = MAX_WAIT_SECONDS
+                wait, failures = UNAVAILABLE.delay(failures), failures + 1
             except Exception:
                 log.exception("scheduler failed; it tries again")
                 wait = MAX_WAIT_SECONDS
