@@ -8,13 +8,13 @@ repository, there is no text.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, Connection, Integer
+from sqlalchemy import CHAR, Connection, Integer
 
-from sparktest.api.store.filter_sql import Dialect
+from sparktest.api.store.filter_sql import Dialect, Sql
 from sparktest.api.store.run_tables import RunRow
 from sparktest.api.store.runs import JSON_COLUMNS
 from sparktest.api.store.tables import UtcTime
@@ -54,7 +54,8 @@ RUN_OPTIONAL = tuple(
     pair for pair in document_fields(Run, omit_none=True) if pair[1] not in DERIVED
 )
 _WAITING = ("status_reason", "status_message")
-_TYPES = {column.name: column.type for column in RunRow.__table__.columns}
+_ENUMS = ("status", "origin", "log_state")
+_COLUMNS = RunRow.__table__.columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Page:
         more: there are runs with lower numbers.
     """
 
-    text: str | None
+    text: bytes | str | None
     oldest: int | None
     more: bool
 
@@ -75,14 +76,14 @@ class Page:
 def newest(connection: Connection, below: int, limit: int, now: datetime) -> Page:
     """Return the newest runs with numbers below `below`."""
     dialect = Dialect(connection.dialect.name)
-    params = (*_times(dialect, now), below, limit)
+    params = (*_times(dialect, now), below)
     text, oldest, special, more = connection.exec_driver_sql(
-        _newest_statement(connection.dialect.name), params
+        _newest_statement(connection.dialect.name, limit), params
     ).one()
     return Page(None if special else text or "[]", oldest, more is not None)
 
 
-def of_numbers(connection: Connection, seqs: Sequence[int], now: datetime) -> str | None:
+def of_numbers(connection: Connection, seqs: Sequence[int], now: datetime) -> bytes | str | None:
     """Return the JSON array of the runs with these numbers, newest first; see `Page.text`."""
     dialect = Dialect(connection.dialect.name)
     text, special = connection.exec_driver_sql(
@@ -104,10 +105,11 @@ def _times(dialect: Dialect, now: datetime) -> tuple[Any, ...]:
     return (dialect.time(now - CONTROLLER_TIMEOUT),)
 
 
-@cache
-def _newest_statement(database: str) -> str:
+@lru_cache(maxsize=64)
+def _newest_statement(database: str, limit: int) -> str:
+    # The limit is no parameter: PostgreSQL would plan for a tenth of all runs, and plan every time.
     writer = _Writer(database)
-    runs = f"{writer.select()} WHERE r.seq < ? ORDER BY r.seq DESC LIMIT ?"
+    runs = f"{writer.select()} WHERE r.seq < ? ORDER BY r.seq DESC LIMIT {limit}"
     more = "(SELECT 1 FROM test_runs m WHERE m.seq < p.oldest LIMIT 1)"
     return writer.dialect.statement(
         f"SELECT p.docs, p.oldest, p.special, {more} FROM ("
@@ -134,7 +136,8 @@ class _Writer:
     def array(self) -> str:
         """Return the aggregate of the documents `doc`, in the order of the subquery."""
         if self.dialect.sqlite:
-            return "'[' || group_concat(doc, ',') || ']'"
+            # As bytes, which Python need not decode and encode again.
+            return "CAST('[' || group_concat(doc, ',') || ']' AS blob)"
         return "'[' || string_agg(doc, ',' ORDER BY seq DESC) || ']'"
 
     def select(self) -> str:
@@ -151,48 +154,55 @@ class _Writer:
             "containers": _quoted(msgspec.json.encode(_default("containers")).decode()),
             "jobCreated": "CASE WHEN r.job_uid IS NULL THEN 'false' ELSE 'true' END",
             "duration": self.duration(),
-            "log": self.log(),
         }
-        parts = []
+        parts: list[str | Sql] = []
         for number, (key, expression) in enumerate(required.items()):
-            parts += [_quoted(f'{"," if number else "{"}"{key}":'), expression]
+            parts += [f'{"," if number else "{"}"{key}":', Sql(expression)]
+        parts += [',"log":{"state":', Sql(self.value("log_state")), ',"bytes":']
+        parts += [Sql(self.value("log_bytes")), Sql(self.optional("reason", "log_reason")), "}"]
         parts += [
-            self.optional(key, column) for key, column in RUN_OPTIONAL if column not in _WAITING
+            Sql(self.optional(key, column))
+            for key, column in RUN_OPTIONAL
+            if column not in _WAITING
         ]
-        parts += [self.waiting(), self.k8s_ref()]
-        parts.append(self.given("r.failure", "failure", "r.failure"))
-        return self.joined([*parts, "'}'"])
+        parts += [Sql(self.waiting()), Sql(self.k8s_ref())]
+        return self.joined([*parts, Sql(self.given("r.failure", "failure", "r.failure")), "}"])
 
-    def joined(self, parts: Sequence[str]) -> str:
+    def joined(self, parts: Sequence[str | Sql]) -> str:
         """Return the expression for all parts in a row; each `||` would copy what is before it."""
-        arguments = ", ".join(parts)
-        return (
-            f"printf('{'%s' * len(parts)}', {arguments})"
-            if self.dialect.sqlite
-            else (f"concat({arguments})")
-        )
+        arguments = [part.text for part in parts if isinstance(part, Sql)]
+        if self.dialect.sqlite:
+            form = "".join("%s" if isinstance(part, Sql) else part for part in parts)
+            return f"printf({_quoted(form)}, {', '.join(arguments)})"
+        texts = [part.text if isinstance(part, Sql) else _quoted(part) for part in parts]
+        return f"concat({', '.join(texts)})"
 
     def value(self, column: str) -> str:
         """Return the expression for the JSON value of a column; null for NULL."""
-        kind, name = _TYPES[column], f"r.{column}"
+        kind, name = _COLUMNS[column].type, f"r.{column}"
+        written = self.text(name)
         if isinstance(kind, UtcTime):
-            return f"CASE WHEN {name} IS NULL THEN 'null' ELSE {self.time(name)} END"
-        if isinstance(kind, Integer) and not isinstance(kind, Boolean):
-            return f"coalesce(CAST({name} AS text), 'null')"
-        return self.text(name)
+            written = self.time(name)
+        elif isinstance(kind, Integer):
+            written = f"CAST({name} AS text)"
+        elif isinstance(kind, CHAR) or column in _ENUMS:
+            # Nothing to escape: the id of an object, or a word of ours.
+            written = f"'\"' || {name} || '\"'"
+        return f"coalesce({written}, 'null')" if _COLUMNS[column].nullable else written
 
     def text(self, expression: str) -> str:
         """Return the expression for a JSON string; null for NULL."""
         if self.dialect.sqlite:
             return f"json_quote({expression})"
-        return f"coalesce(CAST(to_json(CAST({expression} AS text)) AS text), 'null')"
+        return f"coalesce(CAST(to_json({expression}) AS text), 'null')"
 
     def time(self, name: str) -> str:
         """Return the expression for a time that is not NULL, as RFC 3339."""
         if self.dialect.sqlite:
             written = f"replace(replace({name}, ' ', 'T'), '.000000', '')"
             return f"'\"' || {written} || 'Z\"'"
-        written = f"to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        # The time zone of our connections is UTC.
+        written = f'to_char({name}, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')'
         return f"'\"' || replace({written}, '.000000Z', 'Z') || '\"'"
 
     def given(self, condition: str, key: str, expression: str) -> str:
@@ -233,12 +243,6 @@ class _Writer:
             f"WHEN {is_whole} THEN CAST({whole} AS text) ELSE CAST({seconds} AS text) END"
         )
 
-    def log(self) -> str:
-        """Return the expression for the state of the log."""
-        reason = self.given("r.log_reason", "reason", self.text("r.log_reason"))
-        state, size = self.text("r.log_state"), self.value("log_bytes")
-        return f"'{{\"state\":' || {state} || ',\"bytes\":' || {size} || {reason} || '}}'"
-
     def k8s_ref(self) -> str:
         """Return the expression for the TestRun object."""
         namespace, name, uid = (
@@ -256,7 +260,7 @@ class _Writer:
         )
         before, after = (_quoted(text) for text in controller_hint("\n").split("\n"))
         own = self.text(f"{before} || r.cluster || {after}")
-        none = self.text(_quoted(controller_hint(None)))
+        none = _quoted(msgspec.json.encode(controller_hint(None)).decode())
         hint = f"CASE WHEN r.cluster IS NULL THEN {none} ELSE {own} END"
         reason = _quoted(f',"statusReason":"{WAITING_REASON}","statusMessage":')
         reported = [

@@ -20,7 +20,7 @@ from sparktest.api.store.run_tables import RunRow
 from sparktest.api.store.runs import TEXT_COLUMNS
 
 # How many runs a page checks at most.
-BUDGET = 5000
+BUDGET = 1000
 MAX_CLOCK_SKEW = timedelta(hours=1)
 MIN_TIME = datetime.min.replace(tzinfo=UTC) + MAX_CLOCK_SKEW
 MAX_TIME = datetime.max.replace(tzinfo=UTC) - MAX_CLOCK_SKEW
@@ -52,7 +52,7 @@ class Range:
 
 def page(
     connection: Connection, query: Mapping[str, Any], below: int | None, limit: int, now: datetime
-) -> tuple[str | None, int | None]:
+) -> tuple[bytes | str | None, int | None]:
     """Return a page as JSON, and below which number the next one begins, None at the end.
 
     The text is None where `serializers` must make the documents: see `run_documents`.
@@ -77,7 +77,13 @@ def rows(connection: Connection, seqs: Sequence[int]) -> Sequence[Row]:
     return fetch_all(connection, query.order_by(RunRow.seq.desc()))
 
 
-def find(connection: Connection, query: Mapping[str, Any], below: int | None, limit: int) -> Found:
+def find(
+    connection: Connection,
+    query: Mapping[str, Any],
+    below: int | None,
+    limit: int,
+    budget: int | None = None,
+) -> Found:
     """Return the numbers of at most `limit` runs below `below`.
 
     Args:
@@ -85,13 +91,14 @@ def find(connection: Connection, query: Mapping[str, Any], below: int | None, li
         query: a loaded RunQuerySchema.
         below: the page begins below this number; None for the first page.
         limit: the size of a page.
+        budget: how many runs are checked at most; `BUDGET` by default.
     """
     dialect = Dialect(connection.dialect.name)
     filters = run_filters.filters(connection, query, dialect)
     span = _span(connection, query, below or END, dialect)
     if NOTHING in filters:
         return Found(())
-    first, low = _choose(connection, filters, span, dialect)
+    first, low = _choose(connection, filters, span, dialect, budget or BUDGET)
     checks = [one for one in filters if one is not first]
     branches = first.branches if first else (ALL,)
     parts = [
@@ -104,7 +111,7 @@ def find(connection: Connection, query: Mapping[str, Any], below: int | None, li
 
 
 def _choose(
-    connection: Connection, filters: Sequence[Filter], span: Range, dialect: Dialect
+    connection: Connection, filters: Sequence[Filter], span: Range, dialect: Dialect, budget: int
 ) -> tuple[Filter | None, int]:
     """Return the filter to begin with, and the lowest number to look at."""
     candidates = [one for one in filters if one.branches]
@@ -113,31 +120,30 @@ def _choose(
     if not filters:
         return None, span.low
     choices = [*candidates, Filter(Sql("1 = 1"), (ALL,))]
-    # Of all runs, the budget is known to reach as far as their numbers have no gaps.
-    ends = [end for one in choices for end in _ends(one, span, dialect)]
+    ends = [end for one in choices for end in _ends(one, span, dialect, budget)]
     numbers = iter(_row(connection, ends, dialect))
     lows = [max(next(numbers) for _ in one.branches) for one in choices]
     best = min(range(len(choices)), key=lambda index: lows[index])
     return (candidates[best] if best < len(candidates) else None), max(lows[best], span.low)
 
 
-def _ends(one: Filter, span: Range, dialect: Dialect) -> list[Sql]:
+def _ends(one: Filter, span: Range, dialect: Dialect, budget: int) -> list[Sql]:
     """Return expressions for the number at which the budget of each branch ends, 0 if it does not.
 
     For a branch without order, the end is at once, or never.
     """
-    budget = BUDGET // len(one.branches)
+    budget = budget // len(one.branches)
     expressions = []
     for branch in one.branches:
-        where = f"{branch.where.text} AND {branch.seq} >= ? AND {branch.seq} < ?"
-        params = (*branch.where.params, span.low, span.below)
-        entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
+        where, params = branch.where.text, branch.where.params
         if branch.ordered:
-            end = (
-                f"SELECT seq FROM ({entries} ORDER BY {branch.seq} DESC LIMIT 1 OFFSET {budget}) e"
-            )
-        else:
-            end = f"SELECT {END} FROM ({entries} LIMIT 1 OFFSET {budget}) e"
+            where += f" AND {branch.seq} >= ? AND {branch.seq} < ?"
+            params = (*params, span.low, span.below)
+        entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
+        end = f"SELECT {END} FROM ({entries} LIMIT 1 OFFSET {budget}) e"
+        if branch.ordered:
+            newest = f"{entries} ORDER BY {branch.seq} DESC"
+            end = f"SELECT seq FROM ({newest} LIMIT 1 OFFSET {budget}) e"
         expressions.append(Sql(f"coalesce(({end}), 0)", params))
     return expressions
 
@@ -146,7 +152,9 @@ def _branch(
     branch: Branch, checks: Sequence[Filter], span: Range, limit: int, dialect: Dialect
 ) -> Sql:
     """Return the statement for the newest runs of a branch that pass all checks."""
-    where = f"{branch.where.text} AND {branch.seq} >= ? AND {branch.seq} < ?"
+    # With a plus, no index of the numbers is used: it would lead through all runs.
+    seq = branch.seq if branch.ordered else f"+{branch.seq}"
+    where = f"{branch.where.text} AND {seq} >= ? AND {seq} < ?"
     params = [*branch.where.params, span.low, span.below]
     entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
     conditions = [one.check for one in checks if not one.of_run]
@@ -156,13 +164,14 @@ def _branch(
         text = f"EXISTS (SELECT 1 FROM test_runs r WHERE r.seq = c.seq AND {both}{dialect.fence})"
         conditions.insert(0, Sql(text, tuple(value for check in of_run for value in check.params)))
     if not conditions:
-        return Sql(f"{entries} ORDER BY {branch.seq} DESC LIMIT {limit}", tuple(params))
+        return Sql(f"{entries} ORDER BY {seq} DESC LIMIT {limit}", tuple(params))
     both = " AND ".join(check.text for check in conditions)
     params += [value for check in conditions for value in check.params]
     # The order within the fence lets PostgreSQL stop at the limit.
-    order = f" ORDER BY {branch.seq} DESC{dialect.fence}" if dialect.fence else ""
+    order = f" ORDER BY {seq} DESC{dialect.fence}" if dialect.fence else ""
     text = f"SELECT c.seq AS seq FROM ({entries}{order}) c WHERE {both}"
-    return Sql(f"{text} ORDER BY c.seq DESC LIMIT {limit}", tuple(params))
+    outer = "c.seq" if branch.ordered else "+c.seq"
+    return Sql(f"{text} ORDER BY {outer} DESC LIMIT {limit}", tuple(params))
 
 
 def _span(connection: Connection, query: Mapping[str, Any], below: int, dialect: Dialect) -> Range:

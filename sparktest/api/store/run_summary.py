@@ -13,7 +13,7 @@ from sparktest.api.store.filter_sql import Dialect
 from sparktest.api.store.run_tables import RunRow
 
 # How many runs are counted at most, the newest ones.
-MAX_COUNTED = run_pages.BUDGET
+MAX_COUNTED = 5000
 BY = ("status", "origin", "failure_class", "namespace")
 
 
@@ -34,7 +34,7 @@ class Counts:
 
 def count(connection: Connection, query: Mapping[str, Any]) -> Counts:
     """Count the newest runs that pass the filters; `query` is a loaded RunFilterSchema."""
-    found = run_pages.find(connection, query, None, MAX_COUNTED)
+    found = run_pages.find(connection, query, None, MAX_COUNTED, MAX_COUNTED)
     counts = Counts(complete=found.next is None)
     if not found.seqs:
         return counts

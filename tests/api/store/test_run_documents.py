@@ -80,8 +80,8 @@ def test_both_documents_of_any_run_are_equal(store, rows, seen):
     with store.writing() as connection:
         # A TestRun object has one run: uids must differ.
         uids = [
-            row["k8s_ref_uid"] is not None and f"{row['k8s_ref_uid']}{n}"
-            for n, row in enumerate(rows)
+            None if row["k8s_ref_uid"] is None else f"{number} {row['k8s_ref_uid']}"
+            for number, row in enumerate(rows)
         ]
         seqs = [
             stored(connection, row | {"k8s_ref_uid": uid}, number)

@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, func, select
 
-from sparktest.api.store import run_pages, runs
+from sparktest.api import create_app
+from sparktest.api.store import Store, migrate, run_pages, runs
 from sparktest.api.store.run_filters import COLUMNS
 from sparktest.api.store.run_search import run_terms, search_terms
 from sparktest.api.store.run_tables import RunRow
 from sparktest.label_selectors import parse_selector
+from sparktest.settings import Settings
 from tests.api import databases
 from tests.api.store.rows import CREATED, run_row
 
@@ -182,3 +184,55 @@ def test_no_filter_and_no_pair_of_filters_scans_or_sorts_all_runs(store, query, 
         run_pages.find(connection, query, below, 101)
     bad = ("SCAN test_", "Seq Scan on test_", "Seq Scan on c")
     assert not [step for step in plan if any(each in step for each in bad)], plan
+
+
+EXCLUSIVE = [
+    {"status": ["failed"], "class_": ["config"]},
+    {"origin": ["api"], "namespace": ["shop"]},
+    {"label": [parse_selector("team=a,team=b")]},
+    {"label": [parse_selector("!team")]},
+    {"label": [parse_selector("team=a")], "q": "login"},
+    {"q": "dialog", "origin": ["api"]},
+    {"q": "cafe", "namespace": ["shop"]},
+    {"updated_since": CREATED, "origin": ["api"], "namespace": ["shop"]},
+    {"updated_since": CREATED, "until": CREATED - timedelta(days=1)},
+    {"status": ["failed", "succeeded"], "cluster": ["none"]},
+]
+
+
+def filled(folder, number: int) -> Store:
+    """Return a store with runs of two kinds that have nothing in common."""
+    url = f"sqlite:///{folder / str(number)}.db"
+    migrate.upgrade(url)
+    store: Store = create_app(Settings(database_url=url)).extensions["sparktest"].store
+    api = {"origin": "api", "name": "login", "labels": {"team": "b"}, "status": "succeeded"}
+    crd = {"origin": "crd", "name": "dialog", "labels": {"team": "a"}, "namespace": "shop"}
+    crd |= {"status": "failed", "failure": {"class": "test", "reason": "", "message": ""}}
+    rows = [(api if n % 2 else crd) | {"minute": 0, "changed": 0} for n in range(number)]
+    store_runs(store, rows)
+    return store
+
+
+def test_the_work_of_a_page_does_not_grow_with_the_number_of_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_pages, "BUDGET", 30)
+    few, many = filled(tmp_path, 200), filled(tmp_path, 1200)
+    for query in EXCLUSIVE:
+        assert steps(many, query) <= 1.3 * steps(few, query) + 200, query
+    few.close()
+    many.close()
+
+
+def steps(store, query) -> int:
+    """Return the number of steps of SQLite's machine that a page takes."""
+    taken = 0
+
+    def count() -> None:
+        nonlocal taken
+        taken += 1
+
+    with store.reading() as connection:
+        driver = connection.connection.driver_connection
+        driver.set_progress_handler(count, 1)
+        assert run_pages.find(connection, query, None, 100).seqs == []
+        driver.set_progress_handler(None, 1)
+    return taken
