@@ -21,6 +21,7 @@ from sparktest.domain import (
     StoredLog,
 )
 from sparktest.domain_apply import ApplyResult
+from sparktest.domain_batches import BatchResult
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.domain_suites import Suite, SuiteRun
 from sparktest.http import HttpTransport, StreamTimeoutError
@@ -166,6 +167,13 @@ class ApiClient:
         if "k8sRef" in body:
             return self._http.fetch(Run, "POST", "/test-runs", json=body)
         return self._http.create(Run, "/test-runs", body)
+
+    def create_runs(
+        self, items: Sequence[dict[str, Any]], *, repeat: int = 1
+    ) -> tuple[BatchResult, ...]:
+        """Create API runs in one transaction; return a result for each item, in their order."""
+        body = {"items": list(items), "repeat": repeat}
+        return self._http.fetch(tuple[BatchResult, ...], "POST", "/test-runs:batch", json=body)
 
     def delete_run(self, run_id: str) -> str | None:
         """Delete the run; return the kubectl command that deletes its TestRun object, if any."""

@@ -79,3 +79,11 @@ def test_a_suite_is_run_listed_and_cancelled(client: ApiClient) -> None:
     cancelled = client.suite_runs.cancel(started.id)
     assert cancelled.counts == {"pending": 1, "cancelled": 1}
     assert client.suite_runs.get(started.id) == cancelled
+
+
+def test_a_batch_returns_a_result_for_each_item(client: ApiClient) -> None:
+    good, bad = client.create_runs([{"name": "n", "image": "i"}, {"name": "n"}], repeat=2)
+
+    assert good.run is not None
+    assert [run.repeat_of for run in good.repeats] == [good.run.id]
+    assert (bad.status, bad.run) == (422, None)

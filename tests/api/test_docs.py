@@ -27,7 +27,7 @@ def test_it_names_every_route_and_no_other(client, text):
         if method != "parameters"
     }
     documented = set()
-    for methods, path in re.findall(r"((?:`?[A-Z]+`?,? )+)(/[\w/{}-]+)`", text):
+    for methods, path in re.findall(r"((?:`?[A-Z]+`?,? )+)(/[\w/{}:-]+)`", text):
         documented |= {(method, path) for method in re.findall(r"[A-Z]+", methods)}
     assert documented == served
 

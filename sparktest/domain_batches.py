@@ -1,0 +1,21 @@
+"""The result of an item of a batch, as it travels in JSON."""
+
+from typing import Any
+
+from sparktest.domain import Run, WireStruct
+
+# In one batch, with all repeats.
+MAX_BATCH_RUNS = 500
+
+
+class BatchResult(WireStruct, frozen=True, kw_only=True):
+    """What became of an item: its run, or the problem (RFC 9457) for which it was refused.
+
+    `status` is the HTTP status that the item would have had alone. `repeats` are the further runs
+    of an item that is repeated; their `repeat_of` is the id of `run`.
+    """
+
+    status: int
+    run: Run | None = None
+    repeats: tuple[Run, ...] = ()
+    problem: dict[str, Any] | None = None
