@@ -38,6 +38,7 @@ class Connection:
     Attributes:
         busy: a thread works on the request.
         checked: the token was checked before the body is read.
+        resuming: the body is to be read, by the loop, which ends `busy` for that.
         deadline: when the loop closes the connection (monotonic); None while it is busy.
         out: bytes of the response that the client has not taken yet.
         pending: received bytes that follow the current request, or its head.
@@ -56,6 +57,7 @@ class Connection:
         self.request = http1.new_request()
         self.busy = False
         self.checked = False
+        self.resuming = False
         self.out = b""
         self.pending = b""
         self.keep_alive = True
@@ -116,10 +118,21 @@ class Connection:
         return bool(needs_check or http1.refusal(request))
 
     def accept_body(self) -> None:
-        """Read the body of the request, whose token is valid."""
+        """Let the loop read the body of the request, whose token is valid.
+
+        The connection stays busy until then: what arrives earlier must follow the bytes that are
+        pending.
+        """
         if self.request.expect_continue:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self.checked = True
+        self.checked = self.resuming = True
+
+    def resume(self) -> None:
+        """Read on: the body of the current request, or the next request."""
+        if not self.resuming:
+            self.next_request()
+            return
+        self.resuming = False
         with self.lock:
             self.busy, self.deadline = False, time.monotonic() + BODY_SECONDS
 
@@ -183,9 +196,9 @@ class Connection:
         return busy
 
     def add_pending(self, data: bytes) -> bool:
-        """Keep bytes for after the current request; return False when there is none."""
+        """Keep bytes that follow the current request, or pending ones; else return False."""
         with self.lock:
-            if not self.busy:
+            if not (self.busy or self.pending):
                 return False
             self.pending += data
             return True

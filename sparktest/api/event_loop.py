@@ -191,7 +191,7 @@ class EventLoop:
             self._end(connection)
         else:
             if connection.busy:
-                connection.next_request()
+                connection.resume()
             self._watch(connection, reading=True)
             data, connection.pending = connection.pending, b""
             if data and connection.feed(data):

@@ -77,6 +77,42 @@ def test_a_request_may_arrive_byte_by_byte(loop):
         assert response(client) == (200, b"slow")
 
 
+def test_a_body_keeps_its_order_while_the_token_is_checked(loop, monkeypatch):
+    parts = [bytes([number]) * 20_000 for number in range(3)]
+    responder = loop.loop.responder
+    wake = responder._wake
+
+    def arrived():
+        """Return how much of the body is parsed or pending."""
+        (found,) = loop.loop._connections.values()
+        return found.request.body_bytes_received + len(found.pending)
+
+    def check():
+        client.sendall(parts[1])
+        wait_until(lambda: arrived() == 40_000)
+
+    def wake_late(found):
+        responder._wake = wake
+        client.sendall(parts[2])
+        wait_until(lambda: arrived() == 60_000)
+        wake(found)
+
+    monkeypatch.setattr(auth, "check_request", check)
+    responder._wake = wake_late
+    with loop.connect() as client:
+        client.sendall(post(b"".join(parts))[:-40_000])
+        assert response(client) == (200, b"".join(parts))
+
+
+@pytest.mark.usefixtures("any_token")
+def test_large_bodies_arrive_as_they_were_sent(loop):
+    body = bytes(range(256)) * 4096
+    with loop.connect() as client:
+        for _ in range(20):
+            client.sendall(post(body))
+            assert response(client) == (200, body)
+
+
 def test_a_malformed_request_is_answered_and_the_connection_closed(loop):
     with loop.connect() as client:
         client.sendall(b"NONSENSE\r\n\r\n" + GET)
