@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -148,15 +148,15 @@ class Writer:
             return deque(self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH)))
 
 
+class _WorkFailedError(Exception):
+    """A work of a batch without savepoints has raised an error."""
+
+
 def _write_batch(begin: Begin, jobs: deque[Job]) -> None:
     """Execute as many works as fit into one transaction, and remove them from `jobs`."""
     batch: list[Job] = []
     try:
-        with begin() as connection:
-            _shorten_lock_timeout(connection)
-            for job in _started(jobs):
-                batch.append(job)
-                _run_in_savepoint(connection, job)
+        _execute(begin, jobs, batch)
     except BaseException as error:  # noqa: BLE001 - the callers get it
         if is_repeatable(error):
             for job in batch:
@@ -166,6 +166,35 @@ def _write_batch(begin: Begin, jobs: deque[Job]) -> None:
         return
     for job in batch:
         job.finish()
+
+
+def _execute(begin: Begin, jobs: deque[Job], batch: list[Job]) -> None:
+    """Execute works in one transaction; move those that are executed from `jobs` to `batch`.
+
+    Most works succeed, so the first attempt has no savepoints, which would cost a statement of each
+    work. When one raises, all are executed again, with savepoints.
+    """
+    try:
+        with _begin_batch(begin) as connection:
+            for job in _started(jobs):
+                batch.append(job)
+                _run_without_savepoint(connection, job)
+    except _WorkFailedError:
+        with _begin_batch(begin) as connection:
+            for job in list(batch):
+                _run_in_savepoint(connection, job)
+            for job in _started(jobs):
+                batch.append(job)
+                _run_in_savepoint(connection, job)
+
+
+@contextmanager
+def _begin_batch(begin: Begin) -> Iterator[Connection]:
+    with begin() as connection:
+        if connection.dialect.name == "postgresql":
+            timeout = f"SET LOCAL lock_timeout = {BATCH_LOCK_TIMEOUT_MILLISECONDS}"
+            connection.exec_driver_sql(timeout)
+        yield connection
 
 
 def _started(jobs: deque[Job]) -> Iterator[Job]:
@@ -179,12 +208,29 @@ def _started(jobs: deque[Job]) -> Iterator[Job]:
             return
 
 
+def _run_without_savepoint(connection: Connection, job: Job) -> None:
+    """Execute a work.
+
+    Raises:
+        _WorkFailedError: it has raised an error.
+        SQLAlchemyError: the whole transaction is lost, or should be repeated.
+    """
+    try:
+        job.result = job.run(connection)
+        _check_usable(connection)
+    except BaseException as error:
+        if connection.invalidated or is_repeatable(error):
+            raise
+        raise _WorkFailedError from error
+
+
 def _run_in_savepoint(connection: Connection, job: Job) -> None:
     """Execute a work; when it raises, undo what it has written and nothing else.
 
     Raises:
         SQLAlchemyError: the whole transaction is lost, or should be repeated.
     """
+    job.result = None
     before = deferred.mark(connection)
     # Never released: the next one hides it, and the COMMIT ends them all.
     connection.exec_driver_sql("SAVEPOINT work")
@@ -226,11 +272,6 @@ def _write_alone(begin: Begin, job: Job) -> None:
                 continue
         break
     job.finish()
-
-
-def _shorten_lock_timeout(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BATCH_LOCK_TIMEOUT_MILLISECONDS}")
 
 
 def _fail(jobs: list[Job], error: BaseException) -> None:
