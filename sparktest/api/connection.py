@@ -141,6 +141,7 @@ class Connection:
         self.request.close()
         self.request = http1.new_request()
         self.checked = self._first = False
+        self._on_disconnect = []
         with self.lock:
             self.busy, self.deadline = False, time.monotonic() + KEEP_ALIVE_SECONDS
             return bool(self.pending) or self.disconnected
@@ -179,7 +180,10 @@ class Connection:
         self.send(data)
 
     def on_disconnect(self, callback: Callable[[], None]) -> None:
-        """Call `callback`, in another thread, when the client closes the connection."""
+        """Call `callback` when the client closes the connection before the response has ended.
+
+        It is called in the thread of the loop, so it must be quick.
+        """
         with self.lock:
             self._on_disconnect = [*self._on_disconnect, callback]
             gone = self.disconnected

@@ -14,6 +14,7 @@ from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
 from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
 
 from sparktest.api import problems
+from sparktest.errors import TooLargeError
 
 MAX_REQUEST_LINE_BYTES = 8190
 MAX_HEAD_BYTES = 64 * 1024
@@ -51,6 +52,8 @@ def new_request() -> HTTPRequestParser:
 def refusal(request: HTTPRequestParser) -> Refusal | None:
     """Return why the request, whose head has been read, must be refused; None to serve it."""
     error = request.error
+    if error is not None and error.code == TooLargeError.status:
+        return Refusal(error.code, TooLargeError.title, str(error.body))
     if error is not None:
         return Refusal(error.code, error.reason.capitalize(), str(error.body))
     if len(request.first_line) > MAX_REQUEST_LINE_BYTES:

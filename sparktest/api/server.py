@@ -233,6 +233,8 @@ def _end_at_second_signal() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, handle)
+    # On it, gunicorn would start a second server, which nobody ends.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 def _raise_file_limit() -> None:

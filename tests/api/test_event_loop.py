@@ -255,6 +255,19 @@ def test_the_application_hears_when_the_client_of_a_stream_disconnects(loop, res
     wait_until(lambda: len(loop.loop) == 0)
 
 
+def test_the_application_hears_nothing_of_a_disconnect_after_its_stream(loop):
+    loop.gate.set()
+    with loop.connect() as client:
+        client.sendall(GET.replace(b"/ ", b"/stream "))
+        data = b""
+        while not data.endswith(b"0\r\n\r\n"):
+            data += client.recv(1000)
+        client.sendall(GET)
+        assert response(client) == (200, b"hello")
+    wait_until(lambda: len(loop.loop) == 0)
+    assert not loop.disconnected.is_set()
+
+
 def test_a_client_that_only_ends_its_side_gets_its_response(loop):
     with loop.connect() as client:
         client.sendall(GET.replace(b"/ ", b"/large "))

@@ -216,7 +216,9 @@ def _map_errors() -> Iterator[None]:
     except DatabaseError as error:
         if "not a database" not in str(error.orig):
             raise
-        raise InvalidError(f"SPARKTEST_DATABASE_URL: {error.orig}") from error
+        raise InvalidError(
+            f"SPARKTEST_DATABASE_URL: {error.orig}; name another file, or move this one away"
+        ) from error
 
 
 @contextmanager
