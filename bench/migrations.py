@@ -1,9 +1,9 @@
 """Longest stall of a writer while PostgreSQL is migrated: `python -m bench.migrations URL [RUNS]`.
 
 Fill a new schema of the server with runs (1,000,000 unless said) at revision 0003, and migrate it
-to the newest while a writer inserts and updates runs as fast as it can. Print how long its longest
-transaction took, without and with the migration, for each revision. Exit with 1 if a migration
-stalled it for more than 100 ms longer than it was stalled without one.
+to the newest while a writer inserts and updates runs as fast as it can. Print its longest
+transaction for each revision, beside that of a second writer, of a table that is not migrated: so
+much is the machine's. Exit with 1 if a migration stalled the first for 100 ms more than the second.
 """
 
 import random
@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, TextClause, create_engine, make_url, text
 
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import parse_url
@@ -31,13 +31,21 @@ VALUES = """gen_random_uuid(), 'checkout', 'succeeded', 'registry.example/shop/t
 # As many rows as runs in each table of runs.
 FILL = (
     f"INSERT INTO test_runs ({COLUMNS}) SELECT {VALUES} FROM generate_series(1, :runs)",
+    "CREATE TABLE control (seq BIGSERIAL PRIMARY KEY, version INTEGER)",
+    "INSERT INTO control (version) SELECT 1 FROM test_runs",
     "INSERT INTO test_run_labels SELECT seq, 'team', 'web' FROM test_runs",
     "INSERT INTO test_run_words SELECT seq, 'checkout' FROM test_runs",
     "INSERT INTO test_run_log_chunks SELECT seq, 'test', 0, 10, 'log line 1' FROM test_runs",
     "INSERT INTO test_run_tombstones SELECT gen_random_uuid(), now() FROM test_runs",
 )
-INSERT = text(f"INSERT INTO test_runs ({COLUMNS}) VALUES ({VALUES})")
-UPDATE = text("UPDATE test_runs SET version = version + 1, updated_at = now() WHERE seq = :seq")
+STATEMENTS = (
+    text("UPDATE test_runs SET version = version + 1, updated_at = now() WHERE seq = :seq"),
+    text(f"INSERT INTO test_runs ({COLUMNS}) VALUES ({VALUES})"),
+)
+CONTROL = (
+    text("UPDATE control SET version = version + 1 WHERE seq = :seq"),
+    text("INSERT INTO control (version) VALUES (1)"),
+)
 
 
 def main(server: str, runs: int) -> int:
@@ -67,26 +75,40 @@ def fill(connection: Connection, runs: int) -> None:
 
 def compare(url: str, runs: int) -> int:
     """Print the longest stall without and with each migration."""
-    print(f"{runs:,} runs in PostgreSQL, one writer")
-    with Writer(url, runs) as writer:
+    print(f"{runs:,} runs in PostgreSQL")
+    with Writer(url, runs) as writer, Writer(url, runs, CONTROL) as control:
         time.sleep(REFERENCE_SECONDS)
-    print(f"without a migration   {REFERENCE_SECONDS:>6.1f} s   longest {writer.longest:>7.1f} ms")
+    show("without a migration", REFERENCE_SECONDS, writer, control)
     failed = False
     for number in range(int(START) + 1, int(REVISION) + 1):
-        with Writer(url, runs) as migrated:
+        with Writer(url, runs) as writer, Writer(url, runs, CONTROL) as control:
             began = time.monotonic()
             migrate.upgrade(url, f"{number:04}")
             seconds = time.monotonic() - began
-        stall = migrated.longest
-        print(f"migration to {number:04}     {seconds:>6.1f} s   longest {stall:>7.1f} ms")
-        failed |= stall - writer.longest > MAX_STALL_MILLISECONDS
+        show(f"migration to {number:04}", seconds, writer, control)
+        failed |= writer.longest - control.longest > MAX_STALL_MILLISECONDS
     return int(failed)
 
 
-class Writer:
-    """A thread that inserts and updates runs; `longest` is its longest transaction, in ms."""
+def show(title: str, seconds: float, writer: "Writer", control: "Writer") -> None:
+    """Print a line of the table."""
+    longest = f"{writer.longest:>7.1f} ms, of the other table {control.longest:>7.1f} ms"
+    print(f"{title:<20} {seconds:>7.1f} s   longest {longest}", flush=True)
 
-    def __init__(self, url: str, runs: int) -> None:
+
+class Writer:
+    """A thread that inserts and updates rows; `longest` is its longest transaction, in ms.
+
+    Args:
+        url: of the database.
+        runs: the rows of the table.
+        statements: that update a row and insert one.
+    """
+
+    def __init__(
+        self, url: str, runs: int, statements: tuple[TextClause, TextClause] = STATEMENTS
+    ) -> None:
+        self._update, self._insert = statements
         self.longest = 0.0
         self._runs = runs
         self._engine = create_engine(parse_url(url), isolation_level="AUTOCOMMIT")
@@ -105,11 +127,11 @@ class Writer:
     def _write(self) -> None:
         chooser = random.Random(7)
         with self._engine.connect() as connection:
-            connection.execute(INSERT)
+            connection.execute(self._insert)
             while not self._stop.is_set():
                 began = time.monotonic()
-                connection.execute(UPDATE, {"seq": chooser.randint(1, self._runs)})
-                connection.execute(INSERT)
+                connection.execute(self._update, {"seq": chooser.randint(1, self._runs)})
+                connection.execute(self._insert)
                 self.longest = max(self.longest, (time.monotonic() - began) * 1000)
 
 

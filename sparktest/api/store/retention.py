@@ -21,7 +21,7 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
-from sparktest.api.store import changes
+from sparktest.api.store import changes, run_search
 from sparktest.api.store.access_tables import AuditRow, IdempotencyKeyRow
 from sparktest.api.store.changes import ChangeKind
 from sparktest.api.store.engine import Row, fetch_all
@@ -116,7 +116,10 @@ def delete_runs(connection: Connection, old: Limits, now: datetime, limit: int) 
         for run in runs
     ]
     connection.execute(insert(TombstoneRow), tombstones)
-    connection.execute(delete(RunRow).where(RunRow.seq.in_([run["seq"] for run in runs])))
+    seqs = [run["seq"] for run in runs]
+    words = run_search.words_of(connection, seqs)
+    connection.execute(delete(RunRow).where(RunRow.seq.in_(seqs)))
+    run_search.remove_unused(connection, words)
     changes.record(connection, ChangeKind.DELETED, [run["id"] for run in runs], now)
     _delete_empty_suite_runs(connection, [run["suite_run_id"] for run in runs])
     return len(runs)

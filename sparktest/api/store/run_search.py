@@ -35,6 +35,10 @@ _ADD_TERMS = {
     "postgresql": postgresql.insert(_WORDS).on_conflict_do_nothing(),
 }
 _ADD_PARTS = insert(word_parts)
+_USED = select(_WORDS.c.run_seq).where(_WORDS.c.word == bindparam("word")).limit(1)
+_REMOVE_PART = word_parts.delete().where(
+    word_parts.c.part == bindparam("part_"), word_parts.c.word == bindparam("word_")
+)
 # A word is the first of its own parts.
 _KNOWN = select(word_parts.c.word).where(
     word_parts.c.part.in_(bindparam("words", expanding=True)),
@@ -82,6 +86,26 @@ def add_words(connection: Connection, pairs: Sequence[tuple[str, int]]) -> None:
     parts = [{"part": word[n:], "word": word} for word in new for n in range(len(word))]
     if parts:
         connection.execute(_ADD_PARTS, parts)
+
+
+def words_of(connection: Connection, seqs: Sequence[int]) -> set[str]:
+    """Return the words of some runs."""
+    query = select(_WORDS.c.word).where(_WORDS.c.run_seq.in_(seqs)).distinct()
+    return set(connection.execute(query).scalars())
+
+
+def remove_unused(connection: Connection, words: Iterable[str]) -> None:
+    """Delete the parts of those words that no run has any more.
+
+    On SQLite only: elsewhere a transaction that is still running may have found the parts, and
+    add a run with the word.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    for word in words:
+        if connection.execute(_USED, {"word": word}).first() is None:
+            parts = [{"word_": word, "part_": word[n:]} for n in range(len(word))]
+            connection.execute(_REMOVE_PART, parts)
 
 
 def filters(connection: Connection, q: str, dialect: Dialect) -> Iterator[Filter]:
