@@ -1,5 +1,6 @@
 """The route that creates or updates several objects by name, all in one transaction."""
 
+import difflib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 
 from sparktest.api import fields as api_fields
 from sparktest.api.context import app_context
-from sparktest.api.documents import KINDS, Document, describe, resolve
+from sparktest.api.documents import KINDS, Document, describe, field_names, resolve
 from sparktest.api.openapi import Blueprint
 from sparktest.api.parsing import field_errors, unknown_fields
 from sparktest.api.resources import Resource
@@ -121,7 +122,7 @@ def _apply(connection: Connection, document: Document) -> Applied:
     resource = KINDS[kind]
     given, errors = resolve(connection, kind, document)
     errors += [
-        {"pointer": pointer, "detail": "unknown field"}
+        {"pointer": pointer, "detail": _unknown(pointer, kind)}
         for pointer in unknown_fields(resource.schema, given)
     ]
     if errors:
@@ -146,6 +147,12 @@ def _apply(connection: Connection, document: Document) -> Applied:
         before=describe(connection, kind, before) if before else None,
         after=describe(connection, kind, row),
     )
+
+
+def _unknown(pointer: str, kind: str) -> str:
+    """Return that a field is unknown, and which one may be meant."""
+    similar = difflib.get_close_matches(pointer[1:], field_names(kind), n=1)
+    return f"unknown field; did you mean {similar[0]}?" if similar else "unknown field"
 
 
 def _load(resource: Resource, given: Document) -> dict[str, Any]:

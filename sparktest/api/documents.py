@@ -81,6 +81,11 @@ def resolve(
     return fields, errors
 
 
+def field_names(kind: str) -> list[str]:
+    """Return the names of the fields that a document of this kind may have."""
+    return [*(each.field for each in REFERENCES[kind]), *sorted(writable(KINDS[kind]))]
+
+
 def writable(resource: Resource) -> set[str]:
     """Return the names of the fields that a request may set."""
     return {field.data_key or name for name, field in resource.schema.load_fields.items()}

@@ -8,6 +8,7 @@ from sparktest.api import new_runs, runs, suite_progress
 from sparktest.api.context import AppContext
 from sparktest.api.store import schedules as store
 from sparktest.api.store import suite_runs
+from sparktest.api.store.deferred import savepoint
 from sparktest.api.store.engine import Row
 from sparktest.api.store.resources import DEFINITIONS
 from sparktest.api.store.suites import SUITES
@@ -27,7 +28,8 @@ def start(
     Raises:
         ConflictError: an earlier run has not ended, and the schedule forbids a second one.
     """
-    live = store.live_runs(connection, schedule["id"])
+    allowed = schedule["concurrency"] == Concurrency.ALLOW
+    live = [] if allowed else store.live_runs(connection, schedule["id"])
     if live and schedule["concurrency"] == Concurrency.FORBID:
         raise ConflictError(
             f"run {live[0]['id']} of this schedule has not ended, and its concurrency is forbid"
@@ -39,7 +41,7 @@ def start(
         if problem:
             raise problem
         # Undone when a suite fails halfway.
-        with connection.begin_nested():
+        with savepoint(connection):
             return _start(connection, ctx, schedule, target)
     except InvalidError as error:
         definition = target if schedule["definition_id"] else None

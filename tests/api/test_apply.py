@@ -152,6 +152,12 @@ class TestErrors:
         assert pointers(client.post("/api/apply", json=body)) == {f"/documents/2{pointer}"}
         assert nothing_stored(client)
 
+    def test_a_misspelt_field_is_recognized(self, client):
+        detail = apply(client, {**EXECUTOR, "defaultComand": "x"}, status=422)["detail"]
+        assert "/documents/0/defaultComand: unknown field; did you mean defaultCommand?" in detail
+        detail = apply(client, {**DEFINITION, "executer": "x"}, status=422)["detail"]
+        assert "/documents/0/executer: unknown field; did you mean executor?" in detail
+
     def test_all_errors_of_all_documents_are_named(self, client):
         wrong = {"kind": "Schedule", "name": "x", "definition": "none", "cron": "* *", "enabled": 1}
         body = {"documents": [{**EXECUTOR, "image": 5}, DEFINITION, wrong]}

@@ -3,7 +3,8 @@
 One statement for the rows of many works costs little more than one for those of a single work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -40,3 +41,15 @@ def drop(connection: Connection, since: Mark) -> None:
     """Forget the rows that were deferred since then; with an empty mark, all of them."""
     for insert, rows in connection.info.get(DEFERRED, {}).items():
         del rows[since.get(insert, 0) :]
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Undo what the block has stored, deferred rows too, when it raises."""
+    before = mark(connection)
+    try:
+        with connection.begin_nested():
+            yield
+    except BaseException:
+        drop(connection, before)
+        raise

@@ -1,9 +1,11 @@
 """Deferred rows: stored at the end of the transaction, in one statement for all works."""
 
+from contextlib import suppress
+
 import pytest
 from sqlalchemy import insert, select
 
-from sparktest.api.store.deferred import defer
+from sparktest.api.store.deferred import defer, savepoint
 from sparktest.api.store.tables import ControllerRow
 from tests.api.store.batches import NOW, in_one_batch, stored
 
@@ -72,3 +74,17 @@ def test_an_error_while_they_are_stored_fails_every_work(store, add):
     answers = in_one_batch(store, [deferring(add, name) for name in "aab"])
     assert [type(answer).__name__ for answer in answers] == ["UnavailableError"] * 3
     assert stored(store) == set()
+
+
+def test_a_work_may_undo_a_part_of_what_it_deferred(store, add):
+    def work(connection):
+        defer(connection, add, "a")
+        with suppress(ValueError), savepoint(connection):
+            defer(connection, add, "b")
+            add(connection, ["c"])
+            raise ValueError("no")
+        with savepoint(connection):
+            defer(connection, add, "d")
+
+    store.write(work)
+    assert stored(store) == {"a", "d"}
