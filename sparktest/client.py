@@ -9,6 +9,7 @@ import msgspec
 
 from sparktest.client_access import AuditClient, TokenClient
 from sparktest.client_resources import ResourceClient
+from sparktest.client_streams import RunEvent, follow_log, run_events
 from sparktest.client_suite_runs import SuiteRunClient
 from sparktest.domain import (
     ControllerSeen,
@@ -24,7 +25,7 @@ from sparktest.domain_apply import ApplyResult
 from sparktest.domain_batches import BatchResult
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.domain_suites import Suite, SuiteRun
-from sparktest.http import HttpTransport, StreamTimeoutError
+from sparktest.http import HttpTransport
 from sparktest.responses import Clean, Warn, read_cursor
 from sparktest.settings import Settings
 
@@ -229,15 +230,21 @@ class ApiClient:
         Raises:
             UnavailableError: the stream was interrupted; continue after the bytes received.
         """
-        while True:
-            params = {"container": container, "follow": "true", "offset": offset}
-            try:
-                for chunk in self._http.stream(f"{_run(run_id)}/logs", params):
-                    offset += len(chunk)
-                    yield chunk
-            except StreamTimeoutError:
-                continue
-            return
+        return follow_log(self._http, f"{_run(run_id)}/logs", container, offset)
+
+    def events(self, *, last_id: str | None = None, **filters: Sequence[str]) -> Iterator[RunEvent]:
+        """Yield what happens to runs, from now on or after `last_id`, without an end.
+
+        It connects again after an interruption, as long as that takes, and misses nothing.
+
+        Args:
+            last_id: the `id` of the last event received.
+            filters: as the API names them, such as `namespace=["shop"]`.
+
+        Raises:
+            SparkTestError: a retry cannot help.
+        """
+        return run_events(self._http, filters, last_id)
 
     # --- resources -----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from sparktest.backoff import Backoff
 from sparktest.errors import UnavailableError
+from sparktest.event_stream import MIMETYPE, EventReader, ServerEvent
 from sparktest.responses import Clean, Warn, read_error, read_warnings
 
 CONNECT_TIMEOUT_SECONDS = 3.05
@@ -89,15 +90,25 @@ class HttpTransport:
                 method, f"{url}{path}", self._timeout_seconds or READ_TIMEOUT_SECONDS, **kw
             )
 
-    def stream(self, path: str, params: dict[str, Any]) -> Iterator[bytes]:
-        """Yield the body of a GET in chunks; raise StreamTimeoutError when no data arrives."""
-        url, request = f"{self.url}{path}", {"params": params, "stream": True}
+    def stream(
+        self, path: str, params: dict[str, Any], *, accept: str = "*/*", **headers: str
+    ) -> Iterator[bytes | ServerEvent]:
+        """Yield the body of a GET in parts: Server-Sent Events, or bytes of another type.
+
+        Raises:
+            StreamTimeoutError: no data arrived for STREAM_TIMEOUT_SECONDS.
+        """
+        sent = {"Accept": accept, **headers}
+        request: dict[str, Any] = {"params": params, "stream": True, "headers": sent}
         with (
             self._mapped_errors(),
-            self._send("GET", url, STREAM_TIMEOUT_SECONDS, **request) as response,
+            self._send("GET", f"{self.url}{path}", STREAM_TIMEOUT_SECONDS, **request) as response,
         ):
+            as_events = response.headers.get("Content-Type", "").startswith(MIMETYPE)
+            reader = EventReader()
             try:
-                yield from response.iter_content(chunk_size=None)
+                for chunk in response.iter_content(chunk_size=None):
+                    yield from reader.feed(chunk) if as_events else (chunk,)
             except requests.ConnectionError as error:
                 if _timed_out(error):
                     raise StreamTimeoutError(_cause(error)) from error
@@ -128,8 +139,12 @@ class HttpTransport:
 
     def value(self, response: requests.Response, kind: type[T]) -> T:
         """Return the cleaned JSON of a response as a value of this type."""
+        return self.decode(response.content, kind)
+
+    def decode(self, data: bytes, kind: type[T]) -> T:
+        """Return cleaned JSON as a value of this type."""
         try:
-            return msgspec.convert(self.clean(msgspec.json.decode(response.content)), kind)
+            return msgspec.convert(self.clean(msgspec.json.decode(data)), kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UnavailableError(f"{self.url} sent an invalid response: {error}") from error
 
