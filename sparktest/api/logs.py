@@ -113,7 +113,9 @@ def _follow(ctx: AppContext, run: Row, container: str, start: int) -> Response:
     received = request.headers.get("Last-Event-ID", "")
     if as_events and OFFSET.fullmatch(received):
         start = int(received)
-    pieces = streams.follow(ctx, run, container, start, streams.Client(request.environ))
+    # Not the whole row, which would stay in memory as long as the stream.
+    row = {"id": run["id"], "seq": run["seq"]}
+    pieces = streams.follow(ctx, row, container, start, streams.Client(request.environ))
     if as_events:
         return streams.respond(ctx, log_events.encode(pieces, start), sse.MIMETYPE)
     return streams.respond(ctx, pieces, TEXT)

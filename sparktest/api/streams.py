@@ -50,7 +50,9 @@ class Client:
 
     def wait(self, waiter: Waiter, seconds: float) -> bool:
         """Wait until woken, or for some seconds; return True when the client has disconnected."""
-        waiter.wait(seconds)
+        # It may have disconnected, and woken the waiter, before that was cleared.
+        if not self._gone:
+            waiter.wait(seconds)
         return self._gone
 
     def wake_on_disconnect(self, waiter: Waiter) -> None:

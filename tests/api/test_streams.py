@@ -1,6 +1,7 @@
 """A stream waits for news, and ends when its client disconnects."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -35,6 +36,16 @@ def test_the_server_ends_a_wait_when_the_client_disconnects():
     client.wake_on_disconnect(waiter)
     threading.Thread(target=callbacks[0]).start()
     assert wait(client, waiter, 10) is True
+
+
+def test_a_client_that_disconnected_before_the_wait_is_not_waited_for():
+    client = streams.Client({"sparktest.on_disconnect": lambda callback: callback()})
+    waiter = Waiter()
+    client.wake_on_disconnect(waiter)
+    waiter.clear()
+    started = time.monotonic()
+    assert wait(client, waiter, 10) is True
+    assert time.monotonic() - started < 5
 
 
 def test_without_a_server_the_client_never_disconnects():
