@@ -44,7 +44,7 @@ class Connection:
         pending: received bytes that follow the current request, or its head.
         keep_alive: the connection stays open after the current response.
         lingering: the response is sent, and what still arrives is dropped.
-        disconnected: the client has closed the connection.
+        disconnected: the client has closed the connection, or its side of it.
     """
 
     def __init__(self, client: socket.socket, address: Any) -> None:
@@ -143,6 +143,7 @@ class Connection:
         self.checked = self._first = False
         self._on_disconnect = []
         with self.lock:
+            self._on_disconnect = []
             self.busy, self.deadline = False, time.monotonic() + KEEP_ALIVE_SECONDS
             return bool(self.pending) or self.disconnected
 
@@ -170,7 +171,8 @@ class Connection:
         poll = select.poll()
         poll.register(self.socket, select.POLLOUT)
         while self.out:
-            if self.disconnected or not poll.poll(SEND_SECONDS * 1000):
+            # A client that has only closed its side still reads; else the next call fails.
+            if not poll.poll(SEND_SECONDS * 1000):
                 raise TimeoutError("the client reads too slowly")
             self.flush()
 
@@ -191,13 +193,13 @@ class Connection:
             callback()
 
     def note_disconnect(self) -> bool:
-        """Note that the client has closed the connection; return True if a thread is busy."""
+        """Note that the client sends no more; return True if a request is answered, or pending."""
         with self.lock:
             self.disconnected = True
-            busy, callbacks = self.busy, self._on_disconnect
+            unanswered, callbacks = self.busy or bool(self.pending), self._on_disconnect
         for callback in callbacks:
             callback()
-        return busy
+        return unanswered
 
     def add_pending(self, data: bytes) -> bool:
         """Keep bytes that follow the current request, or pending ones; else return False."""

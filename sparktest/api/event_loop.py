@@ -10,10 +10,12 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from flask import Flask
 
+from sparktest.api import http1
 from sparktest.api.connection import LINGER_SECONDS, MAX_PENDING_BYTES, SEND_SECONDS, Connection
 from sparktest.api.responder import Responder
 
@@ -61,13 +63,13 @@ class EventLoop:
         """Handle what happens within `timeout` seconds, at least once."""
         for key, events in self._selector.select(timeout):
             if isinstance(key.data, Connection):
-                self._handle(key.data, events)
+                self._guard(key.data, partial(self._handle, events=events))
             elif key.data is None:
                 self._drain_wakeup()
             else:
                 self._accept(key.data)
         while self._woken:
-            self._settle(self._woken.popleft())
+            self._guard(self._woken.popleft(), self._settle)
         now = time.monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_SECONDS
@@ -132,12 +134,12 @@ class EventLoop:
     def _add(self, client: socket.socket, address: object) -> None:
         try:
             connection = Connection(client, address)
+            self._selector.register(client.fileno(), selectors.EVENT_READ, connection)
         except OSError:
             # The client has disconnected already.
             client.close()
             return
         self._connections[client.fileno()] = connection
-        self._selector.register(client.fileno(), selectors.EVENT_READ, connection)
 
     def _evict(self) -> None:
         """Close the oldest connection that waits for a request."""
@@ -145,6 +147,14 @@ class EventLoop:
             if not connection.busy:
                 self._close(connection)
                 return
+
+    def _guard(self, connection: Connection, step: Callable[[Connection], None]) -> None:
+        """Run a step; if it fails, close only this connection."""
+        try:
+            step(connection)
+        except Exception:
+            log.exception("connection failed client=%s", connection.client)
+            self._close(connection)
 
     def _handle(self, connection: Connection, events: int) -> None:
         if events & selectors.EVENT_WRITE:
@@ -163,7 +173,7 @@ class EventLoop:
             return
         if not data:
             if connection.note_disconnect():
-                # Its thread closes it; until then, do not report the end again.
+                # It is closed after its responses; until then, do not report the end again.
                 self._watch(connection, reading=False)
             else:
                 self._close(connection)
@@ -185,21 +195,23 @@ class EventLoop:
         if connection.out:
             connection.deadline = time.monotonic() + SEND_SECONDS
             self._watch(connection, reading=False, writing=True)
-        elif connection.disconnected:
-            self._close(connection)
         elif not connection.keep_alive:
             self._end(connection)
         else:
             if connection.busy:
                 connection.resume()
-            self._watch(connection, reading=True)
+            self._watch(connection, reading=not connection.disconnected)
             data, connection.pending = connection.pending, b""
             if data and connection.feed(data):
                 self._submit(connection)
+            elif connection.disconnected:
+                self._close(connection)
 
     def _end(self, connection: Connection) -> None:
-        """Close a connection; if the client still sends a body, read on for a while."""
-        if connection.request.completed and not connection.request.error:
+        """Close a connection; if the client may still send, read on for a while."""
+        request = connection.request
+        ended = request.completed and not request.error and not http1.wants_keep_alive(request)
+        if ended or connection.disconnected:
             self._close(connection)
             return
         connection.lingering, connection.busy = True, False

@@ -6,12 +6,14 @@ The requests are parsed by waitress' parser, which takes bytes as they arrive.
 import io
 import sys
 import time
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
-from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]
+from waitress.utilities import BadRequest, Error  # type: ignore[import-untyped]
 
 from sparktest.api import problems
 from sparktest.errors import TooLargeError
@@ -44,12 +46,49 @@ BUSY = Refusal(503, "Unavailable", "too many streams are open; try again later")
 FAILED = Refusal(500, "Internal error", "this is a bug in SparkTest; see the log of the API")
 
 
-def new_request() -> HTTPRequestParser:
+class BodyNotKeptError(Error):  # type: ignore[misc]
+    """The error of a request whose body cannot be kept: no space, or no file descriptor."""
+
+    code = 503
+    reason = "Unavailable"
+
+
+class RequestParser(HTTPRequestParser):  # type: ignore[misc]
+    """Parser of a request; an invalid one sets `error`, and nothing is raised."""
+
+    def received(self, data: bytes) -> int:
+        """Parse more bytes; return how many of them belong to this request."""
+        try:
+            return int(super().received(data))
+        except ValueError as error:
+            # Of the standard library: http://[::1 as a URI, a Content-Length of 5,000 digits.
+            self.error = BadRequest(str(error))
+        except OSError as error:
+            self.error = BodyNotKeptError(f"the API cannot keep the body: {error.strerror}")
+        self.completed = True
+        return len(data)
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the head; refuse one that another server may frame differently."""
+        super().parse_header(header_plus)
+        # The parser has removed the header if it uses it.
+        if "TRANSFER_ENCODING" in self.headers:
+            raise ParsingError("Transfer-Encoding needs HTTP/1.1")
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length and Transfer-Encoding are both given")
+
+    def close(self) -> None:
+        """Discard the body, which may be in a file that cannot be written."""
+        with suppress(OSError):
+            super().close()
+
+
+def new_request() -> RequestParser:
     """Return a parser for the next request of a connection."""
-    return HTTPRequestParser(LIMITS)
+    return RequestParser(LIMITS)
 
 
-def refusal(request: HTTPRequestParser) -> Refusal | None:
+def refusal(request: RequestParser) -> Refusal | None:
     """Return why the request, whose head has been read, must be refused; None to serve it."""
     error = request.error
     if error is not None and error.code == TooLargeError.status:
@@ -71,7 +110,7 @@ def refusal(request: HTTPRequestParser) -> Refusal | None:
 
 
 def environ(
-    request: HTTPRequestParser, client: tuple[str, int], server: tuple[str, int]
+    request: RequestParser, client: tuple[str, int], server: tuple[str, int]
 ) -> dict[str, Any]:
     """Return the WSGI environment of a request."""
     body = request.get_body_stream() if request.completed else io.BytesIO()
@@ -99,7 +138,7 @@ def environ(
     return result
 
 
-def wants_keep_alive(request: HTTPRequestParser) -> bool:
+def wants_keep_alive(request: RequestParser) -> bool:
     """Return True when the client wants to send another request on this connection."""
     connection = request.headers.get("CONNECTION", "").lower()
     return request.version == "1.1" and "close" not in connection
@@ -113,7 +152,7 @@ class Response:
         streamed: its length is not known, so its body may take any time.
     """
 
-    def __init__(self, request: HTTPRequestParser, *, keep_alive: bool) -> None:
+    def __init__(self, request: RequestParser, *, keep_alive: bool) -> None:
         self.head = b""
         self.keep_alive = keep_alive
         self.streamed = False

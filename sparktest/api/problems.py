@@ -90,5 +90,5 @@ def from_http(error: HTTPException) -> Response:
 
 def handle_unexpected(error: Exception) -> Response:
     """Log the error with its traceback and answer 500."""
-    log.error("request failed method=%s path=%s", request.method, request.path, exc_info=error)
+    log.error("request failed method=%s path=%r", request.method, request.path, exc_info=error)
     return problem(500, SparkTestError.title, "this is a bug in SparkTest; see the log of the API")

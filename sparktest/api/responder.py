@@ -99,11 +99,17 @@ class Responder:
         keep_alive: bool = True,
     ) -> None:
         request = connection.request
-        keep_alive = keep_alive and not self.closing and http1.wants_keep_alive(request)
+        keep_alive = keep_alive and http1.wants_keep_alive(request)
         response = http1.Response(request, keep_alive=keep_alive)
         environ = http1.environ(request, connection.client, connection.server)
         environ["sparktest.on_disconnect"] = connection.on_disconnect
-        body = app(environ, response.start)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            # The process may have begun to end while the application worked.
+            response.keep_alive &= not self.closing
+            return response.start(status, headers, exc_info)
+
+        body = app(environ, start)
         if response.streamed:
             self._start_stream(connection, response, body, iter(body))
         else:
@@ -135,10 +141,6 @@ class Responder:
         parts: Iterator[bytes],
     ) -> None:
         """Send the body in a thread of its own, which may wait for the client."""
-        if not self._count_stream():
-            _close(body)
-            self._refuse(connection, http1.BUSY)
-            return
 
         def stream(connection: Connection) -> None:
             try:
@@ -149,19 +151,35 @@ class Responder:
                 connection.send_all(response.end())
             finally:
                 _close(body)
-                with self._lock:
-                    self.open_streams -= 1
+                self._count_stream(-1)
             self._finish(connection, keep_alive=response.keep_alive and not self.closing)
 
-        _start_thread(lambda: self._guard(connection, stream), "stream")
+        if self._start_stream_thread(lambda: self._guard(connection, stream)):
+            return
+        _close(body)
+        if response.streamed:
+            self._refuse(connection, http1.BUSY)
+        else:
+            # A part of the body is sent already.
+            self._abort(connection)
 
-    def _count_stream(self) -> bool:
-        """Return False when there are as many streams as allowed."""
+    def _start_stream_thread(self, target: Callable[[], None]) -> bool:
+        """Return False when there are as many streams as allowed, or as the system allows."""
+        if self._count_stream(1) > MAX_STREAM_THREADS:
+            self._count_stream(-1)
+            return False
+        try:
+            _start_thread(target, "stream")
+        except RuntimeError as error:
+            log.warning("no thread for a stream error=%s", error)
+            self._count_stream(-1)
+            return False
+        return True
+
+    def _count_stream(self, change: int) -> int:
         with self._lock:
-            if self.open_streams >= MAX_STREAM_THREADS:
-                return False
-            self.open_streams += 1
-            return True
+            self.open_streams += change
+            return self.open_streams
 
     def _refuse(self, connection: Connection, refusal: http1.Refusal) -> None:
         connection.send(http1.refused(refusal))

@@ -140,7 +140,8 @@ def follow(
             elif data is None:
                 ctx.closing.wait(RETRY_SECONDS)
             elif client.wait(waiter, sse.HEARTBEAT_SECONDS):
-                return
+                # It may still read, and must not take this for the whole log.
+                raise _broken_stream()
 
 
 def _read_on(ctx: AppContext, run: Row, container: str, start: int) -> tuple[bytes | None, bool]:

@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 from sparktest.api.event_loop import EventLoop
 
 TIMEOUT_SECONDS = 20
+LENGTH = {"Content-Length": "20000000"}
 
 
 class RunningLoop:
@@ -84,11 +85,17 @@ class RunningLoop:
         app = Flask("test")
         app.get("/", endpoint="hello")(lambda: "hello")
         app.get("/large", endpoint="large")(lambda: b"x" * 20_000_000)
+        app.get("/parts", endpoint="parts")(_parts)
         app.get("/broken", endpoint="broken")(lambda: Response(_broken()))
         app.post("/echo")(self.echo)
         app.get("/wait")(self.wait)
         app.get("/stream")(self.stream)
         return app
+
+
+def _parts() -> Response:
+    """Return a body of 20 parts, whose length is known."""
+    return Response((b"%d" % (number % 10) * 1_000_000 for number in range(20)), headers=LENGTH)
 
 
 def _broken() -> Iterator[bytes]:

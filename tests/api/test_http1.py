@@ -1,6 +1,8 @@
 """Requests that the server refuses itself, WSGI environments, and the framing of responses."""
 
+import errno
 import json
+import tempfile
 
 import pytest
 
@@ -39,6 +41,10 @@ def started(request_line: bytes, status: str, headers=(), *, keep_alive=True):
         (b"POST / HTTP/1.1\nHost: x\nContent-Length: -1\n\n", 400),
         (b"POST / HTTP/1.1\nHost: x\nContent-Length: 1\nContent-Length: 2\n\n", 400),
         (b"POST / HTTP/1.1\nHost: x\nContent-Length: 99999999\n\n", 413),
+        (b"POST / HTTP/1.1\nHost: x\nContent-Length: " + b"9" * 5000 + b"\n\n", 400),
+        (b"GET http://[::1 HTTP/1.1\nHost: x\n\n", 400),
+        (b"POST / HTTP/1.1\nHost: x\nContent-Length: 1\nTransfer-Encoding: chunked\n\n", 400),
+        (b"POST / HTTP/1.0\nHost: x\nTransfer-Encoding: chunked\n\n", 400),
         (b"POST / HTTP/1.1\nHost: x\nTransfer-Encoding: gzip, chunked\n\n", 501),
     ],
 )
@@ -59,6 +65,20 @@ def test_an_invalid_chunk_is_refused():
     refusal = http1.refusal(request)
     assert refusal
     assert refusal.status == 400
+
+
+def test_a_body_that_cannot_be_kept_is_refused_and_may_be_sent_again(monkeypatch):
+    def fail(mode):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+    request = parsed(b"POST / HTTP/1.1\nHost: x\nContent-Length: 1000000\n\n")
+    request.received(b"x" * 500_000)
+    refusal = http1.refusal(request)
+    request.close()
+    assert refusal
+    assert (refusal.status, "No space left" in refusal.detail) == (503, True)
+    assert b"\r\nRetry-After: 1\r\n" in http1.refused(refusal)
 
 
 def test_the_environment_has_path_query_headers_and_body():
