@@ -80,10 +80,7 @@ def main() -> int:
     options = parser.parse_args(namespace=Options())
     engines = ["sqlite", "postgresql"] if os.environ.get(POSTGRES) else ["sqlite"]
     here = Path(__file__).parent.parent
-    heads = ("p50 ms", "p99 ms", "per second")
-    print(
-        f"{'':<31} {heads[0]:>8} {heads[1]:>8} {heads[2]:>11} {'ratio p99':>10} {'ratio rate':>11}"
-    )
+    print(f"{'':<31}   p50 ms   p99 ms   CPU ms  per second  ratio p99  ratio rate")
     with revision(here, BEFORE) as before:
         variants = {
             GROUP: (here, SERVE),
