@@ -3,6 +3,7 @@
 from typing import Any
 
 from sparktest.domain import Run, WireStruct
+from sparktest.errors import for_status
 
 # In one batch, with all repeats.
 MAX_BATCH_RUNS = 500
@@ -19,3 +20,16 @@ class BatchResult(WireStruct, frozen=True, kw_only=True):
     run: Run | None = None
     repeats: tuple[Run, ...] = ()
     problem: dict[str, Any] | None = None
+
+    def started(self) -> list[Run]:
+        """Return the run and its repeats.
+
+        Raises:
+            SparkTestError: the item was refused.
+        """
+        if self.run is None:
+            problem = self.problem or {}
+            raise for_status(self.status)(
+                problem.get("detail", ""), errors=problem.get("errors", ())
+            )
+        return [self.run, *self.repeats]

@@ -1,6 +1,6 @@
 """The commands run and rerun: start runs of definitions, manifests, images, or earlier runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,12 @@ def run(
         _show_dry(client, definition_id, bodies, output)
         return Exit.PASSED
     sources: list[Manifest | None] = [*manifests] or [None]
-    requests = list(zip(sources, bodies, strict=True)) * repeat
-    return _start(client, definition_id, requests, output, wait=wait, follow=follow)
+    starter = partial(_start_several, repeat) if repeat > 1 else _start_one
+    starters = [
+        (source.place if source else "", partial(starter, client, definition_id, source, body))
+        for source, body in zip(sources, bodies, strict=True)
+    ]
+    return _start(client, starters, output, wait=wait, follow=follow)
 
 
 @click.command("rerun", cls=options.RunCommand)
@@ -150,10 +154,33 @@ def follow_to_end(client: ApiClient, started: Run, *, follow: bool) -> Exit:
     return report_outcome(wait_for_run(client, started))
 
 
+def _start_one(
+    client: ApiClient, definition_id: str | None, manifest: Manifest | None, body: Body
+) -> list[Run]:
+    run = client.run_definition(definition_id, body) if definition_id else client.create_run(body)
+    _warn_of_namespace(manifest, run)
+    return [run]
+
+
+def _start_several(
+    repeat: int, client: ApiClient, definition_id: str | None, manifest: Manifest | None, body: Body
+) -> list[Run]:
+    item = body | options.without_empty(definitionId=definition_id)
+    (result,) = client.create_runs([item], repeat=repeat)
+    runs = result.started()
+    _warn_of_namespace(manifest, runs[0])
+    return runs
+
+
+def _warn_of_namespace(manifest: Manifest | None, run: Run) -> None:
+    wanted = manifest.metadata.get("namespace", run.namespace) if manifest else run.namespace
+    if manifest and wanted != run.namespace:
+        warn(f"{manifest.place}: runs in the API's namespace {run.namespace}, not in {wanted}")
+
+
 def _start(
     client: ApiClient,
-    definition_id: str | None,
-    requests: Sequence[tuple[Manifest | None, Body]],
+    starters: Sequence[tuple[str, Callable[[], list[Run]]]],
     output: str,
     *,
     wait: bool,
@@ -161,30 +188,18 @@ def _start(
 ) -> Exit:
     """Start all runs, then wait for one after the other."""
 
-    def start(manifest: Manifest | None, body: Body) -> Run:
-        if definition_id:
-            return client.run_definition(definition_id, body)
-        run = client.create_run(body)
-        wanted = manifest.metadata.get("namespace", run.namespace) if manifest else run.namespace
-        if manifest and wanted != run.namespace:
-            warn(f"{manifest.place}: runs in the API's namespace {run.namespace}, not in {wanted}")
-        return run
-
-    def show_at_once(run: Run) -> None:
+    def show_at_once(runs: list[Run]) -> None:
         if output == "name":
-            # The next one may fail, and this one is already running.
-            show_started([run], output, follow=follow)
+            # The next one may fail, and these are already running.
+            show_started(runs, output, follow=follow)
 
-    starters = [
-        (manifest.place if manifest else "", partial(start, manifest, body))
-        for manifest, body in requests
-    ]
     started = start_all(starters, show_at_once)
+    runs = [run for each in started.runs for run in each]
     if output != "name":
-        show_started(started.runs, output, follow=follow)
+        show_started(runs, output, follow=follow)
     codes = []
     if wait or follow:
-        codes = [follow_to_end(client, run, follow=follow) for run in started.runs]
+        codes = [follow_to_end(client, run, follow=follow) for run in runs]
     started.finish()
     return first_failure(codes)
 

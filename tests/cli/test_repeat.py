@@ -11,6 +11,7 @@ def test_a_definition_is_started_several_times(cli: Cli, api: ApiClient) -> None
     runs = [api.get_run(line) for line in result.out.splitlines()]
     assert len({run.id for run in runs}) == 3
     assert {(run.definition_name, run.env["A"]) for run in runs} == {("smoke", "b")}
+    assert [run.repeat_of for run in runs] == [None, runs[0].id, runs[0].id]
 
 
 def test_every_document_of_a_file_is_repeated(cli: Cli, api: ApiClient) -> None:
@@ -22,15 +23,15 @@ def test_every_document_of_a_file_is_repeated(cli: Cli, api: ApiClient) -> None:
 
     assert cli("run", "-f", "-", "--repeat", "2", stdin=pods).code == 0
 
-    assert [run.name for run in api.list_runs().runs[::-1]] == ["a", "b", "a", "b"]
+    assert [run.name for run in api.list_runs().runs[::-1]] == ["a", "a", "b", "b"]
 
 
-def test_the_first_that_cannot_be_started_ends_the_rest(cli: Cli, api: ApiClient) -> None:
+def test_all_or_none_of_them_are_started(cli: Cli, api: ApiClient) -> None:
     result = cli("run", "--image", "x" * 1025, "--repeat", "2")
 
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("sparktest: image: ")
-    assert result.err.endswith("; 0 of 2 were started\n")
+    assert api.list_runs().runs == ()
 
 
 def test_their_number_is_limited(cli: Cli) -> None:
