@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 
 from flask import Flask, Response, request
 
@@ -88,6 +89,7 @@ class RunningLoop:
         app.get("/parts", endpoint="parts")(_parts)
         app.get("/broken", endpoint="broken")(lambda: Response(_broken()))
         app.post("/echo")(self.echo)
+        app.post("/digest", endpoint="digest")(lambda: sha256(request.get_data()).hexdigest())
         app.get("/wait")(self.wait)
         app.get("/stream")(self.stream)
         return app
