@@ -77,9 +77,9 @@ def events(
         client: the other end.
         beginning: what is sent at once.
     """
-    yield beginning
-    end = time.monotonic() + MAX_EVENTS_SECONDS
     silent_since = time.monotonic()
+    end = silent_since + MAX_EVENTS_SECONDS
+    yield beginning
     with ctx.notifier.listening(CHANGES) as waiter:
         client.wake_on_disconnect(waiter)
         while not ctx.closing.is_set() and time.monotonic() < end:
