@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BufferedReader
 
 import pytest
 
@@ -43,7 +44,7 @@ def request(body: bytes, choose: random.Random) -> bytes:
     return b"%bTransfer-Encoding: chunked\r\n\r\n%b" % (head, b"".join(chunks(body, choose)))
 
 
-def expected(stream) -> bytes:
+def expected(stream: BufferedReader) -> bytes:
     """Return the body of the next response, which must have status 200."""
     status, length = stream.readline(), 0
     assert b" 200 " in status, status + stream.read(500)
