@@ -83,24 +83,32 @@ class Value(NamedTuple):
 
 
 def load(
-    environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    session: bool = True,
 ) -> Settings:
     """Load and validate the settings.
 
     Args:
         environ: the environment variables; default: those of the process.
         overrides: the values of flags by field; None where a flag is not given.
+        session: use address and token of a running `sparktest up`. False for a program that is no
+            client of it.
 
     Raises:
         InvalidError: a setting is invalid, or unknown in the config file; the message names it.
     """
-    return load_with_sources(environ, overrides)[0]
+    return load_with_sources(environ, overrides, session=session)[0]
 
 
 def load_with_sources(
-    environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    session: bool = True,
 ) -> tuple[Settings, dict[str, str]]:
-    """Load the settings, and return them with the source of each field's value.
+    """Load the settings as `load`, and return them with the source of each field's value.
 
     Raises:
         InvalidError: as `load`.
@@ -114,7 +122,8 @@ def load_with_sources(
         for field, value in (overrides or {}).items()
         if value is not None
     }
-    given = _from_session(environ, given) | given
+    if session:
+        given = _from_session(environ, given) | given
     given.setdefault(
         "database_url", Value(f"sqlite:///{data_folder(environ)}/sparktest.db", DEFAULT)
     )

@@ -184,6 +184,14 @@ def test_address_and_token_come_from_the_session_of_up(home: dict[str, str]) -> 
     assert sources["backend_url"] == sources["token"] == str(session_path(home))
 
 
+def test_a_program_that_is_no_client_of_the_session_does_not_have_its_token(
+    home: dict[str, str],
+) -> None:
+    write(session_path(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
+
+    assert load(home, session=False).token is None
+
+
 def test_the_token_of_the_session_is_not_used_with_another_address(home: dict[str, str]) -> None:
     write(session_path(home), 'backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_s"\n')
 

@@ -2,7 +2,7 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import marshmallow as ma
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from sparktest.api import fields as api_fields
 from sparktest.api.context import app_context
-from sparktest.api.documents import KINDS, Document, describe, field_names, resolve
+from sparktest.api.documents import KINDS, REFERENCES, Document, describe, field_names, resolve
 from sparktest.api.openapi import Blueprint
 from sparktest.api.parsing import field_errors, unknown_fields
 from sparktest.api.resources import Resource
@@ -108,26 +108,31 @@ def _apply_all(connection: Connection, documents: Sequence[Document]) -> list[Ap
     numbers = sorted(range(len(documents)), key=lambda n: order.index(documents[n]["kind"]))
     applied: dict[int, Applied] = {}
     errors: list[FieldError] = []
+    refused: set[tuple[str, str]] = set()
     for n in numbers:
         try:
-            applied[n] = _apply(connection, documents[n])
+            applied[n] = _apply(connection, documents[n], refused)
         except InvalidError as error:
+            refused.add((documents[n]["kind"], documents[n]["name"]))
             errors += [_below(n, each) for each in error.errors]
     _raise(errors)
     return [applied[n] for n in range(len(documents))]
 
 
-def _apply(connection: Connection, document: Document) -> Applied:
+def _apply(
+    connection: Connection, document: Document, refused: Container[tuple[str, str]]
+) -> Applied:
     kind = document["kind"]
     resource = KINDS[kind]
-    given, errors = resolve(connection, kind, document)
+    given, errors = resolve(connection, kind, document, refused)
     errors += [
         {"pointer": pointer, "detail": _unknown(pointer, kind)}
         for pointer in unknown_fields(resource.schema, given)
     ]
+    payload = _load(resource, given, errors)
+    errors = [_by_name(each, kind, document) for each in errors]
     if errors:
         raise InvalidError("", errors=errors)
-    payload = _load(resource, given)
     found = resource.table.find_named(connection, payload["name"])
     before = found and resource.table.lock(connection, found["id"])
     if before is None:
@@ -155,11 +160,21 @@ def _unknown(pointer: str, kind: str) -> str:
     return f"unknown field; did you mean {similar[0]}?" if similar else "unknown field"
 
 
-def _load(resource: Resource, given: Document) -> dict[str, Any]:
+def _load(resource: Resource, given: Document, errors: list[FieldError]) -> dict[str, Any]:
+    """Return the loaded fields; add what is wrong with them to `errors`."""
     try:
         return dict(resource.schema.load(given, unknown=ma.EXCLUDE))
     except ma.ValidationError as error:
-        raise InvalidError("", errors=list(field_errors(error.messages))) from error
+        errors += field_errors(error.messages)
+        return {}
+
+
+def _by_name(error: FieldError, kind: str, document: Document) -> FieldError:
+    """Return an error about the field with an id as one about the field with a name."""
+    for reference in REFERENCES[kind]:
+        if error["pointer"] == f"/{reference.id_field}" and reference.id_field not in document:
+            return {"pointer": f"/{reference.field}", "detail": error["detail"]}
+    return error
 
 
 def _below(n: int, error: FieldError) -> FieldError:

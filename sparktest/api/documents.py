@@ -1,6 +1,6 @@
 """Objects with a name as documents: with names instead of ids, and only what has a value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -13,6 +13,8 @@ from sparktest.api.suites import suites
 from sparktest.errors import FieldError
 
 Document = dict[str, Any]
+
+NOT_FOUND = "00000000-0000-0000-0000-000000000000"
 
 
 class Reference(NamedTuple):
@@ -61,11 +63,12 @@ def describe(connection: Connection, kind: str, row: Mapping[str, Any]) -> Docum
 
 
 def resolve(
-    connection: Connection, kind: str, document: Document
+    connection: Connection, kind: str, document: Document, refused: Container[tuple[str, str]] = ()
 ) -> tuple[Document, list[FieldError]]:
     """Return the fields of a document with ids instead of names, and an error for each unknown.
 
-    A name whose object is missing leaves the field out.
+    A name whose object is missing gets the id NOT_FOUND, so that the other fields can be checked.
+    `refused` has kind and name of the documents of the same request that have errors.
     """
     fields = {name: value for name, value in document.items() if name not in ("kind", "apiVersion")}
     errors: list[FieldError] = []
@@ -73,7 +76,7 @@ def resolve(
         value = fields.pop(reference.field, None)
         if value in EMPTY_VALUES:
             continue
-        found = _ids(connection, reference, value, errors)
+        found = _ids(connection, reference, value, refused, errors)
         if reference.id_field in fields:
             detail = f"give {reference.field} or {reference.id_field}, not both"
             errors.append({"pointer": f"/{reference.field}", "detail": detail})
@@ -92,19 +95,27 @@ def writable(resource: Resource) -> set[str]:
 
 
 def _ids(
-    connection: Connection, reference: Reference, value: Any, errors: list[FieldError]
+    connection: Connection,
+    reference: Reference,
+    value: Any,
+    refused: Container[tuple[str, str]],
+    errors: list[FieldError],
 ) -> list[str]:
     names = value if reference.several and isinstance(value, list) else [value]
     target = KINDS[reference.target]
-    found = []
+    found: list[str] = []
     for n, name in enumerate(names):
         at = f"/{reference.field}/{n}" if reference.several else f"/{reference.field}"
         if not isinstance(name, str):
             errors.append({"pointer": at, "detail": f"must be the name of a {target.noun}"})
         elif row := target.table.find_named(connection, name):
             found.append(str(row["id"]))
+            continue
+        elif (reference.target, name) in refused:
+            errors.append({"pointer": at, "detail": f"the {target.noun} {name!r} has errors"})
         else:
             errors.append({"pointer": at, "detail": f"no {target.noun} is called {name!r}"})
+        found.append(NOT_FOUND)
     return found
 
 

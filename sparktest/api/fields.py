@@ -12,6 +12,7 @@ from marshmallow.validate import Length, Range, Regexp
 from sparktest.domain import MAX_NAME_LENGTH
 from sparktest.kube.script import MAX_COMMAND_BYTES
 
+UNKNOWN_PARAMETER = "unknown query parameter"
 MAX_SECONDS = 2**31 - 1
 MAX_COMMAND_LINE_BYTES = 1024 * 1024
 UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
@@ -55,6 +56,8 @@ class Schema(ma.Schema):
     """
 
     replace_nul: ClassVar[bool] = False
+    # The parser accepts unknown fields of a body.
+    error_messages: dict[str, str] = {"unknown": UNKNOWN_PARAMETER}  # noqa: RUF012 - as in ma.Schema
 
     class Meta:
         """Options of nested schemas; the parser sets those of the outermost."""
@@ -155,7 +158,9 @@ def path_name(parameter: str) -> dict[str, Any]:
 
 def texts(max_length: int, max_items: int, **kw: Any) -> fields.List[str]:
     """Return a field for a list of texts."""
-    return fields.List(text(max_length), validate=Length(max=max_items), **kw)
+    field = fields.List(text(max_length), validate=Length(max=max_items), **kw)
+    field.error_messages["invalid"] = "must be a list of texts"
+    return field
 
 
 def arguments(**kw: Any) -> fields.List[str]:

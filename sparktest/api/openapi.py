@@ -10,6 +10,7 @@ import msgspec
 from flask import Response, request
 
 from sparktest.api import operations, problems
+from sparktest.api.fields import UNKNOWN_PARAMETER
 from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
 from sparktest.domain import Definition, Executor, Run, Scope
@@ -163,7 +164,7 @@ def _without_query(view: View) -> View:
     @wraps(view)
     def check(*args: Any, **kwargs: Any) -> Response:
         if request.args:
-            raise invalid({name: ["Unknown field."] for name in request.args})
+            raise invalid({name: [UNKNOWN_PARAMETER] for name in request.args})
         return view(*args, **kwargs)
 
     return cast(View, check)

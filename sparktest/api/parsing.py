@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NoReturn, cast
 
@@ -13,7 +14,7 @@ from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
-from sparktest.api.fields import Schema
+from sparktest.api.fields import UNKNOWN_PARAMETER, Schema
 from sparktest.errors import FieldError, InvalidError, MalformedError, TooLargeError
 
 # Commands may have 1 MiB, and three times as much where JSON has escapes for other scripts.
@@ -40,7 +41,9 @@ class QuerySchema(Schema):
         for key in args:
             name, field = self._by_key.get(key, (key, None))
             if field is None:
-                messages[key] = ["Unknown field."]
+                similar = get_close_matches(key, self._by_key, n=1)
+                hint = f"; did you mean {similar[0]}?" if similar else ""
+                messages[key] = [f"{UNKNOWN_PARAMETER}{hint}"]
                 continue
             values = args.getlist(key)
             try:

@@ -82,7 +82,7 @@ def from_http(error: HTTPException) -> Response:
     status = error.code or 500
     detail = error.description or error.name
     if status == 404:
-        detail = f"the path {request.path} does not exist"
+        detail = f"the path {request.path} does not exist; /api/docs lists those that do"
     if status == 405:
         detail = f"{request.method} is not allowed at {request.path}"
     return problem(status, error.name.capitalize(), detail, kept)

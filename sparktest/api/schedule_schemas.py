@@ -51,7 +51,7 @@ class ScheduleInputSchema(ResourceSchema):
     def one_target(self, data: dict[str, Any], original: Any, **kw: Any) -> None:
         """Require a definition or a suite, not both."""
         if len({"definitionId", "suiteId"} & given(original)) != 1:
-            raise ma.ValidationError("give either definitionId or suiteId", "definitionId")
+            raise ma.ValidationError("give either a definition or a suite", "definitionId")
 
 
 class DueTimesQuerySchema(api_fields.Schema):

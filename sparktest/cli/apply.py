@@ -140,6 +140,6 @@ def _problems(content: Any, kind: str) -> list[str]:
 
 
 def _fail(problems: Sequence[str]) -> NoReturn:
-    for problem in problems[:-1]:
+    for problem in problems:
         warn(problem)
-    raise ExitError(f"{problems[-1]}; nothing was stored", Exit.USAGE)
+    raise ExitError("nothing was stored", Exit.USAGE)

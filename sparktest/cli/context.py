@@ -14,14 +14,14 @@ from sparktest.sanitize import clean
 from sparktest.settings import DEFAULT, Settings, api_url, load, load_with_sources
 
 
-def load_settings(overrides: Mapping[str, Any]) -> Settings:
+def load_settings(overrides: Mapping[str, Any], *, session: bool = True) -> Settings:
     """Return the settings, overridden by the values of flags (None: not given).
 
     Raises:
         ExitError: a setting is invalid.
     """
     with infra_errors():
-        return load(overrides=overrides)
+        return load(overrides=overrides, session=session)
 
 
 def token_error(source: str) -> str:

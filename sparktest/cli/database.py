@@ -12,7 +12,7 @@ import click
 
 from sparktest.cli import options
 from sparktest.cli.context import load_settings
-from sparktest.cli.exits import infra_errors
+from sparktest.cli.exits import infra_errors, warn
 from sparktest.cli.services import database_option
 
 
@@ -30,7 +30,7 @@ def db(context: click.Context) -> None:
 @db.command("size")
 @database_option
 def size(**flags: Any) -> None:
-    """Print the revision, the tables with their rows and bytes, and the free room of a file."""
+    """Print the revision and the size of each table."""
     settings = load_settings(flags)
     from sparktest.api.store import migrate, upkeep
 
@@ -58,9 +58,11 @@ def size(**flags: Any) -> None:
 @click.option("--dry-run", is_flag=True, help="Only print what would be deleted.")
 @database_option
 def prune(before: datetime | None, keep: int | None, *, dry_run: bool, **flags: Any) -> None:
-    """Delete old runs that have ended, with their logs; also while the API serves.
+    """Delete old runs and their logs.
 
-    The API does this by itself where a retention is set.
+    Kept are runs that have not ended or ended less than an hour ago, and those of a suite run of
+    which another run is kept. The API may serve meanwhile, and prunes by itself where a retention
+    is set.
     """
     settings = load_settings(flags)
     now = datetime.now(UTC)
@@ -70,7 +72,9 @@ def prune(before: datetime | None, keep: int | None, *, dry_run: bool, **flags: 
     else:
         days = None if before is None else (now - before) / timedelta(days=1)
     if days is None and keep is None:
-        raise click.UsageError("name --older-than or --keep, or set SPARKTEST_RETENTION_DAYS")
+        raise click.UsageError(
+            "give --older-than or --keep, or set SPARKTEST_RETENTION_DAYS or _RUNS"
+        )
     from sparktest.api.store import upkeep
 
     with infra_errors():
@@ -83,9 +87,10 @@ def prune(before: datetime | None, keep: int | None, *, dry_run: bool, **flags: 
 @click.argument("file", type=click.Path(path_type=Path))
 @database_option
 def backup(file: Path, **flags: Any) -> None:
-    """Copy the SQLite database to FILE as it is now, also while the API serves.
+    """Copy the SQLite database to FILE.
 
-    FILE must not exist; only you can read it. PostgreSQL has pg_dump.
+    The copy is as the database is now, also while the API serves. FILE must not exist; only you
+    can read it. PostgreSQL has pg_dump.
     """
     settings = load_settings(flags)
     from sparktest.api.store import upkeep
@@ -109,9 +114,9 @@ def _size(size: int | None) -> str:
 @db.command("upgrade")
 @database_option
 def upgrade(**flags: Any) -> None:
-    """Migrate the database to the current schema, and print its revision.
+    """Migrate the database to the current schema.
 
-    sparktest api does this when it starts.
+    Prints its revision. sparktest api does this when it starts.
     """
     settings = load_settings(flags)
     from sparktest.api.store import migrate
@@ -124,9 +129,10 @@ def upgrade(**flags: Any) -> None:
 @click.argument("revision")
 @database_option
 def downgrade(revision: str, **flags: Any) -> None:
-    """Undo migrations down to REVISION, for an older version of SparkTest.
+    """Undo migrations down to REVISION.
 
-    Stop the API first. Data that the older schema cannot hold is lost.
+    Do this before you install an older version of SparkTest. Stop the API first. Data that the
+    older schema cannot hold is lost.
     """
     settings = load_settings(flags)
     from sparktest.api.store import migrate
@@ -143,4 +149,8 @@ def current(**flags: Any) -> None:
     from sparktest.api.store import migrate
 
     with infra_errors():
-        click.echo(migrate.current(settings.database_url))
+        revision = migrate.current(settings.database_url)
+    if revision:
+        click.echo(revision)
+    else:
+        warn("the database has no schema yet; sparktest api or sparktest db upgrade makes it")

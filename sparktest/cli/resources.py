@@ -67,6 +67,11 @@ class Kind(Generic[N]):
     kept: str = ""
 
     @property
+    def a_noun(self) -> str:
+        """The name with its article."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+
+    @property
     def plural(self) -> str:
         """The name of several."""
         return f"{self.noun}s"
@@ -128,7 +133,7 @@ def _get(kind: Kind[N]) -> click.Command:
 
 
 def _show(kind: Kind[N]) -> click.Command:
-    @click.command("show", help=f"Show all fields of a {kind.noun}.")
+    @click.command("show", help=f"Show all fields of {kind.a_noun}.")
     @kind.argument()
     @output_option("yaml")
     @uses_api
@@ -140,7 +145,9 @@ def _show(kind: Kind[N]) -> click.Command:
 
 def _create(kind: Kind[N]) -> click.Command:
     @click.command(
-        "create", help=f"Create a {kind.noun} from a file, from options, or both, and print its id."
+        "create",
+        short_help=f"Create {kind.a_noun} and print its id.",
+        help=f"Create {kind.a_noun} from a file, from options, or both, and print its id.",
     )
     @_file_option(
         f"The {kind.noun} as YAML or JSON, with the field names of the REST API; - is stdin."
@@ -159,7 +166,7 @@ def _create(kind: Kind[N]) -> click.Command:
 def _update(kind: Kind[N]) -> click.Command:
     @click.command(
         "update",
-        help=f"Change some fields of a {kind.noun}.\n\nObjects are merged by key; lists are "
+        help=f"Change some fields of {kind.a_noun}.\n\nObjects are merged by key; lists are "
         "replaced.",
     )
     @kind.argument()
@@ -183,7 +190,7 @@ def _update(kind: Kind[N]) -> click.Command:
 def _edit(kind: Kind[N]) -> click.Command:
     @click.command(
         "edit",
-        help=f"Change a {kind.noun} in your editor (VISUAL, EDITOR).\n\n"
+        help=f"Change {kind.a_noun} in your editor (VISUAL, EDITOR).\n\n"
         "Fails without changing anything when somebody else has changed it in the meantime.",
     )
     @kind.argument()

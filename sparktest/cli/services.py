@@ -39,7 +39,8 @@ def api(**flags: Any) -> None:
 
     Migrates the database first.
     """
-    settings = load_settings(flags)
+    # The token of a running `sparktest up` belongs to another API.
+    settings = load_settings(flags, session=False)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )

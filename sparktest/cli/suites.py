@@ -90,7 +90,10 @@ def runs(client: ApiClient, reference: str | None, limit: int, output: str) -> N
 @click.argument("ids", metavar="SUITE_RUN...", nargs=-1, required=True)
 @uses_api
 def cancel(client: ApiClient, ids: tuple[str, ...]) -> None:
-    """Cancel suite runs by id: what waits in them ends at once, the rest when it is stopped."""
+    """Cancel suite runs, by id.
+
+    Runs that wait end at once, the others when they have stopped.
+    """
     for key in ids:
         cancelled = client.suite_runs.cancel(key)
         warn(f"{cancelled.suite_name} ({cancelled.id}) is being cancelled")

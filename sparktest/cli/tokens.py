@@ -61,7 +61,10 @@ def list_(client: ApiClient, output: str) -> None:
 @click.argument("references", metavar="TOKEN...", nargs=-1, required=True)
 @uses_api
 def revoke(client: ApiClient, references: tuple[str, ...]) -> None:
-    """Revoke tokens, by name or id; within 5 seconds they are refused everywhere."""
+    """Revoke tokens, by name or id.
+
+    Within 5 seconds every process of the API refuses them.
+    """
     found = client.tokens.list()
     for made in [_find(found, reference) for reference in references]:
         client.tokens.delete(made.id)

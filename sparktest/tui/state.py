@@ -1,7 +1,7 @@
 """RunStore: the runs, the filter and the cursor of the list. Pure; not thread-safe.
 
 Runs are sorted newest first. The cursor belongs to a run, not to a row: it stays on its run while
-other runs come, go, move or are filtered out.
+other runs come, go, move or are filtered out. Until the user moves it, it is on the newest run.
 """
 
 from bisect import bisect_left, insort
@@ -169,13 +169,15 @@ class RunStore:
         """Put the cursor on `preferred` if shown, else keep it, else use the run now in its row."""
         if not self._shown:
             return
+        if self._chosen is None:
+            self._cursor = self._shown[0]
+            return
         for key in (preferred, self._cursor):
             if key is not None and _contains(self._shown, key):
                 self._cursor = key
                 return
         row = bisect_left(self._shown, self._cursor) if self._cursor else 0
         self._cursor = self._shown[min(row, len(self._shown) - 1)]
-        self._chosen = self._chosen or self._cursor
 
 
 def _key(run: Run) -> Key:

@@ -139,11 +139,11 @@ class TestErrors:
             ({**DEFINITION, "name": "x", "executorId": "y"}, "/executor"),
             ({**DEFINITION, "name": "x" * 201}, "/name"),
             ({**DEFINITION, "name": 5}, "/name"),
-            ({**DEFINITION, "name": "x", "git": {"url": "u", "reff": "r"}}, "/git/reff"),
+            ({**DEFINITION, "name": "x", "git": {"url": "https://h/r", "reff": "r"}}, "/git/reff"),
             ({"kind": "Job", "name": "x"}, "/kind"),
             ({"name": "x"}, "/kind"),
             ({**SCHEDULE, "cron": "x"}, "/cron"),
-            ({**SCHEDULE, "definition": None}, "/definitionId"),
+            ({**SCHEDULE, "definition": None}, "/definition"),
             (DEFINITION, "/name"),
         ],
     )
@@ -159,13 +159,25 @@ class TestErrors:
         assert "/documents/0/executer: unknown field; did you mean executor?" in detail
 
     def test_all_errors_of_all_documents_are_named(self, client):
-        wrong = {"kind": "Schedule", "name": "x", "definition": "none", "cron": "* *", "enabled": 1}
+        wrong = {"kind": "Schedule", "name": "x", "definition": "none", "cron": "* *"}
         body = {"documents": [{**EXECUTOR, "image": 5}, DEFINITION, wrong]}
         assert pointers(client.post("/api/apply", json=body)) == {
             "/documents/0/image",
             "/documents/1/executor",
             "/documents/2/definition",
+            "/documents/2/cron",
         }
+
+    def test_a_reference_to_a_refused_document_does_not_say_that_it_is_missing(self, client):
+        body = {"documents": [{**EXECUTOR, "image": 5}, DEFINITION]}
+        problem = client.post("/api/apply", json=body).json
+        assert {"pointer": "/documents/1/executor", "detail": "the executor 'k6' has errors"} in (
+            problem["errors"]
+        )
+
+    def test_labels_that_are_no_list_are_refused_with_what_they_must_be(self, client):
+        detail = apply(client, {**DEFINITION, "labels": {"a": "b"}}, status=422)["detail"]
+        assert "/documents/0/labels: must be a list of texts" in detail
 
     @pytest.mark.parametrize("body", [{}, {"documents": []}, {"documents": ["x"]}])
     def test_documents_are_needed(self, client, body):

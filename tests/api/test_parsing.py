@@ -97,3 +97,8 @@ def test_unknown_fields_are_found_in_nested_objects_and_lists():
     data = {"x": 1, "envFrom": [{"y": 1}], "resources": {"z": 1}, "env": {"anything": "1"}}
     found = list(unknown_fields(DefinitionInputSchema(), data))
     assert found == ["/x", "/envFrom/0/y", "/resources/z"]
+
+
+def test_a_misspelt_query_parameter_is_recognized(app):
+    detail = app.test_client().get("/api/test-runs?staus=failed").json["detail"]
+    assert detail == "/staus: unknown query parameter; did you mean status?"

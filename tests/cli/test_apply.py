@@ -98,7 +98,7 @@ def test_every_problem_is_named_with_file_and_field(
     assert (result.code, result.out) == (2, "")
     assert f"{path}: document 4 (Definition): executor: no executor is called 'k7'" in result.err
     assert f"{path}: document 4 (Definition): imag: unknown field" in result.err
-    assert result.err.endswith("; nothing was stored\n")
+    assert result.err.endswith("\nsparktest: nothing was stored\n")
     assert (api.definitions.list(), api.executors.list()) == ((), ())
 
 

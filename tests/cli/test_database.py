@@ -11,7 +11,9 @@ from tests.cli.conftest import Cli
 def test_the_database_is_upgraded(cli: Cli, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}"
 
-    assert cli("db", "current", "--database-url", url).code == 0
+    new = cli("db", "current", "--database-url", url)
+    assert (new.code, new.out) == (0, "")
+    assert "has no schema yet" in new.err
     upgraded = cli("db", "upgrade", "--database-url", url)
 
     assert (upgraded.code, upgraded.out) == (0, f"{REVISION}\n")

@@ -41,10 +41,11 @@ class Model:
 
     runs: dict[str, Run] = field(default_factory=dict)
     cursor: str | None = None
+    moved: bool = False
 
 
 class CursorMachine(RuleBasedStateMachine):
-    """Random operations: the cursor stays on its run while that run is shown."""
+    """Random operations: once moved, the cursor stays on its run while that run is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +93,7 @@ class CursorMachine(RuleBasedStateMachine):
     @rule(row=st.integers(-3, 40))
     def move_cursor(self, row: int) -> None:
         self.store.move_to(row)
+        self.model.moved = True
         self.model.cursor = shown(self.store)[max(0, min(row, len(self.store) - 1))].id
 
     @invariant()
@@ -120,9 +122,11 @@ class CursorMachine(RuleBasedStateMachine):
         self._follow()
 
     def _follow(self) -> None:
-        """Expect the cursor to move only when its run is no longer shown."""
+        """Expect the cursor to leave its run only when that is hidden, or nobody chose it."""
         if self.model.cursor not in self.model.runs:
             self.model.cursor = None
+        if self.store.current and not self.model.moved:
+            self.model.cursor = shown(self.store)[0].id
         if self.store.current and self.model.cursor not in [run.id for run in shown(self.store)]:
             self.model.cursor = self.store.current.id
 
@@ -131,11 +135,14 @@ CursorMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=
 TestTheCursor = CursorMachine.TestCase
 
 
-def test_the_cursor_starts_on_the_newest_run_and_stays_on_it():
+def test_the_cursor_is_on_the_newest_run_until_it_is_moved():
     store = store_of([make_run(5)])
-    store.apply(make_runs(5))
-    assert store.current == make_run(5)
-    assert store.cursor == 5
+    store.apply([make_run(4)])
+    assert store.current == make_run(4)
+    store.move_to(0)
+    store.apply(make_runs(4))
+    assert store.current == make_run(4)
+    assert store.cursor == 4
 
 
 def test_the_cursor_moves_to_the_run_that_takes_the_place_of_a_deleted_one():

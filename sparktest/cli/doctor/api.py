@@ -48,7 +48,8 @@ def _token(client: ApiClient, source: str) -> Check:
         return Check("token", PROBLEM, error_text(error), todo, error_code(error))
     scopes = ", ".join(own.scopes)
     until = f", until {format_time(own.expires_at)}" if own.expires_at else ""
-    return Check("token", OK, f"accepted by the API as {own.name} with the scopes {scopes}{until}")
+    noun = "scope" if len(own.scopes) == 1 else "scopes"
+    return Check("token", OK, f"accepted by the API as {own.name} with the {noun} {scopes}{until}")
 
 
 def _database(client: ApiClient) -> Check:

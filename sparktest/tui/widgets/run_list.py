@@ -206,6 +206,7 @@ class RunList(ScrollView, can_focus=True):
     def action_open(self) -> None:
         """Request the details of the run under the cursor."""
         if (run := self._store.current) is not None:
+            self._store.move_to(self._store.cursor)
             self.post_message(self.Opened(run))
 
     def on_click(self, event: events.Click) -> None:
