@@ -104,7 +104,9 @@ def test_all_migrations_can_be_undone(url, connect):
 
 
 def test_four_processes_at_once_migrate_once(url):
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([migrate.__name__])
+    with processes.Pool(4) as pool:
         assert pool.map(migrate.upgrade, [url] * 4) == [REVISION] * 4
 
 
