@@ -31,6 +31,7 @@ from bench.servers import TOKEN, Api, Balancer, Postgres, has_postgres, running
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 RUN = {"image": "busybox:1.35", "commands": ["true"]}
 WRITERS, READERS = 8, 8
+RUNS_BETWEEN_KILLS = (5, 30)
 TIMEOUT_SECONDS = 30
 MAX_SLOW_RATIO = 2.0
 HALF_SENT = (
@@ -59,8 +60,7 @@ class Writer(threading.Thread):
         for count in itertools.count():
             key = f"drill-{self._number}-{count}"
             while not self._done.is_set() and key not in self.acknowledged:
-                run_id = create(self._url, key)
-                if run_id:
+                if run_id := create(self._url, key):
                     self.acknowledged[key] = run_id
             if self._done.is_set():
                 return
@@ -93,7 +93,7 @@ def kill(api: Api, kills: int, restart_database: Restart | None = None) -> str:
     chance = random.Random(1)
     try:
         for number in range(kills):
-            time.sleep(chance.uniform(0.2, 1.0))
+            wait_for_runs(writers, chance.randint(*RUNS_BETWEEN_KILLS))
             if restart_database and number == kills // 2:
                 restart_database()
             if number % 5 == 4:
@@ -101,12 +101,19 @@ def kill(api: Api, kills: int, restart_database: Restart | None = None) -> str:
                 api.start()
             else:
                 kill_a_worker(api, chance)
-        time.sleep(1)
+        wait_for_runs(writers, RUNS_BETWEEN_KILLS[1])
     finally:
         done.set()
         for writer in writers:
             writer.join()
     return check_runs(api, {key: run for each in writers for key, run in each.acknowledged.items()})
+
+
+def wait_for_runs(writers: list[Writer], more: int) -> None:
+    """Wait until so many more runs are acknowledged."""
+    before = sum(len(writer.acknowledged) for writer in writers)
+    while sum(len(writer.acknowledged) for writer in writers) < before + more:
+        time.sleep(0.02)
 
 
 def kill_a_worker(api: Api, chance: random.Random) -> None:
@@ -211,8 +218,8 @@ def rolling(apis: list[Api], least: int) -> str:
             api.send(signal.SIGTERM)
             api.wait()
             api.start()
-            # The balancer must know it before the next one leaves.
-            time.sleep(1)
+            # Before the next one leaves.
+            balancer.wait_for(api.url)
 
     try:
         return under_load(balancer.url, least, change)
@@ -283,9 +290,8 @@ def main(engine: str) -> int:
         failed = False
         for name, drill in drills.items():
             print(f"{name} ({engine})", flush=True)
-            fault = drill()
+            failed |= bool(fault := drill())
             print(f"  {fault or 'ok'}", flush=True)
-            failed |= bool(fault)
     return int(failed)
 
 

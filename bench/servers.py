@@ -119,16 +119,7 @@ class Postgres:
 
     def _run(self, program: str, *args: str) -> None:
         subprocess.run(
-            [
-                "/sbin/runuser",
-                "-u",
-                "postgres",
-                "--",
-                self._bin / program,
-                "-D",
-                self._folder,
-                *args,
-            ],
+            [*AS_POSTGRES, self._bin / program, "-D", self._folder, *args],
             check=True,
             cwd="/",
             stdout=subprocess.DEVNULL,
@@ -158,6 +149,11 @@ class Balancer:
         """Stop probing and accepting."""
         self._closing.set()
         self._listener.close()
+
+    def wait_for(self, backend: str) -> None:
+        """Wait until new connections may go to this backend."""
+        while backend not in self._ready:
+            time.sleep(0.02)
 
     def _probe(self) -> None:
         while not self._closing.wait(PROBE_SECONDS):

@@ -43,7 +43,7 @@ def test_sighup_loads_the_configuration_and_loses_no_request(tmp_path):
 
         def load() -> None:
             with requests.Session() as session:
-                while not done.is_set():
+                while not done.wait(0.01):
                     answer = session.get(f"{address}/readyz", timeout=TIMEOUT_SECONDS)
                     seen.append(answer.status_code)
 
@@ -77,7 +77,6 @@ def test_a_configuration_that_is_invalid_is_not_loaded(tmp_path):
         assert api.stderr
         assert "not reloaded" in api.stderr.readline()
         assert status(f"{address}/api/test-runs", FIRST) == 200
-        end(api)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -141,7 +140,6 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path):
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: len(workers_of(api) - before) == 2)
         assert status(f"{address}/readyz") == 200
-        end(api)
 
 
 def test_workers_end_with_their_master_and_leave_the_port(tmp_path):
