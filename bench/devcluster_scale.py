@@ -7,7 +7,6 @@ memory, and the CPU time when idle. Exits with 1 if a goal is missed.
 import base64
 import http.client
 import json
-import os
 import signal
 import ssl
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from bench.processes import cpu_seconds
 from sparktest.devcluster.bootstrap import bootstrap
 from sparktest.devcluster.clock import Clock
 from sparktest.devcluster.kinds import CRDS, Kinds
@@ -99,9 +99,9 @@ def main() -> int:
             )
             found["memory"] = memory(process, "VmHWM")
             print(f"memory: {found['memory']:.0f} MB at most, {memory(process, 'VmRSS'):.0f} now")
-            before = cpu(process)
+            before = cpu_seconds(process)
             time.sleep(IDLE_SECONDS)
-            idle = (cpu(process) - before) * 60 / IDLE_SECONDS
+            idle = (cpu_seconds(process) - before) * 60 / IDLE_SECONDS
             print(f"idle: {idle * 1000:.0f} ms of CPU time per minute")
     missed = [name for name, goal in GOALS.items() if found[name] > goal]
     for name in missed:
@@ -234,12 +234,6 @@ def memory(pid: int, field: str) -> float:
     """Return VmRSS (current) or VmHWM (peak) of a process, in MB."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
-
-
-def cpu(pid: int) -> float:
-    """Return the CPU time of a process in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

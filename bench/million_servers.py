@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+from bench.processes import cpu_seconds, free_port
 from sparktest.api.store.engine import is_sqlite, parse_url
 
 TOKEN = "bench-token-of-32-characters-....."
@@ -27,7 +27,6 @@ ROUNDS = 5
 PAGE = "/api/test-runs?limit=50"
 MAX_CPU = {"sqlite": 4.0, "postgresql": 5.0}
 MIN_FASTAPI_RATE = 2.5
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def receive(connection: socket.socket) -> None:
 
 @contextmanager
 def server(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
-    """Run a server until the block ends; yield its process id, which is that of its session."""
+    """Run a server until the block ends; yield its process id."""
     process = subprocess.Popen(
         command,
         env={**os.environ, **environment},
@@ -158,23 +157,3 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise SystemExit(f"the server does not listen: {process.args!r}")
-
-
-def cpu_seconds(session: int) -> float:
-    """Return the CPU time of all processes of a session."""
-    total = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session:
-            total += int(fields[11]) + int(fields[12])
-    return total / TICKS
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

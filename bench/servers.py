@@ -15,6 +15,8 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.processes import children, free_port
+
 TOKEN = secrets.token_hex(16)
 START_SECONDS = 60.0
 PROBE_SECONDS = 0.2
@@ -25,8 +27,7 @@ class Api:
     """A `sparktest api` that can be killed and started again at the same port."""
 
     def __init__(self, database_url: str, folder: Path, **settings: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"api-{self.port}.log"
         self._environ = {
@@ -56,8 +57,7 @@ class Api:
 
     def workers(self) -> list[int]:
         """Return the pids of the processes that serve."""
-        pid = self._process.pid
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return children(self._process.pid)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the master."""
@@ -97,8 +97,7 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         (initdb,) = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[-1:]
         self._bin, self._folder = initdb.parent, folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         folder.mkdir()
         shutil.chown(folder, "postgres", "postgres")
         self._run("initdb", "-A", "trust", "-E", "UTF8")

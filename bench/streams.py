@@ -20,13 +20,14 @@ from urllib.parse import urlsplit
 
 import requests
 
+from bench.processes import children, cpu_seconds
+
 STREAMS = 500
 WARM_UP = 20
 IDLE_SECONDS = 20.0
 CHANGES = 20
 MAX_MEBIBYTES = 40.0
 MAX_SHARE = 0.05
-TICKS_PER_SECOND = 100
 ADDRESS = "SparkTest API at "
 
 
@@ -116,25 +117,13 @@ def change(address: str, streams: Iterable[socket.socket]) -> list[float]:
         return arrivals
 
 
-def processes(master: int) -> list[int]:
-    """Return the ids of a process and of its children."""
-    children = Path(f"/proc/{master}/task/{master}/children").read_text()
-    return [master, *map(int, children.split())]
-
-
 def memory(master: int) -> int:
     """Return the resident memory in bytes that the processes do not share with others."""
     total = 0
-    for process in processes(master):
+    for process in (master, *children(master)):
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
     return total
-
-
-def cpu_seconds(master: int) -> float:
-    """Return the CPU time of the processes."""
-    fields = [Path(f"/proc/{process}/stat").read_text().split() for process in processes(master)]
-    return sum(int(each[13]) + int(each[14]) for each in fields) / TICKS_PER_SECOND
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import create_engine, make_url, text
 
+from bench.processes import cpu_seconds
 from sparktest.api.store.engine import parse_url
 
 CLIENTS = 32
@@ -163,7 +164,7 @@ def database(kind: str) -> Iterator[str]:
 
 @contextmanager
 def served(folder: Path, program: str, url: str) -> Iterator[tuple[int, int]]:
-    """Serve the API of the packages in a folder; yield its process group and its port."""
+    """Serve the API of the packages in a folder; yield its process id and its port."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
@@ -178,7 +179,6 @@ def served(folder: Path, program: str, url: str) -> Iterator[tuple[int, int]]:
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,
     )
     try:
         assert process.stdout
@@ -186,17 +186,6 @@ def served(folder: Path, program: str, url: str) -> Iterator[tuple[int, int]]:
     finally:
         process.terminate()
         process.communicate()
-
-
-def cpu_seconds(group: int) -> float:
-    """Return the CPU time of all processes of a group."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            # After the name, which may contain spaces: state, parent, group, …, utime, stime.
-            fields = stat.read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12]) if int(fields[2]) == group else 0
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def load(port: int, seconds: float) -> Result:

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 PROGRAM = """
 from sparktest.api.server import serve
@@ -50,9 +49,3 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def workers_of(process: "subprocess.Popen[str]") -> set[int]:
-    """Return the pids of the processes that serve."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return {int(pid) for pid in children.split()}

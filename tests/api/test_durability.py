@@ -7,11 +7,11 @@ import uuid
 from collections import Counter
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 
 import pytest
 import requests
 
+from bench.processes import children
 from sparktest.api import create_app
 from sparktest.settings import Settings
 from tests.api import databases
@@ -71,8 +71,7 @@ def test_kill_9_loses_no_acknowledged_run_and_a_repeated_key_creates_no_second(k
         with running(url) as (process, address):
             writers = Writers(address)
             wait_until(lambda: writers.acknowledged() >= ACKNOWLEDGED)
-            children = f"/proc/{process.pid}/task/{process.pid}/children"
-            for pid in (process.pid, *map(int, Path(children).read_text().split())):
+            for pid in (process.pid, *children(process.pid)):
                 os.kill(pid, signal.SIGKILL)
             for thread in writers.threads:
                 thread.join(TIMEOUT_SECONDS)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from bench.processes import children
 from tests.api import databases
 from tests.api.requests import adhoc
-from tests.api.servers import PROGRAM, TIMEOUT_SECONDS, running, wait_until, workers_of
+from tests.api.servers import PROGRAM, TIMEOUT_SECONDS, running, wait_until
 
 FIRST, SECOND = "first-token-0123456789", "second-token-0123456789"
 
@@ -51,11 +52,11 @@ def test_sighup_loads_the_configuration_and_loses_no_request(tmp_path):
         clients = [threading.Thread(target=load) for _ in range(3)]
         for client in clients:
             client.start()
-        before = workers_of(api)
+        before = set(children(api.pid))
         token.write_text(SECOND)
         api.send_signal(signal.SIGHUP)
         try:
-            wait_until(lambda: (now := workers_of(api)) and not now & before)
+            wait_until(lambda: (now := set(children(api.pid))) and not now & before)
         finally:
             done.set()
             for client in clients:
@@ -134,11 +135,11 @@ def test_sigterm_interrupts_log_streams_and_exits_with_0(kind, tmp_path):
 def test_a_worker_that_is_killed_is_replaced(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     with running(url, SPARKTEST_API_WORKERS="2") as (api, address):
-        wait_until(lambda: len(workers_of(api)) == 2)
-        before = workers_of(api)
+        wait_until(lambda: len(set(children(api.pid))) == 2)
+        before = set(children(api.pid))
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: len(workers_of(api) - before) == 2)
+        wait_until(lambda: len(set(children(api.pid)) - before) == 2)
         assert status(f"{address}/readyz") == 200
 
 
@@ -146,7 +147,7 @@ def test_workers_end_with_their_master_and_leave_the_port(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     with running(url) as (api, address):
         wait_until(lambda: status(f"{address}/livez") == 200)
-        (worker,) = workers_of(api)
+        (worker,) = set(children(api.pid))
         # A connection that is open does not keep the port either.
         with requests.Session() as kept:
             kept.get(f"{address}/livez", timeout=TIMEOUT_SECONDS)

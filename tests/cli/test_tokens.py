@@ -1,4 +1,4 @@
-"""The commands token create, list and revoke, and what a token without the scope is told."""
+"""The commands token create, list and revoke, and what a token without the scope cannot do."""
 
 import json
 import re
