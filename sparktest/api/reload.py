@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ from sparktest.settings import load
 load()
 """
 CHECK_SECONDS = 60
+# Wait until the server can handle them: before that they would end the process at once, and one
+# that this program has not handled yet would be lost to the next.
+HELD = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +47,26 @@ def take_inherited() -> Inherited | None:
     return Inherited(socket.socket(fileno=int(descriptor)), workers)
 
 
-def replace_program(listener: socket.socket, workers: Collection[int]) -> None:
-    """Execute the program anew; return only if it could not start."""
+def hold_signals() -> None:
+    """Have the kernel keep the signals of the server, also while the program is replaced."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+
+
+def release_signals() -> None:
+    """Handle signals from now on, first those that have arrived."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def replace_program(
+    listener: socket.socket, workers: Collection[int], ending: Callable[[], bool]
+) -> None:
+    """Execute the program anew; return only if it could not start, or is to end.
+
+    Args:
+        listener: the socket that the next program takes over.
+        workers: the pids of the processes that serve.
+        ending: returns True when a signal has told this program to end.
+    """
     check = subprocess.run(  # noqa: S603 - a constant
         [sys.executable, "-c", CHECK],
         capture_output=True,
@@ -60,9 +81,13 @@ def replace_program(listener: socket.socket, workers: Collection[int]) -> None:
     log.info("reloading")
     listener.set_inheritable(True)
     environ = {**os.environ, VARIABLE: f"{listener.fileno()}:{','.join(map(str, workers))}"}
-    # Another one must not end the program before it handles the signal again.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606 - itself
+    hold_signals()
+    try:
+        if not ending():
+            arguments = [sys.executable, *sys.orig_argv[1:]]
+            os.execve(sys.executable, arguments, environ)  # noqa: S606 - itself
+    finally:
+        release_signals()
 
 
 def end_workers(workers: Collection[int], retire: signal.Signals) -> None:

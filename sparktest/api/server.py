@@ -10,7 +10,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -66,6 +66,7 @@ def serve(settings: Settings) -> None:
     with listener:
         migrate.upgrade(settings.database_url)
         _raise_file_limit()
+        reload.hold_signals()
         if inherited is None:
             sys.stdout.write(f"SparkTest API at {address(listener)}\n")
             sys.stdout.flush()
@@ -187,11 +188,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def reload(self) -> None:
         """Replace the program by one that is started anew; gunicorn calls it on SIGHUP."""
         (listener,) = self._arbiter.LISTENERS
-        reload.replace_program(listener.sock, tuple(self._arbiter.WORKERS))
+        workers = tuple(self._arbiter.WORKERS)
+        reload.replace_program(listener.sock, workers, lambda: bool(self._end_signals))
 
     def _keep_arbiter(self, arbiter: Any) -> None:
         self._arbiter = arbiter
-        _end_at_second_signal()
+        self._end_signals = _end_at_second_signal()
+        reload.release_signals()
 
     def _assign_slot(self, arbiter: Any, worker: Worker) -> None:
         used = {other.slot for other in arbiter.WORKERS.values()}
@@ -219,8 +222,12 @@ def worker_count(settings: Settings) -> int:
     return max(MIN_WORKERS, min(os.cpu_count() or 1, DEFAULT_MAX_WORKERS))
 
 
-def _end_at_second_signal() -> None:
-    """Have SIGINT act as SIGTERM, and a second signal end all processes at once."""
+def _end_at_second_signal() -> Sequence[int]:
+    """Have SIGINT act as SIGTERM, and a second signal end all processes at once.
+
+    Returns:
+        the signals that have arrived, which grows.
+    """
     terminate: Any = signal.getsignal(signal.SIGTERM)
     received: list[int] = []
 
@@ -235,6 +242,7 @@ def _end_at_second_signal() -> None:
         signal.signal(number, handle)
     # On it, gunicorn would start a second server, which nobody ends.
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    return received
 
 
 def _raise_file_limit() -> None:

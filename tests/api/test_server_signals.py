@@ -80,6 +80,16 @@ def test_a_configuration_that_is_invalid_is_not_loaded(tmp_path):
         assert status(f"{address}/api/test-runs", FIRST) == 200
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_a_reload_does_not_lose_the_signal_that_ends_the_server(tmp_path, seconds):
+    with running(f"sqlite:///{tmp_path}/s.db") as (api, _):
+        # Before it can handle them, too.
+        api.send_signal(signal.SIGHUP)
+        time.sleep(seconds)
+        end(api)
+        assert (api.returncode, *api.communicate()) == (0, "", "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_end_is_announced_while_requests_are_served(tmp_path, number):
     with running(f"sqlite:///{tmp_path}/s.db") as (api, address):
