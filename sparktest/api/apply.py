@@ -32,7 +32,7 @@ class ApplySchema(api_fields.Schema):
     documents = fields.List(
         fields.Dict(),
         required=True,
-        validate=Length(1, MAX_DOCUMENTS),
+        validate=Length(1, MAX_DOCUMENTS, error=f"must be 1 to {MAX_DOCUMENTS} documents"),
         metadata={
             "description": "Each has `kind` (Executor, Definition, Suite, Schedule), `name` and "
             "the fields of the kind; `executor`, `definition`, `definitions`, `suite` are names."

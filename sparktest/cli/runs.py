@@ -10,10 +10,18 @@ import click
 
 from sparktest import kubectl
 from sparktest.cli import options
-from sparktest.cli.completion import DEFINITION, ENDED_RUN, LABEL, LIVE_RUN, NAMESPACE, RUN
+from sparktest.cli.completion import (
+    DEFINITION,
+    ENDED_RUN,
+    LABEL,
+    LIVE_RUN,
+    NAMESPACE,
+    RUN,
+    SCHEDULE,
+)
 from sparktest.cli.context import known_clusters, uses_api
 from sparktest.cli.exits import warn
-from sparktest.cli.lookup import find_definition, find_run
+from sparktest.cli.lookup import find_definition, find_run, schedule_id, suite_run_id
 from sparktest.cli.output import output_option, plain, show, show_table
 from sparktest.cli.run_output import run_columns, show_fields
 from sparktest.cli.waiting import BACKOFF, RETRY_SECONDS
@@ -95,8 +103,10 @@ def _label_filters(
     type=CLASS,
     help="Only runs that failed for this cause; repeatable.",
 )
-@click.option("--suite-run", "suite_run_id", multiple=True, metavar="ID", help="Its runs only.")
-@click.option("--schedule", "schedule_id", multiple=True, metavar="ID", help="Its runs only.")
+@click.option("--suite-run", "suite_run", multiple=True, metavar="ID", help="Its runs only.")
+@click.option(
+    "--schedule", multiple=True, shell_complete=SCHEDULE, help="Only runs of this schedule."
+)
 @click.option("--limit", type=options.WholeNumber(1), default=100, show_default=True)
 @click.option("-w", "--watch", is_flag=True, help="Print the list, then every change.")
 @output_option()
@@ -105,6 +115,8 @@ def runs(
     client: ApiClient,
     references: tuple[str, ...],
     definition: tuple[str, ...],
+    schedule: tuple[str, ...],
+    suite_run: tuple[str, ...],
     query: str | None,
     limit: int,
     watch: bool,
@@ -116,13 +128,15 @@ def runs(
     A RUN is an id, the first characters of one (at least 4), or a name that only one run has.
     """
     if references:
-        if watch or query or definition or any(filters.values()):
+        if watch or query or definition or schedule or suite_run or any(filters.values()):
             raise click.UsageError("Give runs or filter options, not both.")
         named = [find_run(client, reference) for reference in references]
         show(named, run_columns(), output, one=len(named) == 1)
         return
     filters["q"] = query
     filters["definition_id"] = [find_definition(client, name).id for name in definition]
+    filters["schedule_id"] = [schedule_id(client, name) for name in schedule]
+    filters["suite_run_id"] = [suite_run_id(client, key) for key in suite_run]
     found, more = list_newest(client, filters, limit)
     if more:
         shown = "run is" if limit == 1 else f"{limit} runs are"

@@ -11,7 +11,7 @@ from sparktest.cli import options
 from sparktest.cli.completion import DEFINITION, SUITE
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
-from sparktest.cli.lookup import find_definition
+from sparktest.cli.lookup import find_definition, suite_run_id
 from sparktest.cli.output import Column, output_option, show
 from sparktest.cli.resources import Body, Kind, add_commands
 from sparktest.cli.run_output import COLOURS
@@ -90,12 +90,12 @@ def runs(client: ApiClient, reference: str | None, limit: int, output: str) -> N
 @click.argument("ids", metavar="SUITE_RUN...", nargs=-1, required=True)
 @uses_api
 def cancel(client: ApiClient, ids: tuple[str, ...]) -> None:
-    """Cancel suite runs, by id.
+    """Cancel suite runs, by id or the beginning of one.
 
     Runs that wait end at once, the others when they have stopped.
     """
     for key in ids:
-        cancelled = client.suite_runs.cancel(key)
+        cancelled = client.suite_runs.cancel(suite_run_id(client, key))
         warn(f"{cancelled.suite_name} ({cancelled.id}) is being cancelled")
 
 

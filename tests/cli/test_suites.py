@@ -105,7 +105,11 @@ def test_suite_runs_are_listed_and_cancelled(
     _, line = cli("suites", "runs", "all").out.splitlines()
     assert line.startswith(started)
     assert "2 pending" in line
-    assert cli("suites", "cancel", started).code == 0
+    assert cli("runs", "--suite-run", started[:8], "-o", "name").out.count("\n") == 2
+    unknown = cli("suites", "cancel", "nope")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "no suite run has the id 'nope'" in unknown.err
+    assert cli("suites", "cancel", started[:8]).code == 0
     assert api.suite_runs.get(started).cancel_requested_at is not None
 
 
@@ -118,6 +122,8 @@ def test_a_schedule_starts_a_suite(cli: Cli, api: ApiClient, definitions: dict[s
     assert " all " in cli("schedules", "list").out
     started = cli("schedules", "run", "n").out.strip()
     assert api.suite_runs.get(started).schedule_id == made.out.strip()
+    assert cli("runs", "--schedule", "n", "-o", "name").out.count("\n") == 1
+    assert "no schedule has the id or name 'm'" in cli("runs", "--schedule", "m").err
     assert cli("schedules", "update", "n", "--definition", "fails").code == 0
     assert api.schedules.get(made.out.strip()).suite_id is None
 
