@@ -57,7 +57,7 @@ def serve(app: Flask, spec: APISpec) -> None:
 def render(document: Document) -> str:
     """Return the page of an OpenAPI document."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"type": type_of, "bounds": bounds, "anchor": anchor}
+    environment.filters |= {"type": type_of, "bounds": bounds, "anchor": anchor, "prose": prose}
     source = resources.files("sparktest.api").joinpath("templates/docs.html")
     template = environment.from_string(source.read_text(encoding="utf-8"))
     return template.render(
@@ -76,6 +76,13 @@ def resolve(document: Document, value: Mapping[str, Any]) -> Mapping[str, Any]:
     for part in value["$ref"].removeprefix("#/").split("/"):
         place = place[part]
     return dict(place)
+
+
+def prose(text: str) -> Markup:
+    """Return a description with what is between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    parts[1::2] = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
+    return Markup("").join(parts)
 
 
 def type_of(schema: Schema) -> Markup:

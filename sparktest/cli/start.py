@@ -92,7 +92,7 @@ def run(
         raise click.UsageError(f"--name is for one run; the files hold {len(bodies)}.")
     definition_id = find_definition(client, reference).id if reference else None
     if dry_run:
-        _show_dry(client, definition_id, bodies, output)
+        _show_dry(client, definition_id, bodies, repeat, output)
         return Exit.PASSED
     sources: list[Manifest | None] = [*manifests] or [None]
     starter = partial(_start_several, repeat) if repeat > 1 else _start_one
@@ -165,11 +165,15 @@ def _start_one(
 def _start_several(
     repeat: int, client: ApiClient, definition_id: str | None, manifest: Manifest | None, body: Body
 ) -> list[Run]:
-    item = body | options.without_empty(definitionId=definition_id)
-    (result,) = client.create_runs([item], repeat=repeat)
+    (result,) = client.create_runs([_item(definition_id, body)], repeat=repeat)
     runs = result.started()
     _warn_of_namespace(manifest, runs[0])
     return runs
+
+
+def _item(definition_id: str | None, body: Body) -> Body:
+    """Return the body as an item of a batch."""
+    return body | options.without_empty(definitionId=definition_id)
 
 
 def _warn_of_namespace(manifest: Manifest | None, run: Run) -> None:
@@ -227,9 +231,12 @@ def _override(body: Body, *, name: str | None, labels: dict[str, str], **overrid
 
 
 def _show_dry(
-    client: ApiClient, definition_id: str | None, bodies: Sequence[Body], output: str
+    client: ApiClient, definition_id: str | None, bodies: Sequence[Body], repeat: int, output: str
 ) -> None:
     path = f"/test-definitions/{definition_id}/run" if definition_id else "/test-runs"
+    if repeat > 1:
+        path = "/test-runs:batch"
+        bodies = [{"items": [_item(definition_id, body)], "repeat": repeat} for body in bodies]
     warn(f"nothing is sent; without --dry-run: POST {client.url}{path}")
     document = bodies[0] if len(bodies) == 1 else list(bodies)
     show_document(document, "json" if output == "json" else "yaml")

@@ -72,3 +72,15 @@ def test_types_are_named(schema, expected):
 def test_bounds_are_shown_as_words():
     schema = {"minLength": 0, "maxLength": 5, "minimum": 1, "default": 3}
     assert docs_page.bounds(schema) == "at least 1, at most 5 characters, default 3"
+
+
+def test_what_is_between_backticks_is_code():
+    assert (
+        docs_page.prose("send `a<b>` & `c`.")
+        == "send <code>a&lt;b&gt;</code> &amp; <code>c</code>."
+    )
+
+
+def test_no_description_shows_its_backticks(page):
+    shown = re.sub(r' title="[^"]*"', "", page)
+    assert "`" not in shown

@@ -135,6 +135,11 @@ def test_a_run_that_the_api_refuses_does_not_stop_the_wait_for_the_others(
         ),
         (["smoke", "--timeout", "3"], "/run", {"timeoutSeconds": 3}),
         (["smoke"], "/run", {}),
+        (
+            ["--image", "i", "--repeat", "3"],
+            "/test-runs:batch",
+            {"items": [{"name": "i", "image": "i"}], "repeat": 3},
+        ),
     ],
 )
 def test_a_dry_run_prints_the_request_and_sends_nothing(
