@@ -149,7 +149,7 @@ class ApiClient:
             asked = {**given, "cursor": cursor, "limit": limit - len(runs)}
             response = self._http.call("GET", "/test-runs", params=asked)
             runs += self._http.value(response, tuple[Run, ...])
-            cursor = read_cursor(response.links.get("next", {}).get("url"))
+            cursor = read_cursor(response.links)
             if cursor is None or len(runs) >= limit:
                 return RunPage(runs=tuple(runs), next=cursor)
 

@@ -76,10 +76,11 @@ def read_warnings(headers: Mapping[str, str], clean: Clean) -> list[str]:
     return texts
 
 
-def read_cursor(url: str | None) -> str | None:
-    """Return the cursor in the URL of the next page, None without one."""
+def read_cursor(links: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Return the cursor of the next page, None without one; `links` are those of the response."""
+    url = links.get("next", {}).get("url", "")
     try:
-        found = parse_qs(urlsplit(url or "").query).get("cursor")
+        found = parse_qs(urlsplit(url).query).get("cursor")
     except ValueError:
         return None
     return found[0] if found else None

@@ -169,4 +169,4 @@ def _time(at: datetime | None, now: datetime) -> str | None:
     """Return a time in the local time zone, and how long ago it was."""
     if at is None:
         return None
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} ({format_age((now - at).total_seconds())} ago)"
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z} ({format_age(now - at)} ago)"

@@ -1,6 +1,6 @@
 """Parse and format RFC 3339 times; format durations and ages for people. Pure."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 
@@ -46,9 +46,9 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
 
 
-def format_age(seconds: float) -> str:
+def format_age(age: timedelta) -> str:
     """Return how long ago something was, in its largest unit: `5s`, `12m`, `3h`, `4d`."""
-    whole = max(int(seconds), 0)
+    whole = max(int(age.total_seconds()), 0)
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if whole >= size:
             return f"{whole // size}{unit}"

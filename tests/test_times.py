@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ def test_durations_are_formatted_like_those_of_kubectl(seconds: float, text: str
     ("seconds", "text"), [(-9, "0s"), (5.9, "5s"), (720, "12m"), (10_800, "3h"), (400_000, "4d")]
 )
 def test_ages_have_one_unit(seconds: float, text: str) -> None:
-    assert format_age(seconds) == text
+    assert format_age(timedelta(seconds=seconds)) == text
 
 
 @pytest.mark.parametrize(

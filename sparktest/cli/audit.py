@@ -58,7 +58,7 @@ def audit(
 def audit_columns(now: datetime) -> list[Column[AuditEntry]]:
     """Return the columns of a table of the audit, with ages until now."""
     return [
-        Column("AGE", lambda entry: format_age((now - entry.at).total_seconds())),
+        Column("AGE", lambda entry: format_age(now - entry.at)),
         Column("ACTOR", lambda entry: entry.actor, min_width=8),
         Column("METHOD", lambda entry: entry.method),
         Column("PATH", lambda entry: entry.path, min_width=16),

@@ -106,11 +106,6 @@ def backup(file: Path, **flags: Any) -> None:
     click.echo(f"{file} ({_size(written)})")
 
 
-def _size(size: int | None) -> str:
-    """Return a number of bytes for people."""
-    return "?" if size is None else f"{size / 1e6:,.1f} MB"
-
-
 @db.command("upgrade")
 @database_option
 def upgrade(**flags: Any) -> None:
@@ -154,3 +149,8 @@ def current(**flags: Any) -> None:
         click.echo(revision)
     else:
         warn("the database has no schema yet; sparktest api or sparktest db upgrade makes it")
+
+
+def _size(size: int | None) -> str:
+    """Return a number of bytes for people."""
+    return "?" if size is None else f"{size / 1e6:,.1f} MB"

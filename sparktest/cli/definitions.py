@@ -51,7 +51,7 @@ def definition_columns(client: ApiClient) -> list[Column[Definition]]:
         Column("ID", lambda definition: definition.id, min_width=8, is_id=True),
         Column("NAME", lambda definition: definition.name, min_width=8),
         Column("IMAGE", _image, min_width=8),
-        Column("AGE", lambda definition: format_age((now - definition.created_at).total_seconds())),
+        Column("AGE", lambda definition: format_age(now - definition.created_at)),
         Column("COMMANDS", _commands, wide=True),
         Column("LABELS", lambda definition: ",".join(definition.labels), wide=True),
         Column("DESCRIPTION", lambda definition: definition.description, wide=True),

@@ -43,7 +43,7 @@ def executor_columns(client: ApiClient) -> list[Column[Executor]]:
         Column("ID", lambda executor: executor.id, min_width=8, is_id=True),
         Column("NAME", lambda executor: executor.name, min_width=8),
         Column("IMAGE", lambda executor: executor.image, min_width=8),
-        Column("AGE", lambda executor: format_age((now - executor.created_at).total_seconds())),
+        Column("AGE", lambda executor: format_age(now - executor.created_at)),
         Column("COMMAND", _command, wide=True),
         Column("FILE TYPES", lambda executor: ",".join(executor.supported_file_types), wide=True),
         Column("DESCRIPTION", lambda executor: executor.description, wide=True),

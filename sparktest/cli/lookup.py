@@ -101,7 +101,7 @@ def _only(candidates: Sequence[Found], reference: str, kind: str) -> Found:
 
 def _summary(value: Found, now: datetime) -> str:
     """Return `<id> (failed, 5m ago)`; only runs and suite runs have a status."""
-    age = f"{format_age((now - value.created_at).total_seconds())} ago"
+    age = f"{format_age(now - value.created_at)} ago"
     status: Status | None = getattr(value, "status", None)
     shown = f"{status.value.replace('_', ' ')}, {age}" if status else age
     return f"{value.id} ({shown})"

@@ -37,7 +37,7 @@ def run_columns() -> list[Column[Run]]:
         Column("NAMESPACE", lambda run: run.namespace, min_width=6),
         Column("NAME", lambda run: run.name, min_width=8),
         Column("DURATION", lambda run: run_duration(run, now)),
-        Column("AGE", lambda run: format_age((now - run.created_at).total_seconds())),
+        Column("AGE", lambda run: format_age(now - run.created_at)),
         Column("IMAGE", lambda run: run.display_image, wide=True),
         Column("JOB", lambda run: run.job_name, wide=True),
         Column("TESTRUN", lambda run: run.k8s_ref.name if run.k8s_ref else None, wide=True),

@@ -195,11 +195,11 @@ def _next(schedule: Schedule, now: datetime) -> str | None:
         return "disabled"
     if schedule.next_run_at is None:
         return None
-    return f"in {format_age((schedule.next_run_at - now).total_seconds())}"
+    return f"in {format_age(schedule.next_run_at - now)}"
 
 
 def _ago(at: datetime | None, now: datetime) -> str | None:
-    return f"{format_age((now - at).total_seconds())} ago" if at else None
+    return f"{format_age(now - at)} ago" if at else None
 
 
 def _missed_colour(schedule: Schedule) -> str | None:

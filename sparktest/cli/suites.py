@@ -132,7 +132,7 @@ def suite_run_columns() -> list[Column[SuiteRun]]:
         ),
         Column("RUNS", _counts, min_width=10),
         Column("DURATION", _duration),
-        Column("AGE", lambda each: format_age((now - each.created_at).total_seconds())),
+        Column("AGE", lambda each: format_age(now - each.created_at)),
         Column("MODE", lambda each: each.execution_mode.value, wide=True),
         Column("SCHEDULE", lambda each: each.schedule_id, wide=True),
     ]
@@ -154,7 +154,7 @@ def suite_columns(client: ApiClient) -> list[Column[Suite]]:
         Column("NAME", lambda suite: suite.name, min_width=8),
         Column("MODE", lambda suite: suite.execution_mode.value),
         Column("DEFINITIONS", members, min_width=12),
-        Column("AGE", lambda suite: format_age((now - suite.created_at).total_seconds())),
+        Column("AGE", lambda suite: format_age(now - suite.created_at)),
         Column("STOPS", lambda suite: "on failure" if suite.stop_on_failure else None, wide=True),
         Column("LABELS", lambda suite: ",".join(suite.labels), wide=True),
         Column("DESCRIPTION", lambda suite: suite.description, wide=True),

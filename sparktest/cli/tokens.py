@@ -86,12 +86,11 @@ def token_columns(now: datetime) -> list[Column[Token]]:
 def _expiry(made: Token, now: datetime) -> str | None:
     if made.expires_at is None:
         return None
-    left = (made.expires_at - now).total_seconds()
-    return f"in {format_age(left)}" if left > 0 else "expired"
+    return f"in {format_age(made.expires_at - now)}" if made.expires_at > now else "expired"
 
 
 def _age(at: datetime | None, now: datetime) -> str | None:
-    return format_age((now - at).total_seconds()) if at else None
+    return format_age(now - at) if at else None
 
 
 def _find(tokens: tuple[Token, ...], reference: str) -> Token:

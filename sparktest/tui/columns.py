@@ -91,4 +91,4 @@ def _cell(run: Run, column: Column, now: datetime) -> str:
         case "duration":
             return text.duration(run, now).rjust(column.width)
         case _:
-            return format_age((now - run.created_at).total_seconds()).rjust(column.width)
+            return format_age(now - run.created_at).rjust(column.width)

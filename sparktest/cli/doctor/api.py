@@ -80,10 +80,10 @@ def controller_check(seen: Sequence[ControllerSeen], cluster: str | None, now: d
         return Check("controller", PROBLEM, "no controller has ever reported to the API", todo)
     ours = next((each for each in seen if each.cluster == cluster), None)
     last = ours or seen[0]
-    silent = (now - last.seen_at).total_seconds()
+    silent = now - last.seen_at
     whose = "this cluster" if ours else f"cluster {last.cluster}"
     text = f"the controller of {whose} last reported {format_age(silent)} ago"
-    if silent > SILENT_SECONDS:
+    if silent.total_seconds() > SILENT_SECONDS:
         return Check("controller", PROBLEM, text, todo)
     if cluster and not ours:
         text += "; none for the cluster checked here"

@@ -103,7 +103,7 @@ def columns(*, all_namespaces: bool) -> list[Column[TestRun]]:
         Column("DEFINITION", lambda each: each.subject, min_width=8),
         Column("REASON", reason, min_width=6),
         Column("DURATION", lambda each: run_duration(each, now)),
-        Column("AGE", lambda each: format_age((now - each.created_at).total_seconds())),
+        Column("AGE", lambda each: format_age(now - each.created_at)),
         Column("RUN", lambda each: each.id, wide=True),
         Column("JOB", lambda each: each.job_name, wide=True),
     ]
@@ -135,7 +135,7 @@ def events(kube: KubeContext, testrun: TestRun, now: datetime) -> list[Field]:
     seen = [(parse_event(each).seen_at or testrun.created_at, each) for each in clean(found)]
     return [
         (
-            f"{format_age((now - at).total_seconds())} ago",
+            f"{format_age(now - at)} ago",
             f"{event.get('type')} {event.get('reason')}: {event.get('message')}",
         )
         for at, event in sorted(seen, key=lambda pair: pair[0])[-MAX_EVENTS:]
