@@ -5,6 +5,8 @@ import json
 import tempfile
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sparktest.api import http1
 
@@ -164,3 +166,37 @@ def test_some_responses_have_no_body(line, status):
 def test_a_header_cannot_have_a_line_break():
     with pytest.raises(ValueError, match="line break"):
         started(b"GET / HTTP/1.1", "200 OK", [("X", "a\r\nSet-Cookie: b")])
+
+
+PIECES = (
+    *(b"GET /", b"POST http://", b"[", b"::1", b"]", b"%00", b"//", b"?", b"#", b"@", b" HTTP/1.1"),
+    *(
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xff",
+        b" ",
+        b"\t",
+        b":",
+        b";",
+        b"-1",
+        b"0",
+        b"5",
+        b"9" * 5000,
+    ),
+    *(b"\r\nHost: x", b"\r\nContent-Length: ", b"\r\nTransfer-Encoding: chunked", b"\r\n\r\n"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join))
+@example(b"GET http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n")
+def test_no_bytes_raise_an_exception(data):
+    """One would be raised in the event loop."""
+    request = http1.new_request()
+    while data and not request.completed:
+        data = data[request.received(data) :]
+        if request.headers_finished and not (request.empty or http1.refusal(request)):
+            environ = http1.environ(request, ("c", 1), ("s", 2))
+            assert environ["PATH_INFO"].startswith(("/", "*"))
+    request.close()
