@@ -55,6 +55,8 @@ def app(shared_app, clock) -> Iterator[Flask]:
     shared_app.extensions["sparktest"] = ctx
     yield cast(Flask, shared_app)
     ctx.authenticator.flush()
+    # A test may have replaced the settings, or the whole context.
+    shared_app.extensions["sparktest"] = before
 
 
 @pytest.fixture
