@@ -7,9 +7,10 @@ from contextlib import suppress
 
 import pytest
 
-from sparktest.api import auth, connection, event_loop
+from sparktest.api import auth
+from sparktest.api.server import connection, event_loop
 from sparktest.errors import UnauthorizedError
-from tests.api.event_loops import problem, received, response, running_loop, wait_until
+from tests.api.server.event_loops import problem, received, response, running_loop, wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 HALF_SENT = [

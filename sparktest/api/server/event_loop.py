@@ -15,9 +15,14 @@ from functools import partial
 
 from flask import Flask
 
-from sparktest.api import http1
-from sparktest.api.connection import LINGER_SECONDS, MAX_PENDING_BYTES, SEND_SECONDS, Connection
-from sparktest.api.responder import Responder
+from sparktest.api.server import http1
+from sparktest.api.server.connection import (
+    LINGER_SECONDS,
+    MAX_PENDING_BYTES,
+    SEND_SECONDS,
+    Connection,
+)
+from sparktest.api.server.responder import Responder
 
 MAX_CONNECTIONS = 4096
 # Connections accepted before others get their turn.

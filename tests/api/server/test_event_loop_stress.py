@@ -10,7 +10,7 @@ from io import BufferedReader
 import pytest
 
 from sparktest.api import auth
-from tests.api.event_loops import RunningLoop, running_loop
+from tests.api.server.event_loops import RunningLoop, running_loop
 
 MIB = 1024 * 1024
 # Around the limits of the server: 16 KiB unchecked, 64 KiB received at once, 256 KiB in memory.

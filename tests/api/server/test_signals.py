@@ -174,11 +174,11 @@ def test_a_worker_that_cannot_start_ends_the_server_with_one_sentence(tmp_path):
     program = PROGRAM.replace(
         "serve(load())",
         """
-from sparktest.api import server
+from sparktest.api.server import master
 from sparktest.errors import InvalidError, SparkTestError
 def fail(*args, **options):
     raise InvalidError("the worker is broken on purpose")
-server.create_app = fail
+master.create_app = fail
 try:
     serve(load())
 except SparkTestError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.workers.base import Worker as BaseWorker  # type: ignore[import-untyped]
 
-from sparktest.api.event_loop import EventLoop
+from sparktest.api.server.event_loop import EventLoop
 
 # From SIGTERM on: /readyz answers 503, and requests are still served until a load balancer had time
 # to notice that, or until there are none any more.

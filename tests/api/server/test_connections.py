@@ -4,9 +4,10 @@ import socket
 
 import pytest
 
-from sparktest.api import auth, responder
-from sparktest.api.connection import Connection
-from tests.api.event_loops import problem, received, response, running_loop, wait_until
+from sparktest.api import auth
+from sparktest.api.server import responder
+from sparktest.api.server.connection import Connection
+from tests.api.server.event_loops import problem, received, response, running_loop, wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

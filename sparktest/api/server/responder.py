@@ -9,8 +9,9 @@ from typing import Any
 
 from flask import Flask
 
-from sparktest.api import auth, http1, problems
-from sparktest.api.connection import Connection
+from sparktest.api import auth, problems
+from sparktest.api.server import http1
+from sparktest.api.server.connection import Connection
 from sparktest.errors import SparkTestError
 
 REQUEST_THREADS = 16

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sparktest.api import http1
+from sparktest.api.server import http1
 
 # For the head of a request, from its first byte (of the first request: from the connection).
 HEAD_SECONDS = 10.0

@@ -18,15 +18,16 @@ from typing import Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 
-from sparktest.api import create_app, reload
-from sparktest.api.event_loop import MAX_CONNECTIONS
+from sparktest.api import create_app
 from sparktest.api.hosts import is_loopback
 from sparktest.api.metrics import MAX_SLOTS, Metrics, SharedMemory
 from sparktest.api.pruner import Pruner
 from sparktest.api.scheduler import Scheduler
+from sparktest.api.server import reload
+from sparktest.api.server.event_loop import MAX_CONNECTIONS
+from sparktest.api.server.worker import RETIRE, Worker
 from sparktest.api.store import migrate
 from sparktest.api.store.engine import is_sqlite, parse_url
-from sparktest.api.worker import RETIRE, Worker
 from sparktest.errors import (
     ConflictError,
     ForbiddenError,

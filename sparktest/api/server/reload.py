@@ -18,7 +18,7 @@ from typing import NamedTuple
 # Set for the program that replaces this one: a file descriptor, and the pids of the old workers.
 VARIABLE = "_SPARKTEST_API_RELOAD"
 CHECK = """
-import sparktest.api.application, sparktest.api.worker
+import sparktest.api.application, sparktest.api.server.worker
 from sparktest.settings import load
 load()
 """

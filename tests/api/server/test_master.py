@@ -7,10 +7,10 @@ import threading
 import pytest
 import requests
 
-from sparktest.api import server
 from sparktest.api.context import MAX_STREAMS
 from sparktest.api.logs import MAX_APPEND_BYTES
 from sparktest.api.parsing import MAX_BODY_BYTES
+from sparktest.api.server import master
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
 from sparktest.settings import Settings
 from tests.api.requests import adhoc
@@ -124,30 +124,30 @@ def test_disconnected_followers_release_their_slots(address):
 
 def test_a_port_in_use_is_reported_with_its_setting():
     with (
-        server.listen("127.0.0.1", 0) as listener,
+        master.listen("127.0.0.1", 0) as listener,
         pytest.raises(ConflictError, match=r"port \d+ on 127.0.0.1 is taken.*SPARKTEST_PORT"),
     ):
-        server.listen("127.0.0.1", listener.getsockname()[1])
+        master.listen("127.0.0.1", listener.getsockname()[1])
 
 
 @pytest.mark.parametrize("host", ["no such host", "203.0.113.7"])
 def test_an_address_of_another_machine_is_reported_with_its_setting(host):
     with pytest.raises(InvalidError, match="SPARKTEST_HOST"):
-        server.listen(host, 0)
+        master.listen(host, 0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "api.example"])
 def test_without_a_token_only_loopback_addresses_are_allowed(host):
     with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN"):
-        server.serve(Settings(host=host, port=0))
-    server.refuse_exposure(Settings(host=host, token="t" * 16))
+        master.serve(Settings(host=host, port=0))
+    master.refuse_exposure(Settings(host=host, token="t" * 16))
     with pytest.raises(ForbiddenError, match="SPARKTEST_TOKEN has fewer than 16 characters"):
-        server.refuse_exposure(Settings(host=host, token="t" * 15))
-    server.refuse_exposure(Settings(host="localhost"))
+        master.refuse_exposure(Settings(host=host, token="t" * 15))
+    master.refuse_exposure(Settings(host="localhost"))
 
 
 def test_the_server_does_not_start_without_its_database(capsys):
     url = "postgresql://u:canary@127.0.0.1:1/none?connect_timeout=1"
     with pytest.raises(UnavailableError) as raised:
-        server.serve(Settings(port=0, database_url=url))
+        master.serve(Settings(port=0, database_url=url))
     assert "canary" not in str(raised.value) + capsys.readouterr().out

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from flask import Flask, Response, request
 
-from sparktest.api.event_loop import EventLoop
+from sparktest.api.server.event_loop import EventLoop
 
 TIMEOUT_SECONDS = 20
 LENGTH = {"Content-Length": "20000000"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sparktest.api import http1
+from sparktest.api.server import http1
 
 
 def parsed(data: bytes):
