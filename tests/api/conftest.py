@@ -55,6 +55,9 @@ def app(shared_app, clock) -> Iterator[Flask]:
     shared_app.extensions["sparktest"] = ctx
     yield cast(Flask, shared_app)
     ctx.authenticator.flush()
+    # Its thread would keep a connection of PostgreSQL for half a minute.
+    ctx.closing.set()
+    ctx.notifier.close()
     # A test may have replaced the settings, or the whole context.
     shared_app.extensions["sparktest"] = before
 
