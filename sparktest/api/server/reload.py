@@ -65,7 +65,7 @@ def replace_program(
     Args:
         listener: the socket that the next program takes over.
         workers: the pids of the processes that serve.
-        ending: returns True when a signal has told this program to end.
+        ending: returns True once a signal to end has arrived.
     """
     check = subprocess.run(  # noqa: S603 - a constant
         [sys.executable, "-c", CHECK],
