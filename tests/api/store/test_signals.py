@@ -1,6 +1,10 @@
-"""Signals tell one process what another one has committed."""
+"""Signals tell one process what another one has committed.
+
+On PostgreSQL all tests at once share a database, and so each receives what others send.
+"""
 
 import threading
+import time
 
 import pytest
 
@@ -36,11 +40,10 @@ def commit(store) -> None:
 def wait(source, wanted: set[str]) -> None:
     """Wait until all these topics have arrived."""
     received: set[str] = set()
-    for _ in range(100):
+    deadline = time.monotonic() + 30
+    while not wanted <= received:
+        assert time.monotonic() < deadline, received
         received |= set(source.wait(0.1))
-        if wanted <= received:
-            return
-    raise AssertionError(received)
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def test_a_listener_looks_by_itself_from_time_to_time(store, monkeypatch):
     monkeypatch.setattr(signals, "POSTGRES_SECONDS", 0.0)
     interrupt = signals.Interrupt()
     source = signals.open_signals(store, interrupt)
-    assert set(source.wait(10)) == {signals.ANYTHING}
+    assert signals.ANYTHING in source.wait(10)
     source.close()
     interrupt.close()
 
@@ -103,7 +106,7 @@ def test_a_wait_can_be_interrupted(store):
     source = signals.open_signals(store, interrupt)
     timer = threading.Timer(0.01, interrupt.set)
     timer.start()
-    assert set(source.wait(3600)) <= {signals.ANYTHING}
+    source.wait(3600)
     timer.join()
     for _ in range(100_000):
         interrupt.set()
