@@ -8,9 +8,11 @@ import logging
 import os
 import selectors
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from flask import Flask
@@ -56,6 +58,9 @@ class EventLoop:
         self._listeners = list(listeners)
         self._wakeup = wakeup
         self._woken: deque[Connection] = deque()
+        # Held to write to the pipe, which belongs to somebody else after close().
+        self._wakeup_lock = threading.Lock()
+        self._closed = False
         self._connections: dict[int, Connection] = {}
         self._next_sweep = 0.0
         self._selector = selectors.DefaultSelector()
@@ -96,7 +101,12 @@ class EventLoop:
                 connection.deadline = min(connection.deadline, limit)
 
     def close(self) -> None:
-        """Close all connections, and end the threads that wait for requests."""
+        """Close all connections, and end the threads that wait for requests.
+
+        A thread that still answers a request does not write to the pipe any more.
+        """
+        with self._wakeup_lock:
+            self._closed = True
         self.responder.close()
         for connection in [*self._connections.values()]:
             self._close(connection)
@@ -108,11 +118,10 @@ class EventLoop:
 
     def _wake(self, connection: Connection) -> None:
         self._woken.append(connection)
-        try:
-            os.write(self._wakeup[1], b"\0")
-        except BlockingIOError:
-            # The pipe is full, so the loop will run.
-            return
+        # If the pipe is full, the loop will run anyway.
+        with self._wakeup_lock, suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._wakeup[1], b"\0")
 
     def _drain_wakeup(self) -> None:
         try:

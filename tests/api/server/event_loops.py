@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import socket
 import threading
 import time
@@ -47,14 +48,23 @@ class RunningLoop:
             self.loop.step(0.05)
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, and close everything."""
         self.gate.set()
-        self._running = False
-        self._thread.join()
-        self.loop.close()
+        self.halt()
         self.listener.close()
         for end in self._pipe:
             os.close(end)
+
+    def halt(self) -> None:
+        """End the thread and close the loop; repeated calls have no effect."""
+        if self._running:
+            self._running = False
+            self._thread.join()
+            self.loop.close()
+
+    def pipe_has_data(self) -> bool:
+        """Return True if the loop would wake up."""
+        return bool(select.select([self._pipe[0]], [], [], 0)[0])
 
     def connect(self) -> socket.socket:
         """Return a new connection."""
