@@ -7,8 +7,8 @@ from typing import Any
 
 from sparktest.client import ApiClient
 from sparktest.controller import steps
-from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
+from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.job_actions import JobActions
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation, Registration
@@ -48,7 +48,7 @@ class Actions:
         client: ApiClient,
         caches: Caches,
         log_collector: LogCollector,
-        api_run_poller: ApiRunPoller,
+        breaker: CircuitBreaker,
         *,
         restricted: bool,
         git_image: str,
@@ -59,7 +59,7 @@ class Actions:
         self._client = client
         self._caches = caches
         self._log_collector = log_collector
-        self._api_run_poller = api_run_poller
+        self._breaker = breaker
         self._requeue_after = requeue_after
         self._clock = clock
         jobs = JobActions(
@@ -266,7 +266,7 @@ class Actions:
     def _defer_until_api_up(
         self, step: steps.DeferUntilApiUp, observed: Observation, state: RunState
     ) -> bool:
-        self._api_run_poller.defer_until_api_up(observed.key)
+        self._breaker.defer(observed.key)
         return False
 
 

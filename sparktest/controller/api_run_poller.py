@@ -1,4 +1,4 @@
-"""ApiRunPoller: polls the API for unfinished runs and tracks whether the API can be reached."""
+"""ApiRunPoller: polls the API for unfinished runs."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ import msgspec
 
 from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
+from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.domain import Run, RunPage, Status
@@ -35,21 +36,18 @@ class ApiRunPoller:
     Args:
         cluster: the uid of this cluster; runs of other clusters are ignored.
         namespaces: runs of other namespaces are ignored; empty means all namespaces.
-        on_key: called with the key of every run that changed or must be reconciled again, such as
-            every unfinished run when the API becomes unreachable.
+        breaker: is fed with the result of every request.
+        on_key: called with the key of every run that changed or must be reconciled again.
         on_sweep: called after a sweep, at most once in `sweep_seconds`.
         clock: returns the current time.
         monotonic: returns monotonic seconds.
-
-    Attributes:
-        api_error: why the API cannot be reached; None while it can.
-        api_down_since: when the API became unreachable; None while it can be reached.
     """
 
     def __init__(
         self,
         client: ApiClient,
         run_states: RunStates,
+        breaker: CircuitBreaker,
         *,
         cluster: str,
         namespaces: Collection[str],
@@ -59,10 +57,9 @@ class ApiRunPoller:
         monotonic: Callable[[], float] = time.monotonic,
         timings: Timings | None = None,
     ) -> None:
-        self.api_error: str | None = None
-        self.api_down_since: datetime | None = None
         self._client = client
         self._run_states = run_states
+        self._breaker = breaker
         self._cluster = cluster
         self._namespaces = namespaces
         self._on_key = on_key
@@ -76,8 +73,6 @@ class ApiRunPoller:
             backoff=self._timings.backoff,
         )
         self._on_sweep_at = float("-inf")
-        self._lock = threading.Lock()
-        self._deferred: set[Key] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="api-run-poller", daemon=True)
 
@@ -91,14 +86,6 @@ class ApiRunPoller:
         if self._thread.is_alive():
             self._thread.join(5.0)
 
-    def defer_until_api_up(self, key: Key) -> None:
-        """Reconcile the key when the API can be reached; at once if it can be reached now."""
-        with self._lock:
-            if self.api_error is not None:
-                self._deferred.add(key)
-                return
-        self._on_key(key)
-
     def poll_once(self) -> None:
         """Make the next request and report the keys of the runs that changed."""
         request = self._poller.next_request(self._monotonic(), self._known_ids)
@@ -110,7 +97,7 @@ class ApiRunPoller:
             log.exception("poll failed")
             self._failed(UnavailableError(type(error).__name__))
         else:
-            self._reached()
+            self._breaker.succeeded()
 
     def _run(self) -> None:
         while not self._stopping.wait(self._poller.delay(self._monotonic())):
@@ -153,21 +140,4 @@ class ApiRunPoller:
 
     def _failed(self, error: SparkTestError) -> None:
         self._poller.failed(error, self._monotonic())
-        with self._lock:
-            was_up = self.api_error is None
-            self.api_down_since = self.api_down_since or self._clock()
-            self.api_error = error.detail
-        if was_up:
-            log.warning("api unreachable error=%s", error.detail)
-            # A run that waits for its log has no other event that would put it into its status.
-            for key in self._run_states.unfinished():
-                self._on_key(key)
-
-    def _reached(self) -> None:
-        with self._lock:
-            was_down, self.api_error, self.api_down_since = self.api_error is not None, None, None
-            deferred, self._deferred = self._deferred, set()
-        if was_down:
-            log.info("api reachable again deferred=%d", len(deferred))
-        for key in deferred:
-            self._on_key(key)
+        self._breaker.failed(error)

@@ -12,6 +12,7 @@ from sparktest.client import ApiClient
 from sparktest.controller.actions import Actions
 from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
+from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.run_states import RunStates
@@ -44,9 +45,13 @@ class Controller:
         self._log_collector = LogCollector(
             cluster, client, source=self._caches.log_source, on_key=self._queue.add
         )
+        self._breaker = CircuitBreaker(
+            on_key=self._queue.add, on_open=self._reconcile_unfinished, clock=_now
+        )
         self._api_run_poller = ApiRunPoller(
             client,
             self._run_states,
+            self._breaker,
             cluster=uid,
             namespaces=settings.namespaces,
             on_key=self._queue.add,
@@ -58,7 +63,7 @@ class Controller:
             client,
             self._caches,
             self._log_collector,
-            self._api_run_poller,
+            self._breaker,
             restricted=settings.pod_security == RESTRICTED,
             git_image=settings.git_image,
             requeue_after=self._queue.add_after,
@@ -70,7 +75,7 @@ class Controller:
             self._caches,
             self._run_states,
             self._log_collector,
-            self._api_run_poller,
+            self._breaker,
             actions,
             clock=_now,
         )
@@ -100,6 +105,11 @@ class Controller:
         self._api_run_poller.stop()
         self._caches.stop()
         log.info("controller stopped drained=%s", drained)
+
+    def _reconcile_unfinished(self) -> None:
+        """Queue every unfinished run: one that waits for its log has no event to show an outage."""
+        for key in self._run_states.unfinished():
+            self._queue.add(key)
 
     def _audit(self) -> None:
         """Verify that the runs of finished Jobs and TestRuns exist: no event reports a loss.

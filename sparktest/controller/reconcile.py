@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sparktest.controller.actions import Actions
-from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
+from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation
 from sparktest.controller.plan import is_done, plan
@@ -42,7 +42,7 @@ class Reconciler:
         caches: Caches,
         run_states: RunStates,
         log_collector: LogCollector,
-        api_run_poller: ApiRunPoller,
+        breaker: CircuitBreaker,
         actions: Actions,
         *,
         clock: Callable[[], datetime],
@@ -52,7 +52,7 @@ class Reconciler:
         self._caches = caches
         self._run_states = run_states
         self._log_collector = log_collector
-        self._api_run_poller = api_run_poller
+        self._breaker = breaker
         self._actions = actions
         self._clock = clock
 
@@ -113,8 +113,8 @@ class Reconciler:
             waiting_since=state.track_waiting(waiting, now),
             is_live=state.live is not None,
             verify_exists=state.verify_exists,
-            api_error=self._api_run_poller.api_error,
-            api_down_since=self._api_run_poller.api_down_since,
+            api_error=self._breaker.error,
+            api_down_since=self._breaker.opened_at,
             image_pull_timeout_seconds=self._settings.image_pull_timeout_seconds,
             api_run_ttl_seconds=self._settings.job_ttl_seconds,
         )

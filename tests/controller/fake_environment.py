@@ -9,6 +9,7 @@ from sparktest.controller import api_run_poller
 from sparktest.controller.actions import Actions
 from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
+from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.plan import plan
 from sparktest.controller.reconcile import Reconciler
@@ -38,9 +39,13 @@ class Controller:
         self.caches = LaggingCaches(environment.cluster, self.add)
         self.log_collector = PromptLogCollector(environment.cluster, environment.api, self.add)
         client = cast("ApiClient", environment.api)
+        self.breaker = CircuitBreaker(
+            on_key=self.add, on_open=self._reconcile_unfinished, clock=lambda: environment.now
+        )
         self.api_run_poller = ApiRunPoller(
             client,
             self.run_states,
+            self.breaker,
             cluster="here",
             namespaces=(),
             on_key=self.add,
@@ -58,7 +63,7 @@ class Controller:
             client,
             caches,
             log_collector,
-            self.api_run_poller,
+            self.breaker,
             restricted=environment.settings.pod_security == "restricted",
             git_image="git:1",
             requeue_after=self._add_later,
@@ -70,7 +75,7 @@ class Controller:
             caches,
             self.run_states,
             log_collector,
-            self.api_run_poller,
+            self.breaker,
             actions,
             clock=lambda: environment.now,
         )
@@ -125,6 +130,10 @@ class Controller:
     def _add_later(self, key: Key, seconds: float) -> None:
         at = self.environment.now + timedelta(seconds=seconds)
         self.requeue_after[key] = min(at, self.requeue_after.get(key, at))
+
+    def _reconcile_unfinished(self) -> None:
+        for key in self.run_states.unfinished():
+            self.add(key)
 
     def _audit(self) -> None:
         for key in self.caches.finished():

@@ -7,6 +7,7 @@ import pytest
 from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.api_run_poller import ApiRunPoller, Timings
+from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.domain import Run, RunPage, Status
@@ -48,9 +49,13 @@ class Setup:
         self.run_states = RunStates()
         self.keys: list[Key] = []
         self.sweeps = 0
+        self.breaker = CircuitBreaker(
+            on_key=self.keys.append, on_open=lambda: None, clock=lambda: self.now
+        )
         self.poller = ApiRunPoller(
             cast("ApiClient", self.api),
             self.run_states,
+            self.breaker,
             cluster="here",
             namespaces=namespaces,
             on_key=self.keys.append,
@@ -180,53 +185,16 @@ def test_the_sweep_after_a_failure_does_not_call_on_sweep_again(setup: Setup) ->
 # --- an API that cannot be reached ---------------------------------------------------------------
 
 
-def test_an_api_that_is_back_is_noticed_within_five_seconds(setup: Setup) -> None:
-    setup.api.down = True
-    setup.poll_for(600)
-    assert setup.poller.api_error == "the API does not answer"
-    setup.api.down = False
-    setup.poll_for(5.1)
-    assert setup.poller.api_error is None
-
-
 @pytest.mark.parametrize("error", [None, ValueError("not JSON")], ids=["down", "not JSON"])
-def test_a_deferred_key_is_reported_once_when_the_api_is_back(
+def test_an_api_that_is_back_is_noticed_within_five_seconds(
     setup: Setup, error: Exception | None
 ) -> None:
     setup.api.down, setup.api.broken = True, error
-    setup.poll()
-    assert setup.poller.api_error
-    setup.poller.defer_until_api_up(("tests", "a"))
-    setup.poller.defer_until_api_up(("tests", "a"))
-    assert setup.poll_for(60) == []
+    setup.poll_for(600)
+    assert setup.breaker.error == ("ValueError" if error else "the API does not answer")
     setup.api.down, setup.api.broken = False, None
-    assert setup.poll_for(6) == ["a"]
-    assert setup.poller.api_error is None
-
-
-def test_unfinished_runs_are_reported_once_when_the_api_goes_down(setup: Setup) -> None:
-    run = setup.api.add()
-    setup.poll_for(10)
-    setup.api.down = True
-    assert setup.poll_for(60) == names(run)
-
-
-def test_an_outage_begins_at_its_first_failure(setup: Setup) -> None:
-    setup.poll()
-    setup.api.down = True
-    began = setup.now
-    setup.poll_for(60)
-    since = setup.poller.api_down_since
-    assert since is not None
-    assert since - began < timedelta(seconds=2)
-    setup.api.down = False
-    setup.poll_for(6)
-    assert setup.poller.api_down_since is None
-
-
-def test_a_key_is_reported_at_once_while_the_api_answers(setup: Setup) -> None:
-    setup.poller.defer_until_api_up(("tests", "a"))
-    assert setup.keys == [("tests", "a")]
+    setup.poll_for(5.1)
+    assert setup.breaker.error is None
 
 
 # --- the thread ----------------------------------------------------------------------------------
@@ -258,7 +226,7 @@ def test_the_thread_polls_until_it_is_stopped(
     setup.api.down = down
     run = setup.api.add()
     if down:
-        until("it fails", lambda: setup.poller.api_error, seconds=5, every=0.005)
+        until("it fails", lambda: setup.breaker.error, seconds=5, every=0.005)
         setup.api.down = False
     until("the run is found", lambda: setup.keys, seconds=5, every=0.005)
     assert setup.keys == [(run.namespace, run.job_name)]

@@ -19,6 +19,7 @@ from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.settings import Settings
+from tests.controller.fake_api import FakeApi
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fault_environment import LOG, SCRIPT, FaultEnvironment, fault_environment
 from tests.controller.faults import Faults
@@ -99,9 +100,26 @@ def test_a_controller_that_has_synced_is_listed_by_the_api(tmp_path: Path) -> No
         assert controller.seen_at >= before
 
 
-def test_an_audit_verifies_the_next_200_finished_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def controller() -> Controller:
+    """A controller that is not started."""
     fake = FakeCluster(lambda: datetime.now(UTC), Faults())
-    controller = Controller(Settings(), cast("Cluster", fake), cast("ApiClient", SimpleNamespace()))
+    return Controller(Settings(), cast("Cluster", fake), cast("ApiClient", SimpleNamespace()))
+
+
+def test_every_unfinished_run_is_reconciled_when_the_api_goes_down(controller: Controller) -> None:
+    api = FakeApi(lambda: datetime.now(UTC), Faults())
+    live, ended = api.add(), api.add(status=Status.FAILED)
+    for run in (live, ended):
+        controller._run_states.update(run, datetime.now(UTC))
+    controller._breaker.failed(UnavailableError("refused"))
+    assert controller._queue.get() == (live.namespace, live.job_name)
+    assert len(controller._queue) == 0
+
+
+def test_an_audit_verifies_the_next_200_finished_runs(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys = {("tests", f"testrun-{number:04d}") for number in range(450)}
     monkeypatch.setattr(controller._caches, "finished", lambda: keys)
 
