@@ -39,7 +39,8 @@ class _Condition(NamedTuple):
     type: str
     status: str
     reason: str
-    message: str
+    # Not the message of a failure or a wait, which has its place in the status.
+    message: str = ""
 
 
 def update_status(observed: Observation, now: datetime) -> Iterator[Step]:
@@ -104,10 +105,10 @@ def build_api_down_status(
         f"waiting for the SparkTest API: {api_error}; to give up its outcome, delete the TestRun,"
         f" then annotate it with {ABANDON}=true"
     )
-    conditions = [_Condition("Finished", "False", BACKEND_UNAVAILABLE, message)]
+    conditions = [_Condition("Finished", "False", BACKEND_UNAVAILABLE)]
     registered = parse_conditions(testrun.status).get("Registered")
     if registered is None or registered.status != "True":
-        conditions.insert(0, _Condition("Registered", "False", BACKEND_UNAVAILABLE, message))
+        conditions.insert(0, _Condition("Registered", "False", BACKEND_UNAVAILABLE))
     return {
         "phase": Status.PENDING.phase,
         **testrun.status,
@@ -152,7 +153,8 @@ def _write(
         return
     yield PatchStatus(status)
     if warn and status.get("reason") != testrun.status.get("reason"):
-        yield RecordEvent(str(status["reason"]), str(status.get("message") or ""))
+        message = (status.get("failure") or status).get("message")
+        yield RecordEvent(str(status["reason"]), str(message or ""))
 
 
 def _changes(testrun: TestRunView) -> int:
@@ -182,17 +184,16 @@ def _delayed_until(observed: Observation) -> datetime | None:
 def _run_status(testrun: TestRunView, run: Run, now: datetime) -> dict[str, Any]:
     failure = run.failure
     reason = failure.reason if failure else run.status_reason
-    message = failure.message if failure else run.status_message
     end = run.finished_at or parse_time(testrun.status.get("finishedAt")) or now
     registered = _Condition("Registered", "True", "Registered", f"run {run.id}")
-    conditions = [registered, *_progress_conditions(run.status, reason, message)]
+    conditions = [registered, *_progress_conditions(run.status, reason)]
     status: dict[str, Any] = {
         "phase": run.status.phase,
         "runId": run.id,
         "jobName": run.job_name,
         "observedGeneration": testrun.generation,
         "reason": reason,
-        "message": message,
+        "message": None if failure else run.status_message,
         "startedAt": format_time(run.started_at) if run.started_at else None,
         "conditions": _merge_conditions(testrun.status, conditions, now),
     }
@@ -207,15 +208,14 @@ def _failure_status(testrun: TestRunView, failure: Failure, now: datetime) -> di
     """Return the status of a TestRun that has no run in the API."""
     status = final_status(failure)
     conditions = [
-        _Condition("Registered", "False", failure.reason, failure.message),
-        *_progress_conditions(status, failure.reason, failure.message),
+        _Condition("Registered", "False", failure.reason),
+        *_progress_conditions(status, failure.reason),
     ]
     return _without_empty(
         {
             "phase": status.phase,
             "observedGeneration": testrun.generation,
             "reason": failure.reason,
-            "message": failure.message,
             "startedAt": testrun.status.get("startedAt"),
             "finishedAt": format_time(parse_time(testrun.status.get("finishedAt")) or now),
             "duration": "0s",
@@ -236,19 +236,16 @@ def _read_failure(status: Object) -> Failure | None:
         classes = {Status.TIMED_OUT: FailureClass.TIMEOUT, Status.CANCELLED: FailureClass.CANCELLED}
         reason = text(status, "reason") or final.phase
         failure_class = classes.get(final, FailureClass.INFRA)
-        return Failure(failure_class, reason, text(status, "message"))
+        return Failure(failure_class, reason)
 
 
-def _progress_conditions(
-    status: Status, reason: str | None, message: str | None
-) -> list[_Condition]:
-    message = message or ""
+def _progress_conditions(status: Status, reason: str | None) -> list[_Condition]:
     if not status.final:
-        return [_Condition("Finished", "False", reason or status.phase, message)]
+        return [_Condition("Finished", "False", reason or status.phase)]
     succeeded = "True" if status is Status.SUCCEEDED else "False"
     return [
-        _Condition("Finished", "True", status.phase, message),
-        _Condition("Succeeded", succeeded, reason or status.phase, message),
+        _Condition("Finished", "True", status.phase),
+        _Condition("Succeeded", succeeded, reason or status.phase),
     ]
 
 
@@ -265,7 +262,7 @@ def _merge_conditions(
         old = others.pop(condition.type, {})
         same = old.get("status") == condition.status and old.get("lastTransitionTime")
         changed_at = old["lastTransitionTime"] if same else format_time(now)
-        merged.append({**condition._asdict(), "lastTransitionTime": changed_at})
+        merged.append({**_without_empty(condition._asdict()), "lastTransitionTime": changed_at})
     return [*merged, *others.values()]
 
 

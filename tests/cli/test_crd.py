@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,6 +34,31 @@ def test_every_example_can_be_printed(cli: Cli) -> None:
 @pytest.mark.parametrize("args", [["--example", "nope"], ["--rbac", "--example", "exec"]])
 def test_anything_else_is_wrong_usage(cli: Cli, args: list[str]) -> None:
     assert cli("crd", *args).code == 2
+
+
+def fields(schema: dict[str, Any], path: str = "TestRun") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield path and schema of an object, its fields, and the fields of these."""
+    yield path, schema
+    inner = schema.get("items") or schema
+    for name, field in inner.get("properties", {}).items():
+        yield from fields(field, f"{path}.{name}")
+
+
+def test_kubectl_explain_has_a_sentence_for_every_field() -> None:
+    version = yaml.safe_load((CRD / "testrun.yaml").read_text())["spec"]["versions"][0]
+    explained = dict(fields(version["schema"]["openAPIV3Schema"]))
+    assert "TestRun.spec.envFrom.secretRef.name" in explained
+    assert "TestRun.status.conditions.lastTransitionTime" in explained
+    found = {path: field.get("description", "") for path, field in explained.items()}
+    found |= {
+        f"column {column['name']}": column.get("description", "")
+        for column in version["additionalPrinterColumns"]
+    }
+    assert [path for path, text in found.items() if not is_sentence(text)] == []
+
+
+def is_sentence(text: str) -> bool:
+    return text[:1].isupper() and text.endswith(".")
 
 
 def test_crd_and_api_have_the_same_rules_for_the_repository() -> None:

@@ -146,7 +146,7 @@ def test_a_testrun_that_the_api_rejects_fails_and_is_not_retried(
         "Finished": ("True", "Failed"),
         "Succeeded": ("False", "Invalid"),
     }
-    assert status(environment)["message"] == "/timeoutSeconds: must be at least 1"
+    assert status(environment)["failure"]["message"] == "/timeoutSeconds: must be at least 1"
     assert warnings(environment) == ["Invalid"]
     assert finalizers(environment) == []
     assert environment.controller.plans() == {}

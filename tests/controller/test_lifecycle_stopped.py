@@ -37,7 +37,7 @@ def test_spec_cancelled_ends_the_test_and_keeps_its_log(environment: FakeEnviron
     assert why(run) == ("cancelled", "Cancelled")
     assert run.log.state is LogState.COMPLETE
     assert status(environment)["phase"] == "Cancelled"
-    assert status(environment)["message"] == "spec.cancelled was set to true"
+    assert status(environment)["failure"]["message"] == "spec.cancelled was set to true"
     assert conditions(environment)["Finished"] == ("True", "Cancelled")
     assert len(environment.cluster.all(JOBS)) == 1
     assert warnings(environment) == []
@@ -49,7 +49,7 @@ def test_a_cancel_in_the_api_ends_the_test_and_keeps_its_log(environment: FakeEn
     run = stopped(environment)
     assert run.status is Status.CANCELLED
     assert run.log.state is LogState.COMPLETE
-    assert status(environment)["message"] == "the run was cancelled in SparkTest"
+    assert status(environment)["failure"]["message"] == "the run was cancelled in SparkTest"
 
 
 def test_a_test_that_ends_by_itself_before_the_cancel_keeps_its_result(
@@ -130,7 +130,7 @@ def test_a_testrun_whose_unfinished_run_was_deleted_fails(environment: FakeEnvir
     environment.pass_time(3)
     environment.settle()
     assert environment.cluster.all(JOBS) == []
-    assert status(environment)["message"] == "its run was deleted in SparkTest"
+    assert status(environment)["failure"]["message"] == "its run was deleted in SparkTest"
     assert status(environment)["failure"]["class"] == FailureClass.INFRA
     assert (environment.testrun() or {})["metadata"]["finalizers"] == []
     assert environment.controller.plans() == {}

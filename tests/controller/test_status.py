@@ -41,7 +41,6 @@ def test_a_finished_run_has_its_times_duration_and_failure() -> None:
         "jobName": "testrun-smoke-1",
         "observedGeneration": 3,
         "reason": "Error",
-        "message": "exit code 3",
         "startedAt": "2026-11-24T12:00:00Z",
         "finishedAt": "2026-11-24T12:01:12Z",
         "duration": "1m12s",
@@ -110,17 +109,34 @@ def test_conditions_of_other_controllers_are_kept() -> None:
     ids=["rejected", "deleted"],
 )
 def test_a_testrun_without_a_run_has_failed(
-    fields: dict[str, Any], reason: str, message: str | None
+    fields: dict[str, Any], reason: str, message: str
 ) -> None:
     status = status_of(observation(**fields), NOW)
-    assert (status["phase"], status["reason"], status.get("message")) == ("Failed", reason, message)
-    assert status["failure"]["reason"] == reason
+    assert (status["phase"], status["reason"]) == ("Failed", reason)
+    assert (status["failure"]["reason"], status["failure"]["message"]) == (reason, message)
     assert {kind: entry[:2] for kind, entry in conditions(status).items()} == {
         "Registered": ("False", reason),
         "Finished": ("True", "Failed"),
         "Succeeded": ("False", reason),
     }
     assert "runId" not in status
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        observation(run(Status.FAILED, failure=MISSING)),
+        observation(registration=Registration.REJECTED, permanent_error=MISSING),
+        observation(run(status_reason="Waits", status_message=MISSING.message)),
+    ],
+    ids=["failed", "rejected", "waits"],
+)
+def test_a_message_is_in_the_status_once_and_once_in_its_event(found: Observation) -> None:
+    written, event = updates(found)
+    assert isinstance(written, PatchStatus)
+    assert repr(written.status).count(MISSING.message) == 1
+    assert isinstance(event, RecordEvent)
+    assert event.message == MISSING.message
 
 
 def test_a_status_has_only_fields_of_the_schema() -> None:

@@ -123,7 +123,7 @@ def test_a_password_in_a_url_is_refused(stack: Stack) -> None:
     except InvalidError as error:
         message = error.detail
     else:  # before Kubernetes 1.25
-        message = stack.wait_until_finished("git-url")["status"]["message"]
+        message = stack.wait_until_finished("git-url")["status"]["failure"]["message"]
 
     assert "name it in secretName" in message
     assert "hunter2" not in message

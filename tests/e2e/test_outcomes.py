@@ -60,7 +60,7 @@ def test_an_unknown_definition_fails_with_condition_and_event(stack: Stack) -> N
     run = stack.run_of("no-definition")
     assert run.failure is not None
     assert (run.failure.class_, run.failure.reason) == (FailureClass.CONFIG, "DefinitionNotFound")
-    assert unknown in testrun["status"]["message"]
+    assert unknown in testrun["status"]["failure"]["message"]
     assert stack.jobs_of(run) == []
     until("an Event has it", lambda: unknown in str(stack.cluster.list(EVENTS, stack.namespace)))
 

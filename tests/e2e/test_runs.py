@@ -52,6 +52,19 @@ def test_kubectl_can_wait_for_the_end_and_shows_it(stack: Stack) -> None:
     assert columns["PHASE"] == "Succeeded"
 
 
+def test_kubectl_shows_whose_fault_a_failure_was(stack: Stack) -> None:
+    require_program("kubectl")
+    stack.apply("exits-with-7", commands=["exit 7"])
+    stack.wait_until_finished("exits-with-7")
+
+    head, row = stack.kubectl("get", "strun", "exits-with-7", "-o", "wide").splitlines()
+
+    first, last = head.index("CLASS"), head.index("RUN")
+    assert head[first:last].split("  ")[0] == "CLASS"
+    assert "EXIT CODE" in head[first:last]
+    assert row[first:last].split() == ["test", "7"]
+
+
 def test_a_finished_testrun_can_be_deleted_and_its_run_is_kept(stack: Stack) -> None:
     stack.apply("short", commands=["echo here"])
     stack.wait_until_finished("short")

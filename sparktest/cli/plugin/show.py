@@ -104,9 +104,16 @@ def columns(*, all_namespaces: bool) -> list[Column[TestRun]]:
         Column("REASON", reason, min_width=6),
         Column("DURATION", lambda each: run_duration(each, now)),
         Column("AGE", lambda each: format_age(now - each.created_at)),
+        Column("CLASS", lambda each: each.failure.class_ if each.failure else None, wide=True),
+        Column("EXIT CODE", _exit_code, wide=True),
         Column("RUN", lambda each: each.id, wide=True),
         Column("JOB", lambda each: each.job_name, wide=True),
     ]
+
+
+def _exit_code(testrun: TestRun) -> str | None:
+    code = testrun.failure.exit_code if testrun.failure else None
+    return None if code is None else str(code)
 
 
 def fields(testrun: TestRun, now: datetime) -> list[Field]:

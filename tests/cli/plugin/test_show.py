@@ -18,7 +18,7 @@ RUN_ID = "0f0e0d0c-0000-4000-8000-000000000017"
 def test_list_prints_a_table(sandbox: Sandbox, plugin: Plugin) -> None:
     sandbox.apply("one", definitionName="checkout")
     sandbox.apply("two")
-    failure = {"class": "test", "reason": "Error", "message": "exit code 1"}
+    failure = {"class": "test", "reason": "Error", "message": "exit code 7", "exitCode": 7}
     sandbox.set_status(
         "two",
         phase="Failed",
@@ -37,7 +37,7 @@ def test_list_prints_a_table(sandbox: Sandbox, plugin: Plugin) -> None:
         ["one", "Pending", "checkout", "-", "-"],
         ["two", "Failed", "busybox", "Error", "3s"],
     ]
-    assert RUN_ID in plugin("list", "two", "-o", "wide").out
+    assert plugin("list", "two", "-o", "wide").out.split()[-4:] == ["test", "7", RUN_ID, "-"]
     assert plugin("list", "two", "-o", "name").out == "testrun.sparktest.dev/two\n"
 
 
