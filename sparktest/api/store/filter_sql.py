@@ -29,6 +29,7 @@ class Branch:
         where: which entries.
         index: the name of the index, where SQLite could choose another one.
         ordered: the index returns them by `seq`.
+        keys: the columns of the index before `seq`, each of which `where` compares with one value.
     """
 
     table: str
@@ -36,6 +37,7 @@ class Branch:
     where: Sql
     index: str | None = None
     ordered: bool = True
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Dialect:
 
     Both plan by statistics that know nothing about values that exclude each other, so the index is
     prescribed: by its name on SQLite; on PostgreSQL by OFFSET 0, which keeps a subquery from being
-    merged with the query around it.
+    merged with the query around it, and by an order that only this index has.
     """
 
     def __init__(self, name: str) -> None:
@@ -71,6 +73,14 @@ class Dialect:
         """Return the table of the branch, with its index."""
         pin = f" INDEXED BY {branch.index}" if self.sqlite and branch.index else ""
         return f"{branch.table}{pin}"
+
+    def keys(self, branch: Branch) -> tuple[str, ...]:
+        """Return the columns that pin the index; SQLite has its name."""
+        return () if self.sqlite else branch.keys
+
+    def order(self, branch: Branch, seq: str, prefix: str = "") -> str:
+        """Return the order of an ordered branch, newest first."""
+        return ", ".join(f"{prefix}{column} DESC" for column in (*self.keys(branch), seq))
 
     def time(self, time: datetime) -> Any:
         """Return the time as a parameter."""

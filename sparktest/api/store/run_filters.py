@@ -39,7 +39,10 @@ def filters(connection: Connection, query: Mapping[str, Any], dialect: Dialect) 
 
 def _column(column: str, index: str, values: tuple[str, ...]) -> Filter:
     check = Sql(f"r.{column} IN ({marks(values)})", values)
-    branches = [Branch("test_runs", "seq", Sql(f"{column} = ?", (one,)), index) for one in values]
+    branches = [
+        Branch("test_runs", "seq", Sql(f"{column} = ?", (one,)), index, keys=(column,))
+        for one in values
+    ]
     return Filter(check, tuple(branches), of_run=True)
 
 
@@ -60,7 +63,8 @@ def _label(requirement: Requirement, dialect: Dialect) -> Filter:
     where = [Sql("key = ? AND value = ?", (key, value)) for value in values]
     where = where or [Sql("key = ?", (key,))]
     index = None if values else "idx_test_run_labels_key"
-    branches = tuple(Branch(table, "run_seq", one, index) for one in where)
+    keys = ("key", "value") if values else ("key",)
+    branches = tuple(Branch(table, "run_seq", one, index, keys=keys) for one in where)
     wanted = Sql("l.key = ?", (key,))
     if values:
         wanted = Sql(f"l.key = ? AND l.value IN ({marks(values)})", (key, *values))

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from sparktest.api.store import run_documents, run_filters
 from sparktest.api.store.engine import Row, fetch_all
-from sparktest.api.store.filter_sql import NOTHING, Branch, Dialect, Filter, Sql
+from sparktest.api.store.filter_sql import NOTHING, Branch, Dialect, Filter, Sql, marks
 from sparktest.api.store.run_tables import RunRow
 from sparktest.api.store.runs import TEXT_COLUMNS
 
@@ -135,15 +135,15 @@ def _ends(one: Filter, span: Range, dialect: Dialect, budget: int) -> list[Sql]:
     budget = budget // len(one.branches)
     expressions = []
     for branch in one.branches:
-        where, params = branch.where.text, branch.where.params
         if branch.ordered:
-            where += f" AND {branch.seq} >= ? AND {branch.seq} < ?"
-            params = (*params, span.low, span.below)
-        entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
-        end = f"SELECT {END} FROM ({entries} LIMIT 1 OFFSET {budget}) e"
-        if branch.ordered:
-            newest = f"{entries} ORDER BY {branch.seq} DESC"
-            end = f"SELECT seq FROM ({newest} LIMIT 1 OFFSET {budget}) e"
+            newest = _entries(branch, span, dialect)
+            params = newest.params
+            order = dialect.order(branch, branch.seq)
+            end = f"SELECT seq FROM ({newest.text} ORDER BY {order} LIMIT 1 OFFSET {budget}) e"
+        else:
+            where, params = branch.where.text, branch.where.params
+            entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
+            end = f"SELECT {END} FROM ({entries} LIMIT 1 OFFSET {budget}) e"
         expressions.append(Sql(f"coalesce(({end}), 0)", params))
     return expressions
 
@@ -152,11 +152,8 @@ def _branch(
     branch: Branch, checks: Sequence[Filter], span: Range, limit: int, dialect: Dialect
 ) -> Sql:
     """Return the statement for the newest runs of a branch that pass all checks."""
-    # With a plus, no index of the numbers is used: it would lead through all runs.
-    seq = branch.seq if branch.ordered else f"+{branch.seq}"
-    where = f"{branch.where.text} AND {seq} >= ? AND {seq} < ?"
-    params = [*branch.where.params, span.low, span.below]
-    entries = f"SELECT {branch.seq} AS seq FROM {dialect.table(branch)} WHERE {where}"
+    entries = _entries(branch, span, dialect)
+    order = dialect.order(branch, branch.seq) if branch.ordered else f"+{branch.seq} DESC"
     conditions = [one.check for one in checks if not one.of_run]
     of_run = [one.check for one in checks if one.of_run]
     if of_run:
@@ -164,14 +161,33 @@ def _branch(
         text = f"EXISTS (SELECT 1 FROM test_runs r WHERE r.seq = c.seq AND {both}{dialect.fence})"
         conditions.insert(0, Sql(text, tuple(value for check in of_run for value in check.params)))
     if not conditions:
-        return Sql(f"{entries} ORDER BY {seq} DESC LIMIT {limit}", tuple(params))
+        return Sql(f"{entries.text} ORDER BY {order} LIMIT {limit}", entries.params)
     both = " AND ".join(check.text for check in conditions)
-    params += [value for check in conditions for value in check.params]
+    params = [*entries.params, *(value for check in conditions for value in check.params)]
     # The order within the fence lets PostgreSQL stop at the limit.
-    order = f" ORDER BY {seq} DESC{dialect.fence}" if dialect.fence else ""
-    text = f"SELECT c.seq AS seq FROM ({entries}{order}) c WHERE {both}"
-    outer = "c.seq" if branch.ordered else "+c.seq"
-    return Sql(f"{text} ORDER BY {outer} DESC LIMIT {limit}", tuple(params))
+    inner = f" ORDER BY {order}{dialect.fence}" if dialect.fence else ""
+    text = f"SELECT c.seq AS seq FROM ({entries.text}{inner}) c WHERE {both}"
+    outer = dialect.order(branch, "seq", "c.") if branch.ordered else "+c.seq DESC"
+    return Sql(f"{text} ORDER BY {outer} LIMIT {limit}", tuple(params))
+
+
+def _entries(branch: Branch, span: Range, dialect: Dialect) -> Sql:
+    """Return the SELECT of the entries of a branch."""
+    seq, where, params = branch.seq, branch.where.text, branch.where.params
+    keys = dialect.keys(branch)
+    if keys:
+        # With `key = ?`, PostgreSQL may go through all runs by number until the limit is reached:
+        # it takes those of the key to be anywhere.
+        columns, values = ", ".join((*keys, seq)), marks((*params, span.low))
+        where = f"({columns}) >= ({values}) AND ({columns}) < ({values})"
+        params = (*params, span.low, *params, span.below)
+    else:
+        # With a plus, no index of the numbers is used: it would lead through all runs.
+        bounded = seq if branch.ordered else f"+{seq}"
+        where = f"{where} AND {bounded} >= ? AND {bounded} < ?"
+        params = (*params, span.low, span.below)
+    selected = ", ".join((f"{seq} AS seq", *keys))
+    return Sql(f"SELECT {selected} FROM {dialect.table(branch)} WHERE {where}", params)
 
 
 def _span(connection: Connection, query: Mapping[str, Any], below: int, dialect: Dialect) -> Range:

@@ -155,7 +155,9 @@ def _words(connection: Connection, term: str, dialect: Dialect) -> list[str] | N
 def _word_branches(words: list[str]) -> tuple[Branch, ...]:
     table, column = "test_run_words", "run_seq"
     if len(words) <= MAX_WORD_BRANCHES:
-        return tuple(Branch(table, column, Sql("word = ?", (word,))) for word in words)
+        return tuple(
+            Branch(table, column, Sql("word = ?", (word,)), keys=("word",)) for word in words
+        )
     some = Sql(f"word IN ({marks(words)})", tuple(words))
     return (Branch(table, column, some, ordered=False),)
 

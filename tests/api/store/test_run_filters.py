@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -19,26 +18,8 @@ from sparktest.api.store.run_tables import RunRow
 from sparktest.label_selectors import parse_selector
 from sparktest.settings import Settings
 from tests.api import databases
+from tests.api.store.queries import FILTERS, PAIRS
 from tests.api.store.rows import CREATED, run_row
-
-# One value of every filter; `FILTERS` of a run in `RUNS` or of none.
-FILTERS: dict[str, Any] = {
-    "status": ["failed"],
-    "origin": ["crd"],
-    "namespace": ["shop", "tests"],
-    "cluster": ["c"],
-    "definition_id": ["d" * 36],
-    "suite_run_id": ["e" * 36],
-    "schedule_id": ["f" * 36],
-    "class_": ["infra", "test"],
-    "label": [parse_selector("team in (a,b)"), parse_selector("tier,!old")],
-    "q": "log",
-    "since": CREATED + timedelta(minutes=3),
-    "until": CREATED + timedelta(minutes=6),
-    "updated_since": CREATED + timedelta(minutes=4),
-    "unblocked": True,
-}
-PAIRS = [dict(pair) for size in (1, 2) for pair in combinations(FILTERS.items(), size)]
 
 
 def matches(run: dict[str, Any], query: dict[str, Any]) -> bool:
