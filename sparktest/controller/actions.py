@@ -204,6 +204,8 @@ class Actions:
             state.clear_run(Registration.DELETED)
         except (NotFoundError, ConflictError):
             state.clear_run(Registration.NOT_FOUND)
+            # It has no place for their logs; if it has the run again, they are read again.
+            state.discard_logs = True
 
     def _claim(self, step: steps.ClaimRun, observed: Observation, state: RunState) -> bool:
         run = _run(observed)

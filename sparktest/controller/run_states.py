@@ -21,6 +21,8 @@ class RunState(msgspec.Struct):
     """
 
     run: Run | None = None
+    # The last run that was cleared: if it comes back, its logs are still being stored.
+    cleared_run: Run | None = None
     run_fetched_at: datetime | None = None
     registration: Registration = Registration.UNKNOWN
     job_uid: str | None = None
@@ -45,7 +47,8 @@ class RunState(msgspec.Struct):
         Another run than before, or an older version of it, comes from a database that was lost or
         restored: reports and logs that the old one has are sent again.
         """
-        old = self.run
+        old = self.run or self.cleared_run
+        self.cleared_run = None
         if old is None or old.id != run.id or old.version > run.version:
             self.last_report = self.last_status = None
             self.discard_logs = True
@@ -55,6 +58,7 @@ class RunState(msgspec.Struct):
 
     def clear_run(self, registration: Registration) -> None:
         """Drop the run because the API does not have it; `registration` says why."""
+        self.cleared_run = self.run or self.cleared_run
         self.run = None
         self.registration = registration
 

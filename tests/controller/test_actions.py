@@ -200,6 +200,7 @@ def test_a_missing_run_was_deleted_or_never_existed(harness: ActionHarness) -> N
     harness.environment.api.delete(run.id)
     assert harness.registration_after(steps.FetchRun(run.id)) is Registration.DELETED
     assert harness.registration_after(steps.FetchRun("never")) is Registration.NOT_FOUND
+    assert harness.state.discard_logs
 
 
 def test_a_run_is_claimed_for_this_cluster(harness: ActionHarness) -> None:

@@ -65,6 +65,22 @@ def test_a_run_that_the_api_does_not_have_is_cleared() -> None:
     assert (state.run, state.registration) == (None, Registration.DELETED)
 
 
+@pytest.mark.parametrize(
+    ("back", "discards"),
+    [(run(), False), (run(version=2), False), (run(version=0), True), (run(id="run-2"), True)],
+)
+def test_the_logs_of_a_run_that_comes_back_are_collected_again_only_if_it_is_another_or_older(
+    back: Run, discards: bool
+) -> None:
+    state = RunState()
+    state.set_run(run(), NOW)
+    state.discard_logs = False
+    state.clear_run(Registration.NOT_FOUND)
+    state.clear_run(Registration.NOT_FOUND)
+    state.set_run(back, NOW)
+    assert state.discard_logs is discards
+
+
 def test_waiting_counts_from_the_last_change_of_its_reason() -> None:
     state, later = RunState(), NOW + timedelta(seconds=9)
     assert state.track_waiting(None, NOW) is None

@@ -53,17 +53,18 @@ class Buffer:
             self.incomplete_reason = incomplete_reason
             self._changed.notify_all()
 
-    @property
-    def ends_soon(self) -> bool:
-        """True once `end_within` was called."""
-        with self._changed:
-            return self._ends_at is not None
-
     def end_within(self, seconds: float) -> None:
         """Mark the log as ended after this time, even if the reading thread goes on."""
         with self._changed:
             self._ends_at = self._ends_at or time.monotonic() + seconds
             self._changed.notify_all()
+
+    def successor(self) -> "Buffer":
+        """Return an empty buffer, which ends at the same time as this one."""
+        made = Buffer()
+        with self._changed:
+            made._ends_at = self._ends_at
+        return made
 
     def take(self) -> bytes:
         """Wait for bytes and return all of them; return b"" at the end."""
@@ -79,6 +80,13 @@ class Buffer:
             self._parts, self._size = [], 0
             self._changed.notify_all()
             return taken
+
+    def stop(self) -> None:
+        """End both threads, without the bytes that were not taken."""
+        with self._changed:
+            self._ended = self._closed = True
+            self._parts, self._size = [], 0
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Mark the uploading thread as gone, so that the reading thread stops."""

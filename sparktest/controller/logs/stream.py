@@ -34,7 +34,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Intervals and limits for reading a log.
 
     Attributes:
-        unreachable_seconds: how long the kubelet of a pod that has ended may be unreachable.
+        unreachable_seconds: how long the log of a container that has ended may be unreadable.
+        no_log_seconds: how long the kubelet may say that there is no log.
         end_seconds: how long a container may still count as running after the end of its log.
         rotation_seconds: between two checks for a new file.
         rotation_bytes: the bytes within `rotation_seconds` that cause such a check.
@@ -42,6 +43,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     unreachable_seconds: float = 300.0
+    no_log_seconds: float = 5.0
     backoff: Backoff = Backoff(first=0.5, cap=15.0)
     end_seconds: float = 2.0
     rotation_seconds: float = 3.0
@@ -202,24 +204,38 @@ class LogStream:
         return True
 
     def _give_up(self, error: SparkTestError) -> bool:
+        """Set `incomplete_reason` if the log cannot be read further; return True if it is set.
+
+        An error does not prove that pod and log are gone: a proxy, a kubelet that starts again and
+        a revoked right send the same ones.
+        """
         state = self._source().state
-        if isinstance(error, NotFoundError):
+        if state is PodState.GONE:
             self.incomplete_reason = "PodDeleted"
         elif state is PodState.RUNNING:
             # A silent test looks like an unreachable kubelet: retry both.
             self._failing_since = None
-        elif isinstance(error, InvalidError):
-            self.incomplete_reason = "NoLog"
-        elif state is PodState.GONE:
-            self.incomplete_reason = "PodDeleted"
-        elif self._failing_seconds() >= self._timings.unreachable_seconds:
-            self.incomplete_reason = "KubeletUnreachable"
+        elif self._failing_seconds() >= self._seconds_for(error):
+            self.incomplete_reason = _reason(error)
         return self.incomplete_reason is not None
+
+    def _seconds_for(self, error: SparkTestError) -> float:
+        if isinstance(error, InvalidError):
+            return self._timings.no_log_seconds
+        return self._timings.unreachable_seconds
 
     def _failing_seconds(self) -> float:
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         return now - self._failing_since
+
+
+def _reason(error: SparkTestError) -> str:
+    if isinstance(error, InvalidError):
+        return "NoLog"
+    if isinstance(error, NotFoundError):
+        return "PodDeleted"
+    return "KubeletUnreachable" if error.retryable else error.title.replace(" ", "")
 
 
 def _first_chunk(stream: ByteStream) -> bytes:

@@ -8,18 +8,13 @@ from sparktest.client import ApiClient
 from sparktest.controller.logs.buffer import Buffer
 from sparktest.controller.logs.cursor import GAP
 from sparktest.domain import Log, LogState
-from sparktest.errors import (
-    ForbiddenError,
-    GoneError,
-    NotFoundError,
-    OffsetError,
-    SparkTestError,
-    UnauthorizedError,
-)
+from sparktest.errors import GoneError, OffsetError, SparkTestError, TooLargeError
 
 log = logging.getLogger(__name__)
 
 MAX_CHUNK_BYTES = 2**18
+# A proxy in front of the API may accept only small bodies.
+MIN_CHUNK_BYTES = 2**10
 # The last stored bytes, which are compared before anything is appended.
 OVERLAP_BYTES = 2**12
 MAX_GAPS = 3
@@ -27,7 +22,7 @@ BACKOFF = Backoff(first=0.2, cap=5.0)
 
 
 class StoppedError(Exception):
-    """Error for an upload that a stopping controller leaves to the next one."""
+    """Error for an upload that was stopped: the log is read again, or by the next controller."""
 
 
 class RestoredError(Exception):
@@ -62,43 +57,44 @@ class LogUploader:
         self._container = container
         self._stopping = stopping
         self._backoff = backoff
+        self._max_chunk_bytes = MAX_CHUNK_BYTES
         self._offset = 0
 
     def store(self, buffer: Buffer) -> Log:
         """Store the log that the buffer delivers; return its state in the API.
 
         Raises:
-            StoppedError: the controller stops.
+            StoppedError: the upload was stopped.
             RestoredError: read the log again from its start.
-            GoneError, NotFoundError: the run was deleted.
+            GoneError: the run was deleted.
         """
         try:
             while chunk := buffer.take():
                 self.append(chunk)
-        except (GoneError, NotFoundError):
-            raise
-        except SparkTestError as error:
-            log.warning(
-                "log rejected run_id=%s container=%s error=%s",
-                self._run_id,
-                self._container,
-                error.detail,
-            )
-            return self._log(type(error).__name__.removesuffix("Error"))
+        except OffsetError as error:
+            self._warn("log rejected", error)
+            return self._log("OffsetConflict")
         finally:
             buffer.close()
+        if self._stopping.is_set():
+            raise StoppedError
         return self._log(buffer.incomplete_reason or ("LogRotated" if self.gaps else None))
 
     def append(self, data: bytes) -> None:
         """Store the next bytes of the log; return when the API has them.
 
         Raises:
-            StoppedError: the controller stops.
+            StoppedError: the upload was stopped.
             RestoredError: the API has less than it had confirmed.
-            SparkTestError: the API rejects them permanently.
+            GoneError: the run was deleted.
+            OffsetError: the log never continues what is stored.
         """
         while data := self._skip(data):
-            data = self._send(data[:MAX_CHUNK_BYTES]) + data[MAX_CHUNK_BYTES:]
+            size = self._max_chunk_bytes
+            try:
+                data = self._send(data[:size]) + data[size:]
+            except TooLargeError:
+                self._max_chunk_bytes = max(min(size, len(data)) // 2, MIN_CHUNK_BYTES)
 
     def _log(self, incomplete_reason: str | None) -> Log:
         if incomplete_reason is None:
@@ -146,16 +142,32 @@ class LogUploader:
         return GAP + data
 
     def _append_with_retry(self, data: bytes) -> int:
+        """Append until the API accepts it: giving up would lose a log that the pod still has.
+
+        Only the API itself knows that the run was deleted. Every other answer may be that of a
+        rotated token, of a proxy, or of an API that is being restored.
+        """
         failures = 0
         while True:
             try:
                 return self._client.append_log(self._run_id, self._container, self._offset, data)
+            except (GoneError, OffsetError):
+                raise
             except SparkTestError as error:
-                # Like reports, a log waits until a rotated token or a proxy in front of the API
-                # works again: giving up would lose a log that the pod still has.
-                if not (error.retryable or isinstance(error, UnauthorizedError | ForbiddenError)):
+                if isinstance(error, TooLargeError) and len(data) > MIN_CHUNK_BYTES:
                     raise
                 delay = max(self._backoff.delay(failures), error.retry_after or 0.0)
+                if failures == 0:
+                    self._warn("log waits", error)
             if self._stopping.wait(delay):
                 raise StoppedError
             failures += 1
+
+    def _warn(self, message: str, error: SparkTestError) -> None:
+        log.warning(
+            "%s run_id=%s container=%s error=%s",
+            message,
+            self._run_id,
+            self._container,
+            error.detail,
+        )

@@ -159,3 +159,22 @@ def test_the_first_end_counts() -> None:
     buffer.end_within(0.0)
     buffer.end_within(1000.0)
     assert buffer.take() == b""
+
+
+def test_a_stop_wakes_the_uploading_thread_and_drops_what_was_not_taken(
+    background: Callable[[Callable[[], object]], threading.Thread],
+) -> None:
+    buffer, taken = Buffer(), []
+    buffer.put(b"one")
+    uploading = background(lambda: taken.append(buffer.take()))
+    buffer.stop()
+    uploading.join(5)
+    assert taken == [b""]
+    assert not buffer.put(b"more")
+
+
+def test_a_successor_is_empty_and_ends_at_the_same_time() -> None:
+    buffer = Buffer()
+    buffer.put(b"one")
+    buffer.end_within(0.02)
+    assert buffer.successor().take() == b""

@@ -10,7 +10,7 @@ from sparktest.controller.logs import stream
 from sparktest.controller.logs.collector import Limits, LogCollector
 from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState, Origin, Run, Status
-from sparktest.errors import GoneError, NotFoundError, TooLargeError, UnavailableError
+from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
 from tests.controller.logs.fake_kubelet import FakeKubelet, Part
@@ -50,7 +50,9 @@ class Setup:
             limits=limits,
             source=lambda namespace, name, container: LogSource(PodState.ENDED),
             on_key=self.done.append,
-            stream_timings=stream.Timings(backoff=AT_ONCE, unreachable_seconds=0.01),
+            stream_timings=stream.Timings(
+                backoff=AT_ONCE, unreachable_seconds=0.01, no_log_seconds=0.01
+            ),
             upload_backoff=AT_ONCE,
         )
 
@@ -73,7 +75,7 @@ class Setup:
         return self.collector.collect(key(name), run, pod(name, state, container), container)
 
     def idle(self) -> bool:
-        return not self.collector._followed_tests + self.collector._followed_others
+        return not self.collector.followed
 
     def stored(self, name: str) -> Log:
         """Wait until the log is done; return what is stored of it."""
@@ -138,22 +140,33 @@ def test_no_more_than_the_allowed_number_of_tests_is_followed(setup: Callable[..
     assert not at.collector.in_progress(key("b"))
     at.gate.set()
     at.stored("a")
-    soon("another may be followed", lambda: at.collect("b"))
     soon("its log is done", lambda: at.collector.logs(key("b")))
 
 
-def test_the_longest_waiting_test_is_reported_when_a_follower_is_free(
+def test_the_longest_waiting_test_is_followed_when_a_follower_is_free(
     setup: Callable[..., Setup],
 ) -> None:
     at = setup(followers=1)
-    at.kubelet.scripts = [at.blocked()]
+    at.kubelet.scripts = [at.blocked(), [LINE], [LINE]]
     assert at.collect("a")
     for name in ("forgotten", "b", "c", "b"):
         assert not at.collect(name)
     at.collector.forget(key("forgotten"))
     at.gate.set()
-    soon("a key is reported", lambda: len(at.done) == 2)
-    assert at.done == [key("a"), key("b")]
+    soon("all are done", lambda: at.done == [key("a"), key("b"), key("c")])
+
+
+def test_a_waiting_log_is_fetched_once_its_container_has_ended(setup: Callable[..., Setup]) -> None:
+    at = setup(followers=1)
+    at.kubelet.scripts = [at.blocked(), [LINE]]
+    assert at.collect("a")
+    assert not at.collect("b")
+    assert at.collect("b", "terminated")
+    at.stored("b")
+    at.gate.set()
+    at.stored("a")
+    soon("no follower is left", at.idle)
+    assert len(at.kubelet.requests) == 2
 
 
 def test_logs_of_ended_tests_are_queued(setup: Callable[..., Setup]) -> None:
@@ -179,55 +192,6 @@ def test_a_log_is_forgotten_only_when_it_is_done(setup: Callable[..., Setup]) ->
     assert at.collector.logs(key("a")) == {}
     assert at.collect("a")
     soon("it is stored again", lambda: len(at.done) == 2)
-
-
-@pytest.mark.parametrize(
-    ("script", "store", "wanted"),
-    [
-        (NotFoundError("no pod"), LogStore(), Log(reason="PodDeleted")),
-        (
-            [LINE, NotFoundError("no pod")],
-            LogStore(),
-            Log(state=LogState.PARTIAL, reason="PodDeleted", bytes=4),
-        ),
-        (
-            [LINE, ValueError("a bug")],
-            LogStore(),
-            Log(state=LogState.PARTIAL, reason="ValueError", bytes=4),
-        ),
-        ([LINE], LogStore(TooLargeError("too large")), Log(reason="TooLarge")),
-        ([LINE], LogStore(GoneError("deleted")), Log(reason="RunDeleted")),
-        ([LINE], LogStore(NotFoundError("no run")), Log(reason="RunDeleted")),
-        ([LINE], LogStore(ValueError("a bug")), Log(state=LogState.PARTIAL, reason="ValueError")),
-    ],
-    ids=[
-        "no pod",
-        "pod deleted",
-        "a bug in reading",
-        "too large",
-        "run deleted",
-        "no run",
-        "a bug in storing",
-    ],
-)
-def test_an_incomplete_log_has_a_reason(
-    setup: Callable[..., Setup], script: Any, store: LogStore, wanted: Log
-) -> None:
-    at = setup(script, store=store)
-    at.collect("a")
-    assert at.stored("a") == wanted
-
-
-def test_a_log_that_was_rotated_since_the_last_controller_is_partial(
-    setup: Callable[..., Setup],
-) -> None:
-    store = LogStore()
-    store.stored = b"the first lines"
-    at = setup([LINE], store=store)
-    at.collect("a")
-    found = at.stored("a")
-    assert (found.state, found.reason) == (LogState.PARTIAL, "LogRotated")
-    assert found.bytes == len(store.stored)
 
 
 def test_after_a_stop_no_log_starts_and_no_log_is_reported_as_done(

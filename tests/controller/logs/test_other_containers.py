@@ -92,7 +92,7 @@ class Environment:
         self.gates.setdefault(f"{pod}/{name}", Event()).set()
 
     def followed(self) -> int:
-        return self.collector._followed_tests + self.collector._followed_others
+        return self.collector.followed
 
 
 @pytest.fixture
@@ -252,5 +252,7 @@ def test_a_test_that_waits_for_a_follower_comes_before_other_containers(
     assert not at.collector.collect(KEY, RUN, pods[0], "side")
     assert not at.collector.collect(later, RUN, pods[1], "test")
     at.end("test")
-    soon("a key may be followed", lambda: len(at.keys) == 2)
-    assert at.keys == [KEY, later]
+    soon("the test is followed", lambda: at.collector.in_progress(later) == {"test"})
+    assert at.collector.in_progress(KEY) == frozenset()
+    at.end("test", "b")
+    soon("the other is followed", lambda: at.collector.in_progress(KEY) == {"side"})

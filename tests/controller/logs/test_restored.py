@@ -6,7 +6,7 @@ import pytest
 
 from sparktest.controller.logs.cursor import GAP
 from sparktest.domain import Log, LogState
-from sparktest.errors import NotFoundError
+from sparktest.errors import NotFoundError, SparkTestError, UnavailableError
 from tests.controller.logs.fake_log_store import LogStore
 from tests.controller.logs.test_collector import LINE, Setup, key, setup, soon
 
@@ -47,15 +47,32 @@ def test_a_discarded_log_is_collected_again(setup: Callable[..., Setup]) -> None
     assert at.stored("a") == Log(state=LogState.COMPLETE, bytes=4)
 
 
-def test_what_becomes_of_a_log_that_was_discarded_does_not_count(
+def test_a_log_that_is_discarded_while_it_is_collected_is_collected_anew(
     setup: Callable[..., Setup],
 ) -> None:
     at = setup()
-    at.kubelet.scripts = [at.blocked(), [LINE]]
+    at.kubelet.scripts = [at.blocked(), [LINE, SECOND]]
     at.collect("a")
     soon("it is read", lambda: at.store.stored)
+    at.store.stored = b""
     at.collector.discard(key("a"))
-    at.store.faults = [NotFoundError("the run is gone")]
+    assert not at.collector.in_progress(key("a"))
+    assert at.collect("a")
+    assert at.stored("a") == Log(state=LogState.COMPLETE, bytes=8)
     at.gate.set()
+    soon("both have ended", at.idle)
+    assert at.store.stored == b"one\ntwo\n"
+    assert at.done == [key("a")]
+
+
+@pytest.mark.parametrize("error", [NotFoundError("no such run"), UnavailableError("unreachable")])
+def test_a_discarded_log_is_no_longer_sent(
+    setup: Callable[..., Setup], error: SparkTestError
+) -> None:
+    at = setup([LINE], store=LogStore(*[error] * 100_000))
+    at.collect("a")
+    soon("it has been tried", lambda: len(at.store.faults) < 100_000)
+    at.collector.discard(key("a"))
     soon("it has ended", at.idle)
     assert at.collector.logs(key("a")) == {}
+    assert at.done == []

@@ -7,7 +7,13 @@ import pytest
 
 from sparktest.controller.logs.cursor import GAP
 from sparktest.controller.logs.stream import LogStream, Timings
-from sparktest.errors import MalformedError, NotFoundError, SparkTestError
+from sparktest.errors import (
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+    SparkTestError,
+    UnauthorizedError,
+)
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import LogSource, PodState
 from tests.controller.logs.fake_kubelet import Clock, FakeEvent, FakeKubelet, Part
@@ -111,24 +117,49 @@ def test_a_container_that_has_not_started_is_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("error", "state", "reason"),
+    ("error", "state", "reason", "seconds"),
     [
-        (MalformedError("waiting to start"), PodState.ENDED, "NoLog"),
-        (NotFoundError("no such pod"), PodState.RUNNING, "PodDeleted"),
-        (UNREACHABLE, PodState.GONE, "PodDeleted"),
+        (MalformedError("waiting to start"), PodState.ENDED, "NoLog", 5),
+        (NotFoundError("no such pod"), PodState.ENDED, "PodDeleted", 300),
+        (UnauthorizedError("who?"), PodState.ENDED, "Unauthorized", 300),
+        (ForbiddenError("no right to read pods/log"), PodState.ENDED, "Forbidden", 300),
+        (NotFoundError("no such pod"), PodState.GONE, "PodDeleted", 0),
+        (UNREACHABLE, PodState.GONE, "PodDeleted", 0),
     ],
 )
 def test_a_log_that_cannot_be_read_further_ends_with_a_reason(
-    stream_of: Callable[..., LogStream], error: SparkTestError, state: PodState, reason: str
+    stream_of: Callable[..., LogStream],
+    clock: Clock,
+    error: SparkTestError,
+    state: PodState,
+    reason: str,
+    seconds: float,
 ) -> None:
     pod = Pod(PodState.RUNNING)
+    began = clock.now
 
     def change_state() -> None:
         pod.state = state
 
-    stream = stream_of(FakeKubelet([line(1), change_state, UNREACHABLE], error), pod)
+    stream = stream_of(FakeKubelet([line(1), change_state, error], *[error] * 100), pod)
     assert text(stream) == b"1\n"
     assert stream.incomplete_reason == reason
+    assert seconds <= clock.now - began <= seconds + 20
+
+
+@pytest.mark.parametrize(
+    "error", [UnauthorizedError("401"), ForbiddenError("403"), NotFoundError("404")]
+)
+@pytest.mark.parametrize("state", [PodState.RUNNING, PodState.ENDED])
+def test_a_refusal_of_the_cluster_for_a_minute_loses_nothing(
+    stream_of: Callable[..., LogStream], clock: Clock, error: SparkTestError, state: PodState
+) -> None:
+    pod, began = Pod(state), clock.now
+    kubelet = FakeKubelet(error, [line(1), error], *[error] * 10, [line(1), line(2), pod.end])
+    stream = stream_of(kubelet, pod)
+    assert text(stream) == b"1\n2\n"
+    assert stream.incomplete_reason is None
+    assert clock.now - began > 60
 
 
 @pytest.mark.parametrize("parts", [[], [line(1), UNREACHABLE]], ids=["first", "resumed"])
@@ -136,7 +167,8 @@ def test_the_kubelets_message_that_it_has_no_log_is_not_part_of_the_log(
     stream_of: Callable[..., LogStream], parts: list[Part]
 ) -> None:
     message = b"unable to retrieve container logs for containerd://0a1b2c"
-    kubelet = FakeKubelet(*([parts] if parts else []), [message])
+    no_log: list[list[Part]] = [[message] for _ in range(50)]
+    kubelet = FakeKubelet(*([parts] if parts else []), *no_log)
     stream = stream_of(kubelet)
     assert text(stream) == (b"1\n" + GAP if parts else b"")
     assert stream.incomplete_reason == "NoLog"

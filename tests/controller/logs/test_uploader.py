@@ -15,13 +15,12 @@ from sparktest.controller.logs.cursor import GAP
 from sparktest.controller.logs.uploader import LogUploader, RestoredError, StoppedError
 from sparktest.domain import Log, LogState
 from sparktest.errors import (
-    ForbiddenError,
+    ConflictError,
     GoneError,
+    NotFoundError,
     OffsetError,
     RateLimitedError,
-    SparkTestError,
     TooLargeError,
-    UnauthorizedError,
     UnavailableError,
 )
 from tests.controller.logs.fake_log_store import LogStore
@@ -165,11 +164,24 @@ def test_a_log_that_never_continues_what_is_stored_is_given_up() -> None:
     assert b"text" not in store.stored
 
 
-@pytest.mark.parametrize("error", [UnauthorizedError("who?"), ForbiddenError("not you")])
-def test_a_log_waits_until_the_api_accepts_the_credentials_again(error: SparkTestError) -> None:
-    store = LogStore(error, error, None)
-    upload(store, b"text")
-    assert store.stored == b"text"
+def test_a_log_is_sent_in_smaller_chunks_through_a_proxy_that_accepts_no_larger_ones() -> None:
+    class Proxy(LogStore):
+        def append_log(self, run_id: str, container: str, offset: int, data: bytes) -> int:
+            if len(data) > 5000:
+                raise TooLargeError("413 Request Entity Too Large")
+            return super().append_log(run_id, container, offset, data)
+
+    store, whole = Proxy(), b"0123456789" * 10_000
+    upload(store, whole, b"end\n")
+    assert store.stored == whole + b"end\n"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_refused_chunk_is_sent_again_and_nothing_twice() -> None:
+    store = LogStore(None, TooLargeError("413"), NotFoundError("404"), ConflictError("409"))
+    made = upload(store, b"x" * 35, b"y\n")
+    assert store.stored == b"x" * 35 + b"y\n"
+    assert made.gaps == 0
 
 
 @pytest.mark.parametrize("kept", [0, 2])
@@ -200,17 +212,19 @@ def test_a_stored_log_is_complete_unless_there_is_a_reason() -> None:
     assert nothing == Log(state=LogState.NONE, reason="NoLog")
 
 
-def test_a_rejected_log_stops_the_reading_thread() -> None:
+def test_a_log_of_a_deleted_run_stops_the_reading_thread() -> None:
     buffer = ended_buffer(b"text")
-    stored = uploader_to(LogStore(TooLargeError("too large"))).store(buffer)
-    assert stored == Log(state=LogState.NONE, reason="TooLarge")
+    with pytest.raises(GoneError):
+        uploader_to(LogStore(GoneError("deleted"))).store(buffer)
     assert not buffer.put(b"more")
 
 
-@pytest.mark.parametrize("error", [GoneError("deleted"), TooLargeError("too large")])
-def test_a_permanent_error_is_raised(error: SparkTestError) -> None:
-    with pytest.raises(type(error)):
-        upload(LogStore(error), b"text")
+def test_a_stopped_upload_has_no_result() -> None:
+    stopping, buffer = Event(), Buffer()
+    stopping.set()
+    buffer.stop()
+    with pytest.raises(StoppedError):
+        uploader_to(LogStore(), stopping=stopping).store(buffer)
 
 
 def test_retry_after_is_respected() -> None:
