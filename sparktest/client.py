@@ -1,6 +1,6 @@
 """ApiClient: the client of the HTTP API."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -47,6 +47,7 @@ class ApiClient:
         clean: applied to decoded JSON and to header texts, to remove terminal escapes.
         warn: called with the text of every warning in a response.
         timeout_seconds: timeout of a request; None for the default.
+        before_write: called before every request that is not a GET; may raise to prevent it.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class ApiClient:
         clean: Clean | None = None,
         warn: Warn | None = None,
         timeout_seconds: float | None = None,
+        before_write: Callable[[], None] | None = None,
     ) -> None:
         self.url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -68,6 +70,7 @@ class ApiClient:
             clean=clean or (lambda value: value),
             warn=warn or (lambda text: None),
             timeout_seconds=timeout_seconds,
+            before_write=before_write,
         )
         self.definitions = ResourceClient(self._http, "/test-definitions", Definition)
         self.executors = ResourceClient(self._http, "/test-executors", Executor)
@@ -155,8 +158,7 @@ class ApiClient:
 
     def summary(self, **filters: Any) -> RunSummary:
         """Return counts of the newest runs that pass the filters: those of `list_runs`."""
-        given = {_camel(name): value for name, value in filters.items()}
-        params = msgspec.to_builtins(given)
+        params = msgspec.to_builtins({_camel(name): value for name, value in filters.items()})
         return self._http.fetch(RunSummary, "GET", "/test-runs/summary", params=params)
 
     def get_run(self, run_id: str) -> Run:
@@ -195,8 +197,8 @@ class ApiClient:
 
     def report_run(self, run_id: str, report: RunReport) -> Run:
         """Report the progress of a run; return the run, also when the report changed nothing."""
-        body = msgspec.to_builtins(report)
-        return self._http.fetch(Run, "PUT", f"{_run(run_id)}/report", json=body)
+        path, body = f"{_run(run_id)}/report", msgspec.to_builtins(report)
+        return self._http.fetch(Run, "PUT", path, json=body)
 
     # --- logs ------------------------------------------------------------------------------------
 
@@ -254,8 +256,7 @@ class ApiClient:
 
     def run_schedule(self, schedule_id: str) -> Schedule:
         """Start a run of the schedule now; `last_run_id` is its id."""
-        path = f"{self.schedules.path_of(schedule_id)}/run"
-        return self._http.fetch(Schedule, "POST", path)
+        return self._http.fetch(Schedule, "POST", f"{self.schedules.path_of(schedule_id)}/run")
 
     def next_due_times(self, schedule_id: str, count: int) -> tuple[datetime, ...]:
         """Return the next due times of the schedule."""

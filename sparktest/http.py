@@ -3,7 +3,7 @@
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -50,6 +50,7 @@ class HttpTransport:
         clean: applied to decoded JSON and to header texts.
         warn: called with the text of every warning in a response.
         timeout_seconds: timeout of connecting and of a response; None for the defaults.
+        before_write: called before every request that is not a GET; may raise to prevent it.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class HttpTransport:
         clean: Clean,
         warn: Warn,
         timeout_seconds: float | None = None,
+        before_write: Callable[[], None] | None = None,
     ) -> None:
         self.url = url
         self.clean = clean
         self._warn = warn
         self._timeout_seconds = timeout_seconds
+        self._before_write = before_write
         self._session = requests.Session()
         # Ignore proxies and .netrc of the environment: they would see or replace the token.
         self._session.trust_env = False
@@ -149,6 +152,8 @@ class HttpTransport:
             raise UnavailableError(f"{self.url} sent an invalid response: {error}") from error
 
     def _send(self, method: str, url: str, read_timeout: float, **kw: Any) -> requests.Response:
+        if self._before_write and method != "GET":
+            self._before_write()
         response = self._session.request(
             method,
             url,

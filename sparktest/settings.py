@@ -20,6 +20,7 @@ MAX_WORKERS = 16
 LOG_LEVELS = ("debug", "info", "warning", "error")
 RESTRICTED = "restricted"
 POD_SECURITY = ("baseline", RESTRICTED)
+LEADER_ELECTION = ("auto", "on", "off")
 ALIASES = {
     "database_url": "DATABASE_URL",
     "port": "PORT",
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_requests_per_minute: int = 6000
     retention_days: int | None = None
     retention_runs: int | None = None
+    leader_election: str = "auto"
+    leader_election_namespace: str | None = None
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -257,6 +260,12 @@ RULES = {
         lambda names: all(map(NAMESPACE.fullmatch, names)), "names of namespaces"
     ),
     "namespaces": Rule(lambda names: all(map(NAMESPACE.fullmatch, names)), "names of namespaces"),
+    "leader_election": Rule(
+        lambda value: value in LEADER_ELECTION, f"one of {', '.join(LEADER_ELECTION)}"
+    ),
+    "leader_election_namespace": Rule(
+        lambda name: name is None or NAMESPACE.fullmatch(name), "the name of a namespace"
+    ),
     "default_timeout_seconds": _seconds(1),
     "job_ttl_seconds": _seconds(0),
     "image_pull_timeout_seconds": _seconds(1),

@@ -96,3 +96,23 @@ def test_nothing_else_is_repeated(api: ScriptedApi, client: ApiClient) -> None:
         with pytest.raises(UnavailableError):
             call()
     assert keys(api) == [None, None]
+
+
+def test_a_write_is_prevented_by_what_is_called_before_it_and_a_read_is_not(
+    api: ScriptedApi,
+) -> None:
+    def refuse() -> None:
+        raise UnavailableError("not the leader")
+
+    api.scripts = [answer(RUN)]
+    with ApiClient(api.url, "secret", before_write=refuse) as client:
+        for write in (
+            lambda: client.claim_run("1", "here"),
+            lambda: client.append_log("1", "test", 0, b"x"),
+            lambda: client.create_run({"k8sRef": {"uid": "1"}}),
+            lambda: client.delete_run("1"),
+        ):
+            with pytest.raises(UnavailableError, match="not the leader"):
+                write()
+        assert client.get_run("1").id == "1"
+    assert [request.method for request in api.requests] == ["GET"]

@@ -13,6 +13,7 @@ from sparktest.controller.actions import Actions
 from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.caches import Caches
 from sparktest.controller.circuit_breaker import CircuitBreaker
+from sparktest.controller.leader import LeaderElector, open_elector
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.run_states import RunStates
@@ -31,17 +32,35 @@ DRAIN_SECONDS = 25.0
 # Each costs a request to the API after a sweep, that is, every 5 minutes.
 AUDIT_SIZE = 200
 CLUSTER_RETRY_SECONDS = 2.0
+# How soon a standby starts after it was elected.
+LEADER_POLL_SECONDS = 0.1
+# The exit code after a lost leadership: the program has to be started again.
+LOST = 1
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Controller:
-    """One controller of one cluster."""
+    """One controller of one cluster.
 
-    def __init__(self, settings: Settings, cluster: Cluster, client: ApiClient) -> None:
+    Args:
+        elector: with it, the controller works only while it is the leader; its `check` is called
+            before every write of `cluster` and `client`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        client: ApiClient,
+        elector: LeaderElector | None = None,
+    ) -> None:
+        self._elector = elector
+        # Set once this controller reconciles; a standby must not collect keys for days.
+        self._active = threading.Event()
         uid = cluster.uid()
         self._queue: WorkQueue[Key] = WorkQueue()
         self._run_states = RunStates()
-        self._caches = Caches(cluster, settings.namespaces, self._queue.add)
+        self._caches = Caches(cluster, settings.namespaces, self._on_change)
         self._log_collector = LogCollector(
             cluster, client, source=self._caches.log_source, on_key=self._queue.add
         )
@@ -83,28 +102,58 @@ class Controller:
         self._audited: Key = ("", "")
         self._workers = Workers(self._queue, reconciler.reconcile, WORKERS)
 
-    def run(self, stopping: threading.Event) -> None:
-        """Reconcile until `stopping` is set, then let the workers finish their keys."""
+    def run(self, stopping: threading.Event) -> bool:
+        """Reconcile until `stopping` is set, then let the workers finish their keys.
+
+        Returns False if the leadership was lost before.
+        """
         self._caches.start()
         while not stopping.is_set() and not self._caches.synced(1.0):
             for problem in self._caches.problems():
                 log.warning("caches not synced error=%s", problem)
-        # Only after the caches have synced: a TestRun that is not cached yet would look deleted,
-        # and the first poll shows the API that this controller is ready.
-        if not stopping.is_set():
-            self._workers.start()
-            log.info("controller started workers=%d", WORKERS)
-            self._api_run_poller.start()
+        if self._may_start(stopping):
+            self._start()
         # With a timeout: a signal that the kernel delivers to a thread that is just starting does
         # not wake a main thread that waits without one.
         while not stopping.wait(1.0):
-            pass
+            if self._elector and self._elector.lost.is_set():
+                self._stop(drain_seconds=0.0)
+                return False
         log.info("controller stopping")
-        drained = self._workers.drain(DRAIN_SECONDS)
+        self._stop(drain_seconds=DRAIN_SECONDS)
+        return True
+
+    def _may_start(self, stopping: threading.Event) -> bool:
+        """Wait until this controller is the leader; return False if it is stopped before."""
+        if self._elector and not stopping.is_set():
+            self._elector.start()
+            while not self._elector.elected.is_set() and not stopping.wait(LEADER_POLL_SECONDS):
+                pass
+        return not stopping.is_set()
+
+    def _start(self) -> None:
+        # Only after the caches have synced: a TestRun that is not cached yet would look deleted,
+        # and the first poll shows the API that this controller is ready.
+        self._active.set()
+        for key in self._caches.keys():  # noqa: SIM118 - not a mapping
+            self._queue.add(key)
+        self._workers.start()
+        log.info("controller started workers=%d", WORKERS)
+        self._api_run_poller.start()
+
+    def _stop(self, *, drain_seconds: float) -> None:
+        drained = self._workers.drain(drain_seconds)
         self._log_collector.stop()
         self._api_run_poller.stop()
+        # Last: until then, this controller may write.
+        if self._elector:
+            self._elector.stop()
         self._caches.stop()
         log.info("controller stopped drained=%s", drained)
+
+    def _on_change(self, key: Key) -> None:
+        if self._active.is_set():
+            self._queue.add(key)
 
     def _reconcile_unfinished(self) -> None:
         """Queue every unfinished run: one that waits for its log has no event to show an outage."""
@@ -125,7 +174,7 @@ class Controller:
 
 
 def run(settings: Settings) -> int:
-    """Run the controller until SIGTERM or SIGINT; return the exit code.
+    """Run the controller until SIGTERM, SIGINT or the loss of its leadership; return the exit code.
 
     Raises:
         InvalidError: there is no usable Kubernetes configuration.
@@ -135,15 +184,20 @@ def run(settings: Settings) -> int:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     require_devcluster_token(settings)
-    connected = contextlib.closing(Cluster.connect(settings, workers=WORKERS))
-    with connected as cluster, _stopped_by_signals() as stopping:
+    with contextlib.ExitStack() as opened:
+        stopping = opened.enter_context(_stopped_by_signals())
+        elector = opened.enter_context(open_elector(settings))
+        before_write = elector.check if elector else None
+        cluster = Cluster.connect(settings, workers=WORKERS, before_write=before_write)
+        opened.callback(cluster.close)
         uid = _wait_for_uid(cluster, stopping)
         if uid is None:
             return 0
-        with ApiClient(settings.backend_url, settings.token, cluster=uid) as client:
-            log.info("controller starting cluster=%s host=%s api=%s", uid, cluster.host, client.url)
-            Controller(settings, cluster, client).run(stopping)
-    return 0
+        client = opened.enter_context(
+            ApiClient(settings.backend_url, settings.token, cluster=uid, before_write=before_write)
+        )
+        log.info("controller starting cluster=%s host=%s api=%s", uid, cluster.host, client.url)
+        return 0 if Controller(settings, cluster, client, elector).run(stopping) else LOST
 
 
 def _wait_for_uid(cluster: Cluster, stopping: threading.Event) -> str | None:

@@ -122,6 +122,12 @@ class Caches:
             testrun.key for testrun in testruns if testrun.status_is_final
         }
 
+    def keys(self) -> set[Key]:
+        """Return the keys of all TestRuns and Jobs as last seen."""
+        jobs = (job for informer in self._jobs.values() for job in informer.items())
+        testruns = (one for informer in self._testruns.values() for one in informer.items())
+        return {(job.namespace, job.name) for job in jobs} | {one.key for one in testruns}
+
     def log_source(self, namespace: str, name: str, container: str) -> LogSource:
         """Return what is known of a container of the pod; read the pod live if it is not cached."""
         try:

@@ -1,6 +1,7 @@
 """Cluster: the only Kubernetes client, for every kind of object."""
 
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 from sparktest.errors import ForbiddenError, NotFoundError, TooLargeError, UnavailableError
@@ -41,11 +42,17 @@ class Cluster:
 
     @classmethod
     def connect(
-        cls, settings: Settings, *, workers: int = 16, timeouts: Timeouts | None = None
+        cls,
+        settings: Settings,
+        *,
+        workers: int = 16,
+        timeouts: Timeouts | None = None,
+        before_write: Callable[[], None] | None = None,
     ) -> Self:
         """Return the cluster of the settings, with connections for `workers` threads.
 
-        Only reads files: the first request connects.
+        Only reads files: the first request connects. `before_write` is called before every request
+        that is not a GET; what it raises prevents the request.
 
         Raises:
             InvalidError: there is no usable configuration.
@@ -54,6 +61,7 @@ class Cluster:
             lambda: config.load(settings),
             pool_size=workers + STREAM_CONNECTIONS,
             timeouts=timeouts or Timeouts(),
+            before_write=before_write,
         )
         return cls(transport, uid=settings.cluster)
 

@@ -54,14 +54,21 @@ class Transport:
     Args:
         load: reads the configuration; called again when the cluster answers 401.
         pool_size: the most connections that are kept.
+        before_write: called before every request that is not a GET; may raise to prevent it.
     """
 
     def __init__(
-        self, load: Callable[[], Configuration], *, pool_size: int, timeouts: Timeouts
+        self,
+        load: Callable[[], Configuration],
+        *,
+        pool_size: int,
+        timeouts: Timeouts,
+        before_write: Callable[[], None] | None = None,
     ) -> None:
         self.timeouts = timeouts
         self._load = load
         self._pool_size = pool_size
+        self._before_write = before_write
         self._lock = threading.Lock()
         self._api = self._client()
 
@@ -164,6 +171,9 @@ class Transport:
                 api.update_params_for_auth(headers, [], ["BearerToken"], target, method, None)
             _check_token(headers)
             url = api.configuration.host + target
+            # As late as possible: fetching a token may have taken a while.
+            if self._before_write and method != "GET":
+                self._before_write()
             answer = api.call_api(method, url, headers, body, _request_timeout=timeout)
             response: BaseHTTPResponse = answer.response
             return response

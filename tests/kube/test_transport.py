@@ -224,3 +224,41 @@ def test_retry_after_is_part_of_the_error_and_never_slept(api: Apiserver, cluste
     assert caught.value.retry_after == 20.0
     assert time.monotonic() - began < 5
     assert len(api.requests) == 1
+
+
+def test_a_write_is_prevented_by_what_is_called_before_it_and_a_read_is_not(
+    api: Apiserver, tmp_path: Path
+) -> None:
+    def refuse_write() -> None:
+        raise UnavailableError("not the leader")
+
+    settings = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "guarded")))
+    cluster = Cluster.connect(settings, before_write=refuse_write)
+    writes = [
+        lambda: cluster.create(JOBS, "default", {}),
+        lambda: cluster.patch(JOBS, "default", "a", {}),
+        lambda: cluster.delete(JOBS, "default", "a"),
+    ]
+    for write in writes:
+        with pytest.raises(UnavailableError, match="not the leader"):
+            write()
+    api.faults.append(reply(OBJECT))
+    assert cluster.get(JOBS, "default", "a")
+    assert [request.method for request in api.requests] == ["GET"]
+    cluster.close()
+
+
+def test_a_write_is_checked_again_after_a_401(api: Apiserver, tmp_path: Path) -> None:
+    allowed = [True, False]
+
+    def check() -> None:
+        if not allowed.pop(0):
+            raise UnavailableError("not the leader any more")
+
+    settings = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "guarded")))
+    cluster = Cluster.connect(settings, before_write=check)
+    api.faults.append(refuse(401, "expired"))
+    with pytest.raises(UnavailableError, match="any more"):
+        cluster.patch(JOBS, "default", "a", {})
+    assert len(api.requests) == 1
+    cluster.close()
