@@ -1,13 +1,12 @@
-"""Drills of the API as a process: `python -m bench.drills [sqlite|postgresql]`.
+"""Drills of the API as a process: `python -m bench.drills [sqlite|postgresql|NAME]`.
 
 - kill: workers and masters are killed, and PostgreSQL is restarted, while clients write. Every
   acknowledged run must be stored once, and a repeated Idempotency-Key must give the first answer.
 - reload: SIGHUP under load; no request may fail.
-- rolling: two processes behind a load balancer are restarted one after the other under load; no
-  request may fail.
+- rolling: two processes behind a balancer are restarted in turn under load; no request may fail.
 - slow: 1,000 half-sent, slow or silent connections; /livez and a list may take twice as long.
 
-Print the figures, and exit with 1 if a drill fails.
+Print the figures, and exit with 1 if a drill fails. NAME is one of bench/controller_drills.py.
 """
 
 import contextlib
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import requests
 
+from bench import controller_drills
 from bench.servers import TOKEN, Api, Balancer, Postgres, has_postgres, running
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
@@ -296,5 +296,5 @@ def main(engine: str) -> int:
 
 
 if __name__ == "__main__":
-    default = "postgresql" if has_postgres() else "sqlite"
-    sys.exit(main(sys.argv[1] if sys.argv[1:] else default))
+    given = sys.argv[1:] or ["postgresql" if has_postgres() else "sqlite"]
+    sys.exit((controller_drills.main if given[0] in controller_drills.DRILLS else main)(*given))

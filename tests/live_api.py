@@ -3,9 +3,10 @@
 import functools
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from werkzeug.serving import make_server
 
@@ -17,12 +18,14 @@ TOKEN = "spt_test_for-the-tests-only"
 
 
 @contextmanager
-def live_api(folder: Path) -> Iterator[str]:
-    """Serve the API with an empty database in the folder; yield its URL."""
+def live_api(
+    folder: Path, middleware: Callable[[Any], Any] = lambda application: application
+) -> Iterator[str]:
+    """Serve the API with an empty database in the folder, behind WSGI middleware; yield its URL."""
     (folder / "live.db").write_bytes(_empty_database())
     database_url = f"sqlite:///{folder / 'live.db'}"
     app = create_app(Settings(database_url=database_url, token=TOKEN, namespace="tests"))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, middleware(app), threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -94,7 +94,9 @@ class FaultEnvironment:
         """Return all runs of the API."""
         return list(self.client.list_runs(limit=1000).runs)
 
-    def ended(self, count: int, meanwhile: Callable[[], None] = lambda: None) -> list[Run]:
+    def ended(
+        self, count: int, meanwhile: Callable[[], None] = lambda: None, *, seconds: float = 90
+    ) -> list[Run]:
         """Wait until this many runs and their TestRuns have ended; return the runs.
 
         Assert that each had one Job and each TestRun was registered once.
@@ -107,7 +109,7 @@ class FaultEnvironment:
             testruns = self.entries(self.testruns) if self.uids else []
             return runs if done and all(map(_is_finished, testruns)) else []
 
-        runs = until(f"{count} runs are final", check, seconds=90, every=0.05)
+        runs = until(f"{count} runs are final", check, seconds=seconds, every=0.05)
         assert len(runs) == count
         assert dict(self.jobs) == {run.id: 1 for run in runs}
         registered = [run.k8s_ref.uid for run in runs if run.k8s_ref]
@@ -121,11 +123,19 @@ def _is_finished(testrun: StoredObject) -> bool:
 
 
 @contextmanager
-def fault_environment(folder: Path, *, crd: bool = True) -> Iterator[FaultEnvironment]:
-    """Run a dev cluster, an API and a controller; install the CRD if `crd`."""
+def fault_environment(
+    folder: Path,
+    *,
+    crd: bool = True,
+    middleware: Callable[[Any], Any] = lambda application: application,
+) -> Iterator[FaultEnvironment]:
+    """Run a dev cluster, an API behind WSGI middleware, and a controller.
+
+    Install the CRD if `crd`.
+    """
     with (
         DevCluster.start(folder / "cluster", clock=AdjustableClock()) as cluster,
-        live_api(folder) as url,
+        live_api(folder, middleware) as url,
     ):
         space = {"metadata": {"name": NAMESPACE}}
         cluster.resources.create(NAMESPACES, "", space, Options())
