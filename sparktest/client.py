@@ -176,7 +176,7 @@ class ApiClient:
     ) -> tuple[BatchResult, ...]:
         """Create API runs in one transaction; return a result for each item, in their order."""
         body = {"items": list(items), "repeat": repeat}
-        return self._http.fetch(tuple[BatchResult, ...], "POST", "/test-runs:batch", json=body)
+        return self._http.create(tuple[BatchResult, ...], "/test-runs:batch", body)
 
     def delete_run(self, run_id: str) -> str | None:
         """Delete the run; return the kubectl command that deletes its TestRun object, if any."""

@@ -56,6 +56,15 @@ def test_a_lost_response_is_asked_for_again(
     assert len({(request.path, request.body) for request in api.requests}) == 1
 
 
+def test_a_batch_is_sent_again_with_its_key(api: ScriptedApi, client: ApiClient) -> None:
+    api.scripts = [cut, answer([{"status": 201, "run": RUN}])]
+    (result,) = client.create_runs([{"name": "n", "image": "i"}])
+    assert result.run
+    assert len(keys(api)) == 2
+    assert len(set(keys(api))) == 1
+    assert keys(api)[0]
+
+
 @pytest.mark.parametrize("create", CREATES.values(), ids=CREATES)
 def test_each_call_has_a_key_of_its_own(api: ScriptedApi, client: ApiClient, create: Any) -> None:
     api.scripts = [answer(RUN, status=201)]

@@ -38,9 +38,7 @@ class ApplySchema(api_fields.Schema):
             "the fields of the kind; `executor`, `definition`, `definitions`, `suite` are names."
         },
     )
-    dry_run = fields.Boolean(
-        truthy={True}, falsy={False}, metadata={"description": "Store nothing."}
-    )
+    dry_run = api_fields.Bool(metadata={"description": "Store nothing."})
 
 
 class _DryRun(Exception):  # noqa: N818 - no error: it rolls the transaction back

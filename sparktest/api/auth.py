@@ -25,6 +25,9 @@ UNAUTHENTICATED = (
     "SparkTest's programs read it from SPARKTEST_TOKEN or SPARKTEST_TOKEN_FILE"
 )
 
+# Key in the environment of a request whose body has not been read; it is checked again with it.
+BODY_FOLLOWS = "sparktest.body_follows"
+
 log = logging.getLogger(__name__)
 
 
@@ -134,7 +137,9 @@ def _limit_requests() -> None:
     limit = app_context().requests
     if limit is None or Scope.CONTROLLER in sender.scopes:
         return
-    wait = limit.acquire(sender.token_id, time.monotonic())
+    # Counted once.
+    check = limit.wait if BODY_FOLLOWS in request.environ else limit.acquire
+    wait = check(sender.token_id, time.monotonic())
     if wait:
         raise RateLimitedError(
             f"the token {sender.name!r} sends too many requests; "

@@ -16,7 +16,6 @@ from sparktest.api.openapi import Blueprint
 from sparktest.api.store import changes
 from sparktest.domain import Origin
 
-STREAM = {sse.MIMETYPE: {"schema": {"type": "string"}}}
 NUMBER = re.compile(r"[0-9]{1,18}")
 # Filters and their columns: only of what never changes, or is set once. A client would not see
 # that a run leaves the filter.
@@ -47,7 +46,7 @@ class EventQuerySchema(api_fields.Schema):
 @blueprint.route("/events")
 @blueprint.arguments(EventQuerySchema, location="query")
 @blueprint.doc(
-    responses={"200": {"description": "A stream of events", "content": STREAM}},
+    responses={"200": {"description": "A stream of events", "content": sse.CONTENT}},
     parameters=[
         {
             "in": "header",

@@ -99,6 +99,17 @@ class Id(fields.String):
         return super()._deserialize(value, attr, data, **kw).lower()
 
 
+class Bool(fields.Boolean):
+    """True or false in a JSON body; 0 and 1, which equal them in Python, are numbers there."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class QueryInteger(fields.Integer):
     """A whole number in a query: decimal digits and nothing else."""
 

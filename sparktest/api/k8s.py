@@ -151,7 +151,7 @@ def cancel_job(job: str) -> Response:
     return in_transaction(request_cancellation)
 
 
-@blueprint.route("/jobs/<job>/status", parameters=JOB_PARAMETER)
+@blueprint.route("/jobs/<job>/status", endpoint="status_of_job", parameters=JOB_PARAMETER)
 @blueprint.route("/status/<job>", parameters=JOB_PARAMETER)
 @blueprint.response(200, JobStatus)
 @blueprint.errors(409)

@@ -28,7 +28,7 @@ MAX_APPEND_BYTES = 8 * 1024 * 1024
 BINARY = "application/octet-stream"
 OFFSET = re.compile(r"[0-9]{1,18}")
 TEXT = "text/plain"
-LOG = {kind: {"schema": {"type": "string"}} for kind in (TEXT, sse.MIMETYPE)}
+LOG = {TEXT: {"schema": {"type": "string"}}, **sse.CONTENT}
 
 blueprint = Blueprint("logs", __name__, description="Logs of runs, one for each container.")
 

@@ -20,7 +20,8 @@ ETAG = "x-etag"
 ERRORS: Mapping[int, str] = {
     400: "The body is not JSON, or the cursor is not one of this list.",
     401: "There is no valid token.",
-    403: "The token lacks the scope, or the request comes from another web site.",
+    403: "The token lacks the scope, the Host is no name of this API, or the request comes from "
+    "another web site.",
     404: "It does not exist.",
     409: "The state does not allow it; the detail says why.",
     410: "It was deleted.",
@@ -58,6 +59,10 @@ REQUEST_HEADERS: Mapping[str, str] = {
 }
 
 
+# Routes that refuse an Idempotency-Key: their responses are not stored.
+WITHOUT_KEY = frozenset({"/api/tokens"})
+
+
 class OperationsPlugin(BasePlugin):
     """Plugin of apispec that completes every operation."""
 
@@ -80,7 +85,7 @@ def complete(path: str, method: str, operation: dict[str, Any]) -> None:
         _require_value(each)
     paged = any(isinstance(each, dict) and each.get("name") == "cursor" for each in parameters)
     body = "requestBody" in operation
-    parameters += _request_headers(method, created="201" in responses, etag=etag)
+    parameters += _request_headers(path, method, etag=etag)
     if etag and method == "get":
         responses["304"] = {"description": "Unchanged.", "headers": {"ETag": "ETag"}}
     for status, response in responses.items():
@@ -100,11 +105,11 @@ def _require_value(parameter: Any) -> None:
         (schema["type"],) = [kind for kind in schema["type"] if kind != "null"]
 
 
-def _request_headers(method: str, *, created: bool, etag: bool) -> Iterator[str]:
+def _request_headers(path: str, method: str, *, etag: bool) -> Iterator[str]:
     """Yield the names of the headers that change what the request means."""
     if etag and method != "post":
         yield "If-None-Match" if method == "get" else "If-Match"
-    if method == "post" and created:
+    if method == "post" and path not in WITHOUT_KEY:
         yield "Idempotency-Key"
 
 

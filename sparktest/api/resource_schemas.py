@@ -59,10 +59,8 @@ class SuiteInputSchema(ResourceSchema):
     """A suite to create or to replace."""
 
     execution_mode = fields.String(validate=OneOf(list(ExecutionMode)))
-    stop_on_failure = fields.Boolean(
-        truthy={True},
-        falsy={False},
-        metadata={"description": "Cancel the rest when a run of a sequential suite fails."},
+    stop_on_failure = api_fields.Bool(
+        metadata={"description": "Cancel the rest when a run of a sequential suite fails."}
     )
     labels = api_fields.texts(200, 64)
     test_definition_ids = fields.List(

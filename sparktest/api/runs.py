@@ -19,7 +19,7 @@ from sparktest.api.schemas import (
     RunCreateSchema,
     privileged_fields,
 )
-from sparktest.api.serializers import serialize_run
+from sparktest.api.serializers import serialize_run, waits_for_controller
 from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
 from sparktest.api.store.run_documents import WAITING_REASON
@@ -95,7 +95,7 @@ def delete_run(run_id: UUID) -> Response:
         run = store.find(connection, str(run_id), for_update=True)
         if run is None:
             raise _not_found(str(run_id))
-        if not (Status(run["status"]).final or _is_untaken(run)):
+        if not (Status(run["status"]).final or _is_untaken(connection, ctx, run)):
             raise ConflictError(f"the run is {run['status']}; cancel it first, then delete it")
         store.remove(connection, run, ctx.clock())
         suite_progress.after_delete(connection, run, ctx.clock())
@@ -248,9 +248,15 @@ def _registers(payload: dict[str, Any]) -> bool:
     return payload["origin"] == Origin.CRD and payload["k8s_ref"].get("uid") is not None
 
 
-def _is_untaken(run: Row) -> bool:
+def _is_untaken(connection: Connection, ctx: AppContext, run: Row) -> bool:
     """Return True for a pending run that no controller has claimed or registered."""
-    return run["status"] == Status.PENDING and run["cluster"] is None and run["job_uid"] is None
+    if run["status"] != Status.PENDING or run["job_uid"] is not None:
+        return False
+    if run["cluster"] is None:
+        return True
+    # A rerun has its cluster from the start; it is not taken while no controller is there.
+    heartbeats = store.heartbeats(connection)
+    return bool(run["rerun_of"]) and waits_for_controller(run, heartbeats, ctx.clock())
 
 
 def _check_claimable(run: Row) -> None:

@@ -30,7 +30,7 @@ class ScheduleInputSchema(ResourceSchema):
     time_zone = api_fields.text(64, metadata={"example": "Europe/Berlin"})
     concurrency = fields.String(validate=OneOf(list(Concurrency)))
     starting_deadline_seconds = api_fields.seconds(1)
-    enabled = fields.Boolean(truthy={True}, falsy={False})
+    enabled = api_fields.Bool()
     next_run_at = api_fields.Time(dump_only=True)
     last_run_at = api_fields.Time(dump_only=True)
     last_run_id = api_fields.Id(dump_only=True)

@@ -130,7 +130,7 @@ class RunCreateSchema(StartSchema):
     k8s_ref = fields.Nested(TestRunRefSchema)
     cluster = api_fields.text(128, 1)
     # The TestRun has a Job or has ended: the database was lost, perhaps with the definition.
-    started = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    started = api_fields.Bool(load_default=False)
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def one_source(self, data: dict[str, Any], original: Any, **kw: Any) -> None:

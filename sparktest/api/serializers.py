@@ -66,7 +66,7 @@ def serialize_run(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime)
             document["k8sRef"]["uid"] = row["k8s_ref_uid"]
     if row["failure"] is not None:
         document["failure"] = msgspec.Raw(row["failure"])
-    if _waits_for_controller(row, heartbeats, now):
+    if waits_for_controller(row, heartbeats, now):
         document["statusReason"] = WAITING_REASON
         document["statusMessage"] = controller_hint(row["cluster"])
     return document
@@ -121,7 +121,7 @@ def _display_command(row: Mapping[str, Any], template: Mapping[str, Any]) -> Any
     return [*command, *args]
 
 
-def _waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:
+def waits_for_controller(row: Mapping[str, Any], heartbeats: Heartbeats, now: datetime) -> bool:
     """Return True when no controller is polling for this run; a Job runs on without one."""
     if row["status"] != Status.PENDING or row["job_uid"] is not None:
         return False

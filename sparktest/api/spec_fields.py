@@ -9,7 +9,7 @@ import msgspec
 from marshmallow import fields
 from marshmallow.validate import Length
 
-from sparktest.api.fields import JsonKeySchema, Pattern, camel, text
+from sparktest.api.fields import Bool, JsonKeySchema, Pattern, camel, text
 from sparktest.errors import FieldError
 from sparktest.kube.git import git_errors
 from sparktest.kube.pod_template import normalize_template
@@ -40,7 +40,7 @@ class SourceRef(JsonKeySchema):
     """Reference to the Secret or ConfigMap of an `envFrom` entry."""
 
     name = text(253, 1, required=True)
-    optional = fields.Boolean(truthy={True}, falsy={False})
+    optional = Bool()
 
 
 class EnvFrom(JsonKeySchema):

@@ -1,6 +1,8 @@
 """The format of Server-Sent Events (text/event-stream). Pure."""
 
 MIMETYPE = "text/event-stream"
+# Version 3.1 of OpenAPI cannot describe the events of a stream; tools apply a schema to each event.
+CONTENT = {MIMETYPE: {"schema": {"description": "Server-Sent Events."}}}
 # Below the read timeout of usual proxies, 60 seconds.
 HEARTBEAT_SECONDS = 15.0
 # How long a client waits before it connects again.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sparktest.api import auth
 from sparktest.api.rate_limit import RateLimit
 from sparktest.domain import Scope
 from tests.api.credentials import BOOTSTRAP, bearer, issue
@@ -72,6 +73,15 @@ class TestRequests:
         for _ in range(3):
             answered(get(client, token), 200)
             answered(get(client, BOOTSTRAP), 200)
+
+    def test_a_request_whose_body_is_read_later_counts_once(self, client, ctx):
+        token = issue(client, Scope.READ)["token"]
+        ctx.requests = RateLimit(1, 60.0)
+        early = {"headers": bearer(token), "environ_overrides": {auth.BODY_FOLLOWS: True}}
+        for _ in range(2):
+            answered(client.get("/api/test-runs", **early), 200)
+        answered(get(client, token), 200)
+        answered(client.get("/api/test-runs", **early), 429)
 
     def test_it_can_be_off(self, client, ctx):
         token = issue(client, Scope.READ)["token"]

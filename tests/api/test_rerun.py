@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.requests import CLUSTER, answered, create, define, pointers, register
+from tests.api.requests import CLUSTER, answered, create, define, pointers, register, report
 from tests.api.test_privileges import PRIVILEGED
 
 
@@ -61,6 +61,17 @@ def test_a_rerun_stays_in_the_cluster_while_its_controller_is_there(client, cloc
     assert again(client, run)["cluster"] == CLUSTER
     clock.advance(16)
     assert "cluster" not in again(client, run)
+
+
+def test_a_rerun_that_waits_for_the_controller_of_its_cluster_can_be_deleted(client, clock):
+    client.get("/api/test-runs", headers={"SparkTest-Controller": CLUSTER})
+    run = register(client)
+    pending, started = (again(client, run)["id"] for _ in range(2))
+    answered(client.delete(f"/api/test-runs/{pending}"), 409)
+    report(client, started, "pending", jobUid="j")
+    clock.advance(16)
+    assert client.delete(f"/api/test-runs/{pending}").status_code == 204
+    answered(client.delete(f"/api/test-runs/{started}"), 409)
 
 
 @pytest.mark.parametrize(("field", "value", "pointer"), PRIVILEGED)

@@ -47,6 +47,8 @@ def test_a_suite_without_fields_is_sequential_and_empty(client):
         ({"name": ""}, {"/name"}),
         ({"executionMode": "random"}, {"/executionMode"}),
         ({"stopOnFailure": "yes"}, {"/stopOnFailure"}),
+        ({"stopOnFailure": 0}, {"/stopOnFailure"}),
+        ({"stopOnFailure": 1.0}, {"/stopOnFailure"}),
         ({"testDefinitionIds": ["x"]}, {"/testDefinitionIds/0"}),
         ({"testDefinitionIds": [UNKNOWN] * 2}, {"/testDefinitionIds/0", "/testDefinitionIds/1"}),
         ({"testDefinitionIds": [UNKNOWN] * 501}, {"/testDefinitionIds"}),

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
-from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]
+from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines  # type: ignore[import-untyped]
 from waitress.utilities import BadRequest, Error  # type: ignore[import-untyped]
 
 from sparktest.api import problems
@@ -74,6 +74,9 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         # The parser has removed the header if it uses it.
         if "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("Transfer-Encoding needs HTTP/1.1")
+        if self.chunked and _transfer_codings(header_plus) != [b"chunked"]:
+            # The parser also takes it twice.
+            raise ParsingError("Transfer-Encoding must be chunked, once")
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Content-Length and Transfer-Encoding are both given")
 
@@ -81,6 +84,12 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         """Discard the body, which may be in a file that cannot be written."""
         with suppress(OSError):
             super().close()
+
+
+def _transfer_codings(head: bytes) -> list[bytes]:
+    lines = (line.lower().partition(b":") for line in get_header_lines(head))
+    values = b",".join(value for name, _, value in lines if name == b"transfer-encoding")
+    return [value.strip() for value in values.split(b",")]
 
 
 def new_request() -> RequestParser:

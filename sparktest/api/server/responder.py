@@ -81,6 +81,7 @@ class Responder:
     def _check(self, connection: Connection) -> None:
         """Check the token of a request before its body is read."""
         environ = http1.environ(connection.request, connection.client, connection.server)
+        environ[auth.BODY_FOLLOWS] = True
         with self._app.request_context(environ):
             try:
                 auth.check_request()

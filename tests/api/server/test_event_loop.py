@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from flask import request
 
 from sparktest.api import auth
 from sparktest.api.server import connection, event_loop
@@ -103,6 +104,20 @@ def test_a_body_keeps_its_order_while_the_token_is_checked(loop, monkeypatch):
     with loop.connect() as client:
         client.sendall(post(b"".join(parts))[:-40_000])
         assert response(client) == (200, b"".join(parts))
+
+
+def test_only_the_check_of_a_token_before_the_body_is_marked(loop, monkeypatch):
+    marks = []
+
+    def check() -> None:
+        marks.append(auth.BODY_FOLLOWS in request.environ)
+
+    monkeypatch.setattr(auth, "check_request", check)
+    with loop.connect() as client:
+        for size in (1, 100_000):
+            client.sendall(post(b"x" * size))
+            assert response(client)[0] == 200
+    assert marks == [True]
 
 
 @pytest.mark.usefixtures("any_token")

@@ -48,6 +48,9 @@ def started(request_line: bytes, status: str, headers=(), *, keep_alive=True):
         (b"POST / HTTP/1.1\nHost: x\nContent-Length: 1\nTransfer-Encoding: chunked\n\n", 400),
         (b"POST / HTTP/1.0\nHost: x\nTransfer-Encoding: chunked\n\n", 400),
         (b"POST / HTTP/1.1\nHost: x\nTransfer-Encoding: gzip, chunked\n\n", 501),
+        (b"POST / HTTP/1.1\nHost: x\nTransfer-Encoding: chunked, chunked\n\n", 400),
+        (b"POST / HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n , chunked\n\n", 400),
+        (b"POST / HTTP/1.1\nHost: x" + b"\nTransfer-Encoding: chunked" * 2 + b"\n\n", 400),
     ],
 )
 def test_a_request_that_is_no_http_or_too_large_is_refused(data, status):
