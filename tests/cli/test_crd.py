@@ -23,6 +23,9 @@ def test_the_crd_is_printed_unchanged(cli: Cli) -> None:
 
 def test_the_rbac_manifest_is_printed(cli: Cli) -> None:
     assert cli("crd", "--rbac").out == (CRD / "rbac.yaml").read_text()
+    roles = yaml.safe_load_all(cli("crd", "--rbac", "-n", "a", "-n", "b").out)
+    namespaces = {each["metadata"].get("namespace") for each in roles if each["kind"] == "Role"}
+    assert namespaces == {"a", "b", "sparktest"}
 
 
 def test_every_example_can_be_printed(cli: Cli) -> None:
@@ -31,7 +34,17 @@ def test_every_example_can_be_printed(cli: Cli) -> None:
         assert yaml.safe_load(cli("crd", "--example", name).out)["kind"] == "TestRun"
 
 
-@pytest.mark.parametrize("args", [["--example", "nope"], ["--rbac", "--example", "exec"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--example", "nope"],
+        ["--rbac", "--example", "exec"],
+        ["--namespace", "team"],
+        ["--controller-namespace", "team"],
+        ["--rbac", "--namespace", "no/namespace"],
+        ["--rbac", "--controller-namespace", "A"],
+    ],
+)
 def test_anything_else_is_wrong_usage(cli: Cli, args: list[str]) -> None:
     assert cli("crd", *args).code == 2
 

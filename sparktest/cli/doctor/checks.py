@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import yaml
+
 from sparktest.cli.exits import Exit
 
 OK, PROBLEM, UNCHECKED = "ok", "problem", "unchecked"
@@ -19,24 +21,37 @@ class Check(NamedTuple):
     code: Exit = Exit.INFRA
 
 
+class Right(NamedTuple):
+    """A right of a Role: `resource` may have a subresource, such as `pods/log`."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return it as for kubectl auth can-i: `get pods/log`, `get namespaces kube-system`."""
+        return " ".join(filter(None, (self.verb, self.resource, self.name)))
+
+
 def exit_code(checks: Iterable[Check]) -> Exit:
     """Return the exit code of the first problem: later ones may only follow from it."""
     return next((each.code for each in checks if each.state == PROBLEM), Exit.PASSED)
 
 
-def role_rights(roles: Iterable[Mapping[str, Any]], name: str) -> list[tuple[str, str, str]]:
-    """Return verb, resource (with /subresource) and group of every right of a ClusterRole."""
-    rules = [
-        rule
-        for role in roles
-        if role.get("kind") == "ClusterRole" and role["metadata"]["name"] == name
-        for rule in role["rules"]
-    ]
+def granted_rights(documents: str, kind: str, name: str) -> list[Right]:
+    """Return the rights of the first Role or ClusterRole of this name in YAML documents."""
+    rules = next(
+        each["rules"]
+        for each in yaml.safe_load_all(documents)
+        if each["kind"] == kind and each["metadata"]["name"] == name
+    )
     return [
-        (verb, resource, group)
+        Right(verb, resource, group, object_name)
         for rule in rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]
+        for object_name in rule.get("resourceNames", [""])
         for verb in rule["verbs"]
     ]
 
@@ -44,11 +59,6 @@ def role_rights(roles: Iterable[Mapping[str, Any]], name: str) -> list[tuple[str
 def same_crd(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     """Return True when two CRDs are the same in all that matters of each version."""
     return _versions(ours) == _versions(theirs)
-
-
-def format_rights(rights: Iterable[tuple[str, str, str]]) -> str:
-    """Return the rights for people: `patch pods, get pods/log`."""
-    return ", ".join(f"{verb} {resource}" for verb, resource, _ in rights)
 
 
 def _versions(crd: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,34 +1,23 @@
 """Checks of the cluster, its CRD and our rights."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import yaml
 
 from sparktest import __version__, kubectl
 from sparktest.cli.crd import manifest
-from sparktest.cli.doctor.checks import (
-    OK,
-    PROBLEM,
-    UNCHECKED,
-    Check,
-    format_rights,
-    role_rights,
-    same_crd,
-)
+from sparktest.cli.doctor.checks import OK, PROBLEM, UNCHECKED, Check, same_crd
+from sparktest.cli.doctor.rights import controller_rights_check, rights_check
 from sparktest.cli.exits import error_code, error_text
-from sparktest.cli.up.preflight import CRDS
+from sparktest.cli.up.preflight import CRDS, install_command
 from sparktest.errors import ForbiddenError, InvalidError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import NoConfigurationError
-from sparktest.kube.resources import SELF_SUBJECT_ACCESS_REVIEWS, TESTRUNS
+from sparktest.kube.resources import TESTRUNS
 from sparktest.kube.transport import Timeouts
 from sparktest.settings import Settings
 
 CRD_NAME = "testruns.sparktest.dev"
-ROLE = "sparktest-controller"
-VERBS = ("create", "get", "list", "watch", "patch", "delete")
-GRANT = "sparktest crd --rbac shows what to grant"
 
 
 def connect(settings: Settings) -> Cluster | Check:
@@ -59,11 +48,13 @@ def cluster_uid(cluster: Cluster) -> str | None:
         return None
 
 
-def cluster_checks(cluster: Cluster, namespace: str, *, install: str) -> Iterator[Check]:
-    """Check the cluster, its CRD and our rights; `install`: the command that installs the CRD."""
+def cluster_checks(cluster: Cluster, settings: Settings, namespace: str) -> Iterator[Check]:
+    """Check the cluster, its CRD and our rights; `namespace`: the one that kubectl would use."""
+    install = install_command(settings)
     yield Check("cluster", OK, f"{cluster.host} answers")
     yield _run_check("CRD", lambda: _crd(cluster, install))
-    yield _run_check("rights", lambda: _rights(cluster, namespace))
+    yield _run_check("rights", lambda: rights_check(cluster, settings, namespace))
+    yield _run_check("controller rights", lambda: controller_rights_check(cluster, settings))
 
 
 def _run_check(check: str, find: Callable[[], Check]) -> Check:
@@ -84,46 +75,3 @@ def _crd(cluster: Cluster, install: str) -> Check:
     if same_crd(yaml.safe_load(manifest("testrun.yaml")), theirs):
         return Check("CRD", OK, f"{text}, the version of SparkTest {__version__}")
     return Check("CRD", PROBLEM, f"{text}, but not the version of SparkTest {__version__}", install)
-
-
-def _rights(cluster: Cluster, namespace: str) -> Check:
-    """Check our rights on TestRuns, and whether they are enough to run a controller."""
-    mine = [(verb, TESTRUNS.plural, TESTRUNS.group) for verb in VERBS]
-    missing = _missing(cluster, namespace, mine)
-    if missing:
-        text = f"in namespace {namespace} you are not allowed to {format_rights(missing)}"
-        return Check("rights", PROBLEM, text, GRANT)
-    roles = yaml.safe_load_all(manifest("rbac.yaml"))
-    rest = _missing(cluster, None, role_rights(roles, ROLE))
-    text = f"TestRuns of namespace {namespace}"
-    if rest:
-        lacking = ", ".join(dict.fromkeys(resource for _, resource, _ in rest))
-        return Check(
-            "rights", OK, f"{text}; not enough to run a controller, which also needs {lacking}"
-        )
-    return Check("rights", OK, f"{text}, and everything that a controller needs")
-
-
-def _missing(
-    cluster: Cluster, namespace: str | None, rights: Iterable[tuple[str, str, str]]
-) -> list[tuple[str, str, str]]:
-    return [right for right in rights if not _allowed(cluster, namespace, *right)]
-
-
-def _allowed(cluster: Cluster, namespace: str | None, verb: str, what: str, group: str) -> bool:
-    resource, _, subresource = what.partition("/")
-    attributes: dict[str, Any] = {"verb": verb, "group": group, "resource": resource}
-    if subresource:
-        attributes["subresource"] = subresource
-    if namespace:
-        attributes["namespace"] = namespace
-    if resource == "namespaces":
-        # The only namespace that a controller reads.
-        attributes["name"] = "kube-system"
-    review = {
-        "apiVersion": SELF_SUBJECT_ACCESS_REVIEWS.api_version,
-        "kind": SELF_SUBJECT_ACCESS_REVIEWS.kind,
-        "spec": {"resourceAttributes": attributes},
-    }
-    answer = cluster.create(SELF_SUBJECT_ACCESS_REVIEWS, None, review)
-    return (answer.get("status") or {}).get("allowed") is True

@@ -14,7 +14,6 @@ from sparktest.cli.doctor.cluster import cluster_checks, cluster_uid, connect
 from sparktest.cli.exits import Exit, infra_errors
 from sparktest.cli.output import coloured, show_document
 from sparktest.cli.services import context_option, kubeconfig_option
-from sparktest.cli.up.preflight import install_command
 from sparktest.client import ApiClient
 from sparktest.kube import config
 from sparktest.sanitize import clean, clean_text
@@ -69,9 +68,7 @@ def _checked(settings: Settings, token_source: str) -> Iterator[Check]:
         if isinstance(cluster, Check):
             yield cluster
         else:
-            yield from cluster_checks(
-                cluster, config.namespace(settings), install=install_command(settings)
-            )
+            yield from cluster_checks(cluster, settings, config.namespace(settings))
     finally:
         if not isinstance(cluster, Check):
             cluster.close()
