@@ -25,9 +25,12 @@ from sparktest.domain_apply import ApplyResult
 from sparktest.domain_batches import BatchResult
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.domain_suites import Suite, SuiteRun
-from sparktest.http import HttpTransport
+from sparktest.http import HttpTransport, OnResult
 from sparktest.responses import Clean, Warn, read_cursor
 from sparktest.settings import Settings
+
+# Every write of a controller can be repeated, and others wait for the answer.
+CONTROLLER_WRITE_SECONDS = 5.0
 
 
 class ApiClient:
@@ -71,6 +74,7 @@ class ApiClient:
             warn=warn or (lambda text: None),
             timeout_seconds=timeout_seconds,
             before_write=before_write,
+            write_timeout_seconds=CONTROLLER_WRITE_SECONDS if cluster else None,
         )
         self.definitions = ResourceClient(self._http, "/test-definitions", Definition)
         self.executors = ResourceClient(self._http, "/test-executors", Executor)
@@ -81,22 +85,9 @@ class ApiClient:
         self.suite_runs = SuiteRunClient(self._http)
 
     @classmethod
-    def from_settings(
-        cls,
-        settings: Settings,
-        *,
-        clean: Clean | None = None,
-        warn: Warn | None = None,
-        timeout_seconds: float | None = None,
-    ) -> Self:
-        """Create a client from the settings, for an interactive program."""
-        return cls(
-            settings.backend_url,
-            settings.token,
-            clean=clean,
-            warn=warn,
-            timeout_seconds=timeout_seconds,
-        )
+    def from_settings(cls, settings: Settings, **options: Any) -> Self:
+        """Create a client from the settings, with options of the class."""
+        return cls(settings.backend_url, settings.token, **options)
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +98,10 @@ class ApiClient:
     def close(self) -> None:
         """Close the connections; the client cannot be used afterwards."""
         self._http.close()
+
+    def on_result(self, callback: OnResult) -> None:
+        """Call this from now on with the method and the error, or None, of every request."""
+        self._http.on_result = callback
 
     # --- runs ------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from sparktest.backoff import Backoff
-from sparktest.errors import UnavailableError
+from sparktest.errors import SparkTestError, UnavailableError
 from sparktest.event_stream import MIMETYPE, EventReader, ServerEvent
 from sparktest.responses import Clean, Warn, read_error, read_warnings
 
@@ -31,6 +31,8 @@ RETRIES = Backoff(first=0.2, cap=2.0)
 CREATE_RETRIES = 4
 
 T = TypeVar("T")
+# Called with the method and the error of a request, None for a response without one.
+OnResult = Callable[[str, SparkTestError | None], None]
 
 
 class StreamTimeoutError(UnavailableError):
@@ -51,6 +53,10 @@ class HttpTransport:
         warn: called with the text of every warning in a response.
         timeout_seconds: timeout of connecting and of a response; None for the defaults.
         before_write: called before every request that is not a GET; may raise to prevent it.
+        write_timeout_seconds: timeout of the response to a write, if it is another one.
+
+    Attributes:
+        on_result: called after every request, but not for streams.
     """
 
     def __init__(
@@ -62,12 +68,16 @@ class HttpTransport:
         warn: Warn,
         timeout_seconds: float | None = None,
         before_write: Callable[[], None] | None = None,
+        write_timeout_seconds: float | None = None,
     ) -> None:
+        self.on_result: OnResult = lambda method, error: None
         self.url = url
         self.clean = clean
         self._warn = warn
         self._timeout_seconds = timeout_seconds
         self._before_write = before_write
+        self._read_timeout = timeout_seconds or READ_TIMEOUT_SECONDS
+        self._write_timeout = write_timeout_seconds or self._read_timeout
         self._session = requests.Session()
         # Ignore proxies and .netrc of the environment: they would see or replace the token.
         self._session.trust_env = False
@@ -88,10 +98,15 @@ class HttpTransport:
         With `outside`, the path is not below /api.
         """
         url = self.url.removesuffix("/api") if outside else self.url
-        with self._mapped_errors():
-            return self._send(
-                method, f"{url}{path}", self._timeout_seconds or READ_TIMEOUT_SECONDS, **kw
-            )
+        timeout = self._read_timeout if method == "GET" else self._write_timeout
+        try:
+            with self._mapped_errors():
+                response = self._send(method, f"{url}{path}", timeout, **kw)
+        except SparkTestError as error:
+            self.on_result(method, error)
+            raise
+        self.on_result(method, None)
+        return response
 
     def stream(
         self, path: str, params: dict[str, Any], *, accept: str = "*/*", **headers: str

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from sparktest.client import ApiClient
+from sparktest.client import CONTROLLER_WRITE_SECONDS, ApiClient
 from sparktest.domain import Failure, FailureClass, Log, LogState, Origin, Run, RunReport, Status
-from sparktest.errors import OffsetError
+from sparktest.errors import OffsetError, SparkTestError, UnavailableError
 from sparktest.http import HttpTransport
 from tests.kube.apiserver import apiserver
 from tests.kube.faults import Exchange, reply
 from tests.live_api import TOKEN, live_api
+from tests.scripted_api import Handler, answer, cut, problem, scripted_api, silence
 
 # See the tests of executors, suites, schedules and batches.
 UNSETTABLE = {"executor_id", "suite_run_id", "schedule_id", "repeat_of"}
@@ -115,3 +116,45 @@ def test_connections_of_many_threads_are_kept_and_reused() -> None:
             list(pool.map(lambda path: http.call("GET", path), ["/"] * threads))
         http.close()
         assert len({request.port for request in server.requests}) == threads
+
+
+def test_the_result_of_every_request_is_reported() -> None:
+    results: list[tuple[str, str | None]] = []
+    with scripted_api() as api, ApiClient(api.url) as client:
+        client.on_result(
+            lambda method, error: results.append((method, error.title if error else None))
+        )
+        api.scripts = [answer([]), problem(503), problem(410), cut]
+        client.list_runs()
+        for call in (client.get_run, client.cancel_run, client.delete_run):
+            with pytest.raises(SparkTestError):
+                call("1")
+    assert results == [
+        ("GET", None),
+        ("GET", "Unavailable"),
+        ("POST", "Gone"),
+        ("DELETE", "Unavailable"),
+    ]
+
+
+def test_a_write_has_a_timeout_of_its_own() -> None:
+    def late(handler: Handler) -> None:
+        handler.api.closing.wait(0.2)
+        answer({})(handler)
+
+    with scripted_api() as api:
+        http = HttpTransport(
+            api.url, {}, clean=lambda value: value, warn=pytest.fail, write_timeout_seconds=0.05
+        )
+        api.scripts = [silence]
+        with pytest.raises(UnavailableError, match="timed out"):
+            http.call("PUT", "/x")
+        api.scripts = [late]
+        http.call("GET", "/x")
+        http.close()
+
+
+def test_only_a_controller_gives_its_writes_up_early() -> None:
+    with ApiClient("http://h/api") as client, ApiClient("http://h/api", cluster="c") as controller:
+        assert controller._http._write_timeout == CONTROLLER_WRITE_SECONDS
+        assert client._http._write_timeout == controller._http._read_timeout

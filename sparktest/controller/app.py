@@ -11,6 +11,7 @@ from types import FrameType
 from sparktest.client import ApiClient
 from sparktest.controller.actions import Actions
 from sparktest.controller.api_run_poller import ApiRunPoller
+from sparktest.controller.bulkhead import Bulkhead
 from sparktest.controller.caches import Caches
 from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.leader import LeaderElector, open_elector
@@ -19,7 +20,7 @@ from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.controller.workers import Workers
-from sparktest.controller.workqueue import WorkQueue
+from sparktest.controller.workqueue import LOW_PRIORITY, WorkQueue
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import require_devcluster_token
@@ -27,7 +28,9 @@ from sparktest.settings import RESTRICTED, Settings
 
 log = logging.getLogger(__name__)
 
-WORKERS = 12
+WORKERS = 16
+# Some workers are always left for what needs no API: above all, to stop tests.
+MAX_API_CALLS = 12
 DRAIN_SECONDS = 25.0
 # Each costs a request to the API after a sweep, that is, every 5 minutes.
 AUDIT_SIZE = 200
@@ -65,8 +68,10 @@ class Controller:
             cluster, client, source=self._caches.log_source, on_key=self._queue.add
         )
         self._breaker = CircuitBreaker(
-            on_key=self._queue.add, on_open=self._reconcile_unfinished, clock=_now
+            on_key=self._add_backlog, on_open=self._reconcile_unfinished, clock=_now
         )
+        self._client = client
+        client.on_result(self._breaker.record)
         self._api_run_poller = ApiRunPoller(
             client,
             self._run_states,
@@ -95,6 +100,7 @@ class Controller:
             self._run_states,
             self._log_collector,
             self._breaker,
+            Bulkhead(MAX_API_CALLS, on_key=self._queue.add, priority=self._queue.priority),
             actions,
             clock=_now,
         )
@@ -136,7 +142,7 @@ class Controller:
         # and the first poll shows the API that this controller is ready.
         self._active.set()
         for key in self._caches.keys():  # noqa: SIM118 - not a mapping
-            self._queue.add(key)
+            self._add_backlog(key)
         self._workers.start()
         log.info("controller started workers=%d", WORKERS)
         self._api_run_poller.start()
@@ -155,10 +161,13 @@ class Controller:
         if self._active.is_set():
             self._queue.add(key)
 
+    def _add_backlog(self, key: Key) -> None:
+        self._queue.add(key, LOW_PRIORITY)
+
     def _reconcile_unfinished(self) -> None:
         """Queue every unfinished run: one that waits for its log has no event to show an outage."""
         for key in self._run_states.unfinished():
-            self._queue.add(key)
+            self._add_backlog(key)
 
     def _audit(self) -> None:
         """Verify that the runs of finished Jobs and TestRuns exist: no event reports a loss.
@@ -170,7 +179,7 @@ class Controller:
         for key in following[:AUDIT_SIZE]:
             self._audited = key
             self._run_states.verify_exists(key)
-            self._queue.add(key)
+            self._add_backlog(key)
 
 
 def run(settings: Settings) -> int:

@@ -74,7 +74,7 @@ def _steps(observed: Observation, now: datetime) -> Iterator[Step]:
     if is_done(observed):
         yield from acknowledge_change(observed)
     elif observed.verify_exists and observed.run_id:
-        yield FetchRun(observed.run_id)
+        yield from _verify(observed, observed.run_id)
     elif observed.registration is Registration.DELETED:
         yield from cleanup.clean_up_deleted_run(observed, now)
     elif observed.run is None:
@@ -85,6 +85,15 @@ def _steps(observed: Observation, now: datetime) -> Iterator[Step]:
         yield ClaimRun()
     elif observed.run.cluster == observed.cluster:
         yield from _unfinished(observed, observed.run, now)
+
+
+def _verify(observed: Observation, run_id: str) -> Iterator[Step]:
+    run, job, stop = observed.run, observed.own_job, observed.requested_stop
+    unfinished = run is not None and not run.status.final
+    if unfinished and stop and job and not (job.is_finished or _stop_is_complete(observed, job)):
+        # First: the API may not answer.
+        yield StopJob(job.stop_reason or stop)
+    yield FetchRun(run_id)
 
 
 # --- before there is a run, and after it was deleted ---------------------------------------------

@@ -1,16 +1,19 @@
 """Reconciler: observes a run, plans, and executes the steps."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sparktest.controller.actions import Actions
+from sparktest.controller.bulkhead import Bulkhead, BulkheadFullError
 from sparktest.controller.caches import Caches
 from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation
 from sparktest.controller.plan import is_done, plan
 from sparktest.controller.run_states import RunState, RunStates
+from sparktest.controller.steps import Step
 from sparktest.controller.testruns import Key
 from sparktest.errors import ConflictError
 from sparktest.kube import wait_policy
@@ -43,6 +46,7 @@ class Reconciler:
         run_states: RunStates,
         log_collector: LogCollector,
         breaker: CircuitBreaker,
+        bulkhead: Bulkhead,
         actions: Actions,
         *,
         clock: Callable[[], datetime],
@@ -53,15 +57,24 @@ class Reconciler:
         self._run_states = run_states
         self._log_collector = log_collector
         self._breaker = breaker
+        self._bulkhead = bulkhead
         self._actions = actions
         self._clock = clock
 
     def reconcile(self, key: Key) -> None:
-        """Reconcile the run of this key.
+        """Reconcile the run of this key, as far as workers may call the API now.
 
         Raises:
             SparkTestError: a call failed; retry.
         """
+        try:
+            self._reconcile(key)
+        except BulkheadFullError:
+            pass  # The bulkhead queues the key when a call has ended.
+        finally:
+            self._bulkhead.wake()
+
+    def _reconcile(self, key: Key) -> None:
         state = self._run_states.get(key)
         for _ in range(MAX_PASSES):
             now = self._clock()
@@ -69,7 +82,7 @@ class Reconciler:
             state.live = None
             steps = plan(observed, now)
             # Execute all steps, even if one of them asks for a new plan.
-            changed = [self._actions.execute(step, observed, state) for step in steps]
+            changed = [self._execute(step, observed, state) for step in steps]
             if any(changed):
                 continue
             if is_done(observed):
@@ -77,6 +90,11 @@ class Reconciler:
                 self._run_states.remove(key)
             return
         raise ConflictError(f"steps left after {MAX_PASSES} passes, the last: {steps}")
+
+    def _execute(self, step: Step, observed: Observation, state: RunState) -> bool:
+        call = self._bulkhead.call(observed.key) if step.needs_api else contextlib.nullcontext()
+        with call:
+            return self._actions.execute(step, observed, state)
 
     def observe(self, key: Key, state: RunState, now: datetime) -> Observation:
         """Return everything known about the run now."""
@@ -113,7 +131,7 @@ class Reconciler:
             waiting_since=state.track_waiting(waiting, now),
             is_live=state.live is not None,
             verify_exists=state.verify_exists,
-            api_error=self._breaker.error,
+            api_error=self._breaker.error_for(key),
             api_down_since=self._breaker.opened_at,
             image_pull_timeout_seconds=self._settings.image_pull_timeout_seconds,
             api_run_ttl_seconds=self._settings.job_ttl_seconds,

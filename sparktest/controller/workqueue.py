@@ -12,12 +12,19 @@ from sparktest.backoff import Backoff
 K = TypeVar("K", bound=Hashable)
 # Retry a conflict at once, and an unreachable cluster or API twice a minute.
 BACKOFF = Backoff(first=0.05, cap=30.0)
+# As in controller-runtime: what comes from an initial list or a sweep is a backlog, which must not
+# delay what changes now.
+NORMAL_PRIORITY = 0
+LOW_PRIORITY = -100
 
 
 class WorkQueue(Generic[K]):
-    """A queue without duplicates, like client-go's; all methods may be called by any thread.
+    """A queue without duplicates, like controller-runtime's; any thread may call its methods.
 
     A key that is added while a worker has it is returned once more after the worker calls `done`.
+    Keys of normal priority are returned before those of low priority, and keys of the same
+    priority in the order in which they were added. Of several priorities the highest counts, and
+    a delayed key keeps the one that it has while a worker has it.
 
     Args:
         clock: returns monotonic seconds.
@@ -26,11 +33,13 @@ class WorkQueue(Generic[K]):
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._changed = threading.Condition()
-        self._ready: deque[K] = deque()
-        self._dirty: set[K] = set()
-        self._working: set[K] = set()
+        # Entries that `_dirty` does not confirm are stale: their key got a higher priority.
+        self._ready: dict[int, deque[K]] = {NORMAL_PRIORITY: deque(), LOW_PRIORITY: deque()}
+        # The keys to return, and those that workers have, with their priorities.
+        self._dirty: dict[K, int] = {}
+        self._working: dict[K, int] = {}
         self._due: dict[K, float] = {}
-        self._later: list[tuple[float, int, K]] = []
+        self._later: list[tuple[float, int, K, int]] = []
         self._serial = 0
         self._failures: dict[K, int] = {}
         self._closed = False
@@ -39,25 +48,31 @@ class WorkQueue(Generic[K]):
         """Return the number of keys that wait for a worker now."""
         with self._changed:
             self._promote()
-            return len(self._ready)
+            return self._count()
 
-    def add(self, key: K) -> None:
+    def add(self, key: K, priority: int = NORMAL_PRIORITY) -> None:
         """Add the key now."""
         with self._changed:
-            self._add(key)
+            self._add(key, priority)
+
+    def priority(self, key: K) -> int:
+        """Return the priority with which a worker got the key that it has."""
+        with self._changed:
+            return self._working.get(key, NORMAL_PRIORITY)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Add the key after this time; if called repeatedly, the earliest time counts."""
         with self._changed:
+            priority = self._working.get(key, NORMAL_PRIORITY)
             if seconds <= 0:
-                self._add(key)
+                self._add(key, priority)
                 return
             due = self._clock() + seconds
             if self._closed or due >= self._due.get(key, float("inf")):
                 return
             self._due[key] = due
             self._serial += 1  # orders equal times: keys need not be comparable
-            heapq.heappush(self._later, (due, self._serial, key))
+            heapq.heappush(self._later, (due, self._serial, key, priority))
             self._changed.notify()
 
     def get(self) -> K | None:
@@ -68,20 +83,17 @@ class WorkQueue(Generic[K]):
         with self._changed:
             while not self._closed:
                 wait = self._promote()
-                if self._ready:
-                    key = self._ready.popleft()
-                    self._dirty.discard(key)
-                    self._working.add(key)
-                    return key
+                if self._count():
+                    return self._pop()
                 self._changed.wait(wait)
             return None
 
     def done(self, key: K) -> None:
         """Release the key; queue it again if it was added meanwhile."""
         with self._changed:
-            self._working.discard(key)
+            self._working.pop(key, None)
             if key in self._dirty:
-                self._ready.append(key)
+                self._ready[self._dirty[key]].append(key)
                 self._changed.notify()
 
     def retry(self, key: K, *, at_least: float = 0.0) -> float:
@@ -104,23 +116,36 @@ class WorkQueue(Generic[K]):
             self._closed = True
             self._changed.notify_all()
 
-    def _add(self, key: K) -> None:
-        if self._closed or key in self._dirty:
+    def _count(self) -> int:
+        return len(self._dirty) - sum(key in self._dirty for key in self._working)
+
+    def _pop(self) -> K:
+        """Give the first key of the highest priority to a worker; there must be one."""
+        while True:
+            ready = self._ready[NORMAL_PRIORITY] or self._ready[LOW_PRIORITY]
+            key = ready.popleft()
+            priority = self._dirty.get(key)
+            if priority is not None and ready is self._ready[priority] and key not in self._working:
+                self._working[key] = self._dirty.pop(key)
+                return key
+
+    def _add(self, key: K, priority: int) -> None:
+        if self._closed or self._dirty.get(key, float("-inf")) >= priority:
             return
-        self._dirty.add(key)
+        self._dirty[key] = priority
         if key not in self._working:
-            self._ready.append(key)
+            self._ready[priority].append(key)
             self._changed.notify()
 
     def _promote(self) -> float | None:
         """Queue the keys that are due; return the seconds until the next one, or None."""
         now = self._clock()
         while self._later:
-            due, _, key = self._later[0]
+            due, _, key, priority = self._later[0]
             if due > now:
                 return due - now
             heapq.heappop(self._later)
             if self._due.get(key) == due:  # else an earlier time replaced this one
                 del self._due[key]
-                self._add(key)
+                self._add(key, priority)
         return None

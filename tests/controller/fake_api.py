@@ -19,10 +19,28 @@ from sparktest.domain import (
     RunReport,
     Status,
 )
-from sparktest.errors import ConflictError, GoneError, NotFoundError, OffsetError, UnavailableError
+from sparktest.errors import (
+    ConflictError,
+    GoneError,
+    NotFoundError,
+    OffsetError,
+    SparkTestError,
+    UnavailableError,
+)
+from sparktest.http import OnResult
 from sparktest.kube.jobs import job_name_of_testrun
 from sparktest.kube.pod_template import container_names
 from tests.controller.faults import Faults
+
+# As far as the controller calls them.
+METHODS = {
+    "list_runs": "GET",
+    "get_run": "GET",
+    "create_run": "POST",
+    "claim_run": "PUT",
+    "report_run": "PUT",
+    "append_log": "PUT",
+}
 
 
 class FakeApi:
@@ -34,6 +52,7 @@ class FakeApi:
         self.logs: dict[tuple[str, str], bytes] = {}
         self.deleted: set[str] = set()
         self.down = False
+        self.writes_down = False
         self.refuse_registration: Exception | None = None
         self.finals: dict[str, Status] = {}
         self._clock = clock
@@ -59,7 +78,7 @@ class FakeApi:
         return self.runs[run_id]
 
     def create_run(self, body: dict[str, Any]) -> Run:
-        self._answer()
+        self._answer(write=True)
         with self._faults.around():
             if self.refuse_registration:
                 raise self.refuse_registration
@@ -85,7 +104,7 @@ class FakeApi:
             )
 
     def claim_run(self, run_id: str, cluster: str) -> Run:
-        self._answer()
+        self._answer(write=True)
         with self._faults.around():
             run = self._existing(run_id)
             if run.cluster not in (None, cluster):
@@ -93,7 +112,7 @@ class FakeApi:
             return self.change(run_id, cluster=cluster)
 
     def report_run(self, run_id: str, report: RunReport) -> Run:
-        self._answer()
+        self._answer(write=True)
         with self._faults.around():
             run = self._existing(run_id)
             row = _row(run) | {"log_bytes": self._log_bytes(run_id)}
@@ -105,7 +124,7 @@ class FakeApi:
             return self.change(run_id, **changed) if changed else run
 
     def append_log(self, run_id: str, container: str, offset: int, data: bytes) -> int:
-        self._answer()
+        self._answer(write=True)
         with self._faults.around():
             self._existing(run_id)
             stored = self.logs.get((run_id, container), b"")
@@ -179,9 +198,31 @@ class FakeApi:
             raise GoneError("deleted")
         return self.get_run(run_id)
 
-    def _answer(self) -> None:
-        if self.down:
+    def _answer(self, *, write: bool = False) -> None:
+        if self.down or (write and self.writes_down):
             raise UnavailableError("the API does not answer")
+
+
+class FakeClient:
+    """A client of the fake API, which reports the result of every call."""
+
+    def __init__(self, api: FakeApi, on_result: OnResult) -> None:
+        self._api = api
+        self._on_result = on_result
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._api, name)
+
+        def recorded(*args: Any, **kw: Any) -> Any:
+            try:
+                found = call(*args, **kw)
+            except SparkTestError as error:
+                self._on_result(METHODS[name], error)
+                raise
+            self._on_result(METHODS[name], None)
+            return found
+
+        return recorded
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sparktest.client import ApiClient
 from sparktest.controller import api_run_poller
 from sparktest.controller.actions import Actions
 from sparktest.controller.api_run_poller import ApiRunPoller
+from sparktest.controller.bulkhead import Bulkhead
 from sparktest.controller.caches import Caches
 from sparktest.controller.circuit_breaker import CircuitBreaker
 from sparktest.controller.logs.collector import LogCollector
@@ -19,7 +20,7 @@ from sparktest.errors import SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS
 from sparktest.settings import Settings
-from tests.controller.fake_api import FakeApi
+from tests.controller.fake_api import FakeApi, FakeClient
 from tests.controller.fake_cluster import FakeCluster
 from tests.controller.fake_kubernetes import NAMESPACE, FakeKubernetes
 from tests.controller.faults import Faults
@@ -38,10 +39,10 @@ class Controller:
         self.run_states = RunStates()
         self.caches = LaggingCaches(environment.cluster, self.add)
         self.log_collector = PromptLogCollector(environment.cluster, environment.api, self.add)
-        client = cast("ApiClient", environment.api)
         self.breaker = CircuitBreaker(
             on_key=self.add, on_open=self._reconcile_unfinished, clock=lambda: environment.now
         )
+        client = cast("ApiClient", FakeClient(environment.api, self.breaker.record))
         self.api_run_poller = ApiRunPoller(
             client,
             self.run_states,
@@ -69,6 +70,7 @@ class Controller:
             requeue_after=self._add_later,
             clock=lambda: environment.now,
         )
+        self.bulkhead = Bulkhead(1, on_key=self.add, priority=lambda key: 0)
         self.reconciler = Reconciler(
             environment.settings,
             "here",
@@ -76,6 +78,7 @@ class Controller:
             self.run_states,
             log_collector,
             self.breaker,
+            self.bulkhead,
             actions,
             clock=lambda: environment.now,
         )

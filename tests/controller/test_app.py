@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -14,6 +13,7 @@ from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller import app, informer
 from sparktest.controller.app import Controller
+from sparktest.controller.circuit_breaker import MAX_FAILURES
 from sparktest.controller.informer import Timings
 from sparktest.controller.leader import LeaderElector
 from sparktest.controller.testruns import Key
@@ -171,10 +171,11 @@ def test_a_controller_that_has_synced_is_listed_by_the_api(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def controller() -> Controller:
+def controller() -> Iterator[Controller]:
     """A controller that is not started."""
     fake = FakeCluster(lambda: datetime.now(UTC), Faults())
-    return Controller(Settings(), cast("Cluster", fake), cast("ApiClient", SimpleNamespace()))
+    with ApiClient(f"http://127.0.0.1:{free_port()}/api", cluster="here") as client:
+        yield Controller(Settings(), cast("Cluster", fake), client)
 
 
 def test_every_unfinished_run_is_reconciled_when_the_api_goes_down(controller: Controller) -> None:
@@ -185,6 +186,27 @@ def test_every_unfinished_run_is_reconciled_when_the_api_goes_down(controller: C
     controller._breaker.failed(UnavailableError("refused"))
     assert controller._queue.get() == (live.namespace, live.job_name)
     assert len(controller._queue) == 0
+
+
+def test_every_call_of_the_api_feeds_the_breaker(controller: Controller) -> None:
+    for _ in range(MAX_FAILURES):
+        with pytest.raises(UnavailableError):
+            controller._client.claim_run("run-1", "here")
+    assert controller._breaker.error
+
+
+def test_the_initial_lists_and_an_audit_wait_for_what_changes_now(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, finished, changed = (("tests", name) for name in ("listed", "finished", "changed"))
+    monkeypatch.setattr(controller._caches, "finished", lambda: {finished})
+    monkeypatch.setattr(controller._caches, "keys", lambda: {listed})
+    for threads in (controller._workers, controller._api_run_poller):
+        monkeypatch.setattr(threads, "start", lambda: None)
+    controller._start()
+    controller._audit()
+    controller._on_change(changed)
+    assert [controller._queue.get() for _ in range(3)] == [changed, listed, finished]
 
 
 def test_an_audit_verifies_the_next_200_finished_runs(

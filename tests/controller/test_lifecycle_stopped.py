@@ -2,6 +2,7 @@
 
 import pytest
 
+from sparktest.controller.circuit_breaker import MAX_FAILURES, TRIAL_INTERVAL
 from sparktest.domain import FailureClass, LogState, Run, Status
 from sparktest.kube.resources import JOBS, TESTRUNS
 from tests.controller.fake_environment import FakeEnvironment
@@ -91,6 +92,33 @@ def test_a_deleted_testrun_is_released_after_its_final_status(environment: FakeE
     assert run.log.state is LogState.COMPLETE
     assert environment.testrun() is None
     assert environment.cluster.all(JOBS) == []
+
+
+def test_a_deleted_testrun_has_its_test_stopped_while_writes_to_the_api_fail(
+    environment: FakeEnvironment,
+) -> None:
+    begin(environment)
+    environment.apply("waiting")
+    environment.api.writes_down = True
+    for _ in range(MAX_FAILURES):
+        environment.controller.deliver()
+        environment.controller.work()
+    assert environment.controller.breaker.error
+    environment.delete_testrun()
+    environment.controller.deliver()
+    environment.controller.work()
+    environment.enforce_deadlines()
+    (pod,) = environment.pods()
+    assert pod["status"]["phase"] == "Failed"
+    assert environment.testrun() is not None
+    environment.api.writes_down = False
+    environment.pass_time(TRIAL_INTERVAL.total_seconds())
+    environment.settle()
+    assert environment.testrun() is None
+    assert {run.status for run in environment.api.runs.values()} == {
+        Status.CANCELLED,
+        Status.PENDING,
+    }
 
 
 def test_a_finished_testrun_is_deleted_at_once(environment: FakeEnvironment) -> None:

@@ -8,8 +8,9 @@ from sparktest.controller import reconcile
 from sparktest.controller.steps import FetchRun
 from sparktest.domain import Status
 from sparktest.errors import ConflictError, UnavailableError
+from sparktest.kube.jobs import STOP
 from tests.controller.fake_environment import FakeEnvironment
-from tests.controller.lifecycles import begin, end, only_run
+from tests.controller.lifecycles import begin, end, only_job, only_run
 
 
 @pytest.fixture
@@ -53,6 +54,21 @@ def test_a_plan_that_never_ends_is_an_error_that_names_its_steps(
     monkeypatch.setattr(reconcile, "plan", lambda observed, now: [FetchRun(run.id)])
     with pytest.raises(ConflictError, match=r"20 passes.*FetchRun"):
         environment.controller.reconciler.reconcile((run.namespace, run.job_name))
+
+
+def test_a_test_is_stopped_while_every_call_that_the_api_may_get_hangs(
+    environment: FakeEnvironment,
+) -> None:
+    run = begin(environment)
+    controller, key = environment.controller, (run.namespace, run.job_name)
+    environment.delete_testrun()
+    controller.deliver()
+    controller.run_states.verify_exists(key)
+    with controller.bulkhead.call(("tests", "another")):
+        controller.work()
+        assert STOP in only_job(environment)["metadata"]["annotations"]
+        assert controller.queue == {}
+    assert list(controller.queue) == [key]
 
 
 @pytest.mark.parametrize(

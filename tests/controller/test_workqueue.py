@@ -8,10 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sparktest.controller.workqueue import BACKOFF, WorkQueue
+from sparktest.controller.workqueue import BACKOFF, LOW_PRIORITY, NORMAL_PRIORITY, WorkQueue
 from tests.e2e.program import until
 
 KEYS = st.sampled_from("abcd")
+PRIORITIES = st.sampled_from([NORMAL_PRIORITY, LOW_PRIORITY])
 
 
 class Model(RuleBasedStateMachine):
@@ -21,15 +22,17 @@ class Model(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.queue: WorkQueue[str] = WorkQueue(clock=lambda: self.now)
-        self.wanted: set[str] = set()
-        self.working: set[str] = set()
-        self.due: dict[str, float] = {}
+        # Priorities.
+        self.wanted: dict[str, int] = {}
+        self.working: dict[str, int] = {}
+        # When, and the priority.
+        self.due: dict[str, tuple[float, int]] = {}
         self.failures: Counter[str] = Counter()
 
-    @rule(key=KEYS)
-    def add(self, key: str) -> None:
-        self.queue.add(key)
-        self.wanted.add(key)
+    @rule(key=KEYS, priority=PRIORITIES)
+    def add(self, key: str, priority: int) -> None:
+        self.queue.add(key, priority)
+        self._want_now(key, priority)
 
     @rule(key=KEYS, seconds=st.sampled_from([-1.0, 0.0, 0.5, 2.0, 2.0, 60.0]))
     def add_after(self, key: str, seconds: float) -> None:
@@ -52,34 +55,39 @@ class Model(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.1, 1.0, 100.0]))
     def advance_time(self, seconds: float) -> None:
         self.now += seconds
-        for key in [key for key, due in self.due.items() if due <= self.now]:
-            del self.due[key]
-            self.wanted.add(key)
+        for key in [key for key, (due, _) in self.due.items() if due <= self.now]:
+            self._want_now(key, self.due.pop(key)[1])
 
-    @precondition(lambda self: self.wanted - self.working)
+    @precondition(lambda self: self.wanted.keys() - self.working)
     @rule()
     def get(self) -> None:
         key = self.queue.get()
-        assert key in self.wanted - self.working
-        self.wanted.discard(key)
-        self.working.add(key)
+        assert key is not None
+        free = {key: self.wanted[key] for key in self.wanted.keys() - self.working}
+        assert free[key] == max(free.values())
+        self.working[key] = self.wanted.pop(key)
+        assert self.queue.priority(key) == self.working[key]
 
     @precondition(lambda self: self.working)
     @rule(data=st.data())
     def done(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.working)))
         self.queue.done(key)
-        self.working.discard(key)
+        del self.working[key]
 
     @invariant()
     def waiting_keys_are_those_that_no_worker_has(self) -> None:
-        assert len(self.queue) == len(self.wanted - self.working)
+        assert len(self.queue) == len(self.wanted.keys() - self.working)
 
     def _want(self, key: str, seconds: float) -> None:
+        priority = self.working.get(key, NORMAL_PRIORITY)
         if seconds <= 0:
-            self.wanted.add(key)
-        else:
-            self.due[key] = min(self.now + seconds, self.due.get(key, float("inf")))
+            self._want_now(key, priority)
+        elif key not in self.due or self.now + seconds < self.due[key][0]:
+            self.due[key] = (self.now + seconds, priority)
+
+    def _want_now(self, key: str, priority: int) -> None:
+        self.wanted[key] = max(self.wanted.get(key, priority), priority)
 
 
 TestAgainstTheModel = Model.TestCase
@@ -96,6 +104,24 @@ def test_keys_are_returned_in_the_order_they_were_added(queue: WorkQueue[int]) -
         queue.add(key)
     assert [queue.get(), queue.get(), queue.get()] == [3, 1, 2]
     assert len(queue) == 0
+
+
+def test_a_backlog_does_not_delay_what_changes_now(queue: WorkQueue[int]) -> None:
+    for key in range(10_000):
+        queue.add(key, LOW_PRIORITY)
+    queue.add(-1)
+    queue.add(9_000)
+    assert [queue.get() for _ in range(4)] == [-1, 9_000, 0, 1]
+    assert len(queue) == 9_997
+
+
+def test_a_key_of_the_backlog_keeps_its_priority_when_it_is_retried(queue: WorkQueue[int]) -> None:
+    queue.add(1, LOW_PRIORITY)
+    assert queue.get() == 1
+    queue.add_after(1, 0)
+    queue.done(1)
+    queue.add(2)
+    assert [queue.get(), queue.get()] == [2, 1]
 
 
 def test_a_key_that_is_added_while_a_worker_has_it_is_returned_once_more(
