@@ -165,7 +165,10 @@ def _add_api_run(
         "namespace": namespace,
         "job_name": job_name_of_api_run(row["id"]),
     }
-    # Only the run of a TestRun object can be there already.
+    if row.get("suite_run_id") is None:
+        return runs.add_later(connection, row)
+    # The suite run is answered with its runs, which are read. Only the run of a TestRun object
+    # can be there already.
     return cast(Row, runs.add(connection, row))
 
 

@@ -1,11 +1,16 @@
 """The heartbeats of controllers: whose requests count as one."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from sparktest.api.store import runs
 from sparktest.domain import Scope
 from tests.api.credentials import BOOTSTRAP, bearer, issue
+from tests.api.databases import statements
 from tests.api.requests import answered
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 pytestmark = pytest.mark.usefixtures("token_needed")
 
@@ -72,3 +77,19 @@ def test_the_newest_clusters_are_kept(client, clock, monkeypatch):
         clock.advance(1)
         answered(send(client, "/api/test-runs", BOOTSTRAP, cluster=cluster), 200)
     assert clusters(client) == {"c2", "c3"}
+
+
+def test_a_transaction_reads_the_heartbeats_once_and_again_after_a_change(store):
+    def work(connection):
+        before = runs.heartbeats(connection)
+        again = runs.heartbeats(connection)
+        runs.record_heartbeat(connection, "c1", NOW)
+        return before, again, runs.heartbeats(connection)
+
+    with statements(store) as sent:
+        assert store.write(work) == ({}, {}, {"c1": NOW})
+    assert len([one for one in sent if one.startswith("SELECT controllers")]) == 2
+    # And it does not remain for the next one.
+    with statements(store) as sent:
+        store.write(runs.heartbeats)
+    assert len([one for one in sent if one.startswith("SELECT controllers")]) == 1

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import (
+    DataError,
     DBAPIError,
+    IntegrityError,
     InterfaceError,
     OperationalError,
     TimeoutError,  # noqa: A004 - SQLAlchemy's own: no free connection in the pool
@@ -42,3 +44,8 @@ def unavailable() -> UnavailableError:
 def is_repeatable(error: BaseException) -> bool:
     """Return True for an error of a transaction that waited for the locks of another one."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in REPEATABLE
+
+
+def is_of_rows(error: BaseException) -> bool:
+    """Return True for an error of the rows to store, such as a violated constraint."""
+    return isinstance(error, DataError | IntegrityError)

@@ -19,17 +19,18 @@ Mark = dict[Insert, int]
 def defer(connection: Connection, insert: Insert, row: Any) -> None:
     """Let `insert` store this row, with others, before the transaction is committed.
 
-    Until then nobody can read it. An error of `insert` fails the whole transaction, with the works
-    of other requests: it must not violate a constraint.
+    Until then nobody can read it. If `insert` violates a constraint, the works are executed again,
+    each in a transaction of its own.
     """
     connection.info.setdefault(DEFERRED, {}).setdefault(insert, []).append(row)
 
 
 def flush(connection: Connection) -> None:
-    """Store all deferred rows."""
-    for insert, rows in connection.info.pop(DEFERRED, {}).items():
-        if rows:
-            insert(connection, rows)
+    """Store all deferred rows, also those that are deferred meanwhile."""
+    while deferred := connection.info.pop(DEFERRED, None):
+        for insert, rows in deferred.items():
+            if rows:
+                insert(connection, rows)
 
 
 def mark(connection: Connection) -> Mark:

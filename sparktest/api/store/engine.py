@@ -22,6 +22,8 @@ BUSY_TIMEOUT_MILLISECONDS = 10_000
 WRITES = "sparktest_writes"
 # Key in `Connection.info`: the topics to publish after the commit.
 TOPICS = "sparktest_topics"
+# Key in `Connection.info`: what was read once in this transaction.
+KNOWN = "sparktest_known"
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -90,8 +92,12 @@ class Store:
             # Left over from a transaction that failed.
             deferred.drop(connection, {})
             connection.info.pop(TOPICS, None)
-            yield connection
-            deferred.flush(connection)
+            connection.info[KNOWN] = {}
+            try:
+                yield connection
+                deferred.flush(connection)
+            finally:
+                del connection.info[KNOWN]
             topics = connection.info.pop(TOPICS, None)
         if topics:
             self.on_commit(topics)
@@ -121,6 +127,24 @@ class Store:
 def publish(connection: Connection, topic: str) -> None:
     """Wake whoever waits for this topic, once the transaction is committed."""
     connection.info.setdefault(TOPICS, set()).add(topic)
+
+
+def read_once(connection: Connection, read: Callable[[Connection], T]) -> T:
+    """Return what `read` returns; in a transaction, all its works share one call.
+
+    A work that changes what is read must call `forget`.
+    """
+    known = connection.info.get(KNOWN)
+    if known is None:
+        return read(connection)
+    if read not in known:
+        known[read] = read(connection)
+    return cast(T, known[read])
+
+
+def forget(connection: Connection, read: Callable[[Connection], Any]) -> None:
+    """Let the next `read_once` call `read` again."""
+    connection.info.get(KNOWN, {}).pop(read, None)
 
 
 def first(connection: Connection, query: Select[Any], **parameters: Any) -> Row | None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     type_coerce,
     update,
 )
@@ -27,7 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sparktest.api.store import changes, run_search
 from sparktest.api.store.changes import ChangeKind
 from sparktest.api.store.deferred import defer
-from sparktest.api.store.engine import Row, dialect_insert, fetch_all, first
+from sparktest.api.store.engine import Row, dialect_insert, fetch_all, first, forget, read_once
 from sparktest.api.store.run_tables import RunLabelRow, RunRow, TombstoneRow
 from sparktest.api.store.tables import ControllerRow, Json
 from sparktest.domain import Status
@@ -49,6 +50,7 @@ DEFAULTS: dict[str, Any] = {
     for column in COLUMNS
     if column.default is not None
 }
+_EMPTY_ROW = {column.name: DEFAULTS.get(column.name) for column in COLUMNS if column.name != "seq"}
 # Values in a condition IN.
 MAX_IN = 500
 
@@ -70,7 +72,15 @@ _ADD = {
     .returning(_RUNS.c.seq)
     for database in (sqlite, postgresql)
 }
+_ADD_ALL = insert(_RUNS).values({_RUNS.c.seq: bindparam("seq"), **_NEW_ROW})
 _ADD_LABELS = insert(cast(Table, RunLabelRow.__table__))
+# The numbers of new runs. SQLite has one writer at a time, so nobody else takes the next ones;
+# a table that was filled by a migration may have no entry in `sqlite_sequence`.
+_LAST_SEQ = text(
+    "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'test_runs'), 0), "
+    "coalesce((SELECT max(seq) FROM test_runs), 0))"
+)
+_NEXT_SEQS = text("SELECT nextval('test_runs_seq_seq') FROM generate_series(1, :count)")
 _CHANGE = _RUNS.update().where(_RUNS.c.id == bindparam("run_id"))
 _HEARTBEATS = select(*cast(Table, ControllerRow.__table__).columns)
 
@@ -129,20 +139,53 @@ def add(connection: Connection, run: Mapping[str, Any]) -> Row | None:
     Raises:
         IntegrityError: any other constraint is violated.
     """
-    row = as_text(
-        {column.name: DEFAULTS.get(column.name) for column in _NEW_ROW} | _with_class(run)
-    )
+    row = _new_row(run)
     seq = connection.execute(_ADD[connection.dialect.name], row).scalar()
     if seq is None:
         return None
-    for word in run_search.run_terms(run):
-        defer(connection, run_search.add_words, (word, seq))
-    if run["labels"]:
-        pairs = run["labels"].items()
-        rows = [{"key": key, "value": value, "run_seq": seq} for key, value in pairs]
-        connection.execute(_ADD_LABELS, rows)
-    changes.record(connection, ChangeKind.CREATED, [run["id"]], run["created_at"])
+    _add_details(connection, [(seq, run)])
     return row | {"seq": seq}
+
+
+def add_later(connection: Connection, run: Mapping[str, Any]) -> Row:
+    """Store a new run at the end of the transaction; return its row, as `add` does, without `seq`.
+
+    For a run without a TestRun object that no work of the transaction reads: the runs of all works
+    are then stored in one statement.
+    """
+    row = _new_row(run)
+    defer(connection, _add_all, (row, run))
+    return row
+
+
+def _new_row(run: Mapping[str, Any]) -> dict[str, Any]:
+    return as_text(_EMPTY_ROW | _with_class(run))
+
+
+def _add_all(connection: Connection, new: list[tuple[Row, Mapping[str, Any]]]) -> None:
+    if connection.dialect.name == "sqlite":
+        last = connection.execute(_LAST_SEQ).scalar_one()
+        seqs = list(range(last + 1, last + 1 + len(new)))
+    else:
+        seqs = sorted(connection.execute(_NEXT_SEQS, {"count": len(new)}).scalars())
+    rows = [{**row, "seq": seq} for seq, (row, _) in zip(seqs, new, strict=True)]
+    connection.execute(_ADD_ALL, rows)
+    _add_details(connection, [(seq, run) for seq, (_, run) in zip(seqs, new, strict=True)])
+
+
+def _add_details(connection: Connection, new: list[tuple[int, Mapping[str, Any]]]) -> None:
+    """Store what is kept of new runs in other tables."""
+    labels = [
+        {"key": key, "value": value, "run_seq": seq}
+        for seq, run in new
+        for key, value in run["labels"].items()
+    ]
+    if labels:
+        connection.execute(_ADD_LABELS, labels)
+    for seq, run in new:
+        for word in run_search.run_terms(run):
+            defer(connection, run_search.add_words, (word, seq))
+        changes.record(connection, ChangeKind.CREATED, [run["id"]], run["created_at"])
 
 
 def as_text(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,9 +280,14 @@ def record_heartbeat(connection: Connection, cluster: str, now: datetime) -> Non
         ControllerRow.cluster.not_in(newest.limit(MAX_CONTROLLERS)),
     )
     connection.execute(delete(ControllerRow).where(dropped))
+    forget(connection, _read_heartbeats)
 
 
-def heartbeats(connection: Connection) -> dict[str, datetime]:
+def heartbeats(connection: Connection) -> Mapping[str, datetime]:
     """Return the time of the last heartbeat of each cluster's controller."""
+    return read_once(connection, _read_heartbeats)
+
+
+def _read_heartbeats(connection: Connection) -> Mapping[str, datetime]:
     rows = connection.execute(_HEARTBEATS)
     return {row.cluster: row.seen_at for row in rows}

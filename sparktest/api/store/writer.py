@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sparktest.api.store import deferred
 from sparktest.api.store.db_errors import (
     RETRY_AFTER_SECONDS,
+    is_of_rows,
     is_repeatable,
     map_db_errors,
     unavailable,
@@ -158,7 +159,8 @@ def _write_batch(begin: Begin, jobs: deque[Job]) -> None:
     try:
         _execute(begin, jobs, batch)
     except BaseException as error:  # noqa: BLE001 - the callers get it
-        if is_repeatable(error):
+        # A deferred row of one work must not fail the others.
+        if is_repeatable(error) or is_of_rows(error):
             for job in batch:
                 _write_alone(begin, job)
         else:

@@ -70,10 +70,19 @@ def test_nothing_is_left_of_a_failed_transaction(store, add, inserts, through_wr
     assert inserts == [["b"]]
 
 
-def test_an_error_while_they_are_stored_fails_every_work(store, add):
+def test_a_row_that_cannot_be_stored_fails_only_its_work(store, add):
     answers = in_one_batch(store, [deferring(add, name) for name in "aab"])
-    assert [type(answer).__name__ for answer in answers] == ["UnavailableError"] * 3
-    assert stored(store) == set()
+    assert [type(answer).__name__ for answer in answers] == ["list", "IntegrityError", "list"]
+    assert stored(store) == {"a", "b"}
+
+
+def test_rows_that_are_deferred_while_others_are_stored_are_stored_too(store, add):
+    def add_later(connection, rows):
+        for row in rows:
+            defer(connection, add, row)
+
+    in_one_batch(store, [deferring(add_later, name) for name in "ab"])
+    assert stored(store) == {"a", "b"}
 
 
 def test_a_work_may_undo_a_part_of_what_it_deferred(store, add):
