@@ -4,6 +4,7 @@ gunicorn manages the worker processes; `worker.Worker` serves.
 """
 
 import errno
+import gc
 import logging
 import os
 import resource
@@ -198,6 +199,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
         reload.release_signals()
 
     def _assign_slot(self, arbiter: Any, worker: Worker) -> None:
+        # A garbage collection writes to every object that it looks at, so each worker would soon
+        # have its own copy of the modules that the master has loaded.
+        gc.freeze()
         used = {other.slot for other in arbiter.WORKERS.values()}
         # More workers than slots, which only signals can demand, share the last one.
         free = [slot for slot in range(MAX_SLOTS) if slot not in used]

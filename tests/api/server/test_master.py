@@ -1,8 +1,11 @@
 """The server as a process: startup, errors, log streams, signals."""
 
+import gc
 import json
 import socket
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import requests
@@ -151,3 +154,13 @@ def test_the_server_does_not_start_without_its_database(capsys):
     with pytest.raises(UnavailableError) as raised:
         master.serve(Settings(port=0, database_url=url))
     assert "canary" not in str(raised.value) + capsys.readouterr().out
+
+
+def test_what_the_master_has_loaded_stays_shared_with_its_workers():
+    try:
+        server = master._Server.__new__(master._Server)
+        worker: Any = SimpleNamespace()
+        server._assign_slot(SimpleNamespace(WORKERS={}), worker)
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
