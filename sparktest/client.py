@@ -26,7 +26,7 @@ from sparktest.domain_batches import BatchResult
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.domain_suites import Suite, SuiteRun
 from sparktest.http import HttpTransport, OnResult
-from sparktest.responses import Clean, Warn, read_cursor
+from sparktest.responses import Clean, Warn, read_cursor, unchanged
 from sparktest.settings import Settings
 
 # Every write of a controller can be repeated, and others wait for the answer.
@@ -70,7 +70,7 @@ class ApiClient:
         self._http = HttpTransport(
             url,
             headers,
-            clean=clean or (lambda value: value),
+            clean=clean or unchanged,
             warn=warn or (lambda text: None),
             timeout_seconds=timeout_seconds,
             before_write=before_write,
@@ -147,7 +147,7 @@ class ApiClient:
             asked = {**given, "cursor": cursor, "limit": limit - len(runs)}
             response = self._http.call("GET", "/test-runs", params=asked)
             runs += self._http.value(response, tuple[Run, ...])
-            cursor = read_cursor(response.links)
+            cursor = read_cursor(response.headers)
             if cursor is None or len(runs) >= limit:
                 return RunPage(runs=tuple(runs), next=cursor)
 
@@ -217,7 +217,7 @@ class ApiClient:
     ) -> bytes:
         """Return the stored log, or its last `tail` lines."""
         params = {"container": container, "tail": tail}
-        return self._http.call("GET", f"{_run(run_id)}/logs", params=params).content
+        return self._http.call("GET", f"{_run(run_id)}/logs", params=params).data
 
     def follow_log(
         self, run_id: str, *, container: str | None = None, offset: int = 0

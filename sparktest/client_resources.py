@@ -35,7 +35,7 @@ class ResourceClient(Generic[S]):
         while True:
             response = self._http.call("GET", self.path, params=params)
             found += self._http.value(response, tuple[self._struct, ...])  # type: ignore[name-defined]
-            params["cursor"] = read_cursor(response.links)
+            params["cursor"] = read_cursor(response.headers)
             if params["cursor"] is None:
                 return tuple(found)
 

@@ -32,7 +32,7 @@ class SuiteRunClient:
         }
         response = self._http.call("GET", "/suite-runs", params=params)
         found = self._http.value(response, tuple[SuiteRun, ...])
-        following = read_cursor(response.links)
+        following = read_cursor(response.headers)
         return SuiteRunPage(suite_runs=found, next=following)
 
     def get(self, suite_run_id: str) -> SuiteRun:

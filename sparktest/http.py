@@ -1,22 +1,32 @@
 """HTTP transport: send requests to the API, and return values or raise errors."""
 
-import socket
+import json as json_encoder
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, Timeout, connection_from_url
+from urllib3.exceptions import (
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    SSLError,
+)
+from urllib3.exceptions import TimeoutError as RequestTimeoutError
+from urllib3.util import make_headers
 
+from sparktest import __version__
 from sparktest.backoff import Backoff
-from sparktest.errors import SparkTestError, UnavailableError
+from sparktest.errors import InvalidError, SparkTestError, UnavailableError
 from sparktest.event_stream import MIMETYPE, EventReader, ServerEvent
-from sparktest.responses import Clean, Warn, read_error, read_warnings
+from sparktest.responses import Clean, Warn, read_error, read_warnings, unchanged
 
 CONNECT_TIMEOUT_SECONDS = 3.05
 READ_TIMEOUT_SECONDS = 30.0
@@ -57,6 +67,9 @@ class HttpTransport:
 
     Attributes:
         on_result: called after every request, but not for streams.
+
+    Raises:
+        InvalidError: the URL does not have a valid host.
     """
 
     def __init__(
@@ -78,30 +91,31 @@ class HttpTransport:
         self._before_write = before_write
         self._read_timeout = timeout_seconds or READ_TIMEOUT_SECONDS
         self._write_timeout = write_timeout_seconds or self._read_timeout
-        self._session = requests.Session()
-        # Ignore proxies and .netrc of the environment: they would see or replace the token.
-        self._session.trust_env = False
-        self._session.headers.update(headers)
-        adapter = HTTPAdapter(pool_maxsize=MAX_CONNECTIONS)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        agent = f"sparktest/{__version__}"
+        self._headers = make_headers(accept_encoding=True, user_agent=agent) | headers
+        # The path of the URL, such as /api.
+        self._root = urlsplit(url).path
+        # It ignores proxies and .netrc of the environment: they would see or replace the token.
+        try:
+            self._pool = connection_from_url(url, maxsize=MAX_CONNECTIONS)
+        except LocationParseError as error:
+            raise InvalidError(f"{url} does not have a valid host") from error
 
     def close(self) -> None:
         """Close the connections; the transport cannot be used afterwards."""
-        self._session.close()
+        self._pool.close()
 
-    def call(
-        self, method: str, path: str, *, outside: bool = False, **kw: Any
-    ) -> requests.Response:
+    def call(self, method: str, path: str, *, outside: bool = False, **kw: Any) -> BaseHTTPResponse:
         """Send a request; return the response or raise the error that the server raised.
 
-        With `outside`, the path is not below /api.
+        With `outside`, the path is not below /api. The others are `params` of the query, the body
+        as `json` or `data`, and `headers`.
         """
-        url = self.url.removesuffix("/api") if outside else self.url
+        root = self._root.removesuffix("/api") if outside else self._root
         timeout = self._read_timeout if method == "GET" else self._write_timeout
         try:
             with self._mapped_errors():
-                response = self._send(method, f"{url}{path}", timeout, **kw)
+                response = self._send(method, f"{root}{path}", timeout, **kw)
         except SparkTestError as error:
             self.on_result(method, error)
             raise
@@ -120,17 +134,15 @@ class HttpTransport:
         request: dict[str, Any] = {"params": params, "stream": True, "headers": sent}
         with (
             self._mapped_errors(),
-            self._send("GET", f"{self.url}{path}", STREAM_TIMEOUT_SECONDS, **request) as response,
+            self._send("GET", f"{self._root}{path}", STREAM_TIMEOUT_SECONDS, **request) as response,
         ):
             as_events = response.headers.get("Content-Type", "").startswith(MIMETYPE)
             reader = EventReader()
             try:
-                for chunk in response.iter_content(chunk_size=None):
+                for chunk in response.stream(None):
                     yield from reader.feed(chunk) if as_events else (chunk,)
-            except requests.ConnectionError as error:
-                if _timed_out(error):
-                    raise StreamTimeoutError(_cause(error)) from error
-                raise
+            except RequestTimeoutError as error:
+                raise StreamTimeoutError(_cause(error)) from error
 
     def fetch(self, kind: type[T], method: str, path: str, **kw: Any) -> T:
         """Send a request; return the JSON of its response as a value of this type."""
@@ -155,80 +167,84 @@ class HttpTransport:
             time.sleep(RETRIES.delay(failures))
         return send()
 
-    def value(self, response: requests.Response, kind: type[T]) -> T:
+    def value(self, response: BaseHTTPResponse, kind: type[T]) -> T:
         """Return the cleaned JSON of a response as a value of this type."""
-        return self.decode(response.content, kind)
+        return self.decode(response.data, kind)
 
     def decode(self, data: bytes, kind: type[T]) -> T:
         """Return cleaned JSON as a value of this type."""
         try:
+            if self.clean is unchanged:
+                return msgspec.json.decode(data, type=kind)
             return msgspec.convert(self.clean(msgspec.json.decode(data)), kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UnavailableError(f"{self.url} sent an invalid response: {error}") from error
 
-    def _send(self, method: str, url: str, read_timeout: float, **kw: Any) -> requests.Response:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        read_timeout: float,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> BaseHTTPResponse:
         if self._before_write and method != "GET":
             self._before_write()
-        response = self._session.request(
+        connect_timeout = self._timeout_seconds or CONNECT_TIMEOUT_SECONDS
+        sent = {**self._headers, **(headers or {})}
+        if json is not None:
+            data, sent["Content-Type"] = _encode(json), "application/json"
+        response = self._pool.urlopen(
             method,
-            url,
-            timeout=(self._timeout_seconds or CONNECT_TIMEOUT_SECONDS, read_timeout),
-            allow_redirects=False,
-            **kw,
+            _target(path, params),
+            data,
+            sent,
+            retries=False,
+            redirect=False,
+            timeout=Timeout(connect_timeout, read_timeout),
+            preload_content=not stream,
         )
         for text in read_warnings(response.headers, self.clean):
             self._warn(text)
-        if response.status_code < 300:
+        if response.status < 300:
             return response
-        with response:
-            raise read_error(
-                self.url,
-                response.status_code,
-                response.reason,
-                response.headers,
-                response.content,
-                self.clean,
-            )
+        body, reason = response.data, response.reason or ""
+        response.close()
+        raise read_error(self.url, response.status, reason, response.headers, body, self.clean)
 
     @contextmanager
     def _mapped_errors(self) -> Iterator[None]:
         try:
             yield
-        except requests.RequestException as error:
-            kind = LostResponseError if _is_lost(error) else UnavailableError
+        except HTTPError as error:
+            kind = LostResponseError if isinstance(error, ProtocolError) else UnavailableError
             raise kind(f"the API at {self.url} cannot be reached: {_cause(error)}") from error
 
 
-def _timed_out(error: requests.RequestException) -> bool:
-    # For a stream, requests reports a timeout only in its message.
-    return isinstance(error, requests.Timeout) or "Read timed out" in str(error)
+def _encode(value: Any) -> bytes:
+    try:
+        return json_encoder.dumps(value, allow_nan=False).encode()
+    except ValueError as error:
+        raise InvalidError(f"the request cannot be sent as JSON: {error}") from error
 
 
-def _is_lost(error: requests.RequestException) -> bool:
-    """Return True when there was a connection, which broke."""
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return True
-    return isinstance(error, requests.ConnectionError) and isinstance(
-        next(iter(error.args), None), urllib3.exceptions.ProtocolError
-    )
+def _target(path: str, params: Mapping[str, Any] | None) -> str:
+    """Return path and query; a parameter that is None is left out, a list is repeated."""
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    query = urlencode(given, doseq=True)
+    return f"{path}?{query}" if query else path
 
 
-def _is_unknown_host(error: BaseException) -> bool:
-    """Return True when the error was caused by a failed DNS lookup."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, socket.gaierror):
-        cause = cause.__cause__ or cause.__context__
-    return cause is not None
-
-
-def _cause(error: requests.RequestException) -> str:
-    """Return the cause in one line, without the wrappers of requests and urllib3."""
-    if _timed_out(error):
-        return "timed out"
-    if isinstance(error, requests.exceptions.SSLError):
+def _cause(error: HTTPError) -> str:
+    """Return the cause in one line, without the wrappers of urllib3."""
+    if isinstance(error, SSLError):
         return "its TLS certificate is not trusted"
-    if _is_unknown_host(error):
+    if isinstance(error, NameResolutionError | LocationParseError):
         return "the host name cannot be resolved"
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, ProtocolError | NewConnectionError):
         return "connection refused or lost"
-    return type(error).__name__
+    return "timed out" if isinstance(error, RequestTimeoutError) else type(error).__name__

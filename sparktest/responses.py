@@ -13,6 +13,9 @@ from sparktest.errors import FieldError, OffsetError, SparkTestError, Unavailabl
 # RFC 7234: 299 is a persistent warning, with a quoted text.
 WARNING = re.compile(r'\b299 \S+ ("(?:[^"\\]|\\.)*")')
 
+# RFC 8288: the target of a link with the relation `next`.
+NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*\brel="?next\b')
+
 PROBLEM_TYPE = "application/problem+json"
 # Errors of a server that does not have the path or the method. A proxy in front of the API sends
 # others, such as 401, 413 and 502.
@@ -76,14 +79,19 @@ def read_warnings(headers: Mapping[str, str], clean: Clean) -> list[str]:
     return texts
 
 
-def read_cursor(links: Mapping[str, Mapping[str, str]]) -> str | None:
-    """Return the cursor of the next page, None without one; `links` are those of the response."""
-    url = links.get("next", {}).get("url", "")
+def read_cursor(headers: Mapping[str, str]) -> str | None:
+    """Return the cursor in the link to the next page; None without one."""
+    link = NEXT.search(headers.get("Link", ""))
     try:
-        found = parse_qs(urlsplit(url).query).get("cursor")
+        found = parse_qs(urlsplit(link[1]).query).get("cursor") if link else None
     except ValueError:
         return None
     return found[0] if found else None
+
+
+def unchanged(value: Any) -> Any:
+    """Return the value: the `Clean` of a program that does not display it."""
+    return value
 
 
 def _problem(content_type: str, body: bytes, clean: Clean) -> Problem:

@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
-import requests
+import urllib3
 
 from sparktest import http
 from sparktest.client import ApiClient
-from sparktest.errors import UnavailableError
+from sparktest.errors import InvalidError, UnavailableError
 from tests.scripted_api import ScriptedApi, answer, cut, end, reset, scripted_api, silence, stream
 
 RUN = {
@@ -67,9 +67,15 @@ def test_a_broken_connection_is_unavailable(
         client.list_runs()
 
 
-def test_an_unknown_host_is_named_as_the_cause() -> None:
+def test_a_url_without_a_valid_host_is_rejected() -> None:
+    with pytest.raises(InvalidError, match="http://a b/api does not have a valid host"):
+        ApiClient("http://a b/api")
+
+
+@pytest.mark.parametrize("host", ["nohost.invalid", "a..b"])
+def test_an_unknown_host_is_named_as_the_cause(host: str) -> None:
     with (
-        ApiClient("http://nohost.invalid/api") as client,
+        ApiClient(f"http://{host}/api") as client,
         pytest.raises(UnavailableError, match="the host name cannot be resolved"),
     ):
         client.health()
@@ -106,6 +112,11 @@ def test_an_invalid_response_to_an_append_raises_unavailable(
 
     with pytest.raises(UnavailableError):
         client.append_log("1", "test", 0, b"abc")
+
+
+def test_a_number_that_json_does_not_have_is_rejected(client: ApiClient) -> None:
+    with pytest.raises(InvalidError, match="cannot be sent as JSON"):
+        client.create_run({"timeoutSeconds": float("nan")})
 
 
 # --- the token ------------------------------------------------------------------------------------
@@ -190,20 +201,20 @@ def test_an_interrupted_follower_keeps_what_it_received_and_raises(
 def test_a_silent_log_stream_is_requested_again_at_its_offset(
     api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    responses: list[requests.Response] = []
-    send = requests.Session.send
+    responses: list[urllib3.BaseHTTPResponse] = []
+    send = urllib3.HTTPConnectionPool.urlopen
 
-    def record(session: requests.Session, *args: Any, **kw: Any) -> requests.Response:
-        responses.append(send(session, *args, **kw))
+    def record(pool: urllib3.HTTPConnectionPool, *args: Any, **kw: Any) -> urllib3.BaseHTTPResponse:
+        responses.append(send(pool, *args, **kw))
         return responses[-1]
 
-    monkeypatch.setattr(requests.Session, "send", record)
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", record)
     api.scripts = [stream(b"one\n", then=silence), stream(b"two\n", then=end)]
     chunks = client.follow_log("1")
 
     assert next(chunks) == b"one\n"
     # Only the silent stream gets a short timeout: on a busy machine, the other reads may take long.
-    connection = responses[0].raw.connection
+    connection: Any = responses[0].connection
     assert connection is not None
     connection.sock.settimeout(0.01)
 

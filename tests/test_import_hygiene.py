@@ -72,10 +72,10 @@ def test_the_light_commands_load_no_heavy_library(tmp_path: Path) -> None:
     [
         ("import sparktest.kube.jobs, sparktest.kube.outcome", set()),
         (main("config"), {"yaml"}),
-        (main("runs"), {"requests", "urllib3", "yaml"}),
-        (main("completion", "bash"), {"requests", "urllib3"}),
-        (main("tui", "--help"), {"requests", "urllib3"}),
-        (main("api", "--help"), {"requests", "urllib3"}),
+        (main("runs"), {"urllib3", "yaml"}),
+        (main("completion", "bash"), {"urllib3"}),
+        (main("tui", "--help"), {"urllib3"}),
+        (main("api", "--help"), {"urllib3"}),
         (main("up", "--help"), {"kubernetes", "requests", "urllib3", "yaml"}),
         (
             "from sparktest.cli.plugin import main; main(['list'])",
@@ -83,7 +83,7 @@ def test_the_light_commands_load_no_heavy_library(tmp_path: Path) -> None:
         ),
         ("import sparktest.controller.app", HEAVY & {"kubernetes", "requests", "urllib3", "yaml"}),
         ("import sparktest.api.server", HEAVY - {"kubernetes", "requests", "rich", "textual"}),
-        ("import sparktest.tui.app", {"requests", "urllib3", "rich", "textual"}),
+        ("import sparktest.tui.app", {"urllib3", "rich", "textual"}),
     ],
 )
 def test_a_package_loads_only_its_own_libraries(

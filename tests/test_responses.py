@@ -192,7 +192,10 @@ def test_a_page_has_the_cursor_of_the_next_page(api: ScriptedApi, client: ApiCli
     assert api.requests[1].query["cursor"] == ["a/b"]
 
 
-@pytest.mark.parametrize("link", ['<http://[>; rel="next"', '<?page=2>; rel="next"', "nonsense"])
+@pytest.mark.parametrize(
+    "link",
+    ['<http://[>; rel="next"', '<?page=2>; rel="next"', '<?cursor=a>; rel="prev"', "nonsense"],
+)
 def test_an_invalid_link_to_a_next_page_is_ignored(
     api: ScriptedApi, client: ApiClient, link: str
 ) -> None:
