@@ -57,6 +57,7 @@ def serve(app: Flask, spec: APISpec) -> None:
 def render(document: Document) -> str:
     """Return the page of an OpenAPI document."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     environment.filters |= {"type": type_of, "bounds": bounds, "anchor": anchor, "prose": prose}
     source = resources.files("sparktest.api").joinpath("templates/docs.html")
     template = environment.from_string(source.read_text(encoding="utf-8"))
@@ -64,6 +65,7 @@ def render(document: Document) -> str:
         info=document["info"],
         groups=_groups(document),
         schemas=sorted(document["components"]["schemas"].items()),
+        examples=document["components"].get("examples", {}),
         resolve=lambda value: resolve(document, value),
     )
 

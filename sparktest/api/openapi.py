@@ -9,7 +9,7 @@ import flask_smorest  # type: ignore[import-untyped]
 import msgspec
 from flask import Response, request
 
-from sparktest.api import operations, problems
+from sparktest.api import examples, operations, problems
 from sparktest.api.fields import UNKNOWN_PARAMETER
 from sparktest.api.parsing import Parser, invalid
 from sparktest.api.serializers import required_keys
@@ -131,9 +131,14 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         for name, text in operations.REQUEST_HEADERS.items():
             parameter = {"name": name, "description": text, "schema": {"type": "string"}}
             components.parameter(name, "header", parameter, lazy=True)
-        content = {problems.MIMETYPE: {"schema": self.ERROR_SCHEMA}}
+        for name, value in examples.RESPONSES.items():
+            components.example(name, {"value": value})
+        content: dict[str, Any] = {problems.MIMETYPE: {"schema": self.ERROR_SCHEMA}}
         for status, text in operations.ERRORS.items():
             response: dict[str, Any] = {"description": text, "content": content}
+            if status == examples.RESPONSES["Problem"]["status"]:
+                example = {"examples": {"Problem": examples.reference("Problem")}}
+                response["content"] = {problems.MIMETYPE: content[problems.MIMETYPE] | example}
             if names := operations.ERROR_HEADERS.get(status):
                 response["headers"] = {name: name for name in names}
             components.response(HTTPStatus(status).name, response, lazy=True)

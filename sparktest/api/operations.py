@@ -11,6 +11,7 @@ from typing import Any
 from apispec import BasePlugin
 from werkzeug.routing import Rule
 
+from sparktest.api import examples
 from sparktest.api.fields import camel
 
 # Extension of operations whose resource has an ETag; it is not in the document.
@@ -74,6 +75,7 @@ class OperationsPlugin(BasePlugin):
         for method, operation in (operations or {}).items():
             operation["operationId"] = camel(rule.endpoint.rpartition(".")[2])
             complete(rule.rule, method, operation)
+            examples.add(operation)
 
 
 def complete(path: str, method: str, operation: dict[str, Any]) -> None:
