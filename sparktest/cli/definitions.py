@@ -9,6 +9,7 @@ from sparktest.cli import options, start
 from sparktest.cli.completion import DEFINITION, EXECUTOR
 from sparktest.cli.lookup import find
 from sparktest.cli.output import Column
+from sparktest.cli.references import Reference
 from sparktest.cli.resources import Body, Kind, add_commands
 from sparktest.client import ApiClient
 from sparktest.domain import Definition
@@ -103,6 +104,7 @@ KIND = Kind(
     field_options=FIELD_OPTIONS,
     fields=_fields,
     complete=_complete,
+    references=(Reference("executor", "executorId", "executor", lambda client: client.executors),),
     kept="their runs are kept",
 )
 add_commands(definitions, KIND)

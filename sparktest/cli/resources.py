@@ -19,7 +19,8 @@ from sparktest.cli.exits import Exit, ExitError, warn
 from sparktest.cli.lookup import N, find
 from sparktest.cli.manifests.files import parse_object, read_object
 from sparktest.cli.manifests.reading import check_template
-from sparktest.cli.output import Column, output_option, plain, show
+from sparktest.cli.output import Column, output_option, plain, show, show_document
+from sparktest.cli.references import Reference, with_ids, with_names
 from sparktest.client import ApiClient
 from sparktest.client_resources import ResourceClient
 
@@ -53,6 +54,7 @@ class Kind(Generic[N]):
         fields: turns the values of these options into fields of a request.
         complete: completes and checks the fields of a new or changed object.
         read_only: the fields that only the API sets.
+        references: the fields that refer to other objects.
         kept: what a deletion leaves, for the help.
     """
 
@@ -64,6 +66,7 @@ class Kind(Generic[N]):
     fields: Callable[..., Body]
     complete: Callable[..., Body] = no_change
     read_only: frozenset[str] = READ_ONLY
+    references: Sequence[Reference] = ()
     kept: str = ""
 
     @property
@@ -83,8 +86,13 @@ class Kind(Generic[N]):
     def show(
         self, client: ApiClient, values: Sequence[N], output: str, *, one: bool = False
     ) -> None:
-        """Print objects in an output format."""
-        show(values, self.columns(client), output, one=one)
+        """Print objects in an output format; YAML as it can be applied."""
+        if output != "yaml":
+            show(values, self.columns(client), output, one=one)
+            return
+        named = with_names(client, self.references, [plain(value) for value in values])
+        documents = [{"kind": self.noun.capitalize(), **each} for each in named]
+        show_document(documents[0] if one else documents, output)
 
     def argument(self, name: str = "reference", *, several: bool = False) -> Decorator:
         """Return the argument that names one object, or several."""
@@ -156,7 +164,7 @@ def _create(kind: Kind[N]) -> click.Command:
     @output_option("name")
     @uses_api
     def command(client: ApiClient, filename: Path | None, output: str, **values: Any) -> None:
-        fields = _read_fields(kind, filename) | kind.fields(client, **values)
+        fields = _read_fields(client, kind, filename) | kind.fields(client, **values)
         made = kind.calls(client).create(kind.complete(client, fields, new=True))
         kind.show(client, [made], output, one=True)
 
@@ -177,7 +185,7 @@ def _update(kind: Kind[N]) -> click.Command:
     def command(
         client: ApiClient, reference: str, filename: Path | None, output: str, **values: Any
     ) -> None:
-        fields = _read_fields(kind, filename) | kind.fields(client, **values)
+        fields = _read_fields(client, kind, filename) | kind.fields(client, **values)
         if not fields:
             raise click.UsageError("Give at least one field to change.")
         body = kind.complete(client, fields, new=False)
@@ -245,12 +253,12 @@ def drop_empty(body: Body) -> Body:
     return {name: value for name, value in body.items() if value not in (None, [], {}, "")}
 
 
-def _read_fields(kind: Kind[N], filename: Path | None) -> Body:
+def _read_fields(client: ApiClient, kind: Kind[N], filename: Path | None) -> Body:
     body = read_object(filename) if filename else {}
     if body.get("template"):
         check_template(body["template"])
     # The output of `show` can be created again, without a warning for each of these fields.
-    return kind.writable(body)
+    return with_ids(client, kind.references, kind.writable(body))
 
 
 def _file_option(text: str) -> Decorator:

@@ -12,6 +12,7 @@ from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
 from sparktest.cli.lookup import find, find_definition
 from sparktest.cli.output import Column, output_option, show
+from sparktest.cli.references import Reference
 from sparktest.cli.resources import READ_ONLY, Body, Kind, add_commands
 from sparktest.cli.start import follow_to_end, show_started
 from sparktest.cli.suites import follow_suite, suite_run_columns
@@ -220,6 +221,10 @@ KIND = Kind(
     fields=_fields,
     complete=_complete,
     read_only=READ_ONLY | {"nextRunAt", "lastRunAt", "lastRunId", "missedRuns", "lastMissedAt"},
+    references=(
+        Reference("definition", "definitionId", "definition", lambda client: client.definitions),
+        Reference("suite", "suiteId", "suite", lambda client: client.suites),
+    ),
     kept="their runs are kept",
 )
 add_commands(schedules, KIND)

@@ -13,6 +13,7 @@ from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
 from sparktest.cli.lookup import find_definition, suite_run_id
 from sparktest.cli.output import Column, output_option, show
+from sparktest.cli.references import Reference
 from sparktest.cli.resources import Body, Kind, add_commands
 from sparktest.cli.run_output import COLOURS
 from sparktest.cli.waiting import report_outcome, wait_until
@@ -196,6 +197,11 @@ KIND = Kind(
     completer=SUITE,
     field_options=FIELD_OPTIONS,
     fields=_fields,
+    references=(
+        Reference(
+            "definitions", "testDefinitionIds", "definition", lambda client: client.definitions
+        ),
+    ),
     kept="their runs are kept",
 )
 add_commands(suites, KIND)
