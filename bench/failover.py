@@ -52,6 +52,8 @@ class Proxy:
         handler = type("BoundHandler", (Handler,), {"proxy": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
+        # Clients that are killed break their connections.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property

@@ -72,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retention_runs: int | None = None
     leader_election: str = "auto"
     leader_election_namespace: str | None = None
+    controller_metrics_bind: str = ""
 
     def __repr__(self) -> str:
         """Return a text without the fields that may hold a secret."""
@@ -265,6 +266,10 @@ RULES = {
     ),
     "leader_election_namespace": Rule(
         lambda name: name is None or NAMESPACE.fullmatch(name), "the name of a namespace"
+    ),
+    "controller_metrics_bind": Rule(
+        re.compile(r"|off|[^:]*:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}").fullmatch,
+        "off, or an address such as 127.0.0.1:8081, [::1]:8081 or :8081",
     ),
     "default_timeout_seconds": _seconds(1),
     "job_ttl_seconds": _seconds(0),

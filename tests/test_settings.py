@@ -58,6 +58,7 @@ def test_every_setting_has_a_variable(home: dict[str, str], field: str) -> None:
         "cors_origins": "http://a, http://b:1,",
         "pod_security": "restricted",
         "leader_election": "on",
+        "controller_metrics_bind": ":8081",
         "api_workers": "16",
     }.get(field, "17")
     lists = {
@@ -114,6 +115,7 @@ def test_the_variable_that_kubernetes_sets_for_a_service_is_not_a_port(
         ("SPARKTEST_JOB_TTL_SECONDS", "2147483648", "must be 0 to 2147483647 seconds"),
         ("SPARKTEST_IMAGE_PULL_TIMEOUT_SECONDS", "0", "must be 1 to"),
         ("SPARKTEST_POD_SECURITY", "strict", "must be one of baseline, restricted"),
+        ("SPARKTEST_CONTROLLER_METRICS_BIND", "8081", "must be off, or an address"),
         ("SPARKTEST_LEADER_ELECTION", "yes", "must be one of auto, on, off"),
         ("SPARKTEST_LEADER_ELECTION_NAMESPACE", "Team_A", "must be the name of a namespace"),
         ("SPARKTEST_NAMESPACE", "Team_A", "must be the name of a namespace"),

@@ -40,6 +40,7 @@ class Actions:
         git_image: the image that clones the git repository of a run.
         requeue_after: reconciles a key again after this many seconds.
         clock: returns the current time.
+        on_report: called with a run before and after a report.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Actions:
         git_image: str,
         requeue_after: Callable[[Key, float], None],
         clock: Callable[[], datetime],
+        on_report: Callable[[Run, Run], None] = lambda before, after: None,
     ) -> None:
         self._cluster = cluster
         self._client = client
@@ -62,6 +64,7 @@ class Actions:
         self._breaker = breaker
         self._requeue_after = requeue_after
         self._clock = clock
+        self._on_report = on_report
         jobs = JobActions(
             cluster,
             caches,
@@ -234,6 +237,7 @@ class Actions:
             return self._fetch_run(steps.FetchRun(run.id), observed, state)
         state.set_run(after, self._clock())
         state.last_report = report
+        self._on_report(run, after)
         log.info("run reported run_id=%s status=%s", run.id, report.status.value)
         if report.status.final and not after.status.final:
             raise ConflictError(f"the API ignored the final report of run {run.id}")

@@ -11,6 +11,7 @@ import msgspec
 from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.circuit_breaker import CircuitBreaker
+from sparktest.controller.health import Heartbeat
 from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.domain import Run, RunPage, Status
@@ -32,6 +33,9 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 class ApiRunPoller:
     """Polls in one thread; the API takes these requests as the controller's heartbeat.
+
+    Attributes:
+        heartbeat: beats with every request.
 
     Args:
         cluster: the uid of this cluster; runs of other clusters are ignored.
@@ -75,6 +79,7 @@ class ApiRunPoller:
         self._on_sweep_at = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="api-run-poller", daemon=True)
+        self.heartbeat = Heartbeat("poller of API runs")
 
     def start(self) -> None:
         """Start polling."""
@@ -101,6 +106,7 @@ class ApiRunPoller:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._poller.delay(self._monotonic())):
+            self.heartbeat.beat()
             self.poll_once()
 
     def _page(self, request: PageRequest) -> RunPage:

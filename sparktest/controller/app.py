@@ -4,7 +4,8 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -14,24 +15,30 @@ from sparktest.controller.api_run_poller import ApiRunPoller
 from sparktest.controller.bulkhead import Bulkhead
 from sparktest.controller.caches import Caches
 from sparktest.controller.circuit_breaker import CircuitBreaker
-from sparktest.controller.leader import LeaderElector, open_elector
+from sparktest.controller.health import Health
+from sparktest.controller.leader import LeaderElector, NotLeaderError, open_elector
 from sparktest.controller.logs.collector import LogCollector
+from sparktest.controller.metrics import ControllerMetrics
+from sparktest.controller.metrics_server import MetricsServer, Page, check_page, metrics_page
 from sparktest.controller.reconcile import Reconciler
 from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.controller.workers import Workers
 from sparktest.controller.workqueue import LOW_PRIORITY, WorkQueue
-from sparktest.errors import UnavailableError
+from sparktest.errors import SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import require_devcluster_token
-from sparktest.settings import RESTRICTED, Settings
+from sparktest.settings import RESTRICTED, Settings, in_pod_namespace
 
 log = logging.getLogger(__name__)
 
 WORKERS = 16
 # Some workers are always left for what needs no API: above all, to stop tests.
 MAX_API_CALLS = 12
-DRAIN_SECONDS = 25.0
+# With the release of the Lease and the end of the other threads, at most 25 s.
+DRAIN_SECONDS = 15.0
+# All addresses: the probes of the kubelet come from outside of the pod.
+POD_METRICS_BIND = ":8081"
 # Each costs a request to the API after a sweep, that is, every 5 minutes.
 AUDIT_SIZE = 200
 CLUSTER_RETRY_SECONDS = 2.0
@@ -48,6 +55,7 @@ class Controller:
     Args:
         elector: with it, the controller works only while it is the leader; its `check` is called
             before every write of `cluster` and `client`.
+        metrics: what it counts.
     """
 
     def __init__(
@@ -56,12 +64,14 @@ class Controller:
         cluster: Cluster,
         client: ApiClient,
         elector: LeaderElector | None = None,
+        metrics: ControllerMetrics | None = None,
     ) -> None:
         self._elector = elector
+        self._metrics = metrics or ControllerMetrics()
         # Set once this controller reconciles; a standby must not collect keys for days.
         self._active = threading.Event()
         uid = cluster.uid()
-        self._queue: WorkQueue[Key] = WorkQueue()
+        self._queue: WorkQueue[Key] = WorkQueue(metrics=self._metrics.queue)
         self._run_states = RunStates()
         self._caches = Caches(cluster, settings.namespaces, self._on_change)
         self._log_collector = LogCollector(
@@ -71,7 +81,7 @@ class Controller:
             on_key=self._add_backlog, on_open=self._reconcile_unfinished, clock=_now
         )
         self._client = client
-        client.on_result(self._breaker.record)
+        client.on_result(self._on_api_result)
         self._api_run_poller = ApiRunPoller(
             client,
             self._run_states,
@@ -92,6 +102,7 @@ class Controller:
             git_image=settings.git_image,
             requeue_after=self._queue.add_after,
             clock=_now,
+            on_report=self._metrics.reported,
         )
         reconciler = Reconciler(
             settings,
@@ -106,7 +117,16 @@ class Controller:
         )
         # The last key that was verified.
         self._audited: Key = ("", "")
-        self._workers = Workers(self._queue, reconciler.reconcile, WORKERS)
+        self._workers = Workers(
+            self._queue, reconciler.reconcile, WORKERS, self._metrics.reconciled
+        )
+        self._metrics.workers(WORKERS)
+        self._metrics.unfinished_runs(lambda: self._run_states.unfinished().values())
+        heartbeats = [*self._caches.heartbeats(), self._api_run_poller.heartbeat]
+        if elector:
+            self._metrics.leader(elector.name, lambda: elector.is_leader)
+            heartbeats.append(elector.heartbeat)
+        self._health = Health(heartbeats, self._metrics.queue)
 
     def run(self, stopping: threading.Event) -> bool:
         """Reconcile until `stopping` is set, then let the workers finish their keys.
@@ -129,6 +149,15 @@ class Controller:
         self._stop(drain_seconds=DRAIN_SECONDS)
         return True
 
+    def pages(self) -> dict[str, Callable[[], Page]]:
+        """Return the pages of its HTTP server, by path."""
+        return {
+            "/metrics": lambda: metrics_page(self._metrics),
+            "/healthz": lambda: check_page(self._health.problems()),
+            # A standby is ready, too: else a rollout would wait for it.
+            "/readyz": lambda: check_page(self._caches.unsynced()),
+        }
+
     def _may_start(self, stopping: threading.Event) -> bool:
         """Wait until this controller is the leader; return False if it is stopped before."""
         if self._elector and not stopping.is_set():
@@ -148,9 +177,12 @@ class Controller:
         self._api_run_poller.start()
 
     def _stop(self, *, drain_seconds: float) -> None:
-        drained = self._workers.drain(drain_seconds)
-        self._log_collector.stop()
+        deadline = time.monotonic() + drain_seconds
+        # While the poller ends, the workers finish their keys.
+        self._queue.close()
         self._api_run_poller.stop()
+        drained = self._workers.drain(max(0.0, deadline - time.monotonic()))
+        self._log_collector.stop()
         # Last: until then, this controller may write.
         if self._elector:
             self._elector.stop()
@@ -160,6 +192,11 @@ class Controller:
     def _on_change(self, key: Key) -> None:
         if self._active.is_set():
             self._queue.add(key)
+
+    def _on_api_result(self, method: str, error: SparkTestError | None) -> None:
+        if not isinstance(error, NotLeaderError):  # nothing was requested
+            self._breaker.record(method, error)
+            self._metrics.requested_api(method, error)
 
     def _add_backlog(self, key: Key) -> None:
         self._queue.add(key, LOW_PRIORITY)
@@ -197,7 +234,13 @@ def run(settings: Settings) -> int:
         stopping = opened.enter_context(_stopped_by_signals())
         elector = opened.enter_context(open_elector(settings))
         before_write = elector.check if elector else None
-        cluster = Cluster.connect(settings, workers=WORKERS, before_write=before_write)
+        metrics = ControllerMetrics()
+        cluster = Cluster.connect(
+            settings,
+            workers=WORKERS,
+            before_write=before_write,
+            on_response=metrics.requested_kubernetes,
+        )
         opened.callback(cluster.close)
         uid = _wait_for_uid(cluster, stopping)
         if uid is None:
@@ -206,7 +249,18 @@ def run(settings: Settings) -> int:
             ApiClient(settings.backend_url, settings.token, cluster=uid, before_write=before_write)
         )
         log.info("controller starting cluster=%s host=%s api=%s", uid, cluster.host, client.url)
-        return 0 if Controller(settings, cluster, client, elector).run(stopping) else LOST
+        controller = Controller(settings, cluster, client, elector, metrics)
+        if bind := _metrics_bind(settings):
+            opened.enter_context(MetricsServer(bind, controller.pages()))
+            log.info("metrics and probes served address=%s", bind)
+        return 0 if controller.run(stopping) else LOST
+
+
+def _metrics_bind(settings: Settings) -> str | None:
+    """Return where to serve metrics and probes; None: nowhere."""
+    default = POD_METRICS_BIND if in_pod_namespace() else "off"
+    bind = settings.controller_metrics_bind or default
+    return None if bind == "off" else bind
 
 
 def _wait_for_uid(cluster: Cluster, stopping: threading.Event) -> str | None:

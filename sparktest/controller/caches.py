@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from sparktest.controller.health import Heartbeat
 from sparktest.controller.informer import Informer
 from sparktest.controller.testruns import Key, TestRunView, parse_cached_testrun, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
@@ -101,6 +102,14 @@ class Caches:
     def problems(self) -> list[str]:
         """Return the current errors of the informers, without duplicates."""
         return sorted({informer.problem for informer in self._informers() if informer.problem})
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """Return the heartbeats of the informers."""
+        return [informer.heartbeat for informer in self._informers()]
+
+    def unsynced(self) -> list[str]:
+        """Return that the first lists are not complete, and why; [] once they are."""
+        return [] if self.synced(0.0) else ["the caches have not synced", *self.problems()]
 
     def get(self, key: Key) -> ClusterState:
         """Return the objects of the run as last seen."""

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sparktest.backoff import Backoff
+from sparktest.controller.health import Heartbeat
 from sparktest.controller.object_cache import Entry, ObjectCache, make_entry
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
@@ -56,6 +57,8 @@ class Informer(Generic[T]):
         synced: set when the first list is complete, or the kind is known not to be installed.
         installed: False while the cluster does not have this kind: the CRD is missing.
         problem: why the informer cannot list or watch; None while it can.
+        heartbeat: beats with every list, event and failure; a watch without any event is cut after
+            a minute or so.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Informer(Generic[T]):
         self.synced = threading.Event()
         self.installed = True
         self.problem: str | None = None
+        self.heartbeat = Heartbeat(f"informer of {resource.plural}")
         self._cluster = cluster
         self._resource = resource
         self._namespace = namespace
@@ -121,6 +125,7 @@ class Informer(Generic[T]):
     def _run(self) -> None:
         failures, failed_at = 0, 0.0
         while not self._stopped.is_set():
+            self.heartbeat.beat()
             try:
                 wait = self._list_and_watch()
             except Exception as error:  # noqa: BLE001 - the thread must survive every error
@@ -172,6 +177,7 @@ class Informer(Generic[T]):
             self.problem = None
             for event in stream:
                 events += 1
+                self.heartbeat.beat()
                 self._apply(event.type, event.object)
         # Do not call a server that ends every watch at once in a tight loop.
         ended_at_once = not events and time.monotonic() - began < 1.0

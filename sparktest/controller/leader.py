@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from sparktest.controller.health import Heartbeat
 from sparktest.controller.lease import (
     RENEW_DEADLINE_SECONDS,
     Action,
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 # Between two renewals, and after an error.
 RETRY_SECONDS = 2.0
 # How often a standby reads the Lease: it takes a released one at most this much later.
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 # Two attempts fit into the renew deadline.
 TIMEOUTS = Timeouts(connect=2.0, read=3.0)
 REPEAT_MESSAGE_SECONDS = 60.0
@@ -67,8 +68,10 @@ class LeaderElector:
 
     Attributes:
         identity: the name of this process in the Lease.
+        namespace, name: of the Lease.
         elected: set when this controller has become the leader; never cleared.
         lost: set when it no longer is, though it was not stopped.
+        heartbeat: beats with every attempt.
     """
 
     def __init__(
@@ -83,9 +86,10 @@ class LeaderElector:
         self.identity = identity or f"{socket.gethostname()}_{uuid.uuid4()}"
         self.elected = threading.Event()
         self.lost = threading.Event()
+        self.heartbeat = Heartbeat("leader election")
         self._cluster = cluster
-        self._namespace = namespace
-        self._name = name
+        self.namespace = namespace
+        self.name = name
         self._clock = clock
         self._observed: Observed | None = None
         # A newer version than the one observed may exist.
@@ -123,7 +127,7 @@ class LeaderElector:
             return
         try:
             self._patch(released_spec(datetime.now(UTC)))
-            log.info("lease released name=%s/%s", self._namespace, self._name)
+            log.info("lease released name=%s/%s", self.namespace, self.name)
         except SparkTestError as error:
             log.warning("lease not released error=%s", error.detail)
 
@@ -146,6 +150,7 @@ class LeaderElector:
 
     def _run(self) -> None:
         while not self.lost.is_set():
+            self.heartbeat.beat()
             try:
                 seconds = self.attempt()
             except Exception:
@@ -173,7 +178,7 @@ class LeaderElector:
 
     def _read(self) -> None:
         try:
-            lease = self._cluster.get(LEASES, self._namespace, self._name)
+            lease = self._cluster.get(LEASES, self.namespace, self.name)
         except NotFoundError:
             self._observed = None
         else:
@@ -194,25 +199,25 @@ class LeaderElector:
         manifest = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
-            "metadata": {"name": self._name, "namespace": self._namespace},
+            "metadata": {"name": self.name, "namespace": self.namespace},
             "spec": spec,
         }
-        return self._cluster.create(LEASES, self._namespace, manifest)
+        return self._cluster.create(LEASES, self.namespace, manifest)
 
     def _patch(self, spec: dict[str, Any]) -> Object:
         """Change the Lease; raise ConflictError if it is not the one observed."""
         lease = self._observed.lease if self._observed else {}
         version = text(mapping(lease, "metadata"), "resourceVersion")
         body = {"metadata": {"resourceVersion": version}, "spec": spec}
-        return self._cluster.patch(LEASES, self._namespace, self._name, body)
+        return self._cluster.patch(LEASES, self.namespace, self.name, body)
 
     def _lose(self, why: str) -> None:
         self._deadline = NEVER
         self.lost.set()
-        log.error("leadership lost lease=%s/%s: %s", self._namespace, self._name, why)
+        log.error("leadership lost lease=%s/%s: %s", self.namespace, self.name, why)
 
     def _warn(self, error: SparkTestError) -> None:
-        text = f"leader election failed lease={self._namespace}/{self._name} error={error.detail}"
+        text = f"leader election failed lease={self.namespace}/{self.name} error={error.detail}"
         if isinstance(error, ForbiddenError):
             text += (
                 "; grant get, create and patch on leases.coordination.k8s.io in this namespace "

@@ -17,10 +17,18 @@ class Workers:
 
     Args:
         reconcile: called with each key; may raise any exception.
+        on_reconciled: called with the seconds that a reconcile took, and True if it failed.
     """
 
-    def __init__(self, queue: WorkQueue[Key], reconcile: Callable[[Key], None], count: int) -> None:
+    def __init__(
+        self,
+        queue: WorkQueue[Key],
+        reconcile: Callable[[Key], None],
+        count: int,
+        on_reconciled: Callable[[float, bool], None] = lambda seconds, failed: None,
+    ) -> None:
         self._queue = queue
+        self._on_reconciled = on_reconciled
         self._reconcile = reconcile
         self._threads = [
             threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
@@ -43,6 +51,7 @@ class Workers:
 
     def _run(self) -> None:
         while (key := self._queue.get()) is not None:
+            began, failed = time.monotonic(), True
             try:
                 self._reconcile(key)
             except SparkTestError as error:
@@ -57,6 +66,8 @@ class Workers:
                 delay = self._queue.retry(key)
                 log.exception("reconcile failed key=%s/%s retry_seconds=%.1f", *key, delay)
             else:
+                failed = False
                 self._queue.forget(key)
             finally:
+                self._on_reconciled(time.monotonic() - began, failed)
                 self._queue.done(key)

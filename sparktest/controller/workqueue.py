@@ -7,7 +7,10 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from prometheus_client import CollectorRegistry
+
 from sparktest.backoff import Backoff
+from sparktest.controller.queue_metrics import QueueMetrics
 
 K = TypeVar("K", bound=Hashable)
 # Retry a conflict at once, and an unreachable cluster or API twice a minute.
@@ -28,10 +31,14 @@ class WorkQueue(Generic[K]):
 
     Args:
         clock: returns monotonic seconds.
+        metrics: count the keys and their times; default: for this queue alone.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, metrics: QueueMetrics[K] | None = None
+    ) -> None:
         self._clock = clock
+        self._metrics: QueueMetrics[K] = metrics or QueueMetrics(CollectorRegistry(), clock)
         self._changed = threading.Condition()
         # Entries that `_dirty` does not confirm are stale: their key got a higher priority.
         self._ready: dict[int, deque[K]] = {NORMAL_PRIORITY: deque(), LOW_PRIORITY: deque()}
@@ -92,6 +99,7 @@ class WorkQueue(Generic[K]):
         """Release the key; queue it again if it was added meanwhile."""
         with self._changed:
             self._working.pop(key, None)
+            self._metrics.done(key)
             if key in self._dirty:
                 self._ready[self._dirty[key]].append(key)
                 self._changed.notify()
@@ -101,6 +109,7 @@ class WorkQueue(Generic[K]):
         with self._changed:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
+            self._metrics.retried()
             seconds = max(BACKOFF.delay(failures), at_least)
             self.add_after(key, seconds)
             return seconds
@@ -127,11 +136,14 @@ class WorkQueue(Generic[K]):
             priority = self._dirty.get(key)
             if priority is not None and ready is self._ready[priority] and key not in self._working:
                 self._working[key] = self._dirty.pop(key)
+                self._metrics.taken(key)
                 return key
 
     def _add(self, key: K, priority: int) -> None:
         if self._closed or self._dirty.get(key, float("-inf")) >= priority:
             return
+        if key not in self._dirty:
+            self._metrics.added(key)
         self._dirty[key] = priority
         if key not in self._working:
             self._ready[priority].append(key)

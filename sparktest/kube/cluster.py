@@ -8,7 +8,7 @@ from sparktest.errors import ForbiddenError, NotFoundError, TooLargeError, Unava
 from sparktest.kube import config
 from sparktest.kube.resources import NAMESPACES, PODS, Resource
 from sparktest.kube.streams import ByteStream, WatchStream
-from sparktest.kube.transport import Timeouts, Transport
+from sparktest.kube.transport import OnResponse, Timeouts, Transport
 from sparktest.settings import Settings
 
 PAGE_SIZE = 500
@@ -48,11 +48,13 @@ class Cluster:
         workers: int = 16,
         timeouts: Timeouts | None = None,
         before_write: Callable[[], None] | None = None,
+        on_response: OnResponse | None = None,
     ) -> Self:
         """Return the cluster of the settings, with connections for `workers` threads.
 
         Only reads files: the first request connects. `before_write` is called before every request
-        that is not a GET; what it raises prevents the request.
+        that is not a GET; what it raises prevents the request. `on_response` is called after each
+        request with host, method and status; None for no response.
 
         Raises:
             InvalidError: there is no usable configuration.
@@ -62,6 +64,7 @@ class Cluster:
             pool_size=workers + STREAM_CONNECTIONS,
             timeouts=timeouts or Timeouts(),
             before_write=before_write,
+            on_response=on_response,
         )
         return cls(transport, uid=settings.cluster)
 

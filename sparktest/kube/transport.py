@@ -31,6 +31,7 @@ from sparktest.kube.status import error_from_response, root_cause
 from sparktest.kube.streams import ByteStream
 
 Query = Mapping[str, str | int | None]
+OnResponse = Callable[[str, str, int | None], None]
 JSON = "application/json"
 OBJECT = msgspec.json.Decoder(dict[str, Any])
 # Far above the size of any object (1.5 MiB in etcd) and any reasonable page of a list.
@@ -56,6 +57,7 @@ class Transport:
         load: reads the configuration; called again when the cluster answers 401.
         pool_size: the most connections that are kept.
         before_write: called before every request that is not a GET; may raise to prevent it.
+        on_response: called with host, method and status of every response; None for no response.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class Transport:
         pool_size: int,
         timeouts: Timeouts,
         before_write: Callable[[], None] | None = None,
+        on_response: OnResponse | None = None,
     ) -> None:
         self.timeouts = timeouts
         self._load = load
         self._pool_size = pool_size
         self._before_write = before_write
+        self._on_response = on_response or (lambda host, method, status: None)
         self._lock = threading.Lock()
         self._api = self._client()
 
@@ -175,16 +179,21 @@ class Transport:
             # As late as possible: fetching a token may have taken a while.
             if self._before_write and method != "GET":
                 self._before_write()
-            response: BaseHTTPResponse = api.rest_client.pool_manager.urlopen(
-                method,
-                url,
-                body=None if body is None else json.dumps(body),
-                headers=headers,
-                timeout=Timeout(*timeout),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
+            status = None
+            try:
+                response: BaseHTTPResponse = api.rest_client.pool_manager.urlopen(
+                    method,
+                    url,
+                    body=None if body is None else json.dumps(body),
+                    headers=headers,
+                    timeout=Timeout(*timeout),
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                )
+                status = response.status
+            finally:
+                self._on_response(api.configuration.host, method, status)
             return response
 
     def _reload(self, rejected: ApiClient) -> ApiClient:

@@ -2,8 +2,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 
@@ -15,9 +15,8 @@ from sparktest.controller import app, informer
 from sparktest.controller.app import Controller
 from sparktest.controller.circuit_breaker import MAX_FAILURES
 from sparktest.controller.informer import Timings
-from sparktest.controller.leader import LeaderElector
+from sparktest.controller.metrics_server import Page
 from sparktest.controller.testruns import Key
-from sparktest.controller.workers import Workers
 from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.kube.cluster import Cluster
@@ -95,73 +94,6 @@ def test_it_neither_reconciles_nor_polls_before_its_caches_have_synced(
     assert None not in stopping.timeouts
 
 
-class FakeElector:
-    """An elector that a test elects."""
-
-    def __init__(self) -> None:
-        self.elected = threading.Event()
-        self.lost = threading.Event()
-        self.started = threading.Event()
-        self.released = False
-
-    def start(self) -> None:
-        self.started.set()
-
-    def stop(self) -> None:
-        self.released = True
-
-
-@contextmanager
-def candidate(
-    api: Apiserver, folder: Path
-) -> Iterator[tuple[Controller, FakeElector, threading.Event, list[bool]]]:
-    """Run a controller with a fake elector; the last list is what its `run` returned."""
-    settings = Settings(kubeconfig=str(api.kubeconfig(folder / "kubeconfig")), cluster="here")
-    elector, stopping, returned = FakeElector(), threading.Event(), []
-    with (
-        closing(Cluster.connect(settings)) as cluster,
-        ApiClient(f"http://127.0.0.1:{free_port()}/api") as client,
-    ):
-        controller = Controller(settings, cluster, client, cast("LeaderElector", elector))
-        thread = threading.Thread(target=lambda: returned.append(controller.run(stopping)))
-        thread.start()
-        try:
-            assert elector.started.wait(10)
-            yield controller, elector, stopping, returned
-        finally:
-            stopping.set()
-            thread.join(20)
-            assert not thread.is_alive()
-
-
-def test_a_standby_has_warm_caches_and_starts_with_all_of_their_keys_once_it_is_elected(
-    api: Apiserver, tmp_path: Path
-) -> None:
-    keys: list[Key] = []
-    with candidate(api, tmp_path) as (controller, elector, stopping, returned):
-        controller._workers = Workers(controller._queue, keys.append, 1)
-        api.put("smoke")
-        until("it is cached", controller._caches.keys, seconds=10, every=0.01)
-        assert len(controller._queue) == 0
-        assert not controller._api_run_poller._thread.is_alive()
-        elector.elected.set()
-        until("its key is reconciled", lambda: keys, seconds=10, every=0.01)
-        assert set(keys) == controller._caches.keys()
-        stopping.set()
-        until("it has ended", lambda: returned, seconds=20, every=0.01)
-    assert returned == [True]
-    assert elector.released
-
-
-def test_a_controller_that_lost_its_leadership_ends(api: Apiserver, tmp_path: Path) -> None:
-    with candidate(api, tmp_path) as (_, elector, stopping, returned):
-        elector.elected.set()
-        elector.lost.set()
-        until("it has ended", lambda: returned, seconds=20, every=0.01)
-        assert not stopping.is_set()
-    assert returned == [False]
-
-
 def test_a_controller_that_has_synced_is_listed_by_the_api(tmp_path: Path) -> None:
     before = datetime.now(UTC)
     # With another client: the API would record a request of the controller's client.
@@ -227,6 +159,32 @@ def test_an_audit_verifies_the_next_200_finished_runs(
     assert [len(batch) for batch in batches] == [200, 200, 50, 200]
     assert set.union(*batches[:3]) == keys
     assert batches[3] == batches[0]
+
+
+def test_a_controller_whose_caches_have_not_synced_is_healthy_but_not_ready(
+    controller: Controller,
+) -> None:
+    pages = controller.pages()
+    assert pages["/healthz"]().status == 200
+    assert pages["/readyz"]() == Page(
+        HTTPStatus.SERVICE_UNAVAILABLE, b"the caches have not synced\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "in_pod", "expected"),
+    [
+        ("", None, None),
+        ("", "ns", ":8081"),
+        ("off", "ns", None),
+        ("127.0.0.1:1", None, "127.0.0.1:1"),
+    ],
+)
+def test_metrics_are_served_in_a_pod_unless_the_setting_says_otherwise(
+    setting: str, in_pod: str | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "in_pod_namespace", lambda: in_pod)
+    assert app._metrics_bind(Settings(controller_metrics_bind=setting)) == expected
 
 
 def test_the_uid_of_an_unreachable_cluster_is_requested_until_it_answers(

@@ -233,7 +233,7 @@ def test_outside_of_a_pod_there_is_an_election_only_where_it_is_asked_for(
     monkeypatch.setattr(leader, "in_pod_namespace", lambda: None)
     monkeypatch.setattr(Cluster, "connect", lambda *args, **kw: cast("Cluster", Closable()))
     with open_elector(Settings(leader_election=mode, namespace="tests")) as found:
-        assert (found and found._namespace) == expected
+        assert (found and found.namespace) == expected
 
 
 @pytest.mark.parametrize(("chosen", "expected"), [(None, "pods-own"), ("chosen", "chosen")])
@@ -244,7 +244,7 @@ def test_in_a_pod_the_lease_is_in_its_namespace_unless_another_one_is_set(
     monkeypatch.setattr(Cluster, "connect", lambda *args, **kw: cast("Cluster", Closable()))
     with open_elector(Settings(leader_election_namespace=chosen)) as found:
         assert found is not None
-        assert found._namespace == expected
+        assert found.namespace == expected
 
 
 def test_an_election_needs_a_kubernetes_configuration() -> None:

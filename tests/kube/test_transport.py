@@ -262,3 +262,19 @@ def test_a_write_is_checked_again_after_a_401(api: Apiserver, tmp_path: Path) ->
         cluster.patch(JOBS, "default", "a", {})
     assert len(api.requests) == 1
     cluster.close()
+
+
+def test_every_response_is_reported_and_so_is_a_missing_one(api: Apiserver, tmp_path: Path) -> None:
+    seen: list[tuple[str, str, int | None]] = []
+    settings = Settings(kubeconfig=str(api.kubeconfig(tmp_path / "observed")))
+    cluster = Cluster.connect(
+        settings, on_response=lambda host, method, status: seen.append((host, method, status))
+    )
+    api.faults += [reply(OBJECT), refuse(404, "gone"), drop]
+    cluster.get(JOBS, "default", "a")
+    with pytest.raises(NotFoundError):
+        cluster.get(JOBS, "default", "a")
+    with pytest.raises(UnavailableError):
+        cluster.patch(JOBS, "default", "a", {})
+    assert seen == [(api.url, "GET", 200), (api.url, "GET", 404), (api.url, "PATCH", None)]
+    cluster.close()
