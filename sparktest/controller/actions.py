@@ -92,6 +92,7 @@ class Actions:
             steps.DeleteJob: jobs.delete,
             steps.PatchJobTtl: jobs.patch_ttl,
             steps.ReadEvents: jobs.read_events,
+            steps.CheckNamespace: jobs.check_namespace,
         }
 
     def execute(self, step: Step, observed: Observation, state: RunState) -> bool:

@@ -6,9 +6,10 @@ from datetime import datetime
 import msgspec
 
 from sparktest.controller import run_logs
-from sparktest.controller.observation import Observation
+from sparktest.controller.observation import Observation, namespace_deleted
 from sparktest.controller.status import read_end, update_status
 from sparktest.controller.steps import (
+    CheckNamespace,
     CollectLog,
     DeleteJob,
     PatchJobTtl,
@@ -20,10 +21,13 @@ from sparktest.controller.steps import (
     Step,
     WaitForLog,
 )
-from sparktest.domain import Failure, Run, RunReport
+from sparktest.domain import Failure, Run, RunReport, Status
 from sparktest.kube.outcome import add_log_details, compute_report, final_status
 from sparktest.kube.probe_failures import add_probe_failure, needs_events_at
 from sparktest.kube.views import JobView
+
+# The deletion of a namespace deletes objects of a run in any order, and looks like one of these.
+DELETIONS = ("PodDeleted", "JobDeleted", "ObjectDeleted", "ObjectGone")
 
 
 def failed_report(failure: Failure, now: datetime) -> RunReport:
@@ -45,6 +49,13 @@ def report_outcome(
 
 def report_end(observed: Observation, run: Run, report: RunReport) -> Iterator[Step]:
     """Report the end, after the logs have been stored as far as possible."""
+    if report.failure and report.failure.reason in DELETIONS:
+        if observed.namespace_deleted is None:
+            yield CheckNamespace()
+            return
+        if observed.namespace_deleted:
+            failure = namespace_deleted(run)
+            report = msgspec.structs.replace(report, status=Status.FAILED, failure=failure)
     missing = run_logs.to_collect(observed, run)
     if missing or observed.logs_in_progress:
         yield from (CollectLog(name) for name in missing)

@@ -7,7 +7,12 @@ from typing import Any
 
 from sparktest.controller import steps
 from sparktest.controller.caches import Caches
-from sparktest.controller.observation import Observation, belongs_to, name_conflict
+from sparktest.controller.observation import (
+    Observation,
+    belongs_to,
+    name_conflict,
+    namespace_deleted,
+)
 from sparktest.controller.run_states import RunState
 from sparktest.controller.testruns import Key
 from sparktest.domain import Failure, FailureClass, Run
@@ -36,6 +41,8 @@ RETRY_INTERVAL = timedelta(seconds=10)
 # The API server says this of a Job that is too large for etcd: after that it tries again with what
 # it had added to the Job the first time.
 TOO_LARGE_SIGN = "`selector` not auto-generated"
+# It says this of every object that is created in a namespace that is being deleted.
+TERMINATING_SIGN = "because it is being terminated"
 TOO_LARGE = "the Job is larger than Kubernetes can store (about 1 MiB)"
 
 
@@ -74,6 +81,9 @@ class JobActions:
                 state.permanent_error = name_conflict(observed.key)
                 return True
         except (ForbiddenError, UnavailableError) as error:
+            if TERMINATING_SIGN in error.detail:
+                state.permanent_error = namespace_deleted(run)
+                return True
             if isinstance(error, UnavailableError) and not wait_policy.is_rejection(error):
                 raise
             self._wait_to_create(error.detail, run, observed.key, state)
@@ -137,6 +147,25 @@ class JobActions:
             state.end_events = events
         else:
             self._requeue_after(observed.key, RETRY_INTERVAL.total_seconds())
+        return True
+
+    def check_namespace(
+        self, step: steps.CheckNamespace, observed: Observation, state: RunState
+    ) -> bool:
+        """Find out whether the namespace is being deleted.
+
+        To read it would take a right that a Role may not have. Instead try to create an object:
+        the API server rejects any, whatever is in it, in a namespace that is being deleted.
+        """
+        state.namespace_deleted = False
+        try:
+            event = {"metadata": {"name": "sparktest"}}
+            self._cluster.create(EVENTS, observed.key[0], event, dry_run=True)
+        except NotFoundError:
+            state.namespace_deleted = True
+        except (ForbiddenError, InvalidError) as error:
+            # After the Role was deleted with the namespace, nobody can tell.
+            state.namespace_deleted = TERMINATING_SIGN in error.detail
         return True
 
     def _read_events(self, owner: PodView | JobView, key: Key, state: RunState) -> list[EventView]:

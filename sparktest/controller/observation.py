@@ -51,6 +51,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         last_status: the last status that was written to the TestRun.
         waiting_since: when the reason that blocks the container last changed.
         is_live: TestRun, Job, pods and run were just read from their sources, not from caches.
+        namespace_deleted: their namespace was deleted or is being deleted; None: not checked.
         verify_exists: fetch even a finished run, since it may have been deleted in the API.
         api_error: why the API is unreachable; None while it is reachable.
         api_down_since: when it became unreachable.
@@ -77,6 +78,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     last_status: dict[str, Any] | None = None
     waiting_since: datetime | None = None
     is_live: bool = False
+    namespace_deleted: bool | None = None
     verify_exists: bool = False
     api_error: str | None = None
     api_down_since: datetime | None = None
@@ -170,6 +172,12 @@ def belongs_to(job: JobView, run: Run) -> bool:
     if run.origin is Origin.CRD and run.k8s_ref is not None:
         return job.owner_uid == run.k8s_ref.uid
     return job.run_id == run.id
+
+
+def namespace_deleted(run: Run) -> Failure:
+    """Return the failure of a run whose namespace was deleted."""
+    message = f"the namespace {run.namespace} was deleted before the run ended"
+    return Failure(FailureClass.INFRA, "NamespaceDeleted", message)
 
 
 def name_conflict(key: Key) -> Failure:

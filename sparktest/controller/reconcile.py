@@ -130,6 +130,7 @@ class Reconciler:
             last_status=state.last_status,
             waiting_since=state.track_waiting(waiting, now),
             is_live=state.live is not None,
+            namespace_deleted=state.namespace_deleted,
             verify_exists=state.verify_exists,
             api_error=self._breaker.error_for(key),
             api_down_since=self._breaker.opened_at,

@@ -37,6 +37,7 @@ class RunState(msgspec.Struct):
     waiting_since: datetime | None = None
     last_report: RunReport | None = None
     last_status: dict[str, Any] | None = None
+    namespace_deleted: bool | None = None
     discard_logs: bool = False
     live: ClusterState | None = None
     verify_exists: bool = False

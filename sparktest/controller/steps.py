@@ -98,6 +98,10 @@ class ReadEvents(Step, frozen=True):
     """Read the Events of the pod, else those of the Job: why it does not start, or why it ended."""
 
 
+class CheckNamespace(Step, frozen=True):
+    """Find out whether the namespace is being deleted."""
+
+
 class ReadLive(Step, frozen=True):
     """Read TestRun, Job, pods and run from their sources, since caches may lag."""
 

@@ -172,7 +172,9 @@ def _pod_outcome(run: Run, job: JobView | None, pod: PodView, now: datetime) -> 
     if _deleted_before(pod, finished):
         # The Job's deadline may pass before the pod's, and then the Job deletes the pod.
         late = _timeout(run, pod) if job and job.deadline_exceeded else None
-        failure = _infra_failure(pod, "PodDeleted", "the pod was deleted before the test ended")
+        what = "pod" if job and not job.is_deleting else "Job"
+        message = f"the {what} was deleted before the test ended"
+        failure = _infra_failure(pod, f"{what.title()}Deleted", message)
         return Outcome(stop or late or failure, finished)
     if pod.reason in REFUSED and not pod.has_log:
         return Outcome(Failure(FailureClass.CONFIG, pod.reason, pod.message), finished)

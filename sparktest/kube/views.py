@@ -45,6 +45,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     completed_at: datetime | None
     suspend: bool
+    is_deleting: bool = False
     ttl_seconds: int | None
     complete: Condition | None
     failed: Condition | None
@@ -91,6 +92,7 @@ def parse_job(job: Object) -> JobView:
         started_at=parse_time(status.get("startTime")),
         completed_at=parse_time(status.get("completionTime")),
         suspend=spec.get("suspend") is True,
+        is_deleting=metadata.get("deletionTimestamp") is not None,
         ttl_seconds=integer(spec, "ttlSecondsAfterFinished"),
         complete=when_true("Complete"),
         failed=when_true("Failed"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sparktest.errors import ConflictError, InvalidError, NotFoundError
+from sparktest.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from sparktest.kube.cluster import Listing
 from sparktest.kube.resources import JOBS, PODS, Resource
 from sparktest.merge_patch import merge_patch
@@ -24,6 +24,7 @@ class FakeCluster:
     Attributes:
         changed: all versions of all objects in order; None is the object of a deletion.
         create_errors: the error that a create of a resource raises.
+        terminating: namespaces that are being deleted: nothing can be created in them.
         writes: verb, resource and name of every write, in order.
     """
 
@@ -31,6 +32,7 @@ class FakeCluster:
         self.objects: dict[tuple[Resource, str, str], Object] = {}
         self.changed: list[tuple[Resource, str, str, Object | None]] = []
         self.create_errors: dict[Resource, Exception] = {}
+        self.terminating: set[str | None] = set()
         self.writes: list[tuple[str, Resource, str]] = []
         self._clock = clock
         self._faults = faults
@@ -67,12 +69,22 @@ class FakeCluster:
         ]
         return Listing(items, "1")
 
-    def create(self, resource: Resource, namespace: str | None, manifest: Object) -> Object:
+    def create(
+        self, resource: Resource, namespace: str | None, manifest: Object, *, dry_run: bool = False
+    ) -> Object:
         name = manifest["metadata"]["name"]
         with self._faults.around():
-            self.writes.append(("create", resource, name))
+            if namespace in self.terminating:
+                raise ForbiddenError(
+                    f'{resource.plural} "{name}" is forbidden: unable to create new content in '
+                    f"namespace {namespace} because it is being terminated"
+                )
+            if not dry_run:
+                self.writes.append(("create", resource, name))
             if resource in self.create_errors:
                 raise self.create_errors[resource]
+            if dry_run:
+                return manifest
             if (resource, namespace or "", name) in self.objects:
                 raise ConflictError(f'{resource.plural} "{name}" already exists')
             return self.put(resource, manifest)

@@ -10,6 +10,7 @@ from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.plan import is_done, plan
 from sparktest.controller.steps import (
     AddFinalizer,
+    CheckNamespace,
     ClaimRun,
     CollectLog,
     CreateJob,
@@ -122,11 +123,16 @@ def test_a_run_whose_job_is_gone_gets_no_second_job() -> None:
     found = observed(our_run(job_uid="job-1"), job_uid="job-1", just_fetched=True)
     assert plan(found, NOW) == [ReadLive()]
     found = observed(our_run(job_uid="job-1"), job_uid="job-1", is_live=True)
+    assert plan(found, NOW) == [CheckNamespace()]
+    found = msgspec.structs.replace(found, namespace_deleted=False)
     assert failure(plan(found, NOW)) == "JobDeleted"
+    found = msgspec.structs.replace(found, namespace_deleted=True)
+    assert failure(plan(found, NOW)) == "NamespaceDeleted"
 
 
 def test_another_job_with_the_name_is_not_the_runs_own() -> None:
     found = observed(our_run(job_uid="job-0"), job_uid="job-0", job=job(status={}), is_live=True)
+    found = msgspec.structs.replace(found, namespace_deleted=False)
     assert failure(plan(found, NOW)) == "JobDeleted"
 
 
@@ -140,13 +146,14 @@ def test_a_cancelled_run_whose_job_is_gone_was_cancelled() -> None:
 def test_a_run_whose_testrun_is_gone_too_ends_after_a_live_read() -> None:
     gone = observation(our_run(job_uid="job-1"), testrun=None, job_uid="job-1")
     assert plan(gone, NOW) == [ReadLive()]
-    gone = observation(our_run(job_uid="job-1"), testrun=None, job_uid="job-1", is_live=True)
+    gone = msgspec.structs.replace(gone, is_live=True, namespace_deleted=False)
     assert failure(plan(gone, NOW)) == "ObjectGone"
 
 
 def test_a_testrun_missing_in_the_cache_is_read_live_before_its_run_ends() -> None:
     assert plan(observation(our_run(), testrun=None, just_fetched=True), NOW) == [ReadLive()]
     sure = observation(our_run(), testrun=None, just_fetched=True, is_live=True)
+    sure = msgspec.structs.replace(sure, namespace_deleted=False)
     assert failure(plan(sure, NOW)) == "ObjectDeleted"
 
 

@@ -109,11 +109,21 @@ def test_a_pod_of_a_lost_node_that_was_garbage_collected_has_lost_its_node():
 
 def test_a_pod_deleted_by_a_user_is_an_infrastructure_failure():
     pod = being_deleted(a_pod(exited(137, seconds=18), phase="Failed"), 8)
-    for job in (a_job(), None):
+    report = seen(a_job(), pod)
+    assert ended(report) == ("failed", "infra", "PodDeleted")
+    assert report.failure is not None
+    assert report.failure.message == "the pod was deleted before the test ended"
+
+
+def test_a_pod_that_is_deleted_with_its_job_is_the_end_of_the_job():
+    pod = being_deleted(a_pod(exited(137, seconds=18), phase="Failed"), 8)
+    foreground = a_job()
+    foreground["metadata"]["deletionTimestamp"] = text(8)
+    for job in (None, foreground):
         report = seen(job, pod)
-        assert ended(report) == ("failed", "infra", "PodDeleted")
+        assert ended(report) == ("failed", "infra", "JobDeleted")
         assert report.failure is not None
-        assert report.failure.message == "the pod was deleted before the test ended"
+        assert report.failure.message == "the Job was deleted before the test ended"
 
 
 def test_a_pod_that_is_deleted_while_its_run_is_stopped_was_stopped():
