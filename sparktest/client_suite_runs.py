@@ -19,6 +19,7 @@ class SuiteRunClient:
         self,
         *,
         suite_id: Sequence[str] = (),
+        suite_name: Sequence[str] = (),
         status: Sequence[str] = (),
         cursor: str | None = None,
         limit: int = 100,
@@ -26,6 +27,7 @@ class SuiteRunClient:
         """Return a page of suite runs, newest first, each without its runs."""
         params: dict[str, Any] = {
             "suiteId": list(suite_id),
+            "suiteName": list(suite_name),
             "status": list(status),
             "cursor": cursor,
             "limit": limit,

@@ -42,7 +42,7 @@ def livez() -> Response:
 @blueprint.route("/readyz", scope=())
 @blueprint.response(200, Health)
 def readyz() -> Response:
-    """Check that the database answers and has the revision that the code needs.
+    """Check that the database answers and has the revision that the code needs, or a later one.
 
     503 also while the process is shutting down.
     """
@@ -50,7 +50,8 @@ def readyz() -> Response:
     if ctx.draining.is_set():
         raise UnavailableError("this process is shutting down")
     revision = ctx.store.revision()
-    if revision != REVISION:
+    # A later one: a newer version has migrated it, and this process serves until it is replaced.
+    if not (revision.isdecimal() and revision >= REVISION):
         raise UnavailableError(
             f"the database is at revision {revision}, this version needs {REVISION}; "
             "run: sparktest db upgrade"

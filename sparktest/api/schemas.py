@@ -188,6 +188,8 @@ class SuiteRunQuerySchema(PageSchema):
     """Filters of suite runs. A filter given twice matches either value."""
 
     suite_id = fields.List(api_fields.Id())
+    # Also those of deleted suites, of which there may have been several with this name.
+    suite_name = fields.List(api_fields.name())
     status = fields.List(fields.String(validate=OneOf(list(Status))))
 
 

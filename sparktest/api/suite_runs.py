@@ -4,7 +4,7 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request
 from sqlalchemy import Connection
 
 from sparktest.api import suite_progress
@@ -40,11 +40,16 @@ def list_suite_runs(query: dict[str, Any]) -> Response:
 
 @blueprint.route("/<uuid:suite_run_id>")
 @blueprint.response(200, SuiteRun)
+@blueprint.versioned
 def get_suite_run(suite_run_id: UUID) -> Response:
     """Return a suite run with its runs, in the order of the suite."""
     ctx = app_context()
     with ctx.store.reading() as connection:
-        return json_response(document(connection, ctx, str(suite_run_id)))
+        response = json_response(document(connection, ctx, str(suite_run_id)))
+    # Of all that it shows: a run may change without the suite run.
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.route("/<uuid:suite_run_id>/cancel", scope=Scope.RUN, methods=["POST"])

@@ -81,6 +81,8 @@ def prune(before: datetime | None, keep: int | None, *, dry_run: bool, **flags: 
         pruned = upkeep.prune(settings.database_url, now, days, keep, dry_run=dry_run)
     verb = "would be deleted" if dry_run else "deleted"
     click.echo(f"{pruned.runs:,} runs with {_size(pruned.log_bytes)} of logs {verb}")
+    if dry_run:
+        warn("runs that ended in the last hour are kept, and those that have not ended")
 
 
 @db.command("backup")

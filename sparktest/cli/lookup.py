@@ -56,6 +56,18 @@ def schedule_id(client: ApiClient, reference: str) -> str:
     return reference if whole else find(client.schedules, reference, "schedule").id
 
 
+def suite_id(client: ApiClient, reference: str) -> str:
+    """Return the id of the suite with this id prefix or name; a whole id as it is.
+
+    Runs of a deleted suite still have its id.
+
+    Raises:
+        ExitError: there is none, or more than one.
+    """
+    whole = FULL_ID.fullmatch(reference)
+    return reference if whole else find(client.suites, reference, "suite").id
+
+
 def suite_run_id(client: ApiClient, reference: str) -> str:
     """Return the id of the suite run with this id prefix; a whole id as it is.
 

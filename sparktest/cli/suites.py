@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sparktest.cli import options
+from sparktest.cli import lookup, options
 from sparktest.cli.completion import DEFINITION, SUITE
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, warn
@@ -81,9 +81,15 @@ def run(client: ApiClient, reference: str, wait: bool, output: str) -> Exit:
 @output_option()
 @uses_api
 def runs(client: ApiClient, reference: str | None, limit: int, output: str) -> None:
-    """List suite runs, newest first, of one suite or of all."""
-    suite_id = [KIND.find(client, reference).id] if reference else []
-    page = client.suite_runs.list_page(suite_id=suite_id, limit=limit)
+    """List suite runs, newest first, of one suite or of all.
+
+    With a name also those of deleted suites that had it.
+    """
+    named = [reference] if reference else []
+    page = client.suite_runs.list_page(suite_name=named, limit=limit)
+    if reference and not page.suite_runs:
+        suite_id = lookup.suite_id(client, reference)
+        page = client.suite_runs.list_page(suite_id=[suite_id], limit=limit)
     show(page.suite_runs, suite_run_columns(), output)
 
 

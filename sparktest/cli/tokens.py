@@ -7,7 +7,7 @@ import click
 from sparktest.cli import options
 from sparktest.cli.context import uses_api
 from sparktest.cli.exits import Exit, ExitError, warn
-from sparktest.cli.output import Column, output_option, show
+from sparktest.cli.output import Column, output_option, plain, show, show_document
 from sparktest.client import ApiClient
 from sparktest.domain import Scope
 from sparktest.domain_access import Token
@@ -54,7 +54,15 @@ def create(client: ApiClient, name: str, scopes: tuple[str, ...], expires: datet
 @uses_api
 def list_(client: ApiClient, output: str) -> None:
     """List tokens without their secrets, newest first."""
-    show(client.tokens.list(), token_columns(datetime.now(UTC)), output)
+    found = client.tokens.list()
+    if output in ("json", "yaml"):
+        # Without the field of the secret, which only a new token has.
+        fields = [
+            {key: value for key, value in plain(one).items() if key != "token"} for one in found
+        ]
+        show_document(fields, output)
+        return
+    show(found, token_columns(datetime.now(UTC)), output)
 
 
 @token.command("revoke")

@@ -1,5 +1,8 @@
 """Health of the process and of its database."""
 
+import pytest
+
+from sparktest.api.store.tables import REVISION
 from tests.api.requests import answered
 
 
@@ -11,15 +14,35 @@ def test_the_health_routes_answer_healthy_with_the_time(client):
         }
 
 
-def test_an_older_database_is_not_ready_and_the_error_names_the_command(client, store):
-    with store.writing() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+@pytest.fixture
+def revision(store):
+    """Return a function that sets the revision of the database."""
+
+    def change(revision: str) -> None:
+        with store.writing() as connection:
+            statement = f"UPDATE alembic_version SET version_num = '{revision}'"
+            connection.exec_driver_sql(statement)
+
+    yield change
+    change(REVISION)
+
+
+def test_an_older_database_is_not_ready_and_the_error_names_the_command(client, revision):
+    revision("0001")
     problem = answered(client.get("/readyz"), 503)
     assert "0001" in problem["detail"]
     assert "sparktest db upgrade" in problem["detail"]
     answered(client.get("/api/health"), 200)
-    with store.writing() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
+
+
+def test_a_database_that_a_newer_version_has_migrated_is_ready(client, revision):
+    revision("9999")
+    answered(client.get("/readyz"), 200)
+
+
+def test_the_database_of_another_program_is_not_ready(client, revision):
+    revision("ae1027a6acf")
+    answered(client.get("/readyz"), 503)
 
 
 def test_controllers_are_listed_with_the_latest_request_first(client, clock):

@@ -207,6 +207,17 @@ class TestCancel:
         assert ended["counts"] == {"succeeded": 1, "cancelled": 3}
 
 
+def test_a_suite_run_has_an_etag_that_changes_with_each_of_its_runs(client):
+    started = start(client)
+    url = f"{SUITE_RUNS}/{started['id']}"
+    etag = client.get(url).headers["ETag"]
+    assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
+    report(client, started["runs"][0]["id"], "pending", jobUid="j")
+    response = client.get(url, headers={"If-None-Match": etag})
+    assert response.status_code == 200
+    assert response.headers["ETag"] != etag
+
+
 class TestList:
     def test_it_has_pages_and_filters_and_no_runs(self, client):
         one, two = start(client, 1, name="one"), start(client, 1, name="two")
@@ -219,6 +230,8 @@ class TestList:
                 "status=succeeded&status=pending",
                 f"suiteId={two['suiteId']}",
                 f"suiteId={two['suiteId']}&status=succeeded",
+                "suiteName=one",
+                "suiteName=one&suiteName=two&suiteName=three",
             )
         }
         assert list(found.values()) == [
@@ -227,6 +240,8 @@ class TestList:
             [two["id"], one["id"]],
             [two["id"]],
             [],
+            [one["id"]],
+            [two["id"], one["id"]],
         ]
         response = client.get(f"{SUITE_RUNS}?limit=1")
         assert [each["id"] for each in answered(response, 200)] == [two["id"]]

@@ -88,6 +88,7 @@ def test_pruning_needs_a_rule_and_says_what_it_deletes(cli: Cli, url: str) -> No
     result = cli("db", "prune", "--older-than", "30d", "--dry-run", "--database-url", url)
 
     assert (result.code, result.out) == (0, "0 runs with 0.0 MB of logs would be deleted\n")
+    assert "the last hour are kept" in result.err
 
 
 def test_a_database_that_does_not_exist_is_named(cli: Cli, tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ def test_a_new_or_changed_object_may_have_names_too(
     [
         ("none", "no definition has the id or name 'none'"),
         ("[none]", "no definition has the id or name 'none'"),
-        ("[5]", "/testDefinitionIds/0: Not a valid string."),
-        ("{a: b}", "/testDefinitionIds: Not a valid list."),
+        ("[5]", "testDefinitionIds/0: Not a valid string."),
+        ("{a: b}", "testDefinitionIds: Not a valid list."),
     ],
 )
 @pytest.mark.usefixtures("api")

@@ -113,6 +113,22 @@ def test_suite_runs_are_listed_and_cancelled(
     assert api.suite_runs.get(started).cancel_requested_at is not None
 
 
+def test_suite_runs_of_a_deleted_suite_are_listed_by_name_and_id(
+    cli: Cli, api: ApiClient, definitions: dict[str, str]
+) -> None:
+    body = {"name": "all", "testDefinitionIds": [definitions["passes"]]}
+    first = api.suites.create(body)
+    old = cli("suites", "run", "all").out.strip()
+    api.suites.delete(first.id)
+    assert cli("suites", "runs", "all", "-o", "name").out.split() == [old]
+    second = api.suites.create(body)
+    new = cli("suites", "run", "all").out.strip()
+    assert cli("suites", "runs", "all", "-o", "name").out.split() == [new, old]
+    assert cli("suites", "runs", first.id, "-o", "name").out.split() == [old]
+    assert cli("suites", "runs", second.id[:8], "-o", "name").out.split() == [new]
+    assert cli("suites", "runs", "none").code == 2
+
+
 def test_a_schedule_starts_a_suite(cli: Cli, api: ApiClient, definitions: dict[str, str]) -> None:
     api.suites.create({"name": "all", "testDefinitionIds": [definitions["passes"]]})
 

@@ -12,7 +12,11 @@ from sparktest.api.store.runs import TEXT_COLUMNS
 from sparktest.api.store.tables import SuiteRunRow
 
 COLUMNS = tuple(SuiteRunRow.__table__.columns)
-FILTER_COLUMNS = {"suite_id": SuiteRunRow.suite_id, "status": SuiteRunRow.status}
+FILTER_COLUMNS = {
+    "suite_id": SuiteRunRow.suite_id,
+    "suite_name": SuiteRunRow.suite_name,
+    "status": SuiteRunRow.status,
+}
 
 
 def page(
