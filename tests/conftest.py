@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-# No time limit per example: a slow machine must not fail a test.
-hypothesis.settings.register_profile("sparktest", deadline=None)
+# No time limits: a slow machine must not fail a test.
+hypothesis.settings.register_profile(
+    "sparktest", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("sparktest")
 
 

@@ -80,5 +80,5 @@ def test_a_log_is_followed_with_its_bytes(api):
     follower.start()
     api.append_log(run_id, "test", 5, b"\xff\x00\n")
     api.report_run(run_id, RunReport(status=Status.SUCCEEDED))
-    follower.join(10)
+    follower.join(60)
     assert b"".join(received) == "grün".encode() + b"\xff\x00\n"

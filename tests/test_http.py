@@ -93,7 +93,7 @@ def test_a_log_of_the_real_api_is_read_tailed_and_followed(real: ApiClient) -> N
     with pytest.raises(OffsetError) as raised:
         real.append_log(run.id, "test", 2, b"other")
     real.report_run(run.id, RunReport(status=Status.SUCCEEDED))
-    follower.join(10)
+    follower.join(60)
 
     assert raised.value.stored == 14
     assert b"".join(received) == b"two\nthree\n"
@@ -106,7 +106,7 @@ def test_connections_of_many_threads_are_kept_and_reused() -> None:
     barrier = threading.Barrier(threads)
 
     def reply_to_all_at_once(handler: Exchange) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         reply(b"{}")(handler)
 
     with apiserver() as server, ThreadPoolExecutor(threads) as pool:

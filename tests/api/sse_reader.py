@@ -50,17 +50,17 @@ class Reader:
 
     def next(self) -> tuple[str, Any]:
         """Return kind and decoded data of the next event."""
-        event = self._events.get(timeout=10)
+        event = self._events.get(timeout=60)
         assert event is not None, "the stream ended"
         kind, data, self.last_id = event
         return kind, json.loads(data)
 
     def is_ended(self) -> bool:
         """Wait for the next event and return True when there is none because the stream ended."""
-        return self._events.get(timeout=10) is None
+        return self._events.get(timeout=60) is None
 
     def wait_until_closed(self) -> None:
         """Wait until the stream has ended."""
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         self._response.close()

@@ -23,7 +23,7 @@ from tests.requirements import require_postgres
 TOKEN = "canary-token-0123456789"
 PASSWORD = "canary-password"
 VALUE = "canary-value"
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 60
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:

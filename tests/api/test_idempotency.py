@@ -189,7 +189,7 @@ def test_a_request_whose_response_was_cut_is_sent_again_and_creates_one_run(app)
                 assert time.monotonic() < end
             url = f"http://localhost:{server.server_port}{RUNS}"
             headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
-            again = requests.post(url, data=body, headers=headers, timeout=10)
+            again = requests.post(url, data=body, headers=headers, timeout=60)
         finally:
             server.shutdown()
             server.server_close()

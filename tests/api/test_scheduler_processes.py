@@ -96,15 +96,15 @@ def test_a_server_starts_what_is_due(tmp_path):
     with running(f"sqlite:///{database}") as (_, address):
         api = f"{address}/api"
         body = {"name": "smoke", "image": "busybox"}
-        made = requests.post(f"{api}/test-definitions", json=body, timeout=20).json()
+        made = requests.post(f"{api}/test-definitions", json=body, timeout=60).json()
         body = {"name": "yearly", "definitionId": made["id"], "cron": "@yearly"}
-        schedule = requests.post(f"{api}/schedules", json=body, timeout=20).json()
+        schedule = requests.post(f"{api}/schedules", json=body, timeout=60).json()
         url = f"{api}/schedules/{schedule['id']}"
         with closing(sqlite3.connect(database)) as connection, connection:
             past = "2026-01-01 00:00:00.000000"
             connection.execute("UPDATE test_schedules SET next_run_at = ?", (past,))
         # It wakes the scheduler, and leaves the due time as it is.
-        requests.patch(url, json={"description": "once a year"}, timeout=20)
-        wait_until(lambda: "lastRunId" in requests.get(url, timeout=20).json())
-        (run,) = requests.get(f"{api}/test-runs", timeout=20).json()
+        requests.patch(url, json={"description": "once a year"}, timeout=60)
+        wait_until(lambda: "lastRunId" in requests.get(url, timeout=60).json())
+        (run,) = requests.get(f"{api}/test-runs", timeout=60).json()
         assert run["scheduleId"] == schedule["id"]

@@ -57,7 +57,7 @@ def test_it_prints_how_to_use_it_and_keeps_its_objects(cli: Cli, folder: Path) -
             assert cli("devcluster", "kubeconfig") == (0, f"{path}\n", "")
             assert cli("devcluster", "env") == (0, second.lstrip(), "")
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
     assert re.fullmatch(r"dev cluster at https://127\.0\.0\.1:\d+; in another terminal:\n", first)
     assert Path(path) == folder / "kubeconfig"
@@ -79,7 +79,7 @@ def test_reset_deletes_objects_and_keeps_address_and_credentials(cli: Cli, tmp_p
         assert refused.code == 3
         assert "another dev cluster runs on this folder" in refused.err
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
     result = cli("devcluster", *where, "reset")
 

@@ -288,7 +288,7 @@ def test_ctrl_c_is_130_without_a_traceback(api: ApiClient) -> None:
 
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(10) == 130
+    assert process.wait(60) == 130
     lines = process.stderr.read().decode().splitlines()
     process.stderr.close()
     assert lines[0].startswith("sparktest: endless continues; see: sparktest wait")

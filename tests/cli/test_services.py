@@ -41,7 +41,7 @@ def test_the_api_serves_until_sigterm(tmp_path: Path) -> None:
 
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_the_api_does_not_take_the_token_of_a_running_up(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_api_does_not_take_the_token_of_a_running_up(tmp_path: Path) -> None
     session.write_text('backend_url = "http://127.0.0.1:9/api"\ntoken = "spt_s_0123456789abcdef"\n')
     environ = {"XDG_DATA_HOME": str(tmp_path), "SPARKTEST_HOST": "0.0.0.0"}
     with program("api", "--port", "0", **environ) as process:
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
 
     assert process.returncode == 3
     assert "set SPARKTEST_TOKEN" in err
@@ -60,7 +60,7 @@ def test_a_port_in_use_is_3_and_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with program("api", "--port", port, DATABASE_URL=f"sqlite:///{tmp_path}/x.db") as process:
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=60)
 
     assert process.returncode == 3
     assert err.startswith(f"sparktest: port {port} on 127.0.0.1 is taken")

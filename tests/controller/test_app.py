@@ -85,7 +85,7 @@ def test_it_neither_reconciles_nor_polls_before_its_caches_have_synced(
         until("a problem is known", controller._caches.problems, seconds=5, every=0.01)
         assert not controller._api_run_poller._thread.is_alive()
         stopping.set()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     cluster.close()
     assert not any(worker.ident for worker in controller._workers._threads)
@@ -213,7 +213,7 @@ def test_a_signal_sets_the_event_and_its_handler_is_restored(number: int) -> Non
     with app._stopped_by_signals() as stopping:
         assert not stopping.is_set()
         os.kill(os.getpid(), number)
-        assert stopping.wait(5)
+        assert stopping.wait(60)
     assert signal.getsignal(number) == before
 
 

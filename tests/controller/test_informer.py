@@ -53,7 +53,7 @@ def make(cluster: Cluster, changes: Changes) -> Iterator[Callable[..., Informer[
         informer = Informer(cluster, TESTRUNS, timings=given.pop("timings", FAST), **given)
         made.append(informer)
         informer.start()
-        assert informer.synced.wait(5)
+        assert informer.synced.wait(60)
         return informer
 
     yield start

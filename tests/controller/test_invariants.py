@@ -1,6 +1,5 @@
 """The invariants hold in any order of user actions, Kubernetes events, faults and crashes."""
 
-from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -294,7 +293,6 @@ class Invariants(RuleBasedStateMachine):
 Invariants.TestCase.settings = settings(
     max_examples=150,
     stateful_step_count=40,
-    deadline=timedelta(seconds=5),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestLaw = Invariants.TestCase

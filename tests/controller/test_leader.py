@@ -218,7 +218,7 @@ def test_missing_rights_are_said_once_with_the_way_out(
 def test_the_thread_elects_renews_and_releases(leases: FakeLeases) -> None:
     only = LeaderElector(cast("Cluster", leases), "sparktest", "controller", clock=boot_time)
     only.start()
-    assert only.elected.wait(10)
+    assert only.elected.wait(60)
     assert may_write(only)
     only.stop()
     assert not may_write(only)

@@ -1,6 +1,5 @@
 """The logs of all containers of a run are stored before its Job and pod may go."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -151,7 +150,7 @@ def act(environment: FakeEnvironment, action: str, which: int, life: list[PodSta
         actions.get(action, controller.work)()
 
 
-@settings(max_examples=60, deadline=timedelta(seconds=10))
+@settings(max_examples=60)
 @given(
     life=st.sampled_from(LIVES),
     actions=st.lists(st.tuples(ACTIONS, st.sampled_from([0, 1])), max_size=40),

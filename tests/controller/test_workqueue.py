@@ -152,7 +152,7 @@ def test_a_worker_that_waits_for_a_later_key_gets_an_earlier_one(queue: WorkQueu
     worker = threading.Thread(target=lambda: got.append(queue.get()))
     worker.start()
     queue.add_after(2, 0.01)
-    worker.join(5)
+    worker.join(60)
     assert got == [2]
 
 
@@ -163,7 +163,7 @@ def test_close_ends_every_get_and_nothing_is_added_afterwards(queue: WorkQueue[i
         worker.start()
     queue.close()
     for worker in workers:
-        worker.join(5)
+        worker.join(60)
     queue.add(1)
     queue.add_after(1, 0.001)
     assert got == [None, None, None]
@@ -203,8 +203,8 @@ def test_many_workers_never_share_a_key_and_lose_none(queue: WorkQueue[int]) -> 
         key = rng.choice(keys)
         latest[key] = number
         (queue.add if number % 3 else lambda key: queue.add_after(key, 0.001))(key)
-    until("the latest value of each key was seen", lambda: seen == latest, seconds=5)
+    until("the latest value of each key was seen", lambda: seen == latest)
     queue.close()
     for worker in workers:
-        worker.join(5)
+        worker.join(60)
     assert shared == []

@@ -48,7 +48,7 @@ class Client:
         self._connection: http.client.HTTPSConnection | None = None
 
     def connect(self) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(self.address, context=self.tls, timeout=20)
+        return http.client.HTTPSConnection(self.address, context=self.tls, timeout=60)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """Send a request and return the reply; headers are given as content_type, accept, …"""
@@ -138,7 +138,7 @@ class Stream:
         return self._response.read()
 
 
-def eventually(check: Callable[[], Any], seconds: float = 15) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 60) -> Any:
     """Call `check` until it returns a true value, and return that."""
     end = time.monotonic() + seconds
     while not (found := check()):

@@ -63,7 +63,7 @@ def raw(client: Client, text: str, body: str = "") -> bytes:
     """Send bytes; return everything that is received until the connection is closed."""
     host, _, port = client.address.partition(":")
     with (
-        socket.create_connection((host, int(port)), timeout=10) as plain,
+        socket.create_connection((host, int(port)), timeout=60) as plain,
         client.tls.wrap_socket(plain, server_hostname=host) as secure,
     ):
         secure.sendall(text.replace("\n", "\r\n").encode("latin-1") + body.encode())

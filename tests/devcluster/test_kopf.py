@@ -36,7 +36,7 @@ def operator(testrun_cluster: DevCluster, namespace: str, tmp_path: Path) -> Ite
         )
     yield log
     process.terminate()
-    assert process.wait(timeout=20) == 0, log.read_text()
+    assert process.wait(timeout=60) == 0, log.read_text()
 
 
 def reasons(client: Client) -> set[str]:

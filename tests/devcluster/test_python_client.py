@@ -102,7 +102,7 @@ def test_the_dynamic_client_finds_kinds_by_their_names(
     )
     (run,) = runs.get(namespace=namespace, label_selector="a=b").items
     assert run.spec.image == "busybox:1.35"
-    events = runs.watch(namespace=namespace, timeout=10)
+    events = runs.watch(namespace=namespace, timeout=5)
     assert next(events)["object"].metadata.name == "hello"
     events.close()
     runs.delete(name="hello", namespace=namespace)

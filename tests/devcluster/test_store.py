@@ -97,7 +97,7 @@ def test_a_write_wakes_a_waiting_reader(tmp_path: Path) -> None:
     waiting = threading.Thread(target=lambda: found.extend(history.after(version, 20) or ()))
     waiting.start()
     store.put(KIND, thing("a"))
-    waiting.join(10)
+    waiting.join(60)
     assert [event.object.name for event in found] == ["a"]
     store.close()
 

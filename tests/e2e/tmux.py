@@ -42,7 +42,7 @@ class Tmux:
         )
         return answer.stdout
 
-    def shows(self, what: str, check: Callable[[str], bool], seconds: float = 20.0) -> str:
+    def shows(self, what: str, check: Callable[[str], bool], seconds: float = 60.0) -> str:
         """Wait until the screen passes the check and return it."""
 
         def passed() -> str:

@@ -18,7 +18,7 @@ from sparktest.kube.transport import Timeouts
 from sparktest.settings import Settings
 from tests.kube.faults import Exchange, Fault, refuse, reply
 
-FAST = Timeouts(connect=1.0, read=0.4, watch=0.4)
+FAST = Timeouts(connect=5.0, read=1.0, watch=1.0)
 
 
 class Request(NamedTuple):

@@ -157,7 +157,7 @@ def test_an_informer_follows_the_cluster(real: Cluster, namespace: str) -> None:
     real.create(TESTRUNS, namespace, named("before"))
     informer.start()
     try:
-        assert informer.synced.wait(10)
+        assert informer.synced.wait(60)
         assert informer.get(namespace, "before")
         written = real.create(TESTRUNS, namespace, named("during"))
         informer.put(written)

@@ -120,7 +120,7 @@ def test_another_thread_can_end_a_silent_watch_at_once(api: Apiserver, kubeconfi
         reader = threading.Thread(target=lambda: seen.extend(events))
         reader.start()
         events.close()
-        reader.join(5)
+        reader.join(60)
         assert not reader.is_alive()
     assert len(seen) == 1
 
@@ -154,7 +154,7 @@ def test_a_broken_log_is_unavailable_after_its_last_chunk(api: Apiserver, cluste
 
 @pytest.mark.parametrize(
     ("follow", "timeouts"),
-    [(True, Timeouts(read=60, watch=0.1)), (False, Timeouts(read=0.1, watch=60))],
+    [(True, Timeouts(read=60, watch=1)), (False, Timeouts(read=1, watch=60))],
 )
 def test_a_silent_log_is_unavailable_after_the_timeout(
     api: Apiserver, kubeconfig: Path, follow: bool, timeouts: Timeouts

@@ -98,7 +98,7 @@ def test_threads_that_get_a_401_together_read_the_credentials_once(
     rejected = threading.Barrier(4)
 
     def reject_together(handler: Exchange) -> None:
-        rejected.wait(5)
+        rejected.wait(60)
         refuse(401, "Unauthorized")(handler)
 
     api.faults += [reject_together] * 4
@@ -106,7 +106,7 @@ def test_threads_that_get_a_401_together_read_the_credentials_once(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert len(api.requests) == 8
     assert len(read) == 2
 

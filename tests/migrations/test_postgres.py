@@ -21,7 +21,7 @@ def test_a_migration_waits_for_a_locked_table_without_blocking_writers(postgres_
         reader.execute(text("SELECT 1 FROM test_runs"))
         thread = threading.Thread(target=migrate.upgrade, args=(postgres_url,), daemon=True)
         thread.start()
-        thread.join(1)
+        thread.join(60)
         assert thread.is_alive()
         with connect() as writer:
             filled.fill(writer, "meanwhile")

@@ -9,13 +9,15 @@ from typing import Any
 from textual import events
 from textual.keys import KEY_NAME_REPLACEMENTS
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from sparktest.kubectl import Clusters
 from sparktest.tui.app import SparkTestApp
+from sparktest.tui.widgets.run_list import RunList
 from tests.tui.fakes import KNOWN, FakeApi, StoppedClock
 
 Scenario = Callable[["AppPilot"], Awaitable[None]]
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 
 
 class AppPilot:
@@ -122,3 +124,22 @@ def drive(
             await scenario(AppPilot(app, pilot, fake))
 
     asyncio.run(run_app())
+
+
+async def watch_painting(ui: AppPilot) -> list[int]:
+    """Return a list that records the line numbers that the run list paints from now on."""
+    painted: list[int] = []
+    runs = ui.app.screen.query_one(RunList)
+    original = runs.render_line
+
+    def render_line(y: int) -> Strip:
+        painted.append(y)
+        return original(y)
+
+    runs.render_line = render_line  # type: ignore[method-assign]
+    # The list may still be painting what it had loaded before.
+    await ui.pilot.pause(0.2)
+    while painted:
+        painted.clear()
+        await ui.pilot.pause(0.2)
+    return painted

@@ -184,7 +184,7 @@ def on_a_terminal(environ: dict[str, str], keys: list[bytes], run: Run) -> bytes
         os.close(file)
 
 
-def _until(file: int, shown: bytes, seconds: float = 20.0) -> bytes:
+def _until(file: int, shown: bytes, seconds: float = 60.0) -> bytes:
     """Return the output up to and including these bytes."""
     written, deadline = b"", time.monotonic() + seconds
     while shown not in written:

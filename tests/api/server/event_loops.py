@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 
 from sparktest.api.server.event_loop import EventLoop
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 LENGTH = {"Content-Length": "20000000"}
 
 

@@ -126,7 +126,7 @@ def test_a_response_survives_what_the_client_sends_behind_it(loop):
     """When the process ends, a client that pipelines must not lose the last response."""
     with loop.connect() as client:
         client.sendall(GET.replace(b"/ ", b"/wait "))
-        assert loop.waiting.wait(10)
+        assert loop.waiting.wait(60)
         loop.loop.responder.closing = True
         loop.gate.set()
         wait_until(lambda: any(each.lingering for each in [*loop.loop._connections.values()]))

@@ -266,7 +266,7 @@ def test_the_application_hears_when_the_client_of_a_stream_disconnects(loop, res
     if reset:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    assert loop.disconnected.wait(10)
+    assert loop.disconnected.wait(60)
     loop.gate.set()
     wait_until(lambda: len(loop.loop) == 0)
 
@@ -295,7 +295,7 @@ def test_beyond_the_limit_the_oldest_connection_without_a_request_is_closed(loop
     monkeypatch.setattr(event_loop, "MAX_CONNECTIONS", 3)
     waiting = loop.connect()
     waiting.sendall(GET.replace(b"/ ", b"/wait "))
-    assert loop.waiting.wait(10)
+    assert loop.waiting.wait(60)
     idle = [loop.connect() for _ in range(6)]
     with loop.connect() as client:
         client.sendall(GET)

@@ -12,7 +12,7 @@ from sparktest.api.store import Store, writer
 from sparktest.api.store.tables import ControllerRow
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-SECONDS = 10
+SECONDS = 60
 
 
 def adding(name: str, error: BaseException | None = None):

@@ -23,7 +23,7 @@ def record(store, *run_ids: str, at=NOW) -> None:
         changes.record(connection, ChangeKind.UPDATED, run_ids, at)
 
 
-def settle(store, seconds: float = 5.0) -> int | None:
+def settle(store, seconds: float = 60.0) -> int | None:
     with store.reading() as connection:
         return changes.settle(connection, seconds)
 
@@ -125,11 +125,11 @@ def test_settling_ends_when_the_transactions_do_that_ran_before(store):
             changes.record(connection, ChangeKind.UPDATED, ["first"], NOW)
             deferred.flush(connection)
             recorded.set()
-            finish.wait(10)
+            finish.wait(60)
 
     thread = threading.Thread(target=write)
     thread.start()
-    recorded.wait(10)
+    recorded.wait(60)
     timer = threading.Timer(0.05, finish.set)
     timer.start()
     assert read(store) == ["first"]

@@ -70,7 +70,7 @@ def test_a_process_does_not_receive_its_own_signals(source, other):
     other.send({"theirs"})
     received: set[str] = set()
     while "theirs" not in received:
-        received |= set(source.wait(5))
+        received |= set(source.wait(60))
     assert "mine" not in received
 
 
@@ -88,7 +88,7 @@ def test_a_listener_looks_by_itself_from_time_to_time(store, monkeypatch):
     monkeypatch.setattr(signals, "POSTGRES_SECONDS", 0.0)
     interrupt = signals.Interrupt()
     source = signals.open_signals(store, interrupt)
-    assert signals.ANYTHING in source.wait(10)
+    assert signals.ANYTHING in source.wait(60)
     source.close()
     interrupt.close()
 

@@ -50,7 +50,7 @@ class Up:
 
     def ends(self) -> int:
         """Wait for its end and return its exit code."""
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def children(self) -> list[int]:
         """Return the process ids of its children, in the order of their start."""

@@ -28,7 +28,7 @@ def background() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]
 
     yield start
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -39,7 +39,7 @@ def test_small_pieces_are_taken_together(
     uploading = background(lambda: taken.append(buffer.take()))
     for piece in (b"one", b"", b"two", b"three"):
         assert buffer.put(piece)
-    uploading.join(5)
+    uploading.join(60)
     assert taken == [b"onetwothree"]
 
 
@@ -57,7 +57,7 @@ def test_less_than_a_chunk_is_taken_by_a_waiting_uploading_thread_after_the_flus
     buffer, taken = Buffer(), []
     uploading = background(lambda: taken.append(buffer.take()))
     buffer.put(b"one")
-    uploading.join(5)
+    uploading.join(60)
     assert taken == [b"one"]
 
 
@@ -74,7 +74,7 @@ def test_the_end_wakes_a_waiting_uploading_thread(
     buffer, taken = Buffer(), []
     uploading = background(lambda: taken.append(buffer.take()))
     buffer.end(None)
-    uploading.join(5)
+    uploading.join(60)
     assert taken == [b""]
 
 
@@ -94,7 +94,7 @@ def test_a_reading_thread_that_waits_for_space_is_woken_when_bytes_are_taken(
     buffer.put(b"x" * 20)
     reading = background(lambda: results.append(buffer.wait_for_space(60)))
     buffer.take()
-    reading.join(5)
+    reading.join(60)
     assert results == [True]
 
 
@@ -112,7 +112,7 @@ def test_a_reading_thread_that_waits_for_space_is_woken_when_the_uploading_threa
     buffer.put(b"x" * 20)
     reading = background(lambda: results.append(buffer.wait_for_space(60)))
     buffer.close()
-    reading.join(5)
+    reading.join(60)
     assert results == [True]
 
 
@@ -132,7 +132,7 @@ def test_all_bytes_of_a_fast_reading_thread_arrive_in_order(
 
     def write() -> None:
         for piece in pieces:
-            assert buffer.wait_for_space(5)
+            assert buffer.wait_for_space(60)
             buffer.put(piece)
         buffer.end(None)
 
@@ -168,7 +168,7 @@ def test_a_stop_wakes_the_uploading_thread_and_drops_what_was_not_taken(
     buffer.put(b"one")
     uploading = background(lambda: taken.append(buffer.take()))
     buffer.stop()
-    uploading.join(5)
+    uploading.join(60)
     assert taken == [b""]
     assert not buffer.put(b"more")
 

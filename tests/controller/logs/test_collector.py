@@ -61,7 +61,7 @@ class Setup:
         return [LINE, self._wait]
 
     def _wait(self) -> None:
-        self.gate.wait(5)
+        self.gate.wait(60)
 
     def collect(self, name: str, state: str = "running", container: str = "test") -> bool:
         run = Run(

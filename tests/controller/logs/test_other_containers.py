@@ -74,7 +74,7 @@ class Environment:
         gate = self.gates.setdefault(f"{pod}/{container}", Event())
 
         def wait() -> None:
-            gate.wait(5)
+            gate.wait(60)
 
         parts: list[Part] = [stamped("begins"), wait, stamped("ends")]
         self.open += 1

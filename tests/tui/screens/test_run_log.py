@@ -22,7 +22,7 @@ def test_the_log_is_followed_while_the_run_is_active():
 
     def rest(run_id: str) -> Iterator[bytes]:
         yield b"10 %\r20 %"
-        more.wait(10)
+        more.wait(60)
         yield "\r100 % ä".encode()[:-1]
         yield "ä".encode()[1:] + b"\nlast\n"
 
@@ -64,7 +64,7 @@ def test_the_last_line_is_visible_when_a_long_line_makes_a_scrollbar_appear():
     run, ready = make_run(3), Event()
 
     def lines(run_id: str) -> Iterator[bytes]:
-        ready.wait(10)
+        ready.wait(60)
         yield b"".join(b"line %d\n" % number for number in range(30))
         yield b"x" * 300 + b"\nthe last line\n"
 

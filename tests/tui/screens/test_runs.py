@@ -1,27 +1,12 @@
 from threading import Event
 
 import pytest
-from textual.strip import Strip
 
 from sparktest.domain import Status
 from sparktest.tui.text import STARTED_FROM
 from sparktest.tui.widgets.run_list import RunList
-from tests.tui.driver import AppPilot, drive
+from tests.tui.driver import AppPilot, drive, watch_painting
 from tests.tui.fakes import NOW, FakeApi, changed, make_run, make_runs, unreachable
-
-
-def watch_painting(ui: AppPilot) -> list[int]:
-    """Return a list that records the line numbers that the run list paints."""
-    painted: list[int] = []
-    runs = ui.app.screen.query_one(RunList)
-    original = runs.render_line
-
-    def render_line(y: int) -> Strip:
-        painted.append(y)
-        return original(y)
-
-    runs.render_line = render_line  # type: ignore[method-assign]
-    return painted
 
 
 @pytest.mark.parametrize("size", [(80, 24), (140, 40)])
@@ -113,7 +98,7 @@ def test_a_run_deleted_elsewhere_leaves_the_list():
 def test_only_lines_with_changing_durations_and_ages_are_painted():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("1m04s")
-        painted = watch_painting(ui)
+        painted = await watch_painting(ui)
         ui.clock.advance(1)
         ui.app.sync()
         await ui.shows("1m05s", "21s")
@@ -126,8 +111,7 @@ def test_only_lines_with_changing_durations_and_ages_are_painted():
 def test_nothing_is_painted_when_nothing_visible_changed():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
-        await ui.pilot.pause()
-        painted = watch_painting(ui)
+        painted = await watch_painting(ui)
         ui.api.put(changed(make_run(250), status=Status.CANCELLED))
         await ui.poll()
         assert ui.app.store.get(make_run(250).id) == api.runs[make_run(250).id] != make_run(250)
