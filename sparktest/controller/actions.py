@@ -9,6 +9,7 @@ from sparktest.client import ApiClient
 from sparktest.controller import steps
 from sparktest.controller.caches import Caches
 from sparktest.controller.circuit_breaker import CircuitBreaker
+from sparktest.controller.events import record_event
 from sparktest.controller.job_actions import JobActions
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation, Registration
@@ -27,7 +28,7 @@ from sparktest.errors import (
 )
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.jobs import FINALIZER
-from sparktest.kube.resources import EVENTS, TESTRUNS
+from sparktest.kube.resources import TESTRUNS
 
 log = logging.getLogger(__name__)
 
@@ -166,11 +167,10 @@ class Actions:
             observed.testrun, step.reason, step.message, self._clock(), step.generation
         )
         try:
-            self._cluster.create(EVENTS, observed.testrun.namespace, event)
-        except ConflictError:
-            pass  # recorded before
+            # What belongs to a generation happens once, however often it is noticed.
+            record_event(self._cluster, event, again=step.generation is None)
         except SparkTestError as error:
-            log.warning("event not created key=%s/%s error=%s", *observed.key, error.detail)
+            log.warning("event not recorded key=%s/%s error=%s", *observed.key, error.detail)
         return False
 
     # --- the run in the API ----------------------------------------------------------------------

@@ -131,7 +131,9 @@ class ControllerMetrics:
     def reported(self, before: Run, after: Run) -> None:
         """Count what a report has changed in a run."""
         if before.started_at is None and after.started_at is not None:
-            self._start_seconds.observe((after.started_at - after.created_at).total_seconds())
+            # Kubernetes rounds the start down to whole seconds.
+            seconds = (after.started_at - after.created_at).total_seconds()
+            self._start_seconds.observe(max(seconds, 0.0))
         if after.status.final and not before.status.final:
             class_ = after.failure.class_.value if after.failure else ""
             self._finished_runs.labels(after.status.value, class_).inc()

@@ -58,11 +58,12 @@ class FakeCluster:
     ) -> Listing:
         wanted = dict(part.split("=") for part in (label_selector or "").split(",") if part)
         involved = dict(part.split("=") for part in (field_selector or "").split(",") if part)
-        uid = involved.get("involvedObject.uid")
+        uid, named = involved.get("involvedObject.uid"), involved.get("metadata.name")
         items = [
             copy.deepcopy(obj)
-            for (kind, where, _), obj in self.objects.items()
+            for (kind, where, name), obj in self.objects.items()
             if kind == resource
+            and named in (None, name)
             and namespace in (None, where)
             and wanted.items() <= obj["metadata"].get("labels", {}).items()
             and (uid is None or obj["involvedObject"].get("uid") == uid)

@@ -62,6 +62,14 @@ def test_the_time_to_start_is_counted_once(metrics: ControllerMetrics) -> None:
     assert value(metrics, "sparktest_run_start_seconds_sum") == 3.0
 
 
+def test_a_start_that_was_rounded_to_before_the_creation_took_no_time(
+    metrics: ControllerMetrics,
+) -> None:
+    started = NOW - timedelta(seconds=0.4)
+    metrics.reported(PENDING, changed(PENDING, status=Status.RUNNING, started_at=started))
+    assert value(metrics, "sparktest_run_start_seconds_sum") == 0.0
+
+
 def test_an_ended_run_is_counted_once_by_status_and_class_with_its_log(
     metrics: ControllerMetrics,
 ) -> None:
