@@ -43,20 +43,9 @@ class EventQuerySchema(api_fields.Schema):
     schedule_id = fields.List(api_fields.Id())
 
 
-@blueprint.route("/events")
+@blueprint.route("/events", parameters=[sse.LAST_EVENT_ID])
 @blueprint.arguments(EventQuerySchema, location="query")
-@blueprint.doc(
-    responses={"200": {"description": "A stream of events", "content": sse.CONTENT}},
-    parameters=[
-        {
-            "in": "header",
-            "name": "Last-Event-ID",
-            "description": "The id of the last event that was received; the stream continues "
-            "after it.",
-            "schema": {"type": "string"},
-        }
-    ],
-)
+@blueprint.doc(responses={"200": {"description": "A stream of events", "content": sse.CONTENT}})
 def stream_events(query: dict[str, Any]) -> Response:
     """Stream the creations, changes and deletions of runs as Server-Sent Events.
 

@@ -33,7 +33,7 @@ LOG = {TEXT: {"schema": {"type": "string"}}, **sse.CONTENT}
 blueprint = Blueprint("logs", __name__, description="Logs of runs, one for each container.")
 
 
-@blueprint.route("/<uuid:run_id>/logs")
+@blueprint.route("/<uuid:run_id>/logs", parameters=[sse.LAST_EVENT_ID])
 @blueprint.arguments(LogQuerySchema, location="query")
 @blueprint.doc(responses={"200": {"description": "The log", "content": LOG}})
 def get_log(query: dict[str, Any], run_id: UUID) -> Response:

@@ -3,6 +3,13 @@
 MIMETYPE = "text/event-stream"
 # Version 3.1 of OpenAPI cannot describe the events of a stream; tools apply a schema to each event.
 CONTENT = {MIMETYPE: {"schema": {"description": "Server-Sent Events."}}}
+# The parameter of a route with a stream.
+LAST_EVENT_ID = {
+    "in": "header",
+    "name": "Last-Event-ID",
+    "description": "The id of the last event that was received; the stream continues after it.",
+    "schema": {"type": "string"},
+}
 # Below the read timeout of usual proxies, 60 seconds.
 HEARTBEAT_SECONDS = 15.0
 # How long a client waits before it connects again.

@@ -6,11 +6,15 @@ from sparktest.api.operations import ERRORS, ETAG, complete
 
 
 @pytest.fixture
-def operations(client):
-    paths = client.get("/api/openapi.json").get_json()["paths"]
+def document(client):
+    return client.get("/api/openapi.json").get_json()
+
+
+@pytest.fixture
+def operations(document):
     return {
         (method, path): operation
-        for path, methods in paths.items()
+        for path, methods in document["paths"].items()
         for method, operation in methods.items()
         if method != "parameters"
     }
@@ -41,6 +45,14 @@ def test_every_post_takes_an_idempotency_key_except_that_of_a_secret(operations)
         if method == "post" and key not in operation["parameters"]
     ]
     assert without == ["/api/tokens"]
+
+
+def test_an_operation_with_a_header_of_its_own_has_its_query_too(operations, document):
+    for path in ("/api/test-runs/events", "/api/test-runs/{run_id}/logs"):
+        shared = {each["name"] for each in document["paths"][path]["parameters"]}
+        query = {each["name"] for each in operations["get", path]["parameters"]}
+        assert "Last-Event-ID" in shared
+        assert query >= ({"origin"} if path.endswith("events") else {"tail", "follow"})
 
 
 def test_lists_link_to_the_next_page(operations):
