@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem, shell_complete
 
 from sparktest.cli.exits import Exit, ExitError, error_code, error_text, warn
+from sparktest.cli.interrupts import interruptible
 from sparktest.errors import SparkTestError
 
 
@@ -101,7 +102,8 @@ def complete(program: click.Group, name: str, variable: str) -> int | None:
 
 def _run(program: click.Group, name: str, argv: Sequence[str]) -> int:
     try:
-        return _invoke(program, name, argv)
+        with interruptible():
+            return _invoke(program, name, argv)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         return Exit.USAGE

@@ -2,12 +2,10 @@
 
 import contextlib
 import logging
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import FrameType
 
 from sparktest.client import ApiClient
 from sparktest.controller.actions import Actions
@@ -29,6 +27,7 @@ from sparktest.errors import SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import require_devcluster_token
 from sparktest.settings import RESTRICTED, Settings, in_pod_namespace
+from sparktest.stop_signals import stop_event
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,6 @@ CLUSTER_RETRY_SECONDS = 2.0
 LEADER_POLL_SECONDS = 0.1
 # The exit code after a lost leadership: the program has to be started again.
 LOST = 1
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Controller:
@@ -231,7 +229,7 @@ def run(settings: Settings) -> int:
     )
     require_devcluster_token(settings)
     with contextlib.ExitStack() as opened:
-        stopping = opened.enter_context(_stopped_by_signals())
+        stopping = opened.enter_context(stop_event())
         elector = opened.enter_context(open_elector(settings))
         before_write = elector.check if elector else None
         metrics = ControllerMetrics()
@@ -272,22 +270,6 @@ def _wait_for_uid(cluster: Cluster, stopping: threading.Event) -> str | None:
             log.warning("cluster unreachable error=%s", error.detail)
         if stopping.wait(CLUSTER_RETRY_SECONDS):
             return None
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set; restore their handlers afterwards."""
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    before = {number: signal.signal(number, stop) for number in SIGNALS}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _now() -> datetime:

@@ -1,7 +1,5 @@
 """The dev cluster: start it on a folder, and stop it."""
 
-import signal
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -22,6 +20,7 @@ from sparktest.devcluster.scheduler import Scheduler
 from sparktest.devcluster.server import Server
 from sparktest.devcluster.store import Store
 from sparktest.errors import UnavailableError
+from sparktest.stop_signals import stop_event
 
 
 class DevCluster:
@@ -104,10 +103,7 @@ def run(folder: Path, port: int = 0, *, ready: Callable[[DevCluster], None] | No
 
     For `folder` and `port` see `DevCluster.start`; `ready` is called when the API is ready.
     """
-    done = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: done.set())
-    with DevCluster.start(folder, port) as cluster:
+    with stop_event() as done, DevCluster.start(folder, port) as cluster:
         if ready:
             ready(cluster)
         # With a timeout: a wait without one can miss a signal that arrives just before it.

@@ -1,5 +1,3 @@
-import os
-import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -205,16 +203,6 @@ def test_the_uid_of_an_unreachable_cluster_is_requested_until_it_answers(
     errors.append(UnavailableError("unreachable"))
     stopping.set()
     assert app._wait_for_uid(cluster, stopping) is None
-
-
-@pytest.mark.parametrize("number", app.SIGNALS)
-def test_a_signal_sets_the_event_and_its_handler_is_restored(number: int) -> None:
-    before = signal.getsignal(number)
-    with app._stopped_by_signals() as stopping:
-        assert not stopping.is_set()
-        os.kill(os.getpid(), number)
-        assert stopping.wait(60)
-    assert signal.getsignal(number) == before
 
 
 def test_without_a_kubernetes_configuration_the_error_names_kubeconfig(
