@@ -27,6 +27,7 @@ from sparktest.backoff import Backoff
 from sparktest.errors import InvalidError, SparkTestError, UnavailableError
 from sparktest.event_stream import MIMETYPE, EventReader, ServerEvent
 from sparktest.responses import Clean, Warn, read_error, read_warnings, unchanged
+from sparktest.write_guard import guard_writes
 
 CONNECT_TIMEOUT_SECONDS = 3.05
 READ_TIMEOUT_SECONDS = 30.0
@@ -88,7 +89,6 @@ class HttpTransport:
         self.clean = clean
         self._warn = warn
         self._timeout_seconds = timeout_seconds
-        self._before_write = before_write
         self._read_timeout = timeout_seconds or READ_TIMEOUT_SECONDS
         self._write_timeout = write_timeout_seconds or self._read_timeout
         agent = f"sparktest/{__version__}"
@@ -100,6 +100,8 @@ class HttpTransport:
             self._pool = connection_from_url(url, maxsize=MAX_CONNECTIONS)
         except LocationParseError as error:
             raise InvalidError(f"{url} does not have a valid host") from error
+        if before_write:
+            guard_writes(self._pool, before_write)
 
     def close(self) -> None:
         """Close the connections; the transport cannot be used afterwards."""
@@ -192,8 +194,6 @@ class HttpTransport:
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> BaseHTTPResponse:
-        if self._before_write and method != "GET":
-            self._before_write()
         connect_timeout = self._timeout_seconds or CONNECT_TIMEOUT_SECONDS
         sent = {**self._headers, **(headers or {})}
         if json is not None:

@@ -29,6 +29,7 @@ from sparktest.errors import (
 from sparktest.kube.decoding import decode
 from sparktest.kube.status import error_from_response, root_cause
 from sparktest.kube.streams import ByteStream
+from sparktest.write_guard import guard_writes
 
 Query = Mapping[str, str | int | None]
 OnResponse = Callable[[str, str, int | None], None]
@@ -137,6 +138,8 @@ class Transport:
                 f"({type(error).__name__}); see proxy-url in the kubeconfig and HTTPS_PROXY"
             ) from None
         client.user_agent = f"sparktest/{__version__}"
+        if self._before_write:
+            guard_writes(client.rest_client.pool_manager, self._before_write)
         return client
 
     def _request(
@@ -176,9 +179,6 @@ class Transport:
                 api.update_params_for_auth(headers, [], ["BearerToken"], target, method, None)
             _check_token(headers)
             url = api.configuration.host + target
-            # As late as possible: fetching a token may have taken a while.
-            if self._before_write and method != "GET":
-                self._before_write()
             status = None
             try:
                 response: BaseHTTPResponse = api.rest_client.pool_manager.urlopen(
