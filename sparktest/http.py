@@ -205,7 +205,7 @@ class HttpTransport:
             sent,
             retries=False,
             redirect=False,
-            timeout=Timeout(connect_timeout, read_timeout),
+            timeout=Timeout(connect=connect_timeout, read=read_timeout),
             preload_content=not stream,
         )
         for text in read_warnings(response.headers, self.clean):

@@ -9,7 +9,17 @@ import urllib3
 from sparktest import http
 from sparktest.client import ApiClient
 from sparktest.errors import InvalidError, UnavailableError
-from tests.scripted_api import ScriptedApi, answer, cut, end, reset, scripted_api, silence, stream
+from tests.scripted_api import (
+    Handler,
+    ScriptedApi,
+    answer,
+    cut,
+    end,
+    reset,
+    scripted_api,
+    silence,
+    stream,
+)
 
 RUN = {
     "id": "1",
@@ -51,6 +61,20 @@ def test_a_timeout_raises_unavailable(
 
     with pytest.raises(UnavailableError, match="timed out"):
         client.health()
+
+
+def test_a_response_may_take_longer_than_a_connection(
+    api: ScriptedApi, client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "CONNECT_TIMEOUT_SECONDS", 1)
+
+    def later(handler: Handler) -> None:
+        handler.api.closing.wait(1.5)
+        answer({"status": "healthy"})(handler)
+
+    api.scripts = [later]
+
+    assert client.health() == {"status": "healthy"}
 
 
 @pytest.mark.parametrize(

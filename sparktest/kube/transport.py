@@ -98,7 +98,7 @@ class Transport:
             SparkTestError: the class for the status of the response; UnavailableError without a
                 response; TooLargeError for a response of more than MAX_BODY_BYTES.
         """
-        timeout = (self.timeouts.connect, self.timeouts.read)
+        timeout = Timeout(connect=self.timeouts.connect, read=self.timeouts.read)
         response = self._request(method, path, query, body, content_type, timeout)
         with self._map_errors():
             data = response.read(MAX_BODY_BYTES + 1)
@@ -118,7 +118,7 @@ class Transport:
 
         The stream raises UnavailableError after `read_seconds` without data.
         """
-        timeout = (self.timeouts.connect, read_seconds)
+        timeout = Timeout(connect=self.timeouts.connect, read=read_seconds)
         response = self._request("GET", path, query, None, JSON, timeout)
         return ByteStream(response, self._map_errors)
 
@@ -149,7 +149,7 @@ class Transport:
         query: Query | None,
         body: Any,
         content_type: str,
-        timeout: tuple[float, float],
+        timeout: Timeout,
     ) -> BaseHTTPResponse:
         params = {key: value for key, value in (query or {}).items() if value is not None}
         target = f"{path}?{urlencode(params)}" if params else path
@@ -169,7 +169,7 @@ class Transport:
         target: str,
         body: Any,
         content_type: str,
-        timeout: tuple[float, float],
+        timeout: Timeout,
     ) -> BaseHTTPResponse:
         headers = {"Accept": "*/*" if method == "GET" else JSON, "User-Agent": api.user_agent}
         if body is not None:
@@ -186,7 +186,7 @@ class Transport:
                     url,
                     body=None if body is None else json.dumps(body),
                     headers=headers,
-                    timeout=Timeout(*timeout),
+                    timeout=timeout,
                     retries=False,
                     redirect=False,
                     preload_content=False,

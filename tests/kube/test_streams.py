@@ -167,6 +167,23 @@ def test_a_silent_log_is_unavailable_after_the_timeout(
             next(log)
 
 
+def test_a_stream_may_be_silent_for_longer_than_a_connection_takes(
+    api: Apiserver, kubeconfig: Path
+) -> None:
+    cluster = cluster_of(kubeconfig, Timeouts(connect=1, read=60, watch=60))
+
+    def pause(handler: Exchange) -> None:
+        handler.begin_chunks()
+        handler.chunk(b"one\n")
+        handler.closing.wait(1.5)
+        handler.chunk(b"two\n")
+        handler.chunk(b"")
+
+    api.faults.append(pause)
+    with cluster.pod_log("default", "p", "test", follow=True) as log:
+        assert b"".join(log) == b"one\ntwo\n"
+
+
 def test_a_container_that_has_not_started_has_no_log(api: Apiserver, cluster: Cluster) -> None:
     api.faults.append(refuse(400, 'container "test" in pod "p" is waiting to start'))
     with pytest.raises(MalformedError, match="waiting to start"):
