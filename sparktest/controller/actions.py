@@ -239,7 +239,8 @@ class Actions:
         state.set_run(after, self._clock())
         state.last_report = report
         self._on_report(run, after)
-        log.info("run reported run_id=%s status=%s", run.id, report.status.value)
+        level = logging.INFO if report.status.final else logging.DEBUG
+        log.log(level, "run reported run_id=%s status=%s", run.id, report.status.value)
         if report.status.final and not after.status.final:
             raise ConflictError(f"the API ignored the final report of run {run.id}")
         return True

@@ -111,6 +111,8 @@ class Controller:
             self._breaker,
             Bulkhead(MAX_API_CALLS, on_key=self._queue.add, priority=self._queue.priority),
             actions,
+            # The events of the writes of one pass are observed by the next.
+            before_observing=self._queue.clear,
             clock=_now,
         )
         # The last key that was verified.

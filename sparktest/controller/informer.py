@@ -184,7 +184,7 @@ class Informer(Generic[T]):
         return self._timings.backoff.first if ended_at_once else 0.0
 
     def _apply(self, kind: str, obj: Object) -> None:
-        if kind == "BOOKMARK":
+        if kind == "BOOKMARK" or (kind != "DELETED" and self._cache.has(obj)):
             self._cache.advance(obj)
             return
         entry = self._entry(obj)

@@ -74,7 +74,7 @@ class JobActions:
         try:
             manifest = build_job(run, restricted=self._restricted, git_image=self._git_image)
             job = self._cluster.create(JOBS, run.namespace, manifest)
-            log.info("job created run_id=%s key=%s/%s", run.id, *observed.key)
+            log.debug("job created run_id=%s key=%s/%s", run.id, *observed.key)
         except ConflictError:
             job = self._cluster.get(JOBS, *observed.key)
             if not belongs_to(parse_job(job), run):

@@ -48,6 +48,15 @@ class ObjectCache(Generic[T]):
         """Return the object, or None."""
         return self._entries.get(key)
 
+    def has(self, obj: Any) -> bool:
+        """Return True if this version of the object is cached, or a newer one.
+
+        It costs less than parsing the object: the watch repeats what `put` has cached before.
+        """
+        metadata = mapping(obj, "metadata")
+        old = self._entries.get((text(metadata, "namespace"), text(metadata, "name")))
+        return old is not None and _number(metadata.get("resourceVersion")) <= old.version
+
     def items(self) -> list[Entry[T]]:
         """Return all objects."""
         with self._lock:
@@ -68,7 +77,10 @@ class ObjectCache(Generic[T]):
             return True
 
     def apply(self, entry: Entry[T], *, deleted: bool) -> list[Entry[T]]:
-        """Apply an event of the watch; return the changes as `replace` does."""
+        """Apply an event of the watch; return the changes as `replace` does.
+
+        A new version with the same value is no change: what the parsed value lacks, nobody reads.
+        """
         with self._lock:
             if entry.version:
                 self.version = str(entry.version)
@@ -78,7 +90,9 @@ class ObjectCache(Generic[T]):
                 return [entry] if deleted and other else []
             if not deleted:
                 self._entries[entry.key] = entry
-                return [old, entry] if old is not None and other else [entry]
+                if old is None or other:
+                    return [entry] if old is None else [old, entry]
+                return [] if old.value == entry.value else [entry]
             return [] if self._entries.pop(entry.key, None) is None else [entry]
 
     def replace(self, entries: list[Entry[T]], version: str) -> list[Entry[T]]:

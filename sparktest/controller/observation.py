@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ class Registration(StrEnum):
     REJECTED = "rejected"
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A run as seen by all sources.
 
     Attributes:
@@ -117,7 +118,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         in_status: str | None = self.testrun.status.get("runId") if self.testrun else None
         return in_status or (self.job.run_id if self.job else None)
 
-    @property
+    @cached_property
     def own_job(self) -> JobView | None:
         """The run's own Job: found by its uid or, before that is known, by owner or label."""
         if self.job is None or self.run is None:
@@ -126,14 +127,14 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
             return self.job if self.job.uid == self.job_uid else None
         return self.job if belongs_to(self.job, self.run) else None
 
-    @property
+    @cached_property
     def own_pods(self) -> list[PodView]:
         """The pods of the run's own Job."""
         own = self.own_job
         uid = self.job_uid or (own.uid if own else None)
         return [pod for pod in self.pods if pod.owner_uid in (None, uid)]
 
-    @property
+    @cached_property
     def pod(self) -> PodView | None:
         """The pod whose status counts."""
         return main_pod(self.own_pods)

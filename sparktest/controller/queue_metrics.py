@@ -71,6 +71,10 @@ class QueueMetrics(Generic[K]):
         self._queue_seconds.observe(now - self._added_at.pop(key, now))
         self._taken_at[key] = now
 
+    def cleared(self, key: K) -> None:
+        """Drop a key that is not queued after all."""
+        self._added_at.pop(key, None)
+
     def done(self, key: K) -> None:
         """Count a key with which a worker is done."""
         taken_at = self._taken_at.pop(key, None)

@@ -35,6 +35,7 @@ class Reconciler:
 
     Args:
         cluster: the uid of this cluster.
+        before_observing: called with the key before everything known about the run is read.
         clock: returns the current time.
     """
 
@@ -49,6 +50,7 @@ class Reconciler:
         bulkhead: Bulkhead,
         actions: Actions,
         *,
+        before_observing: Callable[[Key], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -59,6 +61,7 @@ class Reconciler:
         self._breaker = breaker
         self._bulkhead = bulkhead
         self._actions = actions
+        self._before_observing = before_observing
         self._clock = clock
 
     def reconcile(self, key: Key) -> None:
@@ -78,6 +81,7 @@ class Reconciler:
         state = self._run_states.get(key)
         for _ in range(MAX_PASSES):
             now = self._clock()
+            self._before_observing(key)
             observed = self.observe(key, state, now)
             state.live = None
             steps = plan(observed, now)

@@ -48,6 +48,8 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, float] = {}
         self._later: list[tuple[float, int, K, int]] = []
         self._serial = 0
+        # The time that a worker waits for.
+        self._timed_until = float("inf")
         self._failures: dict[K, int] = {}
         self._closed = False
 
@@ -80,7 +82,8 @@ class WorkQueue(Generic[K]):
             self._due[key] = due
             self._serial += 1  # orders equal times: keys need not be comparable
             heapq.heappush(self._later, (due, self._serial, key, priority))
-            self._changed.notify()
+            if self._later[0][1] == self._serial:
+                self._changed.notify()
 
     def get(self) -> K | None:
         """Wait for a key and return it; return None when the queue is closed.
@@ -89,11 +92,19 @@ class WorkQueue(Generic[K]):
         """
         with self._changed:
             while not self._closed:
-                wait = self._promote()
+                seconds = self._promote()
                 if self._count():
+                    if self._later and self._timed_until == float("inf"):
+                        self._changed.notify()  # another worker waits for the next time
                     return self._pop()
-                self._changed.wait(wait)
+                self._wait(seconds)
             return None
+
+    def clear(self, key: K) -> None:
+        """Forget that the key was added: its worker is about to read the whole state anew."""
+        with self._changed:
+            if key in self._working and self._dirty.pop(key, None) is not None:
+                self._metrics.cleared(key)
 
     def done(self, key: K) -> None:
         """Release the key; queue it again if it was added meanwhile."""
@@ -124,6 +135,18 @@ class WorkQueue(Generic[K]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _wait(self, seconds: float | None) -> None:
+        """Wait for a change; one worker also waits for the next time, which would wake all."""
+        due = self._later[0][0] if self._later else float("inf")
+        if seconds is None or self._timed_until <= due:
+            self._changed.wait()
+            return
+        self._timed_until = due
+        try:
+            self._changed.wait(seconds)
+        finally:
+            self._timed_until = float("inf")
 
     def _count(self) -> int:
         return len(self._dirty) - sum(key in self._dirty for key in self._working)

@@ -80,6 +80,7 @@ class Controller:
             self.breaker,
             self.bulkhead,
             actions,
+            before_observing=lambda key: self.queue.pop(key, None),
             clock=lambda: environment.now,
         )
 

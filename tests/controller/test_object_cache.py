@@ -50,6 +50,30 @@ def test_an_older_event_only_advances_the_version(cache: ObjectCache[str]) -> No
     assert cache.version == "15"
 
 
+def test_a_new_version_with_the_same_value_is_cached_and_not_reported(
+    cache: ObjectCache[str],
+) -> None:
+    assert cache.apply(obj("a", 12), deleted=False) == []
+    assert cache.get(("ns", "a")) == obj("a", 12)
+    assert cache.apply(Entry(("ns", "a"), "u", 13, "other"), deleted=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "has"),
+    [("a", "9", True), ("a", "10", True), ("a", "11", False), ("c", "9", False), ("a", {}, True)],
+)
+def test_a_version_is_cached_if_it_is_not_newer_than_the_cached_one(
+    cache: ObjectCache[str], name: str, version: Any, *, has: bool
+) -> None:
+    metadata = {"name": name, "namespace": "ns", "resourceVersion": version}
+    assert cache.has({"metadata": metadata}) is has
+
+
+@pytest.mark.parametrize("value", [None, [], {"metadata": 7}, {"metadata": {"name": ["a"]}}])
+def test_a_malformed_object_is_not_cached(cache: ObjectCache[str], value: Any) -> None:
+    assert not cache.has(value)
+
+
 def test_the_deletion_of_an_object_whose_name_is_taken_is_reported_and_the_newer_one_stays(
     cache: ObjectCache[str],
 ) -> None:

@@ -70,6 +70,13 @@ class Model(RuleBasedStateMachine):
 
     @precondition(lambda self: self.working)
     @rule(data=st.data())
+    def clear(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.working)))
+        self.queue.clear(key)
+        self.wanted.pop(key, None)
+
+    @precondition(lambda self: self.working)
+    @rule(data=st.data())
     def done(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.working)))
         self.queue.done(key)
@@ -154,6 +161,37 @@ def test_a_worker_that_waits_for_a_later_key_gets_an_earlier_one(queue: WorkQueu
     queue.add_after(2, 0.01)
     worker.join(60)
     assert got == [2]
+
+
+def test_every_key_is_returned_when_it_is_due_while_many_workers_wait(
+    queue: WorkQueue[int],
+) -> None:
+    got: list[int | None] = []
+    queue.add_after(0, 60)
+    workers = [threading.Thread(target=lambda: got.append(queue.get())) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    queue.add_after(1, 0.2)
+    queue.add_after(2, 0.1)
+    queue.add(3)
+    queue.add_after(4, 0.05)
+    queue.add_after(5, 0.2)
+    queue.add_after(6, 0.15)
+    for worker in workers:
+        worker.join(30)
+    assert sorted(key or 0 for key in got) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_key_that_is_cleared_by_its_worker_is_not_returned_again(queue: WorkQueue[int]) -> None:
+    queue.add(1)
+    queue.add(2)
+    assert queue.get() == 1
+    queue.add(1)
+    queue.clear(1)
+    queue.clear(2)
+    queue.done(1)
+    assert queue.get() == 2
+    assert len(queue) == 0
 
 
 def test_close_ends_every_get_and_nothing_is_added_afterwards(queue: WorkQueue[int]) -> None:
