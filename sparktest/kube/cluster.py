@@ -13,7 +13,7 @@ from sparktest.settings import Settings
 
 PAGE_SIZE = 500
 # Connections for watches and logs, besides those of the workers; opened only when needed.
-STREAM_CONNECTIONS = 96
+STREAM_CONNECTIONS = 512
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 

@@ -2,6 +2,9 @@
 
 import contextlib
 import functools
+import select
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -38,12 +41,55 @@ class ByteStream:
         self._response = response
         self._map_errors = map_errors
         self._chunks = read_body(response)
+        self._socket = _socket(response)
+        self._was_polled = False
         self._closed = threading.Event()
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
+        while not (chunk := self._next()):
+            pass
+        return chunk
+
+    def poll(self) -> bytes | None:
+        """Return what has arrived: b"" for nothing, None at the end of the body."""
+        while self._is_ready():
+            try:
+                chunk = self._next()
+            except StopIteration:
+                return None
+            if chunk:
+                return chunk
+        return b""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when `poll` may have more."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def _is_ready(self) -> bool:
+        """Return True if the response can be read without waiting, or cannot be polled."""
+        if self._socket is None or self._closed.is_set() or self._has_ended():
+            return True
+        if not self._was_polled:
+            self._was_polled = True
+            # The head of the response may have arrived with a part of the body.
+            if _buffered(self._response, self._socket):
+                return True
+        # TLS: a record is always read whole, so what is left of it is not in the socket.
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        found = select.poll()
+        found.register(self._socket, select.POLLIN)
+        return bool(found.poll(0))
+
+    def _has_ended(self) -> bool:
+        # Without a file to read from: the end arrived together with the last data.
+        return _chunked_response(self._response) is None
+
+    def _next(self) -> bytes:
+        """Return the next bytes; b"" if only framing has arrived."""
         if self._closed.is_set():
             raise StopIteration
         try:
@@ -118,7 +164,7 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def read_body(response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield the body of a response as it arrives, many HTTP chunks at once.
+    """Yield the body of a response as it arrives, many HTTP chunks at once; b"" for a part of one.
 
     The kubelet sends each line of a log as a separate chunk. urllib3 yields them one by one,
     which takes 8 times as long for many short lines: see bench/log_lines.py.
@@ -131,21 +177,22 @@ def read_body(response: BaseHTTPResponse) -> Iterator[bytes]:
     if http is None:
         yield from response.stream(READ_BYTES)
         return
-    decoder = ChunkedDecoder()
-    try:
-        while not decoder.ended:
-            # read1 waits only when no data has arrived.
-            if data := decoder.feed(http.fp.read1(READ_BYTES)):
-                yield data
-    except (OSError, ProtocolError):
-        response.close()
-        raise
-    if decoder.rest == b"\r\n\r\n":
-        # Everything has been read: the connection can be reused.
-        http.close()
-        response.release_conn()
-    else:
-        response.close()
+    decoder, ended = ChunkedDecoder(), False
+    while not ended:
+        try:
+            # read1 waits only when no data has arrived, and leaves nothing in the buffer.
+            data = decoder.feed(http.fp.read1(READ_BYTES))
+        except (OSError, ProtocolError):
+            response.close()
+            raise
+        ended = decoder.ended
+        if ended and decoder.rest == b"\r\n\r\n":
+            # Everything has been read: the connection can be reused.
+            http.close()
+            response.release_conn()
+        elif ended:
+            response.close()
+        yield data
 
 
 def _chunked_response(response: BaseHTTPResponse) -> Any:
@@ -155,6 +202,25 @@ def _chunked_response(response: BaseHTTPResponse) -> Any:
     # _fp is private; in a version of urllib3 without it, urllib3 reads the body.
     http = getattr(response, "_fp", None)
     return http if hasattr(getattr(http, "fp", None), "read1") else None
+
+
+def _socket(response: BaseHTTPResponse) -> socket.socket | None:
+    """Return the socket of a chunked response; None if it is not known."""
+    http = _chunked_response(response)
+    found = getattr(getattr(getattr(http, "fp", None), "raw", None), "_sock", None)
+    return found if isinstance(found, socket.socket) else None
+
+
+def _buffered(response: BaseHTTPResponse, connection: socket.socket) -> bool:
+    """Return True if bytes of the body have been read from the socket already."""
+    timeout = connection.gettimeout()
+    connection.settimeout(0)
+    try:
+        return bool(_chunked_response(response).fp.peek())
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    finally:
+        connection.settimeout(timeout)
 
 
 class ChunkedDecoder:

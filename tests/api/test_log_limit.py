@@ -1,6 +1,6 @@
 """A log that is larger than SPARKTEST_LOG_MAX_BYTES is cut, and its sender need not know."""
 
-from threading import Event
+from threading import Semaphore
 from typing import cast
 
 import msgspec
@@ -111,8 +111,8 @@ def test_the_controllers_uploader_ends_and_its_report_is_taken(client, run, monk
     # The second one is that of a controller that was restarted, and has more to send.
     for data, requests in ((log[:4000], 8), (log, 4)):
         api = Api(client)
-        sender = LogUploader(cast("ApiClient", api), run, "test", stopping=Event())
-        sender.append(data)
+        sender = LogUploader(cast("ApiClient", api), run, "test", appends=Semaphore())
+        assert list(sender.append(data)) == []
         assert (sender.stored, sender.gaps) == (len(data), 0)
         assert api.sent <= requests
     report(client, run, "succeeded", log={"state": "complete", "bytes": sender.stored})

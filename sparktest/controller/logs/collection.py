@@ -1,30 +1,34 @@
 """LogCollection: one log on its way from the kubelet into the API."""
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator, Iterator
 
 import msgspec
 
 from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.logs import stream, uploader
-from sparktest.controller.logs.buffer import Buffer
-from sparktest.controller.logs.stream import LogStream
+from sparktest.controller.logs.batch import Batch
+from sparktest.controller.logs.stream import LogStream, Pause
 from sparktest.controller.logs.tail import LogTail
-from sparktest.controller.logs.uploader import LogUploader, RestoredError, StoppedError
+from sparktest.controller.logs.uploader import LogUploader, RestoredError
 from sparktest.domain import Log, LogState
-from sparktest.errors import GoneError
+from sparktest.errors import GoneError, OffsetError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.pod_view import LogSource
 
 log = logging.getLogger(__name__)
 
-# How often the reading thread checks for a rotated log while the buffer is full.
-FULL_BUFFER_SECONDS = 1.0
 # How often a log is stored again after an unexpected exception.
 MAX_EXCEPTIONS = 5
+
+
+class StoppedError(Exception):
+    """Error for a log that is left to the next controller, or collected again from its start."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -41,27 +45,26 @@ class Connections(msgspec.Struct, frozen=True):
 
     Attributes:
         source: returns what is known of the container with this namespace, pod and name.
+        appends: bounds the threads that wait for the API.
     """
 
     cluster: Cluster
     client: ApiClient
     source: Callable[[str, str, str], LogSource]
+    appends: threading.Semaphore
     stream_timings: stream.Timings | None = None
     upload_backoff: Backoff = uploader.BACKOFF
 
 
 class LogCollection:
-    """Collects one log in the thread that calls `collect`, and reads it in a second one.
-
-    Other threads may call `end_within` and `stop`.
-    """
+    """Collects one log. Other threads may call `end_within` and `stop`, and then wake its task."""
 
     def __init__(self, target: Target, connections: Connections) -> None:
         self.target = target
         self._connections = connections
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._buffer = Buffer()
+        self._ends_at: float | None = None
+        self._uploader: LogUploader | None = None
 
     @property
     def is_stopped(self) -> bool:
@@ -69,39 +72,38 @@ class LogCollection:
         return self._stopping.is_set()
 
     def end_within(self, seconds: float) -> None:
-        """Let the log end after this time, even if its container goes on."""
-        with self._lock:
-            self._buffer.end_within(seconds)
+        """Let the log end after this time, even if its container goes on; the first call counts."""
+        self._ends_at = self._ends_at or time.monotonic() + seconds
 
     def stop(self) -> None:
         """Stop to collect, without a result."""
         self._stopping.set()
-        with self._lock:
-            self._buffer.stop()
 
-    def collect(self) -> CollectedLog | None:
-        """Store the log in the API; return its state there, None after `stop`."""
+    def steps(self) -> Generator[Pause, None, CollectedLog | None]:
+        """Yield what to wait for; return the log's state in the API, None after `stop`."""
         run_id, container = self.target.run_id, self.target.container
         try:
-            found = self._store()
+            found = yield from self._store()
         except StoppedError:
             return None
         except GoneError:
             found = CollectedLog(Log(state=LogState.NONE, reason="RunDeleted"))
         except Exception as error:
             log.exception("log not stored run_id=%s container=%s", run_id, container)
-            found = CollectedLog(Log(state=LogState.PARTIAL, reason=type(error).__name__))
-        state, stored = found.log.state.value, found.log.bytes
+            found = CollectedLog(self._incomplete(type(error).__name__))
         text = "log stored run_id=%s container=%s state=%s bytes=%d"
-        log.info(text, run_id, container, state, stored)
+        log.info(text, run_id, container, found.log.state.value, found.log.bytes)
         return found
 
-    def _store(self) -> CollectedLog:
+    def _incomplete(self, reason: str) -> Log:
+        return self._uploader.log(reason) if self._uploader else Log(reason=reason)
+
+    def _store(self) -> Generator[Pause, None, CollectedLog]:
         failures = 0
         while True:
             try:
-                return self._store_once()
-            except (GoneError, StoppedError):
+                return (yield from self._store_once())
+            except (GoneError, OffsetError, StoppedError):
                 raise
             except Exception as error:
                 if failures >= MAX_EXCEPTIONS and not isinstance(error, RestoredError):
@@ -112,56 +114,85 @@ class LogCollection:
                     self.target.container,
                     exc_info=not isinstance(error, RestoredError),
                 )
-            if self._stopping.wait(self._connections.upload_backoff.delay(failures)):
-                raise StoppedError
-            with self._lock:
-                self._buffer = self._buffer.successor()
+            yield from self._wait(Pause(self._connections.upload_backoff.delay(failures)))
             failures += 1
 
-    def _store_once(self) -> CollectedLog:
-        stored = threading.Event()
-        found, buffer, tail = self._connections, self._buffer, LogTail()
+    def _store_once(self) -> Generator[Pause, None, CollectedLog]:
+        found, tail, batch = self._connections, LogTail(), Batch()
         at = (self.target.namespace, self.target.pod, self.target.container)
         source = LogStream(
             found.cluster,
             *at,
-            stopping=stored,
+            stopping=self._stopping,
             timings=found.stream_timings,
             source=lambda: found.source(*at),
         )
-        target = LogUploader(
+        self._uploader = target = LogUploader(
             found.client,
             self.target.run_id,
             self.target.container,
-            stopping=self._stopping,
+            appends=found.appends,
             backoff=found.upload_backoff,
         )
-        threading.Thread(
-            target=_read, args=(source, buffer, tail), name="log-read", daemon=True
-        ).start()
+        failed: Exception | None = None
         try:
-            state = target.store(buffer)
-        finally:
-            # A silent log would be read as long as its container runs.
-            stored.set()
+            yield from self._copy(source, target, batch, tail)
+        except (GoneError, RestoredError, StoppedError):
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below, after what was read is stored
+            failed = error
+        yield from self._append(source, target, batch)
+        if failed is not None:
+            raise failed
+        state = target.log(source.incomplete_reason)
         whole = tail.whole_text if state.state is LogState.COMPLETE else None
         return CollectedLog(state, tail.last_line, whole)
 
+    def _copy(
+        self, source: LogStream, target: LogUploader, batch: Batch, tail: LogTail
+    ) -> Generator[Pause, None, None]:
+        with contextlib.closing(source.chunks()) as chunks:
+            for part in chunks:
+                if isinstance(part, Pause):
+                    yield from self._pause(part, source, target, batch)
+                else:
+                    tail.add(part)
+                    batch.add(part)
+                    source.open_rotated()
+                    if batch.is_due:
+                        yield from self._append(source, target, batch)
+                        # In turn with the other logs.
+                        yield Pause(0)
+                if self._is_over():
+                    return
 
-def _read(source: LogStream, buffer: Buffer, tail: LogTail) -> None:
-    """Read the log into the buffer; the kubelet waits while the buffer is full."""
-    incomplete_reason = None
-    try:
-        for chunk in source.chunks():
-            tail.add(chunk)
+    def _pause(
+        self, pause: Pause, source: LogStream, target: LogUploader, batch: Batch
+    ) -> Generator[Pause, None, None]:
+        """Wait; but what has been read is stored first, or more of it is awaited first."""
+        if batch.size and pause.stream is not None and not batch.is_due:
+            pause = Pause(batch.seconds_left)
+        elif batch.size:
+            yield from self._append(source, target, batch)
+        seconds = pause.seconds
+        if self._ends_at is not None:
+            seconds = min(seconds, self._ends_at - time.monotonic())
+        yield from self._wait(Pause(seconds, pause.stream))
+
+    def _append(
+        self, source: LogStream, target: LogUploader, batch: Batch
+    ) -> Generator[Pause, None, None]:
+        for seconds in target.append(batch.take()):
+            # A rotated file can be read only while it is open.
             source.open_rotated()
-            while not buffer.wait_for_space(FULL_BUFFER_SECONDS):
-                source.open_rotated()
-            if not buffer.put(chunk):
-                return
-        incomplete_reason = source.incomplete_reason
-    except Exception as error:
-        log.exception("log not read")
-        incomplete_reason = type(error).__name__
-    finally:
-        buffer.end(incomplete_reason)
+            yield from self._wait(Pause(seconds))
+
+    def _wait(self, pause: Pause) -> Iterator[Pause]:
+        yield pause
+        if self._stopping.is_set():
+            raise StoppedError
+
+    def _is_over(self) -> bool:
+        if self._stopping.is_set():
+            raise StoppedError
+        return self._ends_at is not None and time.monotonic() >= self._ends_at

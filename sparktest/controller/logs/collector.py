@@ -2,8 +2,10 @@
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Semaphore
 
 import msgspec
 
@@ -11,6 +13,7 @@ from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.logs import stream, uploader
 from sparktest.controller.logs.collection import Connections, LogCollection, Target
+from sparktest.controller.logs.loop import LogLoop, Task
 from sparktest.controller.testruns import Key
 from sparktest.domain import Run
 from sparktest.kube.cluster import Cluster
@@ -21,6 +24,9 @@ log = logging.getLogger(__name__)
 
 # The other containers of a pod are read for this long after the log of its test has ended.
 OTHERS_SECONDS = 3.0
+# The threads that read and store all logs, and how many of them may wait for the API at once.
+THREADS = 16
+APPENDS = 12
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,12 +38,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         fetchers: logs of the containers of ended tests, and as many of other containers.
     """
 
-    followers: int = 256
-    others: int = 96
+    followers: int = 500
+    others: int = 200
     fetchers: int = 8
 
 
-class _Log(msgspec.Struct):
+class _Log(msgspec.Struct, eq=False):
     """The log of a container, and what became of it.
 
     Attributes:
@@ -45,6 +51,7 @@ class _Log(msgspec.Struct):
         ended: the container had ended before it was read, or is an init container, which ends
             before the test starts.
         followed: it is read while its container runs.
+        task: None before it is read.
         done: None until its end.
     """
 
@@ -53,11 +60,12 @@ class _Log(msgspec.Struct):
     is_test: bool
     ended: bool
     followed: bool = False
+    task: Task | None = None
     done: CollectedLog | None = None
 
 
 class LogCollector:
-    """Collects logs in threads, two for each log; any thread may call its methods.
+    """Collects logs in a few threads; any thread may call its methods.
 
     Args:
         source: returns what is known of the container with this namespace, pod and name.
@@ -75,20 +83,21 @@ class LogCollector:
         stream_timings: stream.Timings | None = None,
         upload_backoff: Backoff = uploader.BACKOFF,
     ) -> None:
-        self._connections = Connections(cluster, client, source, stream_timings, upload_backoff)
+        self._connections = Connections(
+            cluster, client, source, Semaphore(APPENDS), stream_timings, upload_backoff
+        )
         self._on_key = on_key
         self._limits = limits or Limits()
         self._lock = threading.Lock()
+        self._loop = LogLoop(THREADS)
         self._logs: dict[Key, dict[str, _Log]] = {}
-        # By whether the container is that of a test.
+        # Each by whether the container is that of a test.
         self._followed = {True: 0, False: 0}
+        self._fetched = {True: 0, False: 0}
+        self._to_fetch: dict[bool, deque[_Log]] = {True: deque(), False: deque()}
         # Running containers without a follower, the longest waiting first.
         self._waiting: dict[tuple[Key, str], _Log] = {}
         self._stopping = False
-        self._fetchers = {
-            is_test: ThreadPoolExecutor(self._limits.fetchers, "log-fetch")
-            for is_test in (True, False)
-        }
 
     @property
     def followed(self) -> int:
@@ -118,11 +127,17 @@ class LogCollector:
                 self._waiting[at] = _Log(key, collection, is_test, ended or is_init)
             if follow and not self._has_free_follower(is_test):
                 return False
-            self._begin(at, follow)
+            found = self._waiting.pop(at)
+            self._logs.setdefault(key, {})[container] = found
+            if follow:
+                self._follow(found)
+            else:
+                self._to_fetch[is_test].append(found)
+                self._fetch_next(is_test)
         return True
 
     def in_progress(self, key: Key) -> frozenset[str]:
-        """Return the containers whose logs are being collected, or wait for a free thread."""
+        """Return the containers whose logs are being collected, or wait to be fetched."""
         with self._lock:
             found = self._logs.get(key, {}).items()
             return frozenset(name for name, each in found if each.done is None)
@@ -139,8 +154,9 @@ class LogCollector:
             found = self._logs.get(key, {}).values()
             if not any(each.is_test and each.done is None for each in found):
                 for each in found:
-                    if each.followed and not each.ended:
+                    if each.followed and not each.ended and each.done is None:
                         each.collection.end_within(OTHERS_SECONDS)
+                        self._wake(each)
 
     def forget(self, key: Key) -> None:
         """Drop the state of the logs that are done."""
@@ -156,6 +172,7 @@ class LogCollector:
             self._stop_waiting(key)
             for each in self._logs.pop(key, {}).values():
                 each.collection.stop()
+                self._wake(each)
 
     def stop(self) -> None:
         """Start no more logs and stop the others; the next controller resumes them."""
@@ -165,8 +182,11 @@ class LogCollector:
             for logs in self._logs.values():
                 for each in logs.values():
                     each.collection.stop()
-        for fetchers in self._fetchers.values():
-            fetchers.shutdown(wait=False, cancel_futures=True)
+        self._loop.stop()
+
+    def _wake(self, found: _Log) -> None:
+        if found.task is not None:
+            self._loop.wake(found.task)
 
     def _stop_waiting(self, key: Key) -> None:
         for at in [at for at in self._waiting if at[0] == key]:
@@ -177,44 +197,41 @@ class LogCollector:
             return False
         return is_test or self._followed[False] < self._limits.others
 
-    def _begin(self, at: tuple[Key, str], follow: bool) -> None:
-        found = self._waiting[at]
-        if follow:
-            thread = threading.Thread(target=self._follow, args=(found,), name="log-follow")
-            thread.daemon = True
-            thread.start()
-            self._followed[found.is_test] += 1
-            found.followed = True
-        else:
-            self._fetchers[found.is_test].submit(self._fetch, found)
-        del self._waiting[at]
-        self._logs.setdefault(at[0], {})[at[1]] = found
-
-    # --- in the threads of a log -----------------------------------------------------------------
-
     def _follow(self, found: _Log) -> None:
-        try:
-            self._collect(found)
-        finally:
-            with self._lock:
-                self._followed[found.is_test] -= 1
-                self._begin_waiting()
+        found.followed = True
+        self._followed[found.is_test] += 1
+        self._start(found)
 
-    def _begin_waiting(self) -> None:
+    def _follow_waiting(self) -> None:
         """Follow containers that wait, those of tests first, as far as followers are free."""
         # `sorted` keeps the order of those that are alike.
         for at in sorted(self._waiting, key=lambda at: not self._waiting[at].is_test):
             if self._has_free_follower(self._waiting[at].is_test):
-                self._begin(at, follow=True)
+                found = self._logs.setdefault(at[0], {})[at[1]] = self._waiting.pop(at)
+                self._follow(found)
 
-    def _fetch(self, found: _Log) -> None:
-        if not found.ended:
-            found.collection.end_within(OTHERS_SECONDS)
-        self._collect(found)
+    def _fetch_next(self, is_test: bool) -> None:
+        while self._to_fetch[is_test] and self._fetched[is_test] < self._limits.fetchers:
+            found = self._to_fetch[is_test].popleft()
+            self._fetched[is_test] += 1
+            if not found.ended:
+                found.collection.end_within(OTHERS_SECONDS)
+            self._start(found)
 
-    def _collect(self, found: _Log) -> None:
-        done = found.collection.collect()
+    def _start(self, found: _Log) -> None:
+        found.task = self._loop.start(found.collection.steps(), partial(self._ended, found))
+
+    # --- in the threads of the loop --------------------------------------------------------------
+
+    def _ended(self, found: _Log, done: CollectedLog | None) -> None:
         with self._lock:
+            if found.followed:
+                self._followed[found.is_test] -= 1
+            else:
+                self._fetched[found.is_test] -= 1
+            if not self._stopping:
+                self._follow_waiting()
+                self._fetch_next(found.is_test)
             if done is None or found.collection.is_stopped:
                 return
             found.done = done

@@ -18,7 +18,7 @@ import msgspec
 
 from sparktest.backoff import Backoff
 from sparktest.controller.logs.cursor import CUT_STAMP, LogCursor, stamp_of
-from sparktest.errors import InvalidError, NotFoundError, SparkTestError
+from sparktest.errors import InvalidError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import LogSource, PodState
 from sparktest.kube.streams import ByteStream
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 # 400. It is never part of a log, whose lines begin with a timestamp.
 NO_LOG = b"unable to retrieve container logs for "
 
+END_POLL_SECONDS = 0.05
+
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Intervals and limits for reading a log.
@@ -37,6 +39,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         unreachable_seconds: how long the log of a container that has ended may be unreadable.
         no_log_seconds: how long the kubelet may say that there is no log.
         end_seconds: how long a container may still count as running after the end of its log.
+        silent_seconds: how long a stream may have no data before it is opened again.
         rotation_seconds: between two checks for a new file.
         rotation_bytes: the bytes within `rotation_seconds` that cause such a check.
         max_rotated: the number of rotated files that are kept open.
@@ -46,9 +49,17 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     no_log_seconds: float = 5.0
     backoff: Backoff = Backoff(first=0.5, cap=15.0)
     end_seconds: float = 2.0
+    silent_seconds: float = 75.0
     rotation_seconds: float = 3.0
     rotation_bytes: int = 2**19
     max_rotated: int = 16
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """What a log waits for: data of the stream, if there is one, and no longer than `seconds`."""
+
+    seconds: float
+    stream: ByteStream | None = None
 
 
 class LogStream:
@@ -89,8 +100,10 @@ class LogStream:
         self._failures = 0
         self._failing_since: float | None = None
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes | Pause, None, None]:
         """Yield the text as it arrives, until the log ends or cannot be read further.
+
+        While there is nothing to read, yield what to wait for.
 
         Call `open_rotated` after each chunk.
         """
@@ -103,7 +116,7 @@ class LogStream:
                     self._broken = True
                     if self._give_up(error):
                         break
-                    self._stopping.wait(self._timings.backoff.delay(self._failures))
+                    yield Pause(self._timings.backoff.delay(self._failures))
                     self._failures += 1
             yield self._cursor.finish()
         finally:
@@ -140,7 +153,7 @@ class LogStream:
         self._newest_stamp = stamp
         self._rotated.append((stream, first))
 
-    def _stream(self) -> Generator[bytes, None, bool]:
+    def _stream(self) -> Generator[bytes | Pause, None, bool]:
         """Read one stream to its end; return True if that was the end of the log."""
         restarts = self._source().restarts or self._restarts
         if restarts != self._restarts and not self._rotated:
@@ -158,10 +171,12 @@ class LogStream:
         with stream:
             yield rest
             yield from self._read(stream, first)
-        return not self._rotated and self._has_ended() and not self._has_next()
+        if self._rotated or not (yield from self._has_ended()):
+            return False
+        return not self._has_next()
 
-    def _read(self, stream: ByteStream, first: bytes) -> Iterator[bytes]:
-        chunk = first or _first_chunk(stream)
+    def _read(self, stream: ByteStream, first: bytes) -> Iterator[bytes | Pause]:
+        chunk = first or (yield from self._begin(stream))
         self._newest_stamp = self._newest_stamp or stamp_of(chunk)
         while chunk:
             self._failing_since = None
@@ -170,7 +185,24 @@ class LogStream:
             yield self._cursor.feed(chunk, [stamp_of(first) for _, first in self._rotated])
             if self._cursor.rotated:
                 return
-            chunk = next(stream, b"")
+            chunk = yield from self._next(stream)
+
+    def _begin(self, stream: ByteStream) -> Generator[Pause, None, bytes]:
+        """Return the first chunk, as _first_chunk does, without blocking."""
+        first = yield from self._next(stream)
+        _require_log(first)
+        while first and CUT_STAMP.fullmatch(first) and (more := (yield from self._next(stream))):
+            first += more
+        return first
+
+    def _next(self, stream: ByteStream) -> Generator[Pause, None, bytes]:
+        """Return the next bytes; b"" at the end."""
+        silent_at = time.monotonic() + self._timings.silent_seconds
+        while (chunk := stream.poll()) == b"":
+            if time.monotonic() >= silent_at:
+                raise UnavailableError("the log had no data for too long")
+            yield Pause(silent_at - time.monotonic(), stream)
+        return chunk or b""
 
     def _open(self, since: str | None) -> ByteStream:
         return self._cluster.pod_log(
@@ -195,12 +227,13 @@ class LogStream:
             return False
         return bool(self._rotated)
 
-    def _has_ended(self) -> bool:
+    def _has_ended(self) -> Generator[Pause, None, bool]:
         """Return True if the container has ended, which is known shortly after its log ends."""
         deadline = time.monotonic() + self._timings.end_seconds
         while self._source().state is PodState.RUNNING:
-            if time.monotonic() > deadline or self._stopping.wait(0.05):
+            if time.monotonic() > deadline or self._stopping.is_set():
                 return False
+            yield Pause(END_POLL_SECONDS)
         return True
 
     def _give_up(self, error: SparkTestError) -> bool:
@@ -245,8 +278,12 @@ def _first_chunk(stream: ByteStream) -> bytes:
         InvalidError: the kubelet has no log and sends an error message instead.
     """
     first = next(stream, b"")
-    if first.startswith(NO_LOG):
-        raise InvalidError(first.decode(errors="replace"))
+    _require_log(first)
     while first and CUT_STAMP.fullmatch(first) and (more := next(stream, b"")):
         first += more
     return first
+
+
+def _require_log(first: bytes) -> None:
+    if first.startswith(NO_LOG):
+        raise InvalidError(first.decode(errors="replace"))

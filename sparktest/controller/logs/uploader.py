@@ -1,11 +1,11 @@
 """LogUploader: stores each byte of a log once, even if two controllers store the same log."""
 
 import logging
-from threading import Event
+from collections.abc import Generator
+from threading import Semaphore
 
 from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
-from sparktest.controller.logs.buffer import Buffer
 from sparktest.controller.logs.cursor import GAP
 from sparktest.domain import Log, LogState
 from sparktest.errors import GoneError, OffsetError, SparkTestError, TooLargeError
@@ -18,11 +18,9 @@ MIN_CHUNK_BYTES = 2**10
 # The last stored bytes, which are compared before anything is appended.
 OVERLAP_BYTES = 2**12
 MAX_GAPS = 3
+# Between two tries to be one of those that wait for the API.
+TURN_SECONDS = 0.1
 BACKOFF = Backoff(first=0.2, cap=5.0)
-
-
-class StoppedError(Exception):
-    """Error for an upload that was stopped: the log is read again, or by the next controller."""
 
 
 class RestoredError(Exception):
@@ -30,7 +28,7 @@ class RestoredError(Exception):
 
 
 class LogUploader:
-    """Appends one log to its stored part; used by one thread.
+    """Appends one log to its stored part; used by one thread at a time.
 
     It receives the log from the first byte on. It compares the beginning and end of the part that
     an earlier controller stored, then skips it. If they differ, the log has been rotated since
@@ -47,7 +45,7 @@ class LogUploader:
         run_id: str,
         container: str,
         *,
-        stopping: Event,
+        appends: Semaphore,
         backoff: Backoff = BACKOFF,
     ) -> None:
         self.stored = 0
@@ -55,52 +53,33 @@ class LogUploader:
         self._client = client
         self._run_id = run_id
         self._container = container
-        self._stopping = stopping
+        self._appends = appends
         self._backoff = backoff
         self._max_chunk_bytes = MAX_CHUNK_BYTES
         self._offset = 0
 
-    def store(self, buffer: Buffer) -> Log:
-        """Store the log that the buffer delivers; return its state in the API.
+    def append(self, data: bytes) -> Generator[float, None, None]:
+        """Store the next bytes of the log; yield the seconds to wait before each retry.
 
         Raises:
-            StoppedError: the upload was stopped.
-            RestoredError: read the log again from its start.
-            GoneError: the run was deleted.
-        """
-        try:
-            while chunk := buffer.take():
-                self.append(chunk)
-        except OffsetError as error:
-            self._warn("log rejected", error)
-            return self._log("OffsetConflict")
-        finally:
-            buffer.close()
-        if self._stopping.is_set():
-            raise StoppedError
-        return self._log(buffer.incomplete_reason or ("LogRotated" if self.gaps else None))
-
-    def append(self, data: bytes) -> None:
-        """Store the next bytes of the log; return when the API has them.
-
-        Raises:
-            StoppedError: the upload was stopped.
-            RestoredError: the API has less than it had confirmed.
+            RestoredError: the API has less than it had confirmed: read the log from its start.
             GoneError: the run was deleted.
             OffsetError: the log never continues what is stored.
         """
         while data := self._skip(data):
             size = self._max_chunk_bytes
             try:
-                data = self._send(data[:size]) + data[size:]
+                data = (yield from self._send(data[:size])) + data[size:]
             except TooLargeError:
                 self._max_chunk_bytes = max(min(size, len(data)) // 2, MIN_CHUNK_BYTES)
 
-    def _log(self, incomplete_reason: str | None) -> Log:
-        if incomplete_reason is None:
+    def log(self, incomplete_reason: str | None) -> Log:
+        """Return the state of the stored log; the reason is None if it was read to its end."""
+        reason = incomplete_reason or ("LogRotated" if self.gaps else None)
+        if reason is None:
             return Log(state=LogState.COMPLETE, bytes=self.stored)
         state = LogState.PARTIAL if self.stored else LogState.NONE
-        return Log(state=state, reason=incomplete_reason, bytes=self.stored)
+        return Log(state=state, reason=reason, bytes=self.stored)
 
     def _skip(self, data: bytes) -> bytes:
         """Skip the stored bytes that need no comparison; return the other bytes."""
@@ -110,13 +89,14 @@ class LogUploader:
         self._offset += skipped
         return data[skipped:]
 
-    def _send(self, data: bytes) -> bytes:
+    def _send(self, data: bytes) -> Generator[float, None, bytes]:
         """Send a chunk, or only its stored part to compare it; return what is left to send."""
         rest = b""
         if self._offset < self.stored:
             data, rest = data[: self.stored - self._offset], data[self.stored - self._offset :]
         try:
-            self.stored = max(self._append_with_retry(data), self._offset + len(data))
+            stored = yield from self._append_with_retry(data)
+            self.stored = max(stored, self._offset + len(data))
         except OffsetError as error:
             return self._resolve(data, error) + rest
         self._offset += len(data)
@@ -141,7 +121,7 @@ class LogUploader:
         self._offset = self.stored
         return GAP + data
 
-    def _append_with_retry(self, data: bytes) -> int:
+    def _append_with_retry(self, data: bytes) -> Generator[float, None, int]:
         """Append until the API accepts it: giving up would lose a log that the pod still has.
 
         Only the API itself knows that the run was deleted. Every other answer may be that of a
@@ -149,6 +129,8 @@ class LogUploader:
         """
         failures = 0
         while True:
+            while not self._appends.acquire(blocking=False):
+                yield TURN_SECONDS
             try:
                 return self._client.append_log(self._run_id, self._container, self._offset, data)
             except (GoneError, OffsetError):
@@ -158,16 +140,12 @@ class LogUploader:
                     raise
                 delay = max(self._backoff.delay(failures), error.retry_after or 0.0)
                 if failures == 0:
-                    self._warn("log waits", error)
-            if self._stopping.wait(delay):
-                raise StoppedError
+                    self._warn(error)
+            finally:
+                self._appends.release()
+            yield delay
             failures += 1
 
-    def _warn(self, message: str, error: SparkTestError) -> None:
-        log.warning(
-            "%s run_id=%s container=%s error=%s",
-            message,
-            self._run_id,
-            self._container,
-            error.detail,
-        )
+    def _warn(self, error: SparkTestError) -> None:
+        text = "log waits run_id=%s container=%s error=%s"
+        log.warning(text, self._run_id, self._container, error.detail)

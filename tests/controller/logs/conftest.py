@@ -5,12 +5,19 @@ from typing import cast
 
 import pytest
 
+from sparktest.controller.logs import batch
 from sparktest.controller.logs import stream as module
 from sparktest.controller.logs.stream import LogStream, Timings
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import LogSource
 from tests.controller.logs.fake_kubelet import Clock, FakeEvent, FakeKubelet
 from tests.controller.logs.streams import Pod
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store what has been read soon."""
+    monkeypatch.setattr(batch, "MAX_SECONDS", 0.01)
 
 
 @pytest.fixture

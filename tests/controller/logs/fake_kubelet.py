@@ -1,13 +1,35 @@
 """A scripted fake of the kubelet's log endpoint, and a clock that advances only by waits."""
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any, Self
 
 from sparktest.errors import NotFoundError
 
-# A chunk, an error to raise, or a function to call before the next chunk.
-Part = bytes | Exception | Callable[[], None]
+
+class Gate(Event):
+    """A part of a log that has not arrived before the gate is set; to be closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pipe = os.pipe()
+
+    def set(self) -> None:
+        super().set()
+        os.write(self._pipe[1], b"x")
+
+    def fileno(self) -> int:
+        return self._pipe[0]
+
+    def close(self) -> None:
+        for end in self._pipe:
+            os.close(end)
+
+
+# A chunk, an error to raise, a gate to wait for, or a function to call before the next chunk.
+Part = bytes | Exception | Gate | Callable[[], None]
 
 
 class Clock:
@@ -78,18 +100,35 @@ class FakeStream:
     def __init__(self, kubelet: FakeKubelet, script: list[Part]) -> None:
         self._kubelet = kubelet
         self._parts: Iterator[Part] = iter(script)
+        self._gate: Gate | None = None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
+        while not (chunk := self.poll()):
+            if chunk is None:
+                raise StopIteration
+            time.sleep(0.01)
+        return chunk
+
+    def poll(self) -> bytes | None:
+        if self._gate is not None and not self._gate.is_set():
+            return b""
         for part in self._parts:
             if isinstance(part, bytes):
                 return part
             if isinstance(part, Exception):
                 raise part
+            if isinstance(part, Gate):
+                self._gate = part
+                return self.poll()
             part()
-        raise StopIteration
+        return None
+
+    def fileno(self) -> int:
+        assert self._gate is not None
+        return self._gate.fileno()
 
     def __enter__(self) -> Self:
         return self

@@ -1,8 +1,9 @@
 """Streams of a fake kubelet's log, for tests."""
 
+import contextlib
 from collections.abc import Iterator
 
-from sparktest.controller.logs.stream import LogStream, Timings
+from sparktest.controller.logs.stream import LogStream, Pause, Timings
 from sparktest.errors import UnavailableError
 from sparktest.kube.pod_view import PodState
 from tests.controller.logs.fake_kubelet import Clock, Part
@@ -32,9 +33,13 @@ def line(second: int, text: str = "") -> bytes:
 
 def read(stream: LogStream) -> Iterator[bytes]:
     """Yield the chunks, as the collector reads them."""
-    for chunk in stream.chunks():
-        stream.open_rotated()
-        yield chunk
+    with contextlib.closing(stream.chunks()) as parts:
+        for part in parts:
+            if isinstance(part, Pause):
+                stream._stopping.wait(part.seconds)
+            else:
+                stream.open_rotated()
+                yield part
 
 
 def text(stream: LogStream) -> bytes:

@@ -36,7 +36,7 @@ __all__ = ["setup"]
             Log(state=LogState.PARTIAL, reason="PodDeleted", bytes=4),
         ),
         (
-            [[LINE, ValueError("a bug")]],
+            [[LINE, ValueError("a bug")] for _ in range(6)],
             LogStore(),
             Log(state=LogState.PARTIAL, reason="ValueError", bytes=4),
         ),

@@ -1,5 +1,4 @@
 from collections.abc import Callable, Iterator
-from threading import Event
 from typing import Any, cast
 
 import pytest
@@ -13,7 +12,7 @@ from sparktest.domain import Log, LogState, Origin, Run, Status
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
-from tests.controller.logs.fake_kubelet import FakeKubelet, Part
+from tests.controller.logs.fake_kubelet import FakeKubelet, Gate, Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.controller.objects import NOW
 from tests.e2e.program import until
@@ -42,7 +41,7 @@ class Setup:
     def __init__(self, kubelet: FakeKubelet, store: LogStore, limits: Limits) -> None:
         self.kubelet = kubelet
         self.store = store
-        self.gate = Event()
+        self.gate = Gate()
         self.done: list[Key] = []
         self.collector = LogCollector(
             cast("Cluster", kubelet),
@@ -58,10 +57,7 @@ class Setup:
 
     def blocked(self) -> list[Part]:
         """Return a log that does not end before the gate is open."""
-        return [LINE, self._wait]
-
-    def _wait(self) -> None:
-        self.gate.wait(60)
+        return [LINE, self.gate]
 
     def collect(self, name: str, state: str = "running", container: str = "test") -> bool:
         run = Run(
@@ -76,6 +72,9 @@ class Setup:
 
     def idle(self) -> bool:
         return not self.collector.followed
+
+    def has_ended(self) -> bool:
+        return not self.collector._loop.is_alive
 
     def stored(self, name: str) -> Log:
         """Wait until the log is done; return what is stored of it."""
@@ -97,6 +96,8 @@ def setup() -> Iterator[Callable[..., Setup]]:
         found.gate.set()
         found.collector.stop()
         soon("no follower is left", found.idle)
+        soon("its threads have ended", found.has_ended)
+        found.gate.close()
 
 
 @pytest.mark.parametrize("state", ["running", "terminated"])

@@ -1,7 +1,7 @@
 """Logs of sidecars and second containers: as long as the test runs, and not much longer."""
 
 from collections.abc import Callable, Iterator
-from threading import Event
+from threading import Lock
 from typing import Any, cast
 
 import pytest
@@ -17,7 +17,7 @@ from sparktest.errors import OffsetError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
-from tests.controller.logs.fake_kubelet import FakeStream, Part
+from tests.controller.logs.fake_kubelet import FakeStream, Gate, Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.controller.objects import run
 from tests.e2e.program import until
@@ -57,7 +57,9 @@ class Environment:
 
     def __init__(self, **limits: int) -> None:
         self.open = 0
-        self.gates: dict[str, Event] = {}
+        self._lock = Lock()
+        self.made: list[Gate] = []
+        self.gates: dict[str, Gate] = {}
         self.stores: dict[str, LogStore] = {}
         self.keys: list[Key] = []
         self.collector = LogCollector(
@@ -71,12 +73,8 @@ class Environment:
         )
 
     def pod_log(self, namespace: str, pod: str, container: str, **_: Any) -> FakeStream:
-        gate = self.gates.setdefault(f"{pod}/{container}", Event())
-
-        def wait() -> None:
-            gate.wait(60)
-
-        parts: list[Part] = [stamped("begins"), wait, stamped("ends")]
+        gate = self._gate(f"{pod}/{container}")
+        parts: list[Part] = [stamped("begins"), gate, stamped("ends")]
         self.open += 1
         return FakeStream(cast("Any", self), parts)
 
@@ -89,7 +87,20 @@ class Environment:
         return all(b"begins" in self.stores.get(name, LogStore()).stored for name in names)
 
     def end(self, name: str, pod: str = "a") -> None:
-        self.gates.setdefault(f"{pod}/{name}", Event()).set()
+        self._gate(f"{pod}/{name}").set()
+
+    def close(self) -> None:
+        self.collector.stop()
+        soon("its threads have ended", lambda: not self.collector._loop.is_alive)
+        for gate in self.made:
+            gate.close()
+
+    def _gate(self, name: str) -> Gate:
+        with self._lock:
+            if name not in self.gates:
+                self.gates[name] = Gate()
+                self.made.append(self.gates[name])
+            return self.gates[name]
 
     def followed(self) -> int:
         return self.collector.followed
@@ -106,9 +117,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Envir
 
     yield make
     for found in made:
-        for gate in found.gates.values():
-            gate.set()
-        found.collector.stop()
+        found.close()
         until_idle(found)
 
 
@@ -158,8 +167,7 @@ def test_a_sidecar_s_log_that_is_stored_again_still_ends_soon_after_the_test(
     at.end("test")
     soon("the test's is done", lambda: "test" in at.collector.logs(KEY))
     at.stores["side"].faults = [OffsetError("the database was restored", stored=0)]
-    first, at.gates["a/side"] = at.gates["a/side"], Event()
-    first.set()
+    at.gates.pop("a/side").set()
     soon("both are done", lambda: at.collector.in_progress(KEY) == frozenset())
     assert at.collector.logs(KEY)["side"].log == Log(state=LogState.COMPLETE, bytes=7)
 

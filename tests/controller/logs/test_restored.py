@@ -7,6 +7,7 @@ import pytest
 from sparktest.controller.logs.cursor import GAP
 from sparktest.domain import Log, LogState
 from sparktest.errors import NotFoundError, SparkTestError, UnavailableError
+from tests.controller.logs.fake_kubelet import Part
 from tests.controller.logs.fake_log_store import LogStore
 from tests.controller.logs.test_collector import LINE, Setup, key, setup, soon
 
@@ -14,20 +15,19 @@ __all__ = ["setup"]
 SECOND = b"2026-11-24T12:00:02.5Z two\n"
 
 
-@pytest.mark.parametrize("left", [[LINE + SECOND], [SECOND]])
+@pytest.mark.parametrize("left", [[LINE, SECOND], [SECOND]])
 def test_a_log_that_a_restored_database_lost_is_read_again_from_its_start(
-    setup: Callable[..., Setup], left: list[bytes]
+    setup: Callable[..., Setup], left: list[Part]
 ) -> None:
     store = LogStore()
-
-    def restore() -> None:
-        soon("the first line is stored", lambda: store.stored)
-        store.stored = b"o"
-
-    at = setup([LINE, restore, SECOND], left, store=store)
+    at = setup(store=store)
+    at.kubelet.scripts = [[*at.blocked(), SECOND], left]
     at.collect("a")
+    soon("the first line is stored", lambda: store.stored)
+    store.stored = b"o"
+    at.gate.set()
     log = at.stored("a")
-    if LINE in left[0]:
+    if LINE in left:
         assert store.stored == b"one\ntwo\n"
         assert log == Log(state=LogState.COMPLETE, bytes=8)
     else:

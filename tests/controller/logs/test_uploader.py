@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Semaphore
 from typing import Any, cast
 
 import pytest
@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.logs import uploader
-from sparktest.controller.logs.buffer import Buffer
 from sparktest.controller.logs.cursor import GAP
-from sparktest.controller.logs.uploader import LogUploader, RestoredError, StoppedError
+from sparktest.controller.logs.uploader import LogUploader, RestoredError
 from sparktest.domain import Log, LogState
 from sparktest.errors import (
     ConflictError,
-    GoneError,
     NotFoundError,
     OffsetError,
     RateLimitedError,
@@ -29,18 +27,21 @@ AT_ONCE = Backoff(first=0.0, cap=0.0)
 PIECES = st.lists(st.binary(min_size=1, max_size=20), max_size=6)
 
 
-def uploader_to(
-    store: LogStore, *, stopping: Event | None = None, backoff: Backoff = AT_ONCE
-) -> LogUploader:
+def uploader_to(store: LogStore, *, backoff: Backoff = AT_ONCE) -> LogUploader:
     client = cast("ApiClient", store)
-    return LogUploader(client, "run", "c", stopping=stopping or Event(), backoff=backoff)
+    return LogUploader(client, "run", "c", appends=Semaphore(1), backoff=backoff)
+
+
+def append(made: LogUploader, data: bytes) -> list[float]:
+    """Append without waiting; return the waits."""
+    return list(made.append(data))
 
 
 def upload(store: LogStore, *pieces: bytes) -> LogUploader:
     """Upload these pieces; return the uploader."""
     made = uploader_to(store)
     for piece in pieces:
-        made.append(piece)
+        append(made, piece)
     return made
 
 
@@ -92,7 +93,7 @@ def test_two_uploaders_of_the_same_log_store_each_byte_once(
         made, rest = uploads.pop(which)
         size = data.draw(st.integers(1, 30))
         with sizes(sent, overlap):
-            made.append(rest[:size])
+            append(made, rest[:size])
         if rest[size:]:
             uploads.append((made, rest[size:]))
         assert made.gaps == 0
@@ -190,68 +191,36 @@ def test_an_api_that_lost_what_it_had_confirmed_gets_the_log_again(kept: int) ->
     made = upload(store, b"one\n")
     store.stored = store.stored[:kept]
     with pytest.raises(RestoredError):
-        made.append(b"two\n")
+        append(made, b"two\n")
     assert upload(store, b"one\n", b"two\n").gaps == 0
     assert store.stored == b"one\ntwo\n"
 
 
-def ended_buffer(data: bytes, incomplete_reason: str | None = None) -> Buffer:
-    buffer = Buffer()
-    buffer.put(data)
-    buffer.end(incomplete_reason)
-    return buffer
-
-
 def test_a_stored_log_is_complete_unless_there_is_a_reason() -> None:
-    complete, partial = (
-        uploader_to(LogStore()).store(ended_buffer(b"text", reason)) for reason in (None, "Cut")
-    )
-    assert complete == Log(state=LogState.COMPLETE, bytes=4)
-    assert partial == Log(state=LogState.PARTIAL, reason="Cut", bytes=4)
-    nothing = uploader_to(LogStore()).store(ended_buffer(b"", "NoLog"))
-    assert nothing == Log(state=LogState.NONE, reason="NoLog")
-
-
-def test_a_log_of_a_deleted_run_stops_the_reading_thread() -> None:
-    buffer = ended_buffer(b"text")
-    with pytest.raises(GoneError):
-        uploader_to(LogStore(GoneError("deleted"))).store(buffer)
-    assert not buffer.put(b"more")
-
-
-def test_a_stopped_upload_has_no_result() -> None:
-    stopping, buffer = Event(), Buffer()
-    stopping.set()
-    buffer.stop()
-    with pytest.raises(StoppedError):
-        uploader_to(LogStore(), stopping=stopping).store(buffer)
+    made = upload(LogStore(), b"text")
+    assert made.log(None) == Log(state=LogState.COMPLETE, bytes=4)
+    assert made.log("Cut") == Log(state=LogState.PARTIAL, reason="Cut", bytes=4)
+    assert uploader_to(LogStore()).log("NoLog") == Log(state=LogState.NONE, reason="NoLog")
 
 
 def test_retry_after_is_respected() -> None:
-    waits: list[float] = []
-
-    class Stopping(Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            waits.append(timeout or 0.0)
-            return False
-
     busy = [RateLimitedError("busy", retry_after=seconds) for seconds in (7.0, 0.1, None, None)]
     store = LogStore(*busy)
-    made = uploader_to(store, stopping=Stopping(), backoff=Backoff(first=1.0, cap=3.0))
-    made.append(b"text")
+    waits = append(uploader_to(store, backoff=Backoff(first=1.0, cap=3.0)), b"text")
     assert waits[0] == 7.0
     assert 1.0 <= waits[1] <= 2.0
     assert all(1.5 <= wait <= 3.0 for wait in waits[2:])
     assert store.stored == b"text"
 
 
-def test_a_stop_ends_the_retries_and_the_next_controller_resumes() -> None:
-    stopping, store = Event(), LogStore(None, UnavailableError("unreachable"))
-    made = uploader_to(store, stopping=stopping, backoff=Backoff(first=60.0, cap=60.0))
-    made.append(b"one\n")
-    stopping.set()
-    with pytest.raises(StoppedError):
-        made.append(b"two\n")
-    assert store.stored == b"one\n"
-    upload(store, b"one\n", b"two\n")
-    assert store.stored == b"one\ntwo\n"
+def test_no_more_threads_wait_for_the_api_than_are_allowed() -> None:
+    appends, store = Semaphore(1), LogStore()
+    made = LogUploader(cast("ApiClient", store), "run", "c", appends=appends, backoff=AT_ONCE)
+    appends.acquire()
+    waiting = made.append(b"text")
+    assert next(waiting) == next(waiting) > 0
+    assert store.stored == b""
+    appends.release()
+    assert list(waiting) == []
+    assert store.stored == b"text"
+    assert appends.acquire(blocking=False)
