@@ -23,6 +23,9 @@ from sparktest.kube.pod_view import LogSource
 
 log = logging.getLogger(__name__)
 
+# Between two checks for a rotated file while nothing can be stored. The kubelet rotates a log at
+# most every 10 seconds; what is between two checks is lost.
+ROTATION_SECONDS = 2.5
 # How often a log is stored again after an unexpected exception.
 MAX_EXCEPTIONS = 5
 
@@ -183,9 +186,12 @@ class LogCollection:
         self, source: LogStream, target: LogUploader, batch: Batch
     ) -> Generator[Pause, None, None]:
         for seconds in target.append(batch.take()):
-            # A rotated file can be read only while it is open.
-            source.open_rotated()
-            yield from self._wait(Pause(seconds))
+            left = seconds
+            while left > 0:
+                # A rotated file can be read only while it is open.
+                source.open_rotated(stalled=True)
+                yield from self._wait(Pause(min(left, ROTATION_SECONDS)))
+                left -= ROTATION_SECONDS
 
     def _wait(self, pause: Pause) -> Iterator[Pause]:
         yield pause

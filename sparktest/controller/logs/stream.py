@@ -52,7 +52,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     silent_seconds: float = 75.0
     rotation_seconds: float = 3.0
     rotation_bytes: int = 2**19
-    max_rotated: int = 16
+    max_rotated: int = 40
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -96,6 +96,7 @@ class LogStream:
         self._bytes_since_check = 0
         self._bytes = 0
         self._broken = False
+        self._skips = False
         self._restarts = source().restarts or 0
         self._failures = 0
         self._failing_since: float | None = None
@@ -123,17 +124,24 @@ class LogStream:
             for stream, _ in self._rotated:
                 with stream:
                     stream.close()
-        if self._cursor.gaps and self.incomplete_reason is None:
+        if (self._cursor.gaps or self._skips) and self.incomplete_reason is None:
             self.incomplete_reason = "LogRotated"
 
-    def open_rotated(self) -> None:
-        """Check for another file of the log if a check is due, and open it."""
+    def open_rotated(self, *, stalled: bool = False) -> None:
+        """Check for another file of the log if a check is due, and open it.
+
+        `stalled`: nothing is read at the moment, so that how much is written cannot be seen.
+        """
         now = time.monotonic()
         if now - self._checked_at < self._timings.rotation_seconds:
             return
-        much = self._bytes_since_check >= self._timings.rotation_bytes
+        much = stalled or self._bytes_since_check >= self._timings.rotation_bytes
         self._checked_at, self._bytes_since_check = now, 0
-        if not much or not self._newest_stamp or len(self._rotated) >= self._timings.max_rotated:
+        if not much or not self._newest_stamp:
+            return
+        if len(self._rotated) >= self._timings.max_rotated:
+            # The kubelet goes on from the last of them to the newest file, without those between.
+            self._skips = True
             return
         try:
             self._open_next()

@@ -41,11 +41,7 @@ __all__ = ["setup"]
             Log(state=LogState.PARTIAL, reason="ValueError", bytes=4),
         ),
         ([[LINE]], LogStore(GoneError("deleted")), Log(reason="RunDeleted")),
-        (
-            [[LINE]] * 6,
-            LogStore(*[ValueError("a bug")] * 6),
-            Log(state=LogState.PARTIAL, reason="ValueError"),
-        ),
+        ([[LINE]] * 6, LogStore(*[ValueError("a bug")] * 6), Log(reason="ValueError")),
     ],
     ids=["no pod", "pod deleted", "a bug in reading", "run deleted", "a bug in storing"],
 )

@@ -60,6 +60,36 @@ def test_no_rotation_check_while_little_data_comes(
     assert kubelet.requests == [None]
 
 
+def test_a_log_that_is_not_read_is_checked_too(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet([line(1), line(2)], [line(3)], [line(5)])
+    stream = stream_of(kubelet)
+    parts = stream.chunks()
+    assert [next(parts), next(parts)] == [b"", b"1\n"]
+    for _ in range(2):
+        clock.now += 5
+        stream.open_rotated(stalled=True)
+    stream.open_rotated(stalled=True)
+    assert kubelet.requests == [None] * 3
+    assert b"".join(part for part in parts if isinstance(part, bytes)) == b"2\n3\n5\n"
+    assert stream.incomplete_reason is None
+
+
+def test_a_log_with_more_files_than_can_be_kept_open_is_incomplete(
+    stream_of: Callable[..., LogStream], clock: Clock
+) -> None:
+    kubelet = FakeKubelet([line(1)], [line(3), line(9)])
+    stream = stream_of(kubelet, timings=Timings(max_rotated=1))
+    parts = stream.chunks()
+    assert [next(parts), next(parts)] == [b"", b"1\n"]
+    for _ in range(2):
+        clock.now += 5
+        stream.open_rotated(stalled=True)
+    assert b"".join(part for part in parts if isinstance(part, bytes)) == b"3\n9\n"
+    assert stream.incomplete_reason == "LogRotated"
+
+
 def test_a_failed_rotation_check_does_no_harm(
     stream_of: Callable[..., LogStream], clock: Clock
 ) -> None:
