@@ -32,7 +32,7 @@ def pod(name: str, state: str, container: str = "test") -> PodView:
 
 
 def soon(what: str, check: Callable[[], Any]) -> None:
-    until(what, check, seconds=5, every=0.005)
+    until(what, check, seconds=60, every=0.005)
 
 
 class Setup:

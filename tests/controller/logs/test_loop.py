@@ -37,7 +37,7 @@ class Pipe:
 
 
 def soon(what: str, check: Callable[[], Any]) -> None:
-    until(what, check, seconds=20, every=0.005)
+    until(what, check, seconds=60, every=0.005)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def a_pod(name: str = "a", **states: Any) -> PodView:
 
 
 def soon(what: str, check: Callable[[], Any]) -> None:
-    until(what, check, seconds=5, every=0.005)
+    until(what, check, seconds=60, every=0.005)
 
 
 def until_idle(at: "Environment") -> None:
