@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from sparktest.controller.health import Heartbeat
-from sparktest.controller.informer import Informer
+from sparktest.controller.informer import STOP_SECONDS, Informer
 from sparktest.controller.testruns import Key, TestRunView, parse_cached_testrun, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
@@ -87,9 +87,12 @@ class Caches:
             informer.start()
 
     def stop(self) -> None:
-        """Stop the informers."""
+        """Stop the informers; wait for all of them together as long as for one."""
         for informer in self._informers():
-            informer.stop()
+            informer.stop(0.0)
+        deadline = time.monotonic() + STOP_SECONDS
+        for informer in self._informers():
+            informer.stop(max(0.0, deadline - time.monotonic()))
 
     def synced(self, timeout_seconds: float) -> bool:
         """Wait until every kind is listed; return False on a timeout."""

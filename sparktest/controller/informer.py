@@ -25,6 +25,8 @@ from sparktest.kube.streams import WatchStream
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+# A thread in a request that hangs is left behind.
+STOP_SECONDS = 5.0
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,13 +96,13 @@ class Informer(Generic[T]):
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread; the cache stays readable."""
+    def stop(self, wait_seconds: float = STOP_SECONDS) -> None:
+        """End the thread, and wait for it this long; the cache stays readable."""
         self._stopped.set()
         if stream := self._stream:
             stream.close()
         if self._thread.is_alive():
-            self._thread.join(5.0)
+            self._thread.join(wait_seconds)
 
     def get(self, namespace: str, name: str) -> T | None:
         """Return the object as last seen, or None."""

@@ -97,6 +97,29 @@ def test_a_standby_is_ready_and_healthy_and_shows_that_it_does_not_lead(
         assert status in pages["/metrics"]().body
 
 
+def test_the_lease_is_released_only_after_the_workers_have_finished_their_keys(
+    api: Apiserver, tmp_path: Path
+) -> None:
+    begun, may_end, finished = threading.Event(), threading.Event(), []
+
+    def reconcile(key: Key) -> None:
+        begun.set()
+        assert may_end.wait(60)
+        finished.append(elector.released)
+
+    with candidate(api, tmp_path) as (controller, elector, stopping, returned):
+        controller._workers = Workers(controller._queue, reconcile, 1)
+        api.put("smoke")
+        elector.elected.set()
+        assert begun.wait(60)
+        stopping.set()
+        until("no key is taken any more", lambda: controller._queue._closed, seconds=60, every=0.01)
+        may_end.set()
+        until("it has ended", lambda: returned, seconds=60, every=0.01)
+    assert finished == [False]
+    assert elector.released
+
+
 def test_a_controller_that_lost_its_leadership_ends(api: Apiserver, tmp_path: Path) -> None:
     with candidate(api, tmp_path) as (_, elector, stopping, returned):
         elector.elected.set()

@@ -2,11 +2,14 @@
 
 import copy
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from sparktest.controller import caches as module
 from sparktest.controller.caches import Caches
+from sparktest.controller.informer import STOP_SECONDS
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
@@ -50,6 +53,27 @@ def test_an_unreachable_cluster_does_not_mean_that_a_pod_is_gone() -> None:
     cluster = Unreachable(lambda: datetime.now(UTC), Faults())
     caches = Caches(cast("Cluster", cluster), (), lambda key: None)
     assert caches.log_source(NAMESPACE, "a", "test") == LogSource(PodState.RUNNING)
+
+
+def test_informers_that_hang_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    class Stuck:
+        def is_alive(self) -> bool:
+            return True
+
+        def join(self, seconds: float) -> None:
+            now[0] += seconds
+
+    caches = Caches(
+        cast("Cluster", FakeCluster(lambda: datetime.now(UTC), Faults())), "abc", lambda key: None
+    )
+    for informer in caches._informers():
+        monkeypatch.setattr(informer, "_thread", Stuck())
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    caches.stop()
+    assert now[0] == STOP_SECONDS
+    assert all(informer._stopped.is_set() for informer in caches._informers())
 
 
 # --- the state of a run, by its key --------------------------------------------------------------
