@@ -12,7 +12,8 @@ from sparktest.backoff import Backoff
 from sparktest.client import ApiClient
 from sparktest.controller.logs import stream, uploader
 from sparktest.controller.logs.batch import Batch
-from sparktest.controller.logs.stream import LogStream, Pause
+from sparktest.controller.logs.loop import Pause
+from sparktest.controller.logs.stream import LogStream
 from sparktest.controller.logs.tail import LogTail
 from sparktest.controller.logs.uploader import LogUploader, RestoredError
 from sparktest.domain import Log, LogState
@@ -49,12 +50,14 @@ class Connections(msgspec.Struct, frozen=True):
     Attributes:
         source: returns what is known of the container with this namespace, pod and name.
         appends: bounds the threads that wait for the API.
+        retries: bounds the threads that wait for a kubelet that has not answered before.
     """
 
     cluster: Cluster
     client: ApiClient
     source: Callable[[str, str, str], LogSource]
     appends: threading.Semaphore
+    retries: threading.Semaphore
     stream_timings: stream.Timings | None = None
     upload_backoff: Backoff = uploader.BACKOFF
 
@@ -127,6 +130,7 @@ class LogCollection:
             found.cluster,
             *at,
             stopping=self._stopping,
+            retries=found.retries,
             timings=found.stream_timings,
             source=lambda: found.source(*at),
         )

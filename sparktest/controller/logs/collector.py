@@ -24,9 +24,11 @@ log = logging.getLogger(__name__)
 
 # The other containers of a pod are read for this long after the log of its test has ended.
 OTHERS_SECONDS = 3.0
-# The threads that read and store all logs, and how many of them may wait for the API at once.
-THREADS = 16
-APPENDS = 12
+# The threads that read and store all logs, how many of them may wait for the API at once, and how
+# many for kubelets that have not answered before.
+THREADS = 20
+APPENDS = 10
+RETRIES = 4
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +86,13 @@ class LogCollector:
         upload_backoff: Backoff = uploader.BACKOFF,
     ) -> None:
         self._connections = Connections(
-            cluster, client, source, Semaphore(APPENDS), stream_timings, upload_backoff
+            cluster,
+            client,
+            source,
+            Semaphore(APPENDS),
+            Semaphore(RETRIES),
+            stream_timings,
+            upload_backoff,
         )
         self._on_key = on_key
         self._limits = limits or Limits()

@@ -13,9 +13,17 @@ from typing import Any
 
 import msgspec
 
-from sparktest.controller.logs.stream import Pause
+from sparktest.kube.streams import ByteStream
 
 log = logging.getLogger(__name__)
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """What a task waits for: data of the stream, if there is one, and no longer than `seconds`."""
+
+    seconds: float
+    stream: ByteStream | None = None
+
 
 Steps = Generator[Pause, None, Any]
 
@@ -173,8 +181,14 @@ class LogLoop:
         self._waiting[number] = task
         heapq.heappush(self._deadlines, (time.monotonic() + pause.seconds, number))
         if pause.stream is not None:
-            task.fileno = pause.stream.fileno()
-            self._selector.register(task.fileno, selectors.EVENT_READ, task)
+            fileno = pause.stream.fileno()
+            try:
+                self._selector.register(fileno, selectors.EVENT_READ, task)
+            except (KeyError, OSError, ValueError):
+                # A closed stream says so when it is read.
+                self._resume(task)
+            else:
+                task.fileno = fileno
 
     def _resume(self, task: Task) -> None:
         if task.waiting is not None:

@@ -12,12 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from threading import Event
+from threading import Event, Semaphore
 
 import msgspec
 
 from sparktest.backoff import Backoff
 from sparktest.controller.logs.cursor import CUT_STAMP, LogCursor, stamp_of
+from sparktest.controller.logs.loop import Pause
 from sparktest.errors import InvalidError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.pod_view import LogSource, PodState
@@ -28,8 +29,8 @@ log = logging.getLogger(__name__)
 # Older versions of Kubernetes send this with status 200 when the container is gone; 1.34 answers
 # 400. It is never part of a log, whose lines begin with a timestamp.
 NO_LOG = b"unable to retrieve container logs for "
-
 END_POLL_SECONDS = 0.05
+RETRY_TURN_SECONDS = 0.5
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +55,9 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     rotation_bytes: int = 2**19
     max_rotated: int = 40
 
-
-class Pause(msgspec.Struct, frozen=True):
-    """What a log waits for: data of the stream, if there is one, and no longer than `seconds`."""
-
-    seconds: float
-    stream: ByteStream | None = None
+    def limit(self, error: SparkTestError) -> float:
+        """Return how long a log of a container that has ended may fail with this error."""
+        return self.no_log_seconds if isinstance(error, InvalidError) else self.unreachable_seconds
 
 
 class LogStream:
@@ -78,6 +76,7 @@ class LogStream:
         *,
         source: Callable[[], LogSource],
         stopping: Event,
+        retries: Semaphore,
         timings: Timings | None = None,
     ) -> None:
         self.incomplete_reason: str | None = None
@@ -87,6 +86,7 @@ class LogStream:
         self._container = container
         self._source = source
         self._stopping = stopping
+        self._retries = retries
         self._timings = timings or Timings()
         self._cursor = LogCursor()
         # The rotated files that are open, each with its first chunk.
@@ -172,7 +172,7 @@ class LogStream:
             stream, first = self._rotated.popleft()
             rest = self._cursor.next_file(complete=not self._broken)
         else:
-            stream, first, rest = self._open(self._cursor.since), b"", b""
+            stream, first, rest = (yield from self._open_current()), b"", b""
             self._cursor.resume()
         self._broken = False
         self._failures = 0
@@ -211,6 +211,17 @@ class LogStream:
                 raise UnavailableError("the log had no data for too long")
             yield Pause(silent_at - time.monotonic(), stream)
         return chunk or b""
+
+    def _open_current(self) -> Generator[Pause, None, ByteStream]:
+        """Open the stream from the cursor on; few of those that failed before do so at once."""
+        if not self._failures:
+            return self._open(self._cursor.since)
+        while not self._retries.acquire(blocking=False):
+            yield Pause(RETRY_TURN_SECONDS)
+        try:
+            return self._open(self._cursor.since)
+        finally:
+            self._retries.release()
 
     def _open(self, since: str | None) -> ByteStream:
         return self._cluster.pod_log(
@@ -256,14 +267,9 @@ class LogStream:
         elif state is PodState.RUNNING:
             # A silent test looks like an unreachable kubelet: retry both.
             self._failing_since = None
-        elif self._failing_seconds() >= self._seconds_for(error):
+        elif self._failing_seconds() >= self._timings.limit(error):
             self.incomplete_reason = _reason(error)
         return self.incomplete_reason is not None
-
-    def _seconds_for(self, error: SparkTestError) -> float:
-        if isinstance(error, InvalidError):
-            return self._timings.no_log_seconds
-        return self._timings.unreachable_seconds
 
     def _failing_seconds(self) -> float:
         now = time.monotonic()
@@ -280,11 +286,7 @@ def _reason(error: SparkTestError) -> str:
 
 
 def _first_chunk(stream: ByteStream) -> bytes:
-    """Return the first chunk with its whole timestamp; b"" if the stream is empty.
-
-    Raises:
-        InvalidError: the kubelet has no log and sends an error message instead.
-    """
+    """Return the first chunk with its whole timestamp; b"" if the stream is empty."""
     first = next(stream, b"")
     _require_log(first)
     while first and CUT_STAMP.fullmatch(first) and (more := next(stream, b"")):
@@ -293,5 +295,6 @@ def _first_chunk(stream: ByteStream) -> bytes:
 
 
 def _require_log(first: bytes) -> None:
+    """Raise InvalidError for the kubelet's message that it has no log."""
     if first.startswith(NO_LOG):
         raise InvalidError(first.decode(errors="replace"))

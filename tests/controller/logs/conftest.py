@@ -1,6 +1,7 @@
 """Fixtures for streams of logs: a clock that only tests advance, and streams that use it."""
 
 from collections.abc import Callable
+from threading import Semaphore
 from typing import cast
 
 import pytest
@@ -47,6 +48,7 @@ def stream_of(stopping: FakeEvent) -> Callable[..., LogStream]:
             "c",
             source=lambda: LogSource(pod_or_ended.state, pod_or_ended.restarts),
             stopping=stopping,
+            retries=Semaphore(1),
             timings=timings,
         )
 

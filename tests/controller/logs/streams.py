@@ -3,7 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
-from sparktest.controller.logs.stream import LogStream, Pause, Timings
+from sparktest.controller.logs.loop import Pause
+from sparktest.controller.logs.stream import LogStream, Timings
 from sparktest.errors import UnavailableError
 from sparktest.kube.pod_view import PodState
 from tests.controller.logs.fake_kubelet import Clock, Part

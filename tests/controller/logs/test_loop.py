@@ -8,8 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from sparktest.controller.logs.loop import LogLoop, Steps
-from sparktest.controller.logs.stream import Pause
+from sparktest.controller.logs.loop import LogLoop, Pause, Steps
 from sparktest.kube.streams import ByteStream
 from tests.e2e.program import until
 
@@ -99,6 +98,21 @@ def test_a_task_goes_on_when_its_stream_has_data(loop: LogLoop, pipe: Pipe) -> N
 
 def _has(seen: list[str], count: int) -> bool:
     return seen.count("data") == count
+
+
+def test_a_task_whose_stream_is_closed_goes_on(loop: LogLoop) -> None:
+    class Closed:
+        def fileno(self) -> int:
+            return -1
+
+    ended: list[str] = []
+
+    def steps() -> Steps:
+        yield Pause(LONG, cast("ByteStream", Closed()))
+        return "went on"
+
+    loop.start(steps(), ended.append)
+    soon("it has ended", lambda: ended == ["went on"])
 
 
 def test_a_task_that_is_woken_does_not_wait_longer(loop: LogLoop, pipe: Pipe) -> None:

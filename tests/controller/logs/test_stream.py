@@ -1,11 +1,13 @@
 """A log is read from its first byte to its last, and never given up too early."""
 
 from collections.abc import Callable
+from threading import Semaphore
 from typing import cast
 
 import pytest
 
 from sparktest.controller.logs.cursor import GAP
+from sparktest.controller.logs.loop import Pause
 from sparktest.controller.logs.stream import LogStream, Timings
 from sparktest.errors import (
     ForbiddenError,
@@ -101,6 +103,7 @@ def test_the_container_may_count_as_running_shortly_after_the_end_of_its_log(
         "c",
         source=lambda: LogSource(states.pop(0)),
         stopping=stopping,
+        retries=Semaphore(),
     )
     assert text(stream) == b"1\n"
     assert sum(stopping.waits) < Timings().end_seconds
@@ -215,6 +218,28 @@ def test_a_silent_kubelet_is_never_given_up_while_the_test_runs(
     assert text(stream) == b"1\n2\n"
     assert stream.incomplete_reason is None
     assert clock.now - began > 1000
+
+
+def test_a_log_that_failed_before_waits_for_its_turn_to_be_opened_again(
+    stopping: FakeEvent,
+) -> None:
+    kubelet, retries = FakeKubelet(UNREACHABLE, [line(1)]), Semaphore(1)
+    stream = LogStream(
+        cast("Cluster", kubelet),
+        "tests",
+        "p",
+        "c",
+        source=lambda: LogSource(PodState.ENDED),
+        stopping=stopping,
+        retries=retries,
+    )
+    retries.acquire()
+    parts = stream.chunks()
+    assert all(isinstance(next(parts), Pause) for _ in range(5))
+    assert kubelet.requests == [None]
+    retries.release()
+    assert b"".join(part for part in parts if isinstance(part, bytes)) == b"1\n"
+    assert retries.acquire(blocking=False)
 
 
 def test_a_stop_ends_the_reading_and_closes_all_streams(
