@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from flask import Flask
 
@@ -54,7 +55,7 @@ def create_app(
     Raises:
         InvalidError: the database URL is wrong, or its driver is missing.
     """
-    app = Flask("sparktest", static_folder=None)
+    app = _Application("sparktest", static_folder=None)
     # A redirect to a cleaned path would be an HTML page and lose the body of a POST.
     app.url_map.merge_slashes = False
     database = open_store(app, settings.database_url)
@@ -71,6 +72,14 @@ def create_app(
     metrics_page.install(app)
     problems.install(app)
     return app
+
+
+class _Application(Flask):
+    """Flask without coroutines; it would look for them in each request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function."""
+        return func
 
 
 def _register_routes(app: Flask) -> None:

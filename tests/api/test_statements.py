@@ -15,7 +15,7 @@ def run_path(client, route=""):
 # Their rows are stored at the end of a transaction, in one statement for all its works.
 DEFERRED = ("audit", "test_run_words", "test_run_word_parts", "test_run_changes")
 # The numbers of new runs are taken with them.
-NUMBERS = ("sqlite_sequence", "test_runs_seq_seq")
+NUMBERS = ("sqlite_sequence",)
 # For each route: its request, its status, and how many statements of its own it may send. Beside
 # those that write there are: BEGIN on SQLite, the row that is locked, the heartbeats.
 WRITES = {

@@ -14,7 +14,7 @@ from sparktest.api.server import http1
 from sparktest.api.server.connection import Connection
 from sparktest.errors import SparkTestError
 
-REQUEST_THREADS = 16
+REQUEST_THREADS = 32
 # Each occupies a thread: log streams, event streams, and large responses to slow clients.
 MAX_STREAM_THREADS = 1024
 

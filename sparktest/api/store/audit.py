@@ -6,6 +6,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Table, insert, select
 
 from sparktest.api.store.access_tables import AuditRow
+from sparktest.api.store.bulk import insert_many
 from sparktest.api.store.deferred import defer
 from sparktest.api.store.engine import Row, fetch_all
 
@@ -44,4 +45,4 @@ def add(connection: Connection, entry: Mapping[str, Any]) -> None:
 
 
 def _add_all(connection: Connection, entries: list[Mapping[str, Any]]) -> None:
-    connection.execute(ADD, entries)
+    insert_many(connection, ADD, entries)

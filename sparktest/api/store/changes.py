@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
 from sparktest.api.store.access_tables import ChangeRow
+from sparktest.api.store.bulk import insert_many
 from sparktest.api.store.deferred import defer
 from sparktest.api.store.engine import publish
 
@@ -66,7 +67,7 @@ def record(
 
 
 def _add_all(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    connection.execute(_RECORD, rows)
+    insert_many(connection, _RECORD, rows)
     publish(connection, CHANGES)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
+from sparktest.api.store.bulk import insert_many
 from sparktest.api.store.filter_sql import NOTHING, Branch, Dialect, Filter, Sql, marks
 from sparktest.api.store.run_tables import RunTermRow, word_parts
 
@@ -30,10 +31,7 @@ _LONG_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{0,27}\Z")
 
 # Statements are built once: building one costs more than executing it.
 _WORDS = cast(Table, RunTermRow.__table__)
-_ADD_TERMS = {
-    "sqlite": sqlite.insert(_WORDS).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(_WORDS).on_conflict_do_nothing(),
-}
+_ADD_TERMS = sqlite.insert(_WORDS).on_conflict_do_nothing()
 _ADD_PARTS = insert(word_parts)
 _USED = select(_WORDS.c.run_seq).where(_WORDS.c.word == bindparam("word")).limit(1)
 _REMOVE_PART = word_parts.delete().where(
@@ -77,7 +75,7 @@ def add_words(connection: Connection, pairs: Sequence[tuple[str, int]]) -> None:
         return
     # Sorted, so that two transactions do not wait for each other.
     rows = [{"word": word, "run_seq": seq} for word, seq in sorted(pairs)]
-    connection.execute(_ADD_TERMS[connection.dialect.name], rows)
+    insert_many(connection, _ADD_TERMS, rows, skip_conflicts=True)
     words = sorted({word for word, _ in pairs})
     known = connection.execute(_KNOWN, {"words": words}).scalars()
     new = sorted(set(words).difference(known))
@@ -85,7 +83,7 @@ def add_words(connection: Connection, pairs: Sequence[tuple[str, int]]) -> None:
     # A part that is there twice does no harm.
     parts = [{"part": word[n:], "word": word} for word in new for n in range(len(word))]
     if parts:
-        connection.execute(_ADD_PARTS, parts)
+        insert_many(connection, _ADD_PARTS, parts)
 
 
 def words_of(connection: Connection, seqs: Sequence[int]) -> set[str]:

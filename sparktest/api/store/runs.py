@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sparktest.api.store import changes, run_search
+from sparktest.api.store.bulk import insert_many, insert_returning
 from sparktest.api.store.changes import ChangeKind
 from sparktest.api.store.deferred import defer
 from sparktest.api.store.engine import Row, dialect_insert, fetch_all, first, forget, read_once
@@ -74,13 +75,12 @@ _ADD = {
 }
 _ADD_ALL = insert(_RUNS).values({_RUNS.c.seq: bindparam("seq"), **_NEW_ROW})
 _ADD_LABELS = insert(cast(Table, RunLabelRow.__table__))
-# The numbers of new runs. SQLite has one writer at a time, so nobody else takes the next ones;
-# a table that was filled by a migration may have no entry in `sqlite_sequence`.
+# SQLite has one writer at a time, so nobody else takes the next numbers. A table that was filled by
+# a migration may have no entry in `sqlite_sequence`.
 _LAST_SEQ = text(
     "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'test_runs'), 0), "
     "coalesce((SELECT max(seq) FROM test_runs), 0))"
 )
-_NEXT_SEQS = text("SELECT nextval('test_runs_seq_seq') FROM generate_series(1, :count)")
 _CHANGE = _RUNS.update().where(_RUNS.c.id == bindparam("run_id"))
 _HEARTBEATS = select(*cast(Table, ControllerRow.__table__).columns)
 
@@ -163,14 +163,15 @@ def _new_row(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_all(connection: Connection, new: list[tuple[Row, Mapping[str, Any]]]) -> None:
+    rows = [row for row, _ in new]
     if connection.dialect.name == "sqlite":
-        last = connection.execute(_LAST_SEQ).scalar_one()
-        seqs = list(range(last + 1, last + 1 + len(new)))
+        first_seq = connection.execute(_LAST_SEQ).scalar_one() + 1
+        seqs = {row["id"]: seq for seq, row in enumerate(rows, first_seq)}
+        connection.execute(_ADD_ALL, [{**row, "seq": seqs[row["id"]]} for row in rows])
     else:
-        seqs = sorted(connection.execute(_NEXT_SEQS, {"count": len(new)}).scalars())
-    rows = [{**row, "seq": seq} for seq, (row, _) in zip(seqs, new, strict=True)]
-    connection.execute(_ADD_ALL, rows)
-    _add_details(connection, [(seq, run) for seq, (_, run) in zip(seqs, new, strict=True)])
+        added = insert_returning(connection, _RUNS.name, rows, "id, seq")
+        seqs = {row.id: row.seq for row in added}
+    _add_details(connection, [(seqs[run["id"]], run) for _, run in new])
 
 
 def _add_details(connection: Connection, new: list[tuple[int, Mapping[str, Any]]]) -> None:
@@ -181,7 +182,7 @@ def _add_details(connection: Connection, new: list[tuple[int, Mapping[str, Any]]
         for key, value in run["labels"].items()
     ]
     if labels:
-        connection.execute(_ADD_LABELS, labels)
+        insert_many(connection, _ADD_LABELS, labels)
     for seq, run in new:
         for word in run_search.run_terms(run):
             defer(connection, run_search.add_words, (word, seq))
