@@ -223,7 +223,6 @@ def cancel(connection: Connection, ctx: AppContext, run: Row) -> Row:
 
 def created(document: dict[str, Any]) -> Response:
     """Return the response for a new run."""
-    log.info("run created run_id=%s origin=%s", document["id"], document["origin"])
     return json_response(document, 201, location(f"/api/test-runs/{document['id']}"))
 
 

@@ -8,10 +8,12 @@ until the COMMIT, only one transaction could commit at a time. Transactions that
 do not delay a reader, as they would with `pg_snapshot_xmin`. SQLite has one writer at a time.
 """
 
+import logging
 import time
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, text
@@ -19,7 +21,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, text
 from sparktest.api.store.access_tables import ChangeRow
 from sparktest.api.store.bulk import insert_many
 from sparktest.api.store.deferred import defer
-from sparktest.api.store.engine import publish
+from sparktest.api.store.engine import after_commit, publish
 
 # The topic that is published with every change; logs have the ids of their runs.
 CHANGES = ""
@@ -37,6 +39,8 @@ RECORDING = text(
     "AND relation = 'test_run_changes'::regclass AND mode = 'RowExclusiveLock'"
 )
 
+
+log = logging.getLogger(__name__)
 
 # Built once: it is a part of most writes.
 _RECORD = insert(cast(Table, ChangeRow.__table__))
@@ -69,6 +73,13 @@ def record(
 def _add_all(connection: Connection, rows: list[dict[str, Any]]) -> None:
     insert_many(connection, _RECORD, rows)
     publish(connection, CHANGES)
+    created = [row["run_id"] for row in rows if row["kind"] == ChangeKind.CREATED]
+    after_commit(connection, partial(_log_created, created))
+
+
+def _log_created(run_ids: Collection[str]) -> None:
+    for run_id in run_ids:
+        log.info("run created run_id=%s", run_id)
 
 
 def settle(connection: Connection, seconds: float) -> int | None:

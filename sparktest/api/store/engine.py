@@ -22,6 +22,8 @@ BUSY_TIMEOUT_MILLISECONDS = 10_000
 WRITES = "sparktest_writes"
 # Key in `Connection.info`: the topics to publish after the commit.
 TOPICS = "sparktest_topics"
+# Key in `Connection.info`: what to call after the commit.
+AFTER_COMMIT = "sparktest_after_commit"
 # Key in `Connection.info`: what was read once in this transaction.
 KNOWN = "sparktest_known"
 
@@ -92,6 +94,7 @@ class Store:
             # Left over from a transaction that failed.
             deferred.drop(connection, {})
             connection.info.pop(TOPICS, None)
+            connection.info.pop(AFTER_COMMIT, None)
             connection.info[KNOWN] = {}
             try:
                 yield connection
@@ -99,6 +102,9 @@ class Store:
             finally:
                 del connection.info[KNOWN]
             topics = connection.info.pop(TOPICS, None)
+            calls = connection.info.pop(AFTER_COMMIT, ())
+        for call in calls:
+            call()
         if topics:
             self.on_commit(topics)
 
@@ -127,6 +133,14 @@ class Store:
 def publish(connection: Connection, topic: str) -> None:
     """Wake whoever waits for this topic, once the transaction is committed."""
     connection.info.setdefault(TOPICS, set()).add(topic)
+
+
+def after_commit(connection: Connection, call: Callable[[], None]) -> None:
+    """Let `call` be called once the transaction is committed; it must be quick and must not raise.
+
+    For functions that store deferred rows: what a work asks for is not undone with the work.
+    """
+    connection.info.setdefault(AFTER_COMMIT, []).append(call)
 
 
 def read_once(connection: Connection, read: Callable[[Connection], T]) -> T:

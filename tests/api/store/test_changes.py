@@ -4,9 +4,12 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from sparktest.api.store import changes, deferred, runs
 from sparktest.api.store.changes import START, ChangeKind
+from sparktest.errors import UnavailableError
 from tests.api.requests import create, report
 from tests.api.store.rows import CREATED as NOW
 from tests.api.store.rows import run_row
@@ -206,3 +209,26 @@ def test_an_empty_table_keeps_the_start(store):
     assert newest(store) == START
     assert is_kept(store, START)
     assert prune(store, NOW, 10) == 0
+
+
+def test_new_runs_are_logged_once_they_are_committed(store, caplog):
+    def fail(connection):
+        raise OperationalError("COMMIT", None, Exception("disk I/O error"))
+
+    def create_two(connection):
+        for number in (1, 2):
+            runs.add_later(connection, run_row(number))
+
+    def logged():
+        return [text for text in caplog.messages if text.startswith("run created")]
+
+    caplog.set_level("INFO")
+    event.listen(store.engine, "commit", fail)
+    try:
+        with pytest.raises(UnavailableError):
+            store.write(create_two)
+    finally:
+        event.remove(store.engine, "commit", fail)
+    assert logged() == []
+    store.write(create_two)
+    assert logged() == [f"run created run_id={run_row(number)['id']}" for number in (1, 2)]
