@@ -8,20 +8,21 @@ from typing import Any
 from sparktest.client import ApiClient
 from sparktest.domain import Run
 from sparktest.errors import NotFoundError, SparkTestError
-from sparktest.kube.resources import JOBS, NAMESPACES, TESTRUNS, Resource
+from sparktest.kube.resources import JOBS, NAMESPACES, TESTRUNS
+from tests.e2e import accounts
 from tests.e2e.images import GIT_IMAGE
 from tests.e2e.program import Program, free_port, until
 from tests.e2e.target import Target
 
 TOKEN = "spt_e2e_for-the-tests-only"
 IMAGE = "busybox:1.35"
-ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 
 class Stack:
     """An API and a controller for one new namespace.
 
-    The controller has a token with the scope controller, unless it is given another one.
+    The controller has a token with the scope controller, unless it is given another one. On a real
+    cluster both run as ServiceAccounts with the rights of the RBAC manifests for this namespace.
     """
 
     def __init__(
@@ -59,16 +60,29 @@ class Stack:
         """Create the namespace, start both programs, and wait until they answer."""
         self.cluster.create(NAMESPACES, None, {"metadata": {"name": self.namespace}})
         until("the namespace has its service account", self._has_account)
+        if self.target.real:
+            accounts.install(self.cluster, self.namespace)
+        self.api.environ = self.environ | self._account("sparktest-api")
         self.start_api()
         if not self.controller_token:
             made = self.client.tokens.create({"name": "controller", "scopes": ["controller"]})
             self.controller_token = str(made.token)
-        self.controller.environ = self.environ | {"SPARKTEST_TOKEN": self.controller_token}
+        token = {"SPARKTEST_TOKEN": self.controller_token}
+        self.controller.environ = self.environ | token | self._account("sparktest-controller")
         self.controller.start()
+
+    def _account(self, name: str) -> dict[str, str]:
+        """Return the variables with which a program runs as a ServiceAccount."""
+        if not self.target.real:
+            return {}
+        admin = self.target.kubeconfig
+        path = accounts.kubeconfig(self.cluster, admin, self.namespace, name, self.folder)
+        # The uid of kube-system, which a Role in another namespace does not allow to read.
+        return {"KUBECONFIG": path, "SPARKTEST_CLUSTER": self.cluster.uid()}
 
     def _has_account(self) -> bool:
         try:
-            self.cluster.get(ACCOUNTS, self.namespace, "default")
+            self.cluster.get(accounts.ACCOUNTS, self.namespace, "default")
         except NotFoundError:
             return False
         return True
@@ -87,7 +101,16 @@ class Stack:
             return False
 
     def stop(self) -> None:
-        """Delete the namespace with its TestRuns, and stop both programs."""
+        """Delete the namespace with its TestRuns, and stop both programs.
+
+        Fails if one of them asked for what its Role does not allow.
+        """
+        # The Roles are deleted with the namespace.
+        logs = [
+            each.log.read_text(errors="replace")
+            for each in (self.api, self.controller)
+            if each.log.exists()
+        ]
         for testrun in self.cluster.list(TESTRUNS, self.namespace).items:
             name = testrun["metadata"]["name"]
             self.cluster.patch(TESTRUNS, self.namespace, name, {"metadata": {"finalizers": None}})
@@ -96,6 +119,7 @@ class Stack:
         # The API waits for open connections when it stops.
         self.client.close()
         self.api.stop()
+        assert [denial for log in logs for denial in accounts.denials(log)] == []
 
     # --- TestRuns --------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 import yaml
 
+from sparktest.cli.exits import warn
 from sparktest.kube.fields import mapping, text
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -65,25 +66,41 @@ def read_documents(paths: Sequence[Path]) -> list[Document]:
     A list, as `kubectl get -o yaml` prints it, counts as its items.
 
     Raises:
-        UsageError: a path cannot be read, or has no object.
+        UsageError: paths cannot be read, or have no object; every problem is printed.
     """
     found: list[Document] = []
-    for path in paths:
-        for file in _files(path):
+    problems: list[str] = []
+    for file in _files(paths, problems):
+        try:
             documents = list(_documents_of(file))
-            if not documents:
-                raise click.UsageError(f"{file}: has no object.")
-            found += documents
+        except click.UsageError as error:
+            problems.append(error.message)
+            continue
+        if not documents:
+            problems.append(f"{file}: has no object.")
+        found += documents
+    for problem in problems[:-1]:
+        warn(problem)
+    if problems:
+        raise click.UsageError(problems[-1])
     return found
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    files = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES and each.is_file())
-    if not files:
-        raise click.UsageError(f"{path}: has no file that ends in {', '.join(SUFFIXES)}.")
-    return files
+def _files(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:
+    """Yield the files, also those in folders; add folders without any to the problems."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        try:
+            inside = sorted(path.iterdir())
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}.")
+            continue
+        files = [each for each in inside if each.suffix in SUFFIXES and each.is_file()]
+        if not files:
+            problems.append(f"{path}: has no file that ends in {', '.join(SUFFIXES)}.")
+        yield from files
 
 
 def _documents_of(path: Path) -> Iterator[Document]:

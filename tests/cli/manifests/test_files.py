@@ -106,6 +106,24 @@ def test_stdin_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         read_documents([Path("-")])
 
 
+def test_every_file_that_cannot_be_read_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.yaml").write_text("kind: [")
+    (tmp_path / "b.yaml").write_bytes(b"\xff")
+    (tmp_path / "c.yaml").write_text("kind: Job")
+    (tmp_path / "d.yaml").write_text("# nothing")
+
+    with pytest.raises(click.UsageError, match=r"e\.yaml: No such file"):
+        read_documents([tmp_path, tmp_path / "e.yaml"])
+
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 3
+    assert "a.yaml: is not YAML: line 1" in printed[0]
+    assert "b.yaml: is not UTF-8." in printed[1]
+    assert "d.yaml: has no object." in printed[2]
+
+
 def test_a_folder_without_manifests_is_named(tmp_path: Path) -> None:
     with pytest.raises(click.UsageError, match=r"has no file that ends in \.json"):
         read_documents([tmp_path])
