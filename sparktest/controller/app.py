@@ -192,6 +192,8 @@ class Controller:
     def _on_change(self, key: Key) -> None:
         if self._active.is_set():
             self._queue.add(key)
+        else:
+            self._caches.compact(key)
 
     def _on_api_result(self, method: str, error: SparkTestError | None) -> None:
         if not isinstance(error, NotLeaderError):  # nothing was requested
@@ -211,7 +213,7 @@ class Controller:
 
         Each call verifies the next AUDIT_SIZE of them, which bounds the requests to the API.
         """
-        keys = sorted(self._caches.finished())
+        keys = sorted(self._caches.finished_ids().values())
         following = [key for key in keys if key > self._audited] or keys
         for key in following[:AUDIT_SIZE]:
             self._audited = key

@@ -4,25 +4,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
+from sparktest.controller.finished_runs import FinishedRuns
 from sparktest.controller.health import Heartbeat
-from sparktest.controller.informer import STOP_SECONDS, Informer
+from sparktest.controller.informer import STOP_SECONDS, Informer, Skip
+from sparktest.controller.informers import Informers
 from sparktest.controller.testruns import Key, TestRunView, parse_cached_testrun, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
-from sparktest.kube.fields import Object, mapping, text
+from sparktest.kube.fields import Object, text
 from sparktest.kube.jobs import SELECTOR
 from sparktest.kube.outcome import lost_deadline
 from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.kube.views import JobView, parse_job
-
-T = TypeVar("T")
-# Informers by namespace; None stands for all namespaces.
-Informers = dict[str | None, Informer[T]]
 
 
 class ClusterState(NamedTuple):
@@ -36,6 +34,8 @@ class ClusterState(NamedTuple):
 class Caches:
     """Caches of the three kinds, kept up to date by informers; threads may share it.
 
+    The objects of finished runs are not cached: `finished` has what is kept of them.
+
     Args:
         namespaces: the namespaces to watch; empty means all.
         on_key: called with the key of a run when one of its objects has changed.
@@ -46,6 +46,7 @@ class Caches:
     ) -> None:
         self._cluster = cluster
         self._on_key = on_key
+        self.finished = FinishedRuns()
         self._lock = threading.Lock()
         self._testrun_names: dict[Key, str] = {}
         self._pod_names: dict[Key, set[str]] = {}
@@ -56,25 +57,36 @@ class Caches:
         self._deletions: dict[str | None, datetime] = {}
         scopes: list[str | None] = list(namespaces) or [None]
 
-        def informers(
-            resource: Resource, parse: Callable[[Object], T], on_change: Callable[[T], None]
-        ) -> Informers[T]:
-            selector = None if resource == TESTRUNS else SELECTOR
-            return {
-                scope: Informer(
-                    cluster,
-                    resource,
-                    parse=parse,
-                    namespace=scope,
-                    label_selector=selector,
-                    on_change=on_change,
-                )
-                for scope in scopes
-            }
-
-        self._testruns = informers(TESTRUNS, parse_cached_testrun, self._testrun_changed)
-        self._jobs = informers(JOBS, parse_job, self._job_changed)
-        self._pods = informers(PODS, parse_pod, self._pod_changed)
+        finished = self.finished
+        self._testruns = Informers(
+            cluster,
+            TESTRUNS,
+            scopes,
+            parse=parse_cached_testrun,
+            on_change=self._testrun_changed,
+            skip=Skip(finished.skips_testrun, finished.forget_testrun, finished.retain_testruns),
+        )
+        # In this order: a finished TestRun says which Jobs and pods are not needed.
+        self._jobs = Informers(
+            cluster,
+            JOBS,
+            scopes,
+            parse=parse_job,
+            label_selector=SELECTOR,
+            on_change=self._job_changed,
+            skip=Skip(finished.skips_job, finished.forget_job, finished.retain_jobs),
+            after=self._testruns,
+        )
+        self._pods = Informers(
+            cluster,
+            PODS,
+            scopes,
+            parse=parse_pod,
+            label_selector=SELECTOR,
+            on_change=self._pod_changed,
+            skip=Skip(finished.skips_pod),
+            after=self._jobs,
+        )
         self._by_resource: dict[Resource, Informers[Any]] = {
             TESTRUNS: self._testruns,
             JOBS: self._jobs,
@@ -119,31 +131,81 @@ class Caches:
         namespace, name = key
         with self._lock:
             pods = [self._deleted_pods.get(key)]
-            pods += [_get(self._pods, namespace, pod) for pod in self._pod_names.get(key, ())]
+            pods += [self._pods.get(namespace, pod) for pod in self._pod_names.get(key, ())]
         return ClusterState(
             self._testrun(key),
-            _get(self._jobs, namespace, name),
+            self._jobs.get(namespace, name),
             [self._with_first_deletion(pod) for pod in pods if pod is not None],
         )
 
-    def finished(self) -> set[Key]:
-        """Return the keys of all TestRuns and Jobs that have finished, as last seen."""
-        jobs = (job for informer in self._jobs.values() for job in informer.items())
-        testruns = (one for informer in self._testruns.values() for one in informer.items())
-        return {(job.namespace, job.name) for job in jobs if job.is_finished} | {
-            testrun.key for testrun in testruns if testrun.status_is_final
-        }
+    def finished_ids(self) -> dict[str, Key]:
+        """Return the keys of all finished runs by their ids in the API."""
+        ids = self.finished.ids()
+        for testrun in self._testruns.items():
+            if testrun.status_is_final:
+                ids[text(testrun.status, "runId")] = testrun.key
+        for job in self._jobs.items():
+            if job.is_finished:
+                ids.setdefault(job.run_id or "", (job.namespace, job.name))
+        ids.pop("", None)
+        return ids
+
+    def compact(self, key: Key) -> None:
+        """Keep no more than a few fields of this run, if its objects say that it has finished."""
+        namespace, testrun = key[0], self._testrun(key)
+        entry = self._testruns.entry(namespace, testrun.name) if testrun else None
+        job = self._jobs.entry(*key)
+        skips_testrun, skips_job = self.finished.skips_testrun, self.finished.skips_job
+        if not (skips_testrun(entry) if entry else job and skips_job(job)):
+            return
+        # An object that has changed in the meantime stays, and its key has been reported.
+        if entry is not None and self._testruns.discard(entry):
+            self._testrun_names.pop(key, None)
+        if job is not None:
+            self._jobs.discard(job)
+        with self._lock:
+            self._deleted_pods.pop(key, None)
+            pods = [self._pods.entry(namespace, pod) for pod in self._pod_names.pop(key, ())]
+        for pod in pods:
+            if pod is not None and self._pods.discard(pod):
+                self._deletions.pop(pod.value.uid, None)
+
+    def reload(self, key: Key) -> None:
+        """Cache the objects of a finished run again, from the cluster.
+
+        Raises:
+            SparkTestError: they cannot be read.
+        """
+        if (run := self.finished.get(key)) is None:
+            return
+        # First, so that the events of its objects are handled from now on.
+        self.finished.remove(key)
+        try:
+            testrun = self._read(TESTRUNS, key[0], run.testrun) if run.testrun else None
+            job = self._read(JOBS, *key)
+            pods = self._list_pods(key)
+        except SparkTestError:
+            self.finished.add(key, run)
+            raise
+        if testrun is not None and parse_testrun(testrun).key == key:
+            self._testruns.restore(testrun)
+            self._testrun_names[key] = run.testrun
+        if job is not None:
+            self._jobs.restore(job)
+        for pod in pods:
+            if (view := self._pods.restore(pod)) is not None:
+                with self._lock:
+                    self._pod_names.setdefault(key, set()).add(view.name)
 
     def keys(self) -> set[Key]:
         """Return the keys of all TestRuns and Jobs as last seen."""
-        jobs = (job for informer in self._jobs.values() for job in informer.items())
-        testruns = (one for informer in self._testruns.values() for one in informer.items())
-        return {(job.namespace, job.name) for job in jobs} | {one.key for one in testruns}
+        jobs = {(job.namespace, job.name) for job in self._jobs.items()}
+        return jobs | {testrun.key for testrun in self._testruns.items()}
 
     def log_source(self, namespace: str, name: str, container: str) -> LogSource:
         """Return what is known of a container of the pod; read the pod live if it is not cached."""
         try:
-            pod = _get(self._pods, namespace, name)
+            pod = self._pods.get(namespace, name)
             if pod is None:
                 live = self._read(PODS, namespace, name)
                 pod = parse_pod(live) if live else None
@@ -173,16 +235,11 @@ class Caches:
 
     def read_pods(self, key: Key) -> list[PodView]:
         """Read the pods of the run from the cluster."""
-        # The label without the prefix exists in every version of Kubernetes.
-        listing = self._cluster.list(PODS, key[0], label_selector=f"job-name={key[1]}")
-        return [self._with_first_deletion(parse_pod(pod)) for pod in listing.items]
+        return [self._with_first_deletion(parse_pod(pod)) for pod in self._list_pods(key)]
 
     def put(self, resource: Resource, obj: Object) -> None:
         """Cache the object that a write returned."""
-        namespace = text(mapping(obj, "metadata"), "namespace")
-        informer = _informer(self._by_resource[resource], namespace)
-        if informer is not None:
-            informer.put(obj)
+        self._by_resource[resource].put(obj)
 
     def _with_first_deletion(self, pod: PodView) -> PodView:
         first, latest = self._deletions.get(pod.uid), pod.deletion_requested_at
@@ -191,16 +248,20 @@ class Caches:
         return msgspec.structs.replace(pod, deletion_requested_at=first)
 
     def _informers(self) -> list[Informer[Any]]:
-        return [one for informers in self._by_resource.values() for one in informers.values()]
+        return [one for informers in self._by_resource.values() for one in informers]
 
     def _testrun(self, key: Key) -> TestRunView | None:
         name = self._testrun_names.get(key)
-        found = _get(self._testruns, key[0], name) if name else None
+        found = self._testruns.get(key[0], name) if name else None
         if found is None or found.key != key:
             # Deleted, or replaced by another TestRun of the same name.
             self._testrun_names.pop(key, None)
             return None
         return found
+
+    def _list_pods(self, key: Key) -> list[Object]:
+        # The label without the prefix exists in every version of Kubernetes.
+        return self._cluster.list(PODS, key[0], label_selector=f"job-name={key[1]}").items
 
     def _read(self, resource: Resource, namespace: str, name: str) -> Object | None:
         try:
@@ -214,7 +275,7 @@ class Caches:
 
     def _job_changed(self, job: JobView) -> None:
         key = (job.namespace, job.name)
-        if _get(self._jobs, key[0], key[1]) is None:
+        if self._jobs.get(key[0], key[1]) is None:
             with self._lock:
                 self._deleted_pods.pop(key, None)
         self._on_key(key)
@@ -227,9 +288,9 @@ class Caches:
             self._deletions.setdefault(pod.uid, pod.deletion_requested_at)
         with self._lock:
             names = self._pod_names.setdefault(key, set())
-            if _get(self._pods, pod.namespace, pod.name) is None:
+            if self._pods.get(pod.namespace, pod.name) is None:
                 names.discard(pod.name)
-                if pod.is_terminal and pod.is_deleting and _get(self._jobs, *key) is not None:
+                if pod.is_terminal and pod.is_deleting and self._jobs.get(*key) is not None:
                     self._deleted_pods[key] = self._with_first_deletion(pod)
                 self._deletions.pop(pod.uid, None)
             else:
@@ -237,12 +298,3 @@ class Caches:
             if not names:
                 del self._pod_names[key]
         self._on_key(key)
-
-
-def _informer(informers: Informers[T], namespace: str) -> Informer[T] | None:
-    return informers.get(namespace) or informers.get(None)
-
-
-def _get(informers: Informers[T], namespace: str, name: str) -> T | None:
-    informer = _informer(informers, namespace)
-    return informer.get(namespace, name) if informer else None

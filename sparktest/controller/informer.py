@@ -6,16 +6,17 @@ connection, and does not support custom resources.
 
 import logging
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from sparktest.backoff import Backoff
 from sparktest.controller.health import Heartbeat
-from sparktest.controller.object_cache import Entry, ObjectCache, make_entry
+from sparktest.controller.object_cache import Entry, NamespacedName, ObjectCache, make_entry, number
 from sparktest.errors import GoneError, NotFoundError, SparkTestError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object
@@ -45,6 +46,21 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     watch_seconds: tuple[int, int] = (300, 600)
 
 
+class Skip(NamedTuple, Generic[T]):
+    """Which objects are neither cached nor reported, unless they are cached already.
+
+    Attributes:
+        skips: return True for such an object.
+        deleted: called for every object that was deleted, cached or not.
+        listed: called after a list with the names of all that were skipped, the namespace and the
+            version of the list.
+    """
+
+    skips: Callable[[Entry[T]], bool] = lambda entry: False
+    deleted: Callable[[Entry[T]], None] = lambda entry: None
+    listed: Callable[[set[NamespacedName], str | None, int], None] = lambda *_: None
+
+
 class Informer(Generic[T]):
     """Caches the objects of a resource and reports every change.
 
@@ -54,6 +70,8 @@ class Informer(Generic[T]):
         parse: returns the value that is cached for an object; immutable, since threads share it.
         on_change: called in the informer's thread after the cache has changed, with the new
             value, or with the last known value of a deleted object. Must not block.
+        skip: which objects are not cached.
+        after: an informer whose first list must be complete before this one lists.
 
     Attributes:
         synced: set when the first list is complete, or the kind is known not to be installed.
@@ -72,6 +90,8 @@ class Informer(Generic[T]):
         namespace: str | None = None,
         label_selector: str | None = None,
         on_change: Callable[[T], None],
+        skip: Skip[T] | None = None,
+        after: "Informer[Any] | None" = None,
         timings: Timings | None = None,
     ) -> None:
         self.synced = threading.Event()
@@ -84,6 +104,8 @@ class Informer(Generic[T]):
         self._label_selector = label_selector
         self._parse = parse
         self._on_change = on_change
+        self._skip = skip or Skip()
+        self._after = after
         self._timings = timings or Timings()
         self._cache: ObjectCache[T] = ObjectCache()
         self._listed = False
@@ -109,6 +131,10 @@ class Informer(Generic[T]):
         entry = self._cache.get((namespace, name))
         return entry.value if entry else None
 
+    def entry(self, namespace: str, name: str) -> Entry[T] | None:
+        """Return the object as last seen with its version, or None."""
+        return self._cache.get((namespace, name))
+
     def items(self) -> list[T]:
         """Return all objects as last seen."""
         return [entry.value for entry in self._cache.items()]
@@ -122,10 +148,24 @@ class Informer(Generic[T]):
         if entry is not None:
             self._cache.put(entry)
 
+    def discard(self, entry: Entry[T]) -> bool:
+        """Drop an object that is needed no more; return False if another version is cached."""
+        return self._cache.discard(entry)
+
+    def restore(self, obj: Object) -> T | None:
+        """Cache an object again that was discarded; return it, None if it is malformed."""
+        entry = self._entry(obj)
+        if entry is None:
+            return None
+        self._cache.restore(entry)
+        return entry.value
+
     # --- the thread ------------------------------------------------------------------------------
 
     def _run(self) -> None:
         failures, failed_at = 0, 0.0
+        while self._after and not (self._after.synced.wait(0.5) or self._stopped.is_set()):
+            self.heartbeat.beat()
         while not self._stopped.is_set():
             self.heartbeat.beat()
             try:
@@ -150,17 +190,37 @@ class Informer(Generic[T]):
             return self._timings.not_installed_seconds
 
     def _list(self) -> None:
-        listing = self._cluster.list(
+        entries: list[Entry[T]] = []
+        skipped: set[NamespacedName] = set()
+        version = ""
+        for page in self._cluster.pages(
             self._resource, self._namespace, label_selector=self._label_selector
-        )
-        entries = [entry for obj in listing.items if (entry := self._entry(obj)) is not None]
-        changed = self._cache.replace(entries, listing.resource_version)
+        ):
+            version = page.resource_version
+            for obj in page.objects:
+                self._add(obj, entries, skipped)
+        # Again, for those that have finished while the pages were read.
+        kept = [entry for entry in entries if not self._skips(entry)]
+        changed = self._cache.replace(kept, version)
+        self._skip.listed(skipped, self._namespace, number(version))
         self.problem = None
         self.installed = True
         self._listed = True
         self.synced.set()
         for entry in changed:
             self._notify(entry)
+
+    def _add(self, obj: Any, entries: list[Entry[T]], skipped: set[NamespacedName]) -> None:
+        entry = self._entry(obj)
+        if entry is None:
+            return
+        if self._skips(entry):
+            skipped.add(entry.key)
+        else:
+            entries.append(entry)
+
+    def _skips(self, entry: Entry[T]) -> bool:
+        return self._cache.get(entry.key) is None and self._skip.skips(entry)
 
     def _watch(self) -> float:
         began = time.monotonic()
@@ -192,8 +252,14 @@ class Informer(Generic[T]):
         entry = self._entry(obj)
         if entry is None:
             return
-        for changed in self._cache.apply(entry, deleted=kind == "DELETED"):
+        deleted = kind == "DELETED"
+        if not deleted and self._skips(entry):
+            self._cache.advance(obj)
+            return
+        for changed in self._cache.apply(entry, deleted=deleted):
             self._notify(changed)
+        if deleted:
+            self._skip.deleted(entry)
 
     def _entry(self, obj: Any) -> Entry[T] | None:
         entry = make_entry(obj, self._parse)
@@ -213,6 +279,7 @@ class Informer(Generic[T]):
         self.installed = False
         self._listed = False
         gone = self._cache.replace([], "")
+        self._skip.listed(set(), self._namespace, sys.maxsize)
         self.problem = None
         self.synced.set()
         for entry in gone:

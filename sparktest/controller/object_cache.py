@@ -28,7 +28,7 @@ def make_entry(obj: Any, parse: Callable[[Object], T]) -> Entry[T] | None:
     name, namespace = text(metadata, "name"), metadata.get("namespace", "")
     if not name or not isinstance(namespace, str):
         return None
-    version = _number(metadata.get("resourceVersion"))
+    version = number(metadata.get("resourceVersion"))
     return Entry((namespace, name), text(metadata, "uid"), version, parse(obj))
 
 
@@ -55,7 +55,7 @@ class ObjectCache(Generic[T]):
         """
         metadata = mapping(obj, "metadata")
         old = self._entries.get((text(metadata, "namespace"), text(metadata, "name")))
-        return old is not None and _number(metadata.get("resourceVersion")) <= old.version
+        return old is not None and number(metadata.get("resourceVersion")) <= old.version
 
     def items(self) -> list[Entry[T]]:
         """Return all objects."""
@@ -70,10 +70,25 @@ class ObjectCache(Generic[T]):
         """
         with self._lock:
             old = self._entries.get(entry.key)
-            known = old.version if old is not None else _number(self.version)
+            known = old.version if old is not None else number(self.version)
             if entry.version <= known:
                 return False
             self._entries[entry.key] = entry
+            return True
+
+    def restore(self, entry: Entry[T]) -> None:
+        """Cache an object that was discarded, if no newer one is cached."""
+        with self._lock:
+            old = self._entries.get(entry.key)
+            if old is None or old.version < entry.version:
+                self._entries[entry.key] = entry
+
+    def discard(self, entry: Entry[T]) -> bool:
+        """Drop an object that is needed no more; return False if another version is cached."""
+        with self._lock:
+            if self._entries.get(entry.key) is not entry:
+                return False
+            del self._entries[entry.key]
             return True
 
     def apply(self, entry: Entry[T], *, deleted: bool) -> list[Entry[T]]:
@@ -106,7 +121,7 @@ class ObjectCache(Generic[T]):
         changed: list[Entry[T]] = []
         with self._lock:
             for key, old in list(self._entries.items()):
-                if key not in listed and (not version or old.version <= _number(version)):
+                if key not in listed and (not version or old.version <= number(version)):
                     changed.append(self._entries.pop(key))
             for key, entry in listed.items():
                 known = self._entries.get(key)
@@ -125,7 +140,8 @@ class ObjectCache(Generic[T]):
             self.version = text(mapping(bookmark, "metadata"), "resourceVersion") or self.version
 
 
-def _number(version: Any) -> int:
+def number(version: Any) -> int:
+    """Return a resourceVersion as a number; 0 if it is none."""
     # The versions of one kind are growing integers: guaranteed since Kubernetes 1.35, and true
     # for all its storages before.
     return int(version) if isinstance(version, str) and version.isdecimal() else 0

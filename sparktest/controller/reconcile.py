@@ -79,6 +79,12 @@ class Reconciler:
 
     def _reconcile(self, key: Key) -> None:
         state = self._run_states.get(key)
+        if key in self._caches.finished:
+            if not (state.run or state.verify_exists or self._caches.get(key).testrun):
+                # Late events of its last changes.
+                self._run_states.remove(key)
+                return
+            self._caches.reload(key)
         for _ in range(MAX_PASSES):
             now = self._clock()
             self._before_observing(key)
@@ -92,6 +98,7 @@ class Reconciler:
             if is_done(observed):
                 self._log_collector.forget(key)
                 self._run_states.remove(key)
+                self._caches.compact(key)
             return
         raise ConflictError(f"steps left after {MAX_PASSES} passes, the last: {steps}")
 

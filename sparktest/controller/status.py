@@ -18,7 +18,7 @@ from sparktest.controller.steps import (
 )
 from sparktest.controller.testruns import ABANDON, TestRunView
 from sparktest.domain import Failure, FailureClass, Origin, Run, RunReport, Status
-from sparktest.kube.fields import Object, integer, items, text
+from sparktest.kube.fields import Object, items, text
 from sparktest.kube.outcome import final_status
 from sparktest.kube.views import parse_conditions
 from sparktest.times import format_duration, format_time, parse_time
@@ -60,7 +60,7 @@ def update_status(observed: Observation, now: datetime) -> Iterator[Step]:
 def acknowledge_change(observed: Observation) -> Iterator[Step]:
     """Note in the status of a finished TestRun that a change of its spec has been seen."""
     testrun = observed.testrun
-    if testrun is not None and _changes(testrun):
+    if testrun is not None and testrun.unseen_changes:
         yield from _warn_of_change(testrun)
         yield PatchStatus({**testrun.status, "observedGeneration": testrun.generation})
 
@@ -157,16 +157,10 @@ def _write(
         yield RecordEvent(str(status["reason"]), str(message or ""))
 
 
-def _changes(testrun: TestRunView) -> int:
-    """Return how often the spec was changed since the status was written."""
-    seen = integer(testrun.status, "observedGeneration")
-    return max((testrun.generation or 0) - seen, 0) if seen is not None else 0
-
-
 def _warn_of_change(testrun: TestRunView) -> Iterator[Step]:
     # The CRD refuses changes other than `cancelled`, but not before Kubernetes 1.25.
     # A delete counts as a generation, too.
-    if _changes(testrun) > testrun.is_cancelled + testrun.is_deleting:
+    if testrun.unseen_changes > testrun.is_cancelled + testrun.is_deleting:
         message = (
             "the spec was changed after its run had been started (generation"
             f" {testrun.generation}); this has no effect: create another TestRun"

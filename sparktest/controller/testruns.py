@@ -73,6 +73,18 @@ class TestRunView(msgspec.Struct, frozen=True, kw_only=True):
         """True if the status is final; it is written last, so everything else is stored."""
         return text(self.status, "phase") in FINAL_PHASES
 
+    @property
+    def unseen_changes(self) -> int:
+        """How often the spec was changed since the status was written."""
+        seen = integer(self.status, "observedGeneration")
+        return max((self.generation or 0) - seen, 0) if seen is not None else 0
+
+    @property
+    def has_finished(self) -> bool:
+        """True if nothing is left to do for it."""
+        waits = self.has_finalizer or self.is_deleting or self.unseen_changes
+        return self.status_is_final and not waits
+
 
 def parse_testrun(testrun: Object) -> TestRunView:
     """Parse a TestRun; one that was created under an older schema may lack any field."""

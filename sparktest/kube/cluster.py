@@ -1,11 +1,14 @@
 """Cluster: the only Kubernetes client, for every kind of object."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self
+
+import msgspec
 
 from sparktest.errors import ForbiddenError, NotFoundError, TooLargeError, UnavailableError
 from sparktest.kube import config
+from sparktest.kube.decoding import decode
 from sparktest.kube.resources import NAMESPACES, PODS, Resource
 from sparktest.kube.streams import ByteStream, WatchStream
 from sparktest.kube.transport import OnResponse, Timeouts, Transport
@@ -25,6 +28,27 @@ class Listing(NamedTuple):
 
     items: list[dict[str, Any]]
     resource_version: str
+
+
+class Page(NamedTuple):
+    """A part of a list, and the list's version; its objects are decoded one by one, when read."""
+
+    objects: Iterator[Any]
+    resource_version: str
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    continue_: str | None = msgspec.field(name="continue", default=None)
+    resource_version: str | None = None
+
+
+class _Page(msgspec.Struct):
+    metadata: _Metadata = _Metadata()
+    items: list[msgspec.Raw] | None = None
+
+
+_PAGE = msgspec.json.Decoder(_Page)
+_ITEM = msgspec.json.Decoder()
 
 
 class Cluster:
@@ -111,6 +135,29 @@ class Cluster:
             GoneError: the list expired before its last page was read.
         """
         items: list[dict[str, Any]] = []
+        version = ""
+        for page in self.pages(
+            resource, namespace, label_selector=label_selector, field_selector=field_selector
+        ):
+            items += page.objects
+            version = page.resource_version
+            if max_items and len(items) >= max_items:
+                break
+        return Listing(items, version)
+
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> Iterator[Page]:
+        """Yield all objects page by page, for lists that are too large to be kept.
+
+        Raises:
+            GoneError: the list expired before its last page was read.
+        """
         query: dict[str, str | int | None] = {
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
@@ -118,11 +165,11 @@ class Cluster:
         }
         while True:
             page = self._page(resource.path(namespace), query)
-            items += page.get("items") or []
-            metadata = page.get("metadata") or {}
-            query["continue"] = metadata.get("continue") or None
-            if not query["continue"] or (max_items and len(items) >= max_items):
-                return Listing(items, str(metadata.get("resourceVersion") or ""))
+            objects = (decode(bytes(item), _ITEM) for item in page.items or ())
+            yield Page(objects, page.metadata.resource_version or "")
+            query["continue"] = page.metadata.continue_ or None
+            if not query["continue"]:
+                return
 
     def watch(
         self,
@@ -240,11 +287,11 @@ class Cluster:
             raise UnavailableError("namespace kube-system has no uid; set SPARKTEST_CLUSTER")
         return uid
 
-    def _page(self, path: str, query: dict[str, str | int | None]) -> dict[str, Any]:
+    def _page(self, path: str, query: dict[str, str | int | None]) -> _Page:
         """Return a page; while it is too large, lower the limit in `query`."""
         while True:
             try:
-                return self._transport.call("GET", path, query=query)
+                return self._transport.fetch(path, query, _PAGE)
             except TooLargeError:
                 limit = query["limit"]
                 if not isinstance(limit, int) or limit <= 1:

@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -31,6 +31,7 @@ from sparktest.kube.status import error_from_response, root_cause
 from sparktest.kube.streams import ByteStream
 from sparktest.write_guard import guard_writes
 
+T = TypeVar("T")
 Query = Mapping[str, str | int | None]
 OnResponse = Callable[[str, str, int | None], None]
 JSON = "application/json"
@@ -100,18 +101,13 @@ class Transport:
         """
         timeout = Timeout(connect=self.timeouts.connect, read=self.timeouts.read)
         response = self._request(method, path, query, body, content_type, timeout)
-        with self._map_errors():
-            data = response.read(MAX_BODY_BYTES + 1)
-        if len(data) > MAX_BODY_BYTES:
-            response.close()
-            raise TooLargeError(f"the Kubernetes API sent more than {MAX_BODY_BYTES} bytes: {path}")
-        response.release_conn()
-        try:
-            return decode(data, OBJECT)
-        except msgspec.MsgspecError as error:
-            raise UnavailableError(
-                f"the Kubernetes API at {self.host} did not send a JSON object: {path}"
-            ) from error
+        return self._decoded(response, path, OBJECT)
+
+    def fetch(self, path: str, query: Query, decoder: msgspec.json.Decoder[T]) -> T:
+        """Send a GET request and return what this decoder makes of the response; see `call`."""
+        timeout = Timeout(connect=self.timeouts.connect, read=self.timeouts.read)
+        response = self._request("GET", path, query, None, JSON, timeout)
+        return self._decoded(response, path, decoder)
 
     def stream(self, path: str, *, query: Query, read_seconds: float) -> ByteStream:
         """Send a GET request and return its body as a stream, which the caller closes.
@@ -125,6 +121,22 @@ class Transport:
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._api.close()
+
+    def _decoded(
+        self, response: BaseHTTPResponse, path: str, decoder: msgspec.json.Decoder[T]
+    ) -> T:
+        with self._map_errors():
+            data = response.read(MAX_BODY_BYTES + 1)
+        if len(data) > MAX_BODY_BYTES:
+            response.close()
+            raise TooLargeError(f"the Kubernetes API sent more than {MAX_BODY_BYTES} bytes: {path}")
+        response.release_conn()
+        try:
+            return decode(data, decoder)
+        except msgspec.MsgspecError as error:
+            raise UnavailableError(
+                f"the Kubernetes API at {self.host} did not send a JSON object: {path}"
+            ) from error
 
     def _client(self) -> ApiClient:
         configuration = self._load()

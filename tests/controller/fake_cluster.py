@@ -2,12 +2,12 @@
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 from sparktest.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from sparktest.kube.cluster import Listing
+from sparktest.kube.cluster import Listing, Page
 from sparktest.kube.resources import JOBS, PODS, Resource
 from sparktest.merge_patch import merge_patch
 from tests.controller.faults import Faults
@@ -36,7 +36,8 @@ class FakeCluster:
         self.writes: list[tuple[str, Resource, str]] = []
         self._clock = clock
         self._faults = faults
-        self._versions = itertools.count(1)
+        # A deletion has the odd version after that of the object.
+        self._versions = itertools.count(2, 2)
         self._uids = itertools.count(1)
 
     def uid(self) -> str:
@@ -68,7 +69,14 @@ class FakeCluster:
             and wanted.items() <= obj["metadata"].get("labels", {}).items()
             and (uid is None or obj["involvedObject"].get("uid") == uid)
         ]
-        return Listing(items, "1")
+        newest = [int(obj["metadata"]["resourceVersion"]) for obj in self.objects.values()]
+        return Listing(items, str(max(newest, default=1)))
+
+    def pages(
+        self, resource: Resource, namespace: str | None = None, *, label_selector: str | None = None
+    ) -> Iterator[Page]:
+        listing = self.list(resource, namespace, label_selector=label_selector)
+        yield Page(iter(listing.items), listing.resource_version)
 
     def create(
         self, resource: Resource, namespace: str | None, manifest: Object, *, dry_run: bool = False

@@ -140,7 +140,7 @@ class Controller:
             self.add(key)
 
     def _audit(self) -> None:
-        for key in self.caches.finished():
+        for key in self.caches.finished_ids().values():
             self.run_states.verify_exists(key)
             self.add(key)
 

@@ -1,104 +1,58 @@
 """Fakes of the controller's caches and log collector that progress only on request of a test."""
 
+import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from sparktest.controller.caches import ClusterState
-from sparktest.controller.testruns import Key, parse_cached_testrun, parse_testrun
+from sparktest.controller.caches import Caches
+from sparktest.controller.testruns import Key
 from sparktest.domain import Log, LogState, Run
+from sparktest.kube.cluster import Cluster
 from sparktest.kube.outcome import CollectedLog
 from sparktest.kube.pod_view import LogSource, PodState, PodView, parse_pod
-from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
-from sparktest.kube.views import parse_job
+from sparktest.kube.resources import PODS, Resource
 from tests.controller.fake_api import FakeApi
 from tests.controller.fake_cluster import FakeCluster
-from tests.controller.fake_kubernetes import job_of
 
 Object = dict[str, Any]
 
 
-class LaggingCaches:
+class LaggingCaches(Caches):
     """Caches whose watches deliver nothing until `deliver`, each kind by itself."""
 
     def __init__(self, cluster: FakeCluster, on_key: Callable[[Key], None]) -> None:
-        self._cluster = cluster
-        self._on_key = on_key
-        self._cache: dict[tuple[Resource, str, str], Object] = {}
-        self._read_to = dict.fromkeys((TESTRUNS, JOBS, PODS), 0)
-        for key, obj in cluster.objects.items():
-            self._cache[key] = obj
-        for resource in self._read_to:
+        super().__init__(cast("Cluster", cluster), (), on_key)
+        self._fake = cluster
+        # The newest version that was delivered.
+        self._last: dict[tuple[Resource, str, str], Object] = {}
+        self._read_to = {}
+        for resource, informers in self._by_resource.items():
             self._read_to[resource] = len(cluster.changed)
-        for resource, namespace, name in list(self._cache):
-            self._notify(resource, self._cache[resource, namespace, name])
+            for informer in informers:
+                informer._list()
+        self._last = copy.deepcopy(cluster.objects)
 
     def deliver(self, resource: Resource) -> None:
         """Deliver the events of this kind."""
-        for kind, namespace, name, obj in self._cluster.changed[self._read_to[resource] :]:
+        (informer,) = self._by_resource[resource]
+        for kind, namespace, name, obj in self._fake.changed[self._read_to[resource] :]:
             if kind != resource:
                 continue
             key = (kind, namespace, name)
-            old = self._cache.get(key)
             if obj is None:
-                self._cache.pop(key, None)
-                if old is not None:
-                    self._notify(resource, old)
-            elif old is None or _version(obj) > _version(old):
-                self._cache[key] = obj
-                self._notify(resource, obj)
-        self._read_to[resource] = len(self._cluster.changed)
-
-    def get(self, key: Key) -> ClusterState:
-        namespace, name = key
-        testruns = (
-            parse_cached_testrun(obj) for at, obj in self._cache.items() if at[0] == TESTRUNS
-        )
-        pods = [obj for at, obj in self._cache.items() if at[0] == PODS and job_of(obj) == name]
-        job = self._cache.get((JOBS, namespace, name))
-        return ClusterState(
-            next((testrun for testrun in testruns if testrun.key == key), None),
-            parse_job(job) if job else None,
-            [parse_pod(pod) for pod in pods],
-        )
-
-    def read_live(self, key: Key, testrun_name: str | None) -> ClusterState:
-        objects = self._cluster.objects
-        found = objects.get((TESTRUNS, key[0], testrun_name or ""))
-        testrun = parse_testrun(found) if found else None
-        job = objects.get((JOBS, *key))
-        return ClusterState(
-            testrun if testrun and testrun.key == key else None,
-            parse_job(job) if job else None,
-            self.read_pods(key),
-        )
-
-    def read_pods(self, key: Key) -> list[PodView]:
-        return [parse_pod(pod) for pod in self._cluster.all(PODS) if job_of(pod) == key[1]]
-
-    def put(self, resource: Resource, obj: Object) -> None:
-        key = (resource, obj["metadata"]["namespace"], obj["metadata"]["name"])
-        old = self._cache.get(key)
-        if old is None or _version(obj) > _version(old):
-            self._cache[key] = obj
-
-    def finished(self) -> set[Key]:
-        testruns = [parse_testrun(obj) for at, obj in self._cache.items() if at[0] == TESTRUNS]
-        jobs = [parse_job(obj) for at, obj in self._cache.items() if at[0] == JOBS]
-        return {(job.namespace, job.name) for job in jobs if job.is_finished} | {
-            testrun.key for testrun in testruns if testrun.status_is_final
-        }
+                informer._apply("DELETED", _deleted(self._last.pop(key)))
+            else:
+                self._last[key] = obj
+                informer._apply("MODIFIED", copy.deepcopy(obj))
+        self._read_to[resource] = len(self._fake.changed)
 
     def log_source(self, namespace: str, name: str, container: str) -> LogSource:
         return LogSource(PodState.GONE)
 
-    def _notify(self, resource: Resource, obj: Object) -> None:
-        metadata = obj["metadata"]
-        if resource == TESTRUNS:
-            self._on_key(parse_testrun(obj).key)
-        elif resource == JOBS:
-            self._on_key((metadata["namespace"], metadata["name"]))
-        elif resource == PODS and job_of(obj):
-            self._on_key((metadata["namespace"], job_of(obj)))
+
+def _deleted(obj: Object) -> Object:
+    version = int(obj["metadata"]["resourceVersion"]) + 1
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(version)}}
 
 
 class PromptLogCollector:
@@ -153,7 +107,3 @@ class PromptLogCollector:
                 if pod:
                     self._api.logs[run_id, container] = b"line\n"
                 self._on_done(key)
-
-
-def _version(obj: Object) -> int:
-    return int(obj["metadata"]["resourceVersion"])

@@ -18,6 +18,7 @@ from sparktest.controller.testruns import Key
 from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError
 from sparktest.kube.cluster import Cluster
+from sparktest.kube.resources import TESTRUNS
 from sparktest.settings import Settings
 from tests.controller.fake_api import FakeApi
 from tests.controller.fake_cluster import FakeCluster
@@ -92,6 +93,17 @@ def test_it_neither_reconciles_nor_polls_before_its_caches_have_synced(
     assert None not in stopping.timeouts
 
 
+def test_a_standby_keeps_no_objects_of_runs_that_finish(controller: Controller) -> None:
+    informers = controller._caches._by_resource[TESTRUNS]
+    (informer,) = informers
+    metadata = {"name": "smoke", "namespace": "tests", "uid": "1"}
+    for version, phase in enumerate(("Running", "Succeeded"), 1):
+        versioned = metadata | {"resourceVersion": str(version)}
+        informer._apply("MODIFIED", {"metadata": versioned, "status": {"phase": phase}})
+    assert list(informers.items()) == []
+    assert controller._caches.keys() == set()
+
+
 def test_a_controller_that_has_synced_is_listed_by_the_api(tmp_path: Path) -> None:
     before = datetime.now(UTC)
     # With another client: the API would record a request of the controller's client.
@@ -129,7 +141,7 @@ def test_the_initial_lists_and_an_audit_wait_for_what_changes_now(
     controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed, finished, changed = (("tests", name) for name in ("listed", "finished", "changed"))
-    monkeypatch.setattr(controller._caches, "finished", lambda: {finished})
+    monkeypatch.setattr(controller._caches, "finished_ids", lambda: {"run-1": finished})
     monkeypatch.setattr(controller._caches, "keys", lambda: {listed})
     for threads in (controller._workers, controller._api_run_poller):
         monkeypatch.setattr(threads, "start", lambda: None)
@@ -142,8 +154,8 @@ def test_the_initial_lists_and_an_audit_wait_for_what_changes_now(
 def test_an_audit_verifies_the_next_200_finished_runs(
     controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = {("tests", f"testrun-{number:04d}") for number in range(450)}
-    monkeypatch.setattr(controller._caches, "finished", lambda: keys)
+    ids = {str(number): ("tests", f"testrun-{number:04d}") for number in range(450)}
+    monkeypatch.setattr(controller._caches, "finished_ids", lambda: ids)
 
     def audit() -> set[Key]:
         controller._audit()
@@ -155,7 +167,7 @@ def test_an_audit_verifies_the_next_200_finished_runs(
     batches = [audit() for _ in range(4)]
 
     assert [len(batch) for batch in batches] == [200, 200, 50, 200]
-    assert set.union(*batches[:3]) == keys
+    assert set.union(*batches[:3]) == set(ids.values())
     assert batches[3] == batches[0]
 
 

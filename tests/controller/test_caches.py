@@ -13,6 +13,7 @@ from sparktest.controller.informer import STOP_SECONDS
 from sparktest.controller.testruns import Key, parse_testrun
 from sparktest.errors import UnavailableError
 from sparktest.kube.cluster import Cluster
+from sparktest.kube.jobs import LABELS
 from sparktest.kube.pod_view import LogSource, PodState
 from sparktest.kube.resources import JOBS, PODS, TESTRUNS, Resource
 from sparktest.times import format_time
@@ -89,8 +90,8 @@ class Watched:
 
     def event(self, resource: Resource, obj: Object, *, deleted: bool = False) -> None:
         """Deliver an event of a watch."""
-        informers = self.caches._by_resource[resource]
-        informer = informers.get(obj["metadata"]["namespace"]) or informers[None]
+        informer = self.caches._by_resource[resource].of(obj["metadata"]["namespace"])
+        assert informer is not None
         informer._apply("DELETED" if deleted else "ADDED", copy.deepcopy(obj))
 
 
@@ -243,6 +244,123 @@ def test_a_cached_object_is_smaller_than_two_kilobytes(watched: Watched) -> None
     testrun, job, _ = watched.caches.get(KEY)
     assert len(repr(job)) < 2000
     assert len(repr(testrun)) < 2000
+
+
+# --- finished runs -------------------------------------------------------------------------------
+
+ENDED = made("smoke", 9, status={"phase": "Succeeded", "runId": "run-1"})
+
+
+def with_finished_run(watched: Watched) -> None:
+    """Deliver the objects of a run that has finished, and compact it."""
+    watched.event(TESTRUNS, made("smoke", 2, status={"phase": "Running", "runId": "run-1"}))
+    watched.event(JOBS, made(KEY[1], 3))
+    watched.event(PODS, pod_of(KEY[1], "a", 4))
+    watched.event(TESTRUNS, ENDED)
+    watched.caches.compact(KEY)
+    watched.keys.clear()
+
+
+def test_of_a_finished_run_no_object_is_kept(watched: Watched) -> None:
+    with_finished_run(watched)
+    caches = watched.caches
+    assert caches.get(KEY) == (None, None, [])
+    assert [list(informers.items()) for informers in caches._by_resource.values()] == [[], [], []]
+    assert (caches._pod_names, caches._testrun_names) == ({}, {})
+    assert caches.finished_ids() == {"run-1": KEY}
+
+
+def test_later_events_of_a_finished_run_are_not_reported(watched: Watched) -> None:
+    with_finished_run(watched)
+    watched.event(TESTRUNS, made("smoke", 8, status={"phase": "Running"}))
+    watched.event(JOBS, made(KEY[1], 10))
+    watched.event(PODS, pod_of(KEY[1], "a", 11))
+    watched.event(PODS, pod_of(KEY[1], "a", 12), deleted=True)
+    watched.event(JOBS, made(KEY[1], 13), deleted=True)
+    assert watched.keys == []
+    watched.event(TESTRUNS, made("smoke", 14), deleted=True)
+    assert watched.keys == []
+    assert watched.caches.finished_ids() == {}
+
+
+def test_a_change_during_the_compaction_is_kept(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.event(TESTRUNS, made("smoke", 2, status={"phase": "Running"}))
+    watched.event(TESTRUNS, ENDED)
+    add = watched.caches.finished.add
+
+    def add_late(*given: Any) -> None:
+        add(*given)
+        edited = made("smoke", 10, metadata={"generation": 2}, status=ENDED["status"])
+        watched.event(TESTRUNS, edited)
+
+    monkeypatch.setattr(watched.caches.finished, "add", add_late)
+    watched.caches.compact(KEY)
+    testrun = watched.caches.get(KEY).testrun
+    assert testrun is not None
+    assert testrun.generation == 2
+
+
+def test_a_finished_run_is_cached_again_by_a_reload(watched: Watched) -> None:
+    with_finished_run(watched)
+    watched.cluster.objects = {
+        (TESTRUNS, NAMESPACE, "smoke"): ENDED,
+        (JOBS, NAMESPACE, KEY[1]): made(KEY[1], 3),
+        (PODS, NAMESPACE, "a"): pod_of(KEY[1], "a", 4),
+    }
+    watched.caches.reload(KEY)
+    testrun, job, pods = watched.caches.get(KEY)
+    assert testrun is not None
+    assert job is not None
+    assert [pod.name for pod in pods] == ["a"]
+    assert KEY not in watched.caches.finished
+    watched.event(JOBS, made(KEY[1], 15, spec={"suspend": True}))
+    assert watched.keys == [KEY]
+    watched.event(JOBS, made(KEY[1], 16), deleted=True)
+    assert watched.caches.get(KEY).job is None
+
+
+def test_a_reload_that_fails_can_be_repeated(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_finished_run(watched)
+
+    def fail(*_: object, **__: object) -> None:
+        raise UnavailableError("no answer")
+
+    monkeypatch.setattr(watched.cluster, "list", fail)
+    with pytest.raises(UnavailableError):
+        watched.caches.reload(KEY)
+    assert watched.caches.finished_ids() == {"run-1": KEY}
+
+
+def test_a_run_whose_objects_are_gone_is_not_known_after_a_reload(watched: Watched) -> None:
+    with_finished_run(watched)
+    watched.caches.reload(KEY)
+    assert watched.caches.get(KEY) == (None, None, [])
+    assert watched.caches.finished_ids() == {}
+
+
+def test_a_first_list_caches_nothing_of_finished_runs(watched: Watched) -> None:
+    job = made(KEY[1], 3, metadata={"labels": dict(LABELS)})
+    pod = pod_of(KEY[1], "a", 4)
+    pod["metadata"]["labels"] |= LABELS
+    watched.cluster.objects = {
+        (TESTRUNS, NAMESPACE, "smoke"): ENDED,
+        (JOBS, NAMESPACE, KEY[1]): job,
+        (PODS, NAMESPACE, "a"): pod,
+    }
+    for informer in watched.caches._informers():
+        informer._list()
+    assert watched.keys == []
+    assert watched.caches.get(KEY) == (None, None, [])
+    assert watched.caches.finished_ids() == {"run-1": KEY}
+    del watched.cluster.objects[TESTRUNS, NAMESPACE, "smoke"]
+    watched.cluster.objects[PODS, NAMESPACE, "b"] = pod_of("another", "b", 20)
+    for informer in watched.caches._informers():
+        informer._list()
+    assert watched.caches.finished_ids() == {}
 
 
 def test_caches_are_synced_when_every_kind_in_every_namespace_is_listed() -> None:

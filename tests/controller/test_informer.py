@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sparktest.backoff import Backoff
-from sparktest.controller.informer import Informer, Timings
+from sparktest.controller.informer import Informer, Skip, Timings
 from sparktest.kube import cluster as cluster_module
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.resources import TESTRUNS
@@ -380,3 +380,68 @@ def test_a_stop_ends_a_silent_watch_at_once_and_keeps_the_cache(
     informer.stop()
     assert time.monotonic() - began < 2
     assert names(informer) == {"a"}
+
+
+def test_an_object_that_is_skipped_is_neither_cached_nor_reported_unless_it_is_cached(
+    api: Apiserver, make: Callable[..., Informer[Any]], changes: Changes
+) -> None:
+    skipped: list[str] = []
+    deleted: list[str] = []
+    skips: set[str] = {"a", "b"}
+    skip = Skip[Any](
+        skips=lambda entry: entry.key[1] in skips,
+        deleted=lambda entry: deleted.append(entry.key[1]),
+        listed=lambda names, namespace, version: skipped.extend(name for _, name in names),
+    )
+    api.put("a")
+    informer = make(skip=skip)
+    assert skipped == ["a"]
+    api.put("b")
+    api.put("c")
+    soon("c is known", lambda: informer.get("default", "c"))
+    skips.add("c")
+    api.put("c")
+    api.remove("a")
+    soon("the deletion is reported", lambda: deleted == ["a"])
+    assert names(informer) == {"c"}
+    assert [name for name, _ in changes] == ["c", "c"]
+
+
+def test_a_skipped_event_advances_the_version_to_resume_from(
+    api: Apiserver, make: Callable[..., Informer[Any]]
+) -> None:
+    make(skip=Skip[Any](skips=lambda entry: True))
+    soon("it watches", lambda: api.watching == 1)
+    version = api.put("a")["metadata"]["resourceVersion"]
+    soon("it is seen", lambda: informer_version(api) == version)
+
+
+def informer_version(api: Apiserver) -> str:
+    """Break the watch; return the version that the next one resumes from."""
+    before = watches(api)
+    api.cut()
+    soon("it watches again", lambda: watches(api) > before)
+    return api.requests[-1].query["resourceVersion"]
+
+
+def test_an_informer_lists_after_the_one_before_it(api: Apiserver, cluster: Cluster) -> None:
+    first = Informer(cluster, TESTRUNS, parse=dict, on_change=lambda _: None, timings=FAST)
+    second = Informer(
+        cluster, TESTRUNS, parse=dict, on_change=lambda _: None, after=first, timings=FAST
+    )
+    second.start()
+    assert not api.requests
+    first.start()
+    soon("both have listed", lambda: first.synced.is_set() and second.synced.is_set())
+    for informer in (first, second):
+        informer.stop()
+    waiting = Informer(
+        cluster,
+        TESTRUNS,
+        parse=dict,
+        on_change=lambda _: None,
+        after=Informer(cluster, TESTRUNS, parse=dict, on_change=lambda _: None),
+    )
+    waiting.start()
+    waiting.stop()
+    assert not waiting._thread.is_alive()

@@ -116,3 +116,23 @@ def test_the_key_is_namespace_and_name(value: Any, key: tuple[str, str] | None) 
 def test_an_entry_has_uid_version_and_value_of_its_object(given: Any, version: int) -> None:
     obj = {"metadata": {"name": "a", "uid": "u", "resourceVersion": given}}
     assert make_entry(obj, len) == Entry(("", "a"), "u", version, 1)
+
+
+def test_a_discarded_object_is_put_again_only_by_a_restore(cache: ObjectCache[str]) -> None:
+    entry = cache.get(("ns", "a"))
+    assert entry is not None
+    assert cache.discard(entry)
+    assert not cache.put(entry), "it looks like one that was deleted"
+    cache.restore(entry)
+    assert cache.get(("ns", "a")) is entry
+
+
+def test_an_object_that_has_changed_is_neither_discarded_nor_replaced_by_a_restore(
+    cache: ObjectCache[str],
+) -> None:
+    old = cache.get(("ns", "a"))
+    assert old is not None
+    cache.put(obj("a", 20))
+    assert not cache.discard(old)
+    cache.restore(old)
+    assert cache.get(("ns", "a")) == obj("a", 20)

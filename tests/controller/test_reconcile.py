@@ -83,3 +83,34 @@ def test_a_run_is_just_fetched_for_two_seconds_and_never_from_the_future(
     state.set_run(run, environment.now)
     now = environment.now + timedelta(seconds=seconds)
     assert environment.controller.reconciler.observe(key, state, now).just_fetched is just_fetched
+
+
+def test_nothing_is_kept_of_a_finished_run_but_a_few_fields(environment: FakeEnvironment) -> None:
+    begin(environment)
+    run = end(environment)
+    controller = environment.controller
+    assert controller.run_states._states == {}
+    assert controller.caches.get((run.namespace, run.job_name)) == (None, None, [])
+    assert controller.caches.finished_ids() == {run.id: (run.namespace, run.job_name)}
+
+
+def test_a_finished_run_is_not_read_again_for_a_late_event(
+    environment: FakeEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(environment)
+    run = end(environment)
+    monkeypatch.setattr(environment.cluster, "get", None)
+    environment.controller.reconciler.reconcile((run.namespace, run.job_name))
+    assert environment.controller.run_states._states == {}
+
+
+def test_a_change_of_a_finished_testrun_is_acknowledged(environment: FakeEnvironment) -> None:
+    begin(environment)
+    run = end(environment)
+    environment.edit(cancelled=True)
+    environment.settle()
+    testrun = environment.testrun()
+    assert testrun is not None
+    assert testrun["status"]["observedGeneration"] == 2
+    assert testrun["status"]["runId"] == run.id
+    assert testrun["status"]["conditions"]
