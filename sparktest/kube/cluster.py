@@ -14,7 +14,8 @@ from sparktest.kube.streams import ByteStream, WatchStream
 from sparktest.kube.transport import OnResponse, Timeouts, Transport
 from sparktest.settings import Settings
 
-PAGE_SIZE = 500
+# A page is kept whole while its objects are read: one of 500 pods takes 20 MB, and no less time.
+PAGE_SIZE = 100
 # Connections for watches and logs, besides those of the workers; opened only when needed.
 STREAM_CONNECTIONS = 512
 MERGE_PATCH = "application/merge-patch+json"
