@@ -180,22 +180,31 @@ def test_a_lease_that_was_taken_though_the_reply_was_lost_is_ours(
     assert may_write(first)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=200)
 @given(
     st.lists(
-        st.tuples(st.sampled_from("abc"), st.floats(0.0, 20.0), st.sampled_from("--xl")),
+        st.tuples(
+            st.sampled_from("ab"),
+            # With the deadline and the end of the Lease.
+            st.sampled_from([0.0, 0.25, 2.0, 5.0, 10.0, 15.0]),
+            st.sampled_from("--xl"),
+        ),
+        min_size=20,
         max_size=60,
     )
 )
 def test_no_two_controllers_may_write_at_the_same_time(steps: list[tuple[str, float, str]]) -> None:
     clock, leases = Clock(), FakeLeases()
-    electors = {name: elector(leases, clock, name) for name in "abc"}
-    for name, seconds, fault in steps:
+    electors = {name: elector(leases, clock, name) for name in "ab"}
+    for number, (name, seconds, fault) in enumerate(steps):
         clock.now += seconds
         leases.fault = UnavailableError("x") if fault == "x" else None
         leases.lost_reply = UnavailableError("l") if fault == "l" else None
         electors[name].attempt()
         assert sum(map(may_write, electors.values())) <= 1
+        if electors[name].lost.is_set():
+            # Its program is started again.
+            electors[name] = elector(leases, clock, f"{name}-{number}")
 
 
 def test_missing_rights_are_said_once_with_the_way_out(
