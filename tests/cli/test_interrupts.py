@@ -113,5 +113,5 @@ def test_other_threads_leave_the_handlers_alone() -> None:
 
     thread = threading.Thread(target=look)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert found == [signal.default_int_handler]

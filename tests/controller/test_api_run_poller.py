@@ -226,9 +226,9 @@ def test_the_thread_polls_until_it_is_stopped(
     setup.api.down = down
     run = setup.api.add()
     if down:
-        until("it fails", lambda: setup.breaker.error, seconds=5, every=0.005)
+        until("it fails", lambda: setup.breaker.error, every=0.005)
         setup.api.down = False
-    until("the run is found", lambda: setup.keys, seconds=5, every=0.005)
+    until("the run is found", lambda: setup.keys, every=0.005)
     assert setup.keys == [(run.namespace, run.job_name)]
 
 

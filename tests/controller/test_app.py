@@ -81,7 +81,7 @@ def test_it_neither_reconciles_nor_polls_before_its_caches_have_synced(
         controller = Controller(settings, cluster, client)
         thread = threading.Thread(target=controller.run, args=(stopping,))
         thread.start()
-        until("a problem is known", controller._caches.problems, seconds=5, every=0.01)
+        until("a problem is known", controller._caches.problems, every=0.01)
         assert not controller._api_run_poller._thread.is_alive()
         stopping.set()
         thread.join(60)

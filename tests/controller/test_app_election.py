@@ -60,7 +60,7 @@ def candidate(
         thread = threading.Thread(target=lambda: returned.append(controller.run(stopping)))
         thread.start()
         try:
-            assert elector.started.wait(10)
+            assert elector.started.wait(60)
             yield controller, elector, stopping, returned
         finally:
             stopping.set()

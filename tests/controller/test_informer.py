@@ -67,7 +67,7 @@ def names(informer: Informer[Any]) -> set[str]:
 
 
 def soon(what: str, check: Callable[[], Any]) -> None:
-    until(what, check, seconds=5, every=0.005)
+    until(what, check, every=0.005)
 
 
 def watches(api: Apiserver) -> int:

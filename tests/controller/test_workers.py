@@ -20,7 +20,7 @@ def key(name: str) -> Key:
 
 
 def soon(what: str, check: Callable[[], object]) -> None:
-    until(what, check, seconds=5, every=0.005)
+    until(what, check, every=0.005)
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ def test_what_arrives_later_makes_the_descriptor_readable(api: Apiserver, cluste
         handler.begin_chunks()
         handler.chunk(b"one\n")
         for part in (b"two\n", b""):
-            go_on.wait(20)
+            go_on.wait(60)
             go_on.clear()
             handler.chunk(part)
 

@@ -129,12 +129,12 @@ def test_a_task_that_is_woken_while_it_works_does_not_begin_to_wait(loop: LogLoo
 
     def steps() -> Steps:
         begun.set()
-        gate.wait(20)
+        gate.wait(60)
         yield Pause(LONG)
         return "waited"
 
     task = loop.start(steps(), ended.append)
-    assert begun.wait(20)
+    assert begun.wait(60)
     loop.wake(task)
     gate.set()
     soon("it has ended", lambda: ended == ["waited"])

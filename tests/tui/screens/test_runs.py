@@ -111,6 +111,7 @@ def test_only_lines_with_changing_durations_and_ages_are_painted():
 def test_nothing_is_painted_when_nothing_visible_changed():
     async def scenario(ui: AppPilot) -> None:
         await ui.shows("login-flow-1")
+        await ui.wait_for(lambda: len(ui.app.store) == 300)
         painted = await watch_painting(ui)
         ui.api.put(changed(make_run(250), status=Status.CANCELLED))
         await ui.poll()
