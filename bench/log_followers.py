@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from kubernetes.client import Configuration
 
@@ -99,13 +99,16 @@ def collect(collector: LogCollector, name: str) -> None:
 async def serve(lines: int) -> None:
     """Serve the logs and store them; print the port."""
     counts: Counter[str] = Counter()
+    # When each log began, by its path.
+    began: dict[str, datetime] = {}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 if "/log?" in head:
-                    await send_log(writer, lines)
+                    path = head.split("?")[0]
+                    await send_log(writer, lines, began.setdefault(path, datetime.now(UTC)))
                 elif head.startswith("PUT"):
                     counts["requests"] += 1
                     length = int(re.findall(r"(?i)content-length: (\d+)", head)[0])
@@ -129,15 +132,15 @@ def send_json(writer: asyncio.StreamWriter, text: str) -> None:
     writer.write(f"{head}\r\n\r\n{text}".encode())
 
 
-async def send_log(writer: asyncio.StreamWriter, lines: int) -> None:
+async def send_log(writer: asyncio.StreamWriter, lines: int, began: datetime) -> None:
     """Send a log as the kubelet does: each line as a chunk, when it is written."""
     writer.write(HEAD)
     for number in range(SECONDS * lines):
-        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        line = f"{stamp} {TEXT.format(number)}\n".encode()
+        at = began + timedelta(seconds=number / lines)
+        await asyncio.sleep((at - datetime.now(UTC)).total_seconds())
+        line = f"{at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')} {TEXT.format(number)}\n".encode()
         writer.write(b"%x\r\n%s\r\n" % (len(line), line))
         await writer.drain()
-        await asyncio.sleep(1 / lines)
     writer.write(b"0\r\n\r\n")
 
 
