@@ -14,7 +14,7 @@ from sparktest.controller.job_actions import JobActions
 from sparktest.controller.logs.collector import LogCollector
 from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.run_states import RunState
-from sparktest.controller.steps import Step
+from sparktest.controller.steps import LostRaceError, Step
 from sparktest.controller.testruns import Key, TestRunView, build_warning_event, create_run_payload
 from sparktest.domain import Failure, FailureClass, Run
 from sparktest.errors import (
@@ -144,19 +144,22 @@ class Actions:
             after = self._cluster.patch(TESTRUNS, namespace, name, patch, subresource=subresource)
         except NotFoundError:
             return False
-        except (ConflictError, InvalidError):
-            # A test of the patch failed: the TestRun has changed. Its event may have been handled
-            # already, so read it again before the retry.
-            self._refresh(namespace, name)
+        except (ConflictError, InvalidError) as error:
+            # If the TestRun has changed, a test of the patch failed.
+            if self._has_changed(testrun):
+                raise LostRaceError("the TestRun has changed") from error
             raise
         self._caches.put(TESTRUNS, after)
         return True
 
-    def _refresh(self, namespace: str, name: str) -> None:
+    def _has_changed(self, testrun: TestRunView) -> bool:
+        """Read the TestRun again: the event of a change may have been handled already."""
         try:
-            self._caches.put(TESTRUNS, self._cluster.get(TESTRUNS, namespace, name))
+            now = self._cluster.get(TESTRUNS, testrun.namespace, testrun.name)
         except NotFoundError:
-            return
+            return True
+        self._caches.put(TESTRUNS, now)
+        return bool(now["metadata"]["resourceVersion"] != testrun.resource_version)
 
     def _record_event(
         self, step: steps.RecordEvent, observed: Observation, state: RunState

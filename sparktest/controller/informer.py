@@ -262,9 +262,15 @@ class Informer(Generic[T]):
             self._skip.deleted(entry)
 
     def _entry(self, obj: Any) -> Entry[T] | None:
-        entry = make_entry(obj, self._parse)
+        problem = "no name"
+        try:
+            entry = make_entry(obj, self._parse)
+        except Exception as error:  # noqa: BLE001 - one object must not stop the others
+            entry, problem = None, f"{type(error).__name__}: {error}"
         if entry is None:
-            log.warning("malformed object skipped resource=%s", self._resource.plural)
+            log.warning(
+                "malformed object skipped resource=%s error=%s", self._resource.plural, problem
+            )
         return entry
 
     def _notify(self, entry: Entry[T]) -> None:

@@ -6,6 +6,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from sparktest.domain import Failure, RunReport
+from sparktest.errors import ConflictError
+
+
+class LostRaceError(ConflictError):
+    """Error for a step on an object that has changed meanwhile: plan again."""
 
 
 class Step(msgspec.Struct, frozen=True):

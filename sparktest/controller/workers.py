@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from sparktest.controller.steps import LostRaceError
 from sparktest.controller.testruns import Key
 from sparktest.controller.workqueue import WorkQueue
 from sparktest.errors import SparkTestError
@@ -56,7 +57,10 @@ class Workers:
                 self._reconcile(key)
             except SparkTestError as error:
                 delay = self._queue.retry(key, at_least=error.retry_after or 0.0)
-                log.warning(
+                # The other writer, perhaps a second controller, has done nothing wrong.
+                level = logging.INFO if isinstance(error, LostRaceError) else logging.WARNING
+                log.log(
+                    level,
                     "reconcile failed key=%s/%s error=%s retry_seconds=%.1f",
                     *key,
                     error.detail,

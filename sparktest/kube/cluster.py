@@ -16,8 +16,9 @@ from sparktest.settings import Settings
 
 # A page is kept whole while its objects are read: one of 500 pods takes 20 MB, and no less time.
 PAGE_SIZE = 100
-# Connections for watches and logs, besides those of the workers; opened only when needed.
-STREAM_CONNECTIONS = 512
+# Connections for watches, and two for each log that a controller reads (another one after a
+# rotation), besides those of the workers; opened only when needed.
+STREAM_CONNECTIONS = 640
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 

@@ -238,7 +238,7 @@ def _deletion_requested_at(deletes_at: datetime | None, metadata: Object) -> dat
 
 def _containers(spec: Object, status: Object) -> dict[str, ContainerView]:
     sidecars = {
-        each.get("name")
+        text(each, "name")
         for each in items(spec, "initContainers")
         if each.get("restartPolicy") == "Always"
     }

@@ -8,7 +8,7 @@ import pytest
 from sparktest.controller import steps
 from sparktest.controller.observation import Observation, Registration
 from sparktest.controller.run_states import RunState
-from sparktest.controller.steps import Step
+from sparktest.controller.steps import LostRaceError, Step
 from sparktest.controller.testruns import parse_testrun
 from sparktest.domain import Run, RunReport, Status
 from sparktest.errors import (
@@ -97,7 +97,7 @@ def test_the_finalizer_is_added_after_other_finalizers(harness: ActionHarness) -
 
 def test_a_testrun_that_has_changed_is_read_again_before_the_retry(harness: ActionHarness) -> None:
     harness.change(finalizers=["a/b"])
-    with pytest.raises(InvalidError):
+    with pytest.raises(LostRaceError):
         harness.do(steps.AddFinalizer())
     assert harness.finalizers() == ["a/b"]
     harness.do(steps.AddFinalizer())
@@ -109,7 +109,7 @@ def test_only_the_own_finalizer_is_removed_even_if_its_index_changed(
 ) -> None:
     harness.do(steps.AddFinalizer())
     harness.change(finalizers=["a/b", FINALIZER])
-    with pytest.raises(InvalidError):
+    with pytest.raises(LostRaceError):
         harness.do(steps.ReleaseFinalizer())
     harness.do(steps.ReleaseFinalizer())
     assert harness.finalizers() == ["a/b"]
@@ -137,7 +137,7 @@ def test_another_testrun_of_the_same_name_is_not_patched(harness: ActionHarness)
     observed = harness.observe()
     harness.environment.delete_testrun()
     harness.environment.apply()
-    with pytest.raises(InvalidError):
+    with pytest.raises(LostRaceError):
         harness.do(steps.PatchStatus({"phase": "Failed"}), observed)
     assert "status" not in (harness.environment.testrun() or {})
 

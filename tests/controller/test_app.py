@@ -13,11 +13,13 @@ from sparktest.controller import app, informer
 from sparktest.controller.app import Controller
 from sparktest.controller.circuit_breaker import MAX_FAILURES
 from sparktest.controller.informer import Timings
+from sparktest.controller.logs.collector import Limits
 from sparktest.controller.metrics_server import Page
 from sparktest.controller.testruns import Key
 from sparktest.domain import LogState, Status
 from sparktest.errors import InvalidError, UnavailableError
-from sparktest.kube.cluster import Cluster
+from sparktest.http import MAX_CONNECTIONS
+from sparktest.kube.cluster import STREAM_CONNECTIONS, Cluster
 from sparktest.kube.resources import TESTRUNS
 from sparktest.settings import Settings
 from tests.controller.fake_api import FakeApi
@@ -128,6 +130,15 @@ def test_every_unfinished_run_is_reconciled_when_the_api_goes_down(controller: C
     controller._breaker.failed(UnavailableError("refused"))
     assert controller._queue.get() == (live.namespace, live.job_name)
     assert len(controller._queue) == 0
+
+
+def test_each_thread_has_a_connection_of_its_own() -> None:
+    limits = Limits()
+    logs = limits.followers + 2 * limits.fetchers
+    assert app.MAX_API_CALLS < app.WORKERS
+    assert app.MAX_API_CALLS + 1 + logs <= MAX_CONNECTIONS
+    watches = 3 * 20  # of 20 namespaces
+    assert watches + 2 * logs <= STREAM_CONNECTIONS
 
 
 def test_every_call_of_the_api_feeds_the_breaker(controller: Controller) -> None:

@@ -296,13 +296,18 @@ def test_a_kind_that_is_not_installed_is_empty_until_it_is_installed(
 def test_malformed_objects_are_skipped_and_logged(
     api: Apiserver, make: Callable[..., Informer[Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    informer = make()
+    def parse(obj: dict[str, Any]) -> dict[str, Any]:
+        assert "unreadable" not in obj, "unreadable"
+        return obj
+
+    informer = make(parse=parse)
     soon("it watches", lambda: api.watching == 1)
     malformed: list[Any] = [
         {},
         {"metadata": None},
         {"metadata": {"name": 7}},
         {"metadata": {"name": "x", "namespace": None}},
+        {"metadata": {"name": "x", "namespace": "default"}, "unreadable": True},
     ]
     for obj in malformed:
         api.send("ADDED", obj)
@@ -311,6 +316,7 @@ def test_malformed_objects_are_skipped_and_logged(
     soon("a is known", lambda: informer.get("default", "a"))
     assert names(informer) == {"a"}
     assert caplog.text.count("malformed object skipped") == len(malformed)
+    assert "Traceback" not in caplog.text
 
 
 def test_an_error_in_on_change_does_not_stop_the_informer(

@@ -6,6 +6,7 @@ import pytest
 
 from sparktest.backoff import Backoff
 from sparktest.controller import workqueue
+from sparktest.controller.steps import LostRaceError
 from sparktest.controller.testruns import Key
 from sparktest.controller.workers import Workers
 from sparktest.controller.workqueue import WorkQueue
@@ -62,7 +63,11 @@ def test_every_key_is_reconciled(
 
 @pytest.mark.parametrize(
     ("error", "level"),
-    [(UnavailableError("unreachable"), logging.WARNING), (ValueError("a bug"), logging.ERROR)],
+    [
+        (LostRaceError("it has changed"), logging.INFO),
+        (UnavailableError("unreachable"), logging.WARNING),
+        (ValueError("a bug"), logging.ERROR),
+    ],
 )
 def test_a_key_that_fails_is_retried_until_it_succeeds(
     queue: WorkQueue[Key],
@@ -71,6 +76,7 @@ def test_a_key_that_fails_is_retried_until_it_succeeds(
     level: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     outcomes = [error, error, None]
     done = threading.Event()
 
