@@ -35,7 +35,7 @@ READ_TIMEOUT_SECONDS = 30.0
 # rest of the log again.
 STREAM_TIMEOUT_SECONDS = 60.0
 # The threads of a controller (workers and logs) call at once; opened only when needed.
-MAX_CONNECTIONS = 320
+MAX_CONNECTIONS = 544
 KEY_HEADER = "Idempotency-Key"
 # After a lost response: about as long as a server takes to start again.
 RETRIES = Backoff(first=0.2, cap=2.0)

@@ -18,7 +18,7 @@ from sparktest.settings import Settings
 PAGE_SIZE = 100
 # Connections for watches, and two for each log that a controller reads (another one after a
 # rotation), besides those of the workers; opened only when needed.
-STREAM_CONNECTIONS = 640
+STREAM_CONNECTIONS = 1100
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
