@@ -4,6 +4,11 @@ Controller, API and a dev cluster work in one process. In each drill something g
 every run must be final, with one Job and one registration, and every log must be whole.
 
 - api-401, api-403, api-404: the API refuses everything for 60 seconds while the tests run.
+- api-writes-hang: the API answers reads but no writes for 60 seconds. Tests of TestRuns that are
+  deleted meanwhile must be stopped within 5 seconds.
+- api-latency: the API takes 100 ms longer for each request.
+- etcd-restored: the cluster gets an older state back while the tests run. Runs that it does not
+  have any more, or whose pods it has lost, end as infrastructure failures.
 - ingress-404: the same, by a proxy that does not have the route.
 - slow-follower: of 64 logs at a time, one arrives at a line a second.
 - big-logs: the runs write 1 GB together, as fast as they can.
@@ -11,20 +16,29 @@ every run must be final, with one Job and one registration, and every log must b
 
 import hashlib
 import logging
+import sqlite3
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sparktest.devcluster.folders import DATABASE
+from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.devcluster.requests import Request, Response
 from sparktest.domain import LogState, Run
+from sparktest.kube.jobs import STOP
 from tests.controller.fault_environment import FaultEnvironment, fault_environment
 from tests.e2e.program import until
 
 RUNS = 300
 REFUSED_SECONDS = 60
+# The tests that are deleted while writes hang, and how soon they must have been stopped.
+STOPPED = 5
+STOP_SECONDS = 5.0
 SECONDS = 900
 BIG_BYTES = 10**9
 # The log of a run; its size is checked, and a sum of it.
@@ -34,10 +48,17 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Refusals:
-    """WSGI middleware that answers every request with `status` while it is set."""
+    """WSGI middleware that answers every request with `status` while it is set.
+
+    Attributes:
+        writes_hang: while set, writes are not answered.
+        latency_seconds: how much longer every request takes.
+    """
 
     def __init__(self) -> None:
         self.status: str | None = None
+        self.writes_hang = False
+        self.latency_seconds = 0.0
         self.content_type = "application/problem+json"
         self.count = 0
 
@@ -45,6 +66,10 @@ class Refusals:
         """Return the application behind this middleware."""
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            if self.latency_seconds:
+                time.sleep(self.latency_seconds)
+            while self.writes_hang and environ["REQUEST_METHOD"] != "GET":
+                time.sleep(0.05)
             if self.status is None:
                 return app(environ, start_response)
             self.count += 1
@@ -71,6 +96,87 @@ def refuse_as_ingress(environment: FaultEnvironment, refusals: Refusals, runs: i
     """Refuse every request as a proxy does that does not have the route."""
     refusals.content_type = "text/html"
     refuse(environment, refusals, runs, "404 Not Found")
+
+
+def hang_writes(environment: FaultEnvironment, refusals: Refusals, runs: int) -> None:
+    """Answer no writes for a while, and delete TestRuns meanwhile."""
+    for number in range(STOPPED):
+        environment.apply(f"stopped-{number}", "sleep 600")
+    begin(environment, (runs - STOPPED) // 2)
+    until(
+        "the tests to stop run",
+        lambda: _running(environment) >= STOPPED and sum(environment.jobs.values()) > runs // 8,
+        seconds=SECONDS,
+    )
+    refusals.writes_hang = True
+    begin(environment, runs - STOPPED - (runs - STOPPED) // 2, "later")
+    # By then, writes of all kinds hang.
+    time.sleep(REFUSED_SECONDS / 4)
+    began = time.monotonic()
+    for testrun in environment.entries(environment.testruns):
+        if testrun.name.startswith("stopped-"):
+            environment.delete(environment.testruns, testrun)
+    until("the stop of all is requested", lambda: _stopping(environment) == STOPPED, seconds=60)
+    seconds = time.monotonic() - began
+    print(f"  the stop of {STOPPED} tests was requested in {seconds:.1f} s")
+    assert seconds < STOP_SECONDS
+    time.sleep(REFUSED_SECONDS * 3 / 4 - seconds)
+    refusals.writes_hang = False
+    ended = environment.ended(runs, seconds=SECONDS)
+    stopped = [run for run in ended if run.name.startswith("stopped-")]
+    assert {run.status.value for run in stopped} == {"cancelled"}
+    check([run for run in ended if run not in stopped], environment, LOG)
+
+
+def _running(environment: FaultEnvironment) -> int:
+    """Return how many pods of the tests that are to be stopped run."""
+    pods = (pod.decode() for pod in environment.entries(PODS))
+    return sum(
+        "stopped-" in pod["metadata"]["name"] and pod["status"]["phase"] == "Running"
+        for pod in pods
+    )
+
+
+def _stopping(environment: FaultEnvironment) -> int:
+    """Return how many Jobs are being stopped."""
+    return sum(STOP in job.decode()["metadata"]["annotations"] for job in environment.entries(JOBS))
+
+
+def add_latency(environment: FaultEnvironment, refusals: Refusals, runs: int) -> None:
+    """Let each request take 100 ms longer."""
+    refusals.latency_seconds = 0.1
+    begin(environment, runs)
+    check(environment.ended(runs, seconds=SECONDS), environment, LOG)
+
+
+def restore_etcd(environment: FaultEnvironment, refusals: Refusals, runs: int) -> None:
+    """Restore the state of a moment at which half of the TestRuns did not exist yet."""
+    folder = environment.cluster.kubeconfig.parent
+    begin(environment, runs // 2)
+    until("some run", lambda: sum(environment.jobs.values()) > runs // 8, seconds=SECONDS)
+    with (
+        closing(sqlite3.connect(folder / DATABASE)) as now,
+        closing(sqlite3.connect(folder / "old")) as old,
+    ):
+        now.backup(old)
+    begin(environment, runs - runs // 2, "later")
+    until("more run", lambda: sum(environment.jobs.values()) > runs * 3 // 4, seconds=SECONDS)
+    environment.cluster.stop()
+    for path in folder.glob(f"{DATABASE}*"):
+        path.unlink()
+    (folder / "old").rename(folder / DATABASE)
+    with environment.restarted():
+        found = until("all are final", lambda: _all_final(environment), seconds=SECONDS)
+        assert max(environment.jobs.values()) == 1, "a run has two Jobs"
+        reasons = Counter(run.failure.reason if run.failure else "" for run in found)
+        print(f"  {dict(reasons)}")
+        assert reasons.keys() <= {"", "ObjectGone", "JobDeleted", "PodDeleted", "NodeLost"}
+
+
+def _all_final(environment: FaultEnvironment) -> list[Run]:
+    runs = environment.runs()
+    is_final = all(run.status.final for run in runs)
+    return runs if is_final and environment.testruns_are_finished() else []
 
 
 def slow_follower(environment: FaultEnvironment, refusals: Refusals, runs: int) -> None:
@@ -138,6 +244,9 @@ DRILLS: dict[str, Callable[[FaultEnvironment, Refusals, int], None]] = {
     "api-403": partial(refuse, status="403 Forbidden"),
     "api-404": partial(refuse, status="404 Not Found"),
     "ingress-404": refuse_as_ingress,
+    "api-writes-hang": hang_writes,
+    "api-latency": add_latency,
+    "etcd-restored": restore_etcd,
     "slow-follower": slow_follower,
     "big-logs": big_logs,
 }

@@ -94,6 +94,19 @@ class FaultEnvironment:
         """Return all runs of the API."""
         return list(self.client.list_runs(limit=1000).runs)
 
+    def testruns_are_finished(self) -> bool:
+        """Return True if all TestRuns have a final status."""
+        return all(map(_is_finished, self.entries(self.testruns))) if self.uids else True
+
+    @contextmanager
+    def restarted(self) -> Iterator[None]:
+        """Run the dev cluster, which was stopped, again."""
+        folder = self.cluster.kubeconfig.parent
+        with DevCluster.start(folder, clock=AdjustableClock()) as cluster:
+            self.cluster, self.faults = cluster, Faults(cluster)
+            cluster.store.subscribe(self._count_job)
+            yield
+
     def ended(
         self, count: int, meanwhile: Callable[[], None] = lambda: None, *, seconds: float = 90
     ) -> list[Run]:
@@ -106,8 +119,7 @@ class FaultEnvironment:
             meanwhile()
             runs = self.runs()
             done = len(runs) >= count and all(run.status.final for run in runs)
-            testruns = self.entries(self.testruns) if self.uids else []
-            return runs if done and all(map(_is_finished, testruns)) else []
+            return runs if done and self.testruns_are_finished() else []
 
         runs = until(f"{count} runs are final", check, seconds=seconds, every=0.05)
         assert len(runs) == count
