@@ -17,7 +17,7 @@ import msgspec
 from sparktest.backoff import Backoff
 from sparktest.controller.health import Heartbeat
 from sparktest.controller.object_cache import Entry, NamespacedName, ObjectCache, make_entry, number
-from sparktest.errors import GoneError, NotFoundError, SparkTestError
+from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object
 from sparktest.kube.resources import Resource
@@ -237,10 +237,15 @@ class Informer(Generic[T]):
             if self._stopped.is_set():
                 return 0.0
             self.problem = None
-            for event in stream:
-                events += 1
-                self.heartbeat.beat()
-                self._apply(event.type, event.object)
+            try:
+                for event in stream:
+                    events += 1
+                    self.heartbeat.beat()
+                    self._apply(event.type, event.object)
+            except UnavailableError as error:
+                # Not even a bookmark: a restored etcd sends nothing until it has this version.
+                self._listed = bool(events) or "timed out" not in error.detail
+                raise
         # Do not call a server that ends every watch at once in a tight loop.
         ended_at_once = not events and time.monotonic() - began < 1.0
         return self._timings.backoff.first if ended_at_once else 0.0

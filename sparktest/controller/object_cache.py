@@ -119,13 +119,16 @@ class ObjectCache(Generic[T]):
         """
         listed = {entry.key: entry for entry in entries}
         changed: list[Entry[T]] = []
+        latest = number(version)
         with self._lock:
+            # A restored etcd counts on from an older version: then what is cached is not newer.
+            restored = 0 < latest < number(self.version)
             for key, old in list(self._entries.items()):
-                if key not in listed and (not version or old.version <= number(version)):
+                if key not in listed and (not version or restored or old.version <= latest):
                     changed.append(self._entries.pop(key))
             for key, entry in listed.items():
                 known = self._entries.get(key)
-                if known is not None and entry.version <= known.version:
+                if known is not None and entry.version <= known.version and not restored:
                     continue
                 self._entries[key] = entry
                 if known is not None and known.uid != entry.uid:

@@ -37,6 +37,13 @@ def test_an_empty_list_without_a_version_empties_the_cache(cache: ObjectCache[st
     assert cache.items() == []
 
 
+def test_a_list_of_a_restored_store_replaces_what_is_newer(cache: ObjectCache[str]) -> None:
+    cache.put(obj("new", 20))
+    assert len(cache.replace([obj("a", 5)], "6")) == 3
+    assert cache.items() == [obj("a", 5)]
+    assert cache.version == "6"
+
+
 def test_versions_are_compared_as_numbers(cache: ObjectCache[str]) -> None:
     assert cache.put(obj("a", 9)) is False
     assert cache.put(obj("a", 100)) is True
