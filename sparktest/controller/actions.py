@@ -219,10 +219,10 @@ class Actions:
         try:
             state.set_run(self._client.claim_run(run.id, observed.cluster), self._clock())
             log.info("run claimed run_id=%s", run.id)
-        except ConflictError:
-            state.clear_run(Registration.NOT_FOUND)
-        except (GoneError, NotFoundError):
+        except GoneError:
             state.clear_run(Registration.DELETED)
+        except (NotFoundError, ConflictError):
+            state.clear_run(Registration.NOT_FOUND)
         return True
 
     def _report(self, step: steps.ReportRun, observed: Observation, state: RunState) -> bool:

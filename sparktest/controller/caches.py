@@ -10,7 +10,7 @@ import msgspec
 
 from sparktest.controller.finished_runs import FinishedRuns
 from sparktest.controller.health import Heartbeat
-from sparktest.controller.informer import STOP_SECONDS, Informer, Skip
+from sparktest.controller.informer import STOP_SECONDS, Informer
 from sparktest.controller.informers import Informers
 from sparktest.controller.testruns import Key, TestRunView, parse_cached_testrun, parse_testrun
 from sparktest.errors import NotFoundError, SparkTestError
@@ -64,7 +64,7 @@ class Caches:
             scopes,
             parse=parse_cached_testrun,
             on_change=self._testrun_changed,
-            skip=Skip(finished.skips_testrun, finished.forget_testrun, finished.retain_testruns),
+            skip=finished.testruns,
         )
         # In this order: a finished TestRun says which Jobs and pods are not needed.
         self._jobs = Informers(
@@ -74,7 +74,7 @@ class Caches:
             parse=parse_job,
             label_selector=SELECTOR,
             on_change=self._job_changed,
-            skip=Skip(finished.skips_job, finished.forget_job, finished.retain_jobs),
+            skip=finished.jobs,
             after=self._testruns,
         )
         self._pods = Informers(
@@ -84,7 +84,7 @@ class Caches:
             parse=parse_pod,
             label_selector=SELECTOR,
             on_change=self._pod_changed,
-            skip=Skip(finished.skips_pod),
+            skip=finished.pods,
             after=self._jobs,
         )
         self._by_resource: dict[Resource, Informers[Any]] = {

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sparktest.controller.testruns import Key
-from sparktest.errors import SparkTestError, UnauthorizedError, UnavailableError
+from sparktest.errors import (
+    ForbiddenError,
+    NotFoundError,
+    SparkTestError,
+    UnauthorizedError,
+    UnavailableError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +72,9 @@ class CircuitBreaker:
                 failures = self._failures[is_write]
             if failures >= MAX_FAILURES:
                 self.failed(error, is_write=is_write)
+        elif isinstance(error, NotFoundError | ForbiddenError):
+            # Of this run, or of a proxy that does not know the route or the token.
+            return
         elif error is None or (is_write and not error.retryable):
             # A write that is refused for what it says was executed as far as it can be.
             self.succeeded(is_write=is_write)

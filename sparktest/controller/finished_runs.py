@@ -9,6 +9,7 @@ import threading
 from collections.abc import Collection
 from typing import NamedTuple
 
+from sparktest.controller.informer_options import Skip
 from sparktest.controller.object_cache import Entry, NamespacedName
 from sparktest.controller.testruns import Key, TestRunView
 from sparktest.kube.fields import text
@@ -35,12 +36,29 @@ class FinishedRuns:
 
     Its methods `skips_…` are called for objects that are not cached. They note a run that has
     finished, and return True for the objects of such a run.
+
+    Attributes:
+        testruns, jobs, pods: what the informers of these kinds do not cache. After a restore of
+            etcd to an older state, a run may be unfinished again: all are noted anew.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # One string for each run: objects for its fields would take twice the memory.
         self._packed: dict[Key, str] = {}
+        self.testruns = Skip(
+            self.skips_testrun,
+            self.forget_testrun,
+            self.retain_testruns,
+            lambda: self.retain_testruns((), None, sys.maxsize),
+        )
+        self.jobs = Skip(
+            self.skips_job,
+            self.forget_job,
+            self.retain_jobs,
+            lambda: self.retain_jobs((), None, sys.maxsize),
+        )
+        self.pods = Skip(self.skips_pod)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._packed

@@ -10,12 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
-import msgspec
-
-from sparktest.backoff import Backoff
 from sparktest.controller.health import Heartbeat
+from sparktest.controller.informer_options import Skip, Timings
 from sparktest.controller.object_cache import Entry, NamespacedName, ObjectCache, make_entry, number
 from sparktest.errors import GoneError, NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
@@ -28,37 +26,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # A thread in a request that hangs is left behind.
 STOP_SECONDS = 5.0
-
-
-class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """Retry delays and the duration of watches.
-
-    Attributes:
-        backoff: delays after consecutive failures.
-        reset_seconds: without a failure for this time, the back-off starts again.
-        not_installed_seconds: between two attempts to list a kind that is not installed.
-        watch_seconds: shortest and longest duration of a watch.
-    """
-
-    backoff: Backoff = Backoff(first=0.8, cap=30.0)
-    reset_seconds: float = 120.0
-    not_installed_seconds: float = 15.0
-    watch_seconds: tuple[int, int] = (300, 600)
-
-
-class Skip(NamedTuple, Generic[T]):
-    """Which objects are neither cached nor reported, unless they are cached already.
-
-    Attributes:
-        skips: return True for such an object.
-        deleted: called for every object that was deleted, cached or not.
-        listed: called after a list with the names of all that were skipped, the namespace and the
-            version of the list.
-    """
-
-    skips: Callable[[Entry[T]], bool] = lambda entry: False
-    deleted: Callable[[Entry[T]], None] = lambda entry: None
-    listed: Callable[[set[NamespacedName], str | None, int], None] = lambda *_: None
 
 
 class Informer(Generic[T]):
@@ -197,6 +164,8 @@ class Informer(Generic[T]):
             self._resource, self._namespace, label_selector=self._label_selector
         ):
             version = page.resource_version
+            if not entries and not skipped and number(version) < number(self._cache.version):
+                self._skip.restored()
             for obj in page.objects:
                 self._add(obj, entries, skipped)
         # Again, for those that have finished while the pages were read.

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from sparktest.controller.informer import Informer, Skip
+from sparktest.controller.informer import Informer
+from sparktest.controller.informer_options import Skip
 from sparktest.controller.object_cache import Entry
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.fields import Object, mapping, text

@@ -16,8 +16,7 @@ from sparktest.settings import Settings
 
 # A page is kept whole while its objects are read: one of 500 pods takes 20 MB, and no less time.
 PAGE_SIZE = 100
-# Connections for watches, and two for each log that a controller reads (another one after a
-# rotation), besides those of the workers; opened only when needed.
+# For watches, and two for each log that a controller reads (one more after a rotation).
 STREAM_CONNECTIONS = 1100
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"

@@ -12,7 +12,7 @@ from sparktest.client import ApiClient
 from sparktest.controller import app, informer
 from sparktest.controller.app import Controller
 from sparktest.controller.circuit_breaker import MAX_FAILURES
-from sparktest.controller.informer import Timings
+from sparktest.controller.informer_options import Timings
 from sparktest.controller.logs.collector import Limits
 from sparktest.controller.metrics_server import Page
 from sparktest.controller.testruns import Key

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,7 @@ from sparktest.controller.testruns import Key
 from sparktest.errors import (
     ForbiddenError,
     GoneError,
+    NotFoundError,
     RateLimitedError,
     SparkTestError,
     UnauthorizedError,
@@ -87,6 +89,7 @@ def test_each_outage_is_announced_once(setup: Setup) -> None:
         ("PUT", REFUSED, True),
         ("POST", UnauthorizedError("expired"), True),
         ("GET", UnauthorizedError("expired"), True),
+        ("PUT", NotFoundError("no route"), False),
         ("PUT", GoneError("deleted"), False),
         ("PUT", ForbiddenError("of another namespace"), False),
         ("PUT", RateLimitedError("slower"), False),
@@ -191,3 +194,10 @@ def test_while_reads_fail_too_no_write_is_tried(setup: Setup) -> None:
     setup.breaker.record("GET", REFUSED)
     assert setup.keys == []
     assert setup.breaker.error_for(KEY) == "refused"
+
+
+@pytest.mark.parametrize("error", [NotFoundError("no route"), ForbiddenError("no access")])
+def test_what_a_proxy_may_have_refused_does_not_end_an_outage(setup: Setup, error: Any) -> None:
+    setup.breaker.failed(REFUSED)
+    setup.breaker.record("PUT", error)
+    assert setup.breaker.error is not None

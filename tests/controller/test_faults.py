@@ -7,7 +7,7 @@ import pytest
 
 from sparktest.backoff import Backoff
 from sparktest.controller import informer
-from sparktest.controller.informer import Timings
+from sparktest.controller.informer_options import Timings
 from sparktest.devcluster.kinds import JOBS, PODS
 from sparktest.domain import FailureClass, Log, LogState, Run, Status
 from tests.controller.fault_environment import LOG, FaultEnvironment, fault_environment

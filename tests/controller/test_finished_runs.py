@@ -134,3 +134,13 @@ def test_a_list_drops_what_it_does_not_have_unless_that_is_newer(finished: Finis
     assert set(finished.ids()) == {"run-2"}
     finished.retain_jobs(set(), None, 5)
     assert finished.ids() == {}
+
+
+def test_a_restored_store_may_have_an_unfinished_run_again(finished: FinishedRuns) -> None:
+    assert finished.skips_testrun(a_testrun(9))
+    assert finished.skips_job(job("test-run-2"))
+    finished.testruns.restored()
+    assert not finished.skips_testrun(a_testrun(5, phase="Running"))
+    assert list(finished.ids()) == ["run-2"]
+    finished.jobs.restored()
+    assert finished.ids() == {}

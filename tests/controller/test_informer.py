@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sparktest.backoff import Backoff
-from sparktest.controller.informer import Informer, Skip, Timings
+from sparktest.controller.informer import Informer
+from sparktest.controller.informer_options import Skip, Timings
 from sparktest.kube import cluster as cluster_module
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.resources import TESTRUNS

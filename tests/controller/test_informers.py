@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sparktest.controller.informer import Skip
+from sparktest.controller.informer_options import Skip
 from sparktest.controller.informers import Informers
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.resources import TESTRUNS

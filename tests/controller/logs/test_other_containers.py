@@ -109,7 +109,7 @@ class Environment:
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Environment]]:
     made: list[Environment] = []
-    monkeypatch.setattr(module, "OTHERS_SECONDS", 0.05)
+    monkeypatch.setattr(module, "OTHERS_SECONDS", 0.5)
 
     def make(**limits: int) -> Environment:
         made.append(Environment(**limits))
@@ -173,8 +173,9 @@ def test_a_sidecar_s_log_that_is_stored_again_still_ends_soon_after_the_test(
 
 
 def test_a_second_container_that_still_runs_after_the_test_is_read_in_its_turn(
-    environment: Callable[..., Environment],
+    environment: Callable[..., Environment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "OTHERS_SECONDS", 1.0)
     at = environment(others=0)
     pod = a_pod(test=ENDED, more=RUNNING)
     assert at.collector.collect(KEY, RUN, pod, "more")
