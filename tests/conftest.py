@@ -1,11 +1,16 @@
 """Settings of every test session, and a summary of the skipped tests."""
 
 import gc
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+# A shell ignores Ctrl-C for the programs that it starts in the background, and they hand that on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No time limits: a slow machine must not fail a test.
 hypothesis.settings.register_profile(
