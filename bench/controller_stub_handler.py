@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         if rest == ["events"]:
             self._events()
         elif path[0].endswith(":missing"):
-            self._send({"missing": []})
+            self._send({"ids": []})
         elif self.command == "GET" and not rest:
             self._list_runs()
         elif self.command == "POST" and not rest:

@@ -22,7 +22,7 @@ from sparktest.domain import (
     StoredLog,
 )
 from sparktest.domain_apply import ApplyResult
-from sparktest.domain_batches import BatchResult
+from sparktest.domain_batches import BatchResult, MissingRuns
 from sparktest.domain_schedules import DueTimes, Schedule
 from sparktest.domain_suites import Suite, SuiteRun
 from sparktest.http import HttpTransport, OnResult
@@ -172,6 +172,11 @@ class ApiClient:
         """Create API runs in one transaction; return a result for each item, in their order."""
         body = {"items": list(items), "repeat": repeat}
         return self._http.create(tuple[BatchResult, ...], "/test-runs:batch", body)
+
+    def missing_runs(self, run_ids: Sequence[str]) -> tuple[str, ...]:
+        """Return those of at most MAX_RUN_IDS runs that the API does not have."""
+        body = {"ids": list(run_ids)}
+        return self._http.fetch(MissingRuns, "POST", "/test-runs:missing", json=body).ids
 
     def delete_run(self, run_id: str) -> str | None:
         """Delete the run; return the kubectl command that deletes its TestRun object, if any."""

@@ -1,12 +1,29 @@
-"""The result of an item of a batch, as it travels in JSON."""
+"""Several runs in one request: the result of an item of a batch, and the limits."""
 
 from typing import Any
+from uuid import UUID
 
 from sparktest.domain import Run, WireStruct
 from sparktest.errors import for_status
 
 # In one batch, with all repeats.
 MAX_BATCH_RUNS = 500
+# In one question for missing runs.
+MAX_RUN_IDS = 1000
+
+
+def is_uuid(text: str) -> bool:
+    """Return True if the text can be the id of a run: what a TestRun's status says may not be."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+class MissingRuns(WireStruct, frozen=True, kw_only=True):
+    """The ids that no run has, in the order of the question."""
+
+    ids: tuple[str, ...]
 
 
 class BatchResult(WireStruct, frozen=True, kw_only=True):

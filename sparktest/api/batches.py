@@ -1,4 +1,4 @@
-"""The route that creates several runs in one transaction."""
+"""Routes for several runs: create them in one transaction, and find out which do not exist."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,7 @@ from sparktest.api.store import runs as store
 from sparktest.api.store.engine import Row
 from sparktest.api.transactions import in_transaction
 from sparktest.domain import Origin, Scope
-from sparktest.domain_batches import MAX_BATCH_RUNS, BatchResult
+from sparktest.domain_batches import MAX_BATCH_RUNS, MAX_RUN_IDS, BatchResult, MissingRuns
 from sparktest.errors import InvalidError, SparkTestError
 
 blueprint = Blueprint("batches", __name__, description="Several runs at once.")
@@ -56,6 +56,12 @@ class BatchSchema(Schema):
         metadata={"description": "Bodies of `POST /api/test-runs`, each with its own `repeat`."},
     )
     repeat = _repeat()
+
+
+class RunIdsSchema(Schema):
+    """The ids of runs."""
+
+    ids = fields.List(fields.UUID(), required=True, validate=Length(1, MAX_RUN_IDS))
 
 
 ITEM = BatchItemSchema()
@@ -92,6 +98,17 @@ def create_runs(batch: dict[str, Any]) -> Response:
         )
 
     return in_transaction(create)
+
+
+@blueprint.route("/test-runs:missing", scope=Scope.CONTROLLER, methods=["POST"])
+@blueprint.arguments(RunIdsSchema)
+@blueprint.response(200, MissingRuns)
+def list_missing_runs(body: dict[str, Any]) -> Response:
+    """Return those of the ids that no run has: it was deleted, or this database never had it."""
+    ids = [str(run_id) for run_id in body["ids"]]
+    with app_context().store.reading() as connection:
+        found = store.log_states(connection, ids)
+    return json_response(MissingRuns(ids=tuple(each for each in ids if each not in found)))
 
 
 def _load_all(items: list[dict[str, Any]]) -> list[dict[str, Any] | SparkTestError]:

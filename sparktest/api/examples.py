@@ -103,6 +103,7 @@ _OBJECT = {"createdAt": "2026-05-01T09:30:00Z", "version": 1}
 
 # The bodies of requests, by operation.
 REQUESTS: Mapping[str, Any] = {
+    "listMissingRuns": {"ids": [RUN_ID]},
     "createRun": {"name": "login", "labels": {"team": "shop"}, "timeoutSeconds": 900, **_SPEC},
     "createRuns": {
         "items": [

@@ -60,8 +60,8 @@ REQUEST_HEADERS: Mapping[str, str] = {
 }
 
 
-# Routes that refuse an Idempotency-Key: their responses are not stored.
-WITHOUT_KEY = frozenset({"/api/tokens"})
+# POST routes without an Idempotency-Key: a secret is not stored, and a question changes nothing.
+WITHOUT_KEY = frozenset({"/api/tokens", "/api/test-runs:missing"})
 
 
 class OperationsPlugin(BasePlugin):

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from sparktest.client import ApiClient
@@ -23,7 +23,8 @@ from sparktest.controller.run_states import RunStates
 from sparktest.controller.testruns import Key
 from sparktest.controller.workers import Workers
 from sparktest.controller.workqueue import LOW_PRIORITY, WorkQueue
-from sparktest.errors import SparkTestError, UnavailableError
+from sparktest.domain_batches import MAX_RUN_IDS, is_uuid
+from sparktest.errors import NotFoundError, SparkTestError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.kube.config import require_devcluster_token
 from sparktest.settings import RESTRICTED, Settings, in_pod_namespace
@@ -38,8 +39,6 @@ MAX_API_CALLS = 12
 DRAIN_SECONDS = 15.0
 # All addresses: the probes of the kubelet come from outside of the pod.
 POD_METRICS_BIND = ":8081"
-# Each costs a request to the API after a sweep, that is, every 5 minutes.
-AUDIT_SIZE = 200
 CLUSTER_RETRY_SECONDS = 2.0
 # How soon a standby starts after it was elected.
 LEADER_POLL_SECONDS = 0.1
@@ -115,8 +114,6 @@ class Controller:
             before_observing=self._queue.clear,
             clock=_now,
         )
-        # The last key that was verified.
-        self._audited: Key = ("", "")
         self._workers = Workers(
             self._queue, reconciler.reconcile, WORKERS, self._metrics.reconciled
         )
@@ -209,16 +206,20 @@ class Controller:
             self._add_backlog(key)
 
     def _audit(self) -> None:
-        """Verify that the runs of finished Jobs and TestRuns exist: no event reports a loss.
+        """Verify that the runs of finished Jobs and TestRuns exist: no event reports a loss."""
+        keys = self._caches.finished_ids()
+        for run_id in self._missing_runs([run_id for run_id in keys if is_uuid(run_id)]):
+            self._run_states.verify_exists(keys[run_id])
+            self._add_backlog(keys[run_id])
 
-        Each call verifies the next AUDIT_SIZE of them, which bounds the requests to the API.
-        """
-        keys = sorted(self._caches.finished_ids().values())
-        following = [key for key in keys if key > self._audited] or keys
-        for key in following[:AUDIT_SIZE]:
-            self._audited = key
-            self._run_states.verify_exists(key)
-            self._add_backlog(key)
+    def _missing_runs(self, ids: Sequence[str]) -> Iterator[str]:
+        """Yield those of the runs that the API does not have."""
+        for at in range(0, len(ids), MAX_RUN_IDS):
+            try:
+                yield from self._client.missing_runs(ids[at : at + MAX_RUN_IDS])
+            except NotFoundError:
+                log.warning("finished runs not verified: the API is older than this controller")
+                return
 
 
 def run(settings: Settings) -> int:

@@ -1,12 +1,15 @@
 """Batches: several runs in one transaction, each checked by itself."""
 
+from uuid import uuid4
+
 import msgspec
 import pytest
 
-from sparktest.domain_batches import BatchResult
-from tests.api.requests import adhoc, answered, define, ids, pointers
+from sparktest.domain_batches import MAX_RUN_IDS, BatchResult
+from tests.api.requests import adhoc, answered, create, define, ids, pointers
 
 PATH = "/api/test-runs:batch"
+MISSING = "/api/test-runs:missing"
 
 
 def test_every_item_has_a_result_and_an_invalid_one_is_refused_alone(client):
@@ -72,3 +75,16 @@ def test_many_runs_are_created_at_once(client):
     results = answered(client.post(PATH, json={"items": [adhoc()], "repeat": 50}), 200)
     repeats = [run["id"] for run in results[0]["repeats"]]
     assert ids(client) == [*repeats[::-1], results[0]["run"]["id"]]
+
+
+def test_the_runs_that_do_not_exist_are_named_in_the_order_of_the_question(client):
+    kept, deleted = (create(client)["id"] for _ in range(2))
+    answered(client.delete(f"/api/test-runs/{deleted}"), 204)
+    never = str(uuid4())
+    asked = {"ids": [never, kept, deleted]}
+    assert answered(client.post(MISSING, json=asked), 200) == {"ids": [never, deleted]}
+
+
+@pytest.mark.parametrize("given", [[], ["run-1"], [str(uuid4())] * (MAX_RUN_IDS + 1), "x"])
+def test_a_question_for_no_ids_too_many_or_none_that_are_ids_is_refused(client, given):
+    answered(client.post(MISSING, json={"ids": given}), 422)

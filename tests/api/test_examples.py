@@ -75,6 +75,7 @@ def test_no_example_has_the_secret_of_a_token(document):
     [
         ("/api/test-runs", "createRun", 201),
         ("/api/test-runs:batch", "createRuns", 200),
+        ("/api/test-runs:missing", "listMissingRuns", 200),
         ("/api/test-definitions", "createDefinition", 201),
         ("/api/test-executors", "createExecutor", 201),
         ("/api/tokens", "createToken", 201),

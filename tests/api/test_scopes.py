@@ -104,6 +104,7 @@ def test_a_controller_may_do_what_it_sends_and_nothing_else(client):
         ("get", "/api/test-runs"),
         ("post", "/api/test-runs"),
         ("get", "/api/test-runs/{run_id}"),
+        ("post", "/api/test-runs:missing"),
         ("put", "/api/test-runs/{run_id}/claim"),
         ("put", "/api/test-runs/{run_id}/report"),
         ("put", "/api/test-runs/{run_id}/logs/{container}"),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 import pytest
 
@@ -15,9 +16,9 @@ from sparktest.controller.circuit_breaker import MAX_FAILURES
 from sparktest.controller.informer_options import Timings
 from sparktest.controller.logs.collector import Limits
 from sparktest.controller.metrics_server import Page
-from sparktest.controller.testruns import Key
 from sparktest.domain import LogState, Status
-from sparktest.errors import InvalidError, UnavailableError
+from sparktest.domain_batches import MAX_RUN_IDS
+from sparktest.errors import InvalidError, NotFoundError, UnavailableError
 from sparktest.http import MAX_CONNECTIONS
 from sparktest.kube.cluster import STREAM_CONNECTIONS, Cluster
 from sparktest.kube.resources import TESTRUNS
@@ -29,6 +30,8 @@ from tests.controller.faults import Faults
 from tests.e2e.program import free_port, until
 from tests.kube.apiserver import Apiserver, apiserver
 from tests.live_api import TOKEN
+
+RUN_ID = str(uuid4())
 
 
 @pytest.fixture
@@ -152,7 +155,8 @@ def test_the_initial_lists_and_an_audit_wait_for_what_changes_now(
     controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed, finished, changed = (("tests", name) for name in ("listed", "finished", "changed"))
-    monkeypatch.setattr(controller._caches, "finished_ids", lambda: {"run-1": finished})
+    monkeypatch.setattr(controller._caches, "finished_ids", lambda: {RUN_ID: finished})
+    monkeypatch.setattr(controller._client, "missing_runs", lambda ids: ids)
     monkeypatch.setattr(controller._caches, "keys", lambda: {listed})
     for threads in (controller._workers, controller._api_run_poller):
         monkeypatch.setattr(threads, "start", lambda: None)
@@ -162,24 +166,38 @@ def test_the_initial_lists_and_an_audit_wait_for_what_changes_now(
     assert [controller._queue.get() for _ in range(3)] == [changed, listed, finished]
 
 
-def test_an_audit_verifies_the_next_200_finished_runs(
+def test_an_audit_verifies_the_finished_runs_that_the_api_does_not_have(
     controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = {str(number): ("tests", f"testrun-{number:04d}") for number in range(450)}
-    monkeypatch.setattr(controller._caches, "finished_ids", lambda: ids)
+    ids = {str(uuid4()): ("tests", f"testrun-{number:04d}") for number in range(MAX_RUN_IDS + 1)}
+    first, *_, last = ids
+    monkeypatch.setattr(
+        controller._caches, "finished_ids", lambda: ids | {"edited": ("tests", "by-hand")}
+    )
+    asked: list[str] = []
 
-    def audit() -> set[Key]:
-        controller._audit()
-        states = controller._run_states._states
-        found = {key for key, state in states.items() if state.verify_exists}
-        states.clear()
-        return found
+    def missing_runs(run_ids: list[str]) -> list[str]:
+        asked.extend(run_ids)
+        return [run_id for run_id in run_ids if run_id in (first, last)]
 
-    batches = [audit() for _ in range(4)]
+    monkeypatch.setattr(controller._client, "missing_runs", missing_runs)
+    controller._audit()
+    states = controller._run_states._states
+    assert asked == list(ids)
+    assert [key for key, state in states.items() if state.verify_exists] == [ids[first], ids[last]]
+    assert len(controller._queue) == 2
 
-    assert [len(batch) for batch in batches] == [200, 200, 50, 200]
-    assert set.union(*batches[:3]) == set(ids.values())
-    assert batches[3] == batches[0]
+
+def test_an_older_api_verifies_no_runs_and_counts_as_reachable(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing_runs(run_ids: list[str]) -> list[str]:
+        raise NotFoundError("no such route")
+
+    monkeypatch.setattr(controller._caches, "finished_ids", lambda: {str(uuid4()): ("a", "b")})
+    monkeypatch.setattr(controller._client, "missing_runs", missing_runs)
+    controller._audit()
+    assert len(controller._queue) == 0
 
 
 def test_a_controller_whose_caches_have_not_synced_is_healthy_but_not_ready(
