@@ -176,20 +176,12 @@ def test_kubectl_shows_the_columns_of_the_contract(cluster: Cluster, created: st
     status = {"status": STATUS | {"message": ""}}
     cluster.patch(TESTRUNS, created, "shell", status, subresource="status")
     wide = kubectl("-n", created, "get", "strun", "-o", "wide").splitlines()
-    assert wide[0].split() == [
-        "NAME",
-        "PHASE",
-        "DEFINITION",
-        "REASON",
-        "DURATION",
-        "AGE",
-        "RUN",
-        "JOB",
-    ]
+    narrow_columns = ["NAME", "PHASE", "DEFINITION", "REASON", "DURATION", "AGE"]
+    assert wide[0].split() == [*narrow_columns, "CLASS", "EXIT", "CODE", "RUN", "JOB"]
     rows = {line.split()[0]: line for line in wide[1:]}
     assert UUID in rows["by-id"]
     assert "none of this name" in rows["by-name"]
     for shown in ("TimedOut", "busybox:1.35", "DeadlineExceeded", "1m12s", "testrun-a-0b0e6a4c"):
         assert shown in rows["shell"]
     narrow = kubectl("-n", created, "get", "testruns.sparktest.dev").splitlines()
-    assert narrow[0].split() == ["NAME", "PHASE", "DEFINITION", "REASON", "DURATION", "AGE"]
+    assert narrow[0].split() == narrow_columns

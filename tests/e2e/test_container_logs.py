@@ -116,7 +116,7 @@ def test_an_init_container_that_hangs_says_so_while_the_run_waits(stack: Stack) 
         return bool(status.get("reason") == "Init:0/1")
 
     until("the run says what it waits for", waits, 30)
-    message = stack.testrun("init-hangs")["status"]["failure"]["message"]
+    message = stack.testrun("init-hangs")["status"]["message"]
     assert message == "init container database is running"
     stack.target.cancel(stack.namespace, "init-hangs")
     stack.wait_until_finished("init-hangs")
