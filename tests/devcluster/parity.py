@@ -9,10 +9,11 @@ NOISE: Rules = (
     (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z| \+0000)", "TIME"),
     (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", "TIME"),
-    (r"\b(?:\d+[dhms])+\b", "AGE"),
     (r'(resourceVersion"?: "?|Resource Version:\s+)\d+', r"\1VERSION"),
     (rf"\b(work|made)-{RANDOM}{{5}}\b", r"\1-RANDOM_SUFFIX"),
     (r"\b((?:work|made)(?:-RANDOM_SUFFIX)?)\.[0-9a-f]{16}\b", r"\1.RANDOM_SUFFIX"),
+    # After the suffixes: one such as 4h5m6 can look like an age.
+    (r"\b(?:\d+[dhms])+\b", "AGE"),
     (r" \(x\d+ over AGE\)", ""),
     (r"/(LIVE|MERGED)-\d+/", r"/\1/"),
 )
