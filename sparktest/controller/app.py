@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 WORKERS = 16
 # Some workers are always left for what needs no API: above all, to stop tests.
 MAX_API_CALLS = 12
-# With the release of the Lease and the end of the other threads, at most 25 s.
-DRAIN_SECONDS = 15.0
+# With the release of the Lease (10 s) and the end of the informers (5 s), at most 25 s.
+DRAIN_SECONDS = 10.0
 # All addresses: the probes of the kubelet come from outside of the pod.
 POD_METRICS_BIND = ":8081"
 CLUSTER_RETRY_SECONDS = 2.0

@@ -3,19 +3,10 @@ from prometheus_client import CollectorRegistry
 
 from sparktest.controller.health import STUCK_SECONDS, Health, Heartbeat
 from sparktest.controller.queue_metrics import QueueMetrics
+from tests.controller.clock import Clock
 
 Queue = QueueMetrics[tuple[str, str]]
 KEY = ("tests", "smoke")
-
-
-class Clock:
-    """Seconds that a test advances."""
-
-    def __init__(self) -> None:
-        self.now = 5.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -12,17 +12,8 @@ from sparktest.controller.lease import LEASE_SECONDS
 from sparktest.errors import ForbiddenError, InvalidError, UnavailableError
 from sparktest.kube.cluster import Cluster
 from sparktest.settings import Settings
+from tests.controller.clock import Clock
 from tests.controller.fake_leases import FakeLeases
-
-
-class Clock:
-    """Seconds that a test advances."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

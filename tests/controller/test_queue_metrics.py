@@ -2,18 +2,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from sparktest.controller.queue_metrics import QueueMetrics
+from tests.controller.clock import Clock
 
 LABELS = {"name": "testrun", "controller": "testrun"}
-
-
-class Clock:
-    """Seconds that a test advances."""
-
-    def __init__(self) -> None:
-        self.now = 5.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Metered:
